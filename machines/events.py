@@ -1,0 +1,258 @@
+"""The bus events: what crosses the MQTT broker.
+
+Each class is one event of the protocol, frozen and hashable, with its MQTT topic and with the side that publishes
+it. Field names are Python's; the names on the wire belong to `runtime.wire`. Sets and mappings are immutable and
+compare by content, so a chart that keeps an event in its data can be snapshotted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import ClassVar, Literal
+
+from immutabledict import immutabledict
+
+TRACKER: Literal["tracker"] = "tracker"
+TORRENT: Literal["torrent"] = "torrent"
+
+
+class ReasonCode(IntEnum):
+    """Why a client was denied (`ReasonCode` of ClientJoinDenied)."""
+
+    WRONG_FRAGMENT_SIZE = 1
+    WRONG_HASH_ALGORITHM = 2
+    ENDPOINT_CONFLICT = 4
+    OTHER = 128
+
+
+@dataclass(frozen=True, slots=True)
+class FileMetadata:
+    """A file: its size in bytes and the hashes of its fragments in order."""
+
+    size: int
+    fragment_sequence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FragmentMetadata:
+    """A fragment: its size in bytes."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClientMetadata:
+    """A registered client: the URIs where it serves fragments, and the hashes of the fragments it stores."""
+
+    endpoints: frozenset[str] = frozenset()
+    stored_fragments: frozenset[str] = frozenset()
+
+
+Files = Mapping[str, FileMetadata]
+Fragments = Mapping[str, FragmentMetadata]
+Clients = Mapping[str, ClientMetadata]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusEvent:
+    """What crosses the broker.
+
+    `event_id` is a UUID; charts send events without one, and whoever puts an event on the wire stamps it.
+    """
+
+    topic: ClassVar[str]
+    publisher: ClassVar[Literal["tracker", "torrent"]]
+    event_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientEvent(BusEvent):
+    """A bus event that names one torrent server by its MQTT client identifier.
+
+    In what a torrent server publishes `client` is the publisher, in what the tracker publishes the one meant.
+    """
+
+    client: str
+
+
+# The tracker's coming and going.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackerHello(BusEvent):
+    """A tracker has started: whoever wants to be registered joins (again)."""
+
+    topic = "tracker/hello"
+    publisher = TRACKER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackerGoodbye(BusEvent):
+    """The tracker leaves: nobody is registered any longer."""
+
+    topic = "tracker/goodbye"
+    publisher = TRACKER
+
+
+# Client Join.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientJoinRequested(ClientEvent):
+    """A torrent server asks to join, with all that it knows and stores; sizes in bytes.
+
+    `fragment_size` None means that it can work with any fragment size.
+    """
+
+    topic = "clients/join/requested"
+    publisher = TORRENT
+    hash_algorithm: str
+    fragment_size: int | None = None
+    known_file_infos: Files = field(default_factory=immutabledict)
+    stored_fragments: Fragments = field(default_factory=immutabledict)
+    endpoints: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientJoinAccepted(ClientEvent):
+    """The tracker lets a client join once it has made these changes to its Distribution View."""
+
+    topic = "clients/join/accepted"
+    publisher = TRACKER
+    fragment_size: int
+    add_file_infos: Files = field(default_factory=immutabledict)
+    add_fragment_infos: Fragments = field(default_factory=immutabledict)
+    remove_file_infos: frozenset[str] = frozenset()
+    remove_fragment_infos: frozenset[str] = frozenset()
+    clients: Clients = field(default_factory=immutabledict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientJoinDenied(ClientEvent):
+    """The tracker does not let a client join."""
+
+    topic = "clients/join/denied"
+    publisher = TRACKER
+    reason_code: ReasonCode
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientJoinSucceeded(ClientEvent):
+    """A client has changed its view as the tracker asked and counts itself as registered."""
+
+    topic = "clients/join/succeeded"
+    publisher = TORRENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientJoinFailed(ClientEvent):
+    """A client could not change its view as the tracker asked."""
+
+    topic = "clients/join/failed"
+    publisher = TORRENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientRegistered(ClientEvent):
+    """The tracker has registered a client, and with it learned of these files and fragments."""
+
+    topic = "clients/registered"
+    publisher = TRACKER
+    info: ClientMetadata
+    added_files: Files = field(default_factory=immutabledict)
+    added_fragments: Fragments = field(default_factory=immutabledict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientGoodbye(ClientEvent):
+    """A registered client leaves."""
+
+    topic = "clients/goodbye"
+    publisher = TORRENT
+
+
+# What the service does beside Client Join. Only FileInfoPublished touches the Distribution View.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileInfoPublished(BusEvent):
+    """The tracker tells of a file: hash of its content, size in bytes, hashes of its fragments in order."""
+
+    topic = "files/info"
+    publisher = TRACKER
+    hash: str
+    size: int
+    fragment_sequence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FragmentDistributionStarted(BusEvent):
+    """Outside Client Join; published by the tracker."""
+
+    topic = "fragments/distribution/started"
+    publisher = TRACKER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FragmentDistributionDelivered(BusEvent):
+    """Outside Client Join; published by the tracker."""
+
+    topic = "fragments/distribution/delivered"
+    publisher = TRACKER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FragmentDistributionEnded(BusEvent):
+    """Outside Client Join; published by the tracker."""
+
+    topic = "fragments/distribution/ended"
+    publisher = TRACKER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FragmentDistributionRequested(ClientEvent):
+    """Outside Client Join; published by a torrent server."""
+
+    topic = "fragments/distribution/requested"
+    publisher = TORRENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FragmentDistributionObtained(ClientEvent):
+    """Outside Client Join; published by a torrent server."""
+
+    topic = "fragments/distribution/obtained"
+    publisher = TORRENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FragmentDistributionFailed(ClientEvent):
+    """Outside Client Join; published by a torrent server."""
+
+    topic = "fragments/distribution/failed"
+    publisher = TORRENT
+
+
+BUS_EVENTS: tuple[type[BusEvent], ...] = (
+    TrackerHello,
+    TrackerGoodbye,
+    ClientJoinRequested,
+    ClientJoinAccepted,
+    ClientJoinDenied,
+    ClientJoinSucceeded,
+    ClientJoinFailed,
+    ClientRegistered,
+    ClientGoodbye,
+    FileInfoPublished,
+    FragmentDistributionStarted,
+    FragmentDistributionDelivered,
+    FragmentDistributionEnded,
+    FragmentDistributionRequested,
+    FragmentDistributionObtained,
+    FragmentDistributionFailed,
+)
+"""Every bus event of the protocol."""
+
+EVENT_OF_TOPIC: Mapping[str, type[BusEvent]] = immutabledict({event.topic: event for event in BUS_EVENTS})
+"""The bus event that is published on each topic."""

@@ -1,0 +1,1 @@
+"""The specification: sequence diagrams as data, read and held against the statecharts."""
