@@ -75,6 +75,16 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(Call):
+    """What a distribution view returns to its own MQTT client, which reads nothing else until then."""
+
+    receiver = "client"
+
+
+# From outside the diagram.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Start(Call):
     """The owner starts the server."""
 
@@ -168,18 +178,16 @@ class CheckJoin(Call):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JoinPossible(Call):
+class JoinPossible(Answer):
     """Seed: "Returns what the Torrent Server has to change to it's Distribution View to join [...]"."""
 
-    receiver = "client"
     acceptance: ClientJoinAccepted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JoinConflicts(Call):
+class JoinConflicts(Answer):
     """Seed: "Returns that the Torrent Server can not join [...], because conflicts were found."."""
 
-    receiver = "client"
     client: str
     reason_code: ReasonCode
     reason: str
@@ -194,10 +202,9 @@ class RegisterClient(Call):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegistrationApplied(Call):
+class RegistrationApplied(Answer):
     """The view's answer to `RegisterClient`: what everybody is to be told."""
 
-    receiver = "client"
     registered: ClientRegistered
 
 
@@ -227,10 +234,9 @@ class DescribeView(Call):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ViewDescribed(Call):
+class ViewDescribed(Answer):
     """The view's answer to `DescribeView`; fields as in `ClientJoinRequested`."""
 
-    receiver = "client"
     hash_algorithm: str
     fragment_size: int | None = None
     known_file_infos: Files = field(default_factory=immutabledict)
@@ -247,17 +253,14 @@ class ChangeView(Call):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ViewChanged(Call):
+class ViewChanged(Answer):
     """The view's answer to `ChangeView`: done."""
-
-    receiver = "client"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ViewChangeFailed(Call):
+class ViewChangeFailed(Answer):
     """The view's answer to `ChangeView`: nothing was changed."""
 
-    receiver = "client"
     reason: str
 
 
