@@ -102,15 +102,21 @@ class Participant(StateChart[Any]):
     rules: ClassVar[tuple[Rule, ...]] = ()
     """What is ignored or impossible; the first that fits counts."""
 
+    begins: ClassVar[str] = ""
+    """The atomic state that an instance begins in, where that is not the chart's initial one."""
+
+    folded: ClassVar[frozenset[str]] = frozenset()
+    """Compound states that the diagram of this chart draws as one box."""
+
     urgent: ClassVar[bool] = True
     """Whether what is due happens at once. A clock's expiry is due when its time has come."""
 
-    def __init__(self, data: Any, start: Iterable[str] = ()) -> None:
-        """Begin with `data` in the chart's initial configuration, or in the atomic states named by `start`."""
+    def __init__(self, data: Any, start: str = "") -> None:
+        """Begin with `data` where instances of the chart begin, or in the atomic state `start`."""
         self.data = data
         super().__init__()
-        if start:
-            self.restore(Snapshot(tuple(start), data))
+        if start or self.begins:
+            self.restore(Snapshot((start or self.begins,), data))
 
     # Acting.
 

@@ -5,14 +5,11 @@ are registered and removes those that leave, and when the tracker says goodbye o
 registered and joins again. So it is played by the very same chart, from the configuration that a join has ended in.
 """
 
-from machines.torrent_server import TorrentServer, TorrentServerData
+from machines.torrent_server import TorrentServer
 
 
 class RegisteredClient(TorrentServer):
     """A torrent server, seen from the moment when it is registered."""
 
-    def __init__(
-        self, client: str = "client", start: str = "registered", data: TorrentServerData | None = None
-    ) -> None:
-        """`client` is its MQTT client identifier; `start` an atomic state to begin in."""
-        super().__init__(client, start, data)
+    begins = "registered"
+    folded = frozenset({"starting", "joining"})

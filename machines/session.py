@@ -39,7 +39,7 @@ class MqttClient(Participant):
 
     def is_last_suback(self, message: SUBACK) -> bool:
         """Whether no other SUBACK is awaited."""
-        return self.data.unacknowledged <= frozenset({message.topic})
+        return bool(self.data.unacknowledged <= {message.topic})
 
     # What a transition changes.
 

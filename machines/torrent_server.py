@@ -1,9 +1,9 @@
 """The MQTT client of a torrent server: the lifeline `Torrent` of the seed.
 
 *Starting*: it connects and subscribes, topic by topic in any order. *Joining*: it sets its timeout and publishes
-ClientJoinRequested (the seed, "Set timeout." and the first PUBLISH), awaits the answer, changes its view as an acceptance
-asks, sets its timeout anew, publishes ClientJoinSucceeded, and awaits ClientRegistered. It is *registered* from then on. Whenever
-the procedure fails (a timeout, a denial, a view that cannot be changed) it awaits the next TrackerHello (the seed's note
+ClientJoinRequested (the seed, lines 26 and 28), awaits the answer, changes its view as an acceptance asks, sets its
+timeout anew, publishes ClientJoinSucceeded, and awaits ClientRegistered. It is *registered* from then on. Whenever the
+procedure fails (a timeout, a denial, a view that cannot be changed) it awaits the next TrackerHello (the seed, line 59:
 "Procedure failed. Waits for next TrackerHello Event."), which makes it join again, from wherever it is: a new tracker
 knows nobody. *Leaving*: it says goodbye if it counts itself as registered, and disconnects.
 
@@ -172,10 +172,10 @@ class TorrentServer(MqttClient):
             joining.requesting.to(joining.awaiting_answer, on="forget_description"), name="!ClientJoinRequested"
         )
         recv_client_join_denied = Event(
-            joining.awaiting_answer.to(joining.giving_up, cond="is_meant"), name="?ClientJoinDenied"
+            joining.awaiting_answer.to(joining.giving_up, cond="is_for_itself"), name="?ClientJoinDenied"
         )
         recv_client_join_accepted = Event(
-            joining.awaiting_answer.to(joining.changing_view, cond="is_meant", on="note_acceptance"),
+            joining.awaiting_answer.to(joining.changing_view, cond="is_for_itself", on="note_acceptance"),
             name="?ClientJoinAccepted",
         )
 
@@ -198,20 +198,20 @@ class TorrentServer(MqttClient):
         # What the service tells: of ourselves, of others, of files.
 
         recv_client_registered = Event(
-            joining.awaiting_registration.to(joining.stopping_timeout, cond="is_meant", on="note_news")
+            joining.awaiting_registration.to(joining.stopping_timeout, cond="is_for_itself", on="note_news")
             | joining.awaiting_registration.to(
-                joining.updating_view_before_registration, unless="is_meant", on="note_news"
+                joining.updating_view_before_registration, unless="is_for_itself", on="note_news"
             )
-            | joining.awaiting_answer.to(joining.updating_view_before_answer, unless="is_meant", on="note_news")
-            | member.registered.to(member.updating_view, unless="is_meant", on="note_news"),
+            | joining.awaiting_answer.to(joining.updating_view_before_answer, unless="is_for_itself", on="note_news")
+            | member.registered.to(member.updating_view, unless="is_for_itself", on="note_news"),
             name="?ClientRegistered",
         )
         recv_client_goodbye = Event(
             joining.awaiting_registration.to(
-                joining.updating_view_before_registration, unless="is_meant", on="note_news"
+                joining.updating_view_before_registration, unless="is_for_itself", on="note_news"
             )
-            | joining.awaiting_answer.to(joining.updating_view_before_answer, unless="is_meant", on="note_news")
-            | member.registered.to(member.updating_view, unless="is_meant", on="note_news"),
+            | joining.awaiting_answer.to(joining.updating_view_before_answer, unless="is_for_itself", on="note_news")
+            | member.registered.to(member.updating_view, unless="is_for_itself", on="note_news"),
             name="?ClientGoodbye",
         )
         recv_file_info_published = Event(
@@ -293,7 +293,7 @@ class TorrentServer(MqttClient):
         name="?CONNACK",
     )
     recv_connection_failed = Event(running.starting.awaiting_connack.to(offline), name="?ConnectionFailed")
-    recv_connection_lost = Event(running.to(offline, on="forget_all"), name="?ConnectionLost")
+    recv_connection_lost = Event(offline.from_(running, on="forget_all"), name="?ConnectionLost")
     send_disconnect = Event(running.leaving.disconnecting.to(offline, on="forget_all"), name="!DISCONNECT")
 
     inputs = (
@@ -376,11 +376,11 @@ class TorrentServer(MqttClient):
 
     def __init__(self, client: str = "torrent", start: str = "", data: TorrentServerData | None = None) -> None:
         """`client` is its MQTT client identifier; `start` an atomic state to begin in, instead of `offline`."""
-        super().__init__(data or TorrentServerData(client), start=start.split())
+        super().__init__(data or TorrentServerData(client), start)
 
     # Guards.
 
-    def is_meant(self, message: ClientEvent) -> bool:
+    def is_for_itself(self, message: ClientEvent) -> bool:
         """Whether an event names this client."""
         return message.client == self.data.client
 

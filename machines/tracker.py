@@ -1,12 +1,12 @@
 """The MQTT client of the tracker server: the lifeline `Tracker` of the seed.
 
-*Starting*: a new round begins with nobody registered; it connects, subscribes, topic by topic in any order, and publishes
-TrackerHello. *Serving*: it awaits requests while no admission is pending, and confirmations (and requests) while at least
-one is. For a request it asks its view whether the client can join, sets a timeout for this client, and publishes
-ClientJoinAccepted; or, where conflicts were found, ClientJoinDenied (the two branches of the seed). An admission is
-pending from there on, and ends in one of three ways: ClientJoinSucceeded registers the client, ClientJoinFailed and
-"Timeout exceeded." make the tracker forget it. Admissions are concurrent: each has its own timeout, and their steps mix
-freely. *Leaving*: it says goodbye and disconnects.
+*Starting*: a new round begins with nobody registered; it connects, subscribes, topic by topic in any order, and
+publishes TrackerHello. *Serving*: it awaits requests while no admission is pending, and confirmations (and requests)
+while at least one is. For a request it asks its view whether the client can join, sets a timeout for this client, and
+publishes ClientJoinAccepted (the seed, lines 30 to 40); or, where conflicts were found, ClientJoinDenied (lines 43 to
+48). An accepted admission is pending, and ends in one of three ways: ClientJoinSucceeded registers the client,
+ClientJoinFailed and "Timeout exceeded." (line 55) make the tracker forget it. Admissions are concurrent: each has its
+own timeout, and their steps mix freely. *Leaving*: it says goodbye and disconnects.
 
 Whatever a request, a confirmation or an expiry makes it do, it does to the end before it reads the next event; that
 takes calls inside the server and publications, never a wait for the bus.
@@ -45,7 +45,6 @@ from machines.events import (
     BUS_EVENTS,
     TORRENT,
     ClientEvent,
-    ClientGoodbye,
     ClientJoinAccepted,
     ClientJoinDenied,
     ClientJoinFailed,
@@ -264,7 +263,7 @@ class Tracker(MqttClient):
         name="?CONNACK",
     )
     recv_connection_failed = Event(running.starting.awaiting_connack.to(offline), name="?ConnectionFailed")
-    recv_connection_lost = Event(running.to(offline, on="forget_round"), name="?ConnectionLost")
+    recv_connection_lost = Event(offline.from_(running, on="forget_round"), name="?ConnectionLost")
     send_disconnect = Event(running.leaving.disconnecting.to(offline, on="forget_round"), name="!DISCONNECT")
 
     inputs = (
@@ -322,7 +321,7 @@ class Tracker(MqttClient):
 
     def __init__(self, client: str = "tracker", start: str = "", data: TrackerData | None = None) -> None:
         """`client` is its MQTT client identifier; `start` an atomic state to begin in, instead of `offline`."""
-        super().__init__(data or TrackerData(client), start=start.split())
+        super().__init__(data or TrackerData(client), start)
 
     # Guards.
 
