@@ -1,0 +1,299 @@
+"""The rules of the Distribution View: who can join, what must change, what the service learns.
+
+Plain functions on immutable data; the chart `machines.distribution_view` calls them. They come from the last paragraph
+of the protocol ("When the tracker decides").
+
+*The service's metadata* of a file or fragment is what the tracker's view holds; where it holds none, it is what a
+pending admission was promised. So at any time everybody who is registered or admitted has the same metadata of a hash:
+a request that knows other metadata conforms to the earlier one's, and brings it in its turn. If the earlier admission
+then comes to nothing, the later registration still tells everybody what its own view holds. What is merely promised is
+not given to others to add: it is announced when its bringer is registered, and an admitted client hears that, too.
+
+A request tells of the fragments that a client stores, not of those that it has only heard of. So an acceptance speaks
+of the former only, and the client forgets the latter: they belong to an earlier membership.
+"""
+
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar
+
+from immutabledict import immutabledict
+
+from machines.calls import (
+    JoinConflicts,
+    JoinPossible,
+    RegistrationApplied,
+    ViewChanged,
+    ViewChangeFailed,
+    ViewDescribed,
+)
+from machines.events import (
+    ClientJoinAccepted,
+    ClientJoinRequested,
+    ClientMetadata,
+    ClientRegistered,
+    Clients,
+    FileInfoPublished,
+    FileMetadata,
+    Files,
+    Fragments,
+    ReasonCode,
+)
+
+NAMED = 8
+"""How many endpoint conflicts a denial names: its reason travels on the bus, and a request can give thousands."""
+DEFAULT_PORTS: Mapping[str, str] = immutabledict({"http": "80", "https": "443", "ftp": "21", "ws": "80", "wss": "443"})
+
+M = TypeVar("M")
+Storage = Literal["sound", "broken", "either"]
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What a client was promised: it counts as taken until it is confirmed, failed or timed out."""
+
+    info: ClientMetadata
+    """Its endpoints, and what it will store after the changes."""
+    files: Files = field(default_factory=immutabledict)
+    """Those that it brings, as it will know them after the changes."""
+    fragments: Fragments = field(default_factory=immutabledict)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A server's knowledge of the Distribution Service; sizes in bytes.
+
+    `fragment_size` is the service's at a tracker, and the only one that it can work with (None = any) at a torrent
+    server. `own` is what a torrent server itself serves and stores. `storage` says whether changes can be stored.
+    """
+
+    hash_algorithm: str = "sha-256"
+    fragment_size: int | None = None
+    files: Files = field(default_factory=immutabledict)
+    fragments: Fragments = field(default_factory=immutabledict)
+    clients: Clients = field(default_factory=immutabledict)
+    own: ClientMetadata = field(default_factory=ClientMetadata)
+    admissions: Mapping[str, Admission] = field(default_factory=immutabledict)
+    storage: Storage = "sound"
+
+    def __post_init__(self) -> None:
+        unknown = self.own.stored_fragments - self.fragments.keys()
+        if unknown:
+            raise ValueError(f"own stores fragments without metadata: add {sorted(unknown)} to fragments")
+
+
+# At the tracker.
+
+
+def admit(view: View, request: ClientJoinRequested) -> tuple[View, JoinPossible | JoinConflicts]:
+    """Decide whether a client can join; a client that asks anew is registered and admitted no longer."""
+    if (fragment_size := view.fragment_size) is None:
+        raise ValueError("a tracker's view judges by its fragment_size, which is None: give it the service's, in bytes")
+    view = remove_client(view, request.client)
+    conflicts = list(_conflicts(view, request))
+    if conflicts:
+        code, reason = conflicts[0][0], "; ".join(text for _, text in conflicts)
+        return view, JoinConflicts(client=request.client, reason_code=code, reason=reason)
+    pending = view.admissions.values()
+    add_files, remove_files, files = _compare(view.files, (one.files for one in pending), request.known_file_infos)
+    add_fragments, remove_fragments, fragments = _compare(
+        view.fragments, (one.fragments for one in pending), request.stored_fragments
+    )
+    acceptance = ClientJoinAccepted(
+        client=request.client,
+        fragment_size=fragment_size,
+        add_file_infos=add_files,
+        add_fragment_infos=add_fragments,
+        remove_file_infos=remove_files,
+        remove_fragment_infos=remove_fragments,
+        clients=view.clients,
+    )
+    info = ClientMetadata(request.endpoints, frozenset(request.stored_fragments) - remove_fragments)
+    admissions = _joined(view.admissions, {request.client: Admission(info, files, fragments)})
+    return replace(view, admissions=admissions), JoinPossible(acceptance=acceptance)
+
+
+def register(view: View, client: str) -> tuple[View, RegistrationApplied]:
+    """Make a pending admission a registration; what the service did not know before is announced with it."""
+    if client not in view.admissions:
+        raise KeyError(f"client {client!r} has no pending admission: admit it before it is registered")
+    admission = view.admissions[client]
+    registered = ClientRegistered(
+        client=client,
+        info=admission.info,
+        added_files=_without(admission.files, view.files),
+        added_fragments=_without(admission.fragments, view.fragments),
+    )
+    return add_client(forget_admission(view, client), registered), RegistrationApplied(registered=registered)
+
+
+def forget_admission(view: View, client: str) -> View:
+    """Release what a pending admission was promised."""
+    return replace(view, admissions=_without(view.admissions, {client}))
+
+
+def forget_clients(view: View) -> View:
+    """Nobody is registered and nothing promised; files and fragments stay known."""
+    return replace(view, clients=immutabledict(), admissions=immutabledict())
+
+
+# At a torrent server.
+
+
+def describe(view: View) -> ViewDescribed:
+    """What a request to join tells of this view."""
+    return ViewDescribed(
+        hash_algorithm=view.hash_algorithm,
+        fragment_size=view.fragment_size,
+        known_file_infos=view.files,
+        stored_fragments=_only(view.fragments, view.own.stored_fragments),
+        endpoints=view.own.endpoints,
+    )
+
+
+def change(view: View, acceptance: ClientJoinAccepted) -> tuple[View, ViewChanged | ViewChangeFailed]:
+    """Make the changes on which the tracker accepted us: all, or none."""
+    if view.storage == "broken":
+        return view, ViewChangeFailed(reason="the changes cannot be stored: the storage is broken")
+    if view.fragment_size not in {None, acceptance.fragment_size}:
+        return view, ViewChangeFailed(reason=f"FragmentSize is {acceptance.fragment_size}, not {view.fragment_size}")
+    own = _still_stored(view, acceptance.add_fragment_infos, acceptance.remove_fragment_infos)
+    changed = replace(
+        view,
+        files=_joined(_without(view.files, acceptance.remove_file_infos), acceptance.add_file_infos),
+        fragments=_joined(_only(view.fragments, own.stored_fragments), acceptance.add_fragment_infos),
+        clients=acceptance.clients,
+        own=own,
+    )
+    return changed, ViewChanged()
+
+
+def add_file(view: View, published: FileInfoPublished) -> View:
+    """Add a file; the service's metadata wins."""
+    metadata = FileMetadata(published.size, published.fragment_sequence)
+    return replace(view, files=_joined(view.files, {published.hash: metadata}))
+
+
+# At both.
+
+
+def add_client(view: View, registered: ClientRegistered) -> View:
+    """Add a registered client and what it brought; the service's metadata wins."""
+    return replace(
+        view,
+        files=_joined(view.files, registered.added_files),
+        fragments=_joined(view.fragments, registered.added_fragments),
+        clients=_joined(view.clients, {registered.client: registered.info}),
+        own=_still_stored(view, registered.added_fragments),
+    )
+
+
+def remove_client(view: View, client: str) -> View:
+    """Remove a client that is registered or admitted; the files and fragments that it brought stay known."""
+    return replace(forget_admission(view, client), clients=_without(view.clients, {client}))
+
+
+# What is in conflict.
+
+
+def _conflicts(view: View, request: ClientJoinRequested) -> Iterator[tuple[ReasonCode, str]]:
+    if request.fragment_size not in {None, view.fragment_size}:
+        yield (
+            ReasonCode.WRONG_FRAGMENT_SIZE,
+            f"FragmentSize is {request.fragment_size}, not the service's {view.fragment_size}",
+        )
+    if request.hash_algorithm.casefold() != view.hash_algorithm.casefold():
+        text = f"HashAlgorithm is {request.hash_algorithm!r:.99}, not the service's {view.hash_algorithm!r:.99}"
+        yield ReasonCode.WRONG_HASH_ALGORITHM, text
+    taken = _taken(view)
+    overlaps = [uri for uri in sorted(request.endpoints) if normal_form(uri) in taken]
+    for uri in overlaps[:NAMED]:
+        client, theirs = taken[normal_form(uri)]
+        text = f"Endpoint {uri!r:.99} is that of client {client!r:.99}, given as {theirs!r:.99}"
+        yield ReasonCode.ENDPOINT_CONFLICT, text
+    if len(overlaps) > NAMED:
+        yield ReasonCode.ENDPOINT_CONFLICT, f"and {len(overlaps) - NAMED} more endpoints"
+
+
+def _taken(view: View) -> dict[str, tuple[str, str]]:
+    """Who has each endpoint, and how it was given; what was promised counts."""
+    holders = {**{client: one.info for client, one in view.admissions.items()}, **view.clients}
+    return {normal_form(uri): (client, uri) for client in sorted(holders) for uri in sorted(holders[client].endpoints)}
+
+
+def normal_form(uri: str) -> str:
+    """A URI such that equal ones are equal texts (RFC 3986, 6.2.2 and 6.2.3); what is no URI stays as it stands."""
+    if not _CHARACTERS.fullmatch(uri) or not (parts := _URI.fullmatch(uri)):
+        return uri
+    scheme, authority, path, rest = parts[1].lower(), parts[2], _unescaped(parts[3]), _unescaped(parts[4])
+    if authority is None:
+        return f"{scheme}:{path}{rest}"
+    if not (place := _AUTHORITY.fullmatch(authority)):
+        return uri
+    user, host, port = _unescaped(place[1]), _unescaped(place[2]).lower(), place[3]
+    port = f":{port}" if port and port != DEFAULT_PORTS.get(scheme) else ""
+    return f"{scheme}://{user}{host}{port}{_without_dots(path)}{rest}"
+
+
+def _unescaped(text: str) -> str:
+    """Percent-encoded only where it must be, in upper case (6.2.2.1, 6.2.2.2)."""
+
+    def letter(escape: re.Match[str]) -> str:
+        char = chr(int(escape[1], 16))
+        return char if _UNRESERVED.fullmatch(char) else escape[0].upper()
+
+    return _ESCAPE.sub(letter, text)
+
+
+def _without_dots(path: str) -> str:
+    """The path from the root, without `.` and `..` (6.2.2.3)."""
+    kept: list[str] = []
+    for segment in path.split("/")[1:]:
+        if segment == "..":
+            del kept[-1:]
+        elif segment != ".":
+            kept.append(segment)
+    if path.endswith(("/.", "/..")):
+        kept.append("")
+    return "/" + "/".join(kept)
+
+
+_CHARACTERS = re.compile("(?:[!-$&-~]|%[0-9A-Fa-f]{2})+")
+_URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?#]*))?([^?#]*)(.*)")
+_AUTHORITY = re.compile(r"((?:[^@]*@)?)(\[[^\[\]@]*\]|[^:@\[\]]*)(?::([0-9]*))?")
+_ESCAPE = re.compile("%([0-9A-Fa-f]{2})")
+_UNRESERVED = re.compile("[A-Za-z0-9._~-]")
+
+
+# What has to change.
+
+
+def _compare(
+    registered: Mapping[str, M], promised: Iterable[Mapping[str, M]], told: Mapping[str, M]
+) -> tuple[Mapping[str, M], frozenset[str], Mapping[str, M]]:
+    """What a client that told of these has to add and to remove, and what it brings."""
+    service: dict[str, M] = {}
+    for known in (*promised, registered):
+        service.update(known)
+    remove = frozenset(key for key, metadata in told.items() if service.get(key, metadata) != metadata)
+    replaced = _only(service, remove)
+    return _joined(_without(registered, told), replaced), remove, _without(_joined(told, replaced), registered)
+
+
+def _still_stored(view: View, news: Fragments, removed: Iterable[str] = ()) -> ClientMetadata:
+    """What a server has, without the fragments that it stores under other metadata than the service's."""
+    other = {key for key, metadata in news.items() if view.fragments.get(key, metadata) != metadata}
+    return replace(view.own, stored_fragments=view.own.stored_fragments - other - frozenset(removed))
+
+
+def _joined(first: Mapping[str, M], second: Mapping[str, M]) -> immutabledict[str, M]:
+    return immutabledict({**first, **second})
+
+
+def _without(mapping: Mapping[str, M], keys: Container[str]) -> immutabledict[str, M]:
+    return immutabledict({key: value for key, value in mapping.items() if key not in keys})
+
+
+def _only(mapping: Mapping[str, M], keys: Container[str]) -> immutabledict[str, M]:
+    return immutabledict({key: value for key, value in mapping.items() if key in keys})

@@ -1,0 +1,292 @@
+"""The demo: a scenario, played by the statecharts on a real broker.
+
+A registered client joins first, outside the story. Then the torrent servers ask to join, something goes wrong or does
+not, the tracker returns, and everybody says goodbye. What happens is put together by a `Stage`; who watches is told of
+each arrow and of each act.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from immutabledict import immutabledict
+
+from machines import (
+    ClientMetadata,
+    Clock,
+    DistributionView,
+    FileMetadata,
+    FragmentMetadata,
+    Participant,
+    TorrentServer,
+    Tracker,
+    View,
+)
+from runtime.broker import EmbeddedBroker
+from runtime.faults import Fault, FaultPlan
+from runtime.mqtt import BrokerAddress, Session
+from runtime.scenarios import Scenario
+from runtime.server import Role, Server
+from runtime.stage import Arrow, Stage
+from runtime.tap import TappedSession
+
+TRACKER = "tracker"
+CLIENT = "client-1"
+HASH = "sha-256"
+SIZES = (1024, 2048)
+"""Fragment sizes in bytes: of the first service, and of the one that the torrent servers need where they conflict."""
+
+
+PATIENCE = 5.0
+"""Seconds that the demo waits beyond the timeouts of the protocol before it takes things as they are."""
+
+
+class DemoError(Exception):
+    """The demo cannot go on: the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the demo is played; `timeout` in seconds is what every clock counts."""
+
+    scenario: Scenario
+    torrents: int = 1
+    faults: tuple[Fault, ...] = ()
+    timeout: float = 1.0
+    seed: int = 0
+    qos: int = 2
+    broker: BrokerAddress | None = None
+    port: int = 0
+
+
+class Audience(Protocol):
+    """Who watches."""
+
+    def act(self, title: str) -> None:
+        """A part of the story begins."""
+
+    def arrow(self, arrow: Arrow) -> None:
+        """An arrow has happened."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a demo ended, before the goodbyes.
+
+    `ends` is the configuration of each server's MQTT client. `expected`: everybody is registered and all views agree.
+    `unused` are the faults that never happened, `refused` counts what was malformed or not declared.
+    """
+
+    stage: Stage
+    ends: dict[str, tuple[str, ...]]
+    views_agree: bool
+    expected: bool
+    unused: tuple[Fault, ...]
+    refused: int
+
+
+class Play:
+    """A demo in progress."""
+
+    def __init__(self, settings: Settings, audience: Audience) -> None:
+        self.settings = settings
+        self.audience = audience
+        self.torrents = [f"torrent-{number}" for number in range(1, settings.torrents + 1)]
+        self.story = FaultPlan((*settings.scenario.faults(self.torrents), *settings.faults), seed=settings.seed)
+        self.plan = FaultPlan()  # nothing goes wrong before the story begins
+        self.stage = Stage(show=self._show, lifelines=lifelines([TRACKER, CLIENT, *self.torrents]))
+        self.broker = None if settings.broker else EmbeddedBroker(port=settings.port, observer=self.stage)
+        self.servers: dict[str, Server] = {}
+        self.refused = 0
+        self._changed = asyncio.Event()
+
+    async def __aenter__(self) -> "Play":
+        if self.broker is not None:
+            await self.broker.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Take everything down, whatever happened."""
+        await asyncio.gather(*(server.crash() for server in self.servers.values()))
+        if self.broker is not None:
+            await self.broker.stop()
+
+    def arm(self) -> None:
+        """From here on faults happen."""
+        self.plan = self.story
+        if self.broker is not None:
+            self.broker.faults = self.story
+
+    def connect(self, client: str) -> Session:
+        """A session for a server, tapped where the broker is not ours."""
+        if self.settings.broker is not None:
+            return TappedSession(self.settings.broker, client, self.settings.qos, lambda: self.plan, self.stage)
+        assert self.broker is not None
+        return Session(BrokerAddress(self.broker.host, self.broker.port), client, self.settings.qos)
+
+    def _show(self, arrow: Arrow) -> None:
+        self.audience.arrow(arrow)
+        self._changed.set()
+
+    # The cast.
+
+    def start(self, name: str, chart: Participant, view: View) -> Server:
+        """A new server, in place of an earlier one of the same name."""
+        self._retire(name)
+        charts: dict[Role, Participant] = {"client": chart, "clock": Clock(), "view": DistributionView(view)}
+        server = Server(charts, self.connect, timeout=self.settings.timeout, observer=self.stage.moved)
+        self.servers[name] = server
+        server.start()
+        return server
+
+    def _retire(self, name: str) -> None:
+        if name in self.servers:
+            self.refused += _refusals(self.servers.pop(name))
+
+    def start_tracker(self, fragment_size: int) -> Server:
+        """A tracker server that knows one file; sizes in bytes."""
+        names = ("a-1", "a-2", "a-3")
+        view = View(
+            HASH,
+            fragment_size,
+            files=immutabledict({"file-a": FileMetadata(len(names) * fragment_size, names)}),
+            fragments=immutabledict({name: FragmentMetadata(fragment_size) for name in names}),
+        )
+        return self.start(TRACKER, Tracker(TRACKER), view)
+
+    def start_torrent(self, name: str) -> Server:
+        """A torrent server that brings a file and a fragment of its own."""
+        scenario = self.settings.scenario
+        joins_late = name != CLIENT
+        fragment = f"{name}-1"
+        view = View(
+            HASH,
+            SIZES[1] if scenario.conflicts and joins_late else None,
+            files=immutabledict({f"file-of-{name}": FileMetadata(100, (fragment,))}),
+            fragments=immutabledict({fragment: FragmentMetadata(100)}),
+            own=ClientMetadata(frozenset({f"http://{name}.example/fragments"}), frozenset({fragment})),
+            storage="broken" if scenario.storage_fails and joins_late else "sound",
+        )
+        return self.start(name, TorrentServer(name), view)
+
+    # Waiting.
+
+    async def until(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait for `condition`, until nothing can be expected to happen any more.
+
+        Raises `DemoError` if a server has lost the broker.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + 3 * self.settings.timeout + PATIENCE
+        while not condition() and loop.time() < deadline:
+            for server in self.servers.values():
+                if server.where == ("offline",) and server.last_error:
+                    raise DemoError(f"{server.name} is offline, while the demo waits until {what}: {server.last_error}")
+            self._changed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), 0.1)
+
+    def at_rest(self) -> bool:
+        """Whether every join has ended, and the tracker has no admission pending."""
+        joiners = [server for name, server in self.servers.items() if name != TRACKER]
+        return self.servers[TRACKER].where == ("awaiting_requests",) and all(
+            server.where in {("registered",), ("awaiting_hello",)} for server in joiners
+        )
+
+    # The acts.
+
+    async def prelude(self) -> None:
+        """The tracker starts, and the registered client joins."""
+        self.audience.act("Before the diagram begins: the tracker starts, and one client joins")
+        tracker = self.start_tracker(SIZES[0])
+        await self.until(lambda: tracker.where == ("awaiting_requests",), "the tracker serves")
+        client = self.start_torrent(CLIENT)
+        await self.until(lambda: client.where == ("registered",) and self.at_rest(), f"{CLIENT} is registered")
+
+    async def first_round(self) -> None:
+        """The torrent servers start, and ask to join."""
+        self.audience.act(f"Client Join: {self.settings.scenario.tells}")
+        self.arm()
+        for name in self.torrents:
+            self.start_torrent(name)
+        await self.until(self.at_rest, "every join has ended")
+
+    async def the_tracker_returns(self) -> None:
+        """The tracker reconnects or is replaced, and whoever hears its hello joins again."""
+        scenario = self.settings.scenario
+        for name in self.torrents:
+            view = self.servers[name].charts["view"]
+            view.data = replace(view.data, view=replace(view.data.view, storage="sound"))
+        if scenario.returns == "reconnects":
+            self.audience.act("Tracker Server reconnects")
+            await self.servers[TRACKER].reconnect()
+        else:
+            self.audience.act("Tracker Server is replaced by another Tracker Server")
+            await self.servers[TRACKER].crash()
+            self.start_tracker(SIZES[1] if scenario.conflicts else SIZES[0])
+        tracker = self.servers[TRACKER]
+        await self.until(lambda: tracker.where == ("awaiting_requests",), "the tracker serves")
+        # Who hears the hello joins; a lost hello leaves everybody where they are, which shows in the end.
+        await self.until(lambda: self.at_rest() and self.everybody_is_registered(), "everybody is registered")
+
+    async def curtain(self) -> None:
+        """Everybody says goodbye."""
+        self.audience.act("Goodbye")
+        for name in (*self.torrents, CLIENT, TRACKER):
+            await self.servers[name].stop()
+
+    # Taking stock.
+
+    def everybody_is_registered(self) -> bool:
+        """Whether every client counts itself as registered, and is in the tracker's view."""
+        clients = {CLIENT, *self.torrents}
+        known = set(self.servers[TRACKER].charts["view"].data.view.clients)
+        return known == clients and all(self.servers[name].where == ("registered",) for name in clients)
+
+    def views_agree(self) -> bool:
+        """Whether those who count themselves as registered share the tracker's view of files, fragments and clients."""
+        views = [
+            server.charts["view"].data.view
+            for name, server in self.servers.items()
+            if name == TRACKER or server.where == ("registered",)
+        ]
+        return len({(view.files, view.fragments, view.clients) for view in views}) == 1
+
+    def outcome(self) -> Outcome:
+        """How it stands."""
+        return Outcome(
+            stage=self.stage,
+            ends={self.stage.lifeline(name): server.where for name, server in self.servers.items()},
+            views_agree=self.views_agree(),
+            expected=self.everybody_is_registered() and self.views_agree(),
+            unused=self.story.unused(),
+            refused=self.refused + sum(_refusals(server) for server in self.servers.values()),
+        )
+
+
+def _refusals(server: Server) -> int:
+    return server.refusals.total + server.refused.total()
+
+
+async def play(settings: Settings, audience: Audience) -> Outcome:
+    """Play a scenario to its end. Raises `DemoError`, and `runtime.broker.BrokerError` if no broker can be started."""
+    async with Play(settings, audience) as demo:
+        await demo.prelude()
+        await demo.first_round()
+        if settings.scenario.returns != "no":
+            await demo.the_tracker_returns()
+        outcome = demo.outcome()
+        await demo.curtain()
+        return outcome
+
+
+def lifelines(servers: list[str]) -> dict[tuple[str, str], str]:
+    """The names of the seed's lifelines for the servers of the demo; further torrent servers are numbered."""
+    names: dict[tuple[str, str], str] = {}
+    for server in servers:
+        prefix = {TRACKER: "Tracker", CLIENT: "Client", "torrent-1": "Torrent"}.get(server)
+        prefix = prefix or server.replace("torrent-", "Torrent")
+        names |= {(server, "client"): prefix, (server, "clock"): f"{prefix}Clock", (server, "view"): f"{prefix}View"}
+    return names
