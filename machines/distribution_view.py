@@ -29,7 +29,7 @@ from machines.calls import (
 )
 from machines.events import ClientJoinAccepted
 from machines.participant import Output, Participant, ignore
-from machines.rules import View
+from machines.rules import Storage, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +170,6 @@ class DistributionView(Participant):
         """How the change can end; where the storage may fail or not, both ways."""
         assert self.data.acceptance is not None
         view = self.data.view
-        storages = ("sound", "broken") if view.storage == "either" else (view.storage,)
+        storages: tuple[Storage, ...] = ("sound", "broken") if view.storage == "either" else (view.storage,)
         ends = (of_view.change(replace(view, storage=storage), self.data.acceptance)[1] for storage in storages)
         return tuple(Output(end, "client") for end in dict.fromkeys(ends))

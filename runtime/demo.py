@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, Self
 
 from immutabledict import immutabledict
 
@@ -101,8 +101,24 @@ class Play:
         self.servers: dict[str, Server] = {}
         self.refused = 0
         self._changed = asyncio.Event()
+        self._nobody_watches = False
 
-    async def __aenter__(self) -> "Play":
+    async def run(self) -> Outcome:
+        """Play the scenario to its end.
+
+        Raises `DemoError`, `runtime.broker.BrokerError` if no broker can be started, and `BrokenPipeError` if the
+        audience has gone.
+        """
+        async with self:
+            await self.prelude()
+            await self.first_round()
+            if self.settings.scenario.returns != "no":
+                await self.the_tracker_returns()
+            outcome = self.outcome()
+            await self.curtain()
+            return outcome
+
+    async def __aenter__(self) -> Self:
         if self.broker is not None:
             await self.broker.start()
         return self
@@ -127,8 +143,16 @@ class Play:
         return Session(BrokerAddress(self.broker.host, self.broker.port), client, self.settings.qos)
 
     def _show(self, arrow: Arrow) -> None:
-        self.audience.arrow(arrow)
+        try:
+            if not self._nobody_watches:
+                self.audience.arrow(arrow)
+        except BrokenPipeError:
+            self._nobody_watches = True  # not to be raised into the broker or a server: `until` does
         self._changed.set()
+
+    def _act(self, title: str) -> None:
+        self.stage.acts[len(self.stage.arrows)] = title
+        self.audience.act(title)
 
     # The cast.
 
@@ -173,14 +197,16 @@ class Play:
 
     # Waiting.
 
-    async def until(self, condition: Callable[[], bool], what: str) -> None:
-        """Wait for `condition`, until nothing can be expected to happen any more.
+    async def until(self, condition: Callable[[], bool], what: str, within: float | None = None) -> None:
+        """Wait for `condition`, but no longer than `within` seconds, or until nothing more is to be expected.
 
         Raises `DemoError` if a server has lost the broker.
         """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + 3 * self.settings.timeout + PATIENCE
+        deadline = loop.time() + (3 * self.settings.timeout + PATIENCE if within is None else within)
         while not condition() and loop.time() < deadline:
+            if self._nobody_watches:
+                raise BrokenPipeError
             for server in self.servers.values():
                 if server.where == ("offline",) and server.last_error:
                     raise DemoError(f"{server.name} is offline, while the demo waits until {what}: {server.last_error}")
@@ -199,7 +225,7 @@ class Play:
 
     async def prelude(self) -> None:
         """The tracker starts, and the registered client joins."""
-        self.audience.act("Before the diagram begins: the tracker starts, and one client joins")
+        self._act("Before the diagram begins: the tracker starts, and one client joins")
         tracker = self.start_tracker(SIZES[0])
         await self.until(lambda: tracker.where == ("awaiting_requests",), "the tracker serves")
         client = self.start_torrent(CLIENT)
@@ -207,7 +233,7 @@ class Play:
 
     async def first_round(self) -> None:
         """The torrent servers start, and ask to join."""
-        self.audience.act(f"Client Join: {self.settings.scenario.tells}")
+        self._act(f"Client Join: {self.settings.scenario.tells}")
         self.arm()
         for name in self.torrents:
             self.start_torrent(name)
@@ -220,11 +246,12 @@ class Play:
             view = self.servers[name].charts["view"]
             view.data = replace(view.data, view=replace(view.data.view, storage="sound"))
         if scenario.returns == "reconnects":
-            self.audience.act("Tracker Server reconnects")
+            self._act("Tracker Server reconnects")
             await self.servers[TRACKER].reconnect()
         else:
-            self.audience.act("Tracker Server is replaced by another Tracker Server")
+            self._act("Tracker Server is replaced by another Tracker Server")
             await self.servers[TRACKER].crash()
+            await self.until(lambda: TRACKER not in self.stage.broker.data.sessions, "the broker notices", within=1)
             self.start_tracker(SIZES[1] if scenario.conflicts else SIZES[0])
         tracker = self.servers[TRACKER]
         await self.until(lambda: tracker.where == ("awaiting_requests",), "the tracker serves")
@@ -232,10 +259,18 @@ class Play:
         await self.until(lambda: self.at_rest() and self.everybody_is_registered(), "everybody is registered")
 
     async def curtain(self) -> None:
-        """Everybody says goodbye."""
-        self.audience.act("Goodbye")
-        for name in (*self.torrents, CLIENT, TRACKER):
+        """Everybody says goodbye: the torrent servers, then the tracker, then the client that joined first."""
+        self._act("Goodbye")
+        tracker, client = self.servers[TRACKER], self.servers[CLIENT]
+        for name in self.torrents:
             await self.servers[name].stop()
+            await self.until(lambda name=name: self._is_forgotten(name), f"{name} is forgotten", within=1)  # type: ignore[misc]
+        await tracker.stop()
+        await self.until(lambda: client.where != ("registered",), f"{CLIENT} knows", within=1)
+        await client.stop()
+
+    def _is_forgotten(self, name: str) -> bool:
+        return all(name not in self.servers[other].charts["view"].data.view.clients for other in (TRACKER, CLIENT))
 
     # Taking stock.
 
@@ -268,18 +303,6 @@ class Play:
 
 def _refusals(server: Server) -> int:
     return server.refusals.total + server.refused.total()
-
-
-async def play(settings: Settings, audience: Audience) -> Outcome:
-    """Play a scenario to its end. Raises `DemoError`, and `runtime.broker.BrokerError` if no broker can be started."""
-    async with Play(settings, audience) as demo:
-        await demo.prelude()
-        await demo.first_round()
-        if settings.scenario.returns != "no":
-            await demo.the_tracker_returns()
-        outcome = demo.outcome()
-        await demo.curtain()
-        return outcome
 
 
 def lifelines(servers: list[str]) -> dict[tuple[str, str], str]:

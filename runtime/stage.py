@@ -52,6 +52,8 @@ class Stage:
 
     show: Callable[[Arrow], None] = lambda _: None
     arrows: list[Arrow] = field(default_factory=list)
+    acts: dict[int, str] = field(default_factory=dict)
+    """Headings, by the number of the arrow that they stand before."""
     divergences: list[str] = field(default_factory=list)
     broker: Broker = field(default_factory=Broker)
     lifelines: dict[tuple[str, str], str] = field(default_factory=dict)

@@ -1,0 +1,106 @@
+"""Who takes part: declarations, groups, and names that come into being where they are first used."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from spec.notation.arrows import unquoted
+from spec.notation.model import Lifeline
+from spec.notation.text import plain, split_style, trim
+from spec.notation.words import PICTURED
+
+DEEPEST = 60
+"""Groups inside groups beyond this are read as if they were not there."""
+
+_QUOTED = re.compile(r'"(?P<label>(?:[^"\\]|\\.)*)"\s*(?P<rest>$|#.*$|as\s.*$)')
+_LOOSELY_QUOTED = re.compile(r'"(?P<label>.*?)"\s*(?P<rest>$|#[^"]*$|as\s.*$)')
+_AS = re.compile(r"(?<=\S)\s+as\s")
+_TAIL = re.compile(r"\s(?:<<[^<>]*>>|order\s+\d+)$")
+_CODE = re.compile(r"(?:[\\&]?[uxUX+#]?[0-9A-Fa-f]{2,6};?)$")
+
+
+class Cast:
+    """The lifelines in the order in which they came up."""
+
+    def __init__(self) -> None:
+        self.lifelines: dict[str, Lifeline] = {}
+        self.declared: set[str] = set()
+        self.groups: list[str] = []
+
+    def use(self, name: str, line: int, column: int) -> None:
+        """`name` takes part from here on, if it does not yet."""
+        if name not in self.lifelines:
+            self._add(Lifeline(name, plain(name), line=line, column=column, raw_label=name))
+
+    def declare(self, lifeline: Lifeline) -> str | None:
+        """The lifeline is as declared; a complaint if it was declared before as something else."""
+        before = self.lifelines.get(lifeline.name)
+        again = before is not None and lifeline.name in self.declared
+        if before:
+            lifeline = replace(lifeline, group=before.group, group_path=before.group_path)
+        same = before is not None and replace(lifeline, line=before.line, column=before.column) == before
+        self._add(lifeline)
+        self.declared.add(lifeline.name)
+        if before and again and not same:
+            return f"`{lifeline.name}` was declared on line {before.line} already; read as declared here"
+        return None
+
+    def _add(self, lifeline: Lifeline) -> None:
+        if self.groups and not lifeline.group_path:
+            path = tuple(self.groups[:DEEPEST])
+            lifeline = replace(lifeline, group=group_label(path), group_path=path)
+        self.lifelines[lifeline.name] = lifeline
+
+
+def group_label(path: tuple[str, ...]) -> str | None:
+    """The text of nested groups, from the outermost."""
+    return " / ".join(label for label in (plain(split_style(raw)[1]) for raw in path) if label) or None
+
+
+def declaration(kind: str, text: str) -> tuple[Lifeline | None, str]:
+    """What `KIND text` declares, None if there is no name in it; and what is odd about it."""
+    icon, text = _icon(kind, text)
+    style, text = split_style(text)
+    odd = ""
+    quoted = (_QUOTED.match(text) or _LOOSELY_QUOTED.match(text)) if text[:1] == '"' else None
+    if quoted:
+        label, rest = quoted["label"], quoted["rest"]
+        aliased = rest[:2] == "as"
+        name, after = _cut(rest[2:] if aliased else rest)
+        name = name if aliased else trim(label)
+    else:
+        label, after = _cut(text)
+        name = label
+        if renamed := list(_AS.finditer(label)):
+            name, label = trim(label[renamed[-1].end() :]), trim(label[: renamed[-1].start()])
+            if unquoted(name) != name:
+                name, label = label, unquoted(name)
+                odd = f'the alias comes last; write `{kind} "{label}" as {name}`, as it was read'
+    if tail := _TAIL.search(name):
+        odd = f"`{trim(tail.group())}` is not of this notation; it was left out"
+        label = label if label != name else trim(name[: tail.start()])
+        name = trim(name[: tail.start()])
+    name = unquoted(name)
+    for mark in ":#":
+        if mark in name:
+            odd = f"a name holds no `{mark}`"
+            name = trim(name.partition(mark)[0])
+            odd += f'; read as `{name}`; write `{kind} "{label}" as ALIAS`'
+    if not name:
+        return None, odd
+    return Lifeline(name, plain(label), kind, raw_label=label, style=trim(f"{style} {after}"), icon=icon), odd
+
+
+def _cut(text: str) -> tuple[str, str]:
+    """A name and the style behind it: a name holds no `#`."""
+    name, sharp, style = text.partition("#")
+    return trim(name), sharp + style
+
+
+def _icon(kind: str, text: str) -> tuple[str, str]:
+    if kind not in PICTURED:
+        return "", text
+    first, _, rest = text.partition(" ")
+    is_icon = first.startswith(("data:", "http:", "https:")) if kind == "image" else _CODE.match(first)
+    return (first, trim(rest)) if is_icon else ("", text)

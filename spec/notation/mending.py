@@ -1,0 +1,193 @@
+"""Lines that do not fit the notation, and what their authors probably meant.
+
+What other notations write instead, keywords with a slip in them, arrows of another make. Each comes with the line of
+this notation that stands for it, which the reader then reads; nothing in here is read without a diagnostic.
+"""
+
+import re
+from collections.abc import Container
+from typing import NamedTuple
+
+from spec.notation.arrows import Arrow, is_known, scan
+from spec.notation.text import trim
+from spec.notation.words import FOREIGN, FOREIGN_KINDS, KINDS, WORDS, suggest
+
+
+class Mended(NamedTuple):
+    """What is wrong with a line, and the line to read instead; None if there is none."""
+
+    complaint: str
+    instead: str | None
+
+
+_FIRST = re.compile(r"([A-Za-z]\w*[+-]?)([:;.,]?)(?=[\s#]|$)\s*(.*)")
+_OTHER_ARROWS = tuple(
+    (re.compile(pattern), instead)
+    for pattern, instead in (
+        (r"-(\[[^\[\]]{0,200}\])-(?=>|x)", r"--\1"),
+        (r"&gt;", ">"),
+        (r"&lt;", "<"),
+        (r"[→⟶➔➜⇒⟹]+", "->"),
+        (r"[←⟵⇐]+", "<-"),
+        (r"[↔⇔]", "<->"),
+        (r"[‐‑‒–—−]+(?=>)", "--"),  # noqa: RUF001
+        (r"(?<=<)[‐‑‒–—−]+", "--"),  # noqa: RUF001
+        (r"<[=~]+>", "<->"),
+        (r"[=~]+>+", "->"),
+        (r"<+[=~]+", "<-"),
+        (r"\.\.+>+", "-->"),
+        (r"<+\.\.+", "<--"),
+        (r"(?<!-)(--?)[ ]+(?=>)", r"\1"),
+        (r"(--?)>{3,}", r"\1>>"),
+        (r"<{3,}(?=-)", "<<"),
+        (r"(--?)\)", r"\1>>"),
+        (r"(?<=-)(?:\\\\?|//?)(?=\s|\w)", ">"),
+        (r"#\w*(?=\s*(?:-|<))", ""),
+    )
+)
+_HEADLESS = re.compile(r"(?<!-)--?(?!-)")
+_LONG = 60
+_MANY = 200
+_UNLIKELY = 2000
+"""A longer line is no slip of a hand."""
+_USAGE = {
+    "parallel": "`parallel`, `parallel on` or `parallel off`",
+    "note": "`note (over|left of|right of) A:text`",
+    "state": "`state over A:text`",
+    "participantgroup": "`participantgroup text`",
+    **dict.fromkeys(("box", "abox", "rbox", "aboxright", "aboxleft"), "`box (over|left of|right of) A:text`"),
+}
+
+
+def mend(line: str, known: Container[str]) -> Mended:
+    """What to make of a line that is no statement."""
+    skipped = Mended(f"expected a statement or a message such as `A->B:text`, got `{shortened(line)}`; skipped", None)
+    if len(line) > _UNLIKELY:
+        return skipped
+    return (
+        _empty(line)
+        or _foreign(line)
+        or _other_arrow(line, known)
+        or _headless(line, known)
+        or _keyword(line)
+        or _colon(line)
+        or skipped
+    )
+
+
+def shortened(line: str) -> str:
+    """The line, or enough of it to recognise it."""
+    return line if len(line) <= _LONG else line[: _LONG - 1] + "…"
+
+
+def is_prose(arrow: Arrow, line: str, known: Container[str]) -> bool:
+    """Whether the arrow is rather the x in `a non-xml answer`: two strangers, several words, no text."""
+    head = line[arrow.start : arrow.end]
+    return (
+        arrow.lost
+        and head in {"-x", "x-", "--x", "x--"}
+        and ":" not in line
+        and not is_known(arrow.left, known)
+        and not is_known(arrow.right, known)
+        and (" " in arrow.left or " " in arrow.right)
+        and not line[arrow.start - 1 : arrow.start].isspace()
+        and not line[arrow.end : arrow.end + 1].isspace()
+    )
+
+
+def _empty(line: str) -> Mended | None:
+    """An arrow from nobody or to nobody."""
+    head = line.partition(":")[0]
+    for filled, side, name in (
+        (f"?{line}", "before", "sender"),
+        (f"{head}?", "behind", "receiver"),
+        (f"?{head}?", "", ""),
+    ):
+        arrow = scan(filled)
+        if (
+            arrow is None
+            or "?" not in {arrow.left, arrow.right}
+            or not {"<", ">"} & set(filled[arrow.start : arrow.end])
+        ):
+            continue
+        if not side:
+            return Mended("expected a name on both sides of the arrow; skipped", None)
+        role = name if not arrow.look.reversed else "receiver" if name == "sender" else "sender"
+        return Mended(f"expected the {role} {side} the arrow (`[` or `]` for the environment); skipped", None)
+    return None
+
+
+def _foreign(line: str) -> Mended | None:
+    for foreign in FOREIGN:
+        if found := foreign.pattern.fullmatch(line):
+            if foreign.stand_in is None:
+                return Mended(f"`{shortened(line)}`: {foreign.advice}; skipped", None)
+            instead = (
+                trim(foreign.pattern.sub(foreign.stand_in, line, count=1)) if found.re.groups else foreign.stand_in
+            )
+            return Mended(f"`{shortened(line)}`: {foreign.advice}; read as `{shortened(instead)}`", instead)
+    return None
+
+
+def _other_arrow(line: str, known: Container[str]) -> Mended | None:
+    """An arrow as other tools, or a word processor, write it."""
+    head, colon, text = line.partition(":")
+    if not set(head) & set("-=~.>&<→⟶➔➜⇒⟹←⟵⇐↔⇔"):
+        return None
+    mended = head
+    for pattern, instead in _OTHER_ARROWS:
+        mended = pattern.sub(instead, mended)
+    arrow = scan(mended, known) if mended != head else None
+    if arrow is None or arrow.lost:
+        return None
+    instead = mended + colon + text
+    return Mended(f"no arrow of this notation in `{shortened(line)}`; read as `{shortened(instead)}`", instead)
+
+
+def _headless(line: str, known: Container[str]) -> Mended | None:
+    """`A-B:text` between two lifelines that are known."""
+    head, colon, text = line.partition(":")
+    for count, dash in enumerate(_HEADLESS.finditer(head)):
+        left, right = trim(head[: dash.start()]), trim(head[dash.end() :])
+        if is_known(left, known) and is_known(right, known):
+            instead = f"{left}{dash.group()}>{right}{colon}{text}"
+            return Mended(f"the arrow has no head; expected `->`, read as `{shortened(instead)}`", instead)
+        if count > _MANY:
+            break
+    return None
+
+
+def _colon(line: str) -> Mended | None:
+    """`App:Main->B:text`."""
+    head, _, rest = line.partition(":")
+    if scan(rest) is None or not {"<", ">"} & set(rest):
+        return None
+    return Mended(f"expected an arrow before the first `:`; a name holds none, got `{shortened(head)}:`; skipped", None)
+
+
+def _keyword(line: str) -> Mended | None:
+    """A keyword with capitals or with a slip in it, or a kind of participant that there is not."""
+    first = _FIRST.match(line)
+    if first is None:
+        return None
+    word, rest = first[1], first[3]
+    low = word.lower()
+    if (first[2] or low != word) and low in WORDS:
+        instead = trim(f"{low} {rest}")
+        return Mended(f"expected the keyword `{low}`, got `{word}{first[2]}`; read as `{shortened(instead)}`", instead)
+    if low in WORDS:
+        usage = _USAGE.get(low, f"a name behind `{low}`")
+        if low == "parallel":
+            return Mended(f"expected {usage}, got `{shortened(line)}`; read as `parallel`", "parallel")
+        return Mended(f"expected {usage}, got `{shortened(line)}`; skipped", None)
+    meant = suggest(word)
+    if low in FOREIGN_KINDS or (rest[:1] == '"' and '" as ' in rest):
+        kind = meant if meant in KINDS and low not in FOREIGN_KINDS else "participant"
+        instead = f"{kind} {rest}"
+        return Mended(
+            f"`{word}` is no kind of participant; did you mean `{kind}`? read as `{shortened(instead)}`", instead
+        )
+    if meant is None or (meant == "end" and rest):
+        return None
+    instead = trim(f"{meant} {rest}")
+    return Mended(f"`{word}` is no keyword; did you mean `{meant}`? read as `{shortened(instead)}`", instead)
