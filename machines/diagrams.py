@@ -54,9 +54,10 @@ class Graph(NamedTuple):
     edges: tuple[Edge, ...]
 
 
-def graph(chart: type[Participant]) -> Graph:
-    """The drawing of a chart; compound states that it declares as `folded` become one node each."""
-    drawn = {state.id: _outermost_folded(chart, state) for state in all_states(chart)}
+def graph(chart: type[Participant], fold: frozenset[str] = frozenset()) -> Graph:
+    """The drawing of a chart; compound states in `fold`, and those that it declares as `folded`, become a node each."""
+    fold |= chart.folded
+    drawn = {state.id: _outermost_folded(fold, state) for state in all_states(chart)}
     edges: dict[tuple[str, str], list[str]] = {}
     for state in all_states(chart):
         for transition in arrows_of(state):
@@ -72,19 +73,19 @@ def graph(chart: type[Participant]) -> Graph:
     return Graph(
         chart.__name__,
         begins,
-        tuple(_node(chart, state, {begins, *(ends[1] for ends in edges)}) for state in chart.states),
+        tuple(_node(fold, state, {begins, *(ends[1] for ends in edges)}) for state in chart.states),
         tuple(Edge(*ends, tuple(labels)) for ends, labels in edges.items()),
     )
 
 
-def _outermost_folded(chart: type[Participant], state: State) -> str:
-    folded = [holder.id for holder in lineage(state) if holder.id in chart.folded]
+def _outermost_folded(fold: frozenset[str], state: State) -> str:
+    folded = [holder.id for holder in lineage(state) if holder.id in fold]
     return folded[-1] if folded else str(state.id)
 
 
-def _node(chart: type[Participant], state: State, entered: set[str]) -> Node:
+def _node(fold: frozenset[str], state: State, entered: set[str]) -> Node:
     """A state with what it holds; its initial state is marked if something enters it as a whole."""
-    folded = state.id in chart.folded
+    folded = state.id in fold
     if state.id in entered:
         entered = entered | ({child.id for child in state.states if child.initial or state.parallel})
     return Node(
@@ -94,7 +95,7 @@ def _node(chart: type[Participant], state: State, entered: set[str]) -> Node:
         folded=folded,
         parallel=bool(state.parallel),
         initial=next((c.id for c in state.states if c.initial and state.id in entered and not state.parallel), ""),
-        children=() if folded else tuple(_node(chart, child, entered) for child in state.states),
+        children=() if folded else tuple(_node(fold, child, entered) for child in state.states),
     )
 
 
@@ -108,9 +109,9 @@ def _label(transition: Transition) -> str:
     return label_of(transition) + (f" [{', '.join(guards)}]" if guards else "")
 
 
-def mermaid(chart: type[Participant]) -> str:
-    """A chart as a Mermaid `stateDiagram-v2`."""
-    drawing = graph(chart)
+def mermaid(chart: type[Participant], fold: frozenset[str] = frozenset()) -> str:
+    """A chart as a Mermaid `stateDiagram-v2`; compound states in `fold` are drawn as one box each."""
+    drawing = graph(chart, fold)
     lines = ["stateDiagram-v2", "    direction TB", f"    [*] --> {drawing.begins}"]
     for node in drawing.nodes:
         lines += _mermaid_node(node, "    ")
