@@ -110,6 +110,7 @@ class _Connection:
     session: Session | None = None
     will: _Message | None = None
     clean: bool = False
+    sending: set[asyncio.Task[None]] = field(default_factory=set)
 
     def is_open(self) -> bool:
         """Can it still take an event?"""
@@ -143,10 +144,19 @@ class _Reader(StreamReaderAdapter):  # type: ignore[misc]
 
 
 class _Writer(StreamWriterAdapter):  # type: ignore[misc]
-    """Writes a connection for amqtt; closing never waits for a peer that does not read."""
+    """Writes a connection for amqtt, without ever waiting for a peer that does not read.
+
+    amqtt misses an acknowledgement that comes while it waits here.
+    """
+
+    def write(self, data: bytes) -> None:
+        if not self._writer.is_closing():
+            self._writer.write(data)
+
+    async def drain(self) -> None:
+        pass
 
     async def close(self) -> None:
-        self.is_closed = True
         self._writer.close()
 
 
@@ -233,7 +243,6 @@ class EmbeddedBroker:
         self._connections: set[_Connection] = set()
         self._clients: dict[str, _Connection] = {}
         self._retained: dict[str, _Message] = {}
-        self._sending: set[asyncio.Task[Any]] = set()
         self._timers: set[asyncio.TimerHandle] = set()
 
     async def __aenter__(self) -> Self:
@@ -277,11 +286,8 @@ class EmbeddedBroker:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-        for sending in self._sending:
-            sending.cancel()
-        ending: set[asyncio.Task[Any]] = set(self._sending)
+        ending = {connection.task for connection in self._connections}
         for connection in self._connections:
-            ending.add(connection.task)
             if connection.client:
                 connection.writer.close()
             else:
@@ -372,6 +378,8 @@ class EmbeddedBroker:
                 self._receive(connection.client, connection.will)
             self._tell(self.observer.disconnected, connection.client, connection.clean)
         connection.writer.close()
+        for sending in connection.sending:
+            sending.cancel()
         with contextlib.suppress(Exception):  # it ends in any case
             async with asyncio.timeout(LINGER):
                 if handler:
@@ -437,8 +445,8 @@ class EmbeddedBroker:
         self._tell(self.observer.forwarded, message.topic, message.payload, connection.client)
         # A task for the handshake with this subscriber; tasks start in the order in which they are created.
         sending = asyncio.create_task(_hand_over(handler, message))
-        self._sending.add(sending)
-        sending.add_done_callback(self._sending.discard)
+        connection.sending.add(sending)
+        sending.add_done_callback(connection.sending.discard)
 
     def _verdict(self, message: _Message, hop: Hop, client: str) -> Verdict:
         event = EVENT_OF_TOPIC.get(message.topic)

@@ -38,6 +38,7 @@ _RIGHT = re.compile(
     rf"(?P<dash>--?)(?P<right_style>{_STYLE})?(?P<inner>{_DELAY})?(?P<right>>>|>|x)(?P<delay>{_DELAY})?(?P<create>\*)?"
 )
 _START = re.compile(r"[-<x(]")
+_STROKES = "-+*<> "
 _ENOUGH = 64
 """So many arrows in one line are looked at: more cannot be a diagram's, and would make the scanner quadratic."""
 
@@ -57,6 +58,10 @@ class Arrow:
     look: Look
     text: str
 
+    def is_pointed(self, line: str) -> bool:
+        """Whether it has a proper head, `<` or `>`, in the line from which it was read."""
+        return not {"<", ">"}.isdisjoint(line[self.start : self.end])
+
 
 def scan(line: str, known: Container[str] = ()) -> Arrow | None:
     """The arrow in `line`, which has no blanks at its ends; None if nothing fits."""
@@ -73,6 +78,14 @@ def _doubt(arrow: Arrow, known: Container[str]) -> int:
 def is_known(operand: str, known: Container[str]) -> bool:
     """Whether the operand is the environment or a lifeline that is there already."""
     return operand in GATES or operand in known or unquoted(operand) in known
+
+
+def is_writable(name: str) -> bool:
+    """Whether a name may be one: it may hold `<T>`, but no arrow, and must hold more than strokes."""
+    filled = f"?{name}?"
+    if not name.strip(_STROKES):
+        return False
+    return not {"<", ">"} & set(name) or not any(arrow.is_pointed(filled) for arrow in candidates(filled, ()))
 
 
 def unquoted(name: str) -> str:
@@ -129,7 +142,9 @@ def _reading(line: str, found: re.Match[str], end: int) -> Arrow | None:
     behind = line[end:] if colon < 0 else line[end:colon]
     right, sharp, suffix = behind.partition("#")
     left, right = trim(line[: found.start()]), trim(right)
-    if not left or not right or left.rstrip("+-*")[-1:] == "<" or right.lstrip("+-*")[:1] == ">":
+    if not left.strip(_STROKES) or not right.strip(_STROKES):
+        return None
+    if left.rstrip("+-* ")[-1:] == "<" or right.lstrip("+-* ")[:1] == ">":
         return None
     parts = found.groupdict()
     left_head, right_head = parts.get("left") or "", parts.get("right") or ""

@@ -97,6 +97,8 @@ def is_prose(arrow: Arrow, line: str, known: Container[str]) -> bool:
 
 def _empty(line: str) -> Mended | None:
     """An arrow from nobody or to nobody."""
+    if {"<", ">"}.isdisjoint(line):
+        return None
     head = line.partition(":")[0]
     for filled, side, name in (
         (f"?{line}", "before", "sender"),
@@ -160,7 +162,8 @@ def _headless(line: str, known: Container[str]) -> Mended | None:
 def _colon(line: str) -> Mended | None:
     """`App:Main->B:text`."""
     head, _, rest = line.partition(":")
-    if scan(rest) is None or not {"<", ">"} & set(rest):
+    arrow = scan(rest)
+    if arrow is None or not arrow.is_pointed(rest):
         return None
     return Mended(f"expected an arrow before the first `:`; a name holds none, got `{shortened(head)}:`; skipped", None)
 

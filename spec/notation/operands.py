@@ -11,6 +11,7 @@ from typing import NamedTuple
 from spec.notation.arrows import Arrow, is_known, scan
 from spec.notation.mending import shortened
 from spec.notation.model import Severity
+from spec.notation.text import trim
 
 
 class Remark(NamedTuple):
@@ -36,14 +37,14 @@ def _without_foreign_marks(line: str, arrow: Arrow, known: Container[str]) -> tu
     """`A->+B` and `A-->-B` (Mermaid), `A->B++`, `A ->x B`, `A--->B` (PlantUML)."""
     left, right, lost = arrow.left, arrow.right, arrow.lost
     if left[-1] == "-" and line[arrow.start - 1] == "-" and not is_known(left, known):
-        left = left.rstrip("-").rstrip() or left
+        left = trim(left.rstrip("-")) or left
     if not is_known(right, known):
         if right[0] in "+-" and line[arrow.end] in "+-":
-            right = right.lstrip("+-").lstrip() or right
+            right = trim(right.lstrip("+-")) or right
         elif (found := _ACTIVATED.fullmatch(right)) and (found[2] or found[1] in known):
-            right = found[1]
+            right = trim(found[1])
         elif (found := _DECORATED.fullmatch(right)) and found[2] in known:
-            right, lost = found[2], lost or found[1] == "x"
+            right, lost = trim(found[2]), lost or found[1] == "x"
     if (left, right) == (arrow.left, arrow.right):
         return arrow, None
     written = shortened(f"{arrow.left}{line[arrow.start : arrow.end]}{arrow.right}")

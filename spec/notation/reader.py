@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from spec.notation import words
-from spec.notation.arrows import GATES, scan, unquoted
+from spec.notation.arrows import GATES, is_writable, scan, unquoted
 from spec.notation.cast import Cast, declaration
 from spec.notation.mending import is_prose, mend, shortened
 from spec.notation.model import (
@@ -166,7 +166,7 @@ class _Reader:
             odd = odd or f"expected a name behind `{line.word}`"
             self.report.error(line.number, column, f"{odd}; skipped")
             return True
-        if _has_arrow(lifeline.name):
+        if _has_arrow(lifeline.name) or not is_writable(lifeline.name):
             if '"' not in line.rest and self._message(line):
                 return True
             self.report.error(line.number, column, f"a name holds no arrow, got `{shortened(lifeline.name)}`; skipped")
@@ -222,6 +222,8 @@ class _Reader:
         elif not colon:
             return False
         names, style = self._over(line, head)
+        if names is None:
+            return True
         if not names:
             self.report.error(line.number, line.column, f"expected a lifeline behind `{line.word} {place[1]}`; skipped")
         elif line.word == "ref":
@@ -262,15 +264,24 @@ class _Reader:
         first, self.next = self.next, ends[index] + 1
         return [each.text for each in self.lines[first : self.next - 1]]
 
-    def _over(self, line: _Line, text: str) -> tuple[tuple[str, ...], str]:
-        """The lifelines that something stands over, and its style."""
+    def _over(self, line: _Line, text: str) -> tuple[tuple[str, ...] | None, str]:
+        """The lifelines that something stands over, None if they cannot be any; and its style."""
         head, sharp, style = text.partition("#")
         head = trim(head)
         parts = [head] if head in self.cast.lifelines else [trim(part) for part in head.split(",")]
         names = tuple(self._name(line, part) for part in parts if part)
+        return (names if self._uses(line, *names) else None), trim(sharp + style)
+
+    def _uses(self, line: _Line, *names: str | None) -> bool:
+        """The lifelines take part from here on; not if one of them cannot be a name."""
         for name in names:
-            self.cast.use(name, line.number, line.column)
-        return names, trim(sharp + style)
+            if name is not None and not is_writable(name):
+                self.report.error(line.number, line.column, f"a name holds no arrow, got `{shortened(name)}`; skipped")
+                return False
+        for name in names:
+            if name is not None:
+                self.cast.use(name, line.number, line.column)
+        return True
 
     def _name(self, line: _Line, operand: str) -> str:
         """The lifeline that an operand names; quotes are for declarations."""
@@ -282,7 +293,8 @@ class _Reader:
     def _activate(self, line: _Line) -> bool:
         if not line.rest or ":" in line.rest or _has_arrow(line.rest):
             return self._nameless(line)
-        self._over(line, line.rest)
+        if not self._over(line, line.rest)[0]:
+            return True
         self._present(line, line.word, line.rest)
         return True
 
@@ -294,7 +306,8 @@ class _Reader:
         if not name or ":" in name or _has_arrow(line.rest) or foreign:
             return False if foreign else self._nameless(line)
         name = self._name(line, name)
-        self.cast.use(name, line.number, line.column)
+        if not self._uses(line, name):
+            return True
         if line.word == "create":
             self.tree.add(Create(line.number, line.column, name))
         else:
@@ -338,9 +351,8 @@ class _Reader:
         if left is None and right is None:
             self.report.error(line.number, line.column, "expected a lifeline on one side of the arrow; skipped")
             return True
-        for name in (left, right):
-            if name is not None:
-                self.cast.use(name, line.number, line.column)
+        if not self._uses(line, left, right):
+            return True
         sender, receiver = (right, left) if arrow.look.reversed else (left, right)
         self.last = Message(
             line=line.number,
@@ -364,4 +376,5 @@ class _Reader:
 
 def _has_arrow(text: str) -> bool:
     """Whether a message was meant: an arrow with a proper head."""
-    return ("<" in text or ">" in text) and scan(text) is not None
+    arrow = scan(text)
+    return arrow is not None and arrow.is_pointed(text)

@@ -1,0 +1,313 @@
+"""JSON, read strictly: from bytes to a value of a declared shape, or a `Fault` that says what is wrong and where.
+
+Python's `json` takes a key twice, NaN and half a surrogate pair, gives up on deep nesting with a RecursionError, and on
+long integers with a ValueError of its own. Here each is refused, in what a shape declares as in what it skips; size and
+depth are bounded before the parser sees the text. A fault learns where it is on its way out, as a path such as
+`$.KnownFileInfos["ab"].Size`: properties behind a dot, keys that are data in brackets.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from immutabledict import immutabledict
+
+MAX_BYTES = 4 * 1024 * 1024
+"""The largest payload that is read or written."""
+MAX_DEPTH = 32
+"""The deepest nesting that is read; the protocol's own events need 4."""
+MAX_INT64 = 2**63 - 1
+SHOWN = 40
+"""How many characters of a text that came are shown in a message."""
+
+Kind = Literal[
+    "unknown-topic",
+    "too-large",
+    "not-utf8",
+    "too-deep",
+    "not-json",
+    "duplicate-key",
+    "missing-property",
+    "wrong-type",
+    "not-finite",
+    "out-of-range",
+    "empty",
+    "not-a-uuid",
+    "unknown-reason-code",
+]
+"""Why a payload is refused."""
+
+T = TypeVar("T")
+
+
+class Fault(Exception):  # noqa: N818 - it is the value that has one
+    """What is wrong with a value; it learns where that value stands on its way out."""
+
+    def __init__(self, kind: Kind, expected: str, came: str) -> None:
+        super().__init__(kind)
+        self.kind: Kind = kind
+        self.problem = f"expected {expected}, came {came}"
+        self.path = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """A JSON object as it was written, with the keys that were given twice."""
+
+    pairs: list[tuple[str, object]]
+
+
+# Bytes to a JSON value.
+
+
+def parsed(payload: bytes) -> object:
+    """The JSON value that these bytes hold, its objects with keys given twice, to be read by a shape."""
+    if len(payload) > MAX_BYTES:
+        raise Fault("too-large", f"at most {MAX_BYTES} bytes", f"{len(payload)} bytes")
+    try:
+        given = payload.decode("utf-8")
+    except UnicodeDecodeError as error:
+        came = payload[error.start : error.start + 4].hex(" ")
+        raise Fault("not-utf8", "UTF-8", f"{came} at byte {error.start}") from None
+    if given.startswith("\ufeff"):
+        raise Fault("not-utf8", "UTF-8 without a byte order mark", "one at byte 0")
+    _bound_depth(given)
+    try:
+        return _JSON.decode(given)
+    except json.JSONDecodeError as error:
+        came = f"{shown(given[error.pos : error.pos + SHOWN])} at character {error.pos} ({error.msg})"
+        raise Fault("not-json", "one JSON object", came) from None
+
+
+def _bound_depth(given: str) -> None:
+    """Refuse what nests too deep for the parser's recursion.
+
+    Up to the first mistake in the text this counts what the parser would; after it, the parser reads no further.
+    """
+    depth = 0
+    for token in _NESTING.finditer(given):
+        if token[0] in {"[", "{"}:
+            depth += 1
+        elif token[0] in {"]", "}"}:
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise Fault("too-deep", f"at most {MAX_DEPTH} levels of nesting", f"more at character {token.start()}")
+
+
+def _int(literal: str) -> int:
+    """Cut to these many digits a literal is out of int64's range all the same, and cheap to convert."""
+    return int(literal[: SHOWN + 1])
+
+
+_NESTING = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_JSON = json.JSONDecoder(object_pairs_hook=_Object, parse_int=_int)
+
+
+# A JSON value to the value of a field.
+
+
+def typed(value: object, kind: type[T], expected: str) -> T:
+    """The value, if it is of this type; no type that a shape asks for has true and false in it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Fault("not-finite", expected, shown(value))
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise Fault("wrong-type", expected, shown(value))
+    return value
+
+
+def _whole(value: str) -> str:
+    """UTF-8 has no half surrogate pairs, but JSON's escapes can write them."""
+    if _SURROGATE.search(value):
+        raise Fault("not-utf8", "text that UTF-8 can hold", f"{shown(value)} with half a surrogate pair")
+    return value
+
+
+def _pairs(value: object, expected: str) -> Iterator[tuple[str, object]]:
+    seen = set()
+    for name, given in typed(value, _Object, expected).pairs:
+        _at(_key, name, _whole, name)
+        if name in seen:
+            _at(_key, name, _repeat, name)
+        seen.add(name)
+        yield name, given
+
+
+def _skip(value: object) -> None:
+    """Refuse even in a property that nobody reads what no JSON text should have."""
+    match value:
+        case _Object():
+            for name, given in _pairs(value, "an object"):
+                _at(_key, name, _skip, given)
+        case list():
+            for place, given in enumerate(value):
+                _at(_index, place, _skip, given)
+        case str():
+            _whole(value)
+        case float() if not math.isfinite(value):
+            raise Fault("not-finite", "a finite number", shown(value))
+
+
+def _repeat(name: str) -> None:
+    raise Fault("duplicate-key", "each property once", f"{shown(name)} twice")
+
+
+def _miss(name: str) -> None:
+    raise Fault("missing-property", f"the property {name}", "an object without it")
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+# Shapes.
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A type of the table: how a JSON value becomes the value of a field, and back."""
+
+    read: Callable[[object], Any]
+    write: Callable[[Any], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A line of the table: a property on the wire and the field that it fills."""
+
+    name: str
+    field: str
+    shape: Shape
+    required: bool = True
+
+
+def text(expected: str, *, empty: bool = False) -> Shape:
+    """A string, and unless `empty` one with something in it."""
+
+    def read(value: object) -> str:
+        given = _whole(typed(value, str, expected))
+        if not given and not empty:
+            raise Fault("empty", expected, '""')
+        return given
+
+    return Shape(read, as_it_is)
+
+
+def integer(low: int) -> Shape:
+    """An int64 from `low` on; neither 1.0 nor true is one."""
+    expected = f"an integer from {low} to {MAX_INT64}"
+
+    def read(value: object) -> int:
+        given = typed(value, int, expected)
+        if not low <= given <= MAX_INT64:
+            raise Fault("out-of-range", expected, shown(given))
+        return given
+
+    return Shape(read, as_it_is)
+
+
+def array(item: Shape, make: Callable[[Iterator[Any]], Any], order: Callable[[Any], Any]) -> Shape:
+    """An array; `make` collects the items, `order` arranges them to be written."""
+
+    def read(value: object) -> object:
+        items = typed(value, list, "an array")
+        return make(_at(_index, place, item.read, given) for place, given in enumerate(items))
+
+    return Shape(read, lambda values: [item.write(value) for value in order(values)])
+
+
+def set_of(item: Shape) -> Shape:
+    """An array whose order means nothing; an item that stands in it twice is in the set once."""
+    return array(item, frozenset, sorted)
+
+
+def sequence_of(item: Shape) -> Shape:
+    """An array whose order counts."""
+    return array(item, tuple, tuple)
+
+
+def map_of(key: Shape, item: Shape) -> Shape:
+    """An object whose keys are data."""
+
+    def read(value: object) -> object:
+        pairs = _pairs(value, "an object")
+        return immutabledict({_at(_key, k, key.read, k): _at(_key, k, item.read, given) for k, given in pairs})
+
+    return Shape(read, lambda values: {k: item.write(values[k]) for k in sorted(values)})
+
+
+def record(make: type, *properties: Property) -> Shape:
+    """An object with these properties; others are skipped."""
+    by_name = {known.name: known for known in properties}
+
+    def read(value: object) -> object:
+        fields = {}
+        for name, given in _pairs(value, f"an object ({make.__name__})"):
+            known = by_name.get(name)
+            if known is None:
+                _at(_key, name, _skip, given)
+            else:
+                fields[known.field] = _at(_property, name, known.shape.read, given)
+        for known in properties:
+            if known.required and known.field not in fields:
+                _at(_property, known.name, _miss, known.name)
+        return make(**fields)
+
+    def write(value: object) -> object:
+        given = ((known, getattr(value, known.field)) for known in properties)
+        return {known.name: known.shape.write(x) for known, x in given if known.required or x is not None}
+
+    return Shape(read, write)
+
+
+def as_it_is(value: object) -> object:
+    """A value that JSON has."""
+    return value
+
+
+# Where it stands, and what came.
+
+
+def _at(step: Callable[[Any], str], place: object, read: Callable[[Any], T], value: object) -> T:
+    """Read a value that stands at this place; a fault in it learns the place."""
+    try:
+        return read(value)
+    except Fault as fault:
+        fault.path = step(place) + fault.path
+        raise
+
+
+def _property(name: str) -> str:
+    return f".{name}"
+
+
+def _key(name: str) -> str:
+    return f"[{shown(name)}]"
+
+
+def _index(place: int) -> str:
+    return f"[{place}]"
+
+
+def shown(value: object) -> str:
+    """A JSON value in one short line."""
+    match value:
+        case _Object():
+            return f"an object of {len(value.pairs)} properties"
+        case list():
+            return f"an array of {len(value)} items"
+        case str():
+            return printable(json.dumps(shortened(value), ensure_ascii=False))
+        case _:
+            return shortened(json.dumps(value))
+
+
+def shortened(given: str) -> str:
+    """The beginning of a long text."""
+    return given if len(given) <= SHOWN else given[:SHOWN] + "…"
+
+
+def printable(given: str) -> str:
+    """A text in one line, with nothing in it that a terminal obeys."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in given)
