@@ -90,8 +90,7 @@ def is_prose(arrow: Arrow, line: str, known: Container[str]) -> bool:
         and not is_known(arrow.left, known)
         and not is_known(arrow.right, known)
         and (" " in arrow.left or " " in arrow.right)
-        and not line[arrow.start - 1 : arrow.start].isspace()
-        and not line[arrow.end : arrow.end + 1].isspace()
+        and not (line[arrow.start - 1].isspace() and line[arrow.end].isspace())
     )
 
 
@@ -124,9 +123,7 @@ def _foreign(line: str) -> Mended | None:
         if found := foreign.pattern.fullmatch(line):
             if foreign.stand_in is None:
                 return Mended(f"`{shortened(line)}`: {foreign.advice}; skipped", None)
-            instead = (
-                trim(foreign.pattern.sub(foreign.stand_in, line, count=1)) if found.re.groups else foreign.stand_in
-            )
+            instead = trim(found.expand(foreign.stand_in))
             return Mended(f"`{shortened(line)}`: {foreign.advice}; read as `{shortened(instead)}`", instead)
     return None
 

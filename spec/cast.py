@@ -1,0 +1,192 @@
+"""The cast: the charts of `machines` with the data that they begin with, and the system brought to where a diagram begins.
+
+A diagram does not say what a torrent server stores, nor whether it conflicts with the service: both are tried. The
+system is not put where a diagram begins but driven there, from everybody offline, by the owner's orders and without
+a loss, so that it is in a configuration that it can really reach.
+"""
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any
+
+from immutabledict import immutabledict
+from statemachine import StateChart
+
+from machines import (
+    LIFELINES,
+    Broker,
+    ClientMetadata,
+    Clock,
+    ConnectionFailed,
+    ConnectionLost,
+    DistributionView,
+    FileMetadata,
+    FragmentMetadata,
+    Participant,
+    PublishFailed,
+    Start,
+    Stop,
+    SubscriptionFailed,
+    TrackerHello,
+    View,
+)
+from machines.session import MqttClient
+from spec.binding import Begin, Binding
+from spec.machine import ChartMachine, ForeignMachine, LocalMachine
+from spec.system import State, System
+
+Charts = Mapping[str, type[StateChart[Any]]]
+"""The chart that plays each lifeline, or the chart of each name that a binding gives."""
+
+OURS: Charts = immutabledict({**{chart.__name__: chart for chart in LIFELINES.values()}})
+"""Our charts, by the names that a binding uses."""
+
+FRAGMENT_SIZE = 1024
+"""Bytes; a torrent server that conflicts can only work with twice that."""
+STEPS = 10_000
+"""More than any start takes."""
+
+
+class CastError(ValueError):
+    """A system cannot be made or brought to its beginning: the message says what is missing."""
+
+
+def machines(binding: Binding, lifelines: frozenset[str], charts: Charts = OURS, *, conflicts: bool) -> dict[str, LocalMachine]:
+    """The machine of each lifeline that the binding or the diagram knows."""
+    made: dict[str, LocalMachine] = {}
+    for name, player in binding.players.items():
+        chart = charts.get(name) or charts.get(player.chart)
+        if chart is None:
+            if name in lifelines:
+                raise CastError(
+                    f"the binding says that the chart {player.chart} plays {name}, but there is no such chart; "
+                    f"there are {', '.join(sorted(charts))}"
+                )
+            continue
+        server = any(other.group == player.group and each in lifelines for each, other in binding.players.items())
+        ours = issubclass(chart, Participant)
+        if ours or server:
+            made[name] = ChartMachine(_ours(chart, name, binding, conflicts=conflicts)) if ours else ForeignMachine(chart)
+    return made
+
+
+def _ours(chart: Any, lifeline: str, binding: Binding, *, conflicts: bool) -> Participant:
+    player = binding.players[lifeline]
+    if issubclass(chart, MqttClient):
+        made: Participant = chart(player.client, start="offline")
+    elif issubclass(chart, DistributionView):
+        made = chart(_view(lifeline, binding, conflicts=conflicts))
+    elif issubclass(chart, (Clock, Broker)):
+        made = chart()
+    else:
+        raise CastError(f"{chart.__name__} for {lifeline}: no way to give it data; name a chart of machines")
+    return made
+
+
+def _view(lifeline: str, binding: Binding, *, conflicts: bool) -> View:
+    """The view of a tracker knows one file; that of a torrent server brings another, and may fail to be changed."""
+    group = binding.players[lifeline].group
+    owner = next((p for p in binding.players.values() if p.group == group and p.role == "client"), None)
+    if owner is None or owner.chart == "Tracker":
+        files = immutabledict({"file": FileMetadata(FRAGMENT_SIZE, ("fragment",))})
+        fragments = immutabledict({"fragment": FragmentMetadata(FRAGMENT_SIZE)})
+        return View(fragment_size=FRAGMENT_SIZE, files=files, fragments=fragments)
+    own = f"{owner.client}-fragment"
+    joining = owner.chart == "TorrentServer"
+    return View(
+        fragment_size=2 * FRAGMENT_SIZE if conflicts and joining else None,
+        files=immutabledict({f"{owner.client}-file": FileMetadata(10, (own,))}),
+        fragments=immutabledict({own: FragmentMetadata(10)}),
+        own=ClientMetadata(frozenset({f"http://{owner.client}/"}), frozenset({own})),
+        storage="either" if joining else "sound",
+    )
+
+
+def order(_lifeline: str, name: str) -> Iterator[Hashable]:
+    """The messages that an order of the environment can be."""
+    if name == "PublishFailed":
+        yield PublishFailed(event=TrackerHello)
+    elif name == "SubscriptionFailed":
+        yield from (SubscriptionFailed(topic=topic) for topic in sorted(_topics()))
+    else:
+        yield {"Start": Start, "Stop": Stop, "ConnectionLost": ConnectionLost, "ConnectionFailed": ConnectionFailed}[name]()
+
+
+def _topics() -> frozenset[str]:
+    return frozenset(topic for chart in LIFELINES.values() for topic in getattr(chart, "topics", ()))
+
+
+def systems(
+    binding: Binding,
+    lifelines: frozenset[str],
+    begin: Begin,
+    charts: Charts = OURS,
+    routes: Mapping[tuple[str, str], tuple[str, ...]] | None = None,
+) -> list[tuple[System, State]]:
+    """The systems that a diagram can be about, each where the diagram begins. Raises `CastError` if there is none."""
+    found: list[tuple[System, State]] = []
+    problem: CastError | None = None
+    for conflicts in (False, True):
+        system = System(
+            machines(binding, lifelines, charts, conflicts=conflicts), binding, routes=routes or {}, environment=order
+        )
+        try:
+            found.append((system, _drive(system, begin)))
+        except CastError as error:
+            problem = error
+    if not found and problem:
+        raise problem
+    return found
+
+
+def _drive(system: System, begin: Begin) -> State:
+    state = system.initial()
+    for lifeline, target in begin.states.items():
+        if lifeline not in system.machines:
+            raise CastError(f"the diagrams {begin.title!r} begin with {lifeline} in {target}, but nobody plays {lifeline}")
+        local = system.machines[lifeline]
+        if isinstance(local, ForeignMachine):
+            state = _put(system, state, lifeline, target)
+        elif system.where(state, lifeline) != (target,):
+            state = _start(system, state, lifeline, target)
+    return state
+
+
+def _put(system: System, state: State, lifeline: str, target: str) -> State:
+    try:
+        local = system.machines[lifeline].begin(target)
+    except ValueError as error:
+        raise CastError(f"[[begin]] {lifeline}: {error}") from None
+    place = system.lifelines.index(lifeline)
+    return state._replace(locals=(*state.locals[:place], local, *state.locals[place + 1 :]))
+
+
+def _start(system: System, state: State, lifeline: str, target: str) -> State:
+    """Start a lifeline, and let the system run until that one is where it should be, and then until all is quiet."""
+    started = next(system.orders(state, lifeline, ("Start",)), None)
+    if started is None:
+        raise CastError(f"{lifeline} cannot be started in {'/'.join(system.where(state, lifeline))}")
+    state = _run(system, started.then, lambda there: system.where(there, lifeline) == (target,))
+    if system.where(state, lifeline) != (target,):
+        raise CastError(
+            f"{lifeline} was started to bring it to {target!r}, and came to rest in "
+            f"{'/'.join(system.where(state, lifeline))!r}; [[begin]] must name a state that it reaches without a loss"
+        )
+    if any(_is_busy(system, state, each) for each in system.lifelines if each == lifeline):
+        return state  # it begins with a send
+    return _run(system, state, lambda _: False)
+
+
+def _is_busy(system: System, state: State, lifeline: str) -> bool:
+    return system.machines[lifeline].busy(state.locals[system.lifelines.index(lifeline)])
+
+
+def _run(system: System, state: State, stop: Callable[[State], bool]) -> State:
+    for _ in range(STEPS):
+        if stop(state):
+            return state
+        moves = system.advance(state, lambda act: not act.lost and not system.machines[act.lifeline].patient)
+        move = next(moves, None)
+        if move is None:
+            return state
+        state = move.then
+    raise CastError(f"the system did not come to rest within {STEPS} steps")

@@ -1,0 +1,241 @@
+"""Charts as local machines that a checker can step without running anything.
+
+A local machine has hashable states and says what can be sent from one and what receiving does to it. Ours are the
+charts of `machines`, stepped through python-statemachine once for each state and message and remembered. A chart that
+is not ours takes part too, if its events are named `?message` and `!message`: its messages are their names.
+"""
+
+from collections.abc import Hashable, Mapping
+from enum import Enum
+from typing import Any, NamedTuple, Protocol
+
+from statemachine import StateChart
+from statemachine.exceptions import TransitionNotAllowed
+
+from machines.calls import CONNACK, SUBACK, SUBSCRIBE, Answer
+from machines.participant import Decision, Participant, Refused, Snapshot, actions, atomic_states, label_of, lineage
+
+
+class Taking(Enum):
+    """What receiving came to."""
+
+    TAKEN = "taken"
+    IGNORED = "ignored"
+    DEFERRED = "deferred"
+    REFUSED = "refused"
+
+
+class Sending(NamedTuple):
+    """One message that can be sent: to whom (in the sender's words; empty if a chart does not say), and then what."""
+
+    message: Hashable
+    to: str
+    then: Hashable
+
+
+class LocalMachine(Protocol):
+    """One participant."""
+
+    name: str
+    patient: bool
+    """Whether what it sends waits until nothing else can happen: a clock."""
+
+    def begin(self, where: str = "") -> Hashable:
+        """Its state when it begins in an atomic state of that name. Raises `ValueError` if there is none."""
+
+    def where(self, state: Hashable) -> tuple[str, ...]:
+        """The atomic states that a state is in."""
+
+    def sends(self, state: Hashable) -> tuple[Sending, ...]:
+        """Everything that can be sent."""
+
+    def busy(self, state: Hashable) -> bool:
+        """Whether what it can send comes before anything that it could receive."""
+
+    def receive(self, state: Hashable, message: Hashable, sender: str) -> tuple[Taking, Hashable, str]:
+        """What receiving does: how it is taken, the state after it, and why it was not taken."""
+
+    def takes(self, message: str) -> bool:
+        """Whether there is any state in which a message of that name is taken or ignored on purpose."""
+
+
+def name_of(message: Hashable) -> str:
+    """The name of a message, as a binding gives it."""
+    return message if isinstance(message, str) else type(message).__name__
+
+
+def detail_of(message: Hashable) -> str:
+    """What tells messages of one name apart in a diagram."""
+    verdict = "" if not isinstance(message, CONNACK | SUBACK) else "accepted" if message.accepted else "refused"
+    topic = message.topic if isinstance(message, SUBSCRIBE | SUBACK) else ""
+    return f"{topic} {verdict}".strip()
+
+
+class ChartMachine:
+    """A chart of ours (`machines.Participant`)."""
+
+    def __init__(self, chart: Participant) -> None:
+        """`chart` gives the data to begin with; it is used up: the machine steps it as it needs."""
+        self.name = type(chart).__name__
+        self.patient = not chart.urgent
+        self._chart = chart
+        self._initial = chart.snapshot()
+        self._sends: dict[Snapshot, tuple[Sending, ...]] = {}
+        self._receives: dict[tuple[Snapshot, Hashable, str], tuple[Taking, Snapshot, str]] = {}
+
+    def begin(self, where: str = "") -> Snapshot:
+        """The chart's own beginning, or the atomic state named, with the data that the chart was made with."""
+        if not where:
+            return self._initial
+        self._chart.restore(Snapshot((where,), self._initial.data))
+        return self._chart.snapshot()
+
+    def where(self, state: Hashable) -> tuple[str, ...]:
+        """The atomic states."""
+        assert isinstance(state, Snapshot)
+        return state.states
+
+    def sends(self, state: Hashable) -> tuple[Sending, ...]:
+        """What is due."""
+        assert isinstance(state, Snapshot)
+        if state not in self._sends:
+            self._sends[state] = tuple(self._sendings(state))
+        return self._sends[state]
+
+    def _sendings(self, state: Snapshot) -> list[Sending]:
+        found = []
+        try:
+            self._chart.restore(state)
+            outputs = self._chart.due()
+        except Exception:  # noqa: BLE001 - a mutated chart may break anywhere; it then sends nothing
+            return found
+        for output in outputs:
+            self._chart.restore(state)
+            try:
+                self._chart.emit(output)
+            except (Refused, TransitionNotAllowed, AssertionError):
+                continue  # it composes a message that no transition sends
+            found.append(Sending(output.message, output.to, self._chart.snapshot()))
+        return found
+
+    def busy(self, state: Hashable) -> bool:
+        """Whether it is about to send, and reads nothing before that."""
+        return not self.patient and bool(self.sends(state))
+
+    def receive(self, state: Hashable, message: Hashable, sender: str) -> tuple[Taking, Snapshot, str]:
+        """`?message`; deferred is what its decision table defers."""
+        assert isinstance(state, Snapshot)
+        key = (state, message, sender)
+        if key not in self._receives:
+            self._receives[key] = self._received(state, message, sender)
+        return self._receives[key]
+
+    def _received(self, state: Snapshot, message: Any, sender: str) -> tuple[Taking, Snapshot, str]:
+        self._chart.restore(state)
+        try:
+            if type(message) in self._chart.inputs and self._chart.decide(type(message)) is Decision.DEFERRED:
+                return Taking.DEFERRED, state, "it has something to do first"
+            taking = Taking(self._chart.receive(message, sender).value)
+        except Refused as refused:
+            return Taking.REFUSED, state, str(refused)
+        except Exception as error:  # noqa: BLE001 - see above
+            return Taking.REFUSED, state, f"{self.name} in {'/'.join(state.states)} breaks on {message}: {error!r}"
+        return taking, self._chart.snapshot(), ""
+
+    def takes(self, message: str) -> bool:
+        """Whether it is an input of the chart."""
+        return any(known.__name__ == message for known in self._chart.inputs)
+
+
+class ForeignMachine:
+    """A chart that is not ours: any `StateChart` whose events are named `?message` and `!message`.
+
+    Its state is its configuration alone; guards and callbacks run with the message's name as `message`.
+    """
+
+    def __init__(self, chart: type[StateChart[Any]]) -> None:
+        """Raises `ValueError` if an event of the chart is no action."""
+        self.name = chart.__name__
+        self.patient = False
+        self._class = chart
+        self._actions = dict(actions(chart))
+        wrong = [label for label in self._actions if label[:1] not in {"?", "!"}]
+        if wrong:
+            raise ValueError(
+                f"{self.name}: the event {wrong[0]!r} is no action: name events '?message' where the chart receives "
+                "and '!message' where it sends"
+            )
+
+    def begin(self, where: str = "") -> tuple[str, ...]:
+        """The chart's initial configuration, or the atomic state named."""
+        if where and where not in {state.id for state in atomic_states(self._class)}:
+            known = ", ".join(state.id for state in atomic_states(self._class))
+            raise ValueError(f"{self.name} has no atomic state {where!r}; there are {known}")
+        return (where,) if where else self._where(self._class())
+
+    def where(self, state: Hashable) -> tuple[str, ...]:
+        """The atomic states."""
+        assert isinstance(state, tuple)
+        return state
+
+    def sends(self, state: Hashable) -> tuple[Sending, ...]:
+        """Every `!` event that is enabled."""
+        found = []
+        for label, event in self._actions.items():
+            if label.startswith("!") and (then := self._step(state, event, label[1:])) is not None:
+                found.append(Sending(label[1:], "", then))
+        return tuple(found)
+
+    def busy(self, state: Hashable) -> bool:
+        """Nothing is known of its priorities."""
+        return False
+
+    def receive(self, state: Hashable, message: Hashable, sender: str) -> tuple[Taking, Hashable, str]:
+        """The event `?message`, if it is enabled."""
+        event = self._actions.get(f"?{message}")
+        then = None if event is None else self._step(state, event, str(message))
+        if then is None:
+            here = "/".join(self.where(state))
+            return Taking.REFUSED, state, f"{self.name} in {here} has no transition ?{message}"
+        return Taking.TAKEN, then, ""
+
+    def takes(self, message: str) -> bool:
+        """Whether the chart has the event at all."""
+        return f"?{message}" in self._actions
+
+    def _step(self, state: Hashable, event: str, message: str) -> tuple[str, ...] | None:
+        label = next(label for label, known in self._actions.items() if known == event)
+        here = [s for s in atomic_states(self._class) if s.id in self.where(state)]
+        if not any(label_of(t) == label for s in here for holder in lineage(s) for t in holder.transitions if t.events):
+            return None
+        chart = self._class()
+        chart.configuration = self._configuration(self.where(state))
+        try:
+            chart.send(event, message=message)
+        except TransitionNotAllowed:
+            return None
+        return self._where(chart)
+
+    def _configuration(self, where: tuple[str, ...]) -> Any:
+        from statemachine.orderedset import OrderedSet
+
+        states = [s for s in atomic_states(self._class) if s.id in where]
+        return OrderedSet(holder for s in states for holder in reversed(lineage(s)))
+
+    def _where(self, chart: StateChart[Any]) -> tuple[str, ...]:
+        here = {state.id for state in chart.configuration}
+        return tuple(state.id for state in atomic_states(self._class) if state.id in here)
+
+
+def machine(chart: Participant | type[StateChart[Any]]) -> LocalMachine:
+    """A local machine from one of our charts with its data, or from the class of any chart."""
+    return ChartMachine(chart) if isinstance(chart, Participant) else ForeignMachine(chart)
+
+
+def is_answer(message: Hashable) -> bool:
+    """Whether a message answers a call of the receiver's own server."""
+    return isinstance(message, Answer)
+
+
+Machines = Mapping[str, LocalMachine]
+"""The machine of each lifeline."""
