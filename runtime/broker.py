@@ -26,7 +26,7 @@ from collections.abc import Callable, Collection
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple, ParamSpec, Protocol, Self
+from typing import Any, NamedTuple, ParamSpec, Self
 
 from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter  # type: ignore[import-untyped]
 from amqtt.broker import Broker  # type: ignore[import-untyped]
@@ -37,60 +37,18 @@ from amqtt.session import ApplicationMessage, Session  # type: ignore[import-unt
 
 from machines.events import EVENT_OF_TOPIC
 from runtime.faults import FROM_BROKER, TO_BROKER, FaultPlan, Hop, Verdict
+from runtime.observer import BrokerObserver, SilentObserver
 
 P = ParamSpec("P")
 
 REFUSED = 0x80  # the return code in SUBACK (MQTT 3.1.1, 3.9.3)
 LINGER = 1.0  # seconds that a closing connection has to take what is still buffered for it
-TURNS = 10  # turns of the loop in which amqtt's cancelled reader tasks, which nobody awaits, come to their end
 
 logger = logging.getLogger(__name__)
 
 
 class BrokerError(OSError):
     """The broker cannot listen: the message names the address and the remedy."""
-
-
-class BrokerObserver(Protocol):
-    """Is told what the broker does, synchronously and in order.
-
-    Of one event `received` comes first, then one `forwarded` or `lost_from_broker` for each subscriber; to one
-    subscriber events are delivered in the order of `forwarded`. What is delayed is told when it happens. An exception
-    is logged and counted in `EmbeddedBroker.observer_errors`, and the broker goes on.
-    """
-
-    def connected(self, client: str) -> None:
-        """A client's CONNECT is accepted; CONNACK goes out next."""
-
-    def disconnected(self, client: str, clean: bool) -> None:
-        """A connection has ended; `clean` means that the client sent DISCONNECT."""
-
-    def subscribed(self, client: str, topic: str, accepted: bool) -> None:
-        """A client asked for a topic (or filter); SUBACK goes out next."""
-
-    def received(self, client: str, topic: str, payload: bytes) -> None:
-        """The broker has taken over an event from a client."""
-
-    def lost_to_broker(self, client: str, topic: str, payload: bytes) -> None:
-        """A fault dropped an event between its publisher and the broker."""
-
-    def forwarded(self, topic: str, payload: bytes, to_client: str) -> None:
-        """The broker sends an event to one subscriber."""
-
-    def lost_from_broker(self, topic: str, payload: bytes, to_client: str) -> None:
-        """A fault dropped an event between the broker and a subscriber, or delayed it beyond the connection."""
-
-
-class SilentObserver(BrokerObserver):
-    """Ignores all that it is told: a base for observers that care for some of it."""
-
-    def connected(self, client: str) -> None: ...
-    def disconnected(self, client: str, clean: bool) -> None: ...
-    def subscribed(self, client: str, topic: str, accepted: bool) -> None: ...
-    def received(self, client: str, topic: str, payload: bytes) -> None: ...
-    def lost_to_broker(self, client: str, topic: str, payload: bytes) -> None: ...
-    def forwarded(self, topic: str, payload: bytes, to_client: str) -> None: ...
-    def lost_from_broker(self, topic: str, payload: bytes, to_client: str) -> None: ...
 
 
 class _Message(NamedTuple):
@@ -172,7 +130,7 @@ class _Intake(asyncio.Queue[ApplicationMessage]):
 
     def put_nowait(self, item: ApplicationMessage) -> None:
         topic: str = item.topic
-        if not topic or topic.startswith("$") or set(topic) & {"#", "+"}:
+        if not topic or topic.startswith("$"):  # wildcards do not come this far
             super().put_nowait(item)
         else:
             self._take(_Message(topic, bytes(item.data), item.qos or 0, bool(item.retain)))
@@ -305,8 +263,6 @@ class EmbeddedBroker:
                 await self._server.wait_closed()
         except TimeoutError:
             logger.warning("the broker on port %d did not end within %g seconds", self.port, within)
-        for _ in range(TURNS):
-            await asyncio.sleep(0)
 
     async def kill(self) -> None:
         """Die: all connections break at once, wills stay unsaid, and the observer is told nothing more."""

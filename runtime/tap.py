@@ -9,9 +9,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from machines.events import EVENT_OF_TOPIC
-from runtime.broker import BrokerObserver
 from runtime.faults import FROM_BROKER, TO_BROKER, FaultPlan, Hop, Verdict
 from runtime.mqtt import BrokerAddress, Session
+from runtime.observer import BrokerObserver
 
 
 class TappedSession(Session):

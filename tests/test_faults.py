@@ -20,7 +20,7 @@ from runtime.faults import (
     Verdict,
     parse_fault,
 )
-from tests.test_broker import (
+from tests.peers import (
     DISCONNECT,
     END,
     GOODBYE,
