@@ -1,19 +1,29 @@
 """The command line: `clientjoin demo`, `clientjoin diagrams`."""
 
-import asyncio
-import logging
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-from typing import Annotated, Literal
+try:
+    import asyncio
+    import contextlib
+    import io
+    import logging
+    import math
+    import os
+    import shutil
+    import signal
+    import subprocess
+    import sys
+    from pathlib import Path
+    from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
-from rich.console import Console
+    import typer
+    from rich.console import Console
 
-from machines import CHARTS
-from machines.diagrams import decision_page, dot, mermaid
+    from machines import CHARTS
+    from machines.diagrams import decision_page, dot, mermaid
+except KeyboardInterrupt:  # loading takes long enough to be interrupted
+    raise SystemExit(130) from None
+
+if TYPE_CHECKING:
+    from runtime.demo import Outcome, Play
 
 app = typer.Typer(
     help="Client Join of an MQTT Distribution Service: the statecharts of a sequence diagram, live.",
@@ -31,6 +41,8 @@ SUFFIXES: dict[str, str] = {"mermaid": "mmd", "dot": "dot", "svg": "svg", "png":
 def entry() -> None:
     """Client Join of an MQTT Distribution Service: the statecharts of a sequence diagram, live."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # whatever its encoding cannot write
 
 
 def fail(message: str, status: int = 1) -> typer.Exit:
@@ -107,12 +119,17 @@ def demo(
     from runtime.scenarios import DEFAULT, SCENARIOS
     from runtime.scenarios import scenario as scenario_named
 
+    if math.isnan(timeout):
+        raise typer.BadParameter("nan is no number of seconds.", param_hint="'--timeout'")
     if list_scenarios:
         for known in SCENARIOS:
             typer.echo(f"{known.name:<28}{known.tells}")
         return
 
     def faults(texts: list[str] | None, kind: Kind) -> list[Fault]:
+        for text in texts or []:
+            if not text.isprintable():
+                raise ValueError(f"{text!r} is no fault to {kind}: expected characters that can be printed")
         return [parse_fault(text, kind) for text in texts or []]
 
     try:
@@ -138,22 +155,57 @@ def demo(
     audience = Json(console) if as_json else People(console)
     show = Play(settings, audience)
     try:
-        outcome = asyncio.run(show.run())
+        outcome = asyncio.run(_play(show))
         audience.summary(outcome)
     except (DemoError, BrokerError) as error:
         raise fail(str(error)) from None
-    except KeyboardInterrupt:
-        raise fail(f"interrupted after {len(show.stage.arrows)} arrows; everything was taken down", 130) from None
+    except _Ended as ended:
+        what = f"{ended} after {len(show.stage.arrows)} arrows; everything was taken down"
+        raise fail(what, 128 + ended.by) from None
     except BrokenPipeError:
-        # Whoever read our output has seen enough: the interpreter must not flush into the closed pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(141) from None
+        _leave_output()
+        raise typer.Exit(141) from None  # whoever read our output has seen enough
     finally:
-        if record is not None and show.stage.arrows:
-            title = f"Client Join ({chosen.name})"
-            record.write_text(recording(title, show.stage, mermaid=record.suffix == ".mmd"), encoding="utf-8")
+        if record is not None:
+            in_mermaid = record.suffix.lower() in {".mmd", ".mermaid"}
+            _write(record, recording(f"Client Join ({chosen.name})", show.stage, mermaid=in_mermaid))
     if outcome.stage.divergences or not (outcome.expected or settings.faults):
         raise typer.Exit(1)
+
+
+class _Ended(Exception):  # noqa: N818 - what happened, not a defect
+    def __init__(self, by: signal.Signals) -> None:
+        super().__init__("interrupted" if by is signal.SIGINT else "terminated")
+        self.by = by
+
+
+async def _play(show: "Play") -> "Outcome":
+    """Play to the end, or until Ctrl-C or SIGTERM; further ones do not disturb the taking down."""
+    loop = asyncio.get_running_loop()
+    playing = asyncio.current_task()
+    ended_by: list[signal.Signals] = []
+
+    def end(by: signal.Signals) -> None:
+        if playing is not None and not ended_by:
+            ended_by.append(by)
+            playing.cancel()
+
+    with contextlib.suppress(NotImplementedError):  # there are systems without it
+        for by in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(by, end, by)
+    try:
+        return await show.run()
+    except asyncio.CancelledError:
+        if ended_by:
+            raise _Ended(ended_by[0]) from None
+        raise
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise fail(f"cannot write {path}: {error.strerror or error}") from None
 
 
 class _Console(Console):
@@ -161,9 +213,18 @@ class _Console(Console):
         raise BrokenPipeError
 
 
+def _leave_output() -> None:
+    """Let the interpreter not flush once more into what cannot be written to."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main() -> None:
     """The script `clientjoin`."""
-    app(prog_name="clientjoin")
+    try:
+        app(prog_name="clientjoin")
+    except OSError as error:  # standard output is a full disk, say
+        _leave_output()
+        sys.exit(f"clientjoin: cannot go on: {error.strerror or error}")
 
 
 if __name__ == "__main__":

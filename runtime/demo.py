@@ -6,7 +6,6 @@ each arrow and of each act.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
@@ -38,9 +37,14 @@ HASH = "sha-256"
 SIZES = (1024, 2048)
 """Fragment sizes in bytes: of the first service, and of the one that the torrent servers need where they conflict."""
 
-
-PATIENCE = 5.0
+SILENCE = 1.0
+"""Seconds without an arrow after which nothing more is to be expected, if no clock runs and no event is delayed."""
+PATIENCE = 15.0
 """Seconds that the demo waits beyond the timeouts of the protocol before it takes things as they are."""
+CALM = 5.0
+"""Seconds that every clock counts at least before the story begins, when no timeout is to be exceeded."""
+STARTING = {("awaiting_connack",), ("subscribing",), ("awaiting_subacks",)}
+"""Where a server awaits the broker, which can take its time."""
 
 
 class DemoError(Exception):
@@ -73,10 +77,11 @@ class Audience(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a demo ended, before the goodbyes.
+    """How a demo ended.
 
-    `ends` is the configuration of each server's MQTT client. `expected`: everybody is registered and all views agree.
-    `unused` are the faults that never happened, `refused` counts what was malformed or not declared.
+    `ends` is the configuration of each server's MQTT client before the goodbyes. `expected`: everybody was registered
+    then, and all views agreed. `unused` are the faults that never happened, `refused` counts what was malformed or not
+    declared.
     """
 
     stage: Stage
@@ -96,18 +101,24 @@ class Play:
         self.torrents = [f"torrent-{number}" for number in range(1, settings.torrents + 1)]
         self.story = FaultPlan((*settings.scenario.faults(self.torrents), *settings.faults), seed=settings.seed)
         self.plan = FaultPlan()  # nothing goes wrong before the story begins
-        self.stage = Stage(show=self._show, lifelines=lifelines([TRACKER, CLIENT, *self.torrents]))
+        self.timeout = max(CALM, settings.timeout)
+        self.delays = sum(fault.seconds for fault in settings.faults)
+        self.stage = Stage(
+            show=self._show, lifelines=lifelines([TRACKER, CLIENT, *self.torrents]), in_order=not self.delays
+        )
         self.broker = None if settings.broker else EmbeddedBroker(port=settings.port, observer=self.stage)
         self.servers: dict[str, Server] = {}
         self.refused = 0
+        self._stopped: set[str] = set()
         self._changed = asyncio.Event()
-        self._nobody_watches = False
+        self._is_over = False
+        self._failure: Exception | None = None
 
     async def run(self) -> Outcome:
         """Play the scenario to its end.
 
-        Raises `DemoError`, `runtime.broker.BrokerError` if no broker can be started, and `BrokenPipeError` if the
-        audience has gone.
+        Raises `DemoError`, `runtime.broker.BrokerError` if no broker can be started, and whatever the audience raises,
+        such as `BrokenPipeError` if it has gone.
         """
         async with self:
             await self.prelude()
@@ -116,7 +127,9 @@ class Play:
                 await self.the_tracker_returns()
             outcome = self.outcome()
             await self.curtain()
-            return outcome
+            self.stage.close()
+            refused = self.refused + sum(_refusals(server) for server in self.servers.values())
+            return replace(outcome, unused=self.story.unused(), refused=refused)
 
     async def __aenter__(self) -> Self:
         if self.broker is not None:
@@ -124,14 +137,19 @@ class Play:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Take everything down, whatever happened."""
+        """Take everything down, whatever happened; nobody watches that."""
+        self._is_over = True
         await asyncio.gather(*(server.crash() for server in self.servers.values()))
         if self.broker is not None:
             await self.broker.stop()
+        self.stage.close()
 
     def arm(self) -> None:
-        """From here on faults happen."""
+        """From here on faults happen, and timeouts are exceeded."""
         self.plan = self.story
+        self.timeout = self.settings.timeout
+        for server in self.servers.values():
+            server.timeout = self.timeout
         if self.broker is not None:
             self.broker.faults = self.story
 
@@ -143,12 +161,13 @@ class Play:
         return Session(BrokerAddress(self.broker.host, self.broker.port), client, self.settings.qos)
 
     def _show(self, arrow: Arrow) -> None:
-        try:
-            if not self._nobody_watches:
-                self.audience.arrow(arrow)
-        except BrokenPipeError:
-            self._nobody_watches = True  # not to be raised into the broker or a server: `until` does
         self._changed.set()
+        if self._is_over or self._failure:
+            return
+        try:
+            self.audience.arrow(arrow)
+        except Exception as failure:  # noqa: BLE001 - not to be raised into the broker or a server: `until` does
+            self._failure = failure
 
     def _act(self, title: str) -> None:
         self.stage.acts[len(self.stage.arrows)] = title
@@ -160,7 +179,7 @@ class Play:
         """A new server, in place of an earlier one of the same name."""
         self._retire(name)
         charts: dict[Role, Participant] = {"client": chart, "clock": Clock(), "view": DistributionView(view)}
-        server = Server(charts, self.connect, timeout=self.settings.timeout, observer=self.stage.moved)
+        server = Server(charts, self.connect, timeout=self.timeout, observer=self.stage.moved)
         self.servers[name] = server
         server.start()
         return server
@@ -197,25 +216,40 @@ class Play:
 
     # Waiting.
 
-    async def until(self, condition: Callable[[], bool], what: str, within: float | None = None) -> None:
-        """Wait for `condition`, but no longer than `within` seconds, or until nothing more is to be expected.
+    async def until(self, condition: Callable[[], bool], what: str, silence: float | None = None) -> bool:
+        """Wait for `condition`, until nothing more is to be expected; gives whether it holds.
 
-        Raises `DemoError` if a server has lost the broker.
+        That is after `silence` seconds without an arrow (by default enough for every clock), or when the demo has lost
+        its patience. Raises `DemoError` if a server has lost the broker, and what the audience raised.
         """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + (3 * self.settings.timeout + PATIENCE if within is None else within)
-        while not condition() and loop.time() < deadline:
-            if self._nobody_watches:
-                raise BrokenPipeError
-            for server in self.servers.values():
-                if server.where == ("offline",) and server.last_error:
-                    raise DemoError(f"{server.name} is offline, while the demo waits until {what}: {server.last_error}")
-            self._changed.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), 0.1)
+        deadline = loop.time() + 3 * self.timeout + PATIENCE + self.settings.torrents / 2
+        enough = (SILENCE + self.timeout if silence is None else silence) + self.delays
+        silent = 0.0
+        while not condition():
+            if self._failure:
+                raise self._failure
+            for name, server in self.servers.items():
+                if server.where == ("offline",) and name not in self._stopped:
+                    remedy = "; check --broker, or leave it away" if self.broker is None else ""
+                    raise DemoError(f"{name} went offline before {what}: {server.last_error}{remedy}")
+            if silent > enough or loop.time() > deadline:
+                return False
+            try:
+                self._changed.clear()
+                async with asyncio.timeout(0.1):  # not `wait_for`, which can swallow a Ctrl-C in Python 3.11
+                    await self._changed.wait()
+                silent = 0.0
+            except TimeoutError:
+                starting = any(server.where in STARTING for server in self.servers.values())
+                silent = 0.0 if starting else silent + 0.1
+        return True
 
     def at_rest(self) -> bool:
-        """Whether every join has ended, and the tracker has no admission pending."""
+        """Whether every join has ended, and the tracker has no admission pending.
+
+        News of it can still be on their way.
+        """
         joiners = [server for name, server in self.servers.items() if name != TRACKER]
         return self.servers[TRACKER].where == ("awaiting_requests",) and all(
             server.where in {("registered",), ("awaiting_hello",)} for server in joiners
@@ -229,7 +263,11 @@ class Play:
         tracker = self.start_tracker(SIZES[0])
         await self.until(lambda: tracker.where == ("awaiting_requests",), "the tracker serves")
         client = self.start_torrent(CLIENT)
-        await self.until(lambda: client.where == ("registered",) and self.at_rest(), f"{CLIENT} is registered")
+        if not await self.until(lambda: client.where == ("registered",) and self.at_rest(), f"{CLIENT} is registered"):
+            raise DemoError(
+                f"{CLIENT} did not get registered, although nothing went wrong on purpose; {TRACKER} is in "
+                f"{'/'.join(tracker.where)}, {CLIENT} in {'/'.join(client.where)}; a longer --timeout may help"
+            )
 
     async def first_round(self) -> None:
         """The torrent servers start, and ask to join."""
@@ -237,7 +275,8 @@ class Play:
         self.arm()
         for name in self.torrents:
             self.start_torrent(name)
-        await self.until(self.at_rest, "every join has ended")
+        ends_here = self.settings.scenario.returns == "no"
+        await self.until(self.all_is_well if ends_here else self.at_rest, "every join has ended")
 
     async def the_tracker_returns(self) -> None:
         """The tracker reconnects or is replaced, and whoever hears its hello joins again."""
@@ -251,26 +290,31 @@ class Play:
         else:
             self._act("Tracker Server is replaced by another Tracker Server")
             await self.servers[TRACKER].crash()
-            await self.until(lambda: TRACKER not in self.stage.broker.data.sessions, "the broker notices", within=1)
+            await self.until(lambda: TRACKER not in self.stage.broker.data.sessions, "the broker notices", SILENCE)
             self.start_tracker(SIZES[1] if scenario.conflicts else SIZES[0])
         tracker = self.servers[TRACKER]
         await self.until(lambda: tracker.where == ("awaiting_requests",), "the tracker serves")
         # Who hears the hello joins; a lost hello leaves everybody where they are, which shows in the end.
-        await self.until(lambda: self.at_rest() and self.everybody_is_registered(), "everybody is registered")
+        await self.until(self.all_is_well, "everybody is registered")
 
     async def curtain(self) -> None:
         """Everybody says goodbye: the torrent servers, then the tracker, then the client that joined first."""
         self._act("Goodbye")
-        tracker, client = self.servers[TRACKER], self.servers[CLIENT]
+        client = self.servers[CLIENT]
         for name in self.torrents:
-            await self.servers[name].stop()
-            await self.until(lambda name=name: self._is_forgotten(name), f"{name} is forgotten", within=1)  # type: ignore[misc]
-        await tracker.stop()
-        await self.until(lambda: client.where != ("registered",), f"{CLIENT} knows", within=1)
-        await client.stop()
+            await self._stop(name)
+        await self.until(lambda: not any(map(self._is_known, self.torrents)), "they are forgotten", SILENCE / 2)
+        await self._stop(TRACKER)
+        await self.until(lambda: client.where != ("registered",), f"{CLIENT} knows", SILENCE / 2)
+        await self._stop(CLIENT)
+        await self.until(lambda: not self.stage.broker.data.sessions, "the broker knows", SILENCE / 2)
 
-    def _is_forgotten(self, name: str) -> bool:
-        return all(name not in self.servers[other].charts["view"].data.view.clients for other in (TRACKER, CLIENT))
+    async def _stop(self, name: str) -> None:
+        self._stopped.add(name)
+        await self.servers[name].stop()
+
+    def _is_known(self, name: str) -> bool:
+        return any(name in self.servers[other].charts["view"].data.view.clients for other in (TRACKER, CLIENT))
 
     # Taking stock.
 
@@ -289,15 +333,19 @@ class Play:
         ]
         return len({(view.files, view.fragments, view.clients) for view in views}) == 1
 
+    def all_is_well(self) -> bool:
+        """Whether everybody is registered, nothing is pending, and all views agree."""
+        return self.at_rest() and self.everybody_is_registered() and self.views_agree()
+
     def outcome(self) -> Outcome:
-        """How it stands."""
+        """How it stands; what the faults did is not known before the end."""
         return Outcome(
             stage=self.stage,
             ends={self.stage.lifeline(name): server.where for name, server in self.servers.items()},
             views_agree=self.views_agree(),
-            expected=self.everybody_is_registered() and self.views_agree(),
-            unused=self.story.unused(),
-            refused=self.refused + sum(_refusals(server) for server in self.servers.values()),
+            expected=self.all_is_well(),
+            unused=(),
+            refused=0,
         )
 
 

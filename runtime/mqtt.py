@@ -1,16 +1,18 @@
 """The MQTT client of a server, behind one small interface of our own.
 
 `Session` is all that the driver knows of MQTT: connect, subscribe, publish, disconnect, and what comes in. It is made
-with aiomqtt (MQTT 3.1.1, clean sessions). Faults at this end of the wire serve where the broker is not ours.
+with aiomqtt (MQTT 3.1.1, clean sessions), and reaches into it to break a connection, for which it has no way.
 """
+# ruff: noqa: SLF001
 
 import asyncio
 import contextlib
 import logging
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -35,7 +37,7 @@ class BrokerAddress:
     host: str
     port: int
     user: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     tls: bool = False
     websocket_path: str | None = None
 
@@ -46,21 +48,30 @@ class BrokerAddress:
 
     @classmethod
     def parse(cls, url: str) -> "BrokerAddress":
-        """Read a URL. Raises `ValueError` that says what is wrong with it."""
-        form = "the form is mqtt://[user:password@]host[:port], or mqtts://, ws://, wss://"
+        """Read a URL. Raises `ValueError` that says what is wrong with it, without the password."""
+        form = "the form is mqtt://[user:password@]host[:port], or mqtts://, ws://, wss://; %XX is a special character"
         ports = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
+        shown = repr(re.sub(r"^(\w*:/*)?.*@", r"\1...@", url, flags=re.DOTALL))
         try:
             parts = urlsplit(url)
             port = parts.port
-        except ValueError as error:
-            raise ValueError(f"{url!r} is no broker: {error}; {form}") from None
-        if parts.scheme not in ports:
-            raise ValueError(f"{url!r} is no broker: unknown scheme {parts.scheme!r}; {form}")
-        if not parts.hostname:
-            raise ValueError(f"{url!r} is no broker: no host; {form}")
+        except ValueError:
+            raise ValueError(f"{shown} is no broker: its host or port cannot be read; {form}") from None
         web = parts.scheme in {"ws", "wss"}
-        if not web and (parts.path.strip("/") or parts.query):
-            raise ValueError(f"{url!r} is no broker: nothing can follow the port; {form}")
+        if parts.scheme not in ports:
+            problem = f"unknown scheme {parts.scheme!r}"
+        elif not parts.hostname:
+            problem = "no host"
+        elif port == 0:
+            problem = "the port must be from 1 to 65535"
+        elif parts.fragment or parts.query or (parts.path.strip("/") and not web):
+            problem = "something follows the port"
+        elif parts.password and not parts.username:
+            problem = "a password without a user"
+        else:
+            problem = ""
+        if problem or parts.hostname is None:
+            raise ValueError(f"{shown} is no broker: {problem}; {form}")
         return cls(
             host=parts.hostname,
             port=ports[parts.scheme] if port is None else port,
@@ -72,10 +83,18 @@ class BrokerAddress:
 
 
 class Session:
-    """One session with a broker, from `connect()` to `disconnect()`. It cannot be used again."""
+    """One session with a broker, from `connect()` to its end. It cannot be used again.
 
-    def __init__(self, address: BrokerAddress, client: str, qos: int = 2, patience: float = 5.0) -> None:
-        """`qos` of publications and subscriptions; `patience` in seconds for each answer of the broker."""
+    However it ends, by `disconnect()`, `crash()`, a failure or a cancelled `connect()`, no socket and no task is left.
+    """
+
+    def __init__(
+        self, address: BrokerAddress, client: str, qos: int = 2, *, patience: float = 5.0, keepalive: int = 60
+    ) -> None:
+        """`qos` of publications and subscriptions; `patience` in seconds for each answer of the broker.
+
+        After `keepalive` seconds of silence the broker is asked for a sign of life, and has as long to give it.
+        """
         self.address = address
         self.client = client
         self.qos = qos
@@ -88,6 +107,7 @@ class Session:
             protocol=aiomqtt.ProtocolVersion.V311,
             clean_session=True,
             timeout=patience,
+            keepalive=keepalive,
             max_inflight_messages=0,  # otherwise publications stall behind unacknowledged ones
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],  # a small packet is not to wait for the next
             logger=logging.getLogger("clientjoin.paho"),
@@ -95,17 +115,28 @@ class Session:
             websocket_path=address.websocket_path,
             tls_context=ssl.create_default_context() if address.tls else None,
         )
-        self._connected = False
+        self._paho: Any = self._mqtt._client
+        self._paho.connect_timeout = patience
+        self._opening: asyncio.Task[Any] | None = None
 
     async def connect(self) -> None:
         """CONNECT, and wait for CONNACK. Raises `RefusedError`, or `NotConnectedError` if no CONNACK came."""
+        self._opening = asyncio.create_task(self._mqtt.__aenter__())
         try:
-            await self._mqtt.__aenter__()
+            await asyncio.shield(self._opening)
         except MqttConnectError as error:
             raise RefusedError(f"{self.address} refused the connection of {self.client}: {error}") from None
         except (aiomqtt.MqttError, OSError, ValueError) as error:
-            raise NotConnectedError(f"{self.address} cannot be reached: {error}") from None
-        self._connected = True
+            problem = "cannot be reached" if self._mqtt._misc_task is None else "does not answer CONNECT"
+            raise NotConnectedError(f"{self.address} {problem}: {error}") from None
+        finally:
+            if not self._is_accepted():
+                await self.crash()
+
+    def _is_accepted(self) -> bool:
+        """Whether the CONNACK has come, and said yes."""
+        opening = self._opening
+        return opening is not None and opening.done() and not opening.cancelled() and opening.exception() is None
 
     async def subscribe(self, topic: str) -> None:
         """SUBSCRIBE, and wait for SUBACK. Raises `RefusedError`, or `NotConnectedError` if no SUBACK came."""
@@ -131,25 +162,37 @@ class Session:
                 payload = message.payload
                 yield str(message.topic), payload if isinstance(payload, bytes) else str(payload or "").encode()
         except aiomqtt.MqttError as error:
-            raise NotConnectedError(f"the connection to {self.address} broke: {error}") from None
+            raise NotConnectedError(f"the connection to {self.address} broke: {error.__cause__ or error}") from None
 
     async def disconnect(self) -> None:
-        """DISCONNECT; harmless if there is no connection."""
-        if self._connected:
-            self._connected = False
-            with contextlib.suppress(aiomqtt.MqttError):
-                await self._mqtt.__aexit__(None, None, None)
+        """DISCONNECT, once the CONNACK has come; harmless if there is no connection."""
+        try:
+            if self._opening is not None:
+                await asyncio.wait({self._opening})
+            if self._is_accepted():
+                with contextlib.suppress(aiomqtt.MqttError):
+                    await self._mqtt.__aexit__(None, None, None)
+        finally:
+            await self.crash()
 
     async def crash(self) -> None:
-        """Break the connection without DISCONNECT, as a process does that dies."""
-        if self._connected:
-            wire: Any = self._mqtt._client.socket()  # noqa: SLF001 - aiomqtt has no way to break a connection
-            with contextlib.suppress(OSError, AttributeError):
-                wire.shutdown(socket.SHUT_RDWR)
-            # paho notices on its next read; then its tasks end.
-            with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._mqtt._disconnected), timeout=2)  # noqa: SLF001
-            await self.disconnect()
+        """Break the connection without DISCONNECT, as a process does that dies; harmless if there is none."""
+        mqtt = self._mqtt
+        if self._opening is not None and not self._opening.done():
+            # The thread in which paho opens the socket cannot be interrupted; then the loop takes over, and can.
+            while not self._opening.done() and mqtt._misc_task is None:  # noqa: ASYNC110 - no event tells
+                await asyncio.sleep(0.01)
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
+        self._paho.on_socket_register_write = None  # nothing more is written,
+        await asyncio.sleep(0)  # and what was about to be reported to the loop is, before the socket is no more
+        self._paho._sock_close()
+        if not mqtt._disconnected.done():
+            mqtt._disconnected.set_result(None)
+        for ended in (mqtt._disconnected, mqtt._misc_task):
+            if ended is not None:
+                ended.cancel()
+                await asyncio.gather(ended, return_exceptions=True)
 
 
 Connect = Callable[[str], Session]

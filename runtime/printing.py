@@ -13,7 +13,7 @@ from machines.calls import CONNACK, SUBACK, SUBSCRIBE, Call, ConnectionLost, Joi
 from machines.events import BusEvent, ClientEvent, ClientJoinAccepted, ClientJoinDenied
 from machines.participant import atomic_states, words
 from runtime.demo import CLIENT, TRACKER, Outcome, lifelines
-from runtime.stage import BROKER, Arrow, Stage
+from runtime.stage import BROKER, NEVER_CAME, Arrow, Stage
 from spec.labels import label
 from spec.sketch import Divider, Group, Lifeline, Message, Row, to_mermaid, to_notation
 
@@ -46,9 +46,10 @@ class People:
         for client in (arrow.sender, arrow.receiver):
             if topics := self._subscriptions.pop(client, 0):
                 self._line(arrow.at, client, "->", BROKER, f"SUBSCRIBE and SUBACK, {topics} topics", "", "")
-        style = "bold red" if arrow.lost else "dim" if arrow.note == "ignored" else _style(arrow)
+        beside = arrow.note in {"ignored", NEVER_CAME}
+        style = "dim" if beside else "bold red" if arrow.lost else _style(arrow)
         head = "-x" if arrow.lost else "->"
-        self._line(arrow.at, arrow.sender or "[", head, arrow.receiver, _what(arrow), _states(arrow), style)
+        self._line(arrow.at, arrow.sender or "(outside)", head, arrow.receiver, _what(arrow), _states(arrow), style)
 
     def _line(self, at: float, sender: str, head: str, receiver: str, what: str, states: str, style: str) -> None:
         line = Text(f"{at:7.3f}  {sender:>12} ")
@@ -98,7 +99,7 @@ class Json:
                 "as_expected": outcome.expected,
                 "arrows": len(run),
                 "lost": sum(arrow.lost for arrow in run),
-                "unused_faults": [str(fault) for fault in outcome.unused],
+                "unused_faults": [f"{fault.kind} {fault}" for fault in outcome.unused],
                 "refused": outcome.refused,
                 "divergences": outcome.stage.divergences,
             }
@@ -135,24 +136,28 @@ def sentences(outcome: Outcome) -> Iterator[str]:
     run = outcome.stage.arrows
     events = [arrow for arrow in run if isinstance(arrow.message, BusEvent)]
     expiries = sum(arrow.name == "TimeoutExceeded" for arrow in run)
-    lost = sum(arrow.lost for arrow in run)
+    never_came = sum(arrow.note == NEVER_CAME for arrow in run)
+    lost = sum(arrow.lost for arrow in run) - never_came
     yield (
-        f"{len(run)} arrows, {len(events)} of them bus events on a hop; "
-        f"{lost} lost; {expiries} {'timeout' if expiries == 1 else 'timeouts'} exceeded."
+        f"{len(run)} arrows, {len(events)} of them bus events on a hop; {lost} lost"
+        f"{f', {never_came} to or from somebody who had left' if never_came else ''}; "
+        f"{expiries} {'timeout' if expiries == 1 else 'timeouts'} exceeded."
     )
     if outcome.expected:
         yield "Everybody is registered, and all distribution views agree."
     else:
         waiting = [name for name, where in outcome.ends.items() if where == ("awaiting_hello",)]
+        verb = "awaits" if len(waiting) == 1 else "await"
         yield "Not everybody is registered" + (
-            f": {', '.join(waiting)} awaits the next TrackerHello." if waiting else "."
+            f": {', '.join(waiting)} {verb} the next TrackerHello." if waiting else "."
         )
         if not outcome.views_agree:
             yield "The distribution views of those who count themselves as registered do not agree."
     for fault in outcome.unused:
         yield f"This was to happen and never did: {fault.kind} {fault}"
     if outcome.refused:
-        yield f"{outcome.refused} messages were refused; the log says why."
+        were = "message was" if outcome.refused == 1 else "messages were"
+        yield f"{outcome.refused} {were} refused; the log says why."
     for divergence in outcome.stage.divergences:
         yield f"The broker did what its chart does not allow: {divergence}"
 
@@ -165,16 +170,17 @@ def _what(arrow: Arrow) -> str:
     elif isinstance(message, ClientEvent) and (arrow.sender == BROKER or message.publisher == TRACKER):
         what += f" of {message.client}"
     if isinstance(message, ClientJoinDenied | JoinConflicts):
-        what += f" ({message.reason_code.name})"
+        what += f" ({message.reason_code.name.replace('_', ' ').lower()})"
     if isinstance(message, ViewChangeFailed):
         what += f" ({message.reason})"
     if isinstance(message, CONNACK | SUBACK) and not message.accepted:
         what += " (refused)"
-    if arrow.lost:
+    if arrow.lost and not arrow.note:
         what += "  LOST"
     elif arrow.note:
         what += f"  ({arrow.note})"
-    return what
+    # Whoever reaches the broker can name a client so that a terminal would obey.
+    return what if what.isprintable() else ascii(what)[1:-1]
 
 
 def _style(arrow: Arrow) -> str:
@@ -203,7 +209,7 @@ def recording(title: str, stage: Stage, *, mermaid: bool = False) -> str:
     for number, arrow in enumerate(stage.arrows):
         if number in stage.acts:
             rows.append(Divider(stage.acts[number]))
-        rows.append(Message(arrow.sender, arrow.receiver, label(arrow.message), arrow.lost))
+        rows.append(Message(arrow.sender, arrow.receiver, label(arrow.message), arrow.lost, arrow.sent, arrow.came))
     draw = to_mermaid if mermaid else to_notation
     return draw(title, _groups(stage), rows)
 

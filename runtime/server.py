@@ -97,32 +97,33 @@ class Server:
         self._arrive(Start(), "")
 
     async def stop(self, within: float = 10.0) -> None:
-        """Order the server to say goodbye and disconnect, and leave no task behind; `within` seconds it is cut off."""
+        """Order the server to say goodbye and disconnect, and leave no task behind; after `within` s it is cut off."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + within
         self._arrive(Stop(), "")
         try:
             await self.wait_for(lambda: self.where == ("offline",), within)
         except TimeoutError:
             log.warning("%s did not stop within %s s, being in %s; it is cut off", self.name, within, self.where)
-        await self._close(patience=within)
+        await self._end(self._publishing, deadline - loop.time())
+        await self._end(self._tasks, deadline - loop.time())
+        await self._cut_off()
+        self._stop_timers()
 
     async def crash(self) -> None:
-        """Die: the connection breaks without a word, and every timeout is gone."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.crash()
-        await self._close()
+        """Die: the connection breaks without a word, and what was not yet read and every timeout is gone."""
+        self._channel.clear()
+        self._stop_timers()
+        await self._cut_off()
 
     async def reconnect(self) -> None:
         """Lose the connection, and start anew."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.crash()
-        await self._end(self._tasks)
+        await self._cut_off()
         self._arrive(ConnectionLost(), "")
         self.start()
 
     async def wait_for(self, condition: Callable[[], bool], within: float) -> None:
-        """Wait until `condition` holds, asked after each move. Raises `TimeoutError` after `within` seconds."""
+        """Wait until `condition` holds, asked whenever all charts wait. Raises `TimeoutError` after `within` s."""
         if condition():
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -217,6 +218,11 @@ class Server:
         self._send(role, output)
         self._settle()
 
+    def _stop_timers(self) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
     # I/O.
 
     def _transmit(self, message: Message) -> None:
@@ -263,6 +269,9 @@ class Server:
             await session.publish(event.topic, encode(event))
         except NotConnectedError as error:
             self._fail(session, error, PublishFailed(event=type(event)))
+        except ValueError as error:  # too large, most likely
+            log.warning("%s: not published: %s", self.name, error)
+            self._fail(session, error, PublishFailed(event=type(event)))
 
     async def _do_disconnect(self, session: Session | None) -> None:
         if session is None:
@@ -278,7 +287,12 @@ class Server:
                 if event is not None:
                     self._tell(session, event)
         except NotConnectedError as error:
+            if session is self._session:
+                for task in self._publishing:
+                    task.cancel()  # nobody will acknowledge what is still under way
             self._fail(session, error, ConnectionLost())
+        finally:
+            await session.crash()
 
     def _tell(self, session: Session, message: Message) -> None:
         """Something came from the broker; what an earlier session still brings is nobody's."""
@@ -299,19 +313,17 @@ class Server:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    async def _close(self, patience: float = 0.0) -> None:
-        """Leave nothing behind: events and packets that are under way have `patience` seconds to go out."""
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
-        await self._end(self._publishing, patience)
+    async def _cut_off(self) -> None:
+        """Break the connection, and leave no task behind."""
         session, self._session = self._session, None
         if session is not None:
             await session.crash()
-        await self._end(self._tasks, patience)
+        await self._end(self._publishing)
+        await self._end(self._tasks)
 
     async def _end(self, tasks: set[asyncio.Task[None]], patience: float = 0.0) -> None:
-        if tasks and patience:
+        """Give tasks `patience` seconds to come to their end, and cancel those that did not."""
+        if tasks and patience > 0:
             await asyncio.wait(tasks, timeout=patience)
         ending = tuple(tasks)
         for task in ending:

@@ -39,6 +39,9 @@ class TappedSession(Session):
             return
         if verdict.delay:
             await asyncio.sleep(verdict.delay)
+        if self._ended:
+            self._observer.lost_to_broker(self.client, topic, payload)  # delayed beyond the connection
+            return
         for _ in range(1 + verdict.duplicates):
             self._observer.received(self.client, topic, payload)
             await super().publish(topic, payload)
@@ -69,7 +72,8 @@ class TappedSession(Session):
     def _end(self, *, clean: bool) -> None:
         if not self._ended:
             self._ended = True
-            self._observer.disconnected(self.client, clean)
+            if self._is_accepted():
+                self._observer.disconnected(self.client, clean)
 
     def _verdict(self, topic: str, hop: Hop) -> Verdict:
         event = EVENT_OF_TOPIC.get(topic)

@@ -169,7 +169,10 @@ def read_binding(text: str, file: str = "<text>") -> Binding:
             name: _texts(orders, f"{file}: [environment] {name}")
             for name, orders in _table(data, "environment", file).items()
         },
-        needs={name: _text({"": before}, "", f"{file}: [needs] {name}") for name, before in _table(data, "needs", file).items()},
+        needs={
+            name: _text({"": before}, "", f"{file}: [needs] {name}")
+            for name, before in _table(data, "needs", file).items()
+        },
         faults=tuple(
             Word(_text(row, "message", f"{file}: [[fault]]"), str(row.get("detail", "")))
             for row in _tables(data, "fault", file)
@@ -213,7 +216,7 @@ def _begin(row: Mapping[str, Any], file: str) -> Begin:
     orders = row.get("orders", {})
     states = {key: _text(row, key, place) for key in row if key not in {"title", "orders"}}
     if not isinstance(orders, dict):
-        raise BindingError(f"{place} {title!r}: orders: expected {{ Lifeline = \"Start\" }}")
+        raise BindingError(f'{place} {title!r}: orders: expected {{ Lifeline = "Start" }}')
     return Begin(title, states, {name: _text(orders, name, place) for name in orders})
 
 

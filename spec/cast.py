@@ -1,4 +1,4 @@
-"""The cast: the charts of `machines` with the data that they begin with, and the system brought to where a diagram begins.
+"""The cast: the charts of `machines` with data to begin with, and the system brought to where a diagram begins.
 
 A diagram does not say what a torrent server stores, nor whether it conflicts with the service: both are tried. The
 system is not put where a diagram begins but driven there, from everybody offline, by the owner's orders and without
@@ -50,7 +50,9 @@ class CastError(ValueError):
     """A system cannot be made or brought to its beginning: the message says what is missing."""
 
 
-def machines(binding: Binding, lifelines: frozenset[str], charts: Charts = OURS, *, conflicts: bool) -> dict[str, LocalMachine]:
+def machines(
+    binding: Binding, lifelines: frozenset[str], charts: Charts = OURS, *, conflicts: bool
+) -> dict[str, LocalMachine]:
     """The machine of each lifeline that the binding or the diagram knows."""
     made: dict[str, LocalMachine] = {}
     for name, player in binding.players.items():
@@ -65,7 +67,9 @@ def machines(binding: Binding, lifelines: frozenset[str], charts: Charts = OURS,
         server = any(other.group == player.group and each in lifelines for each, other in binding.players.items())
         ours = issubclass(chart, Participant)
         if ours or server:
-            made[name] = ChartMachine(_ours(chart, name, binding, conflicts=conflicts)) if ours else ForeignMachine(chart)
+            made[name] = (
+                ChartMachine(_ours(chart, name, binding, conflicts=conflicts)) if ours else ForeignMachine(chart)
+            )
     return made
 
 
@@ -108,7 +112,9 @@ def order(_lifeline: str, name: str) -> Iterator[Hashable]:
     elif name == "SubscriptionFailed":
         yield from (SubscriptionFailed(topic=topic) for topic in sorted(_topics()))
     else:
-        yield {"Start": Start, "Stop": Stop, "ConnectionLost": ConnectionLost, "ConnectionFailed": ConnectionFailed}[name]()
+        yield {"Start": Start, "Stop": Stop, "ConnectionLost": ConnectionLost, "ConnectionFailed": ConnectionFailed}[
+            name
+        ]()
 
 
 def _topics() -> frozenset[str]:
@@ -142,7 +148,9 @@ def _drive(system: System, begin: Begin) -> State:
     state = system.initial()
     for lifeline, target in begin.states.items():
         if lifeline not in system.machines:
-            raise CastError(f"the diagrams {begin.title!r} begin with {lifeline} in {target}, but nobody plays {lifeline}")
+            raise CastError(
+                f"the diagrams {begin.title!r} begin with {lifeline} in {target}, but nobody plays {lifeline}"
+            )
         local = system.machines[lifeline]
         if isinstance(local, ForeignMachine):
             state = _put(system, state, lifeline, target)
@@ -156,8 +164,7 @@ def _put(system: System, state: State, lifeline: str, target: str) -> State:
         local = system.machines[lifeline].begin(target)
     except ValueError as error:
         raise CastError(f"[[begin]] {lifeline}: {error}") from None
-    place = system.lifelines.index(lifeline)
-    return state._replace(locals=(*state.locals[:place], local, *state.locals[place + 1 :]))
+    return system.put(state, lifeline, local)
 
 
 def _start(system: System, state: State, lifeline: str, target: str) -> State:
@@ -171,13 +178,9 @@ def _start(system: System, state: State, lifeline: str, target: str) -> State:
             f"{lifeline} was started to bring it to {target!r}, and came to rest in "
             f"{'/'.join(system.where(state, lifeline))!r}; [[begin]] must name a state that it reaches without a loss"
         )
-    if any(_is_busy(system, state, each) for each in system.lifelines if each == lifeline):
+    if system.is_busy(state, lifeline):
         return state  # it begins with a send
     return _run(system, state, lambda _: False)
-
-
-def _is_busy(system: System, state: State, lifeline: str) -> bool:
-    return system.machines[lifeline].busy(state.locals[system.lifelines.index(lifeline)])
 
 
 def _run(system: System, state: State, stop: Callable[[State], bool]) -> State:

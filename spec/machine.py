@@ -186,11 +186,11 @@ class ForeignMachine:
                 found.append(Sending(label[1:], "", then))
         return tuple(found)
 
-    def busy(self, state: Hashable) -> bool:
+    def busy(self, state: Hashable) -> bool:  # noqa: ARG002
         """Nothing is known of its priorities."""
         return False
 
-    def receive(self, state: Hashable, message: Hashable, sender: str) -> tuple[Taking, Hashable, str]:
+    def receive(self, state: Hashable, message: Hashable, sender: str) -> tuple[Taking, Hashable, str]:  # noqa: ARG002
         """The event `?message`, if it is enabled."""
         event = self._actions.get(f"?{message}")
         then = None if event is None else self._step(state, event, str(message))

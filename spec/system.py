@@ -14,10 +14,10 @@ from spec.machine import ChartMachine, LocalMachine, Sending, Taking, detail_of,
 
 
 class State(NamedTuple):
-    """The state of each lifeline, in the system's order, and what is under way."""
+    """Where each lifeline is, in the system's order, and what is under way; small integers that the system knows."""
 
-    locals: tuple[Hashable, ...]
-    channels: tuple[tuple[tuple[int, int], tuple[Hashable, ...]], ...] = ()
+    locals: tuple[int, ...]
+    channels: tuple[tuple[tuple[int, int], tuple[int, ...]], ...] = ()
 
 
 class Act(NamedTuple):
@@ -42,6 +42,20 @@ class Move(NamedTuple):
     then: State
 
 
+class _Sent(NamedTuple):
+    act: Act
+    lost: Act
+    message: int
+    receiver: int | None
+    then: int
+
+
+class _Received(NamedTuple):
+    act: Act
+    then: int | None
+    why: str
+
+
 @dataclass
 class System:
     """Machines by lifeline, and who is called what.
@@ -57,14 +71,48 @@ class System:
 
     def __post_init__(self) -> None:
         self.lifelines = tuple(self.machines)
-        self._index = {lifeline: place for place, lifeline in enumerate(self.lifelines)}
         self.is_reduced = all(isinstance(machine, ChartMachine) for machine in self.machines.values())
         """Whether `advance` may leave out orders that make no difference: it knows what its machines put first."""
-        self._moves: dict[tuple[int, Hashable], tuple[tuple[Sending, tuple[int, ...]], ...]] = {}
+        self._places = {lifeline: place for place, lifeline in enumerate(self.lifelines)}
+        self._machines = tuple(self.machines.values())
+        # Local states and messages are numbered when they are first met, and each local step is asked for once.
+        self._numbers: tuple[dict[Hashable, int], ...] = tuple({} for _ in self.lifelines)
+        self._locals: tuple[list[Hashable], ...] = tuple([] for _ in self.lifelines)
+        self._message_numbers: dict[Hashable, int] = {}
+        self._messages: list[Hashable] = []
+        self._sent: dict[tuple[int, int], tuple[_Sent, ...]] = {}
+        self._received: dict[tuple[int, int, int, int], _Received] = {}
+        self._busy: dict[tuple[int, int], bool] = {}
+
+    def number(self, lifeline: str, local: Hashable) -> int:
+        """The number of a local state of a lifeline."""
+        place = self._places[lifeline]
+        numbers = self._numbers[place]
+        if local not in numbers:
+            numbers[local] = len(numbers)
+            self._locals[place].append(local)
+        return numbers[local]
+
+    def local(self, state: State, lifeline: str) -> Hashable:
+        """The local state of a lifeline."""
+        place = self._places[lifeline]
+        return self._locals[place][state.locals[place]]
 
     def where(self, state: State, lifeline: str) -> tuple[str, ...]:
         """The atomic states of a lifeline."""
-        return self.machines[lifeline].where(state.locals[self._index[lifeline]])
+        return self.machines[lifeline].where(self.local(state, lifeline))
+
+    def put(self, state: State, lifeline: str, local: Hashable) -> State:
+        """The state with a lifeline in another local state."""
+        return _with_local(state, self._places[lifeline], self.number(lifeline, local))
+
+    def is_busy(self, state: State, lifeline: str) -> bool:
+        """Whether a lifeline is about to send, and reads nothing before that."""
+        place = self._places[lifeline]
+        key = (place, state.locals[place])
+        if key not in self._busy:
+            self._busy[key] = self._machines[place].busy(self.local(state, lifeline))
+        return self._busy[key]
 
     # Who is meant.
 
@@ -74,7 +122,7 @@ class System:
             found = self.routes.get((lifeline, name_of(sending.message)), ())
         else:
             found = tuple(self._called(lifeline, sending.to))
-        return tuple(self._index[name] for name in found if name in self._index)
+        return tuple(self._places[name] for name in found if name in self._places)
 
     def _called(self, lifeline: str, to: str) -> Iterator[str]:
         players = self.binding.players
@@ -98,65 +146,80 @@ class System:
 
     def sends(self, state: State, lifeline: str) -> Iterator[tuple[Move, Move | None]]:
         """Everything that a lifeline can send: the move, and the same with the message lost, if it can be."""
-        place = self._index[lifeline]
+        place = self._places[lifeline]
         key = (place, state.locals[place])
-        if key not in self._moves:
-            sendings = self.machines[lifeline].sends(state.locals[place])
-            self._moves[key] = tuple((sending, self.receivers(lifeline, sending)) for sending in sendings)
-        for sending, receivers in self._moves[key]:
-            after = _with_local(state, place, sending.then)
+        if key not in self._sent:
+            self._sent[key] = tuple(self._ask_sends(lifeline, state))
+        for sent in self._sent[key]:
+            after = _with_local(state, place, sent.then)
+            if sent.receiver is None:
+                yield Move(sent.act, after), None
+            else:
+                arrived = _with_message(after, (place, sent.receiver), sent.message)
+                yield Move(sent.act, arrived), Move(sent.lost, after)
+
+    def _ask_sends(self, lifeline: str, state: State) -> Iterator["_Sent"]:
+        for sending in self.machines[lifeline].sends(self.local(state, lifeline)):
+            then = self.number(lifeline, sending.then)
+            message = self._message_numbers.setdefault(sending.message, len(self._messages))
+            if message == len(self._messages):
+                self._messages.append(sending.message)
             name, detail = name_of(sending.message), detail_of(sending.message)
-            if not receivers:
-                yield Move(Act("!", lifeline, name, detail, ""), after), None
-            for receiver in receivers:
-                peer = self.lifelines[receiver]
-                sent = _with_message(after, (place, receiver), sending.message)
+            for receiver in self.receivers(lifeline, sending) or (None,):
+                peer = "" if receiver is None else self.lifelines[receiver]
                 act = Act("!", lifeline, name, detail, peer)
-                yield Move(act, sent), Move(act._replace(lost=True), after)
+                yield _Sent(act, act._replace(lost=True), message, receiver, then)
 
     def receives(self, state: State, lifeline: str) -> Iterator[tuple[Move | None, Act, str]]:
         """What a lifeline can receive: the head of each channel to it; None with the reason where it refuses."""
-        place = self._index[lifeline]
-        machine = self.machines[lifeline]
+        place = self._places[lifeline]
         for (sender, receiver), messages in state.channels:
-            if receiver != place:
-                continue
-            peer = self.lifelines[sender]
-            message = messages[0]
-            taking, then, why = machine.receive(state.locals[place], message, self.client_of(peer))
-            act = Act("?", lifeline, name_of(message), detail_of(message), peer, ignored=taking is Taking.IGNORED)
-            if taking in {Taking.DEFERRED, Taking.REFUSED}:
-                yield None, act, why
-            else:
-                yield Move(act, _with_local(_without_head(state, (sender, place)), place, then)), act, ""
+            if receiver == place:
+                key = (place, state.locals[place], messages[0], sender)
+                if key not in self._received:
+                    self._received[key] = self._ask_receive(lifeline, state, messages[0], sender)
+                received = self._received[key]
+                if received.then is None:
+                    yield None, received.act, received.why
+                else:
+                    after = _with_local(_without_head(state, (sender, place)), place, received.then)
+                    yield Move(received.act, after), received.act, ""
+
+    def _ask_receive(self, lifeline: str, state: State, number: int, sender: int) -> "_Received":
+        message, peer = self._messages[number], self.lifelines[sender]
+        local = self.local(state, lifeline)
+        taking, then, why = self.machines[lifeline].receive(local, message, self.client_of(peer))
+        act = Act("?", lifeline, name_of(message), detail_of(message), peer, ignored=taking is Taking.IGNORED)
+        taken = taking in {Taking.TAKEN, Taking.IGNORED}
+        return _Received(act, self.number(lifeline, then) if taken else None, why)
 
     def orders(self, state: State, lifeline: str, orders: Iterable[str]) -> Iterator[Move]:
         """What the environment can tell a lifeline: the owner's orders, and what the network does to it."""
-        place = self._index[lifeline]
         for order in orders:
             for message in self.environment(lifeline, order):
-                taking, then, _ = self.machines[lifeline].receive(state.locals[place], message, "")
+                taking, then, _ = self.machines[lifeline].receive(self.local(state, lifeline), message, "")
                 if taking is Taking.TAKEN:
-                    after = _with_local(state, place, then)
+                    after = self.put(state, lifeline, then)
                     if order in {"ConnectionLost", "ConnectionFailed"}:
-                        after = self._break(after, place, message)
+                        after = self._break(after, lifeline, message)
                     yield Move(Act("?", lifeline, name_of(message), "", ""), after)
 
-    def _break(self, state: State, place: int, message: Hashable) -> State:
+    def _break(self, state: State, lifeline: str, message: Hashable) -> State:
         """A connection breaks: what was under way on it is gone, and the broker's end of it hears so, too."""
-        for broker in self._called(self.lifelines[place], "broker"):
-            end = self._index[broker]
+        place = self._places[lifeline]
+        for broker in self._called(lifeline, "broker"):
+            end = self._places[broker]
             gone = {(place, end), (end, place)}
             state = state._replace(channels=tuple(row for row in state.channels if row[0] not in gone))
-            client = self.client_of(self.lifelines[place])
-            taking, then, _ = self.machines[broker].receive(state.locals[end], message, client)
+            client = self.client_of(lifeline)
+            taking, then, _ = self.machines[broker].receive(self.local(state, broker), message, client)
             if taking is Taking.TAKEN:
-                state = _with_local(state, end, then)
+                state = self.put(state, broker, then)
         return state
 
     def initial(self) -> State:
         """Everybody where their charts begin, and nothing under way."""
-        return State(tuple(machine.begin() for machine in self.machines.values()))
+        return State(tuple(self.number(name, machine.begin()) for name, machine in self.machines.items()))
 
     def advance(self, state: State, may_send: Callable[[Act], bool]) -> Iterator[Move]:
         """The moves that have to be looked at from here, in an order that leaves out no local behaviour.
@@ -166,7 +229,7 @@ class System:
         last. `may_send` decides about each send (and about its loss: `act.lost`).
         """
         for lifeline in self.lifelines:
-            if self.machines[lifeline].busy(state.locals[self._index[lifeline]]):
+            if self.is_busy(state, lifeline):
                 found = [m for pair in self.sends(state, lifeline) for m in pair if m is not None and may_send(m.act)]
                 if found:
                     yield from self._first_only(lifeline, found)
@@ -195,18 +258,16 @@ class System:
         return player is not None and player.role == "broker"
 
 
-def _with_local(state: State, place: int, local: Hashable) -> State:
+def _with_local(state: State, place: int, local: int) -> State:
     return state._replace(locals=(*state.locals[:place], local, *state.locals[place + 1 :]))
 
 
-def _with_message(state: State, ends: tuple[int, int], message: Hashable) -> State:
+def _with_message(state: State, ends: tuple[int, int], message: int) -> State:
     channels = dict(state.channels)
     channels[ends] = (*channels.get(ends, ()), message)
     return state._replace(channels=tuple(sorted(channels.items(), key=lambda row: row[0])))
 
 
 def _without_head(state: State, ends: tuple[int, int]) -> State:
-    channels = tuple(
-        (key, messages[1:] if key == ends else messages) for key, messages in state.channels
-    )
+    channels = tuple((key, messages[1:] if key == ends else messages) for key, messages in state.channels)
     return state._replace(channels=tuple(row for row in channels if row[1]))

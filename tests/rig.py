@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from random import Random
 from typing import Any, Literal
@@ -10,7 +11,7 @@ from typing import Any, Literal
 import pytest
 from immutabledict import immutabledict
 
-from machines.broker import Broker
+from machines.broker import Broker, BrokerData
 from machines.calls import (
     CONNACK,
     CONNECT,
@@ -21,13 +22,9 @@ from machines.calls import (
     ConnectionFailed,
     ConnectionLost,
     Message,
-    Packet,
-    PublishFailed,
-    Start,
-    Stop,
-    SubscriptionFailed,
     TimeoutExceeded,
     ViewChanged,
+    ViewChangeFailed,
 )
 from machines.clock import Clock
 from machines.distribution_view import DistributionView
@@ -66,19 +63,19 @@ def did(message: Message, states: str = "", *, to: str = "", due: Any = None, **
     return Step("!", message, to or destination(message), Decision.TAKEN, states, changes, outputs(due))
 
 
-def ignored(message: Message, *, sender: str = "", due: Any = None) -> Step:
-    """`?message` is ignored: it moves nothing."""
-    return Step("?", message, sender, Decision.IGNORED, due=outputs(due))
+def ignored(*messages: Message, sender: str = "") -> list[Step]:
+    """Each `?message` is ignored: it moves nothing."""
+    return [Step("?", message, sender, Decision.IGNORED) for message in messages]
 
 
-def refused(message: Message, *, sender: str = "", due: Any = None) -> Step:
-    """`?message` is impossible: it is refused, and moves nothing."""
-    return Step("?", message, sender, Decision.IMPOSSIBLE, due=outputs(due))
+def refused(*messages: Message, sender: str = "") -> list[Step]:
+    """Each `?message` is impossible: it is refused, and moves nothing."""
+    return [Step("?", message, sender, Decision.IMPOSSIBLE) for message in messages]
 
 
-def deferred(message: Message, *, due: Any = None) -> Step:
-    """`?message` has to wait in its channel: who gives it all the same is refused, and moves nothing."""
-    return Step("?", message, "", Decision.DEFERRED, due=outputs(due))
+def deferred(*messages: Message) -> list[Step]:
+    """Each `?message` has to wait in its channel: given all the same it is refused, and moves nothing."""
+    return [Step("?", message, "", Decision.DEFERRED) for message in messages]
 
 
 def destination(message: Message) -> str:
@@ -148,3 +145,217 @@ def subscriptions(topics: Sequence[str], then: str, *, interleaved: bool = False
         ungranted.remove(topic)
         state = "" if ungranted else then
         yield took(SUBACK(topic=topic), state, unacknowledged=frozenset(ungranted))
+
+
+# A system: every participant in memory, with channels that can lose, repeat and delay.
+
+
+@dataclass(eq=False)
+class Link:
+    """One MQTT connection: what is under way in it, towards the broker (`up`) and towards the client (`down`)."""
+
+    client: str
+    up: deque[Message] = field(default_factory=deque)
+    down: deque[Message] = field(default_factory=deque)
+
+
+class Server:
+    """The charts of one server; its open connection, if it has one; and the expiries on their way to its client."""
+
+    def __init__(self, chart: type[Tracker | TorrentServer], name: str, view: View) -> None:
+        self.chart, self.name = chart, name
+        self.link: Link | None = None
+        self.boot(view)
+
+    def boot(self, view: View) -> None:
+        """Begin as a new process does; the view is what it finds in its store."""
+        self.client = self.chart(self.name)
+        self.clock = Clock()
+        self.view = DistributionView(view)
+        self.expiries: deque[TimeoutExceeded] = deque()
+
+    @property
+    def charts(self) -> dict[str, Participant]:
+        """All participants of the group, by the name that they have there."""
+        return {"client": self.client, "clock": self.clock, "view": self.view}
+
+    @property
+    def at(self) -> str:
+        """Where its client is."""
+        return self.client.where[0]
+
+
+class System:
+    """Servers around a broker. After every step whoever has something due sends it at once, in an order drawn.
+
+    A message towards a client of an earlier connection is nobody's; a client that connects anew ends its earlier
+    connection at the broker (MQTT 3.1.1, 3.1.4).
+    """
+
+    def __init__(self, servers: Iterable[Server], seed: int = 0) -> None:
+        self.servers = {server.name: server for server in servers}
+        self.broker = Broker()
+        self.links: list[Link] = []
+        """Connections that the broker has not seen the end of, oldest first."""
+        self.refusing = False
+        """Whether the next CONNACK or SUBACK is a refusal."""
+        self.failing = False
+        """Whether a storage that may fail does so."""
+        self._known: dict[str, Link] = {}
+        self._random = Random(seed)
+        self._numbers = count(1)
+
+    def connect_all(self) -> None:
+        """Begin where everybody is connected and subscribed, and the first tracker is about to say hello."""
+        self.links = [Link(name) for name in self.servers]
+        self._known = {link.client: link for link in self.links}
+        for link, server in zip(self.links, self.servers.values(), strict=True):
+            server.link = link
+            start = "announcing_itself" if isinstance(server.client, Tracker) else "awaiting_hello"
+            server.client.restore(server.client.snapshot()._replace(states=(start,)))
+        sessions = immutabledict({name: server.chart.topics for name, server in self.servers.items()})
+        self.broker.restore(self.broker.snapshot()._replace(data=BrokerData(sessions)))
+        self.settle()
+
+    # What the owner and the network do.
+
+    def tell(self, name: str, message: Call) -> None:
+        """Something from outside the diagram, such as Start."""
+        self.servers[name].client.receive(message)
+        self.settle()
+
+    def lose_connection(self, name: str) -> None:
+        """The connection breaks; what was on its way to the broker may still arrive, before the broker notices."""
+        server = self.servers[name]
+        self._hang_up(server, ConnectionLost())
+        self.tell(name, ConnectionLost())
+
+    def fail_to_connect(self, name: str) -> None:
+        """No CONNACK comes in time."""
+        self._hang_up(self.servers[name], ConnectionLost())
+        self.tell(name, ConnectionFailed())
+
+    def crash(self, name: str, view: View) -> None:
+        """The process dies, and is there again with this view, not yet started."""
+        server = self.servers[name]
+        if server.link is not None:
+            self._hang_up(server, ConnectionLost())
+        server.boot(view)
+
+    def _hang_up(self, server: Server, last: Message) -> None:
+        assert server.link is not None
+        server.link.up.append(last)
+        server.link = None
+
+    # What is under way arrives, or not.
+
+    def carry_up(self, link: Link) -> None:
+        """The oldest message in a connection reaches the broker."""
+        message = link.up.popleft()
+        if isinstance(message, CONNECT):
+            earlier = self.links[: self.links.index(link)]
+            self.links = [other for other in self.links if other not in earlier or other.client != link.client]
+            self._known[link.client] = link
+        self.broker.receive(message, link.client)
+        if isinstance(message, DISCONNECT | ConnectionLost):
+            self.links.remove(link)
+        self.settle()
+
+    def carry_down(self, name: str) -> None:
+        """The oldest message on its way to a client reaches it."""
+        server = self.servers[name]
+        assert server.link is not None
+        message = server.link.down.popleft()
+        assert server.client.decide(type(message)) is not Decision.DEFERRED, (server.at, message)
+        server.client.receive(message)
+        if message == CONNACK(accepted=False):
+            server.link = None
+        self.settle()
+
+    def carry_expiry(self, name: str) -> None:
+        """The oldest expiry reaches its client."""
+        server = self.servers[name]
+        self.tell(name, server.expiries.popleft())
+
+    def expire(self, name: str, expiry: Output) -> None:
+        """The time of a timeout that is set has come; the news of it is on its way."""
+        server = self.servers[name]
+        server.clock.emit(expiry)
+        assert isinstance(expiry.message, TimeoutExceeded)
+        server.expiries.append(expiry.message)
+
+    # What is due.
+
+    def settle(self) -> None:
+        """Let everybody send what is due at once, until all wait."""
+        while urgent := [*self._urgent()]:
+            server, sender, output = self._random.choice(urgent)
+            sender.emit(output)
+            self.refusing &= getattr(output.message, "accepted", True)
+            if server is None:
+                self._send_down(output)
+            elif output.to == "broker":
+                self._send_up(server, output.message)
+            else:
+                server.charts[output.to].receive(output.message)
+
+    def _urgent(self) -> Iterator[tuple[Server | None, Participant, Output]]:
+        participants = [(server, chart) for server in self.servers.values() for chart in server.charts.values()]
+        for server, chart in (*participants, (None, self.broker)):
+            if chart.urgent:
+                yield from ((server, chart, output) for output in self._allowed(chart.due()))
+
+    def _allowed(self, due: tuple[Output, ...]) -> Iterator[Output]:
+        """Whether a request is refused and a storage fails is not for chance, but for a fault, to say."""
+        for output in due:
+            answer = getattr(output.message, "accepted", None)
+            if answer is not None and answer == self.refusing:
+                continue
+            open_end = len(due) > 1 and isinstance(output.message, ViewChanged | ViewChangeFailed)
+            if open_end and isinstance(output.message, ViewChangeFailed) != self.failing:
+                continue
+            yield output
+
+    def _send_up(self, server: Server, message: Message) -> None:
+        if isinstance(message, CONNECT):
+            server.link = Link(server.name)
+            self.links.append(server.link)
+        assert server.link is not None, (server.name, server.at, message)
+        if isinstance(message, BusEvent):
+            message = replace(message, event_id=f"e{next(self._numbers)}")
+        server.link.up.append(message)
+        if isinstance(message, DISCONNECT):
+            server.link = None
+
+    def _send_down(self, output: Output) -> None:
+        link = self._known[output.to]
+        link.down.append(output.message)
+        if output.message == CONNACK(accepted=False) and not link.up:
+            self.links.remove(link)
+
+    # Without faults.
+
+    def run(self, *held: type[Message]) -> None:
+        """Carry all that is under way, in any order, but nothing of the kinds `held`; no timeout is exceeded."""
+        while moves := self.moves(*held):
+            self._random.choice(moves)()
+
+    def run_out(self) -> None:
+        """Carry all that is under way, and let every timeout be exceeded, until all is quiet."""
+        self.run()
+        while timers := [(name, due) for name, server in self.servers.items() for due in server.clock.due()]:
+            self.expire(*self._random.choice(timers))
+            self.run()
+
+    def moves(self, *held: type[Message]) -> list[Callable[[], None]]:
+        """What can be carried next."""
+        servers = self.servers.items()
+        return [
+            *(partial(self.carry_up, link) for link in self.links if link.up and not isinstance(link.up[0], held)),
+            *(
+                partial(self.carry_down, name)
+                for name, server in servers
+                if server.link and server.link.down and not isinstance(server.link.down[0], held)
+            ),
+            *(partial(self.carry_expiry, name) for name, server in servers if server.expiries),
+        ]

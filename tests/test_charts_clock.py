@@ -38,7 +38,7 @@ def test_a_timeout_is_set_and_stopped(chart: type[Clock]) -> None:
         chart(),
         took(SetTimeout(timer=ANNA), "running", running=running(ANNA), due=exceeded(ANNA)),
         took(StopTimeout(timer=ANNA), "idle", running=running()),
-        ignored(StopTimeout(timer=ANNA)),
+        *ignored(StopTimeout(timer=ANNA)),
     )
 
 
@@ -47,7 +47,7 @@ def test_setting_a_timeout_anew_replaces_the_earlier_setting(chart: type[Clock])
         chart(),
         took(SetTimeout(timer=ANNA), "running", running=running(ANNA), due=exceeded(ANNA)),
         took(SetTimeout(timer=ANNA_ANEW), running=running(ANNA_ANEW), due=exceeded(ANNA_ANEW)),
-        ignored(StopTimeout(timer=ANNA)),
+        *ignored(StopTimeout(timer=ANNA)),
         took(StopTimeout(timer=ANNA_ANEW), "idle", running=running()),
     )
 
@@ -57,8 +57,8 @@ def test_each_client_has_its_own_timeout(chart: type[Clock]) -> None:
         chart(),
         took(SetTimeout(timer=ANNA), "running", running=running(ANNA), due=exceeded(ANNA)),
         took(SetTimeout(timer=BERT), running=running(ANNA, BERT), due=exceeded(ANNA, BERT)),
-        ignored(StopTimeout(timer=Timer("carl", 1))),
-        ignored(StopTimeout(timer=Timer("bert", 1))),
+        *ignored(StopTimeout(timer=Timer("carl", 1))),
+        *ignored(StopTimeout(timer=Timer("bert", 1))),
         took(StopTimeout(timer=ANNA), running=running(BERT), due=exceeded(BERT)),
         took(SetTimeout(timer=ANNA_ANEW), running=running(BERT, ANNA_ANEW), due=exceeded(BERT, ANNA_ANEW)),
         did(TimeoutExceeded(timer=BERT), running=running(ANNA_ANEW), due=exceeded(ANNA_ANEW)),

@@ -53,8 +53,8 @@ def test_it_begins_registered(chart: type[RegisteredClient]) -> None:
 def test_it_sees_another_client_come_and_go(chart: type[RegisteredClient]) -> None:
     follow(
         chart("carl"),
-        ignored(ACCEPTED),
-        ignored(DENIED),
+        *ignored(ACCEPTED),
+        *ignored(DENIED),
         took(REGISTERED, "updating_view", news=REGISTERED),
         did(AddClient(registered=REGISTERED), "registered", news=None),
         took(FILE, "updating_view", news=FILE),
@@ -67,7 +67,7 @@ def test_it_sees_another_client_come_and_go(chart: type[RegisteredClient]) -> No
 def test_what_concerns_itself_is_known_already(chart: type[RegisteredClient]) -> None:
     follow(
         chart("carl"),
-        *(ignored(replace(event, client="carl")) for event in (ACCEPTED, DENIED, REGISTERED, LEFT)),
+        *ignored(*(replace(event, client="carl") for event in (ACCEPTED, DENIED, REGISTERED, LEFT))),
     )
 
 

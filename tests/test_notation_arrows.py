@@ -175,7 +175,9 @@ def test_a_known_name_ends_with_the_x_that_would_be_a_head() -> None:
     assert [(each.line, each.severity) for each in diagram.diagnostics] == [(2, "error"), (4, "error")]
 
 
-@pytest.mark.parametrize("line", ["a non-xml answer", "some text with x-rays in it", "foo", "A B", "x", "-", ">", "A:B->C"])
+@pytest.mark.parametrize(
+    "line", ["a non-xml answer", "some text with x-rays in it", "foo", "A B", "x", "-", ">", "A:B->C"]
+)
 def test_prose_is_no_message(line: str) -> None:
     diagram = read(line)
     assert list(diagram.messages()) == []
@@ -190,6 +192,8 @@ def test_the_first_that_fits_wins_among_strangers() -> None:
     assert (arrow.left, arrow.right) == ("A", "B-xC")
 
 
-@pytest.mark.parametrize(("name", "writable"), [("A-B", True), ("L<T>", True), ("A->B", False), ("A<-B", False), ("--", False)])
+@pytest.mark.parametrize(
+    ("name", "writable"), [("A-B", True), ("L<T>", True), ("A->B", False), ("A<-B", False), ("--", False)]
+)
 def test_a_name_holds_no_arrow(name: str, writable: bool) -> None:
     assert is_writable(name) is writable

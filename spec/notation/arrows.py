@@ -81,11 +81,23 @@ def is_known(operand: str, known: Container[str]) -> bool:
 
 
 def is_writable(name: str) -> bool:
-    """Whether a name may be one: it may hold `<T>`, but no arrow, and must hold more than strokes."""
-    filled = f"?{name}?"
-    if not name.strip(_STROKES):
+    """Whether a name may be one: on one line, without `:` and `#`; it may hold `<T>`, but no arrow or divider."""
+    if name in GATES or name.startswith("==") or name != trim(name) or any(mark in name for mark in ":#\n\r"):
         return False
-    return not {"<", ">"} & set(name) or not any(arrow.is_pointed(filled) for arrow in candidates(filled, ()))
+    if not (_ends(name) and _begins(name)):
+        return False
+    filled = f"?{name}?"
+    return {"<", ">"}.isdisjoint(name) or not any(arrow.is_pointed(filled) for arrow in candidates(filled, ()))
+
+
+def _ends(left: str) -> bool:
+    """Whether an operand can end like this before an arrow."""
+    return left.rstrip("-+* ")[-1:] != "<" and left.strip(_STROKES) != ""
+
+
+def _begins(right: str) -> bool:
+    """Whether an operand can begin like this behind an arrow."""
+    return right.lstrip("-+* ")[:1] != ">" and right.strip(_STROKES) != ""
 
 
 def unquoted(name: str) -> str:
@@ -142,9 +154,7 @@ def _reading(line: str, found: re.Match[str], end: int) -> Arrow | None:
     behind = line[end:] if colon < 0 else line[end:colon]
     right, sharp, suffix = behind.partition("#")
     left, right = trim(line[: found.start()]), trim(right)
-    if not left.strip(_STROKES) or not right.strip(_STROKES):
-        return None
-    if left.rstrip("+-* ")[-1:] == "<" or right.lstrip("+-* ")[:1] == ">":
+    if not _ends(left) or not _begins(right):
         return None
     parts = found.groupdict()
     left_head, right_head = parts.get("left") or "", parts.get("right") or ""

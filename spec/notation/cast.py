@@ -13,10 +13,12 @@ from spec.notation.words import PICTURED
 DEEPEST = 60
 """Groups inside groups beyond this are read as if they were not there."""
 
-_QUOTED = re.compile(r'"(?P<label>(?:[^"\\]|\\.)*)"\s*(?P<rest>$|#.*$|as\s.*$)')
-_LOOSELY_QUOTED = re.compile(r'"(?P<label>.*?)"\s*(?P<rest>$|#[^"]*$|as\s.*$)')
+_QUOTED = re.compile(r'"(?P<label>(?:[^"\\]|\\.)*)"\s*(?P<rest>$|#.*$|as(?:\s.*)?$)')
+_LOOSELY_QUOTED = re.compile(r'"(?P<label>.*?)"\s*(?P<rest>$|#[^"]*$|as(?:\s.*)?$)')
+_UNJOINED = re.compile(r'"(?P<label>[^"]+)"\s*(?P<name>[^\s"].*)$')
 _AS = re.compile(r"(?<=\S)\s+as\s")
 _TAIL = re.compile(r"\s(?:<<[^<>]*>>|order\s+\d+)$")
+_NAMED_ICON = re.compile(r"[A-Za-z][\w\-]*")
 _CODE = re.compile(r"(?:[\\&]?[uxUX+#]?[0-9A-Fa-f]{2,6};?)$")
 
 
@@ -39,10 +41,9 @@ class Cast:
         again = before is not None and lifeline.name in self.declared
         if before:
             lifeline = replace(lifeline, group=before.group, group_path=before.group_path)
-        same = before is not None and replace(lifeline, line=before.line, column=before.column) == before
         self._add(lifeline)
         self.declared.add(lifeline.name)
-        if before and again and not same:
+        if before and again and (before.label, before.kind) != (lifeline.label, lifeline.kind):
             return f"`{lifeline.name}` was declared on line {before.line} already; read as declared here"
         return None
 
@@ -72,7 +73,10 @@ def declaration(kind: str, text: str) -> tuple[Lifeline | None, str]:
     else:
         label, after = _cut(text)
         name = label
-        if renamed := list(_AS.finditer(label)):
+        if unjoined := _UNJOINED.match(label):
+            label, name = unjoined["label"], unjoined["name"]
+            odd = f'expected `as` between label and name; read as `{kind} "{label}" as {name}`'
+        elif renamed := list(_AS.finditer(label)):
             name, label = trim(label[renamed[-1].end() :]), trim(label[: renamed[-1].start()])
             if unquoted(name) != name:
                 name, label = label, unquoted(name)
@@ -103,4 +107,5 @@ def _icon(kind: str, text: str) -> tuple[str, str]:
         return "", text
     first, _, rest = text.partition(" ")
     is_icon = first.startswith(("data:", "http:", "https:")) if kind == "image" else _CODE.match(first)
-    return (first, trim(rest)) if is_icon else ("", text)
+    is_before_label = _NAMED_ICON.fullmatch(first) and _QUOTED.match(trim(rest))
+    return (first, trim(rest)) if is_icon or is_before_label else ("", text)

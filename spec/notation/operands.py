@@ -40,7 +40,8 @@ def _without_foreign_marks(line: str, arrow: Arrow, known: Container[str]) -> tu
         left = trim(left.rstrip("-")) or left
     if not is_known(right, known):
         if right[0] in "+-" and line[arrow.end] in "+-":
-            right = trim(right.lstrip("+-")) or right
+            bare = trim(right.lstrip("+-"))
+            right = bare if bare[:1].isalpha() or bare in known else right
         elif (found := _ACTIVATED.fullmatch(right)) and (found[2] or found[1] in known):
             right = trim(found[1])
         elif (found := _DECORATED.fullmatch(right)) and found[2] in known:
@@ -71,7 +72,7 @@ def _without_borrowed_x(line: str, arrow: Arrow, known: Container[str]) -> tuple
     operand = arrow.left if is_left else arrow.right
     name = f"{operand}x" if is_left else f"x{operand}"
     touches = not line[arrow.start - 1 if is_left else arrow.end].isspace()
-    if not arrow.lost or not touches or name not in known or operand in known:
+    if not arrow.lost or not touches or name not in known or is_known(operand, known):
         return arrow, None
     remark = Remark("error", f"expected an arrow with a head: the x belongs to `{name}`; read as `->`")
     arrow = replace(arrow, lost=False, look=replace(arrow.look, reversed=False))

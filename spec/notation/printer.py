@@ -9,7 +9,7 @@ import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
-from spec.notation.arrows import Arrow, flipped, scan, spell
+from spec.notation.arrows import Arrow, flipped, is_writable, scan, spell
 from spec.notation.cast import declaration, group_label
 from spec.notation.model import (
     Create,
@@ -33,15 +33,16 @@ _NO_MESSAGE = re.compile(r"//|#|==.*==\s*(?:#|$)")
 
 
 def print_diagram(diagram: Diagram) -> str:
-    """The text of `diagram`; a ValueError if a name cannot be written in the notation."""
-    known = {lifeline.name for lifeline in diagram.lifelines}
+    """The text of `diagram`, which declares all its lifelines; a ValueError if a name cannot be written."""
+    lifelines = {lifeline.name: lifeline for lifeline in diagram.lifelines}
     for statement in diagram.statements():
-        known |= set(_names(statement))
+        for name in _names(statement):
+            lifelines.setdefault(name, Lifeline(name, plain(name)))
     parts = [
         [_spaced("frame", _frame(diagram))] if diagram.frame is not None else [],
         [_spaced("title", raw_for(diagram.title, diagram.raw_title))] if diagram.title is not None else [],
-        list(_lifelines(diagram.lifelines)),
-        list(_body(diagram.body, known)),
+        list(_lifelines(lifelines.values())),
+        list(_body(diagram.body, lifelines)),
     ]
     return "".join("\n".join(part) + "\n" for part in _separated(parts))
 
@@ -100,15 +101,16 @@ def _group_path(lifeline: Lifeline) -> tuple[str, ...]:
 def _declaration(lifeline: Lifeline) -> str:
     """The shortest declaration that reads as this lifeline."""
     name, raw = lifeline.name, raw_for(lifeline.label, lifeline.raw_label)
-    inner_quotes = re.sub(r'(?<!\\)"', r"\"", raw)
-    for text in (
+    inner_quotes = re.sub(r'(?<!\\)"|\\$', r"\\\g<0>", raw)
+    spellings = (
         name if raw == name else "",
         f'"{raw}"' if raw == name else "",
         f'"{raw}" as {name}',
         f'"{inner_quotes}" as {name}',
         f'"{raw}" as "{name}"',
         f'"{inner_quotes}" as "{name}"',
-    ):
+    )
+    for text in spellings if is_writable(name) else ():
         body = _spaced(lifeline.icon, text, lifeline.style)
         found, odd = declaration(lifeline.kind, body) if text else (None, "")
         if found is None or odd or (found.name, found.label, found.icon) != (name, lifeline.label, lifeline.icon):
@@ -170,12 +172,11 @@ def _message(message: Message, known: Container[str]) -> str:
     bare = Look(look.dashed, look.open_head, look.reversed)
     arrow = _arrow(message, look)
     for wanted in (arrow, flipped(arrow), replace(arrow, look=bare), flipped(replace(arrow, look=bare))):
-        ends = (message.sender or "[", message.receiver or "]")
-        if wanted.look.reversed:
-            ends = (message.receiver or "[", message.sender or "]")
+        ends = (message.receiver, message.sender) if wanted.look.reversed else (message.sender, message.receiver)
         for gap in ("", " "):
-            line = spell(*ends, wanted, gap=gap)
-            if not _NO_MESSAGE.match(line) and _says(scan(line, known), ends, wanted):
+            left, right = "[" if ends[0] is None else ends[0], "]" if ends[1] is None else ends[1]
+            line = spell(left, right, wanted, gap=gap)
+            if not _NO_MESSAGE.match(line) and _says(scan(line, known), (left, right), wanted):
                 return line
     raise ValueError(f"no arrow reads as a message from {message.sender!r} to {message.receiver!r}")
 

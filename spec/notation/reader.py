@@ -137,7 +137,8 @@ class _Reader:
         if arrow is None:
             return False
         left = unquoted(arrow.left)
-        return left in self.cast.lifelines or (left == line.word and line.word in words.KINDS)
+        is_kind = left == line.word and line.word in words.KINDS | words.PICTURED
+        return left in self.cast.lifelines or (is_kind and arrow.is_pointed(line.text))
 
     def _mend(self, line: _Line) -> None:
         """A line that is no statement: what it should be, said once, and read as that."""
@@ -275,7 +276,7 @@ class _Reader:
     def _uses(self, line: _Line, *names: str | None) -> bool:
         """The lifelines take part from here on; not if one of them cannot be a name."""
         for name in names:
-            if name is not None and not is_writable(name):
+            if name is not None and name not in self.cast.lifelines and not is_writable(name):
                 self.report.error(line.number, line.column, f"a name holds no arrow, got `{shortened(name)}`; skipped")
                 return False
         for name in names:
@@ -362,7 +363,7 @@ class _Reader:
             label=plain(arrow.text),
             raw_text=arrow.text,
             lost=arrow.lost,
-            created=arrow.created,
+            created=arrow.created and receiver is not None,
             both_ways=arrow.both_ways,
             delay=arrow.delay,
             look=arrow.look,

@@ -108,7 +108,7 @@ def escape(label: str) -> str:
 
 def raw_for(label: str, raw: str) -> str:
     """The raw text if it still says `label`, else one that does."""
-    return raw if plain(raw) == trim(label) else escape(label)
+    return raw if plain(raw) == trim(label) and "\n" not in raw and "\r" not in raw else escape(label)
 
 
 def raw_behind_style(label: str, raw: str) -> str:

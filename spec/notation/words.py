@@ -54,7 +54,7 @@ SETTINGS = frozenset(
         *("activecolor", "fontfamily", "lifelinecolor", "lifelinestyle", "style"),
     }
 )
-SETTING = re.compile(r"[a-z]+(?:style|colou?r|spacing|family|fontsize|padding|margin)")
+SETTING = re.compile(r"[a-z]+(?:style|colou?r|spacing|family|size|align|padding|margin|width|height)")
 """Settings that we have not seen yet look like those that we have."""
 
 STRUCTURE = frozenset({"title", "frame", "participantgroup", "else", "thread", "end", "parallel", "create"})
@@ -100,7 +100,12 @@ FOREIGN = (
     _foreign(r"parallel\s*\{", "a block is opened by `parallel` alone", "parallel"),
     _foreign(r"\}", "a block is closed by `parallel off`", "parallel off"),
 )
-FOREIGN_KINDS = frozenset({"queue", "collections", "collection", "service", "system", "component", "object", "class"})
+FOREIGN_KINDS = frozenset(
+    {
+        *("queue", "collections", "collection", "service", "system", "component", "object", "class", "user", "person"),
+        *("cloud", "node", "usecase", "interface"),
+    }
+)
 
 
 def suggest(word: str) -> str | None:

@@ -1,0 +1,360 @@
+"""Checking diagrams against charts: reads, binds, projects, compares, and puts all that was found into one report."""
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from statemachine import StateChart
+
+from spec.binding import Begin, Binding, BindingError, Player, Word, load, normal
+from spec.cast import OURS, CastError, systems
+from spec.conformance import Comparison, Finding, compare
+from spec.implied import Faults, explore, implied
+from spec.interaction import Interaction, Library, compile_diagram
+from spec.machine import ChartMachine, ForeignMachine
+from spec.notation import read
+from spec.notation.model import Diagram
+from spec.projection import Automaton, project, realisability
+from spec.system import State, System
+
+DIAGRAMS = Path(__file__).parent / "diagrams"
+STATES = 5_000
+"""How many states of a system are explored for implied scenarios before it is said that this is not all."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One lifeline of one diagram: who plays it, and how many states of the projection and the chart were compared."""
+
+    lifeline: str
+    chart: str
+    conforms: bool
+    spec_states: int
+    chart_states: int
+
+
+@dataclass(frozen=True)
+class DiagramReport:
+    """What was found of one diagram."""
+
+    file: str
+    frame: str
+    title: str
+    rows: tuple[Row, ...]
+    findings: tuple[Finding, ...]
+    nodes: int = 0
+
+    def conforms(self, *, strict: bool = False) -> bool:
+        """Whether nothing was found that is not accepted; warnings count only if `strict`."""
+        return not any(_counts(finding, strict=strict) for finding in self.findings)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found of all diagrams, and what no diagram of a use case allows."""
+
+    diagrams: tuple[DiagramReport, ...]
+    implied: tuple[Finding, ...] = ()
+    explored: Mapping[str, tuple[int, bool]] = field(default_factory=dict)
+    """For each use case: the states of the system that were explored, and whether these are all."""
+
+    def conforms(self, *, strict: bool = False) -> bool:
+        """Whether all diagrams conform and no implied scenario is left that is not accepted."""
+        diagrams = all(diagram.conforms(strict=strict) for diagram in self.diagrams)
+        return diagrams and not any(_counts(finding, strict=strict) for finding in self.implied)
+
+
+def _counts(finding: Finding, *, strict: bool) -> bool:
+    return not finding.accepted and (strict or not finding.warning)
+
+
+@dataclass
+class _Case:
+    """One diagram on its way through the check."""
+
+    diagram: Diagram
+    interaction: Interaction
+    words: dict[str, Word]
+    findings: list[Finding]
+    comparison: Comparison = field(default_factory=Comparison)
+
+
+def check(
+    diagram: str,
+    binding: Binding | None = None,
+    charts: Mapping[str, type[StateChart[Any]]] | None = None,
+    *,
+    file: str = "<text>",
+) -> Report:
+    """Check the text of one diagram against charts: ours, or those in `charts` by lifeline or by the binding's names.
+
+    Raises `BindingError` and `spec.cast.CastError`, whose messages say what to mend.
+    """
+    return check_all([(file, diagram)], binding or load(), charts)
+
+
+def check_all(
+    texts: Iterable[tuple[str, str]],
+    binding: Binding,
+    charts: Mapping[str, type[StateChart[Any]]] | None = None,
+    *,
+    accepted: Sequence["Accepted"] = (),
+    courses: Iterable[tuple[str, str]] = (),
+) -> Report:
+    """Check diagrams, given as file and text. `courses` are further diagrams: of the same use cases, or referred to."""
+    diagrams = [read(text, file=file) for file, text in texts]
+    frames = {diagram.frame for diagram in diagrams if diagram.frame}
+    others = [other for file, text in courses if (other := read(text, file=file)).frame not in frames]
+    charts = {**OURS, **(charts or {})}
+    for name, chart in charts.items():
+        if name not in OURS and name not in binding.players:
+            binding = replace(binding, players={**binding.players, name: Player(chart.__name__)})
+    library = Library([*diagrams, *others], families="opaque")
+    cases = [_case(diagram, library, binding, charts) for diagram in diagrams]
+    for case in cases:
+        _compare(case, binding, charts)
+    scenarios, explored = _implied(cases, [_case(d, library, binding, charts) for d in others], binding, charts)
+    return Report(
+        tuple(_report(case, binding, accepted) for case in cases),
+        tuple(_accept(finding, "", accepted) for finding in scenarios),
+        explored,
+    )
+
+
+# One diagram.
+
+
+def _case(diagram: Diagram, library: Library, binding: Binding, charts: Mapping[str, Any]) -> _Case:
+    interaction = compile_diagram(diagram, library)
+    findings = [
+        Finding("unreadable", f"column {d.column}: {d.message}", d.line, warning=d.severity == "warning")
+        for d in diagram.diagnostics
+    ]
+    findings += [
+        Finding(
+            "missing-reference" if problem.kind == "missing-reference" else "unreadable",
+            problem.message,
+            problem.line,
+            problem.lifeline or "",
+            warning=problem.kind == "missing-reference",
+        )
+        for problem in interaction.problems
+    ]
+    words: dict[str, Word] = {}
+    for label, line in _labels(interaction):
+        word = binding.word(label) or _same_name(label, charts)
+        if word is None:
+            near = binding.nearest(label)
+            hint = f"; the nearest that is bound is {near!r}" if near else ""
+            shown = normal(label)
+            findings.append(
+                Finding("unbound-label", f"nothing binds {shown!r} to a message{hint}; add a [[label]] for it", line)
+            )
+        else:
+            words[label] = word
+    return _Case(diagram, interaction, words, findings)
+
+
+def _labels(interaction: Interaction) -> list[tuple[str, int]]:
+    """Each label of an arrow with the first line that it stands on, of this diagram and those that it refers to."""
+    found: dict[str, int] = {}
+    for action in interaction.actions():
+        if action.kind != "ref":
+            found.setdefault(action.label, action.line)
+    return list(found.items())
+
+
+def _same_name(label: str, charts: Mapping[str, Any]) -> Word | None:
+    """A label that is itself the name of a message of a chart that is not ours."""
+    name = normal(label)
+    foreign = (chart for chart in charts.values() if chart not in OURS.values())
+    from machines.participant import actions
+
+    return Word(name) if any(f"{kind}{name}" in actions(chart) for chart in foreign for kind in "?!") else None
+
+
+def _routes(case: _Case) -> dict[tuple[str, str], tuple[str, ...]]:
+    routes: dict[tuple[str, str], list[str]] = {}
+    for action in case.interaction.actions():
+        if action.kind == "!" and action.peer and action.label in case.words:
+            receivers = routes.setdefault((action.lifeline, case.words[action.label].message), [])
+            if action.peer not in receivers:
+                receivers.append(action.peer)
+    return {key: tuple(receivers) for key, receivers in routes.items()}
+
+
+def _compare(case: _Case, binding: Binding, charts: Mapping[str, Any]) -> None:
+    lifelines = frozenset(case.interaction.lifelines)
+    unplayed = [name for name in case.interaction.lifelines if name not in binding.players]
+    case.findings += [
+        Finding(
+            "unplayed-lifeline", f"nobody plays {name}: what it does is not compared; add it to [lifeline]", 0, name
+        )
+        for name in unplayed
+    ]
+    try:
+        found = systems(binding, lifelines, _begin(case.diagram, binding), charts, _routes(case))
+    except CastError as error:
+        case.findings.append(Finding("no-beginning", str(error)))
+        return
+    case.comparison = compare(case.interaction, case.words, found, binding)
+    case.findings += case.comparison.findings
+    case.findings += _sent_to_nobody(case, found[0][0])
+    case.findings += [
+        Finding("not-realisable", problem.message, problem.line, problem.lifeline or "", warning=True)
+        for problem in realisability(case.interaction)
+    ]
+
+
+def _begin(diagram: Diagram, binding: Binding) -> Begin:
+    return binding.begin(diagram.title or "")
+
+
+def _sent_to_nobody(case: _Case, system: System) -> list[Finding]:
+    """Arrows to a lifeline whose chart has no such message among its inputs."""
+    found: dict[int, Finding] = {}
+    for action in case.interaction.actions():
+        word = case.words.get(action.label)
+        machine = system.machines.get(action.lifeline)
+        if action.kind == "?" and word and isinstance(machine, ChartMachine) and not machine.takes(word.message):
+            found[action.line] = Finding(
+                "sent-to-nobody",
+                f"{word} is sent to {action.lifeline}, which {machine.name} never receives in any state",
+                action.line,
+                action.lifeline,
+                warning=True,
+            )
+    return list(found.values())
+
+
+def _report(case: _Case, binding: Binding, accepted: Sequence["Accepted"]) -> DiagramReport:
+    findings = [_accept(finding, case.diagram.file, accepted) for finding in case.findings]
+    blamed = {f.lifeline for f in findings if not f.warning and not f.accepted}
+    everywhere = any(f.kind == "no-beginning" for f in findings)
+    rows = [
+        Row(
+            name,
+            binding.players[name].chart,
+            name not in blamed and not everywhere,
+            len(project(case.interaction, name).edges),
+            len(case.comparison.seen.get(name, ())),
+        )
+        for name in case.interaction.lifelines
+        if name in binding.players
+    ]
+    order = sorted(findings, key=lambda finding: (finding.warning, finding.line))
+    diagram = case.diagram
+    return DiagramReport(
+        diagram.file, diagram.frame or "", diagram.title or "", tuple(rows), tuple(order), case.comparison.nodes
+    )
+
+
+# All courses of a use case.
+
+
+def _family(diagram: Diagram) -> str:
+    """The use case of a diagram: its title without what stands in parentheses at its end."""
+    return (diagram.title or diagram.frame or diagram.file).partition(" (")[0]
+
+
+def _implied(
+    cases: list[_Case], others: list[_Case], binding: Binding, charts: Mapping[str, Any]
+) -> tuple[list[Finding], dict[str, tuple[int, bool]]]:
+    findings: list[Finding] = []
+    explored: dict[str, tuple[int, bool]] = {}
+    for family in dict.fromkeys(_family(case.diagram) for case in cases):
+        members = [case for case in (*cases, *others) if _family(case.diagram) == family]
+        if any(finding.kind in {"no-beginning", "unbound-label"} for case in members for finding in case.findings):
+            continue  # that comes first
+        found, states, complete = _implied_in(family, members, binding, charts)
+        findings += found
+        explored[family] = (states, complete)
+    return findings, explored
+
+
+def _implied_in(
+    family: str, members: list[_Case], binding: Binding, charts: Mapping[str, Any]
+) -> tuple[list[Finding], int, bool]:
+    words = {label: word for case in members for label, word in case.words.items()}
+    lifelines = list(dict.fromkeys(name for case in members for name in case.interaction.lifelines))
+    begin = _begin(members[0].diagram, binding)
+    routes = {key: to for case in members for key, to in _routes(case).items()}
+    drawn: Faults = frozenset(
+        (action.lifeline, action.peer or "", words[action.label].message)
+        for case in members
+        for action in case.interaction.actions()
+        if action.kind == "!" and action.lost and action.label in words
+    )
+    found: dict[tuple[str, str], Finding] = {}
+    states, complete = 0, True
+    for system, state in systems(binding, frozenset(lifelines), begin, charts, routes):
+        for started in _set_going(system, state, begin):
+            graph = explore(system, [started], drawn, words.values(), STATES)
+            states, complete = states + len(graph.moves), complete and graph.complete
+            for lifeline in lifelines:
+                if lifeline in system.machines:
+                    courses: tuple[Automaton, ...] = tuple(
+                        project(case.interaction, lifeline)
+                        for case in members
+                        if lifeline in case.interaction.lifelines
+                    )
+                    finding = implied(lifeline, graph, started, courses, words, binding)
+                    if finding is not None:
+                        found.setdefault((lifeline, finding.message), finding)
+    return [replace(f, message=f"{family}: {f.message}") for f in found.values()], states, complete
+
+
+def _set_going(system: System, state: State, begin: Begin) -> list[State]:
+    """The states after the orders that set a use case going."""
+    states = [state]
+    for lifeline, order in begin.orders.items():
+        states = [move.then for before in states for move in system.orders(before, lifeline, (order,))]
+    return states
+
+
+# What is accepted.
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A finding that is understood: which (the text is part of its message), and why it is accepted."""
+
+    kind: str
+    text: str
+    why: str
+    file: str = ""
+    line: int = 0
+
+    def covers(self, finding: Finding, file: str) -> bool:
+        """Whether it is this finding."""
+        return (
+            finding.kind == self.kind
+            and self.text in finding.message
+            and (not self.file or Path(file).name == self.file)
+            and (not self.line or finding.line == self.line)
+        )
+
+
+def _accept(finding: Finding, file: str, accepted: Sequence[Accepted]) -> Finding:
+    why = next((row.why for row in accepted if row.covers(finding, file)), "")
+    return replace(finding, accepted=why) if why else finding
+
+
+def read_accepted(path: Path) -> list[Accepted]:
+    """The accepted findings in a file beside the diagrams; none if there is no file. Raises `BindingError`."""
+    if not path.exists():
+        return []
+    try:
+        rows = tomllib.loads(path.read_text(encoding="utf-8")).get("accepted", [])
+        return [Accepted(**row) for row in rows]
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BindingError(f"{path}: {error}") from None
+    except TypeError as error:
+        raise BindingError(
+            f"{path}: an [[accepted]] has kind, text, why, and may have file and line: {error}"
+        ) from None
+
+
+__all__ = ["Accepted", "DiagramReport", "ForeignMachine", "Report", "Row", "check", "check_all", "read_accepted"]

@@ -1,0 +1,342 @@
+"""Conformance: the charts can do what a diagram says.
+
+All traces of a diagram, with all its alternatives and interleavings, are held against the system of all charts: for
+each action the system must be able to do it next, except for what the binding lets participants do undrawn. States of the
+diagram are explored together with the *set* of states that the system can be in after the same trace, so the check is
+trace inclusion, not a walk along one run. A trace that fails is reported at its first action that nobody can do, and
+not followed further.
+
+An action whose need the diagram itself leaves unmet (`[needs]` in the binding: a timeout is exceeded that was not set)
+is the diagram's own mistake: no system of these participants can run it. It is reported, and the trace goes on without
+it, so that the rest is still compared.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple
+
+from spec.binding import Binding, Word
+from spec.interaction import Action, Interaction, ample
+from spec.system import Act, Move, State, System
+
+Kind = Literal[
+    "chart-cannot",
+    "implied-scenario",
+    "impossible-branch",
+    "unbound-label",
+    "unplayed-lifeline",
+    "sent-to-nobody",
+    "missing-reference",
+    "not-realisable",
+    "unreadable",
+    "no-beginning",
+]
+
+SILENT_STATES = 5_000
+"""More states than any undrawn housekeeping between two drawn actions reaches."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found: where, what the diagram says, what the chart does, and the shortest run that shows it.
+
+    `witness` is that run, an action a line. `warning` is about the diagram itself rather than about a chart.
+    """
+
+    kind: Kind
+    message: str
+    line: int = 0
+    lifeline: str = ""
+    witness: tuple[str, ...] = ()
+    warning: bool = False
+    accepted: str = ""
+    """The reason, where the finding is understood and accepted."""
+
+
+class Node(NamedTuple):
+    """A state of the diagram with everything that the system can be in, as numbers of a `_Memory`."""
+
+    term: Any
+    states: frozenset[int]
+    set_off: frozenset[tuple[str, str, str]] = frozenset()
+    skipped: frozenset[Any] = frozenset()
+
+
+@dataclass
+class Comparison:
+    """What comparing one diagram came to."""
+
+    findings: list[Finding] = field(default_factory=list)
+    nodes: int = 0
+    seen: dict[str, set[Any]] = field(default_factory=dict)
+    """The states of each lifeline's chart that were met."""
+
+
+class _Memory:
+    """The states of all systems, numbered, and what matching an action came to in each."""
+
+    def __init__(self, systems: list[tuple[System, State]], words: Mapping[str, Word], binding: Binding) -> None:
+        self.systems = [system for system, _ in systems]
+        self.words = words
+        self.binding = binding
+        self.states: list[tuple[System, State]] = []
+        self._numbers: dict[tuple[int, State], int] = {}
+        self._matched: dict[tuple[Any, ...], frozenset[int]] = {}
+        self.begin = frozenset(self.number(place, state) for place, (_, state) in enumerate(systems))
+
+    def number(self, place: int, state: State) -> int:
+        """The number of a state of a system."""
+        key = (place, state)
+        if key not in self._numbers:
+            self._numbers[key] = len(self.states)
+            self.states.append((self.systems[place], state))
+        return self._numbers[key]
+
+    def match(self, number: int, action: Action, word: Word, *, with_environment: bool) -> frozenset[int]:
+        """The numbers of the states after an action."""
+        key = (number, action.kind, action.lifeline, action.peer, action.lost, word, with_environment)
+        if key not in self._matched:
+            system, state = self.states[number]
+            place = self.systems.index(system)
+            found = match(system, state, action, word, self.binding, with_environment=with_environment)
+            self._matched[key] = frozenset(self.number(place, then) for then in found)
+        return self._matched[key]
+
+
+def compare(
+    interaction: Interaction, words: Mapping[str, Word], systems: list[tuple[System, State]], binding: Binding
+) -> Comparison:
+    """Hold all traces of an interaction against the systems that it can be about."""
+    result = Comparison()
+    memory = _Memory(systems, words, binding)
+    begin = Node(interaction.term, memory.begin)
+    parents: dict[Node, tuple[Node, Action] | None] = {begin: None}
+    queue = deque([begin])
+    reported: set[tuple[int, str, str]] = set()
+    while queue:
+        node = queue.popleft()
+        result.nodes += 1
+        for action, term in ample(node.term):
+            then, finding = _follow(node, action, term, memory)
+            if finding is not None and (key := (finding.line, finding.lifeline, finding.kind)) not in reported:
+                reported.add(key)
+                path = (*_path(parents, node), action)
+                result.findings.append(replace(finding, witness=tuple(_show(done, words) for done in path)))
+            if then is not None and then not in parents:
+                parents[then] = (node, action)
+                queue.append(then)
+    met = {number for node in parents for number in node.states}
+    for system, state in (memory.states[number] for number in met):
+        for lifeline, local in zip(system.lifelines, state.locals, strict=True):
+            result.seen.setdefault(lifeline, set()).add((id(system), local))
+    return result
+
+
+def _follow(node: Node, action: Action, term: Any, memory: _Memory) -> tuple[Node | None, Finding | None]:
+    """The node after an action, or what is wrong with it."""
+    binding = memory.binding
+    if action.kind == "ref":
+        return _refer(node, action, term, memory)
+    if action.arrow in node.skipped:
+        return node._replace(term=term), None
+    word = memory.words.get(action.label)
+    if word is None or not any(action.lifeline in system.machines for system in memory.systems):
+        return node._replace(term=term), None  # reported once for the diagram, not for each trace
+    needed = binding.needs.get(word.message)
+    set_off = node.set_off
+    if needed and action.kind == "!":
+        need = (needed, action.peer or "", action.lifeline)
+        if need not in set_off:
+            skipped = node.skipped | {action.arrow}
+            return node._replace(term=term, skipped=skipped), _mistake(action, word, needed)
+        set_off -= {need}
+    if action.kind == "!" and word.message in binding.needs.values():
+        set_off |= {(word.message, action.lifeline, action.peer or "")}
+    for with_environment in (False, True):
+        after: set[int] = set()
+        for number in node.states:
+            after |= memory.match(number, action, word, with_environment=with_environment)
+        if after:
+            return Node(term, frozenset(after), set_off, node.skipped), None
+    return None, _cannot(node, action, word, memory)
+
+
+def _refer(node: Node, action: Action, term: Any, memory: _Memory) -> tuple[Node | None, Finding | None]:
+    """A reference to a use case: from here on any of its courses, so its beginning must be within reach."""
+    begin = memory.binding.begin(f"{action.label} (*)").states.get(action.lifeline)
+    if begin is None or action.lifeline not in memory.systems[0].machines:
+        return node._replace(term=term), None
+    after: set[int] = set()
+    for number in node.states:
+        system, state = memory.states[number]
+        place = memory.systems.index(system)
+
+        def has_begun(there: State, system: System = system) -> bool:
+            return system.where(there, action.lifeline) == (begin,)
+
+        reached = _silently(system, state, action.lifeline, memory.binding, has_begun)
+        after |= {memory.number(place, there) for there in reached}
+    if after:
+        return node._replace(term=term, states=frozenset(after)), None
+    return node._replace(term=term), Finding(
+        "chart-cannot",
+        f"{action.label} is to begin again, with {action.lifeline} in {begin}; "
+        f"its chart is in {_wheres(node, memory, action.lifeline)}",
+        action.line,
+        action.lifeline,
+    )
+
+
+# Matching an action.
+
+
+def match(
+    system: System, state: State, action: Action, word: Word, binding: Binding, *, with_environment: bool = False
+) -> set[State]:
+    """The states after an action of the diagram, undrawn actions before it included; as few of those as possible."""
+    found: set[State] = set()
+
+    def tries(there: State) -> bool:
+        found.update(_done(system, there, action, word))
+        return bool(found)
+
+    list(_silently(system, state, action.lifeline, binding, tries, with_environment=with_environment))
+    return found
+
+
+def _done(system: System, state: State, action: Action, word: Word) -> Iterator[State]:
+    if action.kind == "!":
+        for sent, lost in system.sends(state, action.lifeline):
+            move = lost if action.lost else sent
+            if move is not None and word.covers(move.act.message, move.act.detail) and _meets(move.act, action):
+                yield move.then
+    else:
+        for received, act, _ in system.receives(state, action.lifeline):
+            if received is not None and word.covers(act.message, act.detail) and _meets(act, action):
+                yield received.then
+
+
+def _meets(act: Act, action: Action) -> bool:
+    return action.peer is None or act.peer == action.peer
+
+
+def _silently(
+    system: System,
+    state: State,
+    lifeline: str,
+    binding: Binding,
+    wanted: Any,
+    *,
+    with_environment: bool = False,
+) -> Iterator[State]:
+    """The nearest states that are `wanted`, after actions that nobody needs to draw of those around a lifeline."""
+    around = _around(system, lifeline)
+    layer, seen = [state], {state}
+    while layer:
+        hits = [there for there in layer if wanted(there)]
+        if hits:
+            yield from hits
+            return
+        following = []
+        for there in layer:
+            for move in _undrawn(system, there, around, binding, with_environment=with_environment):
+                if move.then not in seen and len(seen) < SILENT_STATES:
+                    seen.add(move.then)
+                    following.append(move.then)
+        layer = following
+
+
+def _around(system: System, lifeline: str) -> tuple[str, ...]:
+    """The lifelines of the same server, and the brokers."""
+    players = system.binding.players
+    group = players[lifeline].group if lifeline in players else ""
+    return tuple(
+        name
+        for name in system.lifelines
+        if name == lifeline or (name in players and (players[name].role == "broker" or players[name].group == group))
+    )
+
+
+def _undrawn(
+    system: System, state: State, around: Iterable[str], binding: Binding, *, with_environment: bool
+) -> Iterator[Move]:
+    for lifeline in around:
+        for sent, _ in system.sends(state, lifeline):
+            if binding.may(lifeline, str(sent.act)):
+                yield sent
+        for received, act, _ in system.receives(state, lifeline):
+            if received is not None and (act.ignored or binding.may(lifeline, str(act))):
+                yield received
+        if with_environment:
+            yield from system.orders(state, lifeline, binding.environment.get(lifeline, ()))
+
+
+# Saying what is wrong.
+
+
+def _mistake(action: Action, word: Word, needed: str) -> Finding:
+    return Finding(
+        "impossible-branch",
+        f"no system can run this branch: {action.lifeline} sends {word} to {action.peer}, but on the way here "
+        f"{action.peer} sent no {needed} to {action.lifeline} that is still open",
+        action.line,
+        action.lifeline,
+        warning=True,
+    )
+
+
+def _cannot(node: Node, action: Action, word: Word, memory: _Memory) -> Finding:
+    chart = memory.systems[0].machines[action.lifeline].name
+    if action.kind == "!":
+        said = f"{action.lifeline} sends {word}" + (f" to {action.peer}" if action.peer else "")
+        said += ", and it is lost" if action.lost else ""
+    else:
+        said = f"{action.lifeline} receives {word}" + (f" from {action.peer}" if action.peer else "")
+    system, state = memory.states[min(node.states)]
+    does = ", ".join(_possible(system, state, action.lifeline)) or "nothing"
+    return Finding(
+        "chart-cannot",
+        f"the diagram says that {said}; the chart {chart}, in {_wheres(node, memory, action.lifeline)}, "
+        f"can do here: {does}",
+        action.line,
+        action.lifeline,
+    )
+
+
+def _possible(system: System, state: State, lifeline: str) -> list[str]:
+    """What a lifeline can do in a state, and what it refuses of what has come."""
+    found = [
+        f"!{sent.act.message} {sent.act.detail}".rstrip() + (f" to {sent.act.peer}" if sent.act.peer else "")
+        for sent, _ in system.sends(state, lifeline)
+    ]
+    for received, act, why in system.receives(state, lifeline):
+        text = f"?{act.message} from {act.peer}"
+        found.append(text + (" (ignored)" if act.ignored else "" if received is not None else f" (not now: {why})"))
+    return list(dict.fromkeys(found))
+
+
+def _wheres(node: Node, memory: _Memory, lifeline: str) -> str:
+    places = (memory.states[number] for number in node.states)
+    return " or ".join(sorted({"/".join(system.where(state, lifeline)) for system, state in places}))
+
+
+def _path(parents: Mapping[Node, tuple[Node, Action] | None], node: Node) -> list[Action]:
+    path: list[Action] = []
+    step = parents[node]
+    while step is not None:
+        node, action = step
+        path.append(action)
+        step = parents[node]
+    return path[::-1]
+
+
+def _show(action: Action, words: Mapping[str, Word]) -> str:
+    """One end of an arrow as a line of a witness."""
+    said = words.get(action.label)
+    text = str(said) if said else " ".join(action.label.split())
+    if action.kind == "ref":
+        return f"line {action.line}: {action.lifeline} ref {text}"
+    way = "->" if action.kind == "!" else "<-"
+    lost = " (lost)" if action.lost else ""
+    return f"line {action.line}: {action.lifeline} {action.kind}{text} {way} {action.peer or 'environment'}{lost}"

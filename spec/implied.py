@@ -1,0 +1,153 @@
+"""Implied scenarios: the diagrams say what the charts can do.
+
+The system is explored from where the diagrams of a use case begin, under the faults that they draw: a message may be
+lost on a hop if some diagram draws it lost there, and timeouts are patient. For each lifeline, every local trace that
+this can come to must be a beginning of what some course of the use case says of that lifeline. One that is not is an
+*implied scenario* (Alur, Etessami, Yannakakis, "Inference of message sequence charts", 2003): the participants, each
+acting as drawn, do together what nobody drew.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from spec.binding import Binding, Word
+from spec.conformance import Finding
+from spec.projection import Automaton
+from spec.system import Act, Move, State, System
+
+Faults = frozenset[tuple[str, str, str]]
+"""Sender, receiver and message of what can be lost."""
+
+Courses = Mapping[str, tuple[Automaton, ...]]
+"""What each course says of a lifeline."""
+
+
+Here = tuple[State, frozenset[tuple[int, int]]]
+"""A state of the system, and where each course can be after the same local trace."""
+
+
+@dataclass
+class Graph:
+    """The states that a system can reach, and the moves between them."""
+
+    moves: dict[State, tuple[Move, ...]]
+    complete: bool
+
+
+def explore(system: System, begin: Iterable[State], faults: Faults, drawn: Iterable[Word], limit: int) -> Graph:
+    """All that can happen from `begin`; what happens only where it is drawn happens if it is in `drawn`."""
+    rare = system.binding.faults
+    known = list(drawn)
+
+    def may(act: Act) -> bool:
+        if act.lost:
+            return (act.lifeline, act.peer, act.message) in faults
+        if any(
+            word.covers(act.message, act.detail) or (word.message, word.detail) == (act.message, "") for word in rare
+        ):
+            return any(word.covers(act.message, act.detail) and word.detail for word in known)
+        return True
+
+    moves: dict[State, tuple[Move, ...]] = {}
+    queue = deque(begin)
+    while queue and len(moves) < limit:
+        state = queue.popleft()
+        if state in moves:
+            continue
+        moves[state] = tuple(system.advance(state, may))
+        queue.extend(move.then for move in moves[state] if move.then not in moves)
+    return Graph(moves, not queue)
+
+
+def implied(
+    lifeline: str,
+    graph: Graph,
+    begin: State,
+    courses: tuple[Automaton, ...],
+    words: Mapping[str, Word],
+    binding: Binding,
+) -> Finding | None:
+    """The shortest local trace of a lifeline that no course allows, or None."""
+    start: Here = (begin, frozenset((number, 0) for number in range(len(courses))))
+    parents: dict[Here, tuple[Here, Act] | None] = {start: None}
+    queue = deque([start])
+    while queue:
+        here = queue.popleft()
+        state, positions = here
+        for move in graph.moves.get(state, ()):
+            act = move.act
+            there = positions
+            if act.lifeline == lifeline:
+                there = _allowed(act, positions, courses, words)
+                if act.ignored or binding.may(lifeline, str(act)):
+                    there |= positions
+                if not there:
+                    return _finding(here, act, parents, courses, words)
+            following = (move.then, there)
+            if following not in parents:
+                parents[following] = (here, act)
+                queue.append(following)
+    return None
+
+
+ANYTHING = -1
+"""Where a course has referred to a use case: whatever follows is that one's."""
+
+
+def _allowed(
+    act: Act, positions: frozenset[tuple[int, int]], courses: tuple[Automaton, ...], words: Mapping[str, Word]
+) -> frozenset[tuple[int, int]]:
+    found = set()
+    for number, position in positions:
+        if position == ANYTHING:
+            found.add((number, ANYTHING))
+            continue
+        for letter, then in courses[number].edges.get(position, {}).items():
+            if letter.kind == "ref":
+                found.add((number, ANYTHING))
+                continue
+            word = words.get(letter.label)
+            meant = word is not None and word.covers(act.message, act.detail) and letter.peer in {None, act.peer}
+            if letter.kind == act.kind and meant:
+                found.add((number, then))
+    return frozenset(found)
+
+
+def _finding(
+    here: Here,
+    act: Act,
+    parents: Mapping[Here, tuple[Here, Act] | None],
+    courses: tuple[Automaton, ...],
+    words: Mapping[str, Word],
+) -> Finding:
+    expected = sorted(
+        {
+            f"{letter.kind}{words.get(letter.label, letter.label)}"
+            for number, position in here[1]
+            if position != ANYTHING
+            for letter in courses[number].edges.get(position, {})
+        }
+    )
+    path = [act]
+    step = parents[here]
+    while step is not None:
+        before, done = step
+        path.append(done)
+        step = parents[before]
+    return Finding(
+        "implied-scenario",
+        f"{act.lifeline} can do {act}, which no course allows here; "
+        f"the courses allow {', '.join(expected) or 'nothing'}",
+        0,
+        act.lifeline,
+        tuple(_show(done) for done in reversed(path)),
+    )
+
+
+def _show(act: Act) -> str:
+    """An action as a line of a witness: only what begins an arrow is written, and what ends one apart."""
+    text = f"{act.message} {act.detail}".rstrip()
+    if act.kind == "!":
+        return f"{act.lifeline}{'-x' if act.lost else '->'}{act.peer}: {text}"
+    return f"{act.lifeline} receives {text}" + (" and ignores it" if act.ignored else "")

@@ -1,0 +1,380 @@
+"""Interaction terms: immutable, and each made once, so that equal terms are identical and comparing is free.
+
+A term knows at birth what the semantics asks most often: whose actions it holds (`lifelines`), which lifelines act in
+every trace of it (`must`; never too many), who may act first (`starters`; never too few), and which lifelines a
+critical region that has begun keeps for itself (`held`). Sequences are lists, `Seq(head, tail)`, and whatever walks along
+one does so in a loop, since diagrams can be long; only nesting recurses, and the reader bounds that.
+
+Terms are made by the functions below, which also simplify: `seq()` is empty, `alt(x, x)` is `x`, and so on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, TypeVar, cast
+from weakref import WeakValueDictionary
+
+Lifelines = frozenset[str]
+NOBODY: Lifelines = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One end of an arrow on one lifeline: `!` it sends, `?` it receives; or `ref`, its part in what is not expanded.
+
+    `peer` is the lifeline at the other end, None for the environment. `way` is 1 for the way back of a `<->`.
+    """
+
+    kind: Literal["!", "?", "ref"]
+    lifeline: str
+    label: str
+    peer: str | None = None
+    line: int = 0
+    file: str = ""
+    lost: bool = False
+    way: int = 0
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.lifeline, self.label, self.line))
+
+    @property
+    def arrow(self) -> tuple[str, int, int]:
+        """What a receive shares with its send: the arrow as it is drawn.
+
+        An arrow in a loop, or in a diagram that is referred to twice, occurs many times under one id, or state spaces
+        would not be finite. The n-th receive of an arrow belongs to its n-th send.
+        """
+        return (self.file, self.line, self.way)
+
+    def __str__(self) -> str:
+        way = {"!": f" to {self.peer}", "?": f" from {self.peer}", "ref": ""}[self.kind] if self.peer else ""
+        return f"{self.lifeline} {self.kind}{' '.join(self.label.split())}{way}{' (lost)' if self.lost else ''}"
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Term:
+    """What is still to happen. `lazy` if a reference is in it, whose insides are not known before they are needed."""
+
+    lifelines: Lifelines = field(init=False, repr=False, default=NOBODY)
+    must: Lifelines = field(init=False, repr=False, default=NOBODY)
+    starters: Lifelines = field(init=False, repr=False, default=NOBODY)
+    held: Lifelines = field(init=False, repr=False, default=NOBODY)
+    lazy: bool = field(init=False, repr=False, default=False)
+
+    def _knows(
+        self,
+        lifelines: Lifelines,
+        must: Lifelines,
+        starters: Lifelines,
+        *,
+        held: Lifelines = NOBODY,
+        lazy: bool = False,
+    ) -> None:
+        for name, value in (("lifelines", lifelines), ("must", must), ("starters", starters)):
+            object.__setattr__(self, name, value)
+        if held:
+            object.__setattr__(self, "held", held)
+        if lazy:
+            object.__setattr__(self, "lazy", lazy)
+
+    def __repr__(self) -> str:
+        return text(self)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Empty(Term):
+    """Nothing is to happen."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Act(Term):
+    """One action."""
+
+    action: Action
+
+    def __post_init__(self) -> None:
+        only = frozenset({self.action.lifeline})
+        self._knows(only, only, only)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Seq(Term):
+    """Weak sequence: on each lifeline the head before the tail. The head is no `Seq`, the tail is not empty."""
+
+    head: Term
+    tail: Term
+
+    def __post_init__(self) -> None:
+        head, tail = self.head, self.tail
+        self._knows(
+            head.lifelines | tail.lifelines,
+            head.must | tail.must,
+            head.starters | (tail.starters - head.must),
+            held=head.held | tail.held,
+            lazy=head.lazy or tail.lazy,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Strict(Term):
+    """Strict sequence: all of the head before any of the tail. An arrow is one: the send before its receive."""
+
+    head: Term
+    tail: Term
+
+    def __post_init__(self) -> None:
+        head, tail = self.head, self.tail
+        self._knows(
+            head.lifelines | tail.lifelines,
+            head.must | tail.must,
+            head.starters if head.must else head.starters | tail.starters,
+            held=head.held | tail.held,
+            lazy=head.lazy or tail.lazy,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Alt(Term):
+    """One of the branches, whichever anybody's first action in it makes it be."""
+
+    branches: tuple[Term, ...]
+
+    def __post_init__(self) -> None:
+        self._knows(
+            NOBODY.union(*[each.lifelines for each in self.branches]),
+            self.branches[0].must.intersection(*[each.must for each in self.branches]),
+            NOBODY.union(*[each.starters for each in self.branches]),
+            lazy=any(each.lazy for each in self.branches),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Par(Term):
+    """All parts, without any order between them."""
+
+    parts: tuple[Term, ...]
+
+    def __post_init__(self) -> None:
+        self._knows(
+            NOBODY.union(*[each.lifelines for each in self.parts]),
+            NOBODY.union(*[each.must for each in self.parts]),
+            NOBODY.union(*[each.starters for each in self.parts]),
+            held=NOBODY.union(*[each.held for each in self.parts]),
+            lazy=any(each.lazy for each in self.parts),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Loop(Term):
+    """From `low` to `high` times the body (None: any number), weakly sequenced."""
+
+    body: Term
+    low: int
+    high: int | None
+
+    def __post_init__(self) -> None:
+        body = self.body
+        self._knows(body.lifelines, body.must if self.low else NOBODY, body.starters, lazy=body.lazy)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Critical(Term):
+    """The body, uninterrupted by what is concurrent to it: on a lifeline where it `has_begun` nobody else may act."""
+
+    body: Term
+    has_begun: Lifelines
+
+    def __post_init__(self) -> None:
+        body = self.body
+        self._knows(body.lifelines, body.must, body.starters, held=self.has_begun, lazy=body.lazy)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Ref(Term):
+    """What stands elsewhere, fetched when something in it may happen."""
+
+    definition: Definition
+
+    def __post_init__(self) -> None:
+        lifelines = self.definition.lifelines
+        self._knows(lifelines, NOBODY, lifelines, lazy=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Refused(Term):
+    """A fragment without a meaning: an error as soon as what it does is asked for."""
+
+    message: str
+    line: int
+    file: str
+    concerned: Lifelines
+
+    def __post_init__(self) -> None:
+        self._knows(self.concerned, NOBODY, self.concerned)
+
+
+class Definition:
+    """What references refer to: a name, everybody who may act in it, and a body made when first asked for."""
+
+    def __init__(self, name: str, lifelines: Lifelines, make: Callable[[], Term]) -> None:
+        self.name = name
+        self.lifelines = lifelines
+        self._make = make
+        self._variants: dict[object, Definition] = {}
+
+    @cached_property
+    def body(self) -> Term:
+        """What it stands for. May refer to itself."""
+        return self._make()
+
+    def variant(self, key: object, lifelines: Lifelines, change: Callable[[Term], Term]) -> Definition:
+        """The same with a changed body; one for each key, so that what refers to itself still does."""
+        if key not in self._variants:
+            self._variants[key] = Definition(self.name, lifelines, lambda: change(self.body))
+        return self._variants[key]
+
+
+T = TypeVar("T", bound=Term)
+_made: WeakValueDictionary[tuple[object, ...], Term] = WeakValueDictionary()
+
+
+def _the(kind: Callable[..., T], *fields: object) -> T:
+    key = (kind, *fields)
+    found = _made.get(key)
+    if found is None:
+        found = _made.setdefault(key, kind(*fields))
+    return cast("T", found)
+
+
+EMPTY: Term = Empty()
+
+
+def act(action: Action) -> Term:
+    """One action."""
+    return _the(Act, action)
+
+
+def seq(*terms: Term) -> Term:
+    """The terms one after the other, weakly."""
+    result = EMPTY
+    for term in reversed(terms):
+        if result is EMPTY:
+            result = term
+        elif type(term) is Seq:
+            for part in reversed(list(chain(term))):
+                result = _the(Seq, part, result)
+        elif term is not EMPTY:
+            result = _the(Seq, term, result)
+    return result
+
+
+def strict(*terms: Term) -> Term:
+    """The terms one after the other, strictly."""
+    result = EMPTY
+    for term in reversed(terms):
+        if result is EMPTY:
+            result = term
+        elif type(term) is Strict:
+            for part in reversed(list(chain(term))):
+                result = _the(Strict, part, result)
+        elif term is not EMPTY:
+            result = _the(Strict, term, result)
+    return result
+
+
+def alt(*terms: Term) -> Term:
+    """One of the terms."""
+    flat = [branch for term in terms for branch in (term.branches if isinstance(term, Alt) else (term,))]
+    branches = tuple(dict.fromkeys(flat))
+    return branches[0] if len(branches) == 1 else _the(Alt, branches)
+
+
+def opt(term: Term) -> Term:
+    """The term, or nothing."""
+    return alt(term, EMPTY)
+
+
+def par(*terms: Term) -> Term:
+    """All terms, in no order."""
+    parts: list[Term] = []
+    for term in terms:
+        if type(term) is Par:
+            parts += term.parts
+        elif term is not EMPTY:
+            parts.append(term)
+    if not parts:
+        return EMPTY
+    return parts[0] if len(parts) == 1 else _the(Par, tuple(parts))
+
+
+def par_with(parts: tuple[Term, ...], index: int, instead: Term) -> Term:
+    """The parts in no order, with another in place of one of them; the parts are those of a `Par`."""
+    changed = (*parts[:index], instead, *parts[index + 1 :])
+    return par(*changed) if instead is EMPTY or type(instead) is Par else _the(Par, changed)
+
+
+def loop(body: Term, low: int = 0, high: int | None = None) -> Term:
+    """The body again and again."""
+    if body is EMPTY or high == 0:
+        return EMPTY
+    if (low, high) == (1, 1):
+        return body
+    return _the(Loop, body, low, high)
+
+
+def critical(body: Term, has_begun: Lifelines = NOBODY) -> Term:
+    """The body as a critical region."""
+    return EMPTY if body is EMPTY else _the(Critical, body, has_begun & body.lifelines)
+
+
+def refer(definition: Definition) -> Term:
+    """What the definition stands for; nothing where nobody acts in it."""
+    return _the(Ref, definition) if definition.lifelines else EMPTY
+
+
+def refused(message: str, line: int, file: str, concerned: Lifelines) -> Term:
+    """A fragment that has no meaning; `concerned` are those who would act in it."""
+    return _the(Refused, message, line, file, concerned)
+
+
+def chain(term: Term) -> Iterator[Term]:
+    """The members of a (weak or strict) sequence; a term that is none is its only member."""
+    kind = type(term)
+    if kind is Seq or kind is Strict:
+        while type(term) is kind:
+            pair = cast("Seq", term)
+            yield pair.head
+            term = pair.tail
+    yield term
+
+
+def children(term: Term) -> Iterable[Term]:
+    """The terms that a term is made of, not through references."""
+    match term:
+        case Seq() | Strict():
+            return chain(term)
+        case Alt(branches=parts) | Par(parts=parts):
+            return parts
+        case Loop(body=body) | Critical(body=body):
+            return (body,)
+        case _:
+            return ()
+
+
+def text(term: Term) -> str:
+    """A term to be read by people: `seq(A !m to B, loop(…))`."""
+    match term:
+        case Empty():
+            return "nothing"
+        case Act(action=action):
+            return str(action)
+        case Ref(definition=definition):
+            return f"ref({definition.name})"
+        case Refused(message=message):
+            return f"refused({message})"
+        case Loop(low=low, high=high, body=body):
+            return f"loop({low}, {'*' if high is None else high}, {text(body)})"
+        case _:
+            return f"{type(term).__name__.lower()}({', '.join(text(part) for part in children(term))})"

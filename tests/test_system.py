@@ -1,0 +1,353 @@
+"""A whole service in memory, with a bus that loses, repeats and delays, and servers that come and go.
+
+Random, but not from scratch: a run begins where everybody is about to join, with some kind of message held back.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain, combinations
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from immutabledict import immutabledict
+
+from machines.broker import BrokerData
+from machines.calls import (
+    JoinConflicts,
+    Message,
+    PublishFailed,
+    Start,
+    Stop,
+    SubscriptionFailed,
+    TimeoutExceeded,
+    Timer,
+)
+from machines.distribution_view import DistributionViewData
+from machines.events import (
+    BusEvent,
+    ClientJoinAccepted,
+    ClientJoinDenied,
+    ClientJoinRequested,
+    ClientJoinSucceeded,
+    ClientMetadata,
+    ClientRegistered,
+    FileMetadata,
+    FragmentMetadata,
+    TrackerGoodbye,
+    TrackerHello,
+)
+from machines.rules import View, admit, describe, normal_form
+from machines.torrent_server import TorrentServer, TorrentServerData
+from machines.tracker import Tracker, TrackerData
+from tests.rig import Server, System
+
+NAMES = ("anna", "bert", "carl")
+TRACKERS = {"tracker": Tracker, "second": Tracker}
+HELD: tuple[type[BusEvent], ...] = (
+    TrackerHello,
+    ClientJoinRequested,
+    ClientJoinAccepted,
+    ClientJoinDenied,
+    ClientJoinSucceeded,
+    ClientRegistered,
+    TrackerGoodbye,
+)
+OFFERS = ("plain", "endpoint of anna", "other fragment size", "other algorithm", "other metadata", "frail storage")
+RESTING = {"offline", "awaiting_hello", "registered"}
+
+picks = st.integers(0, 5)
+
+
+def offer(name: str, kind: str) -> View:
+    """What a torrent server starts with."""
+    plain = View(
+        files=immutabledict({f"file of {name}": FileMetadata(5, (f"fragment of {name}",))}),
+        fragments=immutabledict({f"fragment of {name}": FragmentMetadata(5)}),
+        own=ClientMetadata(frozenset({f"http://{name}/"}), frozenset({f"fragment of {name}"})),
+    )
+    stale = {"file of anna": FileMetadata(len(name), ()), "shared": FileMetadata(len(name) + 1)}
+    bad = {"fragment of anna": FragmentMetadata(len(name) + 7)}
+    return {
+        "plain": plain,
+        "endpoint of anna": replace(plain, own=replace(plain.own, endpoints=frozenset({"HTTP://anna:80"}))),
+        "other fragment size": replace(plain, fragment_size=1),
+        "other algorithm": replace(plain, hash_algorithm="md5"),
+        "other metadata": replace(
+            plain,
+            files=immutabledict({**plain.files, **stale}),
+            fragments=immutabledict({**plain.fragments, **bad}),
+            own=replace(plain.own, stored_fragments=frozenset({*plain.fragments, *bad})),
+        ),
+        "frail storage": replace(plain, storage="either"),
+    }[kind]
+
+
+class Service(RuleBasedStateMachine):
+    """Drives the system; what must hold at any time are its invariants, what must come in the end its teardown."""
+
+    @initialize(
+        kinds=st.lists(st.sampled_from(OFFERS), min_size=1, max_size=3),
+        held=st.sampled_from(HELD),
+        seed=st.integers(0, 99),
+    )
+    def begin(self, kinds: list[str], held: type[BusEvent], seed: int) -> None:
+        self.offers = {name: offer(name, kind) for name, kind in zip(NAMES, kinds, strict=False)}
+        self.offers |= dict.fromkeys(TRACKERS, View(fragment_size=512))
+        servers = [
+            Server(Tracker if name in TRACKERS else TorrentServer, name, view) for name, view in self.offers.items()
+        ]
+        spare = servers.pop()
+        self.system = System(servers, seed)
+        self.system.connect_all()
+        self.system.servers[spare.name] = spare
+        self.cut: set[str] = set()
+        self.system.run(held)
+
+    def torrents(self) -> Iterator[Server]:
+        return (server for server in self.system.servers.values() if isinstance(server.client, TorrentServer))
+
+    def trackers(self) -> Iterator[Server]:
+        return (server for server in self.system.servers.values() if isinstance(server.client, Tracker))
+
+    def named(self, *states: str, but: tuple[str, ...] = ()) -> list[str]:
+        return [
+            name
+            for name, server in self.system.servers.items()
+            if (not states or server.at in states) and server.at not in but
+        ]
+
+    def channels(self) -> list[tuple[deque[Message], str]]:
+        """Those with a bus event at their head; with the publisher, where the broker has not got it."""
+        ups = [(link.up, link.client) for link in self.system.links]
+        downs = [(server.link.down, "") for server in self.system.servers.values() if server.link]
+        return [(queue, name) for queue, name in (*ups, *downs) if queue and isinstance(queue[0], BusEvent)]
+
+    def startable(self) -> list[str]:
+        """At most one tracker is connected: the broker has seen the end of the other one."""
+        tracker = any(link.client in TRACKERS for link in self.system.links)
+        return [name for name in self.named("offline") if name not in TRACKERS or not tracker]
+
+    # What goes well.
+
+    @rule(choices=st.lists(picks, min_size=1, max_size=8))
+    def carry(self, choices: list[int]) -> None:
+        for choice in choices:
+            if moves := self.system.moves():
+                moves[choice % len(moves)]()
+
+    @rule(held=st.sampled_from(HELD))
+    def carry_all_but(self, held: type[BusEvent]) -> None:
+        self.system.run(held)
+
+    @precondition(lambda self: self.startable())
+    @rule(pick=picks)
+    def start(self, pick: int) -> None:
+        names = self.startable()
+        self.system.tell(names[pick % len(names)], Start())
+
+    @precondition(lambda self: self.named(but=("offline",)))
+    @rule(pick=picks)
+    def stop(self, pick: int) -> None:
+        names = self.named(but=("offline",))
+        self.system.tell(names[pick % len(names)], Stop())
+
+    # Faults.
+
+    @precondition(lambda self: self.channels())
+    @rule(pick=picks, known=st.booleans())
+    def lose(self, pick: int, known: bool) -> None:
+        queue, publisher = self.channels()[pick % len(self.channels())]
+        event = queue.popleft()
+        assert isinstance(event, BusEvent)
+        if known and publisher and self.system.servers[publisher].link:
+            self.cut.add(publisher)
+            self.system.tell(publisher, PublishFailed(event=type(event)))
+
+    @precondition(lambda self: self.channels())
+    @rule(pick=picks)
+    def repeat(self, pick: int) -> None:
+        queue, _ = self.channels()[pick % len(self.channels())]
+        queue.appendleft(queue[0])
+
+    @precondition(lambda self: self.expiries())
+    @rule(pick=picks)
+    def expire(self, pick: int) -> None:
+        name, expiry = self.expiries()[pick % len(self.expiries())]
+        self.system.expire(name, expiry)
+
+    def expiries(self) -> list[tuple[str, Any]]:
+        return [(name, due) for name, server in self.system.servers.items() for due in server.clock.due()]
+
+    @precondition(lambda self: self.named(but=("offline",)))
+    @rule(pick=picks)
+    def lose_connection(self, pick: int) -> None:
+        names = self.named(but=("offline",))
+        self.cut.add(names[pick % len(names)])
+        self.system.lose_connection(names[pick % len(names)])
+
+    @precondition(lambda self: self.named("awaiting_connack"))
+    @rule()
+    def fail_to_connect(self) -> None:
+        self.system.fail_to_connect(self.named("awaiting_connack")[0])
+
+    @precondition(lambda self: self.named("awaiting_subacks"))
+    @rule()
+    def fail_to_subscribe(self) -> None:
+        name = self.named("awaiting_subacks")[0]
+        topic = min(self.system.servers[name].client.data.unacknowledged)
+        self.system.tell(name, SubscriptionFailed(topic=topic))
+
+    @rule(pick=picks, kept=st.booleans())
+    def crash(self, pick: int, kept: bool) -> None:
+        name = self.named()[pick % len(self.system.servers)]
+        view = self.system.servers[name].view.data.view if kept else self.offers[name]
+        self.system.crash(name, view)
+        self.cut.discard(name)
+
+    @rule()
+    def refuse_the_next(self) -> None:
+        self.system.refusing = True
+
+    @rule(failing=st.booleans())
+    def break_frail_storages(self, failing: bool) -> None:
+        self.system.failing = failing
+
+    # What must hold at any time.
+
+    @invariant()
+    def all_wait(self) -> None:
+        """Nobody who waits has anything in hand, and the broker owes nothing but answers that are refused."""
+        for server in self.system.servers.values():
+            data = server.client.data
+            assert server.client.due() == ()
+            assert server.view.snapshot() == (("idle",), DistributionViewData(server.view.data.view))
+            held = ["current"] if isinstance(server.client, Tracker) else ["description", "acceptance", "news"]
+            assert [getattr(data, name) for name in held] == [None] * len(held)
+        assert self.system.broker.where == ("listening", "settled", "quiet")
+        assert self.system.broker.data == BrokerData(self.system.broker.data.sessions)
+
+    @invariant()
+    def a_connection_is_open_while_a_server_runs(self) -> None:
+        for server in self.system.servers.values():
+            assert (server.link is None) == (server.at == "offline"), (server.name, server.at)
+
+    @invariant()
+    def at_most_one_tracker_is_connected(self) -> None:
+        assert len([name for name in self.system.broker.data.sessions if name in TRACKERS]) <= 1
+
+    @invariant()
+    def endpoints_never_overlap(self) -> None:
+        for tracker in self.trackers():
+            view = tracker.view.data.view
+            assert not view.clients.keys() & view.admissions.keys()
+            infos = chain(view.clients.values(), (admission.info for admission in view.admissions.values()))
+            for one, other in combinations([{*map(normal_form, info.endpoints)} for info in infos], 2):
+                assert not one & other
+
+    @invariant()
+    def the_tracker_and_its_view_agree_who_is_pending(self) -> None:
+        for tracker in self.trackers():
+            if tracker.at != "offline":
+                assert tracking(tracker).pending == tracker.view.data.view.admissions.keys()
+            assert bool(tracking(tracker).pending) == (tracker.at == "awaiting_confirmations")
+
+    @invariant()
+    def who_is_pending_has_a_timeout(self) -> None:
+        for tracker in self.trackers():
+            data = tracking(tracker)
+            for client in data.pending:
+                assert timers(tracker).count(data.timer(client)) == 1, client
+
+    @invariant()
+    def who_waits_for_an_answer_has_a_timeout(self) -> None:
+        for torrent in self.torrents():
+            if torrent.at in {"awaiting_answer", "awaiting_registration", "awaiting_timeout"}:
+                assert timers(torrent).count(joining(torrent).timer) == 1, torrent.at
+
+    @invariant()
+    def who_is_registered_knows_of_itself(self) -> None:
+        for torrent in self.torrents():
+            if torrent.at == "registered":
+                view = torrent.view.data.view
+                assert view.clients[torrent.name].endpoints == view.own.endpoints
+
+    @invariant()
+    def timeouts_that_nobody_waits_for_are_stopped(self) -> None:
+        """But for those of a session that broke: their expiry is ignored when it comes."""
+        for server in self.system.servers.values():
+            running = server.clock.data.running.keys()
+            if not running:
+                self.cut.discard(server.name)
+            elif isinstance(server.client, Tracker):
+                assert running <= tracking(server).pending or server.name in self.cut
+            else:
+                assert server.at not in RESTING or server.name in self.cut
+
+    # What must come in the end.
+
+    def teardown(self) -> None:
+        if not hasattr(self, "system"):
+            return
+        self.system.refusing = self.system.failing = False
+        self.system.run_out()
+        assert {server.at for server in self.torrents()} <= RESTING
+        assert {tracker.at for tracker in self.trackers()} <= {"offline", "awaiting_requests"}
+        for tracker in [one for one in self.trackers() if one.at != "offline"]:
+            self.system.tell(tracker.name, Stop())
+            self.system.run()
+            assert {server.at for server in self.torrents()} <= {"offline", "awaiting_hello"}
+        *_, tracker = (one for one in self.trackers() if one.name in self.startable())
+        self.system.tell(tracker.name, Start())
+        self.system.run()
+        self.everybody_who_can_is_registered(tracker)
+
+    def everybody_who_can_is_registered(self, tracker: Server) -> None:
+        """And all share one view."""
+        assert tracker.at == "awaiting_requests"
+        shared = tracker.view.data.view
+        registered = {server.name for server in self.torrents() if server.at == "registered"}
+        assert shared.clients.keys() == registered
+        for torrent in self.torrents():
+            view = torrent.view.data.view
+            if torrent.at == "registered":
+                assert (view.files, view.fragments, view.clients) == (shared.files, shared.fragments, shared.clients)
+            elif torrent.at != "offline":
+                told = describe(view)
+                request = ClientJoinRequested(
+                    client=torrent.name,
+                    hash_algorithm=told.hash_algorithm,
+                    fragment_size=told.fragment_size,
+                    endpoints=told.endpoints,
+                )
+                assert isinstance(admit(shared, request)[1], JoinConflicts)
+
+
+def tracking(server: Server) -> TrackerData:
+    data = server.client.data
+    assert isinstance(data, TrackerData)
+    return data
+
+
+def joining(server: Server) -> TorrentServerData:
+    data = server.client.data
+    assert isinstance(data, TorrentServerData)
+    return data
+
+
+def timers(server: Server) -> list[Timer]:
+    """The timeouts that are set, and those whose expiry is under way."""
+    due = [output.message for output in server.clock.due()]
+    return [message.timer for message in (*due, *server.expiries) if isinstance(message, TimeoutExceeded)]
+
+
+TestService = Service.TestCase
+TestService.settings = settings(
+    max_examples=60,
+    stateful_step_count=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
