@@ -19,6 +19,7 @@ try:
 
     from machines import CHARTS
     from machines.diagrams import decision_page, dot, mermaid
+    from spec import command
 except KeyboardInterrupt:  # loading takes long enough to be interrupted
     raise SystemExit(130) from None
 
@@ -89,7 +90,7 @@ def diagrams(
 def demo(
     scenario: Annotated[str, typer.Option(help="Which course to play; --list names them.")] = "",
     list_scenarios: Annotated[bool, typer.Option("--list", help="List the scenarios, and stop.")] = False,
-    torrents: Annotated[int, typer.Option(min=1, max=100, help="How many torrent servers ask to join.")] = 1,
+    torrents: Annotated[int, typer.Option(min=1, max=50, help="How many torrent servers ask to join.")] = 1,
     lose: Annotated[
         list[str] | None,
         typer.Option(metavar="EVENT@HOP[:CLIENT][#K]", help="Lose an event; HOP is to-broker or from-broker."),
@@ -101,7 +102,12 @@ def demo(
         list[str] | None,
         typer.Option(metavar="EVENT@HOP[:CLIENT][#K]=SECONDS", help="Deliver an event late."),
     ] = None,
-    timeout: Annotated[float, typer.Option(min=0.05, max=3600, help="What every clock counts, in seconds.")] = 1.0,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            min=0.05, max=3600, help="What every clock counts, in seconds; by default 1, and more from 11 torrents on."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="For losses with a probability (EVENT@HOP%P).")] = 0,
     qos: Annotated[int, typer.Option(min=0, max=2, help="MQTT quality of service.")] = 2,
     broker: Annotated[str, typer.Option(metavar="URL", help="A broker that runs already: mqtt://host:port.")] = "",
@@ -119,6 +125,8 @@ def demo(
     from runtime.scenarios import DEFAULT, SCENARIOS
     from runtime.scenarios import scenario as scenario_named
 
+    if timeout is None:
+        timeout = max(1.0, torrents**2 / 100)  # each of them hears what every other is told, on this one machine
     if math.isnan(timeout):
         raise typer.BadParameter("nan is no number of seconds.", param_hint="'--timeout'")
     if list_scenarios:
@@ -216,6 +224,10 @@ class _Console(Console):
 def _leave_output() -> None:
     """Let the interpreter not flush once more into what cannot be written to."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+app.command()(command.read)
+app.command()(command.check)
 
 
 def main() -> None:

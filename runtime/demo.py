@@ -104,7 +104,9 @@ class Play:
         self.timeout = max(CALM, settings.timeout)
         self.delays = sum(fault.seconds for fault in settings.faults)
         self.stage = Stage(
-            show=self._show, lifelines=lifelines([TRACKER, CLIENT, *self.torrents]), in_order=not self.delays
+            show=self._show,
+            lifelines=lifelines([TRACKER, CLIENT, *self.torrents]),
+            in_order=not (self.delays or settings.broker),
         )
         self.broker = None if settings.broker else EmbeddedBroker(port=settings.port, observer=self.stage)
         self.servers: dict[str, Server] = {}

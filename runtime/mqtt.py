@@ -161,8 +161,8 @@ class Session:
             async for message in self._mqtt.messages:
                 payload = message.payload
                 yield str(message.topic), payload if isinstance(payload, bytes) else str(payload or "").encode()
-        except aiomqtt.MqttError as error:
-            raise NotConnectedError(f"the connection to {self.address} broke: {error.__cause__ or error}") from None
+        except aiomqtt.MqttError:
+            raise NotConnectedError(f"the connection to {self.address} broke") from None
 
     async def disconnect(self) -> None:
         """DISCONNECT, once the CONNACK has come; harmless if there is no connection."""

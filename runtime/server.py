@@ -82,6 +82,7 @@ class Server:
         self._timers: dict[Output, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._publishing: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
         self._waiters: dict[asyncio.Future[None], Callable[[], bool]] = {}
         self._settling = False
 
@@ -98,15 +99,14 @@ class Server:
 
     async def stop(self, within: float = 10.0) -> None:
         """Order the server to say goodbye and disconnect, and leave no task behind; after `within` s it is cut off."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + within
+        deadline = asyncio.get_running_loop().time() + within
         self._arrive(Stop(), "")
         try:
             await self.wait_for(lambda: self.where == ("offline",), within)
         except TimeoutError:
             log.warning("%s did not stop within %s s, being in %s; it is cut off", self.name, within, self.where)
-        await self._end(self._publishing, deadline - loop.time())
-        await self._end(self._tasks, deadline - loop.time())
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
         await self._cut_off()
         self._stop_timers()
 
@@ -233,7 +233,7 @@ class Server:
             self._spawn(self._do_subscribe(self._session, message.topic), self._tasks)
         elif isinstance(message, DISCONNECT):
             session, self._session = self._session, None
-            self._spawn(self._do_disconnect(session), self._tasks)
+            self._spawn(self._do_disconnect(session), self._closing)
         else:
             assert isinstance(message, BusEvent), f"no way to transmit {message}"
             # paho takes an event over as soon as its task begins, so events leave in the order of their tasks.
@@ -318,14 +318,7 @@ class Server:
         session, self._session = self._session, None
         if session is not None:
             await session.crash()
-        await self._end(self._publishing)
-        await self._end(self._tasks)
-
-    async def _end(self, tasks: set[asyncio.Task[None]], patience: float = 0.0) -> None:
-        """Give tasks `patience` seconds to come to their end, and cancel those that did not."""
-        if tasks and patience > 0:
-            await asyncio.wait(tasks, timeout=patience)
-        ending = tuple(tasks)
+        ending = (*self._closing, *self._publishing, *self._tasks)
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)

@@ -81,7 +81,8 @@ class Stage:
     """Collects the run, and tells each arrow to `show`.
 
     `lifelines` gives the lifeline of a server's role, by its MQTT client identifier and the role; without it everybody
-    has one. `in_order`: no delay is injected, so that an event which overtakes another one is a divergence.
+    has one. `in_order`: no delay is injected and the hooks are the broker's own, so that an event which overtakes
+    another one is a divergence.
     """
 
     show: Callable[[Arrow], None] = lambda _: None
@@ -133,9 +134,10 @@ class Stage:
 
     def disconnected(self, client: str, clean: bool) -> None:
         """A session ended, with a DISCONNECT or without one."""
-        if self._is_known(client):
-            self._owed.pop(client, None)
-            self._reach_broker(client, DISCONNECT() if clean else ConnectionLost())
+        if not self._is_known(client):
+            return
+        self._owed.pop(client, None)
+        self._reach_broker(client, DISCONNECT() if clean else ConnectionLost())
         if clean:  # it reads nothing more
             for (sender, receiver, _), sendings in self._sendings.items():
                 if sender == BROKER and receiver == self.lifeline(client):

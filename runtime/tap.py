@@ -2,7 +2,8 @@
 
 A `TappedSession` does to its own events what the embedded broker's hooks do there: it loses, duplicates and delays
 them as a `FaultPlan` says, and tells a `BrokerObserver` what goes to the broker and what comes from it. An event that
-is lost on its way to the broker is never sent; one that is lost from the broker is dropped when it comes in.
+is lost on its way to the broker is never sent; one that is lost from the broker is dropped when it comes in. In which
+order that broker takes over what several clients send at the same time is not known here; it is told as it was sent.
 """
 
 import asyncio

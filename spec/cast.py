@@ -6,6 +6,7 @@ a loss, so that it is in a configuration that it can really reach.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from immutabledict import immutabledict
@@ -30,7 +31,7 @@ from machines import (
     View,
 )
 from machines.session import MqttClient
-from spec.binding import Begin, Binding
+from spec.binding import Begin, Binding, Player
 from spec.machine import ChartMachine, ForeignMachine, LocalMachine
 from spec.system import State, System
 
@@ -50,27 +51,70 @@ class CastError(ValueError):
     """A system cannot be made or brought to its beginning: the message says what is missing."""
 
 
-def machines(
-    binding: Binding, lifelines: frozenset[str], charts: Charts = OURS, *, conflicts: bool
-) -> dict[str, LocalMachine]:
-    """The machine of each lifeline that the binding or the diagram knows."""
-    made: dict[str, LocalMachine] = {}
-    for name, player in binding.players.items():
-        chart = charts.get(name) or charts.get(player.chart)
+@dataclass
+class Cast:
+    """Who plays, for a binding; a machine is made once, and what it has learned of its chart serves every diagram."""
+
+    binding: Binding
+    charts: Charts = OURS
+
+    def __post_init__(self) -> None:
+        self._machines: dict[tuple[str, bool], LocalMachine] = {}
+        self._driven: dict[tuple[str, frozenset[str], bool], tuple[System, State] | CastError] = {}
+
+    def systems(
+        self, lifelines: frozenset[str], begin: Begin, routes: Mapping[tuple[str, str], tuple[str, ...]]
+    ) -> list[tuple[System, State]]:
+        """The systems that a diagram can be about, each where the diagram begins. Raises `CastError` if none is."""
+        outcomes = [self._system(lifelines, begin, routes, conflicts=conflicts) for conflicts in (False, True)]
+        found = [outcome for outcome in outcomes if not isinstance(outcome, CastError)]
+        if not found:
+            raise next(outcome for outcome in outcomes if isinstance(outcome, CastError))
+        return found[:1] if all(isinstance(m, ForeignMachine) for m in found[0][0].machines.values()) else found
+
+    def _system(
+        self,
+        lifelines: frozenset[str],
+        begin: Begin,
+        routes: Mapping[tuple[str, str], tuple[str, ...]],
+        *,
+        conflicts: bool,
+    ) -> tuple[System, State] | CastError:
+        key = (begin.title, lifelines, conflicts)
+        if key not in self._driven or routes:
+            try:
+                machines = self._players(lifelines, conflicts=conflicts)
+                system = System(machines, self.binding, routes=routes, environment=order)
+                self._driven[key] = (system, _drive(system, begin))
+            except CastError as error:
+                self._driven[key] = error
+        return self._driven[key]
+
+    def _players(self, lifelines: frozenset[str], *, conflicts: bool) -> dict[str, LocalMachine]:
+        """The machine of each lifeline of each server that the diagram draws anything of."""
+        groups = {player.group or name for name, player in self.binding.players.items() if name in lifelines}
+        found = {}
+        for name, player in self.binding.players.items():
+            if (player.group or name) in groups and (name in lifelines or player.chart in self.charts):
+                key = (name, conflicts and player.role == "view")  # only what a view holds can conflict
+                if key not in self._machines:
+                    self._machines[key] = self._machine(name, player, conflicts=conflicts)
+                found[name] = self._machines[key]
+        return found
+
+    def _machine(self, name: str, player: Player, *, conflicts: bool) -> LocalMachine:
+        chart = self.charts.get(name) or self.charts.get(player.chart)
         if chart is None:
-            if name in lifelines:
-                raise CastError(
-                    f"the binding says that the chart {player.chart} plays {name}, but there is no such chart; "
-                    f"there are {', '.join(sorted(charts))}"
-                )
-            continue
-        server = any(other.group == player.group and each in lifelines for each, other in binding.players.items())
-        ours = issubclass(chart, Participant)
-        if ours or server:
-            made[name] = (
-                ChartMachine(_ours(chart, name, binding, conflicts=conflicts)) if ours else ForeignMachine(chart)
+            raise CastError(
+                f"the binding says that the chart {player.chart} plays {name}, but there is no such chart; "
+                f"there are {', '.join(sorted(self.charts))}"
             )
-    return made
+        if issubclass(chart, Participant):
+            return ChartMachine(_ours(chart, name, self.binding, conflicts=conflicts))
+        try:
+            return ForeignMachine(chart)
+        except ValueError as error:
+            raise CastError(str(error)) from None
 
 
 def _ours(chart: Any, lifeline: str, binding: Binding, *, conflicts: bool) -> Participant:
@@ -121,36 +165,11 @@ def _topics() -> frozenset[str]:
     return frozenset(topic for chart in LIFELINES.values() for topic in getattr(chart, "topics", ()))
 
 
-def systems(
-    binding: Binding,
-    lifelines: frozenset[str],
-    begin: Begin,
-    charts: Charts = OURS,
-    routes: Mapping[tuple[str, str], tuple[str, ...]] | None = None,
-) -> list[tuple[System, State]]:
-    """The systems that a diagram can be about, each where the diagram begins. Raises `CastError` if there is none."""
-    found: list[tuple[System, State]] = []
-    problem: CastError | None = None
-    for conflicts in (False, True):
-        system = System(
-            machines(binding, lifelines, charts, conflicts=conflicts), binding, routes=routes or {}, environment=order
-        )
-        try:
-            found.append((system, _drive(system, begin)))
-        except CastError as error:
-            problem = error
-    if not found and problem:
-        raise problem
-    return found
-
-
 def _drive(system: System, begin: Begin) -> State:
     state = system.initial()
     for lifeline, target in begin.states.items():
         if lifeline not in system.machines:
-            raise CastError(
-                f"the diagrams {begin.title!r} begin with {lifeline} in {target}, but nobody plays {lifeline}"
-            )
+            continue  # the diagram does without that server
         local = system.machines[lifeline]
         if isinstance(local, ForeignMachine):
             state = _put(system, state, lifeline, target)

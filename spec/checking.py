@@ -9,7 +9,7 @@ from typing import Any
 from statemachine import StateChart
 
 from spec.binding import Begin, Binding, BindingError, Player, Word, load, normal
-from spec.cast import OURS, CastError, systems
+from spec.cast import OURS, Cast, CastError
 from spec.conformance import Comparison, Finding, compare
 from spec.implied import Faults, explore, implied
 from spec.interaction import Interaction, Library, compile_diagram
@@ -20,7 +20,7 @@ from spec.projection import Automaton, project, realisability
 from spec.system import State, System
 
 DIAGRAMS = Path(__file__).parent / "diagrams"
-STATES = 5_000
+STATES = 1_000
 """How many states of a system are explored for implied scenarios before it is said that this is not all."""
 
 
@@ -112,10 +112,11 @@ def check_all(
         if name not in OURS and name not in binding.players:
             binding = replace(binding, players={**binding.players, name: Player(chart.__name__)})
     library = Library([*diagrams, *others], families="opaque")
-    cases = [_case(diagram, library, binding, charts) for diagram in diagrams]
+    cast = Cast(binding, charts)
+    cases = [_case(diagram, library, cast) for diagram in diagrams]
     for case in cases:
-        _compare(case, binding, charts)
-    scenarios, explored = _implied(cases, [_case(d, library, binding, charts) for d in others], binding, charts)
+        _compare(case, cast)
+    scenarios, explored = _implied(cases, [_case(other, library, cast) for other in others], cast)
     return Report(
         tuple(_report(case, binding, accepted) for case in cases),
         tuple(_accept(finding, "", accepted) for finding in scenarios),
@@ -126,7 +127,7 @@ def check_all(
 # One diagram.
 
 
-def _case(diagram: Diagram, library: Library, binding: Binding, charts: Mapping[str, Any]) -> _Case:
+def _case(diagram: Diagram, library: Library, cast: Cast) -> _Case:
     interaction = compile_diagram(diagram, library)
     findings = [
         Finding("unreadable", f"column {d.column}: {d.message}", d.line, warning=d.severity == "warning")
@@ -138,15 +139,16 @@ def _case(diagram: Diagram, library: Library, binding: Binding, charts: Mapping[
             problem.message,
             problem.line,
             problem.lifeline or "",
-            warning=problem.kind == "missing-reference",
+            warning=problem.warning or problem.kind == "missing-reference",
         )
         for problem in interaction.problems
+        if problem.file in {"", diagram.file}
     ]
     words: dict[str, Word] = {}
     for label, line in _labels(interaction):
-        word = binding.word(label) or _same_name(label, charts)
+        word = cast.binding.word(label) or _same_name(label, cast.charts)
         if word is None:
-            near = binding.nearest(label)
+            near = cast.binding.nearest(label)
             hint = f"; the nearest that is bound is {near!r}" if near else ""
             shown = normal(label)
             findings.append(
@@ -175,8 +177,11 @@ def _same_name(label: str, charts: Mapping[str, Any]) -> Word | None:
     return Word(name) if any(f"{kind}{name}" in actions(chart) for chart in foreign for kind in "?!") else None
 
 
-def _routes(case: _Case) -> dict[tuple[str, str], tuple[str, ...]]:
+def _routes(case: _Case, cast: Cast) -> dict[tuple[str, str], tuple[str, ...]]:
+    """For charts that do not say to whom they send: the receivers that the diagram draws."""
     routes: dict[tuple[str, str], list[str]] = {}
+    if all(chart in OURS.values() for chart in cast.charts.values()):
+        return {}
     for action in case.interaction.actions():
         if action.kind == "!" and action.peer and action.label in case.words:
             receivers = routes.setdefault((action.lifeline, case.words[action.label].message), [])
@@ -185,7 +190,8 @@ def _routes(case: _Case) -> dict[tuple[str, str], tuple[str, ...]]:
     return {key: tuple(receivers) for key, receivers in routes.items()}
 
 
-def _compare(case: _Case, binding: Binding, charts: Mapping[str, Any]) -> None:
+def _compare(case: _Case, cast: Cast) -> None:
+    binding = cast.binding
     lifelines = frozenset(case.interaction.lifelines)
     unplayed = [name for name in case.interaction.lifelines if name not in binding.players]
     case.findings += [
@@ -195,7 +201,7 @@ def _compare(case: _Case, binding: Binding, charts: Mapping[str, Any]) -> None:
         for name in unplayed
     ]
     try:
-        found = systems(binding, lifelines, _begin(case.diagram, binding), charts, _routes(case))
+        found = cast.systems(lifelines, _begin(case.diagram, binding), _routes(case, cast))
     except CastError as error:
         case.findings.append(Finding("no-beginning", str(error)))
         return
@@ -259,28 +265,24 @@ def _family(diagram: Diagram) -> str:
     return (diagram.title or diagram.frame or diagram.file).partition(" (")[0]
 
 
-def _implied(
-    cases: list[_Case], others: list[_Case], binding: Binding, charts: Mapping[str, Any]
-) -> tuple[list[Finding], dict[str, tuple[int, bool]]]:
+def _implied(cases: list[_Case], others: list[_Case], cast: Cast) -> tuple[list[Finding], dict[str, tuple[int, bool]]]:
     findings: list[Finding] = []
     explored: dict[str, tuple[int, bool]] = {}
     for family in dict.fromkeys(_family(case.diagram) for case in cases):
         members = [case for case in (*cases, *others) if _family(case.diagram) == family]
         if any(finding.kind in {"no-beginning", "unbound-label"} for case in members for finding in case.findings):
             continue  # that comes first
-        found, states, complete = _implied_in(family, members, binding, charts)
+        found, states, complete = _implied_in(family, members, cast)
         findings += found
         explored[family] = (states, complete)
     return findings, explored
 
 
-def _implied_in(
-    family: str, members: list[_Case], binding: Binding, charts: Mapping[str, Any]
-) -> tuple[list[Finding], int, bool]:
+def _implied_in(family: str, members: list[_Case], cast: Cast) -> tuple[list[Finding], int, bool]:
     words = {label: word for case in members for label, word in case.words.items()}
     lifelines = list(dict.fromkeys(name for case in members for name in case.interaction.lifelines))
-    begin = _begin(members[0].diagram, binding)
-    routes = {key: to for case in members for key, to in _routes(case).items()}
+    begin = _begin(members[0].diagram, cast.binding)
+    routes = {key: to for case in members for key, to in _routes(case, cast).items()}
     drawn: Faults = frozenset(
         (action.lifeline, action.peer or "", words[action.label].message)
         for case in members
@@ -289,7 +291,7 @@ def _implied_in(
     )
     found: dict[tuple[str, str], Finding] = {}
     states, complete = 0, True
-    for system, state in systems(binding, frozenset(lifelines), begin, charts, routes):
+    for system, state in cast.systems(frozenset(lifelines), begin, routes):
         for started in _set_going(system, state, begin):
             graph = explore(system, [started], drawn, words.values(), STATES)
             states, complete = states + len(graph.moves), complete and graph.complete
@@ -300,7 +302,7 @@ def _implied_in(
                         for case in members
                         if lifeline in case.interaction.lifelines
                     )
-                    finding = implied(lifeline, graph, started, courses, words, binding)
+                    finding = implied(lifeline, graph, started, courses, words, cast.binding)
                     if finding is not None:
                         found.setdefault((lifeline, finding.message), finding)
     return [replace(f, message=f"{family}: {f.message}") for f in found.values()], states, complete

@@ -6,6 +6,9 @@ diagram are explored together with the *set* of states that the system can be in
 trace inclusion, not a walk along one run. A trace that fails is reported at its first action that nobody can do, and
 not followed further.
 
+Two things keep that finite work. Actions of different lifelines are independent, so one order of them is enough
+(`spec.interaction.ample`). And a call inside a server is received as soon as it is sent: only the bus takes its time.
+
 An action whose need the diagram itself leaves unmet (`[needs]` in the binding: a timeout is exceeded that was not set)
 is the diagram's own mistake: no system of these participants can run it. It is reported, and the trace goes on without
 it, so that the rest is still compared.
@@ -17,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from spec.binding import Binding, Word
-from spec.interaction import Action, Interaction, ample
+from spec.interaction import Action, Interaction, ample, steps
 from spec.system import Act, Move, State, System
 
 Kind = Literal[
@@ -60,7 +63,11 @@ class Node(NamedTuple):
     term: Any
     states: frozenset[int]
     set_off: frozenset[tuple[str, str, str]] = frozenset()
+    """Messages that are needed later, with sender and receiver, and were sent."""
     skipped: frozenset[Any] = frozenset()
+    """Arrows that the diagram draws by mistake."""
+    call: Any = None
+    """The arrow of a call inside a server that was just sent: it is received at once."""
 
 
 @dataclass
@@ -93,6 +100,12 @@ class _Memory:
             self.states.append((self.systems[place], state))
         return self._numbers[key]
 
+    def is_call(self, action: Action) -> bool:
+        """Whether an arrow stays inside a server."""
+        players = self.binding.players
+        ends = [players[name].group for name in (action.lifeline, action.peer or "") if name in players]
+        return len(ends) == 2 and ends[0] == ends[1] != "" and not action.lost  # noqa: PLR2004 - both ends
+
     def match(self, number: int, action: Action, word: Word, *, with_environment: bool) -> frozenset[int]:
         """The numbers of the states after an action."""
         key = (number, action.kind, action.lifeline, action.peer, action.lost, word, with_environment)
@@ -117,7 +130,7 @@ def compare(
     while queue:
         node = queue.popleft()
         result.nodes += 1
-        for action, term in ample(node.term):
+        for action, term in _next(node):
             then, finding = _follow(node, action, term, memory)
             if finding is not None and (key := (finding.line, finding.lifeline, finding.kind)) not in reported:
                 reported.add(key)
@@ -133,13 +146,22 @@ def compare(
     return result
 
 
+def _next(node: Node) -> tuple[tuple[Action, Any], ...]:
+    """The steps of the diagram to follow: a call is received as soon as it is sent, if its receiver is drawn so far."""
+    if node.call is not None:
+        received = tuple(step for step in steps(node.term) if step[0].kind == "?" and step[0].arrow == node.call)
+        if received:
+            return received
+    return ample(node.term)
+
+
 def _follow(node: Node, action: Action, term: Any, memory: _Memory) -> tuple[Node | None, Finding | None]:
     """The node after an action, or what is wrong with it."""
     binding = memory.binding
     if action.kind == "ref":
         return _refer(node, action, term, memory)
     if action.arrow in node.skipped:
-        return node._replace(term=term), None
+        return node._replace(term=term, call=None), None
     word = memory.words.get(action.label)
     if word is None or not any(action.lifeline in system.machines for system in memory.systems):
         return node._replace(term=term), None  # reported once for the diagram, not for each trace
@@ -149,7 +171,7 @@ def _follow(node: Node, action: Action, term: Any, memory: _Memory) -> tuple[Nod
         need = (needed, action.peer or "", action.lifeline)
         if need not in set_off:
             skipped = node.skipped | {action.arrow}
-            return node._replace(term=term, skipped=skipped), _mistake(action, word, needed)
+            return node._replace(term=term, skipped=skipped, call=None), _mistake(action, word, needed)
         set_off -= {need}
     if action.kind == "!" and word.message in binding.needs.values():
         set_off |= {(word.message, action.lifeline, action.peer or "")}
@@ -158,15 +180,17 @@ def _follow(node: Node, action: Action, term: Any, memory: _Memory) -> tuple[Nod
         for number in node.states:
             after |= memory.match(number, action, word, with_environment=with_environment)
         if after:
-            return Node(term, frozenset(after), set_off, node.skipped), None
+            call = action.arrow if action.kind == "!" and memory.is_call(action) else None
+            return Node(term, frozenset(after), set_off, node.skipped, call), None
     return None, _cannot(node, action, word, memory)
 
 
 def _refer(node: Node, action: Action, term: Any, memory: _Memory) -> tuple[Node | None, Finding | None]:
     """A reference to a use case: from here on any of its courses, so its beginning must be within reach."""
-    begin = memory.binding.begin(f"{action.label} (*)").states.get(action.lifeline)
+    use_case = action.label.rpartition(":")[2].strip()
+    begin = memory.binding.begin(f"{use_case} (*)").states.get(action.lifeline)
     if begin is None or action.lifeline not in memory.systems[0].machines:
-        return node._replace(term=term), None
+        return node._replace(term=term, call=None), None
     after: set[int] = set()
     for number in node.states:
         system, state = memory.states[number]
@@ -178,10 +202,10 @@ def _refer(node: Node, action: Action, term: Any, memory: _Memory) -> tuple[Node
         reached = _silently(system, state, action.lifeline, memory.binding, has_begun)
         after |= {memory.number(place, there) for there in reached}
     if after:
-        return node._replace(term=term, states=frozenset(after)), None
-    return node._replace(term=term), Finding(
+        return node._replace(term=term, states=frozenset(after), call=None), None
+    return node._replace(term=term, call=None), Finding(
         "chart-cannot",
-        f"{action.label} is to begin again, with {action.lifeline} in {begin}; "
+        f"{use_case} is to begin again, with {action.lifeline} in {begin}; "
         f"its chart is in {_wheres(node, memory, action.lifeline)}",
         action.line,
         action.lifeline,
@@ -207,9 +231,13 @@ def match(
 
 def _done(system: System, state: State, action: Action, word: Word) -> Iterator[State]:
     if action.kind == "!":
-        for sent, lost in system.sends(state, action.lifeline):
+
+        def wanted(act: Act) -> bool:
+            return word.covers(act.message, act.detail) and _meets(act, action)
+
+        for sent, lost in system.sends(state, action.lifeline, wanted):
             move = lost if action.lost else sent
-            if move is not None and word.covers(move.act.message, move.act.detail) and _meets(move.act, action):
+            if move is not None:
                 yield move.then
     else:
         for received, act, _ in system.receives(state, action.lifeline):
@@ -262,8 +290,11 @@ def _undrawn(
     system: System, state: State, around: Iterable[str], binding: Binding, *, with_environment: bool
 ) -> Iterator[Move]:
     for lifeline in around:
-        for sent, _ in system.sends(state, lifeline):
-            if binding.may(lifeline, str(sent.act)):
+        alike = set()
+        for sent, _ in system.sends(state, lifeline, lambda act, who=lifeline: binding.may(who, str(act))):  # type: ignore[misc]
+            # Of several messages of one kind to one receiver, which comes first makes no difference to what is drawn.
+            if (sent.act.message, sent.act.peer) not in alike:
+                alike.add((sent.act.message, sent.act.peer))
                 yield sent
         for received, act, _ in system.receives(state, lifeline):
             if received is not None and (act.ignored or binding.may(lifeline, str(act))):

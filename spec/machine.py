@@ -26,11 +26,10 @@ class Taking(Enum):
 
 
 class Sending(NamedTuple):
-    """One message that can be sent: to whom (in the sender's words; empty if a chart does not say), and then what."""
+    """One message that can be sent, and to whom in the sender's words; empty if a chart does not say."""
 
     message: Hashable
     to: str
-    then: Hashable
 
 
 class LocalMachine(Protocol):
@@ -48,6 +47,9 @@ class LocalMachine(Protocol):
 
     def sends(self, state: Hashable) -> tuple[Sending, ...]:
         """Everything that can be sent."""
+
+    def send(self, state: Hashable, sending: Sending) -> Hashable | None:
+        """The state after sending; None if it cannot be sent after all."""
 
     def busy(self, state: Hashable) -> bool:
         """Whether what it can send comes before anything that it could receive."""
@@ -79,6 +81,7 @@ class ChartMachine:
         self.name = type(chart).__name__
         self.patient = not chart.urgent
         self._chart = chart
+        self._events = actions(type(chart))
         self._initial = chart.snapshot()
         self._sends: dict[Snapshot, tuple[Sending, ...]] = {}
         self._receives: dict[tuple[Snapshot, Hashable, str], tuple[Taking, Snapshot, str]] = {}
@@ -103,20 +106,23 @@ class ChartMachine:
         return self._sends[state]
 
     def _sendings(self, state: Snapshot) -> list[Sending]:
-        found = []
         try:
             self._chart.restore(state)
-            outputs = self._chart.due()
+            return [Sending(*output) for output in self._chart.due()]
         except Exception:  # noqa: BLE001 - a mutated chart may break anywhere; it then sends nothing
-            return found
-        for output in outputs:
-            self._chart.restore(state)
-            try:
-                self._chart.emit(output)
-            except (Refused, TransitionNotAllowed, AssertionError):
-                continue  # it composes a message that no transition sends
-            found.append(Sending(output.message, output.to, self._chart.snapshot()))
-        return found
+            return []
+
+    def send(self, state: Hashable, sending: Sending) -> Snapshot | None:
+        """The state after one of the messages that are due; None where it composes one that no transition sends."""
+        assert isinstance(state, Snapshot)
+        self._chart.restore(state)
+        try:
+            # As `emit` does, which would ask once more what is due.
+            event = self._events[f"!{type(sending.message).__name__}"]
+            self._chart.send(event, message=sending.message, to=sending.to)
+        except (KeyError, TransitionNotAllowed, AssertionError):
+            return None
+        return self._chart.snapshot()
 
     def busy(self, state: Hashable) -> bool:
         """Whether it is about to send, and reads nothing before that."""
@@ -180,11 +186,12 @@ class ForeignMachine:
 
     def sends(self, state: Hashable) -> tuple[Sending, ...]:
         """Every `!` event that is enabled."""
-        found = []
-        for label, event in self._actions.items():
-            if label.startswith("!") and (then := self._step(state, event, label[1:])) is not None:
-                found.append(Sending(label[1:], "", then))
-        return tuple(found)
+        labels = [label[1:] for label in self._actions if label.startswith("!")]
+        return tuple(Sending(name, "") for name in labels if self._step(state, self._actions[f"!{name}"], name))
+
+    def send(self, state: Hashable, sending: Sending) -> Hashable | None:
+        """The configuration after the event `!message`."""
+        return self._step(state, self._actions[f"!{sending.message}"], str(sending.message))
 
     def busy(self, state: Hashable) -> bool:  # noqa: ARG002
         """Nothing is known of its priorities."""

@@ -47,7 +47,7 @@ class _Sent(NamedTuple):
     lost: Act
     message: int
     receiver: int | None
-    then: int
+    sending: Sending
 
 
 class _Received(NamedTuple):
@@ -81,6 +81,7 @@ class System:
         self._message_numbers: dict[Hashable, int] = {}
         self._messages: list[Hashable] = []
         self._sent: dict[tuple[int, int], tuple[_Sent, ...]] = {}
+        self._afters: dict[tuple[int, int, Sending], int | None] = {}
         self._received: dict[tuple[int, int, int, int], _Received] = {}
         self._busy: dict[tuple[int, int], bool] = {}
 
@@ -144,14 +145,21 @@ class System:
 
     # Steps.
 
-    def sends(self, state: State, lifeline: str) -> Iterator[tuple[Move, Move | None]]:
-        """Everything that a lifeline can send: the move, and the same with the message lost, if it can be."""
+    def sends(
+        self, state: State, lifeline: str, wanted: Callable[[Act], bool] = lambda _: True
+    ) -> Iterator[tuple[Move, Move | None]]:
+        """What a lifeline can send, of what is `wanted`: the move, and the same with the message lost, if it can be."""
         place = self._places[lifeline]
-        key = (place, state.locals[place])
-        if key not in self._sent:
-            self._sent[key] = tuple(self._ask_sends(lifeline, state))
-        for sent in self._sent[key]:
-            after = _with_local(state, place, sent.then)
+        here = (place, state.locals[place])
+        if here not in self._sent:
+            self._sent[here] = tuple(self._ask_sends(lifeline, state))
+        for sent in self._sent[here]:
+            if not (wanted(sent.act) or wanted(sent.lost)):
+                continue
+            then = self._after(state, lifeline, sent)
+            if then is None:
+                continue
+            after = _with_local(state, place, then)
             if sent.receiver is None:
                 yield Move(sent.act, after), None
             else:
@@ -160,7 +168,6 @@ class System:
 
     def _ask_sends(self, lifeline: str, state: State) -> Iterator["_Sent"]:
         for sending in self.machines[lifeline].sends(self.local(state, lifeline)):
-            then = self.number(lifeline, sending.then)
             message = self._message_numbers.setdefault(sending.message, len(self._messages))
             if message == len(self._messages):
                 self._messages.append(sending.message)
@@ -168,7 +175,15 @@ class System:
             for receiver in self.receivers(lifeline, sending) or (None,):
                 peer = "" if receiver is None else self.lifelines[receiver]
                 act = Act("!", lifeline, name, detail, peer)
-                yield _Sent(act, act._replace(lost=True), message, receiver, then)
+                yield _Sent(act, act._replace(lost=True), message, receiver, sending)
+
+    def _after(self, state: State, lifeline: str, sent: "_Sent") -> int | None:
+        """Where sending leaves its lifeline; a chart is stepped only for what is wanted of it."""
+        key = (self._places[lifeline], state.locals[self._places[lifeline]], sent.sending)
+        if key not in self._afters:
+            then = self.machines[lifeline].send(self.local(state, lifeline), sent.sending)
+            self._afters[key] = None if then is None else self.number(lifeline, then)
+        return self._afters[key]
 
     def receives(self, state: State, lifeline: str) -> Iterator[tuple[Move | None, Act, str]]:
         """What a lifeline can receive: the head of each channel to it; None with the reason where it refuses."""
@@ -230,7 +245,8 @@ class System:
         """
         for lifeline in self.lifelines:
             if self.is_busy(state, lifeline):
-                found = [m for pair in self.sends(state, lifeline) for m in pair if m is not None and may_send(m.act)]
+                pairs = self.sends(state, lifeline, may_send)
+                found = [move for pair in pairs for move in pair if move is not None and may_send(move.act)]
                 if found:
                     yield from self._first_only(lifeline, found)
                     return
@@ -242,7 +258,7 @@ class System:
         found = [move for moves in reading.values() for move in moves]
         if not found or not self.is_reduced:
             for lifeline in self.lifelines:
-                for pair in self.sends(state, lifeline):
+                for pair in self.sends(state, lifeline, may_send):
                     found += [move for move in pair if move is not None and may_send(move.act)]
         yield from found
 

@@ -284,6 +284,11 @@ class System:
         assert isinstance(expiry.message, TimeoutExceeded)
         server.expiries.append(expiry.message)
 
+    def publish(self, server: Server, event: BusEvent) -> None:
+        """An event is on its way, with an identifier of its own."""
+        assert server.link is not None
+        server.link.up.append(replace(event, event_id=f"e{next(self._numbers)}"))
+
     # What is due.
 
     def settle(self) -> None:
@@ -322,8 +327,9 @@ class System:
             self.links.append(server.link)
         assert server.link is not None, (server.name, server.at, message)
         if isinstance(message, BusEvent):
-            message = replace(message, event_id=f"e{next(self._numbers)}")
-        server.link.up.append(message)
+            self.publish(server, message)
+        else:
+            server.link.up.append(message)
         if isinstance(message, DISCONNECT):
             server.link = None
 
@@ -339,6 +345,15 @@ class System:
         """Carry all that is under way, in any order, but nothing of the kinds `held`; no timeout is exceeded."""
         while moves := self.moves(*held):
             self._random.choice(moves)()
+
+    def run_startup(self, name: str) -> None:
+        """Carry what a server that was started exchanges with the broker, until it is subscribed to all."""
+        server = self.servers[name]
+        while server.link and server.at in {"awaiting_connack", "awaiting_subacks"}:
+            if server.link.up:
+                self.carry_up(server.link)
+            else:
+                self.carry_down(name)
 
     def run_out(self) -> None:
         """Carry all that is under way, and let every timeout be exceeded, until all is quiet."""

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, combinations
+from random import Random
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -16,6 +17,7 @@ from immutabledict import immutabledict
 
 from machines.broker import BrokerData
 from machines.calls import (
+    AddFile,
     JoinConflicts,
     Message,
     PublishFailed,
@@ -34,6 +36,7 @@ from machines.events import (
     ClientJoinSucceeded,
     ClientMetadata,
     ClientRegistered,
+    FileInfoPublished,
     FileMetadata,
     FragmentMetadata,
     TrackerGoodbye,
@@ -92,8 +95,10 @@ class Service(RuleBasedStateMachine):
         kinds=st.lists(st.sampled_from(OFFERS), min_size=1, max_size=3),
         held=st.sampled_from(HELD),
         seed=st.integers(0, 99),
+        failing=st.booleans(),
+        steps=st.integers(0, 20),
     )
-    def begin(self, kinds: list[str], held: type[BusEvent], seed: int) -> None:
+    def begin(self, kinds: list[str], held: type[BusEvent], seed: int, failing: bool, steps: int) -> None:
         self.offers = {name: offer(name, kind) for name, kind in zip(NAMES, kinds, strict=False)}
         self.offers |= dict.fromkeys(TRACKERS, View(fragment_size=512))
         servers = [
@@ -101,10 +106,26 @@ class Service(RuleBasedStateMachine):
         ]
         spare = servers.pop()
         self.system = System(servers, seed)
+        self.system.failing = failing
         self.system.connect_all()
         self.system.servers[spare.name] = spare
         self.cut: set[str] = set()
+        self.wander(Random(seed), steps)
         self.system.run(held)
+
+    def wander(self, random: Random, steps: int) -> None:
+        """Get somewhere: messages arrive, and now and then a server comes or goes."""
+        for _ in range(steps):
+            self.carry([random.randrange(30) for _ in range(random.randrange(12))])
+            pick, kind = random.randrange(30), random.randrange(8)
+            if kind == 0:
+                self.replace_the_tracker(gently=pick % 2 == 0)
+            elif kind == 1 and self.expiries():
+                self.expire(pick)
+            elif kind == 2 and self.named(but=("offline",)):
+                self.stop(pick)
+            elif self.startable():
+                self.start(pick, through=True)
 
     def torrents(self) -> Iterator[Server]:
         return (server for server in self.system.servers.values() if isinstance(server.client, TorrentServer))
@@ -143,10 +164,35 @@ class Service(RuleBasedStateMachine):
         self.system.run(held)
 
     @precondition(lambda self: self.startable())
-    @rule(pick=picks)
-    def start(self, pick: int) -> None:
-        names = self.startable()
-        self.system.tell(names[pick % len(names)], Start())
+    @rule(pick=picks, through=st.booleans())
+    def start(self, pick: int, through: bool) -> None:
+        name = self.startable()[pick % len(self.startable())]
+        self.system.tell(name, Start())
+        if through:
+            self.system.run_startup(name)
+
+    @rule(gently=st.booleans())
+    def replace_the_tracker(self, gently: bool) -> None:
+        """While the others are wherever they are: nothing of theirs is carried."""
+        for tracker in [one for one in self.trackers() if one.link]:
+            if gently:
+                self.system.tell(tracker.name, Stop())
+            else:
+                self.system.crash(tracker.name, tracker.view.data.view)
+        for link in [one for one in self.system.links if one.client in TRACKERS]:
+            while link in self.system.links:
+                self.system.carry_up(link)
+        name = next(name for name in self.startable() if name in TRACKERS)
+        self.system.tell(name, Start())
+        self.system.run_startup(name)
+
+    @precondition(lambda self: self.named("awaiting_requests", "awaiting_confirmations"))
+    @rule(number=st.integers(1, 3), name=st.sampled_from(["shared", "file of anna", "another"]))
+    def publish_a_file(self, name: str, number: int) -> None:
+        """Outside Client Join: a file comes into the service."""
+        tracker = self.system.servers[self.named("awaiting_requests", "awaiting_confirmations")[0]]
+        self.system.publish(tracker, FileInfoPublished(hash=name, size=number))
+        tracker.view.receive(AddFile(published=FileInfoPublished(hash=name, size=number)))
 
     @precondition(lambda self: self.named(but=("offline",)))
     @rule(pick=picks)
@@ -346,7 +392,7 @@ def timers(server: Server) -> list[Timer]:
 TestService = Service.TestCase
 TestService.settings = settings(
     max_examples=60,
-    stateful_step_count=25,
+    stateful_step_count=40,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],

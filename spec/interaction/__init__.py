@@ -1,43 +1,45 @@
 """What a sequence diagram means: interaction terms, and the small steps that they can take.
 
-A diagram is a set of traces, and a trace is a sequence of *actions*: one end of an arrow each, `!m` on the lifeline that
-sends, `?m` on the lifeline that receives. The semantics is that of ITU-T Z.120 (Message Sequence Charts, annex B) in the
+A diagram is a set of traces, and a trace is a sequence of *actions*: one end of an arrow each, `!m` on the lifeline
+that sends, `?m` on the lifeline that receives. The semantics is that of ITU-T Z.120 (Message Sequence Charts) in the
 form that Mahe, Gaston and Le Gall give it ("A small-step approach to multi-trace checking against interactions", SAC
-2021; "Equivalence of denotational and operational semantics for interaction languages", TASE 2022; the tool HIBOU); what
-those leave open follows UML 2.5.1, chapter 17, or is decided here.
+2021; the tool HIBOU). What those leave open follows UML 2.5.1, chapter 17, or is decided here.
 
 **Order.** Statements are *weakly* sequenced: order on paper is order on each lifeline, and nothing else. An arrow is a
-*strict* sequence of its send and its receive. So a later action may come first if nothing on its lifeline, and no send
-that it needs, stands before it.
+*strict* sequence of its send and its receive. So an action may come before what stands above it if none of that is on
+its lifeline or is the send that it needs.
 
-| drawn | means |
-|---|---|
-| an arrow | `!` strictly before `?`; from or to the environment only the end that is drawn; lost only the send; `<->` both |
-| | directions, unordered |
-| `alt`, `else` | exactly one of the operands. Guards are text and decide nothing, so that a guardless `else` is one more |
-| | operand; an `alt` of one operand may be skipped, since UML says so where no guard holds |
-| `opt` | an operand, or nothing |
-| `loop` | any number of rounds, weakly sequenced. A guard that is `n` or `n,m`, or begins with `(n)`, `(n,m)` or `(n,*)`, |
-| | bounds them; other guards are text |
-| `par`, `thread` | all interleavings of the operands. Without a separator each entry is its own operand |
-| `parallel` | the same for the entries of the block; a block of one entry means nothing |
-| `break` | its operand instead of the rest of what is directly around it: the operand of another fragment, all further |
-| | rounds of a `loop`, or the whole diagram. Like all choices it is free |
-| `critical` | on each lifeline, what is concurrent to the region happens before or after it, not inside. (Two regions that |
-| | overlap on two lifelines can therefore block each other, as locks do.) |
-| `seq`, `strict` | weak sequence; strict sequence of the operands, or of the entries if there is only one operand |
-| `group`, `region`, `expandable`, `ref` around statements | what is inside, as if there were no frame; one entry of a `par` |
-| `ref over A,B:NAME` | the diagram with that frame; for "Use Case: NAME" any diagram whose title begins with it; or one |
-| | action `ref` on each lifeline from A to B, see `Library`. Lifelines of one name are one lifeline |
-| `create`, `destroy` | no action; what happens on a lifeline that is not there is a problem, not forbidden |
-| `neg`, `assert`, `ignore`, `consider` | refused: a problem, and an error when such a fragment is reached |
+What is drawn, and what it means:
 
-**Choice.** A choice is made when the first action in it happens, by whoever does it. An action of lifeline l can overtake
-a choice, and thereby rules out the operands in which l acts: `steps` *prunes* what is overtaken. Except for regions that
-block each other no step leads astray, from each term that is reached some trace goes to its end.
+- an arrow: `!` strictly before `?`. From or to the environment only the end that is drawn, lost only the send, `<->`
+  both directions, unordered.
+- `alt`: exactly one of the operands. Guards are text and decide nothing, so that a guardless `else` is one more
+  operand. An `alt` of one operand may be skipped: UML says so where no guard holds.
+- `opt`: an operand, or nothing.
+- `loop`: any number of rounds, weakly sequenced. A guard that is `n` or `n,m`, or begins with `(n)`, `(n,m)` or
+  `(n,*)`, bounds them; other guards are text.
+- `par`: all interleavings of the operands. Without a separator each entry is an operand.
+- `parallel`: the same for the entries of the block; a block of one entry means nothing.
+- `break`: its operand instead of the rest of what is directly around it, which is an operand of another fragment, all
+  further rounds of a `loop`, or the diagram. Like all choices it is free.
+- `critical`: on each lifeline, what is concurrent to the region happens before or after it, not inside. Two regions
+  that overlap on two lifelines can therefore block each other, as locks do.
+- `seq`: weak sequence. `strict`: strict sequence of the operands, or of the entries if there is only one operand.
+- `group`, `region`, `expandable`, and `ref` around statements: what is inside, as if there were no frame. In a `par`
+  the frame is one entry.
+- `ref over A,B:NAME`: the diagram with that frame. For "Use Case: NAME" any diagram whose title begins with it; or one
+  action `ref` on each lifeline from A to B, see `Library`. Lifelines of one name are one lifeline.
+- `create`, `destroy`: no action. What happens on a lifeline that is not there is a problem, but not forbidden.
+- `neg`, `assert`, `ignore`, `consider`: refused, which is a problem, and an error when such a fragment is reached.
 
-**References** are fetched when something in them may happen, so diagrams can refer to themselves. One that does so before
-anything can happen, and not as its last act, has infinitely many first steps; that is an error.
+**Choice.** A choice is made when the first action in it happens, by whoever does it. An action of lifeline l can
+overtake a choice, and thereby rules out the operands in which l acts: `steps` *prunes* what is overtaken. Except for
+regions that block each other no step leads astray: from each term that is reached some trace goes to its end.
+
+**References** are fetched when something in them may happen, so diagrams can refer to themselves. If one does so and a
+lifeline can act in any number of its rounds first (since it need not act in the rounds before), there are infinitely
+many first steps; that is an error. What a single lifeline does (`erase`) is without this trouble if the recursion is
+the last thing that it does.
 """
 
 from spec.interaction.compilation import Interaction, compile_diagram

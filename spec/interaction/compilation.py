@@ -114,10 +114,7 @@ class _Compiling:
         opened = list(_opened(statements))
         self._overtaken(opened)
         for statement in reversed(opened):
-            if _is_break(statement):
-                rest = alt(*self._operands(statement), rest)
-            else:
-                rest = seq(self._term(statement), rest)
+            rest = alt(*self._operands(statement), rest) if _is_break(statement) else seq(self._term(statement), rest)
         return rest
 
     def _term(self, statement: Statement) -> Term:
@@ -246,10 +243,9 @@ class _Compiling:
         for statement in statements:
             if isinstance(statement, Message):
                 under_way = statement if statement.delay else None
-            elif isinstance(statement, Presentation) and statement.keyword == "space" and under_way:
-                if statement.text.strip().startswith("-"):
-                    message = "`space` upwards after a delay lets arrows overtake this one; read as if they did not"
-                    self._complain(under_way.line, None, "overtaking", message, warning=True)
+            elif under_way and _goes_up(statement):
+                message = "`space` upwards after a delay lets arrows overtake this one; read as if they did not"
+                self._complain(under_way.line, None, "overtaking", message, warning=True)
 
     def _refused(self, fragment: Fragment) -> Term:
         why = REFUSED.get(fragment.kind, "is not a fragment with a meaning that is known here")
@@ -281,3 +277,7 @@ def _opened(statements: Iterable[Statement]) -> Iterator[Statement]:
 
 def _is_break(statement: Statement) -> TypeGuard[Fragment]:
     return isinstance(statement, Fragment) and statement.kind == "break"
+
+
+def _goes_up(statement: Statement) -> bool:
+    return isinstance(statement, Presentation) and statement.keyword == "space" and statement.text.startswith("-")

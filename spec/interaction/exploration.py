@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from spec.interaction.problems import InteractionError
 from spec.interaction.semantics import Step, avoids, can_end, erase, steps
-from spec.interaction.terms import Action, Term
+from spec.interaction.terms import Action, Term, referred
 
 Trace = tuple[Action, ...]
 
@@ -62,15 +62,23 @@ def ample(term: Term) -> tuple[Step, ...]:
     """Enough of the steps to see every trace up to the order of what is independent; often those of one lifeline.
 
     They are enough if the lifeline has to act, and can do now all that it could ever do next: then any trace can be
-    reordered so that its first action of this lifeline comes first, without any lifeline noticing.
+    reordered so that its first action of this lifeline comes first, without any lifeline noticing. Where a strict order
+    is drawn somebody could notice, and all steps are needed.
     """
     enabled = steps(term)
+    if has_strict_order(term):
+        return enabled
     by_lifeline: dict[str, list[Step]] = {}
     for step in enabled:
         by_lifeline.setdefault(step[0].lifeline, []).append(step)
     for lifeline, own in sorted(by_lifeline.items(), key=lambda item: len(item[1])):
         if len(own) < len(enabled) and not avoids(term, frozenset({lifeline})):
-            possible = {action for action, _ in steps(erase(term, lifeline))}
-            if possible <= {action for action, _ in own}:
+            possible = set(steps(erase(term, lifeline)))
+            if possible <= {(action, erase(rest, lifeline)) for action, rest in own}:
                 return tuple(own)
     return enabled
+
+
+def has_strict_order(term: Term) -> bool:
+    """Whether, here or in what is referred to, an order is drawn that is neither a lifeline's nor an arrow's."""
+    return term.strictly or any(definition.body.strictly for definition in referred(term))

@@ -20,10 +20,10 @@ Kind = Literal[
     "stuck",
     "undecided",
 ]
-"""Of a diagram by itself, first to last: `refused` (a fragment without a meaning), `lifecycle` (events of a lifeline that
-is not there), `loop` (bounds that exclude each other), `missing-reference`, `ambiguous-reference`, `uncovered` (a lifeline takes part in what a
-`ref` refers to, but is not covered by it), `chain` (concurrent entries drawn as if one caused the next), `overtaking`
-(delays that are not understood). The rest is about realisability, see `spec.projection`."""
+"""Of a diagram by itself: `refused`, a fragment without a meaning; `lifecycle`, events of a lifeline that is not there;
+`loop`, bounds that exclude each other; `uncovered`, a lifeline takes part in what a `ref` refers to and is not covered
+by it; `chain`, concurrent entries drawn as if one caused the next; `overtaking`, delays that are not understood. From
+`non-local-choice` on they are about realisability, see `spec.projection`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """What can happen next: the small steps of a term.
 
-`steps(t)` are the pairs (a, t') such that the action a can come first and t' is what is then left. In a weak sequence an
-action of lifeline l may overtake all that stands before it, provided that this can do without l; what stands before is
-then pruned of all courses that involve l (Mahe, Gaston, Le Gall 2021). Choices are made by whoever acts first in one.
+`steps(t)` are the pairs (a, t') such that the action a can come first and t' is what is then left. In a weak sequence
+an action of lifeline l may overtake all that stands before it, provided that this can do without l; what stands before
+is then pruned of all courses that involve l (Mahe, Gaston, Le Gall 2021). A choice is made by whoever acts first in it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from spec.interaction.terms import (
     Term,
     alt,
     chain,
-    children,
     critical,
     loop,
     par,
@@ -162,8 +161,9 @@ def steps(term: Term) -> tuple[Step, ...]:
 def _steps(term: Term, expanding: frozenset[Term]) -> tuple[Step, ...]:
     """As `steps`; `expanding` are the terms around this one whose steps are being asked for."""
     if term in expanding:
-        raise InteractionError(f"{_names(term)} refers to itself without end before anything in it can happen")
-    around = expanding | {term} if term.lazy else expanding
+        names = ", ".join(sorted(repr(definition.name) for definition in term.refers))
+        raise InteractionError(f"{names} refers to itself without end before anything in it can happen")
+    around = expanding | {term} if term.refers else expanding
     match term:
         case Empty():
             return ()
@@ -180,7 +180,7 @@ def _steps(term: Term, expanding: frozenset[Term]) -> tuple[Step, ...]:
 
 def _steps_within(term: Term, around: frozenset[Term]) -> tuple[Step, ...]:
     """Only where there is a reference can a term come to be inside itself; the steps of all others are remembered."""
-    return _steps(term, around) if term.lazy else steps(term)
+    return _steps(term, around) if term.refers else steps(term)
 
 
 def _steps_of_par(term: Par, around: frozenset[Term]) -> tuple[Step, ...]:
@@ -319,18 +319,6 @@ def _rounds(term: Loop, lifelines: Lifelines) -> Iterator[tuple[Term, Term]]:
 
 def _less(body: Term, low: int, high: int | None, rounds: int) -> Term:
     return loop(body, max(low - rounds, 0), None if high is None else high - rounds)
-
-
-def _names(term: Term) -> str:
-    """The references in a term, for a message."""
-    names: set[str] = set()
-    stack = [term]
-    while stack:
-        top = stack.pop()
-        if isinstance(top, Ref):
-            names.add(repr(top.definition.name))
-        stack.extend(part for part in children(top) if part.lazy)
-    return ", ".join(sorted(names))
 
 
 def _refusal(term: Refused) -> InteractionError:

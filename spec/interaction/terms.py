@@ -2,8 +2,8 @@
 
 A term knows at birth what the semantics asks most often: whose actions it holds (`lifelines`), which lifelines act in
 every trace of it (`must`; never too many), who may act first (`starters`; never too few), and which lifelines a
-critical region that has begun keeps for itself (`held`). Sequences are lists, `Seq(head, tail)`, and whatever walks along
-one does so in a loop, since diagrams can be long; only nesting recurses, and the reader bounds that.
+critical region that has begun keeps for itself (`held`). Sequences are lists, `Seq(head, tail)`, and whatever walks
+along one does so in a loop, since diagrams can be long; only nesting recurses, and the reader bounds that.
 
 Terms are made by the functions below, which also simplify: `seq()` is empty, `alt(x, x)` is `x`, and so on.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal, TypeVar, cast
 from weakref import WeakValueDictionary
 
@@ -55,29 +55,31 @@ class Action:
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Term:
-    """What is still to happen. `lazy` if a reference is in it, whose insides are not known before they are needed."""
+    """What is still to happen. It `refers` to definitions, which are not looked into before that is needed, and is
+    `strictly` ordered if there is more strict order in it than that of an arrow.
+    """
 
     lifelines: Lifelines = field(init=False, repr=False, default=NOBODY)
     must: Lifelines = field(init=False, repr=False, default=NOBODY)
     starters: Lifelines = field(init=False, repr=False, default=NOBODY)
     held: Lifelines = field(init=False, repr=False, default=NOBODY)
-    lazy: bool = field(init=False, repr=False, default=False)
+    refers: frozenset[Definition] = field(init=False, repr=False, default=frozenset())
+    strictly: bool = field(init=False, repr=False, default=False)
 
-    def _knows(
-        self,
-        lifelines: Lifelines,
-        must: Lifelines,
-        starters: Lifelines,
-        *,
-        held: Lifelines = NOBODY,
-        lazy: bool = False,
-    ) -> None:
-        for name, value in (("lifelines", lifelines), ("must", must), ("starters", starters)):
-            object.__setattr__(self, name, value)
-        if held:
-            object.__setattr__(self, "held", held)
-        if lazy:
-            object.__setattr__(self, "lazy", lazy)
+    def _acts(self, lifelines: Lifelines, must: Lifelines, starters: Lifelines) -> None:
+        object.__setattr__(self, "lifelines", lifelines)
+        object.__setattr__(self, "must", must)
+        object.__setattr__(self, "starters", starters)
+
+    def _holds(self, *parts: Term) -> None:
+        """What is true of a term because it is true of its parts."""
+        if any(part.held for part in parts):
+            object.__setattr__(self, "held", NOBODY.union(*[part.held for part in parts]))
+        if any(part.refers for part in parts):
+            nothing: frozenset[Definition] = frozenset()
+            object.__setattr__(self, "refers", nothing.union(*[part.refers for part in parts]))
+        if any(part.strictly for part in parts):
+            object.__setattr__(self, "strictly", True)
 
     def __repr__(self) -> str:
         return text(self)
@@ -96,7 +98,7 @@ class Act(Term):
 
     def __post_init__(self) -> None:
         only = frozenset({self.action.lifeline})
-        self._knows(only, only, only)
+        self._acts(only, only, only)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -108,13 +110,12 @@ class Seq(Term):
 
     def __post_init__(self) -> None:
         head, tail = self.head, self.tail
-        self._knows(
+        self._acts(
             head.lifelines | tail.lifelines,
             head.must | tail.must,
             head.starters | (tail.starters - head.must),
-            held=head.held | tail.held,
-            lazy=head.lazy or tail.lazy,
         )
+        self._holds(head, tail)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -126,13 +127,14 @@ class Strict(Term):
 
     def __post_init__(self) -> None:
         head, tail = self.head, self.tail
-        self._knows(
+        self._acts(
             head.lifelines | tail.lifelines,
             head.must | tail.must,
             head.starters if head.must else head.starters | tail.starters,
-            held=head.held | tail.held,
-            lazy=head.lazy or tail.lazy,
         )
+        self._holds(head, tail)
+        if not (isinstance(head, Act) and isinstance(tail, Act)):
+            object.__setattr__(self, "strictly", True)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -142,12 +144,12 @@ class Alt(Term):
     branches: tuple[Term, ...]
 
     def __post_init__(self) -> None:
-        self._knows(
+        self._acts(
             NOBODY.union(*[each.lifelines for each in self.branches]),
             self.branches[0].must.intersection(*[each.must for each in self.branches]),
             NOBODY.union(*[each.starters for each in self.branches]),
-            lazy=any(each.lazy for each in self.branches),
         )
+        self._holds(*self.branches)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -157,13 +159,12 @@ class Par(Term):
     parts: tuple[Term, ...]
 
     def __post_init__(self) -> None:
-        self._knows(
+        self._acts(
             NOBODY.union(*[each.lifelines for each in self.parts]),
             NOBODY.union(*[each.must for each in self.parts]),
             NOBODY.union(*[each.starters for each in self.parts]),
-            held=NOBODY.union(*[each.held for each in self.parts]),
-            lazy=any(each.lazy for each in self.parts),
         )
+        self._holds(*self.parts)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -176,7 +177,8 @@ class Loop(Term):
 
     def __post_init__(self) -> None:
         body = self.body
-        self._knows(body.lifelines, body.must if self.low else NOBODY, body.starters, lazy=body.lazy)
+        self._acts(body.lifelines, body.must if self.low else NOBODY, body.starters)
+        self._holds(body)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -188,7 +190,9 @@ class Critical(Term):
 
     def __post_init__(self) -> None:
         body = self.body
-        self._knows(body.lifelines, body.must, body.starters, held=self.has_begun, lazy=body.lazy)
+        self._acts(body.lifelines, body.must, body.starters)
+        self._holds(body)
+        object.__setattr__(self, "held", self.has_begun)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -199,7 +203,8 @@ class Ref(Term):
 
     def __post_init__(self) -> None:
         lifelines = self.definition.lifelines
-        self._knows(lifelines, NOBODY, lifelines, lazy=True)
+        self._acts(lifelines, NOBODY, lifelines)
+        object.__setattr__(self, "refers", frozenset({self.definition}))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -212,7 +217,7 @@ class Refused(Term):
     concerned: Lifelines
 
     def __post_init__(self) -> None:
-        self._knows(self.concerned, NOBODY, self.concerned)
+        self._acts(self.concerned, NOBODY, self.concerned)
 
 
 class Definition:
@@ -325,8 +330,16 @@ def loop(body: Term, low: int = 0, high: int | None = None) -> Term:
 
 
 def critical(body: Term, has_begun: Lifelines = NOBODY) -> Term:
-    """The body as a critical region."""
-    return EMPTY if body is EMPTY else _the(Critical, body, has_begun & body.lifelines)
+    """The body as a critical region; simply the body if nobody who has not begun in it acts there more than once."""
+    has_begun &= body.lifelines
+    if body is EMPTY or (not has_begun and _is_one_action_each(body)):
+        return body
+    return _the(Critical, body, has_begun)
+
+
+def _is_one_action_each(term: Term) -> bool:
+    ends = [part.action.lifeline for part in chain(term) if isinstance(part, Act)]
+    return isinstance(term, Act | Strict) and not term.strictly and len(ends) == len(set(ends))
 
 
 def refer(definition: Definition) -> Term:
@@ -361,6 +374,19 @@ def children(term: Term) -> Iterable[Term]:
             return (body,)
         case _:
             return ()
+
+
+def referred(term: Term) -> tuple[Definition, ...]:
+    """All definitions that a term refers to, itself or by way of others."""
+    return _referred(term.refers) if term.refers else ()
+
+
+@lru_cache(1 << 10)
+def _referred(definitions: frozenset[Definition]) -> tuple[Definition, ...]:
+    found = list(definitions)
+    for each in found:
+        found += [other for other in each.body.refers if other not in found]
+    return tuple(found)
 
 
 def text(term: Term) -> str:

@@ -1,0 +1,551 @@
+"""The driver on real brokers: it starts, stops, crashes and comes back; and what a stranger or a bad broker can do."""
+
+import asyncio
+import logging
+from uuid import uuid4
+
+import pytest
+from immutabledict import immutabledict
+
+from machines import (
+    CONNACK,
+    BusEvent,
+    ClientJoinAccepted,
+    ClientJoinRequested,
+    Decision,
+    FileMetadata,
+    FragmentMetadata,
+    Participant,
+    TimeoutExceeded,
+    Timer,
+    TorrentServer,
+    Tracker,
+    TrackerHello,
+    View,
+    ViewChanged,
+)
+from machines.session import MqttClient
+from runtime.broker import EmbeddedBroker
+from runtime.faults import FaultPlan
+from runtime.mqtt import BrokerAddress
+from runtime.server import Move, Server
+from runtime.wire import encode
+from tests.peers import client, live, plan
+from tests.plays import HASH, SIZE, SOON, Leftovers, Seen, a_server, a_torrent, a_tracker, reach, snapshots, storage
+from tests.test_malformed import REFUSED
+
+KEPT = 100_000  # bytes; larger payloads are refused as well, and take their time
+
+
+async def serving(broker: EmbeddedBroker, qos: int = 2) -> tuple[Server, Server]:
+    """A tracker that serves, and a client that is registered."""
+    tracker = a_tracker(broker, qos=qos)
+    tracker.start()
+    await reach(tracker, "awaiting_requests")
+    joined = a_torrent(broker, "client-1", qos=qos)
+    joined.start()
+    await reach(joined, "registered")
+    await reach(tracker, "awaiting_requests")
+    return tracker, joined
+
+
+def topics(server: Server) -> frozenset[str]:
+    """What a server subscribes to."""
+    chart = server.charts["client"]
+    assert isinstance(chart, MqttClient)
+    return chart.topics
+
+
+# Joining.
+
+
+@pytest.mark.parametrize("qos", [0, 1, 2])
+@live
+async def test_a_client_joins_and_leaves_and_nothing_is_left_behind(qos: int) -> None:
+    async with EmbeddedBroker() as broker:
+        before = Leftovers(broker)
+        tracker, joined = await serving(broker, qos)
+        assert set(tracker.charts["view"].data.view.clients) == {"client-1"}
+        assert joined.charts["view"].data.view.clients == tracker.charts["view"].data.view.clients
+        await joined.stop()
+        await tracker.stop()
+        assert tracker.where == joined.where == ("offline",)
+        assert [server.charts["clock"].where for server in (tracker, joined)] == [("idle",), ("idle",)]
+        assert not tracker.refused + joined.refused
+        assert not await before.left()
+
+
+@live
+async def test_thirty_torrent_servers_join_at_once() -> None:
+    async with EmbeddedBroker() as broker:
+        tracker = a_tracker(broker, timeout=25)
+        tracker.start()
+        await reach(tracker, "awaiting_requests")
+        torrents = [a_torrent(broker, f"torrent-{number}", timeout=25) for number in range(30)]
+        for torrent in torrents:
+            torrent.start()
+        for torrent in torrents:
+            await torrent.wait_for(lambda t=torrent: t.where == ("registered",), 25)  # type: ignore[misc]
+        assert len(tracker.charts["view"].data.view.clients) == 30
+        assert not any(server.refused or server.refusals.total for server in (tracker, *torrents))
+        await asyncio.gather(*(server.crash() for server in (tracker, *torrents)))
+
+
+@live
+async def test_what_a_large_view_holds_goes_into_the_request_and_comes_back() -> None:
+    files = {f"file-{number}": FileMetadata(1, (f"fragment-{number}",)) for number in range(1000)}
+    fragments = {f"fragment-{number}": FragmentMetadata(1) for number in range(1000)}
+    large = View(HASH, None, files=immutabledict(files), fragments=immutabledict(fragments))
+    async with EmbeddedBroker() as broker:
+        tracker, joined = await serving(broker)
+        torrent = a_torrent(broker, view=large)
+        torrent.start()
+        await reach(torrent, "registered")
+        await joined.wait_for(lambda: "torrent-1" in joined.charts["view"].data.view.clients, SOON)
+        views = [server.charts["view"].data.view for server in (tracker, joined, torrent)]
+        assert all(len(view.files) == 1000 for view in views)
+        assert len({(view.files, view.fragments, view.clients) for view in views}) == 1
+        for server in (torrent, joined, tracker):
+            await server.stop()
+
+
+@live
+async def test_what_is_too_large_to_be_sent_is_lost_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    huge = View(HASH, None, files=immutabledict({"f" * 5_000_000: FileMetadata(1, ())}))
+    async with EmbeddedBroker() as broker:
+        tracker, joined = await serving(broker)
+        torrent = a_torrent(broker, timeout=0.2, view=huge)
+        torrent.start()
+        await reach(torrent, "awaiting_hello")
+        assert [record.getMessage()[:60] for record in caplog.records] == [
+            "torrent-1: not published: ClientJoinRequested would be refus"
+        ]
+        for server in (torrent, joined, tracker):
+            await server.stop()
+
+
+@live
+async def test_events_of_one_server_leave_in_the_order_in_which_it_sent_them() -> None:
+    for qos in (0, 1, 2):
+        async with EmbeddedBroker() as broker, client(broker, "listener") as listener:
+            await listener.subscribe("clients/#", qos=qos)
+            tracker = a_tracker(broker, qos=qos)
+            tracker.start()
+            await reach(tracker, "awaiting_requests")
+            names = [f"torrent-{number}" for number in range(50)]
+            session = tracker._session
+            for name in names:
+                event = ClientJoinRequested(client=name, hash_algorithm="md5", event_id=str(uuid4()))
+                assert session is not None
+                tracker._tell(session, event)  # each is denied
+            denied = []
+            async for message in listener.messages:
+                denied.append(bytes(message.payload))
+                if len(denied) == len(names):
+                    break
+            assert [name for name, payload in zip(names, denied, strict=True) if name.encode() in payload] == names
+            await tracker.stop()
+
+
+# Stopping.
+
+HOLDING: list[tuple[str, str, str]] = [
+    # the state of the torrent server, what the broker loses, what its storage is
+    ("awaiting_answer", "ClientJoinRequested@to-broker#1", "sound"),
+    ("awaiting_answer", "ClientJoinAccepted@from-broker#1", "sound"),
+    ("awaiting_registration", "ClientJoinSucceeded@from-broker#1", "sound"),
+    ("awaiting_timeout", "ClientJoinFailed@to-broker#1", "broken"),
+    ("registered", "TrackerHello@from-broker#1", "sound"),
+]
+
+
+@pytest.mark.parametrize(("state", "lost", "how"), HOLDING)
+@pytest.mark.parametrize("leaving", ["stop", "crash", "reconnect"])
+@live
+async def test_a_torrent_server_can_go_from_every_state(state: str, lost: str, how: str, leaving: str) -> None:
+    async with EmbeddedBroker(faults=plan("lose", lost)) as broker:
+        before = Leftovers(broker)
+        tracker = a_tracker(broker)
+        tracker.start()
+        await reach(tracker, "awaiting_requests")
+        torrent = a_torrent(broker)
+        storage(torrent, how)
+        torrent.start()
+        await reach(torrent, state)
+        while state != "registered" and broker.faults.unused():  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0.01)
+        if leaving == "reconnect":
+            storage(torrent, "sound")
+            await torrent.reconnect()
+            await reach(torrent, "registered")
+        await (torrent.crash if leaving == "crash" else torrent.stop)()
+        assert leaving == "crash" or torrent.where == ("offline",)
+        assert not tracker.refused + torrent.refused
+        await tracker.crash()
+        assert not await before.left()
+
+
+@live
+async def test_a_tracker_with_pending_admissions_stops_their_timeouts_and_says_goodbye() -> None:
+    async with (
+        EmbeddedBroker(faults=plan("lose", "ClientJoinAccepted@to-broker")) as broker,
+        client(broker, "listener") as listener,
+    ):
+        await listener.subscribe("tracker/goodbye")
+        tracker = a_tracker(broker)
+        tracker.start()
+        await reach(tracker, "awaiting_requests")
+        torrents = [a_torrent(broker, name) for name in ("torrent-1", "torrent-2")]
+        for torrent in torrents:
+            torrent.start()
+        await tracker.wait_for(lambda: len(tracker.charts["clock"].data.running) == 2, SOON)
+        assert tracker.where == ("awaiting_confirmations",)
+        await tracker.stop()
+        assert tracker.where == ("offline",)
+        assert tracker.charts["clock"].where == ("idle",)
+        assert (await anext(listener.messages)).topic.value == "tracker/goodbye"
+        for torrent in torrents:
+            await reach(torrent, "awaiting_hello")
+            await torrent.stop()
+
+
+class Mute:
+    """Accepts connections, answers CONNECT if it is told to, and nothing else."""
+
+    def __init__(self, answer: bytes = b"") -> None:
+        self.answer = answer
+        self.writers: list[asyncio.StreamWriter] = []
+
+    async def __aenter__(self) -> BrokerAddress:
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return BrokerAddress("127.0.0.1", self.server.sockets[0].getsockname()[1])
+
+    async def __aexit__(self, *_: object) -> None:
+        self.server.close()
+        for writer in self.writers:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in self.writers), return_exceptions=True)
+
+    def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
+        writer.write(self.answer)
+
+
+YES = b"\x20\x02\x00\x00"  # CONNACK
+
+
+@pytest.mark.parametrize(
+    "chart", [Tracker("tracker"), TorrentServer("torrent-1")], ids=lambda chart: type(chart).__name__
+)
+@pytest.mark.parametrize("leaving", ["stop", "crash"])
+@pytest.mark.parametrize(("answer", "state"), [(b"", "awaiting_connack"), (YES, "awaiting_subacks")])
+@live
+async def test_a_server_can_go_while_it_starts(chart: Participant, leaving: str, answer: bytes, state: str) -> None:
+    chart = type(chart)(chart.data.client)
+    async with Mute(answer) as address:
+        before = Leftovers()
+        server = a_server(address, chart, patience=0.3)
+        server.start()
+        await reach(server, state)
+        await (server.crash if leaving == "crash" else server.stop)()
+        assert server.where == ("offline" if leaving == "stop" else state,)
+        assert not await before.left()
+
+
+@live
+async def test_a_server_can_go_at_any_moment() -> None:
+    async with EmbeddedBroker() as broker:
+        before = Leftovers(broker)
+        for turns in range(0, 60, 3):
+            for leaving in ("stop", "crash", "reconnect"):
+                tracker = a_tracker(broker)
+                tracker.start()
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                if leaving == "reconnect":
+                    await tracker.reconnect()
+                    await reach(tracker, "awaiting_requests")
+                await (tracker.crash if leaving == "crash" else tracker.stop)()
+                assert not tracker.refused
+        assert not await before.left()
+
+
+@live
+async def test_stopping_what_is_stopped_and_starting_what_is_started_changes_nothing() -> None:
+    async with EmbeddedBroker() as broker:
+        tracker, joined = await serving(broker)
+        before = snapshots(tracker, joined)
+        tracker.start()
+        joined.start()
+        assert snapshots(tracker, joined) == before
+        for server in (joined, tracker):
+            await server.stop()
+            stopped = snapshots(server)
+            await server.stop()
+            assert snapshots(server) == stopped
+        tracker.start()
+        await reach(tracker, "awaiting_requests")
+        joined.start()
+        await reach(joined, "registered")
+        await joined.crash()
+        await tracker.crash()
+        await tracker.crash()
+
+
+# Strangers.
+
+
+@live
+async def test_what_is_malformed_is_refused_counted_and_logged_once_and_nothing_moves(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with EmbeddedBroker() as broker, client(broker, "stranger") as stranger:
+        tracker, joined = await serving(broker)
+        before = snapshots(tracker, joined)
+        moves = Seen()
+        tracker._observer = joined._observer = moves
+        told = 0
+        for event, payload, kind, _ in REFUSED:
+            if len(payload) > KEPT:
+                continue
+            readers = [server for server in (tracker, joined) if event.topic in topics(server)]
+            counted = [server.refusals.counts[event.topic, kind] for server in readers]
+            await stranger.publish(event.topic, payload, qos=1)
+            for server, count in zip(readers, counted, strict=True):
+                while server.refusals.counts[event.topic, kind] == count:  # noqa: ASYNC110 - nobody is told
+                    await asyncio.sleep(0.001)
+                told += count < 10
+        assert snapshots(tracker, joined) == before
+        assert not moves.moves
+        assert len([record for record in caplog.records if record.name == "clientjoin.wire"]) == told
+        assert not any(record.exc_info for record in caplog.records)
+        for server in (joined, tracker):
+            await server.stop()
+
+
+@live
+async def test_an_empty_object_on_every_topic_is_refused_and_the_service_goes_on() -> None:
+    async with EmbeddedBroker() as broker, client(broker, "stranger") as stranger:
+        tracker, joined = await serving(broker)
+        before = snapshots(tracker, joined)
+        for topic in topics(tracker) | topics(joined):
+            await stranger.publish(topic, b"{}", qos=1)
+        for server in (tracker, joined):
+            while server.refusals.total < len(topics(server)):  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0.01)
+        assert snapshots(tracker, joined) == before
+        torrent = a_torrent(broker)
+        torrent.start()
+        await reach(torrent, "registered")
+        for server in (torrent, joined, tracker):
+            await server.stop()
+
+
+@live
+async def test_what_a_state_does_not_declare_is_refused_counted_and_logged_and_nothing_moves(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with EmbeddedBroker() as broker:
+        tracker, joined = await serving(broker)
+        offline = a_torrent(broker)
+        seen = Seen()
+        for server in (tracker, joined, offline):
+            server._observer = seen
+        before = snapshots(tracker, joined, offline)
+        tracker._arrive(CONNACK(), "broker")
+        joined._arrive(ViewChanged(), "view")
+        joined._arrive(CONNACK(), "broker")
+        offline._arrive(TrackerHello(event_id=str(uuid4())), "broker")
+        assert snapshots(tracker, joined, offline) == before
+        assert [dict(server.refused) for server in (tracker, joined, offline)] == [
+            {"CONNACK": 1},
+            {"ViewChanged": 1, "CONNACK": 1},
+            {"TrackerHello": 1},
+        ]
+        assert [(move.server, move.decision) for move in seen.moves] == [
+            ("tracker", Decision.IMPOSSIBLE),
+            ("client-1", Decision.IMPOSSIBLE),
+            ("client-1", Decision.IMPOSSIBLE),
+            ("torrent-1", Decision.IMPOSSIBLE),
+        ]
+        assert all(move.why for move in seen.moves)
+        assert [record.levelno for record in caplog.records] == [logging.WARNING] * 4
+        await joined.crash()
+        await tracker.crash()
+
+
+# Clocks.
+
+
+@live
+async def test_an_expiry_that_was_on_its_way_when_the_attempt_ended_is_ignored() -> None:
+    async with EmbeddedBroker() as broker:
+        tracker, joined = await serving(broker)
+        before = snapshots(tracker, joined)
+        joined._arrive(TimeoutExceeded(timer=Timer("client-1", 1)), "clock")
+        tracker._arrive(TimeoutExceeded(timer=Timer("client-1", 1)), "clock")
+        assert snapshots(tracker, joined) == before
+        assert not tracker.refused + joined.refused
+        assert not tracker._timers
+        assert not joined._timers
+        await joined.crash()
+        await tracker.crash()
+
+
+@live
+async def test_a_timeout_is_set_anew_stopped_and_exceeded() -> None:
+    seen = Seen()
+    async with EmbeddedBroker(faults=plan("lose", "ClientRegistered@from-broker")) as broker:
+        tracker = a_tracker(broker)
+        tracker.start()
+        await reach(tracker, "awaiting_requests")
+        torrent = a_torrent(broker, timeout=0.3)
+        torrent._observer = seen
+        torrent.start()
+        await reach(torrent, "awaiting_hello")
+        # The first timeout was replaced by the second one, and only that was exceeded.
+        assert seen.names("?", "clock") == ["SetTimeout", "SetTimeout"]
+        assert seen.names("!", "clock") == ["TimeoutExceeded"]
+        broker.faults = FaultPlan()
+        torrent.timeout = SOON
+        await tracker.reconnect()
+        await reach(torrent, "registered")
+        assert seen.names("?", "clock")[2:] == ["SetTimeout", "SetTimeout", "StopTimeout"]
+        assert seen.names("!", "clock") == ["TimeoutExceeded"]
+        assert torrent.charts["clock"].where == ("idle",)
+        assert not torrent._timers
+        await torrent.stop()
+        await tracker.stop()
+
+
+# Brokers that refuse, are away, are silent, and die.
+
+
+async def fails(server: Server, expected: str, broker: EmbeddedBroker | None = None) -> None:
+    before = Leftovers(broker)
+    server.start()
+    await server.wait_for(lambda: server.where == ("offline",) and bool(server.last_error), SOON)
+    assert expected in server.last_error
+    await server.stop()
+    assert not await before.left()
+
+
+@live
+async def test_a_broker_refuses_the_connection_and_later_does_not() -> None:
+    refused = {"tracker"}
+    async with EmbeddedBroker(refuse_connections=refused) as broker:
+        tracker = a_tracker(broker)
+        await fails(tracker, f"mqtt://127.0.0.1:{broker.port} refused the connection of tracker", broker)
+        refused.clear()
+        tracker.start()
+        await reach(tracker, "awaiting_requests")
+        await tracker.stop()
+
+
+@pytest.mark.parametrize("topic", ["clients/join/requested", "clients/goodbye"])
+@live
+async def test_a_broker_refuses_one_subscription(topic: str) -> None:
+    async with EmbeddedBroker(refuse_subscriptions={topic}) as broker:
+        await fails(a_tracker(broker), f"refused tracker the topic {topic}", broker)
+
+
+@live
+async def test_no_broker_is_there() -> None:
+    async with Mute() as address:
+        pass
+    await fails(a_tracker(address), f"{address} cannot be reached")
+    await fails(a_tracker(BrokerAddress("nowhere.invalid", 1883)), "mqtt://nowhere.invalid:1883 cannot be reached")
+
+
+@live
+async def test_a_broker_does_not_answer_connect() -> None:
+    async with Mute() as address:
+        await fails(a_server(address, Tracker(), patience=0.2), f"{address} does not answer CONNECT")
+
+
+@live
+async def test_a_broker_does_not_answer_subscribe() -> None:
+    async with Mute(YES) as address:
+        await fails(a_server(address, Tracker(), patience=0.2), f"{address} did not answer SUBSCRIBE")
+
+
+@live
+async def test_a_broker_falls_silent_and_keepalive_notices() -> None:
+    async with Mute(YES) as address:
+        # The SUBACKs are awaited longer than the sign of life.
+        await fails(a_server(address, Tracker(), keepalive=1), f"the connection to {address} broke")
+
+
+@live
+async def test_what_is_no_mqtt_at_all_is_no_broker() -> None:
+    async with Mute(b"HTTP/1.1 400 Bad Request\r\n\r\n") as address:
+        await fails(a_server(address, Tracker(), patience=0.2), str(address))
+
+
+@pytest.mark.parametrize("qos", [0, 2])
+@live
+async def test_a_broker_dies_and_comes_back_and_the_servers_are_started_again(qos: int) -> None:
+    before = Leftovers()
+    broker = EmbeddedBroker()
+    await broker.start()
+    tracker, joined = await serving(broker, qos)
+    await broker.kill()
+    for server in (tracker, joined):
+        await reach(server, "offline")
+        assert server.last_error == f"the connection to mqtt://127.0.0.1:{broker.port} broke"
+    await fails(tracker, "cannot be reached")
+    await broker.start()
+    tracker.start()
+    await reach(tracker, "awaiting_requests")
+    assert not tracker.charts["view"].data.view.clients
+    joined.start()
+    await reach(joined, "registered")
+    assert set(tracker.charts["view"].data.view.clients) == {"client-1"}
+    await joined.stop()
+    await tracker.stop()
+    await broker.stop()
+    assert not await before.left()
+
+
+@live
+async def test_a_broker_dies_while_an_event_is_not_yet_acknowledged() -> None:
+    before = Leftovers()
+    broker = EmbeddedBroker()
+    await broker.start()
+    tracker = a_tracker(broker)
+    killed: list[asyncio.Task[None]] = []
+
+    def dies(move: Move) -> None:
+        if type(move.message) is TrackerHello:
+            killed.append(asyncio.create_task(broker.kill()))
+
+    tracker._observer = dies
+    tracker.start()
+    await reach(tracker, "offline")
+    await asyncio.gather(*killed)
+    assert not tracker._publishing
+    await tracker.stop()
+    assert not await before.left()
+
+
+# What a server does with one event, in one place for each kind of owner.
+
+
+@live
+async def test_another_clients_answer_is_ignored_whatever_the_owner_of_the_id_does() -> None:
+    async with EmbeddedBroker() as broker, client(broker, "stranger") as stranger:
+        tracker, joined = await serving(broker)
+        seen = Seen()
+        joined._observer = seen
+        before = snapshots(joined)
+        events: list[BusEvent] = [
+            ClientJoinAccepted(client=name, fragment_size=SIZE, event_id=str(uuid4())) for name in ("client-1", "other")
+        ]
+        for event in events:
+            await stranger.publish(event.topic, encode(event), qos=2)
+        while len(seen.moves) < len(events):  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0.01)
+        assert [move.decision for move in seen.moves] == [Decision.IGNORED] * 2
+        assert snapshots(joined) == before
+        await joined.stop()
+        await tracker.stop()
