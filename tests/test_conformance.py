@@ -1,0 +1,194 @@
+"""Diagrams and charts are held against each other: what conforms, what does not, and what is said about it."""
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from statemachine import Event, State, StateChart
+
+from machines import Participant, TorrentServer, Tracker
+from spec import check, load
+from spec.binding import Binding
+from spec.checking import DIAGRAMS, Report, check_all, read_accepted
+from spec.conformance import Finding
+from spec.report import as_json
+from tests.mutants import mutants_of
+
+SEED = (DIAGRAMS / "ClientJoin_Alternative2.txt").read_text(encoding="utf-8")
+STANDARD = (DIAGRAMS / "ClientJoin_StandardProcedure.txt").read_text(encoding="utf-8")
+RETURN = "\nopt\n==Tracker"
+
+
+def without_return(text: str) -> str:
+    """A course without what happens when the tracker returns: that is another procedure."""
+    return text[: text.index(RETURN)] + "\n" if RETURN in text else text
+
+
+COURSES = [
+    (file.name, without_return(file.read_text(encoding="utf-8"))) for file in sorted(DIAGRAMS.glob("ClientJoin_*.txt"))
+]
+
+
+@functools.cache
+def ours() -> Report:
+    texts = [(file.name, file.read_text(encoding="utf-8")) for file in sorted(DIAGRAMS.glob("*.txt"))]
+    return check_all(texts, load(), accepted=read_accepted(DIAGRAMS / "accepted.toml"))
+
+
+def errors(report: Report) -> list[Finding]:
+    findings = [finding for diagram in report.diagrams for finding in diagram.findings]
+    return [finding for finding in (*findings, *report.implied) if not finding.warning and not finding.accepted]
+
+
+def test_all_diagrams_of_the_specification_conform() -> None:
+    assert errors(ours()) == []
+    assert ours().conforms(strict=True)
+    assert ours().explored["Client Join"] == (246, True)
+
+
+def test_every_accepted_finding_is_one_that_is_found() -> None:
+    findings = [(d.file, finding) for d in ours().diagrams for finding in d.findings]
+    findings += [("", finding) for finding in ours().implied]
+    for accepted in read_accepted(DIAGRAMS / "accepted.toml"):
+        assert any(accepted.covers(finding, file) for file, finding in findings), accepted
+
+
+def test_the_report_names_every_lifeline_with_its_chart_and_its_states() -> None:
+    seed = next(d for d in as_json(ours())["diagrams"] if d["frame"] == "ClientJoin_Alternative2")
+    rows = {row["lifeline"]: row for row in seed["lifelines"]}
+    assert {name: row["chart"] for name, row in rows.items()} == {
+        "TrackerClock": "Clock",
+        "TrackerView": "DistributionView",
+        "Tracker": "Tracker",
+        "Broker": "Broker",
+        "Torrent": "TorrentServer",
+        "TorrentClock": "Clock",
+        "TorrentView": "DistributionView",
+        "Client": "RegisteredClient",
+        "ClientView": "DistributionView",
+    }
+    assert all(row["conforms"] and row["spec_states"] and row["chart_states"] for row in rows.values())
+
+
+def test_the_mistake_of_the_seed_is_found_with_its_line_and_does_not_hide_the_rest() -> None:
+    report = check(without_return(SEED), file="seed.txt")
+    (mistake,) = [f for f in report.diagrams[0].findings if f.kind == "impossible-branch"]
+    assert (mistake.line, mistake.lifeline, mistake.warning) == (55, "TrackerClock", True)
+    assert "sent no SetTimeout" in mistake.message
+    assert any("JoinConflicts" in step for step in mistake.witness)
+    assert report.diagrams[0].conforms()
+    assert not report.diagrams[0].conforms(strict=True)
+
+
+# A diagram with one thing wrong in it.
+
+PLANTED = {
+    "another event": ("Tracker-->>Broker:PUBLISH clients/join/accepted\\n(ClientJoinAccepted",
+                      "Tracker-->>Broker:PUBLISH clients/join/denied\\n(ClientJoinDenied",
+                      "chart-cannot", 30, "Tracker"),
+    "another receiver": ("Broker->>Tracker:PUBLISH clients/join/requested",
+                         "Broker->>Client:PUBLISH clients/join/requested", "chart-cannot", 27, "Broker"),
+    "another sender": ("Tracker->>TrackerView:Check", "Torrent->>TrackerView:Check", "chart-cannot", 28, "Torrent"),
+    "a word": ("Torrent->>TorrentView:Change", "Torrent->>TorrentView:Chnage", "unbound-label", 37, ""),
+    "a lifeline": ("as Broker", "as Brokre", "unplayed-lifeline", 0, "Brokre"),
+    "a keyword": ("note over Client:Ignores", "nte over Client:Ignores", "unreadable", 35, ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "kind", "line", "lifeline"), PLANTED.values(), ids=PLANTED)
+def test_a_planted_mistake_is_found_where_it_is(old: str, new: str, kind: str, line: int, lifeline: str) -> None:
+    assert old in STANDARD
+    report = check(STANDARD.replace(old, new, 1), file="planted.txt")
+    found = [(finding.kind, finding.line, finding.lifeline) for finding in report.diagrams[0].findings]
+    assert (kind, line, lifeline) in found, found
+    assert not report.conforms()
+
+
+def test_an_unbound_label_is_told_with_the_nearest_known_one() -> None:
+    report = check(
+        STANDARD.replace(r"Check if //Torrent Server//\ncan join", r"Check whether //Torrent Server//\ncan join")
+    )
+    (finding,) = [f for f in report.diagrams[0].findings if f.kind == "unbound-label"]
+    assert "Check if Torrent Server can join" in finding.message
+
+
+def test_a_reference_to_nothing_is_a_warning_with_its_line() -> None:
+    text = SEED.replace("TrackerServerStartup_StandardProcedure", "NoSuchProcedure")
+    findings = [f for f in check(text).diagrams[0].findings if f.kind == "missing-reference"]
+    assert (68, True) in {(f.line, f.warning) for f in findings}
+
+
+def test_a_message_to_a_participant_that_never_takes_it_is_the_diagrams_mistake() -> None:
+    arrow = r"Broker->>Client:PUBLISH clients/join/requested\n(ClientJoinRequested Event)"
+    text = STANDARD.replace("Client->>ClientView:", f"{arrow}\nClient->>ClientView:")
+    findings = check(text).diagrams[0].findings
+    assert any(f.kind == "sent-to-nobody" and f.lifeline == "Client" and f.warning for f in findings)
+
+
+# Charts with one fault in them.
+
+
+def conforms(chart: type[Participant], name: str) -> bool:
+    return not errors(check_all(COURSES, load(), {name: chart}))
+
+
+DRAWN: Mapping[type[Participant], tuple[str, ...]] = {
+    Tracker: ("!CheckJoin", "!SetTimeout", "!ClientJoinAccepted", "?ClientJoinSucceeded", "!RegisterClient"),
+    TorrentServer: ("!SetTimeout", "!ClientJoinRequested", "?ClientJoinAccepted", "!ClientJoinSucceeded"),
+}
+
+
+@pytest.mark.parametrize("chart", DRAWN, ids=lambda chart: chart.__name__)
+def test_a_chart_that_cannot_do_what_is_drawn_does_not_conform(chart: type[Participant]) -> None:
+    assert conforms(chart, chart.__name__)
+    found = 0
+    for mutant in mutants_of(chart):
+        if mutant.name.startswith("drop") and mutant.label in DRAWN[chart] and "before" not in str(mutant.sources):
+            alive = conforms(mutant.make(), chart.__name__)
+            found += 1
+            assert not alive or "[" in mutant.name, mutant.name
+    assert found >= len(DRAWN[chart])
+
+
+# A protocol of strangers.
+
+
+class Asker(StateChart):
+    idle = State(initial=True)
+    waiting = State()
+    send_question = Event(idle.to(waiting), name="!question")
+    recv_answer = Event(waiting.to(idle), name="?answer")
+
+
+class Answerer(StateChart):
+    idle = State(initial=True)
+    thinking = State()
+    recv_question = Event(idle.to(thinking), name="?question")
+    send_answer = Event(thinking.to(idle), name="!answer")
+
+
+FOREIGN = "A->B:question\nB-->A:answer\n"
+
+
+def test_a_foreign_protocol_needs_no_binding_where_labels_are_names() -> None:
+    report = check(FOREIGN, Binding(), {"A": Asker, "B": Answerer})
+    assert errors(report)[:1] == [] or errors(report)[0].kind == "implied-scenario"
+    assert [row.conforms for row in report.diagrams[0].rows] == [True, True]
+
+
+def test_what_a_foreign_chart_cannot_do_is_found() -> None:
+    report = check("A->B:question\nA->B:question\n", Binding(), {"A": Asker, "B": Answerer})
+    (finding,) = [f for f in report.diagrams[0].findings if f.kind == "chart-cannot"]
+    assert (finding.line, finding.lifeline) == (2, "A")
+
+
+def test_what_no_diagram_draws_is_an_implied_scenario() -> None:
+    report = check("A->B:question\n", Binding(), {"A": Asker, "B": Answerer})
+    assert [(f.kind, f.lifeline) for f in report.implied] == [("implied-scenario", "B")]
+    assert "!answer" in report.implied[0].message
+
+
+def test_diagrams_stand_verbatim_beside_the_seed() -> None:
+    names = {path.stem for path in Path(DIAGRAMS).glob("*.txt")}
+    assert {"ClientJoin_StandardProcedure", *(f"ClientJoin_Alternative{n}" for n in (1, 2, 3, 4))} <= names
