@@ -1,4 +1,4 @@
-"""The command line: `clientjoin demo`, `clientjoin diagrams`."""
+"""The command line: `clientjoin demo`, `diagrams`, `read` and `check`."""
 
 try:
     import asyncio

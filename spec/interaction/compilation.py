@@ -57,6 +57,7 @@ class Interaction:
     lifelines: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
     missing: tuple[tuple[int, str], ...] = ()
+    file: str = ""
 
     def actions(self) -> Iterator[Action]:
         """Each action once, in the order of the text, those of what is referred to at their reference."""
@@ -91,6 +92,7 @@ def compile_diagram(diagram: Diagram, library: Library | None = None) -> Interac
         (*columns, *sorted(term.lifelines - set(columns))),
         tuple(problems),
         tuple(compiling.missing),
+        diagram.file,
     )
 
 

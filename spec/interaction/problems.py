@@ -43,5 +43,6 @@ class InteractionError(Exception):
 
     def __init__(self, message: str, *, line: int = 0, file: str = "") -> None:
         super().__init__(f"{file or '<text>'}, line {line}: {message}" if line else message)
+        self.message = message
         self.line = line
         self.file = file

@@ -43,6 +43,8 @@ from spec.interaction.terms import Act, Empty, Par, Seq, Strict, chain, children
 from spec.projection.automaton import Letter, letter_name, letter_of, moves_of
 
 Terms = frozenset[Term]
+Places = list[tuple[str, int]]
+"""Files and lines."""
 _EXAMPLES = 20
 """How often the same forbidden action is looked into: it can be forbidden for several reasons."""
 
@@ -87,33 +89,34 @@ class _Turn(NamedTuple):
 
 def realisability(interaction: Interaction, *, ahead: int = 3, limit: int = 50_000) -> tuple[Problem, ...]:
     """What keeps the lifelines from realising the diagram; nothing if they can, up to the bounds."""
-    check = _Check(interaction, ahead)
+    problems: list[Problem] = []
     try:
-        complete = check.explore(limit)
+        check = _Check(interaction, ahead, problems)
+        if not check.explore(limit):
+            why = f"there are more than {limit} states; what was found so far is reported"
+            problems.append(Problem(0, None, "undecided", why))
     except InteractionError as error:
-        check.report("undecided", error.line, None, str(error))
-        complete = True
-    if not complete:
-        check.report("undecided", 0, None, f"there are more than {limit} states; what was found so far is reported")
-    return tuple(sorted(check.problems, key=lambda problem: problem.line))
+        problems.append(Problem(error.line, None, "undecided", error.message, error.file))
+    return tuple(sorted(dict.fromkeys(problems), key=lambda problem: problem.line))
 
 
 class _Check:
-    def __init__(self, interaction: Interaction, ahead: int) -> None:
+    def __init__(self, interaction: Interaction, ahead: int, problems: list[Problem]) -> None:
         self.lifelines = interaction.lifelines
+        self.file = interaction.file
         self.ahead = ahead
-        self.reorders = not has_strict_order(interaction.term)
+        self.reorders = not has_strict_order(interaction.term) and not _has_twins(interaction.term)
         self.begin = _State(
             frozenset({interaction.term}), tuple(frozenset({erase(interaction.term, name)}) for name in self.lifelines)
         )
         self.parents: dict[_State, tuple[_State, _Deed] | None] = {self.begin: None}
         self.done: set[_State] = set()
         self.looked_into: dict[tuple[str, Letter], int] = {}
-        self.problems: dict[Problem, None] = {}
-        self.conflicts: set[frozenset[int]] = set()
+        self.problems = problems
+        self.conflicts: set[frozenset[tuple[str, int]]] = set()
 
     def report(self, kind: Kind, line: int, lifeline: str | None, message: str, file: str = "") -> None:
-        self.problems[Problem(line, lifeline, kind, message, file)] = None
+        self.problems.append(Problem(line, lifeline, kind, message, file))
 
     def explore(self, limit: int) -> bool:
         """Follow everything; whether that was possible."""
@@ -176,7 +179,7 @@ class _Check:
         sender = letter.peer or ""
         sent = Letter("!", letter.label, lifeline)
         options = state.open_to(sender, self.lifelines.index(sender))
-        return sent in options or any(_may_do(rest, sender, sent) for rest in options.values())
+        return sent in options or any((sender, sent) in _letters_of_all(rest) for rest in options.values())
 
     def _enough(self, state: _State, turns: list[_Turn]) -> list[tuple[_Deed, _State]]:
         """All moves, or those of one lifeline that must act and has nothing to wait for."""
@@ -209,10 +212,10 @@ class _Check:
         seen = self.looked_into[lifeline, letter] = self.looked_into.get((lifeline, letter), 0) + 1
         if seen > _EXAMPLES:
             return
-        here = _lines(moves_of(state.locals[self.lifelines.index(lifeline)])[letter].origins)
+        here = sorted(moves_of(state.locals[self.lifelines.index(lifeline)])[letter].origins)
         if _leads_on(state.diagram, lifeline, [letter]):
             message = (
-                f"{lifeline} cannot know when {_name(letter, here)} is due: an order that nobody can keep is drawn"
+                f"{lifeline} cannot know when {self._name(letter, here)} is due: an order that nobody can keep is drawn"
             )
             self._conflict("unkept-order", here, here, lifeline, message)
             return
@@ -227,11 +230,11 @@ class _Check:
                 return
             word = longer
 
-    def _blame(self, before: _State, deed: _Deed, lifeline: str, word: list[Letter], here: list[int]) -> None:
+    def _blame(self, before: _State, deed: _Deed, lifeline: str, word: list[Letter], here: Places) -> None:
         """`deed` excludes that `lifeline` does the last letter of `word`, which it does all the same."""
         letter = word[-1]
-        there = _lines((a.file, a.line) for t in before.diagram for a, _ in steps(t) if _deed(a) == deed)
-        mine, others = _name(letter, here), f"{deed.lifeline} {_name(deed.letter, there)}"
+        there = sorted({(a.file, a.line) for t in before.diagram for a, _ in steps(t) if _deed(a) == deed})
+        mine, yours = self._name(letter, here), self._name(deed.letter, there)
         now = _Deed(lifeline, letter)
         allowed = _following(before.diagram)
         instead = allowed.get(now, frozenset()) | allowed.get(now._replace(lost=True), frozenset())
@@ -239,22 +242,27 @@ class _Check:
         you_decide = _sends_other(instead, deed.lifeline, [deed.letter])
         both_begin = len(word) == 1 and letter.kind == deed.letter.kind == "!" and bool(instead)
         if both_begin and i_decide == you_decide:
-            message = (
-                f"{lifeline} can begin with {mine}, and {others}: each excludes the other, and neither knows of it"
-            )
+            message = f"{lifeline} can begin with {mine}, {deed.lifeline} with {yours}: each excludes the other, unseen"
             self._conflict("non-local-choice", here, there, None, message)
         elif both_begin and i_decide:
-            message = f"whether {others} is due, {deed.lifeline} cannot know: {lifeline} can still decide on {mine}"
+            message = f"{deed.lifeline} cannot know whether {yours} is due: {lifeline} can still decide on {mine}"
             self._conflict("blind-choice", there, here, deed.lifeline, message)
         else:
-            message = f"whether {lifeline} {mine} is due, it cannot know: {others} decides against it, unseen"
+            message = (
+                f"{lifeline} cannot know whether {mine} is due: {deed.lifeline} {yours} decides against it, unseen"
+            )
             self._conflict("blind-choice", here, there, lifeline, message)
 
-    def _conflict(self, kind: Kind, first: list[int], second: list[int], lifeline: str | None, message: str) -> None:
-        lines = frozenset({*first, *second})
-        if lines not in self.conflicts:
-            self.conflicts.add(lines)
-            self.report(kind, min(first), lifeline, message)
+    def _conflict(self, kind: Kind, first: Places, second: Places, lifeline: str | None, message: str) -> None:
+        places = frozenset({*first, *second})
+        if places not in self.conflicts:
+            self.conflicts.add(places)
+            file, line = first[0]
+            self.report(kind, line, lifeline, message, file)
+
+    def _name(self, letter: Letter, places: Places) -> str:
+        lines = ", ".join(str(line) if file == self.file else f"{line} of {file}" for file, line in places)
+        return f"{letter_name(letter)} (line{'s' if len(places) > 1 else ''} {lines})"
 
     def _look_whether_stuck(self, state: _State) -> None:
         waiting = [
@@ -264,9 +272,9 @@ class _Check:
         ]
         for name, known in waiting:
             for letter, move in moves_of(known).items():
-                lines = _lines(move.origins)
-                message = f"{name} can wait for {_name(letter, lines)} in vain"
-                self._conflict("stuck", lines, lines, name, message)
+                places = sorted(move.origins)
+                message = f"{name} can wait for {self._name(letter, places)} in vain"
+                self._conflict("stuck", places, places, name, message)
         if not waiting and state.queues:
             for (sender, receiver), labels in sorted(state.queues):
                 self.report("stuck", 0, receiver, f"{receiver} never takes {labels[0]!r} from {sender}")
@@ -345,8 +353,7 @@ def _leaves_no_choice(term: Term) -> bool:
         case Seq():
             return all(_leaves_no_choice(part) for part in chain(term))
         case Par(parts=parts):
-            letters = [letter for part in parts for letter in _letters(part)]
-            return len(letters) == len(set(letters)) and all(map(_leaves_no_choice, parts))
+            return not _are_twins(parts) and all(map(_leaves_no_choice, parts))
         case _:
             return False
 
@@ -372,13 +379,26 @@ def _are_alike(one: Terms, other: Terms) -> bool:
     return not todo
 
 
-def _may_do(terms: Terms, lifeline: str, letter: Letter) -> bool:
-    """Whether an action stands somewhere in these terms."""
-    return any(
-        (lifeline, letter) in _letters(part)
-        for term in terms
-        for part in (term, *(definition.body for definition in referred(term)))
-    )
+def _has_twins(term: Term) -> bool:
+    """Whether equal actions are concurrent somewhere: of two equal messages under way either can be received first."""
+    todo = [term, *(definition.body for definition in referred(term))]
+    for part in todo:
+        if isinstance(part, Par) and _are_twins(part.parts):
+            return True
+        if not isinstance(part, Act):
+            todo += children(part)
+    return False
+
+
+def _are_twins(parts: tuple[Term, ...]) -> bool:
+    letters = [letter for part in parts for letter in _letters_of_all((part,))]
+    return len(letters) > len(set(letters))
+
+
+def _letters_of_all(terms: Iterable[Term]) -> frozenset[tuple[str, Letter]]:
+    """Who does what somewhere in these terms."""
+    parts = (part for term in terms for part in (term, *(definition.body for definition in referred(term))))
+    return frozenset(each for part in parts for each in _letters(part))
 
 
 @lru_cache(1 << 14)
@@ -386,12 +406,3 @@ def _letters(term: Term) -> frozenset[tuple[str, Letter]]:
     if isinstance(term, Act):
         return frozenset({(term.action.lifeline, letter_of(term.action))})
     return frozenset(letter for part in children(term) for letter in _letters(part))
-
-
-def _name(letter: Letter, lines: list[int]) -> str:
-    where = f"line {', '.join(map(str, lines))}" if len(lines) == 1 else f"lines {', '.join(map(str, lines))}"
-    return f"{letter_name(letter)} ({where})"
-
-
-def _lines(origins: Iterable[tuple[str, int]]) -> list[int]:
-    return sorted({line for _, line in origins})
