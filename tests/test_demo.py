@@ -322,7 +322,7 @@ def test_the_four_branches_of_the_seed_are_played_as_they_are_drawn(name: str, o
     beside = {"Client", "ClientView"}  # the seed does not draw what a registered client ignores
     calls = ("DescribeView", "ViewDescribed", "ForgetAdmission")  # nor these
     drawn_as = [line for line in played if not beside & {line[0], line[2]} and line[1] not in calls]
-    assert len(lines) == {0: 8, 1: 6}[outer] + inner
+    assert len(lines) == {0: 9, 1: 7}[outer] + inner
     # The two expiries of the last row have no order: TrackerClock and TorrentClock, Tracker and Torrent share nothing.
     assert sorted(map(str, drawn_as)) == sorted(map(str, lines))
     for lifeline in ("Tracker", "Torrent", "Broker", "TrackerView", "TrackerClock", "TorrentClock"):

@@ -91,7 +91,7 @@ def compile_diagram(diagram: Diagram, library: Library | None = None) -> Interac
         term,
         (*columns, *sorted(term.lifelines - set(columns))),
         tuple(problems),
-        tuple(compiling.missing),
+        tuple(sorted(compiling.missing)),
         diagram.file,
     )
 

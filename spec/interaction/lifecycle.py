@@ -1,8 +1,8 @@
 """Who takes part before it is created, or after it was destroyed.
 
 Statements are followed from top to bottom with what each lifeline can be by then: after alternatives it can be several
-things. An event is reported if there is a course of the diagram in which its lifeline is not there. A lifeline that is
-created nowhere is there from the start. What is referred to is followed by itself.
+things. An event is reported if there is a course of the diagram in which its lifeline is not there. A lifeline is there
+from the start unless it is created before it is destroyed. What is referred to is followed by itself.
 """
 
 from __future__ import annotations
@@ -30,17 +30,16 @@ class _Outcome(NamedTuple):
 
 def lifecycle(diagram: Diagram) -> list[Problem]:
     """The events of lifelines that are not there."""
-    births: dict[str, int] = {}
-    mortals: set[str] = set()
+    begins: dict[str, int] = {}
     for statement in diagram.statements():
         if isinstance(statement, Message) and statement.created and statement.receiver:
-            births.setdefault(statement.receiver, statement.line)
+            begins.setdefault(statement.receiver, -statement.line)
         elif isinstance(statement, Create):
-            births.setdefault(statement.name, statement.line)
+            begins.setdefault(statement.name, -statement.line)
         elif isinstance(statement, Destroy):
-            mortals.add(statement.name)
+            begins.setdefault(statement.name, ALIVE)
     following = _Following(diagram.file)
-    following.body(diagram.body, {name: frozenset({-births.get(name, ALIVE)}) for name in mortals.union(births)})
+    following.body(diagram.body, {name: frozenset({being}) for name, being in begins.items()})
     return list(following.problems)
 
 

@@ -49,8 +49,11 @@ class Action:
         return (self.file, self.line, self.way)
 
     def __str__(self) -> str:
-        way = {"!": f" to {self.peer}", "?": f" from {self.peer}", "ref": ""}[self.kind] if self.peer else ""
-        return f"{self.lifeline} {self.kind}{' '.join(self.label.split())}{way}{' (lost)' if self.lost else ''}"
+        label = " ".join(self.label.split())
+        if self.kind == "ref":
+            return f"{self.lifeline} ref {label}"
+        peer = "" if self.peer is None else f" {'to' if self.kind == '!' else 'from'} {self.peer}"
+        return f"{self.lifeline} {self.kind}{label}{peer}{' (lost)' if self.lost else ''}"
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -73,13 +76,13 @@ class Term:
 
     def _holds(self, *parts: Term) -> None:
         """What is true of a term because it is true of its parts."""
-        if any(part.held for part in parts):
-            object.__setattr__(self, "held", NOBODY.union(*[part.held for part in parts]))
-        if any(part.refers for part in parts):
-            nothing: frozenset[Definition] = frozenset()
-            object.__setattr__(self, "refers", nothing.union(*[part.refers for part in parts]))
-        if any(part.strictly for part in parts):
-            object.__setattr__(self, "strictly", True)
+        for part in parts:
+            if part.held:
+                object.__setattr__(self, "held", self.held | part.held)
+            if part.refers:
+                object.__setattr__(self, "refers", self.refers | part.refers)
+            if part.strictly:
+                object.__setattr__(self, "strictly", True)
 
     def __repr__(self) -> str:
         return text(self)
