@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from statemachine import Event, State, StateChart
@@ -154,14 +155,14 @@ def test_a_chart_that_cannot_do_what_is_drawn_does_not_conform(chart: type[Parti
 # A protocol of strangers.
 
 
-class Asker(StateChart):
+class Asker(StateChart[Any]):
     idle = State(initial=True)
     waiting = State()
     send_question = Event(idle.to(waiting), name="!question")
     recv_answer = Event(waiting.to(idle), name="?answer")
 
 
-class Answerer(StateChart):
+class Answerer(StateChart[Any]):
     idle = State(initial=True)
     thinking = State()
     recv_question = Event(idle.to(thinking), name="?question")
