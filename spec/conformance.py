@@ -1,9 +1,9 @@
 """Conformance: the charts can do what a diagram says.
 
 All traces of a diagram, with all its alternatives and interleavings, are held against the system of all charts: for
-each action the system must be able to do it next, except for what the binding lets participants do undrawn. States of the
-diagram are explored together with the *set* of states that the system can be in after the same trace, so the check is
-trace inclusion, not a walk along one run. A trace that fails is reported at its first action that nobody can do, and
+each action the system must be able to do it next, except for what the binding lets participants do undrawn. States of
+the diagram are explored together with the *set* of states that the system can be in after the same trace, so the check
+is trace inclusion, not a walk along one run. A trace that fails is reported at its first action that nobody can do, and
 not followed further.
 
 Two things keep that finite work. Actions of different lifelines are independent, so one order of them is enough

@@ -5,6 +5,8 @@ lost on a hop if some diagram draws it lost there, and timeouts are patient. For
 this can come to must be a beginning of what some course of the use case says of that lifeline. One that is not is an
 *implied scenario* (Alur, Etessami, Yannakakis, "Inference of message sequence charts", 2003): the participants, each
 acting as drawn, do together what nobody drew.
+
+What a course refers to is not explored: it begins with an order from outside, such as that a tracker starts again.
 """
 
 from collections import deque
@@ -91,22 +93,12 @@ def implied(
     return None
 
 
-ANYTHING = -1
-"""Where a course has referred to a use case: whatever follows is that one's."""
-
-
 def _allowed(
     act: Act, positions: frozenset[tuple[int, int]], courses: tuple[Automaton, ...], words: Mapping[str, Word]
 ) -> frozenset[tuple[int, int]]:
     found = set()
     for number, position in positions:
-        if position == ANYTHING:
-            found.add((number, ANYTHING))
-            continue
         for letter, then in courses[number].edges.get(position, {}).items():
-            if letter.kind == "ref":
-                found.add((number, ANYTHING))
-                continue
             word = words.get(letter.label)
             meant = word is not None and word.covers(act.message, act.detail) and letter.peer in {None, act.peer}
             if letter.kind == act.kind and meant:
@@ -125,7 +117,6 @@ def _finding(
         {
             f"{letter.kind}{words.get(letter.label, letter.label)}"
             for number, position in here[1]
-            if position != ANYTHING
             for letter in courses[number].edges.get(position, {})
         }
     )

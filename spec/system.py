@@ -126,16 +126,20 @@ class System:
         return tuple(self._places[name] for name in found if name in self._places)
 
     def _called(self, lifeline: str, to: str) -> Iterator[str]:
+        """Who is meant by `to`: a broker names sessions, everybody else the broker or a role of the own server."""
         players = self.binding.players
-        group = players[lifeline].group if lifeline in players else ""
+        sender = players.get(lifeline)
         for name in self.lifelines:
             player = players.get(name)
-            if player is None:
+            if player is None or sender is None:
                 continue
-            same_server = player.group == group and player.role == to
-            broker = to == "broker" and player.role == "broker"
-            session = bool(player.client) and player.client == to and player.group != group
-            if same_server or broker or session:
+            if sender.role == "broker":
+                meant = player.role == "client" and player.client == to
+            elif to == "broker":
+                meant = player.role == "broker"
+            else:
+                meant = player.group == sender.group and player.role == to
+            if meant:
                 yield name
 
     def client_of(self, lifeline: str) -> str:

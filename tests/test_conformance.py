@@ -45,7 +45,7 @@ def errors(report: Report) -> list[Finding]:
 def test_all_diagrams_of_the_specification_conform() -> None:
     assert errors(ours()) == []
     assert ours().conforms(strict=True)
-    assert ours().explored["Client Join"] == (246, True)
+    assert ours().explored["Client Join"] == (130, True)
 
 
 def test_every_accepted_finding_is_one_that_is_found() -> None:
