@@ -41,6 +41,8 @@ SILENCE = 1.0
 """Seconds without an arrow after which nothing more is to be expected, if no clock runs and no event is delayed."""
 PATIENCE = 15.0
 """Seconds that the demo waits beyond the timeouts of the protocol before it takes things as they are."""
+LONGEST_DELAY = 5.0
+"""Seconds that the demo waits for what a fault delays."""
 CALM = 5.0
 """Seconds that every clock counts at least before the story begins, when no timeout is to be exceeded."""
 STARTING = {("awaiting_connack",), ("subscribing",), ("awaiting_subacks",)}
@@ -102,7 +104,7 @@ class Play:
         self.story = FaultPlan((*settings.scenario.faults(self.torrents), *settings.faults), seed=settings.seed)
         self.plan = FaultPlan()  # nothing goes wrong before the story begins
         self.timeout = max(CALM, settings.timeout)
-        self.delays = sum(fault.seconds for fault in settings.faults)
+        self.delays = min(sum(fault.seconds for fault in settings.faults), LONGEST_DELAY)
         self.stage = Stage(
             show=self._show,
             lifelines=lifelines([TRACKER, CLIENT, *self.torrents]),

@@ -140,7 +140,7 @@ def sentences(outcome: Outcome) -> Iterator[str]:
     lost = sum(arrow.lost for arrow in run) - never_came
     yield (
         f"{len(run)} arrows, {len(events)} of them bus events on a hop; {lost} lost"
-        f"{f', {never_came} to or from somebody who had left' if never_came else ''}; "
+        f"{f', {never_came} never came' if never_came else ''}; "
         f"{expiries} {'timeout' if expiries == 1 else 'timeouts'} exceeded."
     )
     if outcome.expected:

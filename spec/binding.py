@@ -95,6 +95,7 @@ class Binding:
     players: Mapping[str, Player] = field(default_factory=dict)
     begins: tuple[Begin, ...] = ()
     besides: tuple[Besides, ...] = ()
+    ignores: tuple[Besides, ...] = ()
     environment: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[Word, ...] = ()
@@ -119,6 +120,10 @@ class Binding:
         """Whether a lifeline may do an action undrawn."""
         return any(besides.allows(lifeline, action) for besides in self.besides)
 
+    def may_ignore(self, lifeline: str, action: str) -> bool:
+        """Whether a lifeline may ignore what a diagram draws it receiving."""
+        return any(ignores.allows(lifeline, action) for ignores in self.ignores)
+
     def over(self, base: "Binding") -> "Binding":
         """This binding laid over another: its rules come first, and what it says of a lifeline replaces the other."""
         return Binding(
@@ -126,6 +131,7 @@ class Binding:
             players={**base.players, **self.players},
             begins=self.begins + base.begins,
             besides=self.besides + base.besides,
+            ignores=self.ignores + base.ignores,
             environment={**base.environment, **self.environment},
             needs={**base.needs, **self.needs},
             faults=self.faults + base.faults,
@@ -155,7 +161,7 @@ def read_binding(text: str, file: str = "<text>") -> Binding:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BindingError(f"{file}: not TOML: {error}") from None
-    known = {"label", "lifeline", "begin", "besides", "environment", "needs", "fault"}
+    known = {"label", "lifeline", "begin", "besides", "ignores", "environment", "needs", "fault"}
     for key in data.keys() - known:
         near = difflib.get_close_matches(key, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
@@ -164,7 +170,8 @@ def read_binding(text: str, file: str = "<text>") -> Binding:
         labels=tuple(_label(rule, file) for rule in _tables(data, "label", file)),
         players={name: _player(name, row, file) for name, row in _table(data, "lifeline", file).items()},
         begins=tuple(_begin(row, file) for row in _tables(data, "begin", file)),
-        besides=tuple(_besides(row, file) for row in _tables(data, "besides", file)),
+        besides=tuple(_besides(row, f"{file}: [[besides]]") for row in _tables(data, "besides", file)),
+        ignores=tuple(_besides(row, f"{file}: [[ignores]]") for row in _tables(data, "ignores", file)),
         environment={
             name: _texts(orders, f"{file}: [environment] {name}")
             for name, orders in _table(data, "environment", file).items()
@@ -220,8 +227,7 @@ def _begin(row: Mapping[str, Any], file: str) -> Begin:
     return Begin(title, states, {name: _text(orders, name, place) for name in orders})
 
 
-def _besides(row: Mapping[str, Any], file: str) -> Besides:
-    place = f"{file}: [[besides]]"
+def _besides(row: Mapping[str, Any], place: str) -> Besides:
     actions = _texts(row.get("actions"), f"{place} actions")
     if not all(actions):
         raise BindingError(f"{place}: an action is empty")

@@ -241,7 +241,8 @@ def _done(system: System, state: State, action: Action, word: Word) -> Iterator[
                 yield move.then
     else:
         for received, act, _ in system.receives(state, action.lifeline):
-            if received is not None and word.covers(act.message, act.detail) and _meets(act, action):
+            ignored = act.ignored and not system.binding.may_ignore(action.lifeline, str(act))
+            if received is not None and not ignored and word.covers(act.message, act.detail) and _meets(act, action):
                 yield received.then
 
 

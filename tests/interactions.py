@@ -32,7 +32,7 @@ def arrows(labels: str = "mn", *, losses: bool = True) -> SearchStrategy[Term]:
     ends = st.sampled_from([(a, b) for a in NAMES for b in NAMES])
     lost = st.booleans() if losses else st.just(value=False)
     return st.builds(
-        lambda pair, label, line, is_lost: arrow(*pair, label, line, lost=is_lost),
+        lambda pair, label, line, is_lost: arrow(pair[0], pair[1], label, line, lost=is_lost),
         ends,
         st.sampled_from(labels),
         st.integers(1, 9),

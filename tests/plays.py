@@ -82,6 +82,18 @@ async def reach(server: Server, state: str) -> None:
     await server.wait_for(lambda: server.where == (state,), SOON)
 
 
+async def serving(broker: EmbeddedBroker, qos: int = 2) -> tuple[Server, Server]:
+    """A tracker that serves, and a client that is registered."""
+    tracker = a_tracker(broker, qos=qos)
+    tracker.start()
+    await reach(tracker, "awaiting_requests")
+    joined = a_torrent(broker, "client-1", qos=qos)
+    joined.start()
+    await reach(joined, "registered")
+    await reach(tracker, "awaiting_requests")
+    return tracker, joined
+
+
 def snapshots(*servers: Server) -> list[dict[Role, Snapshot]]:
     return [{role: chart.snapshot() for role, chart in server.charts.items()} for server in servers]
 

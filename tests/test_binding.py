@@ -43,6 +43,8 @@ def test_the_default_speaks_of_messages_charts_and_states_that_there_are() -> No
     for besides in binding.besides:
         for action in besides.actions:
             assert "*" in action or action.lstrip("-")[1:] in MESSAGES
+    for ignores in binding.ignores:
+        assert {action[1:] for action in ignores.actions} <= MESSAGES
     for orders in binding.environment.values():
         assert set(orders) <= MESSAGES
 

@@ -349,26 +349,38 @@ class Service(RuleBasedStateMachine):
         self.system.tell(tracker.name, Start())
         self.system.run()
         self.everybody_who_can_is_registered(tracker)
+        for name in self.named("offline"):
+            if name in NAMES:
+                self.system.tell(name, Start())
+        self.system.run()
+        self.everybody_who_can_is_registered(tracker)
+        self.publish_a_file("another", 3)
+        self.system.run()
+        for leaver in self.named("registered")[:1]:
+            self.system.tell(leaver, Stop())
+        self.system.run()
+        self.all_share_one_view(tracker)
 
     def everybody_who_can_is_registered(self, tracker: Server) -> None:
-        """And all share one view."""
+        shared = self.all_share_one_view(tracker)
+        for torrent in [one for one in self.torrents() if one.at not in {"registered", "offline"}]:
+            told = describe(torrent.view.data.view)
+            request = ClientJoinRequested(
+                client=torrent.name,
+                hash_algorithm=told.hash_algorithm,
+                fragment_size=told.fragment_size,
+                endpoints=told.endpoints,
+            )
+            assert isinstance(admit(shared, request)[1], JoinConflicts)
+
+    def all_share_one_view(self, tracker: Server) -> View:
+        """That is, all who are registered; and the tracker knows who they are."""
         assert tracker.at == "awaiting_requests"
         shared = tracker.view.data.view
-        registered = {server.name for server in self.torrents() if server.at == "registered"}
-        assert shared.clients.keys() == registered
-        for torrent in self.torrents():
-            view = torrent.view.data.view
-            if torrent.at == "registered":
-                assert (view.files, view.fragments, view.clients) == (shared.files, shared.fragments, shared.clients)
-            elif torrent.at != "offline":
-                told = describe(view)
-                request = ClientJoinRequested(
-                    client=torrent.name,
-                    hash_algorithm=told.hash_algorithm,
-                    fragment_size=told.fragment_size,
-                    endpoints=told.endpoints,
-                )
-                assert isinstance(admit(shared, request)[1], JoinConflicts)
+        assert shared.clients.keys() == {one.name for one in self.torrents() if one.at == "registered"}
+        for view in [one.view.data.view for one in self.torrents() if one.at == "registered"]:
+            assert (view.files, view.fragments, view.clients) == (shared.files, shared.fragments, shared.clients)
+        return shared
 
 
 def tracking(server: Server) -> TrackerData:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from transitions import Machine, State
 
+from spec.interaction import InteractionError
 from spec.projection.automaton import Automaton, Letter, Origins, letter_name
 
 
@@ -16,6 +17,10 @@ def to_machine(automaton: Automaton, name: str = "") -> Machine:
     `machine.trigger("!Set timeout. > Clock")` does a step, or raises `transitions.MachineError`; accepting states are
     final. States are called by their numbers.
     """
+    names: dict[str, Letter] = {}
+    for letter in automaton.letters:
+        if names.setdefault(letter_name(letter), letter) != letter:
+            raise InteractionError(f"{letter_name(letter)!r} is the name of two letters of {automaton.lifeline}")
     return Machine(
         name=name or automaton.lifeline,
         states=[State(str(state), final=state in automaton.accepting) for state in automaton.edges],
