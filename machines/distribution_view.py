@@ -56,7 +56,7 @@ class DistributionView(Participant):
         AddFile,
         RemoveClient,
     )
-    rules = (ignore(RegisterClient, because="no admission of that client is pending"),)
+    rules = (ignore(RegisterClient, states="idle", because="no admission of that client is pending"),)
 
     idle = State(initial=True)
     judging = State()

@@ -82,7 +82,7 @@ async def reach(server: Server, state: str) -> None:
     await server.wait_for(lambda: server.where == (state,), SOON)
 
 
-async def serving(broker: EmbeddedBroker, qos: int = 2) -> tuple[Server, Server]:
+async def serving(broker: EmbeddedBroker | BrokerAddress, qos: int = 2) -> tuple[Server, Server]:
     """A tracker that serves, and a client that is registered."""
     tracker = a_tracker(broker, qos=qos)
     tracker.start()

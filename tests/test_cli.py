@@ -64,14 +64,12 @@ def test_the_demo_for_people() -> None:
 @pytest.mark.parametrize(
     "variables",
     [
-        {"TERM": "dumb"},
-        {"LANG": "C", "LC_ALL": "C"},
+        {"TERM": "dumb", "COLUMNS": "40"},
+        {"LANG": "C", "LC_ALL": "C", "NO_COLOR": "1"},
         {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
         {"PYTHONIOENCODING": "ascii"},
-        {"COLUMNS": "40"},
-        {"NO_COLOR": "1", "FORCE_COLOR": "1"},
     ],
-    ids=lambda variables: "-".join(variables),
+    ids="-".join,
 )
 def test_wherever_it_is_printed(variables: dict[str, str]) -> None:
     done = run(*QUICK, "--lose=ClientJoinDenied@to-broker:Zoë", **variables)
@@ -178,8 +176,11 @@ def test_a_broker_by_url(url: str, address: BrokerAddress) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "h", "h:1883", "http://h", "mqtt://", "mqtt://:1", "mqtt://h:0", "mqtt://h:65536", "mqtt://h:x", "mqtt://h/x"]
-    + ["mqtt://h?x", "mqtt://h#x", "mqtt://[::1", "mqtt://:pw@h", "mqtt://u:pw#x@h", "mqtt://u:pw/x@h", "mqtt:u:pw@h"],
+    [
+        *("", "h", "h:1883", "http://h", "mqtt://", "mqtt://:1", "mqtt://h:0", "mqtt://h:65536", "mqtt://h:x"),
+        *("mqtt://h/x", "mqtt://h?x", "mqtt://h#x", "mqtt://[::1", "mqtt://:pw@h", "mqtt://u:pw#x@h"),
+        *("mqtt://u:pw/x@h", "mqtt:u:pw@h"),
+    ],
 )
 def test_what_is_no_url_of_a_broker(url: str) -> None:
     with pytest.raises(ValueError, match=r"is no broker: .*; the form is mqtt://") as caught:
@@ -200,9 +201,7 @@ def test_a_broker_that_is_not_there() -> None:
         port = taken.getsockname()[1]
     done = run(*QUICK, "--broker", f"mqtt://user:secret@127.0.0.1:{port}")
     assert done.returncode == 1
-    assert (
-        f"clientjoin: tracker went offline before the tracker serves: mqtt://127.0.0.1:{port} cannot be" in done.stderr
-    )
+    assert f"tracker went offline before the tracker serves: mqtt://127.0.0.1:{port} cannot be reached" in done.stderr
     assert "check --broker" in done.stderr
     assert "secret" not in done.stdout + done.stderr
 
@@ -211,10 +210,8 @@ def test_a_broker_that_is_not_there() -> None:
 
 
 def test_a_recording_and_one_in_mermaid(tmp_path: Path) -> None:
-    for name, begins in (
-        ("run.txt", "title Client Join (standard)\n"),
-        ("run.mmd", "---\ntitle: Client Join (standard)"),
-    ):
+    title = "Client Join (standard)\n"
+    for name, begins in (("run.txt", f"title {title}"), ("run.mmd", f"---\ntitle: {title}")):
         assert run(*QUICK, "--record", str(tmp_path / name)).returncode == 0
         text = (tmp_path / name).read_text(encoding="utf-8")
         assert text.startswith(begins)
@@ -251,8 +248,10 @@ def test_a_reader_that_has_seen_enough(args: tuple[str, ...]) -> None:
         assert not process.stderr.read()
 
 
-@pytest.mark.parametrize("arrows", [1, 30, 60, 95])
-@pytest.mark.parametrize(("by", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("by", "status", "arrows"),
+    [(signal.SIGINT, 130, 1), (signal.SIGINT, 130, 45), (signal.SIGINT, 130, 95), (signal.SIGTERM, 143, 45)],
+)
 def test_interrupted_at_any_moment(by: signal.Signals, status: int, arrows: int, tmp_path: Path) -> None:
     record = tmp_path / "run.txt"
     with subprocess.Popen(
@@ -355,6 +354,5 @@ def on_a_terminal(columns: int, *args: str) -> Iterator[str]:
 def test_on_a_terminal_it_is_in_colour_and_narrow_ones_have_the_states_below(columns: int) -> None:
     lines = list(on_a_terminal(columns, *QUICK))
     assert any("\x1b[" in line for line in lines)
-    beside = [line for line in lines if "| Torrent: awaiting connack, Broker: accepting" in line]
-    assert bool(beside) == (columns == 140)
-    assert bool(beside) != any(line.endswith(" Torrent: awaiting connack, Broker: accepting\x1b[0m") for line in lines)
+    states = "Torrent: awaiting connack, Broker: accepting"
+    assert [f"| {states}" in line for line in lines if states in line] == [columns == 140]
