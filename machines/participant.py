@@ -283,9 +283,11 @@ def decision_table(chart: type[Participant]) -> Mapping[str, Mapping[type[Messag
 def _concerns(chart: type[Participant], state: State, message: type[Message]) -> bool:
     """Whether a message is the business of a state's parallel region: no other region takes it."""
     region = next((holder for holder in lineage(state) if holder.parent and holder.parent.parallel), None)
+    if region is None:
+        return True
     label = f"?{message.__name__}"
     takers = {t.source for holder in all_states(chart) for t in arrows_of(holder) if label_of(t) == label}
-    return region is None or not takers or any(region in lineage(taker) for taker in takers)
+    return not takers or any(region in lineage(taker) for taker in takers)
 
 
 def _cell(chart: type[Participant], state: State, message: type[Message]) -> Cell:
