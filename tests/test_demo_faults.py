@@ -39,7 +39,7 @@ def injected(kind: Kind) -> dict[str, Played]:
         Settings(course_with(fault.event), faults=(fault,), timeout=0.25, qos=number % 3, seed=1)
         for number, fault in enumerate(faults)
     ]
-    return dict(zip(map(str, faults), play_all(settings, 8), strict=True))
+    return dict(zip(map(str, faults), play_all(settings, 14), strict=True))
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -79,7 +79,7 @@ def test_losses_with_a_probability_are_the_same_for_the_same_seed() -> None:
 
 @pytest.mark.parametrize("name", ["acceptance-lost-from-broker", "denied"])
 def test_ten_torrent_servers(name: str) -> None:
-    (played,) = play_all([Settings(scenario(name), torrents=10, timeout=4.0)], 1)
+    (played,) = play_all([Settings(scenario(name), torrents=10, timeout=3.0)], 1)
     assert played.outcome.expected
     assert len(played.outcome.ends) == 12
     assert not played.outcome.stage.divergences

@@ -188,7 +188,7 @@ def labels(played: Played) -> dict[str, list[str]]:
 
 def test_a_recording_reads_back_as_what_every_lifeline_saw() -> None:
     plays = play_all(
-        [Settings(scenario(name), torrents=torrents, timeout=1.5) for name in RECORDED for torrents in (1, 3)], 3
+        [Settings(scenario(name), torrents=torrents, timeout=1.5) for name in RECORDED for torrents in (1, 3)], 6
     )
     for played in plays:
         diagram = reads(recording("Client Join", played.outcome.stage))
