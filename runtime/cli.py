@@ -105,7 +105,9 @@ def demo(
     timeout: Annotated[
         float | None,
         typer.Option(
-            min=0.05, max=3600, help="What every clock counts, in seconds; by default 1, and more from 11 torrents on."
+            min=0.05,
+            max=3600,
+            help="Seconds that clocks count while something goes wrong; by default 1, from 11 torrents on more.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="For losses with a probability (EVENT@HOP%P).")] = 0,

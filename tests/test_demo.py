@@ -206,7 +206,7 @@ def courses() -> dict[tuple[str, int], tuple[Played, list[dict[str, tuple[str, .
     keys = [(name, qos) for name in NAMES for qos in (0, 1, 2)]
 
     async def all_of_them() -> list[tuple[Played, list[dict[str, tuple[str, ...]]]]]:
-        places = asyncio.Semaphore(6)
+        places = asyncio.Semaphore(5)
 
         async def one(name: str, qos: int) -> tuple[Played, list[dict[str, tuple[str, ...]]]]:
             async with places, asyncio.timeout(60):
