@@ -224,7 +224,7 @@ def _groups(stage: Stage) -> Iterator[Group]:
             (
                 Lifeline(names[server, "client"], "MQTT Client"),
                 Lifeline(names[server, "clock"], "Clock"),
-                Lifeline(names[server, "view"], "Distribution View", database=True),
+                Lifeline(names[server, "view"], "Distribution View", kind="database"),
             ),
         )
         if server == TRACKER:

@@ -52,6 +52,10 @@ class LabelRule:
         groups = {name: text or "" for name, text in found.groupdict().items()}
         return Word(self.message.format(**groups), self.detail.format(**groups))
 
+    def says(self, message: str, detail: str) -> bool:
+        """Whether it is the literal text for just this message."""
+        return self.pattern.pattern == re.escape(self.shown) and (self.message, self.detail) == (message, detail)
+
 
 @dataclass(frozen=True)
 class Player:

@@ -8,6 +8,7 @@ from typing import Any
 
 from statemachine import StateChart
 
+from machines.participant import actions
 from spec.binding import Begin, Binding, BindingError, Player, Word, load, normal
 from spec.cast import OURS, Cast, CastError
 from spec.conformance import Comparison, Finding, compare
@@ -18,6 +19,7 @@ from spec.notation import read
 from spec.notation.model import Diagram
 from spec.projection import Automaton, project, realisability
 from spec.system import State, System
+from spec.witness import Stage
 
 DIAGRAMS = Path(__file__).parent / "diagrams"
 STATES = 1_000
@@ -169,12 +171,9 @@ def _labels(interaction: Interaction) -> list[tuple[str, int]]:
 
 
 def _same_name(label: str, charts: Mapping[str, Any]) -> Word | None:
-    """A label that is itself the name of a message of a chart that is not ours."""
+    """A label that is itself the name of a message of a chart."""
     name = normal(label)
-    foreign = (chart for chart in charts.values() if chart not in OURS.values())
-    from machines.participant import actions
-
-    return Word(name) if any(f"{kind}{name}" in actions(chart) for chart in foreign for kind in "?!") else None
+    return Word(name) if any(f"{kind}{name}" in actions(chart) for chart in charts.values() for kind in "?!") else None
 
 
 def _routes(case: _Case, cast: Cast) -> dict[tuple[str, str], tuple[str, ...]]:
@@ -200,13 +199,15 @@ def _compare(case: _Case, cast: Cast) -> None:
         )
         for name in unplayed
     ]
+    begin = _begin(case.diagram, binding)
     try:
-        found = cast.systems(lifelines, _begin(case.diagram, binding), _routes(case, cast))
+        found = cast.systems(lifelines, begin, _routes(case, cast))
     except CastError as error:
         case.findings.append(Finding("no-beginning", str(error)))
         return
     case.comparison = compare(case.interaction, case.words, found, binding)
-    case.findings += case.comparison.findings
+    stage = Stage(case.diagram.title or case.diagram.frame or "", [case.diagram], case.words, binding, begin)
+    case.findings += [stage.drawn(finding) for finding in case.comparison.findings]
     case.findings += _sent_to_nobody(case, found[0][0])
     case.findings += [
         Finding("not-realisable", problem.message, problem.line, problem.lifeline or "", warning=True)
@@ -305,7 +306,9 @@ def _implied_in(family: str, members: list[_Case], cast: Cast) -> tuple[list[Fin
                     finding = implied(lifeline, graph, started, courses, words, cast.binding)
                     if finding is not None:
                         found.setdefault((lifeline, finding.message), finding)
-    return [replace(f, message=f"{family}: {f.message}") for f in found.values()], states, complete
+    stage = Stage(f"{family} (implied scenario)", [case.diagram for case in members], words, cast.binding, begin)
+    drawn_findings = [stage.drawn(finding) for finding in found.values()]
+    return [replace(f, message=f"{family}: {f.message}") for f in drawn_findings], states, complete
 
 
 def _set_going(system: System, state: State, begin: Begin) -> list[State]:

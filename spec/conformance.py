@@ -44,14 +44,16 @@ SILENT_STATES = 5_000
 class Finding:
     """What was found: where, what the diagram says, what the chart does, and the shortest run that shows it.
 
-    `witness` is that run, an action a line. `warning` is about the diagram itself rather than about a chart.
+    `run` is that run, action by action, and `witness` the same as a sequence diagram (see `spec.witness`). `warning` is
+    about the diagram itself rather than about a chart.
     """
 
     kind: Kind
     message: str
     line: int = 0
     lifeline: str = ""
-    witness: tuple[str, ...] = ()
+    run: tuple[Action | Act, ...] = ()
+    witness: str = ""
     warning: bool = False
     accepted: str = ""
     """The reason, where the finding is understood and accepted."""
@@ -134,8 +136,7 @@ def compare(
             then, finding = _follow(node, action, term, memory)
             if finding is not None and (key := (finding.line, finding.lifeline, finding.kind)) not in reported:
                 reported.add(key)
-                path = (*_path(parents, node), action)
-                result.findings.append(replace(finding, witness=tuple(_show(done, words) for done in path)))
+                result.findings.append(replace(finding, run=(*_path(parents, node), action)))
             if then is not None and then not in parents:
                 parents[then] = (node, action)
                 queue.append(then)
@@ -361,14 +362,3 @@ def _path(parents: Mapping[Node, tuple[Node, Action] | None], node: Node) -> lis
         path.append(action)
         step = parents[node]
     return path[::-1]
-
-
-def _show(action: Action, words: Mapping[str, Word]) -> str:
-    """One end of an arrow as a line of a witness."""
-    said = words.get(action.label)
-    text = str(said) if said else " ".join(action.label.split())
-    if action.kind == "ref":
-        return f"line {action.line}: {action.lifeline} ref {text}"
-    way = "->" if action.kind == "!" else "<-"
-    lost = " (lost)" if action.lost else ""
-    return f"line {action.line}: {action.lifeline} {action.kind}{text} {way} {action.peer or 'environment'}{lost}"

@@ -132,13 +132,5 @@ def _finding(
         f"the courses allow {', '.join(expected) or 'nothing'}",
         0,
         act.lifeline,
-        tuple(_show(done) for done in reversed(path)),
+        tuple(reversed(path)),
     )
-
-
-def _show(act: Act) -> str:
-    """An action as a line of a witness: only what begins an arrow is written, and what ends one apart."""
-    text = f"{act.message} {act.detail}".rstrip()
-    if act.kind == "!":
-        return f"{act.lifeline}{'-x' if act.lost else '->'}{act.peer}: {text}"
-    return f"{act.lifeline} receives {text}" + (" and ignores it" if act.ignored else "")

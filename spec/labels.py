@@ -21,7 +21,8 @@ from machines.calls import (
     SetTimeout,
     TimeoutExceeded,
 )
-from machines.events import BusEvent
+from machines.events import BUS_EVENTS, BusEvent
+from spec.notation.text import escape
 
 WORDS: Mapping[type[Call], str] = immutabledict(
     {
@@ -54,3 +55,15 @@ def label(message: Message) -> str:
     if isinstance(message, Call) and type(message) in WORDS:
         return WORDS[type(message)]
     return type(message).__name__ + ("" if getattr(message, "accepted", True) else r"\n(refused)")
+
+
+def label_named(name: str, detail: str = "") -> str:
+    """The same for a message of which only the name is known, and the detail that a binding gives it: a topic, say."""
+    for event in BUS_EVENTS:
+        if event.__name__ == name:
+            return rf"PUBLISH {event.topic}\n({name} Event)"
+    for call, words in WORDS.items():
+        if call.__name__ == name and not detail:
+            return words
+    topic = detail.removesuffix("accepted").removesuffix("refused").strip()
+    return escape(f"{name} {topic}".rstrip()) + (r"\n(refused)" if detail.endswith("refused") else "")

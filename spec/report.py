@@ -39,7 +39,7 @@ def as_json(report: Report, *, strict: bool = False) -> dict[str, Any]:
             {
                 "lifeline": finding.lifeline,
                 "message": finding.message,
-                "witness": list(finding.witness),
+                "witness": finding.witness or None,
                 "accepted": finding.accepted or None,
             }
             for finding in report.implied
@@ -56,7 +56,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "line": finding.line,
         "lifeline": finding.lifeline or None,
         "message": finding.message,
-        "witness": list(finding.witness),
+        "witness": finding.witness or None,
         "severity": "warning" if finding.warning else "error",
         "accepted": finding.accepted or None,
     }
@@ -99,8 +99,8 @@ def _lines(kind: str, finding: Finding) -> Iterator[Text]:
     if finding.accepted:
         yield Text(f"    because {finding.accepted}", "dim")
         return
-    for step in finding.witness:
-        yield Text(f"      {step}", "dim")
+    for line in finding.witness.splitlines():
+        yield Text(f"      {line}".rstrip(), "dim")
 
 
 def _sentences(report: Report, *, strict: bool) -> Iterator[str]:

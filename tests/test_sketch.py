@@ -16,7 +16,7 @@ from spec.notation import Message as Read
 from spec.sketch import Divider, Group, Lifeline, Message, Row, to_mermaid, to_notation
 from tests.plays import Played, on_each_lifeline, play_all
 
-LEFT = Group("Left", (Lifeline("A", "Client"), Lifeline("B", "View", database=True)))
+LEFT = Group("Left", (Lifeline("A", "Client"), Lifeline("B", "View", kind="database")))
 RIGHT = Group("Right", (Lifeline("C", "Client"),))
 GROUPS = [LEFT, RIGHT]
 

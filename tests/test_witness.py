@@ -1,0 +1,159 @@
+"""Witnesses: a finding's run is drawn in the notation, reads back, and can be checked in its turn."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from spec import check, load
+from spec.checking import DIAGRAMS
+from spec.conformance import Finding
+from spec.notation import Diagram, read
+from spec.report import as_json
+from spec.sketch import (
+    Comment,
+    Divider,
+    End,
+    Group,
+    Lifeline,
+    Mark,
+    Message,
+    Note,
+    Reference,
+    past,
+    rows_of,
+    to_mermaid,
+    to_notation,
+)
+
+TEXTS = {file.stem: file.read_text(encoding="utf-8") for file in DIAGRAMS.glob("*.txt")}
+
+
+def alone(name: str) -> str:
+    """A course by itself, without what happens when the tracker returns."""
+    return TEXTS[name].partition("\nopt\n==Tracker")[0] + "\n"
+
+
+def reads(text: str) -> Diagram:
+    diagram = read(text)
+    assert not diagram.diagnostics, text
+    return diagram
+
+
+def arrows(text: str) -> list[str]:
+    return [line for line in text.splitlines() if "->>" in line or ("x" in line.partition(":")[0] and "-#red" in line)]
+
+
+@pytest.fixture(scope="module")
+def implied() -> Sequence[Finding]:
+    """What the charts do that the standard course alone does not draw, and the second alternative alone."""
+    return [
+        f for name in ("ClientJoin_StandardProcedure", "ClientJoin_Alternative2") for f in check(alone(name)).implied
+    ]
+
+
+def test_an_implied_scenario_is_drawn_with_the_participants_and_labels_of_the_diagrams(
+    implied: Sequence[Finding],
+) -> None:
+    (finding,) = [f for f in implied if f.lifeline == "Tracker" and "?ClientJoinFailed" in f.message][-1:]
+    diagram = reads(finding.witness)
+    seed = {each.name: (each.label, each.kind, each.group) for each in read(TEXTS["ClientJoin_Alternative2"]).lifelines}
+    assert {each.name: (each.label, each.kind, each.group) for each in diagram.lifelines}.items() <= seed.items()
+    assert diagram.title == "Client Join (implied scenario)"
+    below = finding.witness.partition("==No diagram allows this==\n")[2]
+    assert arrows(below) == [r"Broker->>Tracker:PUBLISH clients/join/failed\n(ClientJoinFailed Event)"]
+    assert "note over Tracker:Tracker can do ?ClientJoinFailed" in below
+    assert r"TrackerView->>Tracker:Returns what the //Torrent\nServer// has to change" in finding.witness
+    assert "note over Torrent:begins in describing view" in finding.witness
+
+
+def test_every_implied_scenario_can_be_run_by_the_charts(implied: Sequence[Finding]) -> None:
+    assert implied
+    for finding in implied:
+        report = check(finding.witness)
+        assert [f for f in report.diagrams[0].findings if not f.warning] == [], finding.witness
+
+
+def test_a_finding_of_a_diagram_is_drawn_with_the_lines_of_its_arrows() -> None:
+    (mistake,) = [f for f in check(alone("ClientJoin_Alternative2")).diagrams[0].findings if f.run]
+    diagram = reads(mistake.witness)
+    lines = [number for keyword, number in diagram.presentation() if keyword == "//"]
+    assert lines == [" the arrows of lines 26, 28, 29, 56, 30, 43, 55"]
+    assert [message.sender for message in diagram.messages()][-1] == "TrackerClock"
+    again = check(mistake.witness).diagrams[0]
+    assert [f.kind for f in again.findings if not f.accepted] == ["impossible-branch"]
+
+
+def test_a_loss_is_drawn_as_a_loss() -> None:
+    goodbye = r"Torrent->>Broker:PUBLISH clients/goodbye\n(ClientGoodbye Event)"
+    (finding,) = [f for f in check(f"{alone('ClientJoin_Alternative1')}{goodbye}\n").diagrams[0].findings if f.run]
+    lost = [message for message in reads(finding.witness).messages() if message.lost]
+    assert [(message.sender, message.receiver) for message in lost] == [("Torrent", "Broker")]
+    assert "Torrent-#redxBroker:PUBLISH clients/join/requested" in finding.witness
+
+
+def test_the_witness_is_a_text_in_the_json_and_null_where_there_is_no_run() -> None:
+    data = as_json(check(alone("ClientJoin_Alternative2") + "Torrent->>Nobody:Stop timeout.\n"))
+    rows = [*data["diagrams"][0]["findings"], *data["implied_scenarios"]]
+    assert {type(row["witness"]) for row in rows} == {str, type(None)}
+    assert all(row["witness"] is None or row["witness"].startswith("title Client Join (") for row in rows)
+
+
+def test_the_bindings_own_words_are_used_where_no_diagram_draws_an_arrow(implied: Sequence[Finding]) -> None:
+    labels = {message.label for f in implied for message in reads(f.witness).messages()}
+    assert "Stop timeout." in labels
+    words = load()
+    assert all(words.word(label) or label.isidentifier() for label in labels)
+
+
+# Rows from the ends of a run.
+
+
+def test_ends_become_arrows_and_what_is_under_way_comes_in_the_end() -> None:
+    run: list[End | Mark] = [
+        Comment("c"),
+        End("!", "A", "B", "one"),
+        End("!", "A", "B", "one"),
+        End("!", "A", "C", "gone", lost=True),
+        End("?", "B", "A", "one"),
+        Divider("d"),
+        End("?", "C", "", "order"),
+        Note(("C",), "n"),
+    ]
+    assert rows_of(run) == [
+        Comment("c"),
+        Message("A", "C", "gone", lost=True, sent=3, came=3),
+        Message("A", "B", "one", sent=1, came=4),
+        Divider("d"),
+        Message("", "C", "order", sent=5, came=5),
+        Message("A", "B", "one", sent=2, came=6),
+        Note(("C",), "n"),
+    ]
+
+
+def test_the_past_of_the_last_end_is_all_that_it_needs() -> None:
+    needed = [End("!", "A", "B", "m"), End("?", "B", "A", "m"), End("!", "B", "C", "n")]
+    beside = [End("!", "D", "A", "x"), End("?", "A", "D", "x")]
+    run = [needed[0], *beside, *needed[1:]]
+    assert past(run) == needed
+    assert past([*run, End("!", "B", "A", "expiry", late=True)]) == [*run, End("!", "B", "A", "expiry", late=True)]
+    assert past([]) == []
+
+
+def test_marks_are_drawn_and_names_of_all_kinds_are_read_back() -> None:
+    groups = [Group("", (Lifeline("TCP Client", r"a\n//b//", "actor"),)), Group("G", (Lifeline("x-y", "x-y"),))]
+    run: list[End | Mark] = [
+        Comment("why"),
+        End("!", "TCP Client", "x-y", "SYN: -> #1"),
+        End("?", "x-y", "TCP Client", "SYN: -> #1"),
+        Reference(("TCP Client", "x-y"), "**sd** Rest"),
+    ]
+    diagram = reads(to_notation("T: //x//", groups, rows_of(run)))
+    (message,) = diagram.messages()
+    assert (message.sender, message.receiver, message.label) == ("TCP Client", "x-y", "SYN: -> #1")
+    assert [(each.label, each.kind, each.group) for each in diagram.lifelines] == [
+        ("a\nb", "actor", None),
+        ("x-y", "participant", "G"),
+    ]
+    mermaid = to_mermaid("T", groups, rows_of(run))
+    assert "    %% why\n" in mermaid
+    assert "Note over TCP Client,x-y: **sd** Rest" in mermaid
