@@ -1,0 +1,63 @@
+"""The bus: to whom the broker passes an event, as the broker's chart says."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from machines import Broker, Participant
+from machines.participant import Snapshot
+from spec.explorer.node import Node
+from spec.machine import ChartMachine, Taking, name_of
+
+
+class Bus(Protocol):
+    """Who hears what."""
+
+    def receivers(self, sender: str, message: Hashable) -> frozenset[str]:
+        """The names of the nodes that a message reaches, if they are connected."""
+
+
+@dataclass
+class BrokerBus:
+    """The chart of a broker, with which every server holds a session and its subscriptions.
+
+    Sessions are clean: one that has ended takes nothing, and changes nothing for the others.
+    """
+
+    nodes: tuple[Node, ...]
+    broker: Participant = field(default_factory=Broker)
+
+    def __post_init__(self) -> None:
+        self._machine = ChartMachine(self.broker)
+        state = self._machine.begin()
+        for node in self.nodes:
+            (started, *_) = node.order(node.begin(), "start")
+            for arrow in started.arrows:
+                if arrow.receiver == "broker" and arrow.sender == "client" and arrow.message not in started.sent:
+                    state = self._machine.receive(state, arrow.message, node.name)[1]
+                    while due := self._machine.sends(state):
+                        state = self._machine.send(state, due[0]) or state
+        self._state: Snapshot = state
+
+    def receivers(self, sender: str, message: Hashable) -> frozenset[str]:
+        taking, state, _ = self._machine.receive(self._state, message, sender)
+        found: set[str] = set()
+        while taking is Taking.TAKEN and (due := self._machine.sends(state)):
+            found.add(due[0].to)
+            then = self._machine.send(state, due[0])
+            if then is None:
+                break
+            state = then
+        return frozenset(found)
+
+
+@dataclass
+class Wires:
+    """No broker: each message goes to the nodes that are named for it, or to all that take it."""
+
+    nodes: tuple[str, ...]
+    routes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def receivers(self, sender: str, message: Hashable) -> frozenset[str]:
+        named = self.routes.get(name_of(message), self.nodes)
+        return frozenset(named) - {sender}

@@ -1,0 +1,369 @@
+"""The closed system: servers, the bus between them, and the faults that a scenario allows, as tables of small integers.
+
+A *component* is a server with what is under way to it (`down`, from the broker) and, where both hops are kept apart,
+from it (`up`). A *slot* is one state of a component, numbered when it is first met. A state of the whole system is a
+row of slots, and one number more for how much of each bounded fault is spent. Everything that can happen is a step of
+one component, which may publish: each publication is pushed to the slots of its receivers. So a search needs three
+tables, which are filled as it asks: the steps of a slot, the slot after a push, and the account after a fault.
+
+The bus. A connection is first in, first out, on each hop (MQTT runs over TCP; MQTT 3.1.1, 4.6). The broker passes
+an event on in one step, to every session that has subscribed. Unless `keeps_hops`, it does so when the event is
+published. That leaves out no reachable combination of local states: an event that dwells before the broker can as
+well dwell after it, since a sender cannot tell, and what its sender does later stays behind it on its connection.
+
+Faults. A loss takes the oldest event of a hop. A duplicate (QoS 1) leaves the event where it is, marked as delivered,
+to be delivered once more. A timeout may expire at any time while it is set; if timeouts are patient, only when nothing
+is under way. A crash takes the charts and what is under way; a lost connection what is under way.
+
+The calm. At any one moment faults can end for good: the tracker is replaced, and from then on nothing is lost or
+crashes, and timeouts are patient. So what is claimed of a quiet system in the calm is claimed of every past.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from machines.events import BusEvent
+from spec.explorer.bus import Bus
+from spec.explorer.node import AGAIN, Node, Outcome
+from spec.explorer.faults import Faults
+
+BREAK = -1
+"""What is pushed to every component when the broker restarts: all connections are lost."""
+FREE = 0
+"""The cost of what is no fault."""
+FAULTS = ("calm", "calm expiry", "expiry", "losses", "duplicates", "broker restart")
+"""What has a price; the orders that a server may get come after these."""
+TRACKER = 0
+"""The component that a broker restart and the calm begin with."""
+
+
+class Slot(NamedTuple):
+    """A state of a component: the number of its local state, and those of the messages under way, oldest first."""
+
+    local: int
+    up: tuple[int, ...] = ()
+    down: tuple[int, ...] = ()
+
+
+class Step(NamedTuple):
+    """What one component can do: the slot after it, what it publishes (a number), and what it costs."""
+
+    then: int
+    publication: int = 0
+    cost: int = FREE
+    late: bool = False
+    """Whether it happens only when nothing is under way."""
+    loss: int = FREE
+    """What it costs besides, where what it publishes is lost at once."""
+
+
+class Account(NamedTuple):
+    """How often each bounded fault may still happen, and whether the calm has begun."""
+
+    left: tuple[tuple[str, int], ...] = ()
+    calm: bool = False
+
+
+class Label(NamedTuple):
+    """What a step is called: who does what. `kind` is one of the words below."""
+
+    kind: str
+    """`read`, `expire`, `forward` (by the broker), `start`, `stop`, `disconnect`, `crash`, `wipe`, `calm`, `restart`
+    (of the broker), `lose 1` and `lose 2` (on the first or second hop), `duplicate`."""
+    component: int
+    message: Hashable
+    """What was read, lost or forwarded."""
+    outcome: Outcome | None
+    lost: int | None = None
+    """Which of what is published is lost at once, before the broker."""
+
+
+Row = tuple[int, ...]
+"""A state of the system: a slot for each component, and the account of the bounded faults."""
+
+
+class NotInert(Exception):  # noqa: N818 - what was found out, not a defect
+    """A message that had not been delivered turns out to matter: the system has to be built anew."""
+
+
+@dataclass
+class ClosedSystem:
+    """Nodes on a bus under faults."""
+
+    nodes: tuple[Node, ...]
+    bus: Bus
+    faults: Faults
+    keeps_hops: bool = False
+    """Whether what is on its way to the broker is kept apart from what the broker has passed on."""
+    ordered: bool = True
+    drop_inert: bool = True
+    """Whether a message that its receiver ignores in every state it can be in is not delivered to it at all."""
+    interesting: set[tuple[int, Hashable]] = field(default_factory=set)
+    """Components, and messages that they were found not always to ignore."""
+
+    def __post_init__(self) -> None:
+        width = range(len(self.nodes))
+        self.locals: tuple[list[Hashable], ...] = tuple([] for _ in width)
+        self._local_numbers: tuple[dict[Hashable, int], ...] = tuple({} for _ in width)
+        self.online: tuple[list[bool], ...] = tuple([] for _ in width)
+        self.slots: tuple[list[Slot], ...] = tuple([] for _ in width)
+        self._slot_numbers: tuple[dict[Slot, int], ...] = tuple({} for _ in width)
+        self.messages: list[Hashable] = []
+        self._message_numbers: dict[Hashable, int] = {}
+        self.publications: list[tuple[tuple[int, int], ...]] = [()]
+        self._publication_numbers: dict[tuple[tuple[int, int], ...], int] = {(): 0}
+        self._outcomes: dict[tuple[int, int, str, int], tuple[tuple[int, tuple[int, ...], Outcome], ...]] = {}
+        self._fans: dict[tuple[int, int], tuple[int, ...]] = {}
+        self._inert: tuple[dict[int, bool], ...] = tuple({} for _ in width)
+        named = dict.fromkeys((*FAULTS, *self.faults.bounds))
+        self.costs = {name: number for number, name in enumerate(named, start=1)}
+        self.accounts: list[Account] = [Account(tuple((n, b) for n, b in self.faults.bounds.items() if b))]
+        self._account_numbers = {self.accounts[0]: 0}
+        self._names = ("", *named)
+
+    # Numbers.
+
+    def local(self, component: int, state: Hashable) -> int:
+        """The number of a local state."""
+        numbers = self._local_numbers[component]
+        if state not in numbers:
+            numbers[state] = len(numbers)
+            self.locals[component].append(state)
+            self.online[component].append(self.nodes[component].is_online(state))
+            for message, inert in self._inert[component].items():
+                if inert and self.online[component][-1] and not self._ignores(component, state, message):
+                    self.interesting.add((component, self.messages[message]))
+                    raise NotInert
+        return numbers[state]
+
+    def message(self, message: Hashable) -> int:
+        """The number of a message."""
+        numbers = self._message_numbers
+        if message not in numbers:
+            numbers[message] = len(numbers)
+            self.messages.append(message)
+        return numbers[message]
+
+    def slot(self, component: int, slot: Slot) -> int:
+        """The number of a slot."""
+        numbers = self._slot_numbers[component]
+        if slot not in numbers:
+            numbers[slot] = len(numbers)
+            self.slots[component].append(slot)
+        return numbers[slot]
+
+    def initial(self) -> Row:
+        """Everybody where their nodes begin, nothing under way, nothing spent."""
+        begun = (self.local(place, node.begin()) for place, node in enumerate(self.nodes))
+        return (*(self.slot(place, Slot(local)) for place, local in enumerate(begun)), 0)
+
+    # The three tables.
+
+    def steps(self, component: int, number: int) -> list[Step]:
+        """What a component can do in a slot."""
+        return [step for step, _ in self.labelled(component, number)]
+
+    def push(self, component: int, number: int, message: int) -> int:
+        """The slot once a message is under way to it."""
+        slot = self.slots[component][number]
+        if not self.online[component][slot.local]:
+            return number
+        if message == BREAK:
+            (ending,) = self._ask(component, slot.local, "disconnect")
+            return self.slot(component, Slot(ending[0]))
+        down = (*slot.down, message) if self.ordered else tuple(sorted((*slot.down, message)))
+        return self.slot(component, slot._replace(down=down))
+
+    def spend(self, account: int, cost: int) -> int:
+        """The account after a fault; negative if it cannot happen (any more)."""
+        if cost == FREE:
+            return account
+        fault, here = self._names[cost], self.accounts[account]
+        if here.calm != (fault == "calm expiry"):
+            return -1
+        left = dict(here.left)
+        if fault == "calm":
+            then = Account(calm=True)
+        elif self.faults.bounds.get(fault) is None:
+            return account
+        elif fault not in left:
+            return -1
+        else:
+            left[fault] -= 1
+            then = Account(tuple((name, bound) for name, bound in left.items() if bound))
+        if then not in self._account_numbers:
+            self._account_numbers[then] = len(self.accounts)
+            self.accounts.append(then)
+        return self._account_numbers[then]
+
+    def is_idle(self, component: int, number: int) -> bool:
+        """Whether nothing is under way to or from a component."""
+        slot = self.slots[component][number]
+        return not slot.up and not slot.down
+
+    # Steps, with what they are called.
+
+    def labelled(self, component: int, number: int) -> Iterator[tuple[Step, Label]]:
+        """What a component can do in a slot, and what that is called."""
+        slot = self.slots[component][number]
+        for place, message in self._heads(slot):
+            yield from self._reading(component, slot, place, message)
+        if slot.up:
+            yield from self._forwarding(component, slot)
+        if self.faults.timeouts == "any":
+            yield from self._doing(component, slot, "expire", cost=self.costs["expiry"])
+        if self.faults.timeouts == "patient" or self.faults.calm:
+            cost = FREE if self.faults.timeouts == "patient" else self.costs["calm expiry"]
+            yield from self._doing(component, slot, "expire", cost=cost, late=True)
+        yield from self._doing(component, slot, "start")
+        for order, fault in self.faults.orders(self.nodes[component].name):
+            price = self._cost(fault)
+            if price is not None:
+                yield from self._doing(component, slot, order, cost=price)
+        if component == TRACKER and self.faults.calm:
+            yield from self._doing(component, slot, "calm", cost=self.costs["calm"])
+        restart = self._cost("broker restart")
+        if component == TRACKER and restart is not None:
+            everybody = tuple((place, BREAK) for place in range(len(self.nodes)))
+            yield Step(number, self._publication(everybody), restart), Label("restart", component, None, None)
+
+    def _heads(self, slot: Slot) -> Iterable[tuple[int, int]]:
+        if self.ordered:
+            return [(0, slot.down[0])] if slot.down else []
+        return {message: (place, message) for place, message in enumerate(slot.down)}.values()
+
+    def _reading(self, component: int, slot: Slot, place: int, message: int) -> Iterator[tuple[Step, Label]]:
+        rest = (*slot.down[:place], *slot.down[place + 1 :])
+        yield from self._ends(component, slot, "read", message, rest)
+        name = self.messages[message]
+        cost = self._loss(name)
+        if cost is not None:
+            then = self._settled(component, Slot(slot.local, slot.up, rest))
+            yield Step(then, cost=cost), Label("lose 2", component, name, None)
+        cost = self._cost("duplicates")
+        if cost is not None and isinstance(name, BusEvent):
+            marked = self.message(replace(name, event_id=AGAIN))
+            down = (*slot.down[:place], marked, *slot.down[place + 1 :])
+            down = down if self.ordered else tuple(sorted(down))
+            yield from self._ends(component, slot, "duplicate", marked, down, cost=cost)
+
+    def _forwarding(self, component: int, slot: Slot) -> Iterator[tuple[Step, Label]]:
+        message = slot.up[0]
+        then = self.slot(component, slot._replace(up=slot.up[1:]))
+        name = self.messages[message]
+        yield Step(then, self._publication(self._fan(component, (message,)))), Label("forward", component, name, None)
+        cost = self._loss(name)
+        if cost is not None:
+            yield Step(then, cost=cost), Label("lose 1", component, name, None)
+
+    def _doing(
+        self, component: int, slot: Slot, kind: str, cost: int = FREE, *, late: bool = False
+    ) -> Iterator[tuple[Step, Label]]:
+        """An expiry or an order."""
+        keeps_connection = kind in {"expire", "start"}
+        if kind == "start" and slot.up:
+            return  # what was sent before is still under way on the old connection
+        for local, sent, outcome in self._ask(component, slot.local, kind):
+            down = slot.down if keeps_connection and self.online[component][local] else ()
+            up = () if kind in {"crash", "wipe", "disconnect", "calm"} else slot.up
+            label = Label(kind, component, None, outcome)
+            yield from self._published(component, Slot(local, up, down), sent, label, cost, late=late)
+
+    def _ends(
+        self, component: int, slot: Slot, kind: str, message: int, down: tuple[int, ...], cost: int = FREE
+    ) -> Iterator[tuple[Step, Label]]:
+        for local, sent, outcome in self._ask(component, slot.local, "read", message):
+            then = Slot(local, slot.up, down if self.online[component][local] else ())
+            yield from self._published(
+                component, then, sent, Label(kind, component, self.messages[message], outcome), cost
+            )
+
+    def _published(
+        self, component: int, slot: Slot, sent: tuple[int, ...], label: Label, cost: int, *, late: bool = False
+    ) -> Iterator[tuple[Step, Label]]:
+        """The step with its publications under way, and, where the bus has one hop, with each of them lost."""
+        if self.keeps_hops:
+            then = self._settled(component, slot._replace(up=(*slot.up, *sent)))
+            yield Step(then, 0, cost, late), label
+            return
+        then = self._settled(component, slot)
+        yield Step(then, self._publication(self._fan(component, sent)), cost, late), label
+        for place, message in enumerate(sent):
+            loss = self._loss(self.messages[message])
+            if loss is not None and self._fan(component, (message,)) and label.kind != "calm":
+                fan = self._fan(component, (*sent[:place], *sent[place + 1 :]))
+                yield Step(then, self._publication(fan), cost, late, loss), label._replace(lost=place)
+
+    def _settled(self, component: int, slot: Slot) -> int:
+        """The number of a slot, once nobody needs to remember what was delivered twice."""
+        if not any(getattr(self.messages[message], "event_id", "") for message in slot.down):
+            state = self.nodes[component].unmarked(self.locals[component][slot.local])
+            slot = slot._replace(local=self.local(component, state))
+        return self.slot(component, slot)
+
+    # What nodes say, asked once.
+
+    def _ask(
+        self, component: int, local: int, kind: str, message: int = -1
+    ) -> tuple[tuple[int, tuple[int, ...], Outcome], ...]:
+        key = (component, local, kind, message)
+        if key not in self._outcomes:
+            node, state = self.nodes[component], self.locals[component][local]
+            if kind == "read":
+                found = node.receive(state, self.messages[message])
+            elif kind == "expire":
+                found = node.expiries(state)
+            else:
+                found = node.order(state, kind)
+            numbered: dict[tuple[int, tuple[int, ...]], Outcome] = {}
+            for outcome in found:
+                sent = tuple(self.message(message) for message in outcome.sent)
+                numbered.setdefault((self.local(component, outcome.then), sent), outcome)
+            self._outcomes[key] = tuple((local, sent, outcome) for (local, sent), outcome in numbered.items())
+        return self._outcomes[key]
+
+    # The bus.
+
+    def _fan(self, sender: int, sent: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+        """To whom the broker passes what a component published."""
+        found = []
+        for message in sent:
+            if (sender, message) not in self._fans:
+                names = self.bus.receivers(self.nodes[sender].name, self.messages[message])
+                self._fans[sender, message] = tuple(
+                    place for place, node in enumerate(self.nodes) if node.name in names
+                )
+            found += [(place, message) for place in self._fans[sender, message] if not self._is_inert(place, message)]
+        return tuple(found)
+
+    def _is_inert(self, component: int, message: int) -> bool:
+        if not self.drop_inert:
+            return False
+        known = self._inert[component]
+        if message not in known:
+            states = zip(self.locals[component], self.online[component], strict=True)
+            known[message] = (component, self.messages[message]) not in self.interesting and all(
+                self._ignores(component, state, message) for state, online in states if online
+            )
+        return known[message]
+
+    def _ignores(self, component: int, state: Hashable, message: int) -> bool:
+        return self.nodes[component].ignores(state, self.messages[message])
+
+    def _publication(self, pushes: tuple[tuple[int, int], ...]) -> int:
+        if pushes not in self._publication_numbers:
+            self._publication_numbers[pushes] = len(self.publications)
+            self.publications.append(pushes)
+        return self._publication_numbers[pushes]
+
+    # Costs.
+
+    def _cost(self, fault: str) -> int | None:
+        """The cost of a fault; None if it does not happen in this scenario."""
+        return None if self.faults.bounds.get(fault, 0) == 0 else self.costs[fault]
+
+    def _loss(self, message: Hashable) -> int | None:
+        if self.faults.loses and type(message).__name__ not in self.faults.loses:
+            return None
+        return self._cost("losses")

@@ -1,0 +1,202 @@
+"""Scenarios: who takes part and what can go wrong, as data.
+
+The scenarios that come with the explorer stand in `scenarios.toml`; a file of the same form adds more. A scenario is a
+table `[scenario.<name>]` with these keys, all optional but `tells`:
+
+    tells = "one sentence"
+    torrents = 2              # how many torrent servers
+    conflicting = 0           # so many of them, the last ones, offer the endpoint of the first one, too
+    files = false             # whether each brings a file and a fragment
+    storage = "either"        # of a torrent server: "sound", "broken", or "either": a change may fail or not
+    timeouts = "any"          # "any": whenever they are set; "patient": when nothing is under way; "never"
+    calm = false              # whether faults can end for good, at any moment, with a new tracker
+    unordered = false         # whether a bus may let events overtake each other
+    keeps_hops = false        # whether what is on its way to the broker is kept apart (more states, same verdicts)
+    loses = []                # names of the events that can be lost; empty: all
+    [scenario.<name>.faults]  # how often; "any" for any number of times
+    losses = "any"            # on either hop
+    duplicates = 0            # an event is delivered twice (QoS 1)
+    "broker restart" = 0      # all connections are lost
+    "stop tracker" = 0        # also: "disconnect ...", "crash ..." (only the view is kept), "wipe ..." (nothing is)
+    "stop torrent" = 0        # the same for the torrent servers, all together
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from immutabledict import immutabledict
+
+from machines import (
+    Broker,
+    ClientMetadata,
+    Clock,
+    DistributionView,
+    FileMetadata,
+    FragmentMetadata,
+    TorrentServer,
+    Tracker,
+    View,
+)
+from machines.rules import Storage
+from spec.explorer.bus import BrokerBus
+from spec.explorer.closed import ClosedSystem
+from spec.explorer.faults import ORDERS, Faults
+from spec.explorer.node import Server
+
+FRAGMENT_SIZE = 1024
+"""Bytes, of the service."""
+MOST_TORRENTS = 9
+Timeouts = Literal["any", "patient", "never"]
+FAULTS = (
+    *("losses", "duplicates", "broker restart"),
+    *(f"{order} {server}" for server in ("tracker", "torrent") for order in ORDERS),
+)
+"""What a scenario can bound."""
+
+
+class ScenarioError(ValueError):
+    """A scenario that cannot be explored: the message names the place and the remedy."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Who takes part and what can go wrong; see above."""
+
+    name: str
+    tells: str = ""
+    torrents: int = 2
+    conflicting: int = 0
+    files: bool = False
+    storage: Storage = "either"
+    timeouts: Timeouts = "any"
+    calm: bool = False
+    unordered: bool = False
+    keeps_hops: bool = False
+    loses: frozenset[str] = frozenset()
+    faults: Mapping[str, int | None] = field(default_factory=immutabledict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the torrent servers."""
+        return tuple(f"torrent{number}" for number in range(1, self.torrents + 1))
+
+    def build(self, **options: Any) -> ClosedSystem:
+        """The closed system; the tracker is its first component. `options` are those of `ClosedSystem`."""
+        nodes = (self._tracker(), *(self._torrent(name) for name in self.names))
+        bounds = {name: bound for name, bound in self.faults.items() if bound != 0}
+        kinds = dict.fromkeys(self.names, "torrent")
+        faults = Faults(bounds, self.timeouts, self.calm, self.loses, kinds)
+        options = {"keeps_hops": self.keeps_hops, "ordered": not self.unordered, **options}
+        return ClosedSystem(nodes, BrokerBus(nodes), faults, **options)
+
+    def _tracker(self) -> Server:
+        view = View(fragment_size=FRAGMENT_SIZE)
+        return Server("tracker", Tracker("tracker"), DistributionView(view), Clock(), Broker())
+
+    def _torrent(self, name: str) -> Server:
+        place = self.names.index(name)
+        owner = self.names[0] if place >= self.torrents - self.conflicting else name
+        endpoints, fragment = frozenset({f"http://{owner}/"}), f"{name}-fragment"
+        own = ClientMetadata(endpoints, frozenset({fragment} if self.files else ()))
+        view = (
+            View(storage=self.storage, own=own)
+            if not self.files
+            else View(
+                storage=self.storage,
+                own=own,
+                files=immutabledict({f"{name}-file": FileMetadata(10, (fragment,))}),
+                fragments=immutabledict({fragment: FragmentMetadata(10)}),
+            )
+        )
+        return Server(name, TorrentServer(name), DistributionView(view), Clock(), Broker())
+
+    def interchangeable(self) -> tuple[tuple[int, ...], ...]:
+        """The components that differ in their names only, in groups."""
+        count = self.torrents - self.conflicting
+        if not self.conflicting:
+            return (tuple(range(1, count + 1)),)
+        sharing = (1, *range(count + 1, self.torrents + 1))  # the first one's endpoint is named after it
+        return (tuple(range(2, count + 1)), sharing)
+
+
+@cache
+def scenarios(path: Path | None = None) -> Mapping[str, Scenario]:
+    """The scenarios that come with the explorer, and those of a file, by name. Raises `ScenarioError`."""
+    found = _read(Path(__file__).with_name("scenarios.toml"))
+    return found if path is None else {**found, **_read(path)}
+
+
+def scenario(name: str, path: Path | None = None) -> Scenario:
+    """The scenario of that name. Raises `ScenarioError` that lists the names."""
+    known = scenarios(path)
+    if name not in known:
+        raise ScenarioError(f"no scenario {name!r}; there are {', '.join(known)}")
+    return known[name]
+
+
+def with_bounds(scenario: Scenario, bounds: Mapping[str, int | None]) -> Scenario:
+    """The scenario with other bounds for some faults. Raises `ScenarioError` for a fault that there is not."""
+    for name in bounds:
+        if name not in FAULTS:
+            raise ScenarioError(f"no fault {name!r}; there are {', '.join(FAULTS)}")
+    return replace(scenario, faults=immutabledict({**scenario.faults, **bounds}))
+
+
+def bound(text: object, where: str) -> int | None:
+    """A bound as a scenario or the command line gives it. Raises `ScenarioError`."""
+    if text == "any":
+        return None
+    if isinstance(text, str) and text.isdecimal():
+        return int(text)
+    if isinstance(text, int) and not isinstance(text, bool) and text >= 0:
+        return text
+    raise ScenarioError(f'{where}: {text!r} is no bound; give a number from 0, or "any"')
+
+
+def _read(path: Path) -> Mapping[str, Scenario]:
+    try:
+        read = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ScenarioError(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"{path}: is not TOML in UTF-8: {error}") from None
+    tables = read.get("scenario")
+    if not isinstance(tables, dict) or len(read) > 1:
+        raise ScenarioError(f"{path}: has to hold tables [scenario.<name>] and nothing else")
+    return {name: _scenario(f"{path}: [scenario.{name}]", name, table) for name, table in tables.items()}
+
+
+def _scenario(where: str, name: str, table: object) -> Scenario:
+    if not isinstance(table, dict):
+        raise ScenarioError(f"{where}: has to be a table")
+    kinds: dict[str, object] = {
+        "tells": str, "torrents": int, "conflicting": int, "files": bool, "storage": get_args(Storage),
+        "timeouts": get_args(Timeouts), "calm": bool, "unordered": bool, "keeps_hops": bool, "loses": list,
+        "faults": dict,
+    }  # fmt: skip
+    assert kinds.keys() == {known.name for known in fields(Scenario)} - {"name"}
+    for key, value in table.items():
+        _check(f"{where} {key}", kinds.get(key), value, tuple(kinds))
+    values = dict(table)
+    values["loses"] = frozenset(values.get("loses", ()))
+    given = values.pop("faults", {})
+    values["faults"] = immutabledict({fault: bound(value, f"{where} faults {fault}") for fault, value in given.items()})
+    made = with_bounds(Scenario(name, **{**values, "faults": immutabledict()}), values["faults"])
+    if not 1 <= made.torrents <= MOST_TORRENTS or not 0 <= made.conflicting < made.torrents:
+        raise ScenarioError(
+            f"{where}: torrents has to be from 1 to {MOST_TORRENTS}, and conflicting less than that, at least 0"
+        )
+    return made
+
+
+def _check(where: str, kind: object, value: object, known: tuple[str, ...]) -> None:
+    if kind is None:
+        raise ScenarioError(f"{where}: no such key; there are {', '.join(known)}")
+    if isinstance(kind, tuple) and value not in kind:
+        raise ScenarioError(f"{where}: {value!r} is not one of {', '.join(kind)}")
+    if isinstance(kind, type) and type(value) is not kind:
+        raise ScenarioError(f"{where}: {value!r} is no {kind.__name__}")
