@@ -25,11 +25,13 @@ from typing import NamedTuple
 
 from machines.events import BusEvent
 from spec.explorer.bus import Bus
-from spec.explorer.node import AGAIN, Node, Outcome
 from spec.explorer.faults import Faults
+from spec.explorer.node import AGAIN, Node, Outcome
 
 BREAK = -1
 """What is pushed to every component when the broker restarts: all connections are lost."""
+NOTHING = -2
+"""In place of a message: what happens without one."""
 FREE = 0
 """The cost of what is no fault."""
 FAULTS = ("calm", "calm expiry", "expiry", "losses", "duplicates", "broker restart")
@@ -83,6 +85,23 @@ Row = tuple[int, ...]
 """A state of the system: a slot for each component, and the account of the bounded faults."""
 
 
+class _Move(NamedTuple):
+    """What a node can do in a local state, whatever else is under way to it."""
+
+    label: Label
+    local: int = 0
+    publication: int = 0
+    sent: tuple[int, ...] = ()
+    """What is under way to the broker from now on."""
+    cost: int = FREE
+    late: bool = False
+    loss: int = FREE
+    keeps_down: bool = True
+    keeps_up: bool = True
+    stays: int | None = None
+    """What takes the place of the message that was read."""
+
+
 class NotInert(Exception):  # noqa: N818 - what was found out, not a defect
     """A message that had not been delivered turns out to matter: the system has to be built anew."""
 
@@ -114,6 +133,7 @@ class ClosedSystem:
         self.publications: list[tuple[tuple[int, int], ...]] = [()]
         self._publication_numbers: dict[tuple[tuple[int, int], ...], int] = {(): 0}
         self._outcomes: dict[tuple[int, int, str, int], tuple[tuple[int, tuple[int, ...], Outcome], ...]] = {}
+        self._known_moves: dict[tuple[int, int, int], tuple[_Move, ...]] = {}
         self._fans: dict[tuple[int, int], tuple[int, ...]] = {}
         self._inert: tuple[dict[int, bool], ...] = tuple({} for _ in width)
         named = dict.fromkeys((*FAULTS, *self.faults.bounds))
@@ -121,6 +141,7 @@ class ClosedSystem:
         self.accounts: list[Account] = [Account(tuple((n, b) for n, b in self.faults.bounds.items() if b))]
         self._account_numbers = {self.accounts[0]: 0}
         self._names = ("", *named)
+        self._can_repeat = self._cost("duplicates") is not None
 
     # Numbers.
 
@@ -162,7 +183,8 @@ class ClosedSystem:
 
     def steps(self, component: int, number: int) -> list[Step]:
         """What a component can do in a slot."""
-        return [step for step, _ in self.labelled(component, number)]
+        found = self._moved(component, self.slots[component][number])
+        return [Step(self._settled(component, then), m.publication, m.cost, m.late, m.loss) for then, m in found]
 
     def push(self, component: int, number: int, message: int) -> int:
         """The slot once a message is under way to it."""
@@ -170,7 +192,7 @@ class ClosedSystem:
         if not self.online[component][slot.local]:
             return number
         if message == BREAK:
-            (ending,) = self._ask(component, slot.local, "disconnect")
+            (ending,) = self._ask(component, slot.local, "disconnect", NOTHING)
             return self.slot(component, Slot(ending[0]))
         down = (*slot.down, message) if self.ordered else tuple(sorted((*slot.down, message)))
         return self.slot(component, slot._replace(down=down))
@@ -206,106 +228,122 @@ class ClosedSystem:
 
     def labelled(self, component: int, number: int) -> Iterator[tuple[Step, Label]]:
         """What a component can do in a slot, and what that is called."""
-        slot = self.slots[component][number]
-        for place, message in self._heads(slot):
-            yield from self._reading(component, slot, place, message)
-        if slot.up:
-            yield from self._forwarding(component, slot)
-        if self.faults.timeouts == "any":
-            yield from self._doing(component, slot, "expire", cost=self.costs["expiry"])
-        if self.faults.timeouts == "patient" or self.faults.calm:
-            cost = FREE if self.faults.timeouts == "patient" else self.costs["calm expiry"]
-            yield from self._doing(component, slot, "expire", cost=cost, late=True)
-        yield from self._doing(component, slot, "start")
-        for order, fault in self.faults.orders(self.nodes[component].name):
-            price = self._cost(fault)
-            if price is not None:
-                yield from self._doing(component, slot, order, cost=price)
-        if component == TRACKER and self.faults.calm:
-            yield from self._doing(component, slot, "calm", cost=self.costs["calm"])
-        restart = self._cost("broker restart")
-        if component == TRACKER and restart is not None:
-            everybody = tuple((place, BREAK) for place in range(len(self.nodes)))
-            yield Step(number, self._publication(everybody), restart), Label("restart", component, None, None)
+        for then, move in self._moved(component, self.slots[component][number]):
+            number = self._settled(component, then)
+            yield Step(number, move.publication, move.cost, move.late, move.loss), move.label
 
-    def _heads(self, slot: Slot) -> Iterable[tuple[int, int]]:
+    def _moved(self, component: int, slot: Slot) -> Iterator[tuple[Slot, "_Move"]]:
+        """Each move, with the slot after it."""
+        local, up, down = slot
+        for place, message in self._heads(down):
+            rest = (*down[:place], *down[place + 1 :])
+            for move in self._moves(component, local, message):
+                left = rest
+                if move.stays is not None:
+                    left = (*down[:place], move.stays, *down[place + 1 :])
+                    left = left if self.ordered else tuple(sorted(left))
+                yield Slot(move.local, (*up, *move.sent), left if move.keeps_down else ()), move
+        if up:
+            for move in self._forwards(component, up[0]):
+                yield Slot(local, up[1:], down), move
+        for move in self._moves(component, local, NOTHING):
+            if move.label.kind != "start" or not up:  # what was sent before is still under way on the old connection
+                kept = up if move.keeps_up else ()
+                yield Slot(move.local, (*kept, *move.sent), down if move.keeps_down else ()), move
+
+    def _heads(self, down: tuple[int, ...]) -> Iterable[tuple[int, int]]:
         if self.ordered:
-            return [(0, slot.down[0])] if slot.down else []
-        return {message: (place, message) for place, message in enumerate(slot.down)}.values()
+            return ((0, down[0]),) if down else ()
+        return {message: (place, message) for place, message in enumerate(down)}.values()
 
-    def _reading(self, component: int, slot: Slot, place: int, message: int) -> Iterator[tuple[Step, Label]]:
-        rest = (*slot.down[:place], *slot.down[place + 1 :])
-        yield from self._ends(component, slot, "read", message, rest)
+    def _moves(self, component: int, local: int, message: int) -> tuple["_Move", ...]:
+        """The moves with a message, or without one, in a local state."""
+        key = (component, local, message)
+        if key not in self._known_moves:
+            found = self._reading(*key) if message != NOTHING else self._acting(component, local)
+            self._known_moves[key] = tuple(found)
+        return self._known_moves[key]
+
+    def _reading(self, component: int, local: int, message: int) -> Iterator["_Move"]:
         name = self.messages[message]
+        yield from self._asked(component, local, "read", message)
         cost = self._loss(name)
         if cost is not None:
-            then = self._settled(component, Slot(slot.local, slot.up, rest))
-            yield Step(then, cost=cost), Label("lose 2", component, name, None)
+            yield _Move(Label("lose 2", component, name, None), local, cost=cost)
         cost = self._cost("duplicates")
         if cost is not None and isinstance(name, BusEvent):
             marked = self.message(replace(name, event_id=AGAIN))
-            down = (*slot.down[:place], marked, *slot.down[place + 1 :])
-            down = down if self.ordered else tuple(sorted(down))
-            yield from self._ends(component, slot, "duplicate", marked, down, cost=cost)
+            for move in self._asked(component, local, "read", marked, cost=cost):
+                label = move.label._replace(kind="duplicate")
+                yield move._replace(label=label, stays=marked)
 
-    def _forwarding(self, component: int, slot: Slot) -> Iterator[tuple[Step, Label]]:
-        message = slot.up[0]
-        then = self.slot(component, slot._replace(up=slot.up[1:]))
+    def _forwards(self, component: int, message: int) -> Iterator["_Move"]:
         name = self.messages[message]
-        yield Step(then, self._publication(self._fan(component, (message,)))), Label("forward", component, name, None)
+        publication = self._publication(self._fan(component, (message,)))
+        yield _Move(Label("forward", component, name, None), publication=publication)
         cost = self._loss(name)
         if cost is not None:
-            yield Step(then, cost=cost), Label("lose 1", component, name, None)
+            yield _Move(Label("lose 1", component, name, None), cost=cost)
 
-    def _doing(
-        self, component: int, slot: Slot, kind: str, cost: int = FREE, *, late: bool = False
-    ) -> Iterator[tuple[Step, Label]]:
-        """An expiry or an order."""
-        keeps_connection = kind in {"expire", "start"}
-        if kind == "start" and slot.up:
-            return  # what was sent before is still under way on the old connection
-        for local, sent, outcome in self._ask(component, slot.local, kind):
-            down = slot.down if keeps_connection and self.online[component][local] else ()
-            up = () if kind in {"crash", "wipe", "disconnect", "calm"} else slot.up
-            label = Label(kind, component, None, outcome)
-            yield from self._published(component, Slot(local, up, down), sent, label, cost, late=late)
+    def _acting(self, component: int, local: int) -> Iterator["_Move"]:
+        """Expiries, and orders of the owner or of fate."""
+        if self.faults.timeouts == "any":
+            yield from self._asked(component, local, "expire", cost=self.costs["expiry"])
+        if self.faults.timeouts == "patient" or self.faults.calm:
+            price = FREE if self.faults.timeouts == "patient" else self.costs["calm expiry"]
+            yield from self._asked(component, local, "expire", cost=price, late=True)
+        yield from self._asked(component, local, "start")
+        for order, fault in self.faults.orders(self.nodes[component].name):
+            cost = self._cost(fault)
+            if cost is not None:
+                yield from self._asked(component, local, order, cost=cost)
+        if component == TRACKER and self.faults.calm:
+            yield from self._asked(component, local, "calm", cost=self.costs["calm"])
+        cost = self._cost("broker restart")
+        if component == TRACKER and cost is not None:
+            everybody = tuple((place, BREAK) for place in range(len(self.nodes)))
+            label = Label("restart", component, None, None)
+            yield _Move(label, local, self._publication(everybody), cost=cost)
 
-    def _ends(
-        self, component: int, slot: Slot, kind: str, message: int, down: tuple[int, ...], cost: int = FREE
-    ) -> Iterator[tuple[Step, Label]]:
-        for local, sent, outcome in self._ask(component, slot.local, "read", message):
-            then = Slot(local, slot.up, down if self.online[component][local] else ())
-            yield from self._published(
-                component, then, sent, Label(kind, component, self.messages[message], outcome), cost
+    def _asked(
+        self, component: int, local: int, kind: str, message: int = NOTHING, cost: int = FREE, *, late: bool = False
+    ) -> Iterator["_Move"]:
+        """What a node says: with its publications under way, and, where the bus has one hop, with each of them lost."""
+        for then, sent, outcome in self._ask(component, local, kind, message):
+            label = Label(kind, component, None if message == NOTHING else self.messages[message], outcome)
+            move = _Move(
+                label,
+                then,
+                cost=cost,
+                late=late,
+                keeps_down=self.online[component][then] and kind in {"read", "expire", "start"},
+                keeps_up=kind not in {"crash", "wipe", "disconnect", "calm"},
             )
-
-    def _published(
-        self, component: int, slot: Slot, sent: tuple[int, ...], label: Label, cost: int, *, late: bool = False
-    ) -> Iterator[tuple[Step, Label]]:
-        """The step with its publications under way, and, where the bus has one hop, with each of them lost."""
-        if self.keeps_hops:
-            then = self._settled(component, slot._replace(up=(*slot.up, *sent)))
-            yield Step(then, 0, cost, late), label
-            return
-        then = self._settled(component, slot)
-        yield Step(then, self._publication(self._fan(component, sent)), cost, late), label
-        for place, message in enumerate(sent):
-            loss = self._loss(self.messages[message])
-            if loss is not None and self._fan(component, (message,)) and label.kind != "calm":
-                fan = self._fan(component, (*sent[:place], *sent[place + 1 :]))
-                yield Step(then, self._publication(fan), cost, late, loss), label._replace(lost=place)
+            if self.keeps_hops:
+                yield move._replace(sent=sent)
+                continue
+            yield move._replace(publication=self._publication(self._fan(component, sent)))
+            for place, lost in enumerate(sent):
+                loss = self._loss(self.messages[lost])
+                if loss is not None and self._fan(component, (lost,)) and kind != "calm":
+                    fan = self._fan(component, (*sent[:place], *sent[place + 1 :]))
+                    lossy = label._replace(lost=place)
+                    yield move._replace(label=lossy, publication=self._publication(fan), loss=loss)
 
     def _settled(self, component: int, slot: Slot) -> int:
         """The number of a slot, once nobody needs to remember what was delivered twice."""
-        if not any(getattr(self.messages[message], "event_id", "") for message in slot.down):
+        if self._can_repeat and not any(self._is_marked(message) for message in slot.down):
             state = self.nodes[component].unmarked(self.locals[component][slot.local])
             slot = slot._replace(local=self.local(component, state))
         return self.slot(component, slot)
 
+    def _is_marked(self, message: int) -> bool:
+        return bool(getattr(self.messages[message], "event_id", ""))
+
     # What nodes say, asked once.
 
     def _ask(
-        self, component: int, local: int, kind: str, message: int = -1
+        self, component: int, local: int, kind: str, message: int
     ) -> tuple[tuple[int, tuple[int, ...], Outcome], ...]:
         key = (component, local, kind, message)
         if key not in self._outcomes:

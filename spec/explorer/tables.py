@@ -1,0 +1,257 @@
+"""The tables of a closed system as arrays, filled where a search finds a hole."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import permutations, product
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from spec.explorer.closed import ClosedSystem, Row
+
+Words = npt.NDArray[np.uint64]
+Ints = npt.NDArray[np.int32]
+
+HOLE = -1
+UNKNOWN_ACCOUNT = -2
+STEPS_OF, PUSH, SPEND, RENAME = range(4)
+"""What a hole is in."""
+WORD = 64
+
+
+class Marks(Protocol):
+    """What a search watches out for, as bits."""
+
+    words: int
+    """How many words of 64 bits they take."""
+
+    def of(self, component: int, local: int, idle: bool) -> Sequence[int]:
+        """The bits that a component's local state leaves possible."""
+
+    def of_account(self, account: int) -> Sequence[int]:
+        """The bits that an account of faults leaves possible."""
+
+
+class NoMarks:
+    """Nothing is watched."""
+
+    words = 1
+
+    def of(self, component: int, local: int, idle: bool) -> Sequence[int]:  # noqa: ARG002
+        return (0,)
+
+    def of_account(self, account: int) -> Sequence[int]:  # noqa: ARG002
+        return (0,)
+
+
+@dataclass
+class Tables:
+    """Steps, pushes, accounts and marks by number. `ways` are the permutations of components that change nothing."""
+
+    system: ClosedSystem
+    marks: Marks
+    ways: tuple[tuple[int, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        width = len(self.system.nodes)
+        self.components = width
+        self.first: Ints = np.full((width, 64, 2), HOLE, np.int32)
+        self.idle: npt.NDArray[np.bool_] = np.zeros((width, 64), np.bool_)
+        self.masks: Words = np.zeros((width, 64, self.marks.words), np.uint64)
+        self.steps: Ints = np.zeros((64, 5), np.int32)
+        self._used_steps = 0
+        self._ops: list[dict[int, int]] = [{} for _ in range(width)]
+        self._messages: list[list[int]] = [[] for _ in range(width)]
+        self._push_capacity = [(64, 8)] * width
+        self._pushes: list[Ints] = [np.full((64, 8), HOLE, np.int32) for _ in range(width)]
+        self._push_is_stale = True
+        self.publication_first: Ints = np.zeros(64, np.int32)
+        self.publications: Ints = np.zeros((64, 2), np.int32)
+        self._known_publications = 0
+        self.accounts: Ints = np.full((4, len(self.system.costs) + 1), UNKNOWN_ACCOUNT, np.int32)
+        self.account_masks: Words = np.zeros((4, self.marks.words), np.uint64)
+        self._known_accounts = 0
+        self._known_slots = [0] * width
+        self.rename: Ints = np.full((max(1, len(self.ways)), width + 1, 64), HOLE, np.int32)
+        for number, way in enumerate(self.ways):
+            self.rename[number, width, : len(way)] = way
+        self.catch_up()
+
+    # Room.
+
+    def catch_up(self) -> None:
+        """Take over what the system has numbered since."""
+        system = self.system
+        most = max(len(slots) for slots in system.slots)
+        if most > self.first.shape[1]:
+            size = 1 << (most - 1).bit_length()
+            self.first = _grown(self.first, 1, size, HOLE)
+            self.idle = _grown(self.idle, 1, size, 0)
+            self.masks = _grown(self.masks, 1, size, 0)
+            self.rename = _grown(self.rename, 2, size, HOLE)
+        for component, slots in enumerate(system.slots):
+            for number in range(self._known_slots[component], len(slots)):
+                idle = system.is_idle(component, number)
+                self.idle[component, number] = idle
+                self.masks[component, number] = self.marks.of(component, slots[number].local, idle)
+            self._known_slots[component] = len(slots)
+        self._catch_up_publications()
+        if len(system.accounts) > self.accounts.shape[0]:
+            size = 1 << (len(system.accounts) - 1).bit_length()
+            self.accounts = _grown(self.accounts, 0, size, UNKNOWN_ACCOUNT)
+            self.account_masks = _grown(self.account_masks, 0, size, 0)
+        for number in range(self._known_accounts, len(system.accounts)):
+            self.account_masks[number] = self.marks.of_account(number)
+            self.accounts[number, 0] = number
+        self._known_accounts = len(system.accounts)
+
+    def renew_marks(self) -> None:
+        """Ask for all marks again."""
+        self.masks = np.zeros((*self.masks.shape[:2], self.marks.words), np.uint64)
+        self.account_masks = np.zeros((self.account_masks.shape[0], self.marks.words), np.uint64)
+        self._known_slots = [0] * self.components
+        self._known_accounts = 0
+        self.catch_up()
+
+    def _catch_up_publications(self) -> None:
+        known = self.system.publications
+        while self._known_publications < len(known):
+            number = self._known_publications
+            entries = known[number]
+            begin = self.publication_first[number]
+            end = begin + len(entries)
+            if number + 2 > len(self.publication_first):
+                self.publication_first = _grown(self.publication_first, 0, 2 * len(self.publication_first), 0)
+            if end > len(self.publications):
+                self.publications = _grown(self.publications, 0, 2 * max(end, 32), 0)
+            for place, (component, message) in enumerate(entries, start=begin):
+                self.publications[place] = (component, self._op(component, message))
+            self.publication_first[number + 1] = end
+            self._known_publications += 1
+
+    def _op(self, component: int, message: int) -> int:
+        ops = self._ops[component]
+        if message not in ops:
+            ops[message] = len(ops)
+            self._messages[component].append(message)
+        return ops[message]
+
+    @property
+    def pushes(self) -> tuple[Ints, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """All push tables in one array, where that of each component begins in it, and how wide its rows are."""
+        if self._push_is_stale or any(
+            table.shape[0] < self._known_slots[place] or table.shape[1] < len(self._ops[place])
+            for place, table in enumerate(self._pushes)
+        ):
+            self._renew_pushes()
+        return self._flat, self._base, self._width
+
+    def _renew_pushes(self) -> None:
+        shapes = [
+            (max(64, 2 * self._known_slots[place]), max(8, 2 * len(self._ops[place])))
+            for place in range(self.components)
+        ]
+        flat: Ints = np.full(sum(rows * columns for rows, columns in shapes), HOLE, np.int32)
+        base = 0
+        bases = []
+        for place, (rows, columns) in enumerate(shapes):
+            old = self._pushes[place]
+            table = flat[base : base + rows * columns].reshape(rows, columns)
+            table[: old.shape[0], : old.shape[1]] = old[:rows, :columns]
+            self._pushes[place] = table
+            bases.append(base)
+            base += rows * columns
+        self._flat = flat
+        self._base = np.array(bases, np.int64)
+        self._width = np.array([columns for _, columns in shapes], np.int64)
+        self._push_is_stale = False
+
+    # Filling.
+
+    def fill(self, holes: Iterable[tuple[int, int, int, int]]) -> None:
+        """Ask the system for what is missing: steps of a slot, a push, an account, a slot under another name."""
+        for kind, first, second, third in holes:
+            if kind == STEPS_OF:
+                self._fill_steps(first, second)
+            elif kind == PUSH:
+                self._fill_push(first, second, third)
+            elif kind == SPEND:
+                self._fill_account(first, self.steps[second, 2], self.steps[second, 3])
+            else:
+                self._fill_names(first, second)
+        self.catch_up()
+
+    def _fill_steps(self, component: int, slot: int) -> None:
+        if self.first[component, slot, 0] != HOLE:
+            return
+        found = self.system.steps(component, slot)
+        begin = self._used_steps
+        end = begin + len(found)
+        if end > len(self.steps):
+            self.steps = _grown(self.steps, 0, 2 * end, 0)
+        for number, step in enumerate(found, start=begin):
+            self.steps[number] = (step.then, step.publication, step.cost, step.loss, step.late)
+        self.first[component, slot] = (begin, end)
+        self._used_steps = end
+
+    def _fill_push(self, component: int, slot: int, op: int) -> None:
+        table = self._pushes[component]
+        if table[slot, op] == HOLE:
+            table[slot, op] = self.system.push(component, slot, self._messages[component][op])
+
+    def _fill_account(self, account: int, cost: int, loss: int) -> None:
+        for price in (cost, loss):
+            then = self.system.spend(account, int(price))
+            self.accounts[account, price] = then
+            if then < 0:
+                return
+            if then >= len(self.accounts):
+                self.catch_up()
+            account = then
+
+    def _fill_names(self, component: int, slot: int) -> None:
+        for number, way in enumerate(self.ways):
+            self.rename[number, component, slot] = self.system.renamed(component, slot, way)
+
+    # Rows and keys.
+
+    def layout(self, row: Row) -> npt.NDArray[np.uint64]:
+        """Where each number of a row stands in a key: word, shift and mask; the account comes last, in word 0."""
+        least = [8 if place == len(row) - 1 else 22 if place == 0 else 17 for place in range(len(row))]
+        order = [len(row) - 1, *range(len(row) - 1)]
+        words: list[list[int]] = [[]]
+        for place in order:
+            if sum(least[other] for other in words[-1]) + least[place] > WORD:
+                words.append([])
+            words[-1].append(place)
+        layout = np.zeros((len(row), 3), np.uint64)
+        for number, places in enumerate(words):
+            spare = (WORD - sum(least[place] for place in places)) // len(places)
+            shift = 0
+            for place in places:
+                bits = min(least[place] + spare, 31)
+                layout[place] = (number, shift, (1 << bits) - 1)
+                shift += bits
+        return layout
+
+
+def _grown(array: npt.NDArray, axis: int, size: int, fill: int) -> npt.NDArray:  # type: ignore[type-arg]
+    shape = list(array.shape)
+    shape[axis] = size
+    made = np.full(shape, fill, array.dtype)
+    made[tuple(slice(0, length) for length in array.shape)] = array
+    return made
+
+
+def ways_of(width: int, groups: Iterable[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+    """All permutations of `width` components that permute each group in itself; the identity comes first."""
+    found = []
+    groups = [tuple(group) for group in groups]
+    for arranged in product(*(permutations(group) for group in groups)):
+        way = list(range(width))
+        for group, places in zip(groups, arranged, strict=True):
+            for place, other in zip(group, places, strict=True):
+                way[place] = other
+        found.append(tuple(way))
+    return tuple(sorted(found))
