@@ -27,6 +27,7 @@ from machines.events import BusEvent
 from spec.explorer.bus import Bus
 from spec.explorer.faults import Faults
 from spec.explorer.node import AGAIN, Node, Outcome
+from spec.explorer.renaming import Renaming
 
 BREAK = -1
 """What is pushed to every component when the broker restarts: all connections are lost."""
@@ -34,7 +35,7 @@ NOTHING = -2
 """In place of a message: what happens without one."""
 FREE = 0
 """The cost of what is no fault."""
-FAULTS = ("calm", "calm expiry", "expiry", "losses", "duplicates", "broker restart")
+FAULTS = ("calm", "calm expiry", "expiry", "losses", "duplicates", "broker restart", "storage failure")
 """What has a price; the orders that a server may get come after these."""
 TRACKER = 0
 """The component that a broker restart and the calm begin with."""
@@ -58,6 +59,8 @@ class Step(NamedTuple):
     """Whether it happens only when nothing is under way."""
     loss: int = FREE
     """What it costs besides, where what it publishes is lost at once."""
+    failure: int = FREE
+    """What it costs besides, where the storage of a view fails."""
 
 
 class Account(NamedTuple):
@@ -65,6 +68,8 @@ class Account(NamedTuple):
 
     left: tuple[tuple[str, int], ...] = ()
     calm: bool = False
+    changed: bool = False
+    """Whether the tracker has been stopped, or lost its connection, or crashed."""
 
 
 class Label(NamedTuple):
@@ -96,6 +101,7 @@ class _Move(NamedTuple):
     cost: int = FREE
     late: bool = False
     loss: int = FREE
+    failure: int = FREE
     keeps_down: bool = True
     keeps_up: bool = True
     stays: int | None = None
@@ -134,6 +140,8 @@ class ClosedSystem:
         self._publication_numbers: dict[tuple[tuple[int, int], ...], int] = {(): 0}
         self._outcomes: dict[tuple[int, int, str, int], tuple[tuple[int, tuple[int, ...], Outcome], ...]] = {}
         self._known_moves: dict[tuple[int, int, int], tuple[_Move, ...]] = {}
+        self._renamings: dict[tuple[int, int, tuple[int, ...]], int] = {}
+        self._name_changes: dict[tuple[int, ...], Renaming] = {}
         self._fans: dict[tuple[int, int], tuple[int, ...]] = {}
         self._inert: tuple[dict[int, bool], ...] = tuple({} for _ in width)
         named = dict.fromkeys((*FAULTS, *self.faults.bounds))
@@ -184,7 +192,9 @@ class ClosedSystem:
     def steps(self, component: int, number: int) -> list[Step]:
         """What a component can do in a slot."""
         found = self._moved(component, self.slots[component][number])
-        return [Step(self._settled(component, then), m.publication, m.cost, m.late, m.loss) for then, m in found]
+        return [
+            Step(self._settled(component, then), m.publication, m.cost, m.late, m.loss, m.failure) for then, m in found
+        ]
 
     def push(self, component: int, number: int, message: int) -> int:
         """The slot once a message is under way to it."""
@@ -205,19 +215,46 @@ class ClosedSystem:
         if here.calm != (fault == "calm expiry"):
             return -1
         left = dict(here.left)
+        changed = here.changed or fault.endswith(f" {self.nodes[TRACKER].name}")
         if fault == "calm":
             then = Account(calm=True)
         elif self.faults.bounds.get(fault) is None:
-            return account
+            then = here._replace(changed=changed)
         elif fault not in left:
             return -1
         else:
             left[fault] -= 1
-            then = Account(tuple((name, bound) for name, bound in left.items() if bound))
+            then = Account(tuple((name, bound) for name, bound in left.items() if bound), changed=changed)
         if then not in self._account_numbers:
             self._account_numbers[then] = len(self.accounts)
             self.accounts.append(then)
         return self._account_numbers[then]
+
+    def renamed(self, component: int, number: int, way: tuple[int, ...]) -> int:
+        """The slot of component `way[component]` that is this one after each component `i` is called `way[i]`."""
+        slot = self.slots[component][number]
+        local = self._renamed_local(component, slot.local, way)
+        up, down = (tuple(self._renamed_message(message, way) for message in queue) for queue in (slot.up, slot.down))
+        return self.slot(way[component], Slot(local, up, down if self.ordered else tuple(sorted(down))))
+
+    def _renamed_local(self, component: int, local: int, way: tuple[int, ...]) -> int:
+        key = (component, local, way)
+        if key not in self._renamings:
+            state = self._name_change(way)(self.locals[component][local])
+            self._renamings[key] = self.local(way[component], state)
+        return self._renamings[key]
+
+    def _renamed_message(self, message: int, way: tuple[int, ...]) -> int:
+        key = (-1, message, way)
+        if key not in self._renamings:
+            self._renamings[key] = self.message(self._name_change(way)(self.messages[message]))
+        return self._renamings[key]
+
+    def _name_change(self, way: tuple[int, ...]) -> Renaming:
+        if way not in self._name_changes:
+            names = [node.name for node in self.nodes]
+            self._name_changes[way] = Renaming({name: names[to] for name, to in zip(names, way, strict=True)})
+        return self._name_changes[way]
 
     def is_idle(self, component: int, number: int) -> bool:
         """Whether nothing is under way to or from a component."""
@@ -230,7 +267,8 @@ class ClosedSystem:
         """What a component can do in a slot, and what that is called."""
         for then, move in self._moved(component, self.slots[component][number]):
             number = self._settled(component, then)
-            yield Step(number, move.publication, move.cost, move.late, move.loss), move.label
+            step = Step(number, move.publication, move.cost, move.late, move.loss, move.failure)
+            yield step, move.label
 
     def _moved(self, component: int, slot: Slot) -> Iterator[tuple[Slot, "_Move"]]:
         """Each move, with the slot after it."""
@@ -310,12 +348,16 @@ class ClosedSystem:
     ) -> Iterator["_Move"]:
         """What a node says: with its publications under way, and, where the bus has one hop, with each of them lost."""
         for then, sent, outcome in self._ask(component, local, kind, message):
+            failure = self._cost(outcome.fault) if outcome.fault else FREE
+            if failure is None:
+                continue
             label = Label(kind, component, None if message == NOTHING else self.messages[message], outcome)
             move = _Move(
                 label,
                 then,
                 cost=cost,
                 late=late,
+                failure=failure,
                 keeps_down=self.online[component][then] and kind in {"read", "expire", "start"},
                 keeps_up=kind not in {"crash", "wipe", "disconnect", "calm"},
             )
@@ -354,11 +396,11 @@ class ClosedSystem:
                 found = node.expiries(state)
             else:
                 found = node.order(state, kind)
-            numbered: dict[tuple[int, tuple[int, ...]], Outcome] = {}
+            numbered: dict[tuple[int, tuple[int, ...], str], Outcome] = {}
             for outcome in found:
                 sent = tuple(self.message(message) for message in outcome.sent)
-                numbered.setdefault((self.local(component, outcome.then), sent), outcome)
-            self._outcomes[key] = tuple((local, sent, outcome) for (local, sent), outcome in numbered.items())
+                numbered.setdefault((self.local(component, outcome.then), sent, outcome.fault), outcome)
+            self._outcomes[key] = tuple((local, sent, outcome) for (local, sent, _), outcome in numbered.items())
         return self._outcomes[key]
 
     # The bus.

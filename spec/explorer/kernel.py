@@ -112,10 +112,6 @@ def expand(  # type: ignore[no-untyped-def]
     publications,
     accounts,
     idle,
-    masks,
-    account_masks,
-    watched,
-    hits,
     rename,
     holes,
     aside,
@@ -123,12 +119,11 @@ def expand(  # type: ignore[no-untyped-def]
 ):
     """Expand the states `todo[begin:end]` (or, where `todo` is empty, the states of these numbers).
 
-    Returns what stopped it, where, and how many keys, holes and states put aside there are. `counters` are
-    transitions, states at rest, and states whose claims were looked at.
+    Returns what stopped it, where, how many keys, holes and states put aside there are, and what is still to be looked
+    up. `counters` are transitions, and states from which nothing can happen.
     """
     components = layout.shape[0] - 1
     words = keys.shape[1]
-    bits = masks.shape[2]
     room = places.shape[0] * 5 // 8
     room = min(room, keys.shape[0])
     buffer = np.zeros((BUFFER, words), np.uint64)
@@ -175,6 +170,8 @@ def expand(  # type: ignore[no-untyped-def]
                     account = accounts[row[components], steps[step, 2]]
                     if account >= 0 and steps[step, 3]:
                         account = accounts[account, steps[step, 3]]
+                    if account >= 0 and steps[step, 5]:
+                        account = accounts[account, steps[step, 5]]
                     if account == -1:
                         continue
                     if account < 0:
@@ -246,19 +243,6 @@ def expand(  # type: ignore[no-untyped-def]
             counters[0] += edges
             if edges == 0:
                 counters[1] += 1
-            for word in range(bits):
-                hit = account_masks[row[components], word] & watched[word]
-                for component in range(components):
-                    hit &= masks[component, row[component], word]
-                while hit:
-                    bit = hit & (~hit + np.uint64(1))
-                    watched[word] ^= bit
-                    hit ^= bit
-                    number = 0
-                    while bit > np.uint64(1):
-                        bit >>= np.uint64(1)
-                        number += 1
-                    hits[word * 64 + number] = at
         else:
             filled = started
             aside[put_aside] = at
@@ -268,3 +252,25 @@ def expand(  # type: ignore[no-untyped-def]
         return FULL, place, count, noted, put_aside, filled, buffer, origin
     count = find(keys, count, places, buffer, origin, filled, parents)
     return EXPANDED, place, count, noted, put_aside, 0, buffer, origin
+
+
+@njit(cache=True)
+def scan(begin, end, keys, layout, sides, masks, account_masks, watched, hits):  # type: ignore[no-untyped-def]
+    """Look for the bits that all components of a state have in common; note the first state that has each."""
+    components = layout.shape[0] - 1
+    row = np.zeros(components + 1, np.int64)
+    for at in range(begin, end):
+        unpack(keys, at, layout, row)
+        for word in range(watched.shape[0]):
+            hit = account_masks[row[components], word] & watched[word]
+            for component in range(components):
+                hit &= masks[component, sides[component, row[component]], word]
+            while hit:
+                number = 0
+                bit = hit & (~hit + np.uint64(1))
+                watched[word] ^= bit
+                hit ^= bit
+                while bit > np.uint64(1):
+                    bit >>= np.uint64(1)
+                    number += 1
+                hits[word * 64 + number] = at

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 from immutabledict import immutabledict
 
-from machines import ConnectionLost, Participant, Start, Stop, View
+from machines import ConnectionLost, Participant, Start, Stop, View, ViewChangeFailed
 from machines.clock import ClockData
 from machines.events import BusEvent
 from machines.participant import Snapshot
@@ -45,6 +45,8 @@ class Outcome(NamedTuple):
     then: Hashable
     sent: tuple[Hashable, ...]
     arrows: tuple[Arrow, ...]
+    fault: str = ""
+    """The fault that this outcome takes, if any: `storage failure`."""
 
 
 class Node(Protocol):
@@ -182,10 +184,12 @@ class Server:
                 raise RuntimeError(f"{self.name} never comes to rest: after {STEPS} calls it is in {here.state.where}")
             busy = None if here.state.broken else self._busy(here)
             if busy is None:
-                found[Outcome(_normal(here.state), here.sent, here.arrows)] = None
+                found[Outcome(_normal(here.state), here.sent, here.arrows, here.fault)] = None
                 continue
             role, sendings = busy
-            todo.extend(self._send(here, role, sending) for sending in reversed(sendings))
+            for sending in reversed(sendings):
+                failed = len(sendings) > 1 and isinstance(sending.message, ViewChangeFailed)
+                todo.append(self._send(here._replace(fault="storage failure" if failed else here.fault), role, sending))
         return tuple(found)
 
     def _busy(self, here: "_Progress") -> tuple[str, tuple[Sending, ...]] | None:
@@ -233,6 +237,7 @@ class _Progress(NamedTuple):
     broker: Snapshot
     sent: tuple[Hashable, ...]
     arrows: tuple[Arrow, ...]
+    fault: str = ""
 
 
 def _broken(here: _Progress, why: str) -> _Progress:

@@ -5,9 +5,8 @@ table `[scenario.<name>]` with these keys, all optional but `tells`:
 
     tells = "one sentence"
     torrents = 2              # how many torrent servers
-    conflicting = 0           # so many of them, the last ones, offer the endpoint of the first one, too
+    conflicting = 0           # so many of them, the last ones, offer the same endpoint
     files = false             # whether each brings a file and a fragment
-    storage = "either"        # of a torrent server: "sound", "broken", or "either": a change may fail or not
     timeouts = "any"          # "any": whenever they are set; "patient": when nothing is under way; "never"
     calm = false              # whether faults can end for good, at any moment, with a new tracker
     unordered = false         # whether a bus may let events overtake each other
@@ -16,6 +15,7 @@ table `[scenario.<name>]` with these keys, all optional but `tells`:
     [scenario.<name>.faults]  # how often; "any" for any number of times
     losses = "any"            # on either hop
     duplicates = 0            # an event is delivered twice (QoS 1)
+    "storage failure" = 0     # a torrent server cannot change its view
     "broker restart" = 0      # all connections are lost
     "stop tracker" = 0        # also: "disconnect ...", "crash ..." (only the view is kept), "wipe ..." (nothing is)
     "stop torrent" = 0        # the same for the torrent servers, all together
@@ -41,7 +41,6 @@ from machines import (
     Tracker,
     View,
 )
-from machines.rules import Storage
 from spec.explorer.bus import BrokerBus
 from spec.explorer.closed import ClosedSystem
 from spec.explorer.faults import ORDERS, Faults
@@ -52,7 +51,7 @@ FRAGMENT_SIZE = 1024
 MOST_TORRENTS = 9
 Timeouts = Literal["any", "patient", "never"]
 FAULTS = (
-    *("losses", "duplicates", "broker restart"),
+    *("losses", "duplicates", "storage failure", "broker restart"),
     *(f"{order} {server}" for server in ("tracker", "torrent") for order in ORDERS),
 )
 """What a scenario can bound."""
@@ -71,7 +70,6 @@ class Scenario:
     torrents: int = 2
     conflicting: int = 0
     files: bool = False
-    storage: Storage = "either"
     timeouts: Timeouts = "any"
     calm: bool = False
     unordered: bool = False
@@ -99,28 +97,22 @@ class Scenario:
 
     def _torrent(self, name: str) -> Server:
         place = self.names.index(name)
-        owner = self.names[0] if place >= self.torrents - self.conflicting else name
-        endpoints, fragment = frozenset({f"http://{owner}/"}), f"{name}-fragment"
-        own = ClientMetadata(endpoints, frozenset({fragment} if self.files else ()))
-        view = (
-            View(storage=self.storage, own=own)
-            if not self.files
-            else View(
-                storage=self.storage,
-                own=own,
-                files=immutabledict({f"{name}-file": FileMetadata(10, (fragment,))}),
-                fragments=immutabledict({fragment: FragmentMetadata(10)}),
-            )
+        host = "shared" if place >= self.torrents - self.conflicting else name
+        fragment = f"{name}-fragment"
+        brought = {fragment: FragmentMetadata(10)} if self.files else {}
+        view = View(
+            storage="either" if self.faults.get("storage failure", 0) != 0 else "sound",
+            own=ClientMetadata(frozenset({f"http://{host}/"}), frozenset(brought)),
+            files=immutabledict({f"{name}-file": FileMetadata(10, (fragment,))} if self.files else {}),
+            fragments=immutabledict(brought),
         )
         return Server(name, TorrentServer(name), DistributionView(view), Clock(), Broker())
 
     def interchangeable(self) -> tuple[tuple[int, ...], ...]:
         """The components that differ in their names only, in groups."""
-        count = self.torrents - self.conflicting
-        if not self.conflicting:
-            return (tuple(range(1, count + 1)),)
-        sharing = (1, *range(count + 1, self.torrents + 1))  # the first one's endpoint is named after it
-        return (tuple(range(2, count + 1)), sharing)
+        alone = self.torrents - self.conflicting
+        groups = (tuple(range(1, alone + 1)), tuple(range(alone + 1, self.torrents + 1)))
+        return tuple(group for group in groups if len(group) > 1)
 
 
 @cache
@@ -174,7 +166,7 @@ def _scenario(where: str, name: str, table: object) -> Scenario:
     if not isinstance(table, dict):
         raise ScenarioError(f"{where}: has to be a table")
     kinds: dict[str, object] = {
-        "tells": str, "torrents": int, "conflicting": int, "files": bool, "storage": get_args(Storage),
+        "tells": str, "torrents": int, "conflicting": int, "files": bool,
         "timeouts": get_args(Timeouts), "calm": bool, "unordered": bool, "keeps_hops": bool, "loses": list,
         "faults": dict,
     }  # fmt: skip
@@ -186,11 +178,18 @@ def _scenario(where: str, name: str, table: object) -> Scenario:
     given = values.pop("faults", {})
     values["faults"] = immutabledict({fault: bound(value, f"{where} faults {fault}") for fault, value in given.items()})
     made = with_bounds(Scenario(name, **{**values, "faults": immutabledict()}), values["faults"])
-    if not 1 <= made.torrents <= MOST_TORRENTS or not 0 <= made.conflicting < made.torrents:
-        raise ScenarioError(
-            f"{where}: torrents has to be from 1 to {MOST_TORRENTS}, and conflicting less than that, at least 0"
-        )
+    check(made, where)
     return made
+
+
+def check(scenario: Scenario, where: str) -> None:
+    """Raises `ScenarioError` if there are too few or too many servers."""
+    if not 1 <= scenario.torrents <= MOST_TORRENTS:
+        raise ScenarioError(f"{where}: torrents is {scenario.torrents}; it has to be from 1 to {MOST_TORRENTS}")
+    if scenario.conflicting == 1 or not 0 <= scenario.conflicting <= scenario.torrents:
+        raise ScenarioError(
+            f"{where}: conflicting is {scenario.conflicting}; it has to be 0, or from 2 to the number of torrent servers"
+        )
 
 
 def _check(where: str, kind: object, value: object, known: tuple[str, ...]) -> None:

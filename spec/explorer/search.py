@@ -8,7 +8,8 @@ import numpy as np
 
 from spec.explorer import kernel
 from spec.explorer.closed import ClosedSystem, Row
-from spec.explorer.tables import Marks, Tables, Words
+from spec.explorer.claims import Claims
+from spec.explorer.tables import Tables, Words
 
 CHUNK = 1 << 15
 """States that are expanded between two looks at the clock."""
@@ -33,16 +34,13 @@ class Found:
     complete: bool
     at_rest: int
     """States from which nothing can happen."""
-    hits: dict[int, int]
-    """The first state that had each bit."""
 
 
 @dataclass
 class Search:
-    """One search. `watch` are the bits to look for."""
+    """One search for the shortest ways to everything; `ways` are the permutations of components that change nothing."""
 
     system: ClosedSystem
-    marks: Marks
     ways: tuple[tuple[int, ...], ...] = ()
     most: int | None = None
     """Stop after so many states."""
@@ -50,7 +48,7 @@ class Search:
 
     def __post_init__(self) -> None:
         row = self.system.initial()
-        self.tables = Tables(self.system, self.marks, self.ways)
+        self.tables = Tables(self.system, self.ways)
         self.layout = self.tables.layout(row)
         self.words = int(self.layout[:, 0].max()) + 1
         self.keys: Words = np.zeros((1 << 14, self.words), np.uint64)
@@ -88,37 +86,49 @@ class Search:
 
     def run(self) -> Found:
         """Search until nothing is new, or there are too many states."""
-        words = self.marks.words
-        watched = np.full(words, np.iinfo(np.uint64).max, np.uint64)
-        hits = np.full(words * 64, -1, np.int64)
-        counters = np.zeros(4, np.int64)
+        counters = np.zeros(2, np.int64)
         complete = True
         try:
             while self.levels[-2] < self.levels[-1]:
-                self._level(watched, hits, counters)
+                self._level(counters)
                 if self.most is not None and self.count > self.most:
-                    complete = False
+                    complete = self.levels[-2] == self.levels[-1]
                     break
         except KeyboardInterrupt:
             complete = False
-        found = {bit: int(at) for bit, at in enumerate(hits) if at >= 0}
-        return Found(self.progress, complete, int(counters[1]), found)
+        return Found(self.progress, complete, int(counters[1]))
 
-    def _level(self, watched: Words, hits: np.ndarray, counters: np.ndarray) -> None:
+    def scan(self, claims: Claims) -> list[int | None]:
+        """The first state for each watch of the claims, among the states that were found."""
+        claims.renew()
+        width = len(self.system.nodes)
+        found = [claims.masks(component) for component in range(width)]
+        size = max(len(masks) for masks in found)
+        masks = np.zeros((width, 2 * size, claims.words), np.uint64)
+        for component, bits in enumerate(found):
+            masks[component, : 2 * len(bits)] = bits.reshape(-1, claims.words)
+        watched = np.full(claims.words, np.iinfo(np.uint64).max, np.uint64)
+        hits = np.full(claims.words * 64, -1, np.int64)
+        kernel.scan(
+            0, self.count, self.keys, self.layout, self.tables.sides, masks, claims.account_masks(), watched, hits
+        )
+        return [int(at) if at >= 0 else None for at in hits[: len(claims.watches)]]
+
+    def _level(self, counters: np.ndarray) -> None:
         begin, end = self.levels[-2:]
         none = np.zeros(0, np.int64)
         aside: list[np.ndarray] = []
         for start in range(begin, end, CHUNK):
-            aside.append(self._expand(none, start, min(start + CHUNK, end), watched, hits, counters))
+            aside.append(self._expand(none, start, min(start + CHUNK, end), counters))
             self._tell(counters, end)
         todo = np.concatenate(aside)
         while len(todo):
-            todo = self._expand(todo, 0, len(todo), watched, hits, counters)
+            todo = self._expand(todo, 0, len(todo), counters)
         self.levels.append(self.count)
         self._tell(counters, self.count)
 
     def _expand(  # type: ignore[no-untyped-def]
-        self, todo, begin: int, end: int, watched, hits, counters
+        self, todo, begin: int, end: int, counters
     ) -> np.ndarray:
         """Expand some states; returns those that were put aside, with the holes that kept them filled."""
         tables = self.tables
@@ -130,7 +140,7 @@ class Search:
             why, begin, self.count, noted, put, filled, buffer, origin = kernel.expand(
                 todo, begin, end, self.keys, self.parents, self.count, self.places, self.layout,
                 tables.first, tables.steps, pushes, base, width, tables.publication_first, tables.publications,
-                tables.accounts, tables.idle, tables.masks, tables.account_masks, watched, hits, tables.rename,
+                tables.accounts, tables.idle, tables.rename,
                 holes, aside, counters,
             )  # fmt: skip
             if why == kernel.FULL:

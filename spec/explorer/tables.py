@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import permutations, product
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,37 +19,11 @@ STEPS_OF, PUSH, SPEND, RENAME = range(4)
 WORD = 64
 
 
-class Marks(Protocol):
-    """What a search watches out for, as bits."""
-
-    words: int
-    """How many words of 64 bits they take."""
-
-    def of(self, component: int, local: int, idle: bool) -> Sequence[int]:
-        """The bits that a component's local state leaves possible."""
-
-    def of_account(self, account: int) -> Sequence[int]:
-        """The bits that an account of faults leaves possible."""
-
-
-class NoMarks:
-    """Nothing is watched."""
-
-    words = 1
-
-    def of(self, component: int, local: int, idle: bool) -> Sequence[int]:  # noqa: ARG002
-        return (0,)
-
-    def of_account(self, account: int) -> Sequence[int]:  # noqa: ARG002
-        return (0,)
-
-
 @dataclass
 class Tables:
-    """Steps, pushes, accounts and marks by number. `ways` are the permutations of components that change nothing."""
+    """Steps, pushes and accounts by number. `ways` are the permutations of components that change nothing."""
 
     system: ClosedSystem
-    marks: Marks
     ways: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
@@ -58,8 +31,9 @@ class Tables:
         self.components = width
         self.first: Ints = np.full((width, 64, 2), HOLE, np.int32)
         self.idle: npt.NDArray[np.bool_] = np.zeros((width, 64), np.bool_)
-        self.masks: Words = np.zeros((width, 64, self.marks.words), np.uint64)
-        self.steps: Ints = np.zeros((64, 5), np.int32)
+        self.sides: Ints = np.zeros((width, 64), np.int32)
+        """For each slot: twice the number of its local state, and one more if nothing is under way."""
+        self.steps: Ints = np.zeros((64, 6), np.int32)
         self._used_steps = 0
         self._ops: list[dict[int, int]] = [{} for _ in range(width)]
         self._messages: list[list[int]] = [[] for _ in range(width)]
@@ -70,7 +44,6 @@ class Tables:
         self.publications: Ints = np.zeros((64, 2), np.int32)
         self._known_publications = 0
         self.accounts: Ints = np.full((4, len(self.system.costs) + 1), UNKNOWN_ACCOUNT, np.int32)
-        self.account_masks: Words = np.zeros((4, self.marks.words), np.uint64)
         self._known_accounts = 0
         self._known_slots = [0] * width
         self.rename: Ints = np.full((max(1, len(self.ways)), width + 1, 64), HOLE, np.int32)
@@ -88,31 +61,21 @@ class Tables:
             size = 1 << (most - 1).bit_length()
             self.first = _grown(self.first, 1, size, HOLE)
             self.idle = _grown(self.idle, 1, size, 0)
-            self.masks = _grown(self.masks, 1, size, 0)
+            self.sides = _grown(self.sides, 1, size, 0)
             self.rename = _grown(self.rename, 2, size, HOLE)
         for component, slots in enumerate(system.slots):
             for number in range(self._known_slots[component], len(slots)):
                 idle = system.is_idle(component, number)
                 self.idle[component, number] = idle
-                self.masks[component, number] = self.marks.of(component, slots[number].local, idle)
+                self.sides[component, number] = 2 * slots[number].local + idle
             self._known_slots[component] = len(slots)
         self._catch_up_publications()
         if len(system.accounts) > self.accounts.shape[0]:
             size = 1 << (len(system.accounts) - 1).bit_length()
             self.accounts = _grown(self.accounts, 0, size, UNKNOWN_ACCOUNT)
-            self.account_masks = _grown(self.account_masks, 0, size, 0)
         for number in range(self._known_accounts, len(system.accounts)):
-            self.account_masks[number] = self.marks.of_account(number)
             self.accounts[number, 0] = number
         self._known_accounts = len(system.accounts)
-
-    def renew_marks(self) -> None:
-        """Ask for all marks again."""
-        self.masks = np.zeros((*self.masks.shape[:2], self.marks.words), np.uint64)
-        self.account_masks = np.zeros((self.account_masks.shape[0], self.marks.words), np.uint64)
-        self._known_slots = [0] * self.components
-        self._known_accounts = 0
-        self.catch_up()
 
     def _catch_up_publications(self) -> None:
         known = self.system.publications
@@ -177,7 +140,7 @@ class Tables:
             elif kind == PUSH:
                 self._fill_push(first, second, third)
             elif kind == SPEND:
-                self._fill_account(first, self.steps[second, 2], self.steps[second, 3])
+                self._fill_account(first, self.steps[second, [2, 3, 5]].tolist())
             else:
                 self._fill_names(first, second)
         self.catch_up()
@@ -191,7 +154,7 @@ class Tables:
         if end > len(self.steps):
             self.steps = _grown(self.steps, 0, 2 * end, 0)
         for number, step in enumerate(found, start=begin):
-            self.steps[number] = (step.then, step.publication, step.cost, step.loss, step.late)
+            self.steps[number] = (step.then, step.publication, step.cost, step.loss, step.late, step.failure)
         self.first[component, slot] = (begin, end)
         self._used_steps = end
 
@@ -200,9 +163,9 @@ class Tables:
         if table[slot, op] == HOLE:
             table[slot, op] = self.system.push(component, slot, self._messages[component][op])
 
-    def _fill_account(self, account: int, cost: int, loss: int) -> None:
-        for price in (cost, loss):
-            then = self.system.spend(account, int(price))
+    def _fill_account(self, account: int, prices: Iterable[int]) -> None:
+        for price in prices:
+            then = self.system.spend(account, price)
             self.accounts[account, price] = then
             if then < 0:
                 return

@@ -1,0 +1,49 @@
+"""The same state or message under other names: for servers that differ in their names only."""
+
+import re
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+from immutabledict import immutabledict
+
+
+@dataclass
+class Renaming:
+    """Names for names, all at once, wherever they stand as a word: in an identifier, a URI, a hash."""
+
+    names: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        words = "|".join(re.escape(name) for name in sorted(self.names, key=len, reverse=True))
+        self._pattern = re.compile(rf"(?<![A-Za-z0-9])({words})(?![A-Za-z0-9])")
+        self._strings: dict[str, str] = {}
+
+    def __call__(self, value: Any) -> Any:
+        """The value with other names. Raises `TypeError` for what is no plain data."""
+        if isinstance(value, Enum) or value is None or isinstance(value, bool | int | float | bytes):
+            return value
+        if isinstance(value, str):
+            if value not in self._strings:
+                self._strings[value] = self._pattern.sub(lambda found: self.names[found[1]], value)
+            return self._strings[value]
+        if is_dataclass(value) and not isinstance(value, type):
+            return type(value)(**{field.name: self(getattr(value, field.name)) for field in fields(value)})
+        if isinstance(value, tuple):
+            parts = [self(part) for part in value]
+            return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+        if isinstance(value, frozenset):
+            return frozenset(self(part) for part in value)
+        if isinstance(value, Mapping):
+            return immutabledict({self(key): self(part) for key, part in value.items()})
+        raise TypeError(f"{value!r} cannot be renamed: it is no string, number, tuple, frozenset, mapping or dataclass")
+
+
+def is_plain(value: Hashable) -> bool:
+    """Whether a value can be renamed."""
+    try:
+        Renaming({"": ""})(value)
+    except TypeError:
+        return False
+    return True
