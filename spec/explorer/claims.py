@@ -10,15 +10,15 @@ bits of all its components have one in common. So looking at a state is a few bi
 """
 
 import inspect
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from spec.explorer.closed import Account, ClosedSystem
+from spec.explorer.closed import Account, ClosedSystem, Row
 
 When = Literal["always", "quiet", "calm"]
 """In every state; where nothing is under way and no timeout is set; the same, after faults have ended for good."""
@@ -140,6 +140,25 @@ class Claims:
             return list(dict.fromkeys(self._accounts))
         return list(dict.fromkeys(side for pair in self._sides[component] for side in pair))
 
+    def broken_in(self, row: Row, claim: str) -> bool:
+        """Whether a state breaks a claim, asked without any bits."""
+        slots = [self.system.slots[component][slot] for component, slot in enumerate(row[:-1])]
+        idle = [self.system.is_idle(component, slot) for component, slot in enumerate(row[:-1])]
+        sides: list[Hashable] = [
+            self.observe(self.system, component, self.system.locals[component][slot.local], idle[component])
+            for component, slot in enumerate(slots)
+        ]
+        account = self.system.accounts[row[-1]]
+        quiet = all(self.is_quiet(side) for side in sides)
+        sides.append(account)
+        for instance in self.instances:
+            when = instance.claim.when
+            if instance.claim.name == claim and (when == "always" or (quiet and (when == "quiet" or account.calm))):
+                premise, conclusion = instance.claim.says(*(sides[place] for place in instance.components))
+                if premise and not conclusion:
+                    return True
+        return False
+
     # Bits.
 
     @property
@@ -191,6 +210,3 @@ def _products(
     for side in here:
         alike.setdefault(_products(is_met, sides, (*chosen, side)), []).append(side)
     return tuple((frozenset(group), *rest) for rests, group in alike.items() for rest in rests)
-
-
-Sides = Mapping[str, Any]

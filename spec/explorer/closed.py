@@ -317,7 +317,7 @@ class ClosedSystem:
 
     def _forwards(self, component: int, message: int) -> Iterator["_Move"]:
         name = self.messages[message]
-        publication = self._publication(self._fan(component, (message,)))
+        publication = self._publication(self.fan(component, (message,)))
         yield _Move(Label("forward", component, name, None), publication=publication)
         cost = self._loss(name)
         if cost is not None:
@@ -364,11 +364,11 @@ class ClosedSystem:
             if self.keeps_hops:
                 yield move._replace(sent=sent)
                 continue
-            yield move._replace(publication=self._publication(self._fan(component, sent)))
+            yield move._replace(publication=self._publication(self.fan(component, sent)))
             for place, lost in enumerate(sent):
                 loss = self._loss(self.messages[lost])
-                if loss is not None and self._fan(component, (lost,)) and kind != "calm":
-                    fan = self._fan(component, (*sent[:place], *sent[place + 1 :]))
+                if loss is not None and self.fan(component, (lost,)) and kind != "calm":
+                    fan = self.fan(component, (*sent[:place], *sent[place + 1 :]))
                     lossy = label._replace(lost=place)
                     yield move._replace(label=lossy, publication=self._publication(fan), loss=loss)
 
@@ -405,7 +405,7 @@ class ClosedSystem:
 
     # The bus.
 
-    def _fan(self, sender: int, sent: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    def fan(self, sender: int, sent: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
         """To whom the broker passes what a component published."""
         found = []
         for message in sent:

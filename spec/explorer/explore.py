@@ -1,0 +1,108 @@
+"""Explore a scenario: search, look at every claim, and tell the shortest story of each that is broken."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
+
+from spec.explorer.claims import Claim, Claims, Observe
+from spec.explorer.closed import ClosedSystem, Label, NotInert, Row
+from spec.explorer.plain import canonical, successors
+from spec.explorer.properties import CLAIMS, side_of
+from spec.explorer.scenario import Scenario
+from spec.explorer.search import Found, Progress, Search
+from spec.explorer.story import Story, steps_of, tell
+from spec.explorer.tables import ways_of
+
+Run = Sequence[tuple[Label, Row]]
+"""Steps, each with the state after it."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to search; none of it changes a verdict."""
+
+    symmetric: bool = True
+    """States that differ only in which of the interchangeable torrent servers is which count once."""
+    reduced: bool = True
+    """Events that their receivers always ignore are not delivered."""
+    most: int | None = None
+    """Stop after so many states."""
+    tell: Callable[[Progress], None] = field(default=lambda _: None)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a claim. `holds` is None where that is not known: not all states were seen, or none applies."""
+
+    claim: Claim
+    holds: bool | None
+    exercised: bool
+    """Whether its premise held in any state."""
+    run: Run = ()
+    """The shortest run that breaks it."""
+    story: str = ""
+    """The same as a sequence diagram."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What exploring a scenario found."""
+
+    scenario: Scenario
+    found: Found
+    verdicts: tuple[Verdict, ...]
+    system: ClosedSystem
+
+    @property
+    def holds(self) -> bool:
+        """Whether every claim that applies holds."""
+        return self.found.complete and all(verdict.holds is not False for verdict in self.verdicts)
+
+
+def explore(
+    scenario: Scenario, options: Options | None = None, claims: Sequence[Claim] = CLAIMS, observe: Observe = side_of
+) -> Result:
+    """Search the closed system of a scenario and look at claims about it."""
+    options = options or Options()
+    interesting: set[tuple[int, Hashable]] = set()
+    while True:
+        system = scenario.build(drop_inert=options.reduced, interesting=interesting)
+        try:
+            return _explored(scenario, system, options, claims, observe)
+        except NotInert:
+            continue  # the system has noted what has to be delivered
+
+
+def _explored(
+    scenario: Scenario, system: ClosedSystem, options: Options, claims: Sequence[Claim], observe: Observe
+) -> Result:
+    ways = ways_of(len(system.nodes), scenario.interchangeable()) if options.symmetric else ()
+    search = Search(system, ways, most=options.most, tell=options.tell)
+    found = search.run()
+    watched = Claims(system, claims, observe)
+    first: dict[tuple[str, bool], int] = {}
+    for watch, at in zip(watched.watches, search.scan(watched), strict=True):
+        if at is not None:
+            key = (watch.instance.claim.name, watch.broken)
+            first[key] = min(first.get(key, at), at)
+    verdicts = []
+    for one in claims:
+        broken, exercised = first.get((one.name, True)), (one.name, False) in first
+        verdict = Verdict(one, True if found.complete and exercised else None, exercised)
+        if broken is not None:
+            run = run_of(system, search.path(broken), ways)
+            story = Story(replace(scenario), one.name, steps_of(system, run))
+            verdict = Verdict(one, False, exercised, run, tell(system, story, run))
+        verdicts.append(verdict)
+    return Result(scenario, found, tuple(verdicts), system)
+
+
+def run_of(system: ClosedSystem, rows: Sequence[Row], ways: tuple[tuple[int, ...], ...] = ()) -> Run:
+    """The steps between rows that stand for themselves and for those that differ in names only."""
+    run = []
+    here = rows[0]
+    for wanted in rows[1:]:
+        label, here = next(
+            (label, then) for label, then in successors(system, here) if canonical(system, then, ways) == wanted
+        )
+        run.append((label, here))
+    return run
