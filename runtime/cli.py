@@ -1,4 +1,4 @@
-"""The command line: `clientjoin demo`, `diagrams`, `read` and `check`."""
+"""The command line: `clientjoin demo`, `diagrams`, `read`, `check` and `explore`."""
 
 try:
     import asyncio
@@ -20,6 +20,7 @@ try:
     from machines import CHARTS
     from machines.diagrams import decision_page, dot, mermaid
     from spec import command
+    from spec.explorer.command import explore
 except KeyboardInterrupt:  # loading takes long enough to be interrupted
     raise SystemExit(130) from None
 
@@ -230,6 +231,7 @@ def _leave_output() -> None:
 
 app.command()(command.read)
 app.command()(command.check)
+app.command()(explore)
 
 
 def main() -> None:

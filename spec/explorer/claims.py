@@ -140,24 +140,30 @@ class Claims:
             return list(dict.fromkeys(self._accounts))
         return list(dict.fromkeys(side for pair in self._sides[component] for side in pair))
 
-    def broken_in(self, row: Row, claim: str) -> bool:
-        """Whether a state breaks a claim, asked without any bits."""
-        slots = [self.system.slots[component][slot] for component, slot in enumerate(row[:-1])]
-        idle = [self.system.is_idle(component, slot) for component, slot in enumerate(row[:-1])]
-        sides: list[Hashable] = [
-            self.observe(self.system, component, self.system.locals[component][slot.local], idle[component])
-            for component, slot in enumerate(slots)
-        ]
+    def judge(self, row: Row, claims: Iterable[Claim]) -> tuple[frozenset[str], frozenset[str]]:
+        """The names of the claims that a state breaks, and of those that it exercises; asked without any bits."""
+        sides: list[Hashable] = []
+        for component, number in enumerate(row[:-1]):
+            local = self.system.slots[component][number].local
+            idle = self.system.is_idle(component, number)
+            sides.append(self.observe(self.system, component, self.system.locals[component][local], idle))
         account = self.system.accounts[row[-1]]
         quiet = all(self.is_quiet(side) for side in sides)
         sides.append(account)
-        for instance in self.instances:
+        broken, exercised = set(), set()
+        for instance in instances(claims, len(row) - 1):
             when = instance.claim.when
-            if instance.claim.name == claim and (when == "always" or (quiet and (when == "quiet" or account.calm))):
+            if when == "always" or (quiet and (when == "quiet" or account.calm)):
                 premise, conclusion = instance.claim.says(*(sides[place] for place in instance.components))
-                if premise and not conclusion:
-                    return True
-        return False
+                if premise:
+                    exercised.add(instance.claim.name)
+                    if not conclusion:
+                        broken.add(instance.claim.name)
+        return frozenset(broken), frozenset(exercised)
+
+    def broken_in(self, row: Row, claim: str) -> bool:
+        """Whether a state breaks the claim of a name."""
+        return claim in self.judge(row, (one for one in self.claims if one.name == claim))[0]
 
     # Bits.
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from spec.explorer import kernel
-from spec.explorer.closed import ClosedSystem, Row
 from spec.explorer.claims import Claims
+from spec.explorer.closed import ClosedSystem, Row
 from spec.explorer.tables import Tables, Words
 
 CHUNK = 1 << 15
@@ -127,9 +127,7 @@ class Search:
         self.levels.append(self.count)
         self._tell(counters, self.count)
 
-    def _expand(  # type: ignore[no-untyped-def]
-        self, todo, begin: int, end: int, counters
-    ) -> np.ndarray:
+    def _expand(self, todo: np.ndarray, begin: int, end: int, counters: np.ndarray) -> np.ndarray:
         """Expand some states; returns those that were put aside, with the holes that kept them filled."""
         tables = self.tables
         left = []

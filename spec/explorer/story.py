@@ -201,7 +201,7 @@ class _Drawing:
             elif is_event:
                 self._publish(component, arrow.message, lost=label.lost == sent)
                 sent += 1
-            elif arrow.sender or name_of(arrow.message) not in {"ConnectionLost"}:
+            elif arrow.sender or name_of(arrow.message) != "ConnectionLost":
                 self._inside(component, arrow)
 
     def _hands(self, component: int, packet: str) -> None:

@@ -1,0 +1,250 @@
+"""The command `clientjoin explore`."""
+
+import json
+import re
+import resource
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from spec.explorer.claims import Claim
+    from spec.explorer.explore import Result, Verdict
+    from spec.explorer.scenario import Scenario
+    from spec.explorer.search import Progress
+    from spec.explorer.simulate import Simulation
+
+WORDS = {True: "holds", False: "BROKEN", None: "unknown"}
+
+
+def explore(
+    scenario: Annotated[str, typer.Option(help="What takes part and what goes wrong; --list names them.")] = "default",
+    scenarios: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file with more scenarios.")] = None,
+    list_all: Annotated[bool, typer.Option("--list", help="List the scenarios and the claims, and stop.")] = False,
+    torrents: Annotated[int | None, typer.Option(help="How many torrent servers, instead of the scenario's.")] = None,
+    claims: Annotated[
+        list[str] | None, typer.Option("--property", metavar="WORDS", help="Only the claims with these words.")
+    ] = None,
+    bounds: Annotated[
+        list[str] | None, typer.Option("--bound", metavar="FAULT=N", help="How often a fault happens; N or any.")
+    ] = None,
+    most: Annotated[int | None, typer.Option("--states", min=1, help="Stop after about so many states.")] = None,
+    symmetry: Annotated[bool, typer.Option(help="Count states once that differ in names only.")] = True,
+    reduction: Annotated[bool, typer.Option(help="Leave out events that their receivers always ignore.")] = True,
+    simulate: Annotated[int | None, typer.Option(min=1, metavar="RUNS", help="Random runs instead of all.")] = None,
+    length: Annotated[int, typer.Option(min=1, help="Steps of a random run.")] = 200,
+    seed: Annotated[int, typer.Option(help="For random runs.")] = 0,
+    save: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write each counterexample to a file.")] = None,
+    stats: Annotated[bool, typer.Option("--stats", help="How large the tables are, and the memory.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
+) -> None:
+    """Explore everything that can happen; exit status 0 only if every claim that applies holds in every state."""
+    from spec.explorer.scenario import ScenarioError
+
+    try:
+        chosen = _chosen(scenario, scenarios, torrents, bounds or ())
+        wanted = _claims(claims or ())
+        if list_all:
+            _list(scenarios)
+            return
+        if save is not None:
+            save.mkdir(parents=True, exist_ok=True)
+        if simulate is not None:
+            ended = _simulated(chosen, wanted, simulate, length, seed, as_json=as_json)
+        else:
+            ended = _explored(
+                chosen, wanted, most, symmetry=symmetry, reduction=reduction, as_json=as_json, stats=stats
+            )
+        for verdict in ended:
+            if save is not None and verdict.story:
+                path = save / f"{re.sub('[^a-z0-9]+', '-', verdict.claim.name.lower())}.txt"
+                path.write_text(verdict.story, encoding="utf-8")
+                typer.echo(f"{path}", err=True)
+    except ScenarioError as error:
+        typer.echo(f"clientjoin: {error}", err=True)
+        raise typer.Exit(2) from None
+    except OSError as error:
+        typer.echo(f"clientjoin: cannot write to {save}: {error.strerror or error}", err=True)
+        raise typer.Exit(2) from None
+    applies = [verdict for verdict in ended if verdict.holds is not None or not verdict.exercised]
+    raise typer.Exit(0 if len(applies) == len(ended) and all(v.holds is not False for v in ended) else 1)
+
+
+def _chosen(name: str, path: Path | None, torrents: int | None, bounds: Sequence[str]) -> "Scenario":
+    from spec.explorer.scenario import ScenarioError, bound, check, scenario, with_bounds
+
+    chosen = scenario(name, path)
+    if torrents is not None:
+        chosen = replace(chosen, torrents=torrents)
+        check(chosen, "--torrents")
+    given = {}
+    for text in bounds:
+        fault, equals, number = text.partition("=")
+        if not equals:
+            raise ScenarioError(f"--bound {text!r}: write FAULT=N, such as 'losses=2' or 'crash tracker=any'")
+        given[fault] = bound(number, f"--bound {text!r}")
+    return with_bounds(chosen, given)
+
+
+def _claims(words: Sequence[str]) -> "tuple[Claim, ...]":
+    from spec.explorer.properties import CLAIMS
+    from spec.explorer.scenario import ScenarioError
+
+    if not words:
+        return CLAIMS
+    found = tuple(claim for claim in CLAIMS if any(text.lower() in claim.name for text in words))
+    if not found:
+        raise ScenarioError(f"--property {' '.join(words)!r}: no claim has these words; --list names the claims")
+    return found
+
+
+def _list(path: Path | None) -> None:
+    from spec.explorer.properties import CLAIMS
+    from spec.explorer.scenario import scenarios
+
+    typer.echo("Scenarios")
+    for known in scenarios(path).values():
+        typer.echo(f"  {known.name:<20}{known.tells}")
+    typer.echo("Claims")
+    for claim in CLAIMS:
+        typer.echo(f"  {claim.when:<8}{claim.name}")
+
+
+def _explored(
+    scenario: "Scenario",
+    claims: "tuple[Claim, ...]",
+    most: int | None,
+    *,
+    symmetry: bool,
+    reduction: bool,
+    as_json: bool,
+    stats: bool,
+) -> "tuple[Verdict, ...]":
+    from spec.explorer.explore import Options, explore
+
+    with _progress() as tell:
+        result = explore(scenario, Options(symmetric=symmetry, reduced=reduction, most=most, tell=tell), claims)
+    if as_json:
+        typer.echo(json.dumps(as_data(result), indent=1))
+    else:
+        _show(result, stats=stats)
+    return result.verdicts
+
+
+def _simulated(
+    scenario: "Scenario", claims: "tuple[Claim, ...]", runs: int, length: int, seed: int, *, as_json: bool
+) -> "tuple[Verdict, ...]":
+    from spec.explorer.simulate import simulate
+
+    done = simulate(scenario, runs, length, seed, claims)
+    if as_json:
+        typer.echo(json.dumps(_simulation_data(scenario, done), indent=1))
+    else:
+        typer.echo(
+            f"{scenario.name}, {scenario.torrents} torrent servers: {done.runs:,} random runs of at most {length} "
+            f"steps (seed {seed}), {done.steps:,} steps, {done.states:,} states met, {done.seconds:.1f} s"
+        )
+        _show_verdicts(done.verdicts, complete=False)
+    return done.verdicts
+
+
+def as_data(result: "Result") -> dict[str, Any]:
+    """The result for `--json`."""
+    progress = result.found.progress
+    return {
+        "scenario": result.scenario.name,
+        "states": progress.states,
+        "transitions": progress.transitions,
+        "depth": progress.depth,
+        "seconds": round(progress.seconds, 3),
+        "complete": result.found.complete,
+        "properties": [_verdict_data(verdict) for verdict in result.verdicts],
+    }
+
+
+def _simulation_data(scenario: "Scenario", done: "Simulation") -> dict[str, Any]:
+    return {
+        "scenario": scenario.name,
+        "runs": done.runs,
+        "steps": done.steps,
+        "states": done.states,
+        "seconds": round(done.seconds, 3),
+        "complete": False,
+        "properties": [_verdict_data(verdict) for verdict in done.verdicts],
+    }
+
+
+def _verdict_data(verdict: "Verdict") -> dict[str, Any]:
+    return {
+        "name": verdict.claim.name,
+        "kind": verdict.claim.when,
+        "holds": verdict.holds,
+        "exercised": verdict.exercised,
+        "counterexample": verdict.story or None,
+    }
+
+
+# For people.
+
+
+def _show(result: "Result", *, stats: bool) -> None:
+    progress, scenario = result.found.progress, result.scenario
+    typer.echo(f"{scenario.name}, {scenario.torrents} torrent servers: {scenario.tells}")
+    covered = "all of them" if result.found.complete else "not all of them: the search was stopped"
+    rate = progress.states / max(progress.seconds, 1e-9)
+    typer.echo(
+        f"{progress.states:,} states ({covered}), {progress.transitions:,} transitions, depth {progress.depth}, "
+        f"{progress.seconds:.1f} s, {rate:,.0f} states/s"
+    )
+    if stats:
+        system = result.system
+        for node, slots, local in zip(system.nodes, system.slots, system.locals, strict=True):
+            typer.echo(f"  {node.name}: {len(local):,} local states, {len(slots):,} with what is under way")
+        typer.echo(f"  {len(system.messages):,} different messages, {len(system.accounts):,} accounts of faults")
+        typer.echo(f"  {result.found.at_rest:,} states from which nothing can happen")
+        typer.echo(f"  {_memory():,.0f} MB at most")
+    _show_verdicts(result.verdicts, complete=result.found.complete)
+
+
+def _show_verdicts(verdicts: "Sequence[Verdict]", *, complete: bool) -> None:
+    typer.echo()
+    for verdict in verdicts:
+        word = WORDS[verdict.holds]
+        if not verdict.exercised and verdict.holds is None:
+            word = "does not apply" if complete else "not met"
+        typer.echo(f"{word:<16}{verdict.claim.when:<8}{verdict.claim.name}")
+    for verdict in verdicts:
+        if verdict.story:
+            source = " ".join(verdict.claim.source.split())
+            typer.echo(f"\n{verdict.claim.name}: {len(verdict.run)} steps\n{source}\n\n{verdict.story}")
+
+
+def _memory() -> float:
+    """The most memory that was in use, in MB."""
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+@contextmanager
+def _progress() -> "Iterator[Any]":
+    """A line on a terminal that tells how far the search has come."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status("tables") as status:
+
+        def tell(progress: "Progress") -> None:
+            rate = progress.states / max(progress.seconds, 1e-9)
+            status.update(
+                f"{progress.states:,} states, {progress.frontier:,} to look at, depth {progress.depth}, "
+                f"{rate:,.0f} states/s, {_memory():,.0f} MB"
+            )
+
+        yield tell
