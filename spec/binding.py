@@ -7,13 +7,14 @@ it, their label rules first). Nothing here reads a diagram or runs a chart.
 import difflib
 import fnmatch
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 DEFAULT = Path(__file__).parent / "binding.toml"
+BUILT_IN = "spec/binding.toml"
+"""Where what stands in the default binding stands: only what others say is held against the charts."""
 
 
 class BindingError(ValueError):
@@ -26,6 +27,7 @@ class Word:
 
     message: str
     detail: str = ""
+    topic: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.message} {self.detail}".rstrip()
@@ -42,7 +44,13 @@ class LabelRule:
     pattern: re.Pattern[str]
     shown: str
     message: str
-    detail: str
+    detail: str = ""
+    topic: str = ""
+    """Where an event is published, if the label says so; it must be the event's own topic."""
+    ignored: bool = False
+    """The arrow means nothing to the charts."""
+    place: str = ""
+    """Where it stands, for errors."""
 
     def read(self, label: str) -> Word | None:
         """The message of a normalised label, or None if the rule is about another."""
@@ -50,7 +58,7 @@ class LabelRule:
         if found is None:
             return None
         groups = {name: text or "" for name, text in found.groupdict().items()}
-        return Word(self.message.format(**groups), self.detail.format(**groups))
+        return Word(*(text.format(**groups) for text in (self.message, self.detail, self.topic)))
 
     def says(self, message: str, detail: str) -> bool:
         """Whether it is the literal text for just this message."""
@@ -59,12 +67,18 @@ class LabelRule:
 
 @dataclass(frozen=True)
 class Player:
-    """Who plays a lifeline: a chart by name, in a group of lifelines, under a role; `client` is its MQTT identifier."""
+    """Who plays a lifeline: a chart by name, in a group of lifelines, under a role; `client` is its MQTT identifier.
+
+    `like` is another lifeline of which the rest holds, too; `patient`: what it sends waits until nothing else can be.
+    """
 
     chart: str
     group: str = ""
     role: str = ""
     client: str = ""
+    like: str = ""
+    patient: bool = False
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +88,7 @@ class Begin:
     title: str
     states: Mapping[str, str]
     orders: Mapping[str, str]
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,6 +97,7 @@ class Besides:
 
     lifelines: frozenset[str]
     actions: tuple[str, ...]
+    place: str = ""
 
     def allows(self, lifeline: str, action: str) -> bool:
         """Whether `lifeline` may do `action`, such as `!StopTimeout`, undrawn."""
@@ -104,24 +120,40 @@ class Binding:
     needs: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[Word, ...] = ()
     """Messages that happen only where a diagram draws them."""
+    outside: Mapping[str, "Outside"] = field(default_factory=dict)
+    """Lifelines that nobody plays: left out with all their arrows, or part of the environment."""
+    drawn: frozenset[str] = frozenset()
+    """The lifelines of the diagrams that it is used for; empty: all that there are."""
 
     def word(self, label: str) -> Word | None:
         """The message that a label stands for, or None if nothing binds it."""
         text = normal(label)
         return next((word for rule in self.labels if (word := rule.read(text)) is not None), None)
 
-    def nearest(self, label: str) -> str | None:
-        """The known label that looks most like this one."""
-        known = [rule.shown for rule in self.labels]
-        return next(iter(difflib.get_close_matches(normal(label), known, n=1, cutoff=0.4)), None)
+    def ignores_label(self, label: str) -> bool:
+        """Whether arrows with that label mean nothing to the charts."""
+        text = normal(label)
+        return next((rule.ignored for rule in self.labels if rule.read(text) is not None), False)
+
+    def nearest(self, label: str, others: Iterable[str] = ()) -> str | None:
+        """The known label that looks most like this one, of those that are bound literally and of `others`."""
+        known = {text.lower(): text for text in (*(rule.shown for rule in self.labels), *others)}
+        found = difflib.get_close_matches(normal(label).lower(), known, n=1, cutoff=0.4)
+        return known[found[0]] if found else None
 
     def begin(self, title: str) -> Begin:
         """Where a diagram of that title begins; nowhere in particular if no rule fits."""
         fitting = (begin for begin in self.begins if fnmatch.fnmatchcase(title, begin.title.replace("[", "[[]")))
         return next(fitting, Begin(title, {}, {}))
 
-    def may(self, lifeline: str, action: str) -> bool:
-        """Whether a lifeline may do an action undrawn."""
+    def is_drawn(self, lifeline: str) -> bool:
+        """Whether the diagrams draw a lifeline; the environment is not undrawn."""
+        return not self.drawn or not lifeline or lifeline in self.drawn
+
+    def may(self, lifeline: str, action: str, peer: str = "") -> bool:
+        """Whether a lifeline may do an action undrawn; towards one that is not drawn, always."""
+        if not (self.is_drawn(lifeline) and self.is_drawn(peer)):
+            return True
         return any(besides.allows(lifeline, action) for besides in self.besides)
 
     def may_ignore(self, lifeline: str, action: str) -> bool:
@@ -132,14 +164,42 @@ class Binding:
         """This binding laid over another: its rules come first, and what it says of a lifeline replaces the other."""
         return Binding(
             labels=self.labels + base.labels,
-            players={**base.players, **self.players},
+            players={**{name: p for name, p in base.players.items() if name not in self.outside}, **self.players},
             begins=self.begins + base.begins,
             besides=self.besides + base.besides,
             ignores=self.ignores + base.ignores,
             environment={**base.environment, **self.environment},
             needs={**base.needs, **self.needs},
             faults=self.faults + base.faults,
+            outside={**{name: o for name, o in base.outside.items() if name not in self.players}, **self.outside},
         )
+
+    def without(self, lifelines: frozenset[str]) -> "Binding":
+        """The binding as if our own one said nothing of these lifelines."""
+
+        def kept(rows: tuple[Besides, ...]) -> tuple[Besides, ...]:
+            return tuple(
+                replace(row, lifelines=row.lifelines - lifelines) if row.place == BUILT_IN else row for row in rows
+            )
+
+        def others(said: Mapping[str, str]) -> dict[str, str]:
+            return {name: text for name, text in said.items() if name not in lifelines}
+
+        return replace(
+            self,
+            players={name: player for name, player in self.players.items() if name not in lifelines},
+            begins=tuple(
+                replace(each, states=others(each.states), orders=others(each.orders))
+                if each.place == BUILT_IN
+                else each
+                for each in self.begins
+            ),
+            besides=kept(self.besides),
+            ignores=kept(self.ignores),
+        )
+
+
+Outside = Literal["ignored", "environment"]
 
 
 def normal(label: str) -> str:
@@ -149,117 +209,17 @@ def normal(label: str) -> str:
 
 def load(paths: Iterable[Path] = (), *, default: bool = True) -> Binding:
     """The default binding with the files in `paths` laid over it. Raises `BindingError`."""
-    binding = read_binding(DEFAULT.read_text(encoding="utf-8"), str(DEFAULT)) if default else Binding()
+    from spec.binding_file import read_file  # which makes what is defined here
+    from spec.roles import settled
+
+    binding = read_file(DEFAULT, is_default=True) if default else Binding()
     for path in paths:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise BindingError(f"{path}: cannot be read: {error}") from None
-        binding = read_binding(text, str(path)).over(binding)
+        binding = settled(read_file(Path(path)).over(binding))
     return binding
 
 
 def read_binding(text: str, file: str = "<text>") -> Binding:
-    """A binding from the text of a TOML file. Raises `BindingError`."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BindingError(f"{file}: not TOML: {error}") from None
-    known = {"label", "lifeline", "begin", "besides", "ignores", "environment", "needs", "fault"}
-    for key in data.keys() - known:
-        near = difflib.get_close_matches(key, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise BindingError(f"{file}: unknown table {key!r}; there are {', '.join(sorted(known))}{hint}")
-    return Binding(
-        labels=tuple(_label(rule, file) for rule in _tables(data, "label", file)),
-        players={name: _player(name, row, file) for name, row in _table(data, "lifeline", file).items()},
-        begins=tuple(_begin(row, file) for row in _tables(data, "begin", file)),
-        besides=tuple(_besides(row, f"{file}: [[besides]]") for row in _tables(data, "besides", file)),
-        ignores=tuple(_besides(row, f"{file}: [[ignores]]") for row in _tables(data, "ignores", file)),
-        environment={
-            name: _texts(orders, f"{file}: [environment] {name}")
-            for name, orders in _table(data, "environment", file).items()
-        },
-        needs={
-            name: _text({"": before}, "", f"{file}: [needs] {name}")
-            for name, before in _table(data, "needs", file).items()
-        },
-        faults=tuple(
-            Word(_text(row, "message", f"{file}: [[fault]]"), str(row.get("detail", "")))
-            for row in _tables(data, "fault", file)
-        ),
-    )
+    """A binding from the text of a TOML file, by itself: `over` lays it over another. Raises `BindingError`."""
+    from spec.binding_file import read_text
 
-
-def _label(row: Mapping[str, Any], file: str) -> LabelRule:
-    place = f"{file}: [[label]] {row.get('text') or row.get('pattern') or ''!r}"
-    message, detail = _text(row, "message", place), str(row.get("detail", ""))
-    if ("text" in row) == ("pattern" in row):
-        raise BindingError(f"{place}: give either text or pattern")
-    if "text" in row:
-        shown = normal(_text(row, "text", place))
-        return LabelRule(re.compile(re.escape(shown)), shown, message, detail)
-    shown = _text(row, "pattern", place)
-    try:
-        rule = LabelRule(re.compile(shown), shown, message, detail)
-        groups = dict.fromkeys(rule.pattern.groupindex, "")
-        message.format(**groups), detail.format(**groups)
-    except re.error as error:
-        raise BindingError(f"{place}: not a regular expression: {error}") from None
-    except (KeyError, IndexError, ValueError) as error:
-        raise BindingError(f"{place}: message and detail can only use the pattern's groups, not {error}") from None
-    return rule
-
-
-def _player(name: str, row: Any, file: str) -> Player:
-    place = f"{file}: [lifeline] {name}"
-    if not isinstance(row, dict):
-        raise BindingError(f"{place}: expected {{ chart = ... }}, not {row!r}")
-    unknown = row.keys() - {"chart", "group", "role", "client"}
-    if unknown:
-        raise BindingError(f"{place}: unknown {', '.join(sorted(unknown))}; there are chart, group, role, client")
-    return Player(_text(row, "chart", place), *(str(row.get(key, "")) for key in ("group", "role", "client")))
-
-
-def _begin(row: Mapping[str, Any], file: str) -> Begin:
-    place = f"{file}: [[begin]]"
-    title = _text(row, "title", place)
-    orders = row.get("orders", {})
-    states = {key: _text(row, key, place) for key in row if key not in {"title", "orders"}}
-    if not isinstance(orders, dict):
-        raise BindingError(f'{place} {title!r}: orders: expected {{ Lifeline = "Start" }}')
-    return Begin(title, states, {name: _text(orders, name, place) for name in orders})
-
-
-def _besides(row: Mapping[str, Any], place: str) -> Besides:
-    actions = _texts(row.get("actions"), f"{place} actions")
-    if not all(actions):
-        raise BindingError(f"{place}: an action is empty")
-    return Besides(frozenset(_texts(row.get("lifelines"), f"{place} lifelines")), actions)
-
-
-def _table(data: Mapping[str, Any], key: str, file: str) -> Mapping[str, Any]:
-    table = data.get(key, {})
-    if not isinstance(table, dict):
-        raise BindingError(f"{file}: expected a table [{key}]")
-    return table
-
-
-def _tables(data: Mapping[str, Any], key: str, file: str) -> list[Mapping[str, Any]]:
-    rows = data.get(key, [])
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise BindingError(f"{file}: expected tables [[{key}]]")
-    return rows
-
-
-def _text(row: Mapping[str, Any], key: str, place: str) -> str:
-    value = row.get(key)
-    if not isinstance(value, str):
-        raise BindingError(f"{place}: expected a text {key}, not {value!r}")
-    return value
-
-
-def _texts(value: Any, place: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise BindingError(f"{place}: expected a list of texts, not {value!r}")
-    return tuple(value)
+    return read_text(text, file)

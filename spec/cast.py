@@ -5,8 +5,8 @@ system is not put where a diagram begins but driven there, from everybody offlin
 a loss, so that it is in a configuration that it can really reach.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from immutabledict import immutabledict
@@ -31,9 +31,10 @@ from machines import (
     View,
 )
 from machines.session import MqttClient
-from spec.binding import Begin, Binding, Player
-from spec.machine import ChartMachine, ForeignMachine, LocalMachine
-from spec.system import State, System
+from spec.binding import BUILT_IN, Begin, Binding, Player
+from spec.foreign import ForeignMachine
+from spec.machine import ChartMachine, LocalMachine
+from spec.system import Act, State, System
 
 Charts = Mapping[str, type[StateChart[Any]]]
 """The chart that plays each lifeline, or the chart of each name that a binding gives."""
@@ -84,7 +85,7 @@ class Cast:
         if key not in self._driven or routes:
             try:
                 machines = self._players(lifelines, conflicts=conflicts)
-                system = System(machines, self.binding, routes=routes, environment=order)
+                system = System(machines, replace(self.binding, drawn=lifelines), routes=routes, environment=order)
                 self._driven[key] = (system, _drive(system, begin))
             except CastError as error:
                 self._driven[key] = error
@@ -92,10 +93,24 @@ class Cast:
 
     def _players(self, lifelines: frozenset[str], *, conflicts: bool) -> dict[str, LocalMachine]:
         """The machine of each lifeline of each server that the diagram draws anything of."""
-        groups = {player.group or name for name, player in self.binding.players.items() if name in lifelines}
+        players = self.binding.players
+        groups = {player.group or name for name, player in players.items() if name in lifelines}
+        if any(players[name].role == "client" for name in lifelines if name in players):
+            groups |= {player.group for player in players.values() if player.role == "broker"}
+        parts: dict[tuple[str, str], str] = {}
+        for name, player in sorted(
+            players.items(), key=lambda item: (item[0] not in lifelines, item[1].place == BUILT_IN)
+        ):
+            other = parts.setdefault((player.group, player.role or name), name)
+            if other != name and name in lifelines:
+                raise CastError(
+                    f"{other} and {name} are both the {player.role} of {player.group!r}: give one of them another "
+                    "group in [lifeline]"
+                )
         found = {}
-        for name, player in self.binding.players.items():
-            if (player.group or name) in groups and (name in lifelines or player.chart in self.charts):
+        for name, player in players.items():
+            is_part = name in lifelines or (player.chart in self.charts and name in parts.values())
+            if (player.group or name) in groups and is_part:
                 key = (name, conflicts and player.role == "view")  # only what a view holds can conflict
                 if key not in self._machines:
                     self._machines[key] = self._machine(name, player, conflicts=conflicts)
@@ -109,10 +124,16 @@ class Cast:
                 f"the binding says that the chart {player.chart} plays {name}, but there is no such chart; "
                 f"there are {', '.join(sorted(self.charts))}"
             )
+        if not isinstance(chart, type) or not issubclass(chart, StateChart):
+            raise CastError(f"the chart of {name} has to be a class made from StateChart, not {chart!r}")
         if issubclass(chart, Participant):
             return ChartMachine(_ours(chart, name, self.binding, conflicts=conflicts))
         try:
-            return ForeignMachine(chart)
+            return ForeignMachine(
+                chart,
+                patient=player.patient,
+                may_ignore=lambda message: self.binding.may_ignore(name, f"?{message}"),
+            )
         except ValueError as error:
             raise CastError(str(error)) from None
 
@@ -121,6 +142,11 @@ def _ours(chart: Any, lifeline: str, binding: Binding, *, conflicts: bool) -> Pa
     player = binding.players[lifeline]
     if issubclass(chart, MqttClient):
         made: Participant = chart(player.client, start="offline")
+    elif not player.group:
+        raise CastError(
+            f"{player.place or lifeline}: say whose {chart.__name__} {lifeline} is: give it the group of its server, "
+            f"or let it be like another lifeline"
+        )
     elif issubclass(chart, DistributionView):
         made = chart(_view(lifeline, binding, conflicts=conflicts))
     elif issubclass(chart, (Clock, Broker)):
@@ -133,7 +159,8 @@ def _ours(chart: Any, lifeline: str, binding: Binding, *, conflicts: bool) -> Pa
 def _view(lifeline: str, binding: Binding, *, conflicts: bool) -> View:
     """The view of a tracker knows one file; that of a torrent server brings another, and may fail to be changed."""
     group = binding.players[lifeline].group
-    owner = next((p for p in binding.players.values() if p.group == group and p.role == "client"), None)
+    owners = (player for player in binding.players.values() if player.group == group and player.role == "client")
+    owner = min(owners, key=lambda player: player.place == BUILT_IN, default=None)
     if owner is None or owner.chart == "Tracker":
         files = immutabledict({"file": FileMetadata(FRAGMENT_SIZE, ("fragment",))})
         fragments = immutabledict({"fragment": FragmentMetadata(FRAGMENT_SIZE)})
@@ -156,9 +183,8 @@ def order(_lifeline: str, name: str) -> Iterator[Hashable]:
     elif name == "SubscriptionFailed":
         yield from (SubscriptionFailed(topic=topic) for topic in sorted(_topics()))
     else:
-        yield {"Start": Start, "Stop": Stop, "ConnectionLost": ConnectionLost, "ConnectionFailed": ConnectionFailed}[
-            name
-        ]()
+        found = {each.__name__: each for each in (Start, Stop, ConnectionLost, ConnectionFailed)}.get(name)
+        yield name if found is None else found()  # charts that are not ours call their messages by name
 
 
 def _topics() -> frozenset[str]:
@@ -166,16 +192,39 @@ def _topics() -> frozenset[str]:
 
 
 def _drive(system: System, begin: Begin) -> State:
+    state, begun = _driven(system, begin.states)
+    held = {lifeline for lifeline in begun if system.is_busy(state, lifeline)}
+    if held and state.channels:  # who waits there has missed others who began later
+        order = sorted(begin.states, key=lambda name: (name in held, begun.index(name) if name in begun else 0))
+        state, _ = _driven(system, {name: begin.states[name] for name in order})
+    return state
+
+
+def _driven(system: System, states: Mapping[str, str]) -> tuple[State, list[str]]:
+    """Everybody at their beginning, started in this order as far as it goes, and the order that it was."""
     state = system.initial()
-    for lifeline, target in begin.states.items():
+    waiting: list[tuple[str, str]] = []
+    for lifeline, target in states.items():
         if lifeline not in system.machines:
             continue  # the diagram does without that server
-        local = system.machines[lifeline]
-        if isinstance(local, ForeignMachine):
+        if isinstance(system.machines[lifeline], ForeignMachine):
             state = _put(system, state, lifeline, target)
         elif system.where(state, lifeline) != (target,):
-            state = _start(system, state, lifeline, target)
-    return state
+            waiting.append((lifeline, target))
+    begun: list[str] = []
+    while waiting:
+        errors, before = [], len(begun)
+        for lifeline, target in list(waiting):
+            try:
+                state = _start(system, state, lifeline, target, begun)
+            except CastError as error:  # it may need another one that is started first
+                errors.append(error)
+            else:
+                waiting.remove((lifeline, target))
+                begun.append(lifeline)
+        if len(begun) == before:
+            raise errors[0]
+    return state, begun
 
 
 def _put(system: System, state: State, lifeline: str, target: str) -> State:
@@ -186,12 +235,12 @@ def _put(system: System, state: State, lifeline: str, target: str) -> State:
     return system.put(state, lifeline, local)
 
 
-def _start(system: System, state: State, lifeline: str, target: str) -> State:
+def _start(system: System, state: State, lifeline: str, target: str, begun: Collection[str]) -> State:
     """Start a lifeline, and let the system run until that one is where it should be, and then until all is quiet."""
     started = next(system.orders(state, lifeline, ("Start",)), None)
     if started is None:
         raise CastError(f"{lifeline} cannot be started in {'/'.join(system.where(state, lifeline))}")
-    state = _run(system, started.then, lambda there: system.where(there, lifeline) == (target,))
+    state = _run(system, started.then, lambda there: system.where(there, lifeline) == (target,), begun)
     if system.where(state, lifeline) != (target,):
         raise CastError(
             f"{lifeline} was started to bring it to {target!r}, and came to rest in "
@@ -199,15 +248,20 @@ def _start(system: System, state: State, lifeline: str, target: str) -> State:
         )
     if system.is_busy(state, lifeline):
         return state  # it begins with a send
-    return _run(system, state, lambda _: False)
+    return _run(system, state, lambda _: False, begun)
 
 
-def _run(system: System, state: State, stop: Callable[[State], bool]) -> State:
+def _run(system: System, state: State, stop: Callable[[State], bool], begun: Collection[str]) -> State:
+    """Let everybody act until `stop`, or all is quiet; who has `begun` waits there with what it is about to send."""
+
+    def may_send(act: Act) -> bool:
+        return not (act.lost or act.lifeline in held or system.machines[act.lifeline].patient)
+
+    held = {lifeline for lifeline in begun if system.is_busy(state, lifeline)}
     for _ in range(STEPS):
         if stop(state):
             return state
-        moves = system.advance(state, lambda act: not act.lost and not system.machines[act.lifeline].patient)
-        move = next(moves, None)
+        move = next(system.advance(state, may_send), None)
         if move is None:
             return state
         state = move.then

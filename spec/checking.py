@@ -8,17 +8,20 @@ from typing import Any
 
 from statemachine import StateChart
 
-from machines.participant import actions
-from spec.binding import Begin, Binding, BindingError, Player, Word, load, normal
+from machines import Participant
+from spec.binding import BUILT_IN, Begin, Binding, BindingError, Player, Word, load
 from spec.cast import OURS, Cast, CastError
 from spec.conformance import Comparison, Finding, compare
+from spec.foreign import ForeignMachine, actions_of
 from spec.implied import Faults, explore, implied
 from spec.interaction import Interaction, Library, compile_diagram
-from spec.machine import ChartMachine, ForeignMachine
+from spec.machine import ChartMachine
 from spec.notation import read
 from spec.notation.model import Diagram
 from spec.projection import Automaton, project, realisability
+from spec.roles import refuse_unknown, renamed, seen
 from spec.system import State, System
+from spec.vocabulary import is_ours, word_of
 from spec.witness import Stage
 
 DIAGRAMS = Path(__file__).parent / "diagrams"
@@ -106,19 +109,21 @@ def check_all(
     courses: Iterable[tuple[str, str]] = (),
 ) -> Report:
     """Check diagrams, given as file and text. `courses` are further diagrams: of the same use cases, or referred to."""
+    charts = {**OURS, **(charts or {})}
+    binding = _with_charts(binding, charts)
+    messages = {action[1:] for chart in charts.values() for action in actions_of(chart)}
+    refuse_unknown(binding, charts, messages)
     diagrams = [read(text, file=file) for file, text in texts]
     frames = {diagram.frame for diagram in diagrams if diagram.frame}
     others = [other for file, text in courses if (other := read(text, file=file)).frame not in frames]
-    charts = {**OURS, **(charts or {})}
-    for name, chart in charts.items():
-        if name not in OURS and name not in binding.players:
-            binding = replace(binding, players={**binding.players, name: Player(chart.__name__)})
-    library = Library([*diagrams, *others], families="opaque")
+    others = [renamed(diagram, binding) for diagram in others]
+    played = {diagram.file: seen(diagram, binding, binding.players) for diagram in (*diagrams, *others)}
+    library = Library(list(played.values()), families="opaque")
     cast = Cast(binding, charts)
-    cases = [_case(diagram, library, cast) for diagram in diagrams]
+    cases = [_case(played[diagram.file], library, cast, _unplayed(diagram, binding)) for diagram in diagrams]
     for case in cases:
         _compare(case, cast)
-    scenarios, explored = _implied(cases, [_case(other, library, cast) for other in others], cast)
+    scenarios, explored = _implied(cases, [_case(played[other.file], library, cast) for other in others], cast)
     return Report(
         tuple(_report(case, binding, accepted) for case in cases),
         tuple(_accept(finding, "", accepted) for finding in scenarios),
@@ -126,12 +131,42 @@ def check_all(
     )
 
 
+def _with_charts(binding: Binding, charts: Mapping[str, type[StateChart[Any]]]) -> Binding:
+    """The binding with a player for each chart given by lifeline; our own says nothing of charts that are not ours."""
+    theirs = {name: chart for name, chart in charts.items() if chart not in OURS.values()}
+    foreign = {name for name, chart in theirs.items() if not issubclass(chart, Participant)}
+    ours = {name for name, player in binding.players.items() if player.place == BUILT_IN}
+    binding = binding.without(frozenset(foreign & ours))
+    added = {
+        name: Player(chart.__name__)
+        for name, chart in theirs.items()
+        if name not in binding.players and (name in foreign or name not in OURS)
+    }
+    return replace(binding, players={**binding.players, **added})
+
+
+def _unplayed(diagram: Diagram, binding: Binding) -> list[Finding]:
+    known = {*binding.players, *binding.outside}
+    return [
+        Finding(
+            "unplayed-lifeline",
+            f"nobody plays {each.name}: what it does is not compared; add it to [lifeline], or say there that it is "
+            "ignored or part of the environment",
+            each.line,
+            each.name,
+        )
+        for each in diagram.lifelines
+        if each.name not in known
+    ]
+
+
 # One diagram.
 
 
-def _case(diagram: Diagram, library: Library, cast: Cast) -> _Case:
+def _case(diagram: Diagram, library: Library, cast: Cast, found: Iterable[Finding] = ()) -> _Case:
     interaction = compile_diagram(diagram, library)
-    findings = [
+    findings = list(found)
+    findings += [
         Finding("unreadable", f"column {d.column}: {d.message}", d.line, warning=d.severity == "warning")
         for d in diagram.diagnostics
     ]
@@ -148,15 +183,9 @@ def _case(diagram: Diagram, library: Library, cast: Cast) -> _Case:
     ]
     words: dict[str, Word] = {}
     for label, line in _labels(interaction):
-        word = cast.binding.word(label) or _same_name(label, cast.charts)
-        if word is None:
-            near = cast.binding.nearest(label)
-            hint = f"; the nearest that is bound is {near!r}" if near else ""
-            shown = normal(label)
-            findings.append(
-                Finding("unbound-label", f"nothing binds {shown!r} to a message{hint}; add a [[label]] for it", line)
-            )
-        else:
+        word, finding = word_of(label, line, cast.binding, cast.charts)
+        findings += [finding] if finding else []
+        if word is not None:
             words[label] = word
     return _Case(diagram, interaction, words, findings)
 
@@ -170,16 +199,10 @@ def _labels(interaction: Interaction) -> list[tuple[str, int]]:
     return list(found.items())
 
 
-def _same_name(label: str, charts: Mapping[str, Any]) -> Word | None:
-    """A label that is itself the name of a message of a chart."""
-    name = normal(label)
-    return Word(name) if any(f"{kind}{name}" in actions(chart) for chart in charts.values() for kind in "?!") else None
-
-
 def _routes(case: _Case, cast: Cast) -> dict[tuple[str, str], tuple[str, ...]]:
     """For charts that do not say to whom they send: the receivers that the diagram draws."""
     routes: dict[tuple[str, str], list[str]] = {}
-    if all(chart in OURS.values() for chart in cast.charts.values()):
+    if all(is_ours(chart) for chart in cast.charts.values()):
         return {}
     for action in case.interaction.actions():
         if action.kind == "!" and action.peer and action.label in case.words:
@@ -192,20 +215,13 @@ def _routes(case: _Case, cast: Cast) -> dict[tuple[str, str], tuple[str, ...]]:
 def _compare(case: _Case, cast: Cast) -> None:
     binding = cast.binding
     lifelines = frozenset(case.interaction.lifelines)
-    unplayed = [name for name in case.interaction.lifelines if name not in binding.players]
-    case.findings += [
-        Finding(
-            "unplayed-lifeline", f"nobody plays {name}: what it does is not compared; add it to [lifeline]", 0, name
-        )
-        for name in unplayed
-    ]
     begin = _begin(case.diagram, binding)
     try:
         found = cast.systems(lifelines, begin, _routes(case, cast))
     except CastError as error:
         case.findings.append(Finding("no-beginning", str(error)))
         return
-    case.comparison = compare(case.interaction, case.words, found, binding)
+    case.comparison = compare(case.interaction, case.words, found, found[0][0].binding)
     stage = Stage(case.diagram.title or case.diagram.frame or "", [case.diagram], case.words, binding, begin)
     case.findings += [stage.drawn(finding) for finding in case.comparison.findings]
     case.findings += _sent_to_nobody(case, found[0][0])
@@ -269,20 +285,44 @@ def _family(diagram: Diagram) -> str:
 def _implied(cases: list[_Case], others: list[_Case], cast: Cast) -> tuple[list[Finding], dict[str, tuple[int, bool]]]:
     findings: list[Finding] = []
     explored: dict[str, tuple[int, bool]] = {}
+    is_partial: set[str] = set()
+    """Use cases of a user of which not all courses need be drawn: our charts can do more than these are about."""
     for family in dict.fromkeys(_family(case.diagram) for case in cases):
         members = [case for case in (*cases, *others) if _family(case.diagram) == family]
         if any(finding.kind in {"no-beginning", "unbound-label"} for case in members for finding in case.findings):
             continue  # that comes first
-        found, states, complete = _implied_in(family, members, cast)
-        findings += found
+        begin = _begin(members[0].diagram, cast.binding)
+        is_theirs = begin.place != BUILT_IN and all(is_ours(chart) for chart in cast.charts.values())
+        if is_theirs and (courses := _same_use_case(members, others, begin, cast.binding)):
+            members += courses
+            begin = _begin(courses[0].diagram, cast.binding)
+        elif is_theirs:
+            is_partial.add(family)
+        found, states, complete = _implied_in(family, members, begin, cast)
+        findings += [replace(finding, warning=family in is_partial) for finding in found]
         explored[family] = (states, complete)
     return findings, explored
 
 
-def _implied_in(family: str, members: list[_Case], cast: Cast) -> tuple[list[Finding], int, bool]:
+def _same_use_case(members: list[_Case], others: list[_Case], begin: Begin, binding: Binding) -> list[_Case]:
+    """The courses of ours that begin like a user's diagrams, whatever they are called: they are of one use case."""
+    lifelines = {name for case in members for name in case.interaction.lifelines}
+    if not all(binding.players[name].group in _homes(binding) for name in lifelines):
+        return []  # with more servers than ours, more can happen than ours draw
+
+    def where(begins: Begin) -> tuple[dict[str, str], ...]:
+        return tuple({n: s for n, s in said.items() if n in lifelines} for said in (begins.states, begins.orders))
+
+    return [other for other in others if where(_begin(other.diagram, binding)) == where(begin)]
+
+
+def _homes(binding: Binding) -> set[str]:
+    return {player.group for player in binding.players.values() if player.place == BUILT_IN}
+
+
+def _implied_in(family: str, members: list[_Case], begin: Begin, cast: Cast) -> tuple[list[Finding], int, bool]:
     words = {label: word for case in members for label, word in case.words.items()}
     lifelines = list(dict.fromkeys(name for case in members for name in case.interaction.lifelines))
-    begin = _begin(members[0].diagram, cast.binding)
     routes = {key: to for case in members for key, to in _routes(case, cast).items()}
     drawn: Faults = frozenset(
         (action.lifeline, action.peer or "", words[action.label].message)
@@ -303,7 +343,7 @@ def _implied_in(family: str, members: list[_Case], cast: Cast) -> tuple[list[Fin
                         for case in members
                         if lifeline in case.interaction.lifelines
                     )
-                    finding = implied(lifeline, graph, started, courses, words, cast.binding)
+                    finding = implied(lifeline, graph, started, courses, words, system.binding)
                     if finding is not None:
                         found.setdefault((lifeline, finding.message), finding)
     stage = Stage(f"{family} (implied scenario)", [case.diagram for case in members], words, cast.binding, begin)

@@ -28,6 +28,7 @@ Kind = Literal[
     "implied-scenario",
     "impossible-branch",
     "unbound-label",
+    "wrong-topic",
     "unplayed-lifeline",
     "sent-to-nobody",
     "missing-reference",
@@ -108,7 +109,7 @@ class _Memory:
         ends = [players[name].group for name in (action.lifeline, action.peer or "") if name in players]
         return len(ends) == 2 and ends[0] == ends[1] != "" and not action.lost  # noqa: PLR2004 - both ends
 
-    def match(self, number: int, action: Action, word: Word, *, with_environment: bool) -> frozenset[int]:
+    def match(self, number: int, action: Action, word: Word, *, with_environment: int) -> frozenset[int]:
         """The numbers of the states after an action."""
         key = (number, action.kind, action.lifeline, action.peer, action.lost, word, with_environment)
         if key not in self._matched:
@@ -176,7 +177,7 @@ def _follow(node: Node, action: Action, term: Any, memory: _Memory) -> tuple[Nod
         set_off -= {need}
     if action.kind == "!" and word.message in binding.needs.values():
         set_off |= {(word.message, action.lifeline, action.peer or "")}
-    for with_environment in (False, True):
+    for with_environment in (0, 1, 2):
         after: set[int] = set()
         for number in node.states:
             after |= memory.match(number, action, word, with_environment=with_environment)
@@ -217,14 +218,18 @@ def _refer(node: Node, action: Action, term: Any, memory: _Memory) -> tuple[Node
 
 
 def match(
-    system: System, state: State, action: Action, word: Word, binding: Binding, *, with_environment: bool = False
+    system: System, state: State, action: Action, word: Word, binding: Binding, *, with_environment: int = 0
 ) -> set[State]:
-    """The states after an action of the diagram, undrawn actions before it included; as few of those as possible."""
+    """The states after an action of the diagram, undrawn actions before it included; as few of those as possible.
+
+    A broker may have several messages of one name to pass on, and not the nearest one be meant: there all are found.
+    """
     found: set[State] = set()
+    several = action.kind == "!" and system.is_broker(action.lifeline) and system.variants(word.message) > 1
 
     def tries(there: State) -> bool:
         found.update(_done(system, there, action, word))
-        return bool(found)
+        return bool(found) and not several
 
     list(_silently(system, state, action.lifeline, binding, tries, with_environment=with_environment))
     return found
@@ -234,7 +239,7 @@ def _done(system: System, state: State, action: Action, word: Word) -> Iterator[
     if action.kind == "!":
 
         def wanted(act: Act) -> bool:
-            return word.covers(act.message, act.detail) and _meets(act, action)
+            return word.covers(act.message, act.detail) and _meets(act, action, system.binding)
 
         for sent, lost in system.sends(state, action.lifeline, wanted):
             move = lost if action.lost else sent
@@ -243,12 +248,20 @@ def _done(system: System, state: State, action: Action, word: Word) -> Iterator[
     else:
         for received, act, _ in system.receives(state, action.lifeline):
             ignored = act.ignored and not system.binding.may_ignore(action.lifeline, str(act))
-            if received is not None and not ignored and word.covers(act.message, act.detail) and _meets(act, action):
+            if (
+                received is not None
+                and not ignored
+                and word.covers(act.message, act.detail)
+                and _meets(act, action, system.binding)
+            ):
                 yield received.then
+        if action.peer is None:
+            yield from (move.then for move in system.orders(state, action.lifeline, (word.message,)))
 
 
-def _meets(act: Act, action: Action) -> bool:
-    return action.peer is None or act.peer == action.peer
+def _meets(act: Act, action: Action, binding: Binding) -> bool:
+    """Whether the other end is the one that is drawn: if it is not drawn at all, who speaks through it is."""
+    return action.peer is None or act.peer == action.peer or not binding.is_drawn(act.peer)
 
 
 def _silently(
@@ -258,7 +271,7 @@ def _silently(
     binding: Binding,
     wanted: Any,
     *,
-    with_environment: bool = False,
+    with_environment: int = 0,
 ) -> Iterator[State]:
     """The nearest states that are `wanted`, after actions that nobody needs to draw of those around a lifeline."""
     around = _around(system, lifeline)
@@ -289,20 +302,37 @@ def _around(system: System, lifeline: str) -> tuple[str, ...]:
 
 
 def _undrawn(
-    system: System, state: State, around: Iterable[str], binding: Binding, *, with_environment: bool
+    system: System, state: State, around: Iterable[str], binding: Binding, *, with_environment: int
 ) -> Iterator[Move]:
+    """What can happen undrawn. The environment waits until that is done: a start takes many steps, in any order.
+
+    But a broker does not take what others have sent it meanwhile, and nothing at all if it can be done without (1, not
+    2): that may be drawn later.
+    """
+    if with_environment:
+        brokers = {lifeline for lifeline in around if system.is_broker(lifeline)}
+        near = {*around, ""} if with_environment > 1 else {"", *brokers}
+        found = [
+            move
+            for move in _undrawn(system, state, around, binding, with_environment=0)
+            if move.act.kind == "!" or move.act.peer in near
+        ]
+        busy = next((move.act.lifeline for move in found if system.is_busy(state, move.act.lifeline)), None)
+        yield from (move for move in found if busy in {None, move.act.lifeline})
+        if not found:
+            for lifeline in around:
+                yield from system.orders(state, lifeline, binding.environment.get(lifeline, ()))
+        return
     for lifeline in around:
         alike = set()
-        for sent, _ in system.sends(state, lifeline, lambda act, who=lifeline: binding.may(who, str(act))):  # type: ignore[misc]
+        for sent, _ in system.sends(state, lifeline, lambda act, who=lifeline: binding.may(who, str(act), act.peer)):  # type: ignore[misc]
             # Of several messages of one kind to one receiver, which comes first makes no difference to what is drawn.
             if (sent.act.message, sent.act.peer) not in alike:
                 alike.add((sent.act.message, sent.act.peer))
                 yield sent
         for received, act, _ in system.receives(state, lifeline):
-            if received is not None and (act.ignored or binding.may(lifeline, str(act))):
+            if received is not None and (act.ignored or binding.may(lifeline, str(act), act.peer)):
                 yield received
-        if with_environment:
-            yield from system.orders(state, lifeline, binding.environment.get(lifeline, ()))
 
 
 # Saying what is wrong.
@@ -327,7 +357,7 @@ def _cannot(node: Node, action: Action, word: Word, memory: _Memory) -> Finding:
     else:
         said = f"{action.lifeline} receives {word}" + (f" from {action.peer}" if action.peer else "")
     system, state = memory.states[min(node.states)]
-    does = ", ".join(_possible(system, state, action.lifeline)) or "nothing"
+    does = ", ".join(_possible(system, state, action.lifeline, memory.binding)) or "nothing"
     return Finding(
         "chart-cannot",
         f"the diagram says that {said}; the chart {chart}, in {_wheres(node, memory, action.lifeline)}, "
@@ -337,16 +367,26 @@ def _cannot(node: Node, action: Action, word: Word, memory: _Memory) -> Finding:
     )
 
 
-def _possible(system: System, state: State, lifeline: str) -> list[str]:
-    """What a lifeline can do in a state, and what it refuses of what has come."""
-    found = [
-        f"!{sent.act.message} {sent.act.detail}".rstrip() + (f" to {sent.act.peer}" if sent.act.peer else "")
-        for sent, _ in system.sends(state, lifeline)
-    ]
-    for received, act, why in system.receives(state, lifeline):
-        text = f"?{act.message} from {act.peer}"
-        found.append(text + (" (ignored)" if act.ignored else "" if received is not None else f" (not now: {why})"))
-    return list(dict.fromkeys(found))
+def _possible(system: System, state: State, lifeline: str, binding: Binding) -> list[str]:
+    """What a lifeline can do that needs drawing, after what needs none, and what it refuses of what has come."""
+    found: dict[str, None] = {}
+    refused: dict[str, None] = {}
+
+    def ask(there: State) -> bool:
+        for sent, _ in system.sends(there, lifeline):
+            if not binding.may(lifeline, str(sent.act), sent.act.peer):
+                text = f"!{sent.act.message} {sent.act.detail}".rstrip()
+                found.setdefault(text + (f" to {sent.act.peer}" if sent.act.peer else ""))
+        for received, act, why in system.receives(there, lifeline):
+            text = f"?{act.message} from {act.peer}"
+            if received is None:
+                refused.setdefault(f"{text} (not now: {why})")
+            elif not binding.may(lifeline, str(act), act.peer):
+                found.setdefault(text + (" (ignored)" if act.ignored else ""))
+        return False
+
+    list(_silently(system, state, lifeline, binding, ask))
+    return [*found, *(text for text in refused if text.partition(" (")[0] not in found)]
 
 
 def _wheres(node: Node, memory: _Memory, lifeline: str) -> str:

@@ -44,7 +44,10 @@ def explore(system: System, begin: Iterable[State], faults: Faults, drawn: Itera
 
     def may(act: Act) -> bool:
         if act.lost:
-            return (act.lifeline, act.peer, act.message) in faults
+            return (act.lifeline, act.peer, act.message) in faults or (
+                not system.binding.is_drawn(act.peer)
+                and any((act.lifeline, act.message) == (f[0], f[2]) for f in faults)
+            )
         if any(
             word.covers(act.message, act.detail) or (word.message, word.detail) == (act.message, "") for word in rare
         ):
@@ -81,8 +84,8 @@ def implied(
             act = move.act
             there = positions
             if act.lifeline == lifeline:
-                there = _allowed(act, positions, courses, words)
-                if act.ignored or binding.may(lifeline, str(act)):
+                there = _allowed(act, positions, courses, words, binding)
+                if act.ignored or binding.may(lifeline, str(act), act.peer):
                     there |= positions
                 if not there:
                     return _finding(here, act, parents, courses, words)
@@ -94,14 +97,18 @@ def implied(
 
 
 def _allowed(
-    act: Act, positions: frozenset[tuple[int, int]], courses: tuple[Automaton, ...], words: Mapping[str, Word]
+    act: Act,
+    positions: frozenset[tuple[int, int]],
+    courses: tuple[Automaton, ...],
+    words: Mapping[str, Word],
+    binding: Binding,
 ) -> frozenset[tuple[int, int]]:
     found = set()
     for number, position in positions:
         for letter, then in courses[number].edges.get(position, {}).items():
             word = words.get(letter.label)
-            meant = word is not None and word.covers(act.message, act.detail) and letter.peer in {None, act.peer}
-            if letter.kind == act.kind and meant:
+            meets = letter.peer in {None, act.peer} or not binding.is_drawn(act.peer)
+            if letter.kind == act.kind and meets and word is not None and word.covers(act.message, act.detail):
                 found.add((number, then))
     return frozenset(found)
 

@@ -2,18 +2,17 @@
 
 A local machine has hashable states and says what can be sent from one and what receiving does to it. Ours are the
 charts of `machines`, stepped through python-statemachine once for each state and message and remembered. A chart that
-is not ours takes part too, if its events are named `?message` and `!message`: its messages are their names.
+is not ours takes part too (`spec.foreign`); its messages are their names.
 """
 
 from collections.abc import Hashable, Mapping
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
-from statemachine import StateChart
 from statemachine.exceptions import TransitionNotAllowed
 
 from machines.calls import CONNACK, SUBACK, SUBSCRIBE, Answer
-from machines.participant import Decision, Participant, Refused, Snapshot, actions, atomic_states, label_of, lineage
+from machines.participant import Decision, Participant, Refused, Snapshot, actions
 
 
 class Taking(Enum):
@@ -151,92 +150,6 @@ class ChartMachine:
     def takes(self, message: str) -> bool:
         """Whether it is an input of the chart."""
         return any(known.__name__ == message for known in self._chart.inputs)
-
-
-class ForeignMachine:
-    """A chart that is not ours: any `StateChart` whose events are named `?message` and `!message`.
-
-    Its state is its configuration alone; guards and callbacks run with the message's name as `message`.
-    """
-
-    def __init__(self, chart: type[StateChart[Any]]) -> None:
-        """Raises `ValueError` if an event of the chart is no action."""
-        self.name = chart.__name__
-        self.patient = False
-        self._class = chart
-        self._actions = dict(actions(chart))
-        wrong = [label for label in self._actions if label[:1] not in {"?", "!"}]
-        if wrong:
-            raise ValueError(
-                f"{self.name}: the event {wrong[0]!r} is no action: name events '?message' where the chart receives "
-                "and '!message' where it sends"
-            )
-
-    def begin(self, where: str = "") -> tuple[str, ...]:
-        """The chart's initial configuration, or the atomic state named."""
-        if where and where not in {state.id for state in atomic_states(self._class)}:
-            known = ", ".join(state.id for state in atomic_states(self._class))
-            raise ValueError(f"{self.name} has no atomic state {where!r}; there are {known}")
-        return (where,) if where else self._where(self._class())
-
-    def where(self, state: Hashable) -> tuple[str, ...]:
-        """The atomic states."""
-        assert isinstance(state, tuple)
-        return state
-
-    def sends(self, state: Hashable) -> tuple[Sending, ...]:
-        """Every `!` event that is enabled."""
-        labels = [label[1:] for label in self._actions if label.startswith("!")]
-        return tuple(Sending(name, "") for name in labels if self._step(state, self._actions[f"!{name}"], name))
-
-    def send(self, state: Hashable, sending: Sending) -> Hashable | None:
-        """The configuration after the event `!message`."""
-        return self._step(state, self._actions[f"!{sending.message}"], str(sending.message))
-
-    def busy(self, state: Hashable) -> bool:  # noqa: ARG002
-        """Nothing is known of its priorities."""
-        return False
-
-    def receive(self, state: Hashable, message: Hashable, sender: str) -> tuple[Taking, Hashable, str]:  # noqa: ARG002
-        """The event `?message`, if it is enabled."""
-        event = self._actions.get(f"?{message}")
-        then = None if event is None else self._step(state, event, str(message))
-        if then is None:
-            here = "/".join(self.where(state))
-            return Taking.REFUSED, state, f"{self.name} in {here} has no transition ?{message}"
-        return Taking.TAKEN, then, ""
-
-    def takes(self, message: str) -> bool:
-        """Whether the chart has the event at all."""
-        return f"?{message}" in self._actions
-
-    def _step(self, state: Hashable, event: str, message: str) -> tuple[str, ...] | None:
-        label = next(label for label, known in self._actions.items() if known == event)
-        here = [s for s in atomic_states(self._class) if s.id in self.where(state)]
-        if not any(label_of(t) == label for s in here for holder in lineage(s) for t in holder.transitions if t.events):
-            return None
-        chart = self._class()
-        chart.configuration = self._configuration(self.where(state))
-        try:
-            chart.send(event, message=message)
-        except TransitionNotAllowed:
-            return None
-        return self._where(chart)
-
-    def _configuration(self, where: tuple[str, ...]) -> Any:
-        from statemachine.orderedset import OrderedSet
-
-        states = [s for s in atomic_states(self._class) if s.id in where]
-        return OrderedSet(holder for s in states for holder in reversed(lineage(s)))
-
-    def _where(self, chart: StateChart[Any]) -> tuple[str, ...]:
-        here = {state.id for state in chart.configuration}
-        return tuple(state.id for state in atomic_states(self._class) if state.id in here)
-
-
-def machine(chart: Participant | type[StateChart[Any]]) -> LocalMachine:
-    """A local machine from one of our charts with its data, or from the class of any chart."""
-    return ChartMachine(chart) if isinstance(chart, Participant) else ForeignMachine(chart)
 
 
 def is_answer(message: Hashable) -> bool:

@@ -85,6 +85,10 @@ class System:
         self._received: dict[tuple[int, int, int, int], _Received] = {}
         self._busy: dict[tuple[int, int], bool] = {}
 
+    def variants(self, message: str) -> int:
+        """How many messages of that name were met so far: two of one name can be for different participants."""
+        return sum(name_of(known) == message for known in self._messages)
+
     def number(self, lifeline: str, local: Hashable) -> int:
         """The number of a local state of a lifeline."""
         place = self._places[lifeline]
@@ -179,7 +183,8 @@ class System:
             for receiver in self.receivers(lifeline, sending) or (None,):
                 peer = "" if receiver is None else self.lifelines[receiver]
                 act = Act("!", lifeline, name, detail, peer)
-                yield _Sent(act, act._replace(lost=True), message, receiver, sending)
+                to = sending if sending.to else sending._replace(to=peer)
+                yield _Sent(act, act._replace(lost=True), message, receiver, to)
 
     def _after(self, state: State, lifeline: str, sent: "_Sent") -> int | None:
         """Where sending leaves its lifeline; a chart is stepped only for what is wanted of it."""
@@ -207,7 +212,9 @@ class System:
     def _ask_receive(self, lifeline: str, state: State, number: int, sender: int) -> "_Received":
         message, peer = self._messages[number], self.lifelines[sender]
         local = self.local(state, lifeline)
-        taking, then, why = self.machines[lifeline].receive(local, message, self.client_of(peer))
+        machine = self.machines[lifeline]
+        who = self.client_of(peer) if isinstance(machine, ChartMachine) else peer
+        taking, then, why = machine.receive(local, message, who)
         act = Act("?", lifeline, name_of(message), detail_of(message), peer, ignored=taking is Taking.IGNORED)
         taken = taking in {Taking.TAKEN, Taking.IGNORED}
         return _Received(act, self.number(lifeline, then) if taken else None, why)
@@ -256,7 +263,7 @@ class System:
                     return
         reading = {lifeline: [m for m, _, _ in self.receives(state, lifeline) if m] for lifeline in self.lifelines}
         for lifeline, moves in reading.items():
-            if len(moves) == 1 and not self._is_broker(lifeline) and self.is_reduced:
+            if len(moves) == 1 and not self.is_broker(lifeline) and self.is_reduced:
                 yield moves[0]
                 return
         found = [move for moves in reading.values() for move in moves]
@@ -268,12 +275,13 @@ class System:
 
     def _first_only(self, lifeline: str, moves: list[Move]) -> list[Move]:
         """A broker passes on to each receiver in order; to which of them first is all the same."""
-        if self._is_broker(lifeline):
+        if self.is_broker(lifeline):
             first = moves[0].act
             return [move for move in moves if (move.act.peer, move.act.message) == (first.peer, first.message)]
         return moves
 
-    def _is_broker(self, lifeline: str) -> bool:
+    def is_broker(self, lifeline: str) -> bool:
+        """Whether a lifeline passes on what others send."""
         player = self.binding.players.get(lifeline)
         return player is not None and player.role == "broker"
 

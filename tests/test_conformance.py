@@ -92,7 +92,7 @@ PLANTED = {
                          "Broker->>Client:PUBLISH clients/join/requested", "chart-cannot", 27, "Broker"),
     "another sender": ("Tracker->>TrackerView:Check", "Torrent->>TrackerView:Check", "chart-cannot", 28, "Torrent"),
     "a word": ("Torrent->>TorrentView:Change", "Torrent->>TorrentView:Chnage", "unbound-label", 37, ""),
-    "a lifeline": ("as Broker", "as Brokre", "unplayed-lifeline", 0, "Brokre"),
+    "a lifeline": ("as Broker", "as Brokre", "unplayed-lifeline", 12, "Brokre"),
     "a keyword": ("note over Client:Ignores", "nte over Client:Ignores", "unreadable", 35, ""),
 }  # fmt: skip
 

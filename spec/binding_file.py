@@ -1,0 +1,171 @@
+"""A binding's TOML file, row by row. Whatever is wrong in it is said with the file, the place and the remedy."""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from spec.binding import BUILT_IN, Begin, Besides, Binding, BindingError, LabelRule, Outside, Player, Word, normal
+
+TABLES = ("label", "lifeline", "begin", "besides", "ignores", "environment", "needs", "fault")
+
+
+def read_file(path: Path, *, is_default: bool = False) -> Binding:
+    """A binding from a file. Of the default one it is not remembered where each row stands."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BindingError(f"{path}: not UTF-8 (byte {error.start}): save it as UTF-8") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise BindingError(f"{path}: cannot be read: {why}; expected a TOML file, see spec/binding.toml") from None
+    return _read(text, str(path), is_default=is_default)
+
+
+def read_text(text: str, file: str) -> Binding:
+    """A binding from the text of a file."""
+    return _read(text, file, is_default=False)
+
+
+def _read(text: str, file: str, *, is_default: bool) -> Binding:
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BindingError(f"{file}: not TOML: {error}; texts stand in quotes, see spec/binding.toml") from None
+    for key, value in data.items():
+        if key not in TABLES:
+            raise BindingError(f"{file}: unknown table {key!r}{_near(key, TABLES)}; there are {', '.join(TABLES)}")
+        if key in {"lifeline", "environment", "needs"}:
+            if not isinstance(value, dict):
+                raise BindingError(f"{file}: expected a table [{key}], not {value!r}")
+        elif not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+            raise BindingError(f"{file}: expected tables [[{key}]], with two brackets")
+    lifelines = data.get("lifeline", {})
+    players = {name: _player(name, row, file, is_default=is_default) for name, row in lifelines.items()}
+    return Binding(
+        labels=tuple(_label(row, file, is_default=is_default) for row in data.get("label", ())),
+        players={name: player for name, player in players.items() if isinstance(player, Player)},
+        outside={name: outside for name, outside in players.items() if not isinstance(outside, Player)},
+        begins=tuple(_begin(row, file, is_default=is_default) for row in data.get("begin", ())),
+        besides=tuple(_besides(row, f"{file}: [[besides]]", is_default=is_default) for row in data.get("besides", ())),
+        ignores=tuple(_besides(row, f"{file}: [[ignores]]", is_default=is_default) for row in data.get("ignores", ())),
+        environment={
+            name: _texts(orders, f"{file}: [environment] {name}")
+            for name, orders in data.get("environment", {}).items()
+        },
+        needs={name: _text({name: before}, name, f"{file}: [needs]") for name, before in data.get("needs", {}).items()},
+        faults=tuple(_fault(row, f"{file}: [[fault]]") for row in data.get("fault", ())),
+    )
+
+
+def _label(row: Mapping[str, Any], file: str, *, is_default: bool) -> LabelRule:
+    place = f"{file}: [[label]] {row.get('text') or row.get('pattern') or ''!r}"
+    _known(row, ("text", "pattern", "message", "detail", "topic", "ignored"), place)
+    ignored = _flag(row, "ignored", place)
+    if ignored and "message" in row:
+        raise BindingError(f"{place}: an arrow that is ignored has no message: leave out one of the two")
+    message = "" if ignored else _text(row, "message", place)
+    detail, topic = (_text(row, key, place, "") for key in ("detail", "topic"))
+    stands = BUILT_IN if is_default else place
+    if ("text" in row) == ("pattern" in row):
+        raise BindingError(f"{place}: give either text or pattern")
+    if "text" in row:
+        shown = normal(_text(row, "text", place))
+        said = [text.replace("{", "{{").replace("}", "}}") for text in (message, detail, topic)]
+        return LabelRule(re.compile(re.escape(shown)), shown, said[0], said[1], said[2], ignored, stands)
+    shown = _text(row, "pattern", place)
+    try:
+        rule = LabelRule(re.compile(shown), shown, message, detail, topic, ignored, stands)
+        groups = dict.fromkeys(rule.pattern.groupindex, "")
+        for text in (message, detail, topic):
+            text.format(**groups)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise BindingError(f"{place}: not a regular expression: {error}") from None
+    except (KeyError, IndexError, ValueError, AttributeError) as error:
+        raise BindingError(
+            f"{place}: message, detail and topic can only use the pattern's groups, as {{name}} for (?P<name>...), "
+            f"not {error}"
+        ) from None
+    return rule
+
+
+def _player(name: str, row: Any, file: str, *, is_default: bool) -> Player | Outside:
+    place = f"{file}: [lifeline] {name}"
+    if not isinstance(row, dict):
+        raise BindingError(f"{place}: expected {{ chart = ... }} or {{ like = ... }}, not {row!r}")
+    _known(row, ("chart", "like", "group", "role", "client", "patient", "ignored", "environment"), place)
+    outside: list[Outside] = [key for key in ("ignored", "environment") if _flag(row, key, place)]
+    if outside:
+        if len(row) > 1:
+            raise BindingError(f"{place}: a lifeline that is {outside[0]} is played by nobody: leave out the rest")
+        return outside[0]
+    chart, like, group, role, client = (
+        _text(row, key, place, "") for key in ("chart", "like", "group", "role", "client")
+    )
+    if not chart and not like:
+        raise BindingError(
+            f"{place}: expected chart, the name of the chart that plays it, or like, a lifeline whose part it plays"
+        )
+    return Player(chart, group, role, client, like, _flag(row, "patient", place), BUILT_IN if is_default else place)
+
+
+def _begin(row: Mapping[str, Any], file: str, *, is_default: bool) -> Begin:
+    title = _text(row, "title", f"{file}: [[begin]]")
+    place = f"{file}: [[begin]] {title!r}"
+    orders = row.get("orders", {})
+    states = {key: _text(row, key, place) for key in row if key not in {"title", "orders"}}
+    if not isinstance(orders, dict):
+        raise BindingError(f'{place} orders: expected {{ Lifeline = "Start" }}, not {orders!r}')
+    said = {name: _text(orders, name, f"{place} orders") for name in orders}
+    return Begin(title, states, said, BUILT_IN if is_default else place)
+
+
+def _besides(row: Mapping[str, Any], place: str, *, is_default: bool) -> Besides:
+    _known(row, ("lifelines", "actions", "why"), place)
+    actions = _texts(row.get("actions"), f"{place} actions")
+    for action in actions:
+        if action.removeprefix("-")[:1] not in {"?", "!", "*"}:
+            raise BindingError(f"{place} actions: {action!r} is no action: expected '?message', '!message' or '*'")
+    return Besides(
+        frozenset(_texts(row.get("lifelines"), f"{place} lifelines")), actions, BUILT_IN if is_default else place
+    )
+
+
+def _fault(row: Mapping[str, Any], place: str) -> Word:
+    _known(row, ("message", "detail", "why"), place)
+    return Word(_text(row, "message", place), _text(row, "detail", place, ""))
+
+
+def _known(row: Mapping[str, Any], keys: Collection[str], place: str) -> None:
+    for key in row:
+        if key not in keys:
+            raise BindingError(f"{place}: unknown {key}{_near(key, keys)}; there are {', '.join(keys)}")
+
+
+def _near(key: str, keys: Collection[str]) -> str:
+    near = difflib.get_close_matches(key, keys, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _text(row: Mapping[str, Any], key: str, place: str, default: str | None = None) -> str:
+    value = row.get(key, default)
+    if not isinstance(value, str):
+        came = "nothing" if value is None else repr(value)
+        raise BindingError(f'{place}: expected a text {key}, as in {key} = "...", not {came}')
+    return value
+
+
+def _texts(value: Any, place: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        came = "nothing" if value is None else repr(value)
+        raise BindingError(f'{place}: expected a list of texts, as in ["..."], not {came}')
+    return tuple(value)
+
+
+def _flag(row: Mapping[str, Any], key: str, place: str) -> bool:
+    value = row.get(key, False)
+    if not isinstance(value, bool):
+        raise BindingError(f"{place}: expected {key} = true or false, not {value!r}")
+    return value
