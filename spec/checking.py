@@ -334,7 +334,7 @@ def _implied_in(family: str, members: list[_Case], begin: Begin, cast: Cast) -> 
     states, complete = 0, True
     for system, state in cast.systems(frozenset(lifelines), begin, routes):
         for started in _set_going(system, state, begin):
-            graph = explore(system, [started], drawn, words.values(), STATES)
+            graph = explore(system, [started], drawn, words.values(), STATES, _gates(members, words, system))
             states, complete = states + len(graph.moves), complete and graph.complete
             for lifeline in lifelines:
                 if lifeline in system.machines:
@@ -343,12 +343,25 @@ def _implied_in(family: str, members: list[_Case], begin: Begin, cast: Cast) -> 
                         for case in members
                         if lifeline in case.interaction.lifelines
                     )
-                    finding = implied(lifeline, graph, started, courses, words, system.binding)
+                    finding = implied(lifeline, system, graph, started, courses, words, system.binding)
                     if finding is not None:
                         found.setdefault((lifeline, finding.message), finding)
     stage = Stage(f"{family} (implied scenario)", [case.diagram for case in members], words, cast.binding, begin)
     drawn_findings = [stage.drawn(finding) for finding in found.values()]
     return [replace(f, message=f"{family}: {f.message}") for f in drawn_findings], states, complete
+
+
+def _gates(members: list[_Case], words: Mapping[str, Word], system: System) -> list[tuple[str, str]]:
+    """What the diagrams draw as coming from outside to charts that are not ours."""
+    return list(
+        dict.fromkeys(
+            (action.lifeline, words[action.label].message)
+            for case in members
+            for action in case.interaction.actions()
+            if action.kind == "?" and action.peer is None and action.label in words
+            if isinstance(system.machines.get(action.lifeline), ForeignMachine)
+        )
+    )
 
 
 def _set_going(system: System, state: State, begin: Begin) -> list[State]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from spec.binding import Binding, Word
 from spec.conformance import Finding
+from spec.foreign import ForeignMachine
 from spec.projection import Automaton
 from spec.system import Act, Move, State, System
 
@@ -37,8 +38,18 @@ class Graph:
     complete: bool
 
 
-def explore(system: System, begin: Iterable[State], faults: Faults, drawn: Iterable[Word], limit: int) -> Graph:
-    """All that can happen from `begin`; what happens only where it is drawn happens if it is in `drawn`."""
+def explore(
+    system: System,
+    begin: Iterable[State],
+    faults: Faults,
+    drawn: Iterable[Word],
+    limit: int,
+    gates: Iterable[tuple[str, str]] = (),
+) -> Graph:
+    """All that can happen from `begin`; what happens only where it is drawn happens if it is in `drawn`.
+
+    `gates` are lifelines and what the environment can tell them at any time.
+    """
     rare = system.binding.faults
     known = list(drawn)
 
@@ -60,20 +71,26 @@ def explore(system: System, begin: Iterable[State], faults: Faults, drawn: Itera
         state = queue.popleft()
         if state in moves:
             continue
-        moves[state] = tuple(system.advance(state, may))
+        told = (move for lifeline, message in gates for move in system.orders(state, lifeline, (message,)))
+        moves[state] = (*system.advance(state, may), *told)
         queue.extend(move.then for move in moves[state] if move.then not in moves)
     return Graph(moves, not queue)
 
 
 def implied(
     lifeline: str,
+    system: System,
     graph: Graph,
     begin: State,
     courses: tuple[Automaton, ...],
     words: Mapping[str, Word],
     binding: Binding,
 ) -> Finding | None:
-    """The shortest local trace of a lifeline that no course allows, or None."""
+    """The shortest local trace of a lifeline that no course allows, or None.
+
+    A chart that is not ours, and that is back where it began when a course is over, may begin again.
+    """
+    is_foreign, where = isinstance(system.machines[lifeline], ForeignMachine), system.where(begin, lifeline)
     start: Here = (begin, frozenset((number, 0) for number in range(len(courses))))
     parents: dict[Here, tuple[Here, Act] | None] = {start: None}
     queue = deque([start])
@@ -85,6 +102,8 @@ def implied(
             there = positions
             if act.lifeline == lifeline:
                 there = _allowed(act, positions, courses, words, binding)
+                if is_foreign and system.where(move.then, lifeline) == where:
+                    there |= _begun_again(there, courses)
                 if act.ignored or binding.may(lifeline, str(act), act.peer):
                     there |= positions
                 if not there:
@@ -94,6 +113,11 @@ def implied(
                 parents[following] = (here, act)
                 queue.append(following)
     return None
+
+
+def _begun_again(positions: frozenset[tuple[int, int]], courses: tuple[Automaton, ...]) -> frozenset[tuple[int, int]]:
+    over = any(position in courses[number].accepting for number, position in positions)
+    return frozenset((number, 0) for number in range(len(courses))) if over else frozenset()
 
 
 def _allowed(
@@ -120,13 +144,13 @@ def _finding(
     courses: tuple[Automaton, ...],
     words: Mapping[str, Word],
 ) -> Finding:
-    expected = sorted(
-        {
-            f"{letter.kind}{words.get(letter.label, letter.label)}"
-            for number, position in here[1]
-            for letter in courses[number].edges.get(position, {})
-        }
-    )
+    letters = {letter for number, position in here[1] for letter in courses[number].edges.get(position, {})}
+    said = {letter: f"{letter.kind}{words.get(letter.label, letter.label)}" for letter in letters}
+    does = str(act)
+    if does in said.values():  # so it is the other end that differs
+        said = {letter: f"{text} {_way(letter.kind, letter.peer)}" for letter, text in said.items()}
+        does = f"{does} {_way(act.kind, act.peer)}"
+    expected = sorted(set(said.values()))
     path = [act]
     step = parents[here]
     while step is not None:
@@ -135,9 +159,13 @@ def _finding(
         step = parents[before]
     return Finding(
         "implied-scenario",
-        f"{act.lifeline} can do {act}, which no course allows here; "
+        f"{act.lifeline} can do {does}, which no course allows here; "
         f"the courses allow {', '.join(expected) or 'nothing'}",
         0,
         act.lifeline,
         tuple(reversed(path)),
     )
+
+
+def _way(kind: str, peer: str | None) -> str:
+    return f"{'to' if kind == '!' else 'from'} {peer or 'the environment'}"

@@ -267,10 +267,13 @@ class System:
                 yield moves[0]
                 return
         found = [move for moves in reading.values() for move in moves]
-        if not found or not self.is_reduced:
+        for patient in (False, True):
+            if found and (patient or self.is_reduced):
+                break
             for lifeline in self.lifelines:
-                for pair in self.sends(state, lifeline, may_send):
-                    found += [move for move in pair if move is not None and may_send(move.act)]
+                if self.machines[lifeline].patient == patient:
+                    for pair in self.sends(state, lifeline, may_send):
+                        found += [move for move in pair if move is not None and may_send(move.act)]
         yield from found
 
     def _first_only(self, lifeline: str, moves: list[Move]) -> list[Move]:

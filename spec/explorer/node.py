@@ -23,7 +23,8 @@ from machines.events import BusEvent
 from machines.participant import Snapshot
 from machines.torrent_server import TorrentServerData
 from machines.tracker import TrackerData
-from spec.machine import ChartMachine, ForeignMachine, Sending, Taking
+from spec.foreign import ForeignMachine
+from spec.machine import ChartMachine, Sending, Taking
 
 AGAIN = "again"
 """The `event_id` of an event that is delivered twice."""
