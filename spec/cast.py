@@ -124,8 +124,6 @@ class Cast:
                 f"the binding says that the chart {player.chart} plays {name}, but there is no such chart; "
                 f"there are {', '.join(sorted(self.charts))}"
             )
-        if not isinstance(chart, type) or not issubclass(chart, StateChart):
-            raise CastError(f"the chart of {name} has to be a class made from StateChart, not {chart!r}")
         if issubclass(chart, Participant):
             return ChartMachine(_ours(chart, name, self.binding, conflicts=conflicts))
         try:

@@ -19,7 +19,7 @@ from spec.machine import ChartMachine
 from spec.notation import read
 from spec.notation.model import Diagram
 from spec.projection import Automaton, project, realisability
-from spec.roles import refuse_unknown, renamed, seen
+from spec.roles import misspelled, our_names, refuse_unknown, renamed, seen
 from spec.system import State, System
 from spec.vocabulary import is_ours, word_of
 from spec.witness import Stage
@@ -116,8 +116,10 @@ def check_all(
     diagrams = [read(text, file=file) for file, text in texts]
     frames = {diagram.frame for diagram in diagrams if diagram.frame}
     others = [other for file, text in courses if (other := read(text, file=file)).frame not in frames]
-    others = [renamed(diagram, binding) for diagram in others]
-    played = {diagram.file: seen(diagram, binding, binding.players) for diagram in (*diagrams, *others)}
+    others = [renamed(diagram, our_names(binding)) for diagram in others]
+    meant = {diagram.file: renamed(diagram, misspelled(diagram, binding)) for diagram in diagrams}
+    played = {file: seen(diagram, binding, binding.players) for file, diagram in meant.items()}
+    played |= {diagram.file: seen(diagram, binding, binding.players) for diagram in others}
     library = Library(list(played.values()), families="opaque")
     cast = Cast(binding, charts)
     cases = [_case(played[diagram.file], library, cast, _unplayed(diagram, binding)) for diagram in diagrams]
@@ -133,6 +135,9 @@ def check_all(
 
 def _with_charts(binding: Binding, charts: Mapping[str, type[StateChart[Any]]]) -> Binding:
     """The binding with a player for each chart given by lifeline; our own says nothing of charts that are not ours."""
+    for name, chart in charts.items():
+        if not isinstance(chart, type) or not issubclass(chart, StateChart):
+            raise CastError(f"charts: {name!r}: expected a class made from StateChart, not {chart!r}")
     theirs = {name: chart for name, chart in charts.items() if chart not in OURS.values()}
     foreign = {name for name, chart in theirs.items() if not issubclass(chart, Participant)}
     ours = {name for name, player in binding.players.items() if player.place == BUILT_IN}
@@ -147,11 +152,13 @@ def _with_charts(binding: Binding, charts: Mapping[str, type[StateChart[Any]]]) 
 
 def _unplayed(diagram: Diagram, binding: Binding) -> list[Finding]:
     known = {*binding.players, *binding.outside}
+    meant = misspelled(diagram, binding)
     return [
         Finding(
             "unplayed-lifeline",
-            f"nobody plays {each.name}: what it does is not compared; add it to [lifeline], or say there that it is "
-            "ignored or part of the environment",
+            f"nobody plays {each.name}"
+            + (f"; it is read as {meant[each.name]}" if each.name in meant else ": what it does is not compared")
+            + "; mend the name, add it to [lifeline], or say there that it is ignored or part of the environment",
             each.line,
             each.name,
         )

@@ -68,7 +68,7 @@ class Node(NamedTuple):
     set_off: frozenset[tuple[str, str, str]] = frozenset()
     """Messages that are needed later, with sender and receiver, and were sent."""
     skipped: frozenset[Any] = frozenset()
-    """Arrows that the diagram draws by mistake."""
+    """Arrows that the diagram draws by mistake, and lifelines of which nobody can know what they did."""
     call: Any = None
     """The arrow of a call inside a server that was just sent: it is received at once."""
 
@@ -90,6 +90,8 @@ class _Memory:
         self.systems = [system for system, _ in systems]
         self.words = words
         self.binding = binding
+        self.missing: set[int] = set()
+        """Lines of references to nothing."""
         self.states: list[tuple[System, State]] = []
         self._numbers: dict[tuple[int, State], int] = {}
         self._matched: dict[tuple[Any, ...], frozenset[int]] = {}
@@ -126,6 +128,7 @@ def compare(
     """Hold all traces of an interaction against the systems that it can be about."""
     result = Comparison()
     memory = _Memory(systems, words, binding)
+    memory.missing = {problem.line for problem in interaction.problems if problem.kind == "missing-reference"}
     begin = Node(interaction.term, memory.begin)
     parents: dict[Node, tuple[Node, Action] | None] = {begin: None}
     queue = deque([begin])
@@ -160,6 +163,9 @@ def _next(node: Node) -> tuple[tuple[Action, Any], ...]:
 def _follow(node: Node, action: Action, term: Any, memory: _Memory) -> tuple[Node | None, Finding | None]:
     """The node after an action, or what is wrong with it."""
     binding = memory.binding
+    if action.line in memory.missing or action.lifeline in node.skipped or action.peer in node.skipped:
+        # A procedure that is missing can do anything, and so can who hears of it.
+        return node._replace(term=term, skipped=node.skipped | {action.lifeline}, call=None), None
     if action.kind == "ref":
         return _refer(node, action, term, memory)
     if action.arrow in node.skipped:

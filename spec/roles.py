@@ -7,6 +7,7 @@ rest of its server: a second torrent server has a clock and a view, drawn or not
 """
 
 import difflib
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
@@ -151,13 +152,29 @@ def refuse_unknown(binding: Binding, charts: Collection[str], messages: Collecti
 # What a binding makes of a diagram.
 
 
-def renamed(diagram: Diagram, binding: Binding) -> Diagram:
-    """A diagram of ours with the lifelines that a user has under other names."""
-    names = {
+def our_names(binding: Binding) -> dict[str, str]:
+    """The names that a user has for lifelines of ours."""
+    return {
         player.like: name
         for name, player in reversed(list(binding.players.items()))
         if player.like in binding.players and player.group == binding.players[player.like].group
     }
+
+
+def misspelled(diagram: Diagram, binding: Binding) -> dict[str, str]:
+    """Lifelines that nobody plays, and those that were probably meant. Numbers differ on purpose."""
+    known = [*binding.players, *binding.outside]
+    found = {}
+    for each in diagram.lifelines:
+        if each.name not in known:
+            likely = difflib.get_close_matches(each.name, known, n=1, cutoff=0.7)
+            if likely and re.findall(r"\d+", likely[0]) == re.findall(r"\d+", each.name):
+                found[each.name] = likely[0]
+    return found
+
+
+def renamed(diagram: Diagram, names: Mapping[str, str]) -> Diagram:
+    """The diagram with other names for some lifelines."""
     if not names:
         return diagram
 
@@ -180,8 +197,10 @@ def renamed(diagram: Diagram, binding: Binding) -> Diagram:
                 case _:
                     yield statement
 
-    lifelines = tuple(replace(each, name=names.get(each.name, each.name)) for each in diagram.lifelines)
-    return replace(diagram, lifelines=lifelines, body=tuple(body(diagram.body)))
+    lifelines = {
+        name: replace(each, name=name) for each in diagram.lifelines for name in [names.get(each.name, each.name)]
+    }
+    return replace(diagram, lifelines=tuple(lifelines.values()), body=tuple(body(diagram.body)))
 
 
 def seen(diagram: Diagram, binding: Binding, played: Collection[str]) -> Diagram:

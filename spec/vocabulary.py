@@ -11,11 +11,16 @@ from spec.cast import Charts
 from spec.conformance import Finding
 from spec.foreign import actions_of
 
+SURE = 0.8
+"""How alike two labels are if one is taken as the other."""
 TOPICS = {event.__name__: event.topic for event in BUS_EVENTS}
 
 
 def word_of(label: str, line: int, binding: Binding, charts: Charts) -> tuple[Word | None, Finding | None]:
-    """The message of a label, or what is wrong with it. A chart that is not ours may name its messages like labels."""
+    """The message of a label, and what is wrong with it. A chart that is not ours may name its messages like labels.
+
+    What is nearly right is taken as what it was probably meant to be, so that the rest can be compared.
+    """
     shown = normal(label)
     theirs = {action[1:] for chart in charts.values() if not is_ours(chart) for action in actions_of(chart)}
     known = {action[1:] for chart in charts.values() for action in actions_of(chart)}
@@ -24,13 +29,17 @@ def word_of(label: str, line: int, binding: Binding, charts: Charts) -> tuple[Wo
         word = Word(shown) if shown in known else None
     if word is None:
         near = binding.nearest(label, theirs)
-        hint = f"; the nearest that is bound is {near!r}" if near else ""
+        word = None
+        if near and difflib.SequenceMatcher(None, shown.lower(), near.lower()).ratio() > SURE:
+            word = binding.word(near) or (Word(near) if near in known else None)
+        hint = f"; the nearest that is bound is {near!r}" + (", as which it is read" if word else "") if near else ""
         said = f"nothing binds {shown!r} to a message{hint}; add a [[label]] for it"
-        return None, Finding("unbound-label", said, line)
+        return word, Finding("unbound-label", said, line)
     if word.message not in known:
         nearest = difflib.get_close_matches(word.message, known, n=1)
         hint = f"; did you mean {nearest[0]}?" if nearest else ""
-        return None, Finding(
+        likely = Word(nearest[0], word.detail) if nearest else None
+        return likely, Finding(
             "unbound-label", f"{shown!r} is bound to {word.message}, but no chart has such a message{hint}", line
         )
     topic = TOPICS.get(word.message, word.topic)
