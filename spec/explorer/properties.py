@@ -134,9 +134,12 @@ def every_pending_admission_has_a_timeout(tracker: TrackerSide) -> Implication:
 
 
 @always
-def the_tracker_times_nobody_but_pending_clients(tracker: TrackerSide) -> Implication:
-    """A timeout of an admission that has ended would end the next one."""
-    return tracker.is_online and bool(tracker.timed), tracker.timed <= tracker.pending
+def the_tracker_times_nobody_but_pending_clients(tracker: TrackerSide, account: Account) -> Implication:
+    """A timeout of an admission that has ended must not end the next one.
+
+    A tracker that has lost its connection leaves its timeouts to expire; the next admission sets them anew.
+    """
+    return tracker.is_online and bool(tracker.timed) and not account.changed, tracker.timed <= tracker.pending
 
 
 @always
@@ -171,10 +174,13 @@ def whoever_counts_itself_as_registered_knows_itself(client: ClientSide) -> Impl
 
 @always
 def two_clients_that_count_themselves_as_registered_never_share_an_endpoint(
-    client: ClientSide, other: ClientSide
+    client: ClientSide, other: ClientSide, account: Account
 ) -> Implication:
-    """The protocol's invariants: endpoints of two registered clients never overlap."""
-    return client.is_registered and other.is_registered, other.name not in client.rivals
+    """The protocol's invariants: endpoints of two registered clients never overlap.
+
+    Of two trackers each may have one of them, until the new one's hello is heard: what holds then is said of the calm.
+    """
+    return client.is_registered and other.is_registered and not account.changed, other.name not in client.rivals
 
 
 # Once the bus is quiet.
@@ -245,6 +251,12 @@ def of_two_rivals_one_is_registered(client: ClientSide, other: ClientSide) -> Im
     """An endpoint conflict keeps one client out, not both."""
     rivals = client.is_online and other.is_online and client.rivals == {other.name}
     return rivals, client.is_registered or other.is_registered
+
+
+@in_the_calm
+def two_registered_clients_share_no_endpoint(client: ClientSide, other: ClientSide) -> Implication:
+    """The protocol's invariants: endpoints of two registered clients never overlap."""
+    return client.is_registered and other.is_registered, other.name not in client.rivals
 
 
 @in_the_calm

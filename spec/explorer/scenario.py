@@ -187,9 +187,7 @@ def check(scenario: Scenario, where: str) -> None:
     if not 1 <= scenario.torrents <= MOST_TORRENTS:
         raise ScenarioError(f"{where}: torrents is {scenario.torrents}; it has to be from 1 to {MOST_TORRENTS}")
     if scenario.conflicting == 1 or not 0 <= scenario.conflicting <= scenario.torrents:
-        raise ScenarioError(
-            f"{where}: conflicting is {scenario.conflicting}; it has to be 0, or from 2 to {scenario.torrents}, the torrents"
-        )
+        raise ScenarioError(f"{where}: conflicting is {scenario.conflicting}; it has to be 0, or from 2 to torrents")
 
 
 def _check(where: str, kind: object, value: object, known: tuple[str, ...]) -> None:
