@@ -215,7 +215,7 @@ class ClosedSystem:
         if here.calm != (fault == "calm expiry"):
             return -1
         left = dict(here.left)
-        changed = here.changed or fault.endswith(f" {self.nodes[TRACKER].name}")
+        changed = here.changed or fault == "broker restart" or fault.endswith(f" {self.nodes[TRACKER].name}")
         if fault == "calm":
             then = Account(calm=True)
         elif self.faults.bounds.get(fault) is None:

@@ -46,6 +46,8 @@ class Story:
 
 def step_text(system: ClosedSystem, label: Label) -> str:
     """One step in words."""
+    if label.kind == "restart":
+        return "restart broker"
     found = f"{label.kind} {system.nodes[label.component].name}"
     if label.message is not None:
         client = getattr(label.message, "client", "")
