@@ -217,7 +217,7 @@ class ClosedSystem:
         left = dict(here.left)
         changed = here.changed or fault == "broker restart" or fault.endswith(f" {self.nodes[TRACKER].name}")
         if fault == "calm":
-            then = Account(calm=True)
+            then = Account(calm=True, changed=True)
         elif self.faults.bounds.get(fault) is None:
             then = here._replace(changed=changed)
         elif fault not in left:
