@@ -1,7 +1,42 @@
-"""The binding: what ties a diagram's words to the messages and charts that it speaks of.
+r"""The binding: what ties a diagram's words to the messages and charts that it speaks of.
 
-A binding is read from TOML files (`spec/binding.toml` shows the form and is the default; files of a user are laid over
-it, their label rules first). Nothing here reads a diagram or runs a chart.
+A binding is read from TOML files. `spec/binding.toml` is the default and about the diagrams of this project; files of a
+user are laid over it: their label rules and beginnings come first, and what they say of a lifeline replaces ours. The
+tables, all optional:
+
+`[[label]]`: which label is which message. The first rule that fits counts; labels are compared without markup and with
+single blanks. A label that is itself the name of a message needs no rule.
+  `text` or `pattern`: the label, literally, or a regular expression for the whole of it.
+  `message`: the message's name; `{name}` is what the pattern's `(?P<name>...)` found.
+  `detail`: tells apart what one message says: a topic, or `accepted` and `refused`. Without it any is meant.
+  `topic`: where the label says that an event is published; another topic than the event's own is an error.
+  `ignored = true`: arrows with this label mean nothing to the charts and are left out.
+
+`[lifeline]`: who plays which lifeline, `Name = { ... }`.
+  `chart`: the chart, by its name in `machines` or among those that are given to `spec.check`.
+  `like`: a lifeline of another name whose part it plays. All that is said of that one (chart, group, role, where it
+  begins, what it may do) holds for this one, too. A `chart` of ours alone means the same where that is one lifeline.
+  `group`: the server that it belongs to. In a group of its own, a lifeline gets the rest of its server undrawn: a
+  second torrent server has a clock and a view.
+  `role`: what the others of the group call it: `client`, `clock`, `view`; or `broker`.
+  `client`: its MQTT client identifier.
+  `patient = true`: what it sends comes only when nothing else can happen: a clock, of a chart that is not ours.
+  `ignored = true`: it is left out with all its arrows. `environment = true`: its arrows come from outside and go there.
+
+`[[begin]]`: where diagrams begin; the first rule whose `title` fits counts, and `*` in it stands for anything.
+  `title`, and for each lifeline the atomic state that its chart is in (`a/b` where a foreign chart is in two at once).
+  Ours are brought there by starting them, without a loss; foreign charts are put there, or begin where they begin.
+  `orders = { Name = "Start" }`: what then sets the diagram going from outside.
+
+`[[besides]]`: what may happen without being drawn: `lifelines`, `actions` (`!m`, `?m`, `*`; `-` before one excepts it),
+and `why`. Nothing needs to be drawn between a lifeline that is drawn and one that is not.
+`[[ignores]]`: the same keys, for what a chart may ignore although a diagram draws that it receives it.
+`[environment]`: `Name = ["Start", ...]`, what can come from outside where a course cannot go on without it.
+`[needs]`: `TimeoutExceeded = "SetTimeout"`, what a message needs to have come before, from its receiver to its sender.
+`[[fault]]`: `message` and `detail` of what happens only where some diagram draws it.
+
+Nothing here reads a diagram or runs a chart. What a user writes that no chart or lifeline knows is refused by
+`spec.roles`.
 """
 
 import difflib

@@ -5,6 +5,7 @@ system is not put where a diagram begins but driven there, from everybody offlin
 a loss, so that it is in a configuration that it can really reach.
 """
 
+import difflib
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -235,6 +236,13 @@ def _put(system: System, state: State, lifeline: str, target: str) -> State:
 
 def _start(system: System, state: State, lifeline: str, target: str, begun: Collection[str]) -> State:
     """Start a lifeline, and let the system run until that one is where it should be, and then until all is quiet."""
+    machine = system.machines[lifeline]
+    if isinstance(machine, ChartMachine) and target not in machine.states:
+        near = difflib.get_close_matches(target, machine.states, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise CastError(
+            f"[[begin]] {lifeline}: {machine.name} has no state {target!r}{hint}; there are {', '.join(machine.states)}"
+        )
     started = next(system.orders(state, lifeline, ("Start",)), None)
     if started is None:
         raise CastError(f"{lifeline} cannot be started in {'/'.join(system.where(state, lifeline))}")

@@ -21,7 +21,7 @@ from spec.notation.model import Diagram
 from spec.projection import Automaton, project, realisability
 from spec.roles import misspelled, our_names, refuse_unknown, renamed, seen
 from spec.system import State, System
-from spec.vocabulary import is_ours, word_of
+from spec.vocabulary import is_ours, unplayed, word_of
 from spec.witness import Stage
 
 DIAGRAMS = Path(__file__).parent / "diagrams"
@@ -122,7 +122,7 @@ def check_all(
     played |= {diagram.file: seen(diagram, binding, binding.players) for diagram in others}
     library = Library(list(played.values()), families="opaque")
     cast = Cast(binding, charts)
-    cases = [_case(played[diagram.file], library, cast, _unplayed(diagram, binding)) for diagram in diagrams]
+    cases = [_case(played[diagram.file], library, cast, unplayed(diagram, binding, charts)) for diagram in diagrams]
     for case in cases:
         _compare(case, cast)
     scenarios, explored = _implied(cases, [_case(played[other.file], library, cast) for other in others], cast)
@@ -148,23 +148,6 @@ def _with_charts(binding: Binding, charts: Mapping[str, type[StateChart[Any]]]) 
         if name not in binding.players and (name in foreign or name not in OURS)
     }
     return replace(binding, players={**binding.players, **added})
-
-
-def _unplayed(diagram: Diagram, binding: Binding) -> list[Finding]:
-    known = {*binding.players, *binding.outside}
-    meant = misspelled(diagram, binding)
-    return [
-        Finding(
-            "unplayed-lifeline",
-            f"nobody plays {each.name}"
-            + (f"; it is read as {meant[each.name]}" if each.name in meant else ": what it does is not compared")
-            + "; mend the name, add it to [lifeline], or say there that it is ignored or part of the environment",
-            each.line,
-            each.name,
-        )
-        for each in diagram.lifelines
-        if each.name not in known
-    ]
 
 
 # One diagram.
@@ -230,7 +213,11 @@ def _compare(case: _Case, cast: Cast) -> None:
         return
     case.comparison = compare(case.interaction, case.words, found, found[0][0].binding)
     stage = Stage(case.diagram.title or case.diagram.frame or "", [case.diagram], case.words, binding, begin)
-    case.findings += [stage.drawn(finding) for finding in case.comparison.findings]
+    where = "; no [[begin]] has the title of this diagram: add one that says where the charts begin"
+    hint = where if begin.place == BUILT_IN and begin.title == "*" else ""
+    for finding in case.comparison.findings:
+        said = hint if finding.kind == "chart-cannot" else ""
+        case.findings.append(stage.drawn(replace(finding, message=finding.message + said)))
     case.findings += _sent_to_nobody(case, found[0][0])
     case.findings += [
         Finding("not-realisable", problem.message, problem.line, problem.lifeline or "", warning=True)

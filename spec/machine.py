@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from statemachine.exceptions import TransitionNotAllowed
 
 from machines.calls import CONNACK, SUBACK, SUBSCRIBE, Answer
-from machines.participant import Decision, Participant, Refused, Snapshot, actions
+from machines.participant import Decision, Participant, Refused, Snapshot, actions, atomic_states
 
 
 class Taking(Enum):
@@ -79,6 +79,7 @@ class ChartMachine:
         """`chart` gives the data to begin with; it is used up: the machine steps it as it needs."""
         self.name = type(chart).__name__
         self.patient = not chart.urgent
+        self.states = tuple(state.id for state in atomic_states(type(chart)))
         self._chart = chart
         self._events = actions(type(chart))
         self._initial = chart.snapshot()

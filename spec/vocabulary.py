@@ -1,4 +1,4 @@
-"""What an arrow's label says: the message that the binding makes of it, if there is a chart that knows it."""
+"""What a diagram's words say: the message that the binding makes of a label, and who is played by nobody."""
 
 import difflib
 from typing import Any
@@ -10,6 +10,8 @@ from spec.binding import Binding, Word, normal
 from spec.cast import Charts
 from spec.conformance import Finding
 from spec.foreign import actions_of
+from spec.notation.model import Diagram
+from spec.roles import misspelled
 
 SURE = 0.8
 """How alike two labels are if one is taken as the other."""
@@ -51,3 +53,29 @@ def word_of(label: str, line: int, binding: Binding, charts: Charts) -> tuple[Wo
 def is_ours(chart: type[StateChart[Any]]) -> bool:
     """Whether a chart is one of `machines`, or made from one."""
     return issubclass(chart, Participant)
+
+
+def unplayed(diagram: Diagram, binding: Binding, charts: Charts) -> list[Finding]:
+    """What is wrong with the lifelines: those that nobody plays, and the labels of the arrows between them."""
+    known = {*binding.players, *binding.outside}
+    meant = misspelled(diagram, binding)
+    left_out: dict[str, int] = {}
+    for message in diagram.messages():
+        if not {message.sender, message.receiver} & known and not binding.ignores_label(message.label):
+            left_out.setdefault(message.label, message.line)
+    words = (word_of(label, line, binding, charts)[1] for label, line in left_out.items())
+    unbound = [finding for finding in words if finding is not None]
+    if not any(True for _ in diagram.messages()):
+        unbound = [Finding("unreadable", "there is no arrow in it: nothing is compared", 0, warning=True)]
+    return unbound + [
+        Finding(
+            "unplayed-lifeline",
+            f"nobody plays {each.name}"
+            + (f"; it is read as {meant[each.name]}" if each.name in meant else ": what it does is not compared")
+            + "; mend the name, add it to [lifeline], or say there that it is ignored or part of the environment",
+            each.line,
+            each.name,
+        )
+        for each in diagram.lifelines
+        if each.name not in known
+    ]

@@ -1,5 +1,6 @@
 """Diagrams of this protocol as others would draw them, each with its binding; and the same with a mistake in them."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,6 +31,14 @@ def test_what_others_draw_conforms(name: str) -> None:
     assert errors(report) == []
     assert all(row.conforms and row.chart_states for row in report.diagrams[0].rows)
     assert {finding.kind for finding in report.implied} <= ({"implied-scenario"} if name == "two" else set())
+
+
+def test_the_example_of_the_readme_is_one_of_them() -> None:
+    text = (FOLDER.parent.parent / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"<!-- file tests/strangers/(\S+) -->\n```\w*\n(.*?)```", text, re.DOTALL)
+    assert [name for name, _ in shown] == ["readme.txt", "readme.toml"]
+    for name, content in shown:
+        assert content == (FOLDER / name).read_text(encoding="utf-8")
 
 
 def test_who_draws_more_servers_than_we_is_told_what_no_course_draws() -> None:
