@@ -214,7 +214,8 @@ def _compare(case: _Case, cast: Cast) -> None:
     case.comparison = compare(case.interaction, case.words, found, found[0][0].binding)
     stage = Stage(case.diagram.title or case.diagram.frame or "", [case.diagram], case.words, binding, begin)
     where = "; no [[begin]] has the title of this diagram: add one that says where the charts begin"
-    hint = where if begin.place == BUILT_IN and begin.title == "*" else ""
+    ours = any(isinstance(machine, ChartMachine) for machine in found[0][0].machines.values())
+    hint = where if ours and begin.place == BUILT_IN and begin.title == "*" else ""
     for finding in case.comparison.findings:
         said = hint if finding.kind == "chart-cannot" else ""
         case.findings.append(stage.drawn(replace(finding, message=finding.message + said)))

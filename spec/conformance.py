@@ -163,8 +163,9 @@ def _next(node: Node) -> tuple[tuple[Action, Any], ...]:
 def _follow(node: Node, action: Action, term: Any, memory: _Memory) -> tuple[Node | None, Finding | None]:
     """The node after an action, or what is wrong with it."""
     binding = memory.binding
-    if action.line in memory.missing or action.lifeline in node.skipped or action.peer in node.skipped:
-        # A procedure that is missing can do anything, and so can who hears of it.
+    is_unknown = action.line in memory.missing if action.kind == "ref" else action.label not in memory.words
+    if is_unknown or action.lifeline in node.skipped or action.peer in node.skipped:
+        # A procedure that is missing, or a message that nobody knows, can do anything; and so can who hears of it.
         return node._replace(term=term, skipped=node.skipped | {action.lifeline}, call=None), None
     if action.kind == "ref":
         return _refer(node, action, term, memory)

@@ -32,7 +32,8 @@ def word_of(label: str, line: int, binding: Binding, charts: Charts) -> tuple[Wo
     if word is None:
         near = binding.nearest(label, theirs)
         word = None
-        if near and difflib.SequenceMatcher(None, shown.lower(), near.lower()).ratio() > SURE:
+        spelled = (shown, shown.partition("(")[0])  # `vote(yes)`: what is in parentheses may be any
+        if near and max(difflib.SequenceMatcher(None, text.lower(), near.lower()).ratio() for text in spelled) > SURE:
             word = binding.word(near) or (Word(near) if near in known else None)
         hint = f"; the nearest that is bound is {near!r}" + (", as which it is read" if word else "") if near else ""
         said = f"nothing binds {shown!r} to a message{hint}; add a [[label]] for it"

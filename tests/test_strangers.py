@@ -86,6 +86,8 @@ MISTAKES = {
         "wrong-topic", 14, "", "published to clients/join/requested, not to clients/requested"),
     "no such event": (
         "procedures", "(TrackerHello)", "(TrakcerHello)", "unbound-label", 24, "", "did you mean TrackerHello?"),
+    "a word that nobody knows": (
+        "joining", "MB-->Peer: welcome", "MB-->Peer: xyzzy", "unbound-label", 9, "", "nothing binds 'xyzzy'"),
     "a loop too many": (
         "joining", "Peer->MB: joined!\nMB->Index: joined!", "loop 2\nPeer->MB: joined!\nMB->Index: joined!\nend",
         "chart-cannot", 11, "Peer", "sends ClientJoinSucceeded"),
