@@ -259,10 +259,12 @@ class Tracker(MqttClient):
     recv_start = Event(offline.to(running, on="begin"), name="?Start")
     recv_connack = Event(
         running.starting.awaiting_connack.to(running.starting.subscribing, cond="is_granted")
-        | running.starting.awaiting_connack.to(offline, unless="is_granted"),
+        | running.starting.awaiting_connack.to(offline, unless="is_granted", on="forget_round"),
         name="?CONNACK",
     )
-    recv_connection_failed = Event(running.starting.awaiting_connack.to(offline), name="?ConnectionFailed")
+    recv_connection_failed = Event(
+        running.starting.awaiting_connack.to(offline, on="forget_round"), name="?ConnectionFailed"
+    )
     recv_connection_lost = Event(offline.from_(running, on="forget_round"), name="?ConnectionLost")
     send_disconnect = Event(running.leaving.disconnecting.to(offline, on="forget_round"), name="!DISCONNECT")
 

@@ -128,11 +128,21 @@ def test_startup_of_a_new_server(chart: type[TorrentServer]) -> None:
 
 
 def test_the_broker_refuses_the_connection(chart: type[TorrentServer]) -> None:
-    follow(anna(chart), *connecting(), took(CONNACK(accepted=False), "offline"), *connected())
+    follow(
+        anna(chart),
+        *connecting(),
+        took(CONNACK(accepted=False), "offline", unsubscribed=frozenset(), unacknowledged=frozenset()),
+        *connected(),
+    )
 
 
 def test_the_broker_cannot_be_reached(chart: type[TorrentServer]) -> None:
-    follow(anna(chart), *connecting(), took(ConnectionFailed(), "offline"), *connected())
+    follow(
+        anna(chart),
+        *connecting(),
+        took(ConnectionFailed(), "offline", unsubscribed=frozenset(), unacknowledged=frozenset()),
+        *connected(),
+    )
 
 
 @pytest.mark.parametrize("failure", [REFUSED, FAILED])

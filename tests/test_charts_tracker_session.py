@@ -122,11 +122,21 @@ def test_startup_of_a_new_tracker(chart: type[Tracker]) -> None:
 
 
 def test_the_broker_refuses_the_connection(chart: type[Tracker]) -> None:
-    follow(tracker(chart), *connecting(), took(CONNACK(accepted=False), "offline"), *connected())
+    follow(
+        tracker(chart),
+        *connecting(),
+        took(CONNACK(accepted=False), "offline", unsubscribed=frozenset(), unacknowledged=frozenset()),
+        *connected(),
+    )
 
 
 def test_the_broker_cannot_be_reached(chart: type[Tracker]) -> None:
-    follow(tracker(chart), *connecting(), took(ConnectionFailed(), "offline"), *connected())
+    follow(
+        tracker(chart),
+        *connecting(),
+        took(ConnectionFailed(), "offline", unsubscribed=frozenset(), unacknowledged=frozenset()),
+        *connected(),
+    )
 
 
 @pytest.mark.parametrize("failure", [REFUSED, FAILED])
