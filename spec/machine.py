@@ -6,8 +6,10 @@ is not ours takes part too (`spec.foreign`); its messages are their names.
 """
 
 from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
 from statemachine.exceptions import TransitionNotAllowed
 
@@ -72,6 +74,19 @@ def detail_of(message: Hashable) -> str:
     return f"{topic} {verdict}".strip()
 
 
+@dataclass
+class _Steps:
+    """What a chart's class has been asked: a step depends on nothing but the snapshot and the message."""
+
+    sends: dict[Snapshot, tuple[Sending, ...]] = field(default_factory=dict)
+    sent: dict[tuple[Snapshot, Sending], Snapshot | None] = field(default_factory=dict)
+    received: dict[tuple[Snapshot, Hashable, str], tuple[Taking, Snapshot, str]] = field(default_factory=dict)
+
+
+_STEPS: WeakKeyDictionary[type[Participant], _Steps] = WeakKeyDictionary()
+"""One step of a chart through python-statemachine costs as much as hundreds here: each is done once in a process."""
+
+
 class ChartMachine:
     """A chart of ours (`machines.Participant`)."""
 
@@ -83,8 +98,7 @@ class ChartMachine:
         self._chart = chart
         self._events = actions(type(chart))
         self._initial = chart.snapshot()
-        self._sends: dict[Snapshot, tuple[Sending, ...]] = {}
-        self._receives: dict[tuple[Snapshot, Hashable, str], tuple[Taking, Snapshot, str]] = {}
+        self._steps = _STEPS.setdefault(type(chart), _Steps())
 
     def begin(self, where: str = "") -> Snapshot:
         """The chart's own beginning, or the atomic state named, with the data that the chart was made with."""
@@ -101,9 +115,9 @@ class ChartMachine:
     def sends(self, state: Hashable) -> tuple[Sending, ...]:
         """What is due."""
         assert isinstance(state, Snapshot)
-        if state not in self._sends:
-            self._sends[state] = tuple(self._sendings(state))
-        return self._sends[state]
+        if state not in self._steps.sends:
+            self._steps.sends[state] = tuple(self._sendings(state))
+        return self._steps.sends[state]
 
     def _sendings(self, state: Snapshot) -> list[Sending]:
         try:
@@ -115,12 +129,18 @@ class ChartMachine:
     def send(self, state: Hashable, sending: Sending) -> Snapshot | None:
         """The state after one of the messages that are due; None where it composes one that no transition sends."""
         assert isinstance(state, Snapshot)
+        key = (state, sending)
+        if key not in self._steps.sent:
+            self._steps.sent[key] = self._sent(state, sending)
+        return self._steps.sent[key]
+
+    def _sent(self, state: Snapshot, sending: Sending) -> Snapshot | None:
         self._chart.restore(state)
         try:
             # As `emit` does, which would ask once more what is due.
             event = self._events[f"!{type(sending.message).__name__}"]
             self._chart.send(event, message=sending.message, to=sending.to)
-        except (KeyError, TransitionNotAllowed, AssertionError):
+        except Exception:  # noqa: BLE001 - see above
             return None
         return self._chart.snapshot()
 
@@ -132,9 +152,9 @@ class ChartMachine:
         """`?message`; deferred is what its decision table defers."""
         assert isinstance(state, Snapshot)
         key = (state, message, sender)
-        if key not in self._receives:
-            self._receives[key] = self._received(state, message, sender)
-        return self._receives[key]
+        if key not in self._steps.received:
+            self._steps.received[key] = self._received(state, message, sender)
+        return self._steps.received[key]
 
     def _received(self, state: Snapshot, message: Any, sender: str) -> tuple[Taking, Snapshot, str]:
         self._chart.restore(state)
