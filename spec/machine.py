@@ -11,8 +11,6 @@ from enum import Enum
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
-from statemachine.exceptions import TransitionNotAllowed
-
 from machines.calls import CONNACK, SUBACK, SUBSCRIBE, Answer
 from machines.participant import Decision, Participant, Refused, Snapshot, actions, atomic_states
 
