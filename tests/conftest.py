@@ -25,3 +25,9 @@ def mosquitto_program() -> str:
 @pytest.fixture(scope="session")
 def graphviz_program() -> str:
     return needed("dot")
+
+
+@pytest.fixture(scope="session")
+def spin_programs() -> tuple[str, str]:
+    """SPIN, and the C compiler that it needs."""
+    return needed("spin"), needed("cc")

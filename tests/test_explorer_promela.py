@@ -1,0 +1,225 @@
+"""SPIN's second opinion: it finds the states and verdicts that a plain search finds, and planted mistakes show."""
+
+import itertools
+import re
+import shutil
+from functools import cache
+from typing import Any
+
+import pytest
+
+from spec.explorer.claims import Claims
+from spec.explorer.closed import ClosedSystem, NotInert, Row
+from spec.explorer.promela import write
+from spec.explorer.promela_claims import Bad, bad
+from spec.explorer.properties import CLAIMS, side_of
+from spec.explorer.scenario import Scenario
+from spec.explorer.spin import Hole, Report, SpinError, run
+
+pytestmark = pytest.mark.usefixtures("spin_programs")
+
+
+def searched(system: ClosedSystem) -> tuple[set[Row], int]:
+    """All states, and the number of transitions."""
+    components = range(len(system.nodes))
+    steps, push, spend = cache(system.steps), cache(system.push), cache(system.spend)
+    found, todo, transitions = {system.initial()}, [system.initial()], 0
+    while todo:
+        row = todo.pop()
+        idle = all(system.is_idle(component, row[component]) for component in components)
+        for component in components:
+            for step in steps(component, row[component]):
+                account = spend(row[-1], step.cost)
+                for price in (step.loss, step.failure):
+                    account = spend(account, price) if account >= 0 else account
+                if account < 0 or (step.late and not idle):
+                    continue
+                after = [*row[:-1], account]
+                after[component] = step.then
+                for receiver, message in system.publications[step.publication]:
+                    after[receiver] = push(receiver, after[receiver], message)
+                transitions += 1
+                then = tuple(after)
+                if then not in found:
+                    found.add(then)
+                    todo.append(then)
+    return found, transitions
+
+
+def quickly(model: str, **options: Any) -> Report:
+    """What SPIN finds, compiled fast rather than well."""
+    return run(model, options=("-O0", "-DNOREDUCE", "-DSAFETY"), table=20, **options)
+
+
+def known(scenario: Scenario, **options: Any) -> tuple[ClosedSystem, set[Row], int]:
+    """A system that has been searched completely, its states, and the number of its transitions."""
+    interesting: set[Any] = set()
+    while True:
+        system = scenario.build(interesting=interesting, **options)
+        try:
+            return system, *searched(system)
+        except NotInert:
+            continue
+
+
+ALL = {f"{order} {server}": 1 for order in ("disconnect", "wipe") for server in ("tracker", "torrent")}
+SCENARIOS = {
+    "one that loses": Scenario("", torrents=1, faults={"losses": None}),
+    "two that lose": Scenario("", torrents=2, calm=True, faults={"losses": None, "storage failure": None}),
+    "two hops": Scenario("", torrents=1, keeps_hops=True, faults={"losses": 2, "stop torrent": 1, "broker restart": 1}),
+    "two hops, some are lost": Scenario(
+        "", keeps_hops=True, timeouts="never", loses=frozenset({"JoinClient"}), faults={"losses": None}
+    ),
+    "duplicates": Scenario("", torrents=1, calm=True, faults={"duplicates": 2, "wipe tracker": 1, "losses": None}),
+    "duplicates, two hops": Scenario("", torrents=1, keeps_hops=True, faults={"duplicates": 2, "losses": 1}),
+    "unordered": Scenario("", torrents=1, unordered=True, faults={"losses": 2, "duplicates": 2, "crash tracker": 1}),
+    "unordered, two hops": Scenario(
+        "", torrents=1, unordered=True, keeps_hops=True, timeouts="never", faults={"losses": 1}
+    ),
+    "conflicting": Scenario("", torrents=2, conflicting=2, faults={"losses": None, "crash tracker": 1}),
+    "files": Scenario("", torrents=2, files=True, faults={"losses": 1, "storage failure": 1}),
+    "patient": Scenario("", torrents=2, timeouts="patient", faults={"stop torrent": 1}),
+    "patient, calm": Scenario("", torrents=1, timeouts="patient", calm=True, faults={"broker restart": 1, **ALL}),
+    "three": Scenario("", torrents=3, timeouts="patient", faults={"losses": 1}),
+}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_spin_finds_the_same_states_and_transitions(name: str) -> None:
+    system, states, transitions = known(SCENARIOS[name])
+    found = quickly(write(system))
+    assert (found.states, found.transitions, found.errors) == (len(states), transitions, 0)
+
+
+def test_spin_finds_the_same_where_every_message_is_delivered() -> None:
+    system, states, transitions = known(SCENARIOS["conflicting"], drop_inert=False)
+    found = quickly(write(system))
+    assert (found.states, found.transitions) == (len(states), transitions)
+
+
+SMALL = Scenario("", torrents=1, calm=True, faults={"losses": None, "stop torrent": 1, "broker restart": 1})
+
+
+@cache
+def small() -> tuple[ClosedSystem, set[Row], int]:
+    return known(SMALL)
+
+
+# What is planted in the model shows in the numbers, or at once.
+
+
+MISTAKES = {
+    "another target": (r"(way1\[\] = \{\{)1", r"\g<1>2"),
+    "a server hears while it is offline": (r"(online1\[\] = \{)0", r"\g<1>1"),
+    "an expiry in the calm as before it": (r"now\.calm && idle\(\)", "now.calm"),
+    "a loss in the calm": (r"can_be_lost\[now\.down0\[1\]\] && !now\.calm", "can_be_lost[now.down0[1]]"),
+    "a stop for nothing": (r" now\.left0--;", ""),
+    "a restart that one server does not notice": (r"  if \(online1\[now\.at1\]\) \{ finds1.*", "  {"),
+    "what was read stays": (r"take\(now\.down1, 1\);(?= act1)", ""),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_planted_mistake_is_found(mistake: str) -> None:
+    system, states, transitions = small()
+    pattern, instead = MISTAKES[mistake]
+    model = write(system)
+    wrong, replaced = re.subn(pattern, instead, model)
+    assert replaced
+    try:
+        found = quickly(wrong)
+    except Hole:
+        return
+    assert (found.states, found.transitions) != (len(states), transitions)
+
+
+# Claims.
+
+
+def masks(system: ClosedSystem) -> Bad:
+    """Bit 0: all begin. Bit 1: all are online, and nothing is under way. Bit 2: the same in the calm, with nothing
+    left to spend. Bit 3: everybody is in a state that there is not. Bit 130: somebody is offline in the calm.
+    """
+    components = []
+    for component, states in enumerate(system.locals):
+        rows = {}
+        for (local, state), idle in itertools.product(enumerate(states), (False, True)):
+            begins, online = state == system.nodes[component].begin(), system.online[component][local]
+            offline = not online or component != 1
+            rows[local, idle] = begins | (online and idle) * 0b110 | offline << 130
+        components.append(rows)
+    accounts = {
+        number: 0b1011 | (account.calm and not account.left) << 2 | account.calm << 130
+        for number, account in enumerate(system.accounts)
+    }
+    return Bad(tuple(components), accounts)
+
+
+def violated(system: ClosedSystem, row: Row, here: Bad) -> int:
+    found = here.accounts.get(row[-1], 0)
+    for component, rows in enumerate(here.masks):
+        slot = system.slots[component][row[component]]
+        found &= rows.get((slot.local, not slot.up and not slot.down), 0)
+    return found
+
+
+def test_spin_finds_the_same_claims_violated() -> None:
+    system, states, transitions = small()
+    here = masks(system)
+    expected = 0
+    for row in states:
+        expected |= violated(system, row, here)
+    assert expected == 0b111 | 1 << 130
+    model = write(system, here)
+    found = quickly(model)
+    assert (found.states, found.transitions) == (len(states), transitions)
+    assert (found.violated, found.errors) == (expected, 0)
+    for claim in (2, 3, 130):
+        assert quickly(model, claims=1 << claim).errors == expected >> claim & 1
+
+
+def test_spin_gives_the_same_verdicts() -> None:
+    system, states, _ = known(SCENARIOS["two that lose"])
+    claims = Claims(system, CLAIMS, side_of)
+    found = quickly(write(system, bad(claims)))
+    watches = [watch for number, watch in enumerate(claims.watches) if found.violated >> number & 1]
+    broken, exercised = ({w.instance.claim.name for w in watches if w.broken is wanted} for wanted in (True, False))
+    judged = [claims.judge(row, CLAIMS) for row in states]
+    assert broken == set().union(*(names for names, _ in judged))
+    assert exercised == set().union(*(names for _, names in judged))
+    assert broken
+    assert exercised - broken
+
+
+# Where SPIN does not answer.
+
+
+def test_a_system_that_is_not_known_has_holes() -> None:
+    system = SMALL.build(drop_inert=False)
+    for component, number in enumerate(system.initial()[:-1]):
+        system.steps(component, number)
+    with pytest.raises(Hole, match="search the system completely"):
+        quickly(write(system))
+
+
+def test_a_search_that_is_cut_short_is_an_error() -> None:
+    model = write(small()[0])
+    with pytest.raises(SpinError, match="paths are longer than 3; give"):
+        quickly(model, depth=3)
+    with pytest.raises(SpinError, match="more than 10 megabytes; give"):
+        quickly(model, memory=10)
+    with pytest.raises(SpinError, match=r"longer than 0\.0001 s"):
+        quickly(model, timeout=0.0001)
+
+
+@pytest.mark.parametrize("program", ["spin", "cc"])
+def test_a_program_that_is_missing_is_named_with_its_remedy(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == program else which(name))
+    with pytest.raises(SpinError, match=f"{program}.*apt-get install"):
+        run("")
+
+
+def test_a_model_that_spin_refuses_is_shown_with_its_reason() -> None:
+    with pytest.raises(SpinError, match="exit status"):
+        run("no model\n")
