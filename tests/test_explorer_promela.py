@@ -109,7 +109,7 @@ def small() -> tuple[ClosedSystem, set[Row], int]:
 
 
 MISTAKES = {
-    "another target": (r"(way1\[\] = \{\{)1", r"\g<1>2"),
+    "another target": (r"(way1_0\[\] = \{\{)1", r"\g<1>2"),
     "a server hears while it is offline": (r"(online1\[\] = \{)0", r"\g<1>1"),
     "an expiry in the calm as before it": (r"now\.calm && idle\(\)", "now.calm"),
     "a loss in the calm": (r"can_be_lost\[now\.down0\[1\]\] && !now\.calm", "can_be_lost[now.down0[1]]"),

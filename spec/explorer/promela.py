@@ -18,9 +18,8 @@ What the charts do has to be known beforehand: the system has to be searched com
 is a hole: a model that steps into one ends at once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 from typing import NamedTuple
 
 from machines.events import BusEvent
@@ -29,6 +28,8 @@ from spec.explorer.node import AGAIN
 from spec.explorer.promela_claims import Bad, array, braces, in_c
 
 HOLE = -1
+BLOCK = 10_000
+"""How much C stands in one piece, at least, in characters."""
 ONCE = -2
 """A message that is never delivered twice: it is no event of the bus."""
 ORDERS = ("expire", "start", "stop", "disconnect", "crash", "wipe", "calm")
@@ -133,9 +134,9 @@ class _Writer:
             steps.insert(0, "  :: d_step { c_expr { (violates()) } -> assert(false) }")
         watching = () if self.bad is None else in_c(self.system, self.bad, self.left)
         return "\n".join((
-            *("c_decl {", *self._tables(), "}"),
+            *_blocks("c_decl", self._tables()),
             *self._variables(),
-            *("c_code {", *self._functions(), *watching, "}"),
+            *_blocks("c_code", (*self._functions(), *watching)),
             *("active proctype closed_system() {", "end: do", *steps, "  od", "}"),
             "",
         ))  # fmt: skip
@@ -169,27 +170,28 @@ class _Writer:
             yield from self._tables_of(component)
 
     def _tables_of(self, component: int) -> Iterator[str]:
-        system, numbers = self.system, count()
+        system = self.system
         states = system.locals[component]
         known = {state: number for number, state in enumerate(states)}
         calm = [known.get(system.nodes[component].unmarked(state), HOLE) for state in states]
         yield array(f"short unmarked{component}[]", calm)
         yield array(f"Cell online{component}[]", map(int, system.online[component]))
-        listed: list[Way] = []
-        asked = []
         for local in range(len(states)):
+            listed: list[Way] = []
             row = []
             for what in range(len(system.messages) + len(ORDERS)):
                 ways = self.ways.get((component, local, what))
-                row.append(braces((next(numbers), HOLE) if ways is None else (len(listed), len(ways))))
+                row.append(braces((0, HOLE) if ways is None else (len(listed), len(ways))))
                 listed += ways or ()
-            asked.append(braces(row))
-        texts = [
-            braces((way.then, len(way.sent), braces(way.sent or (0,)), way.lost, int(bool(way.fault))))
-            for way in listed
-        ]
-        yield array(f"Way way{component}[]", texts or [braces((0, 0, braces((0,)), HOLE, 0))])
-        yield array(f"Asked asked{component}[][MESSAGES + {len(ORDERS)}]", asked)
+            texts = [
+                braces((way.then, len(way.sent), braces(way.sent or (0,)), way.lost, int(bool(way.fault))))
+                for way in listed
+            ]
+            yield array(f"Way way{component}_{local}[]", texts or [braces((0, 0, braces((0,)), HOLE, 0))])
+            yield array(f"Asked asked{component}_{local}[]", row)
+        for kind, table in ("Way", "way"), ("Asked", "asked"):
+            rows = (f"{table}{component}_{local}" for local in range(len(states)))
+            yield array(f"{kind} *const {table}{component}[]", rows)
 
     def _functions(self) -> Iterator[str]:
         yield _FUNCTIONS
@@ -220,7 +222,7 @@ class _Writer:
         yield f"static int finds{c}(int what, int place) {{"
         yield f"  const Asked *a = &asked{c}[now.at{c}][what];"
         yield f'  if (what < 0 || a->ways < 0) give_up("hole", {c}, now.at{c}, what);'
-        yield f"  found = &way{c}[a->first + place]; return place < a->ways; }}"
+        yield f"  found = &way{c}[now.at{c}][a->first + place]; return place < a->ways; }}"
         yield f"static void publish{c}(Cell m) {{ switch (m) {{"
         for message in range(len(self.system.messages)):
             hearers = self._hearers(component, message)
@@ -333,6 +335,18 @@ def _besides(way: Way) -> Iterator[str]:
         yield "losses"
     if way.fault:
         yield way.fault
+
+
+def _blocks(keyword: str, lines: Iterable[str]) -> Iterator[str]:
+    """C in Promela, in pieces in which braces match: SPIN takes no more than 64 KB at once."""
+    block: list[str] = []
+    for line in lines:
+        block.append(line)
+        text = "\n".join(block)
+        if len(text) > BLOCK and text.count("{") == text.count("}"):
+            yield f"{keyword} {{\n{text}\n}}"
+            block = []
+    yield "\n".join((f"{keyword} {{", *block, "}"))
 
 
 def _step(guard: Sequence[str], effect: str) -> str:
