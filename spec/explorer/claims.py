@@ -18,7 +18,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from spec.explorer.closed import Account, ClosedSystem, Row
+from spec.explorer.accounts import Account
+from spec.explorer.closed import ClosedSystem, Row
 
 When = Literal["always", "quiet", "calm"]
 """In every state; where nothing is under way and no timeout is set; the same, after faults have ended for good."""

@@ -9,7 +9,9 @@ tables, which are filled as it asks: the steps of a slot, the slot after a push,
 The bus. A connection is first in, first out, on each hop (MQTT runs over TCP; MQTT 3.1.1, 4.6). The broker passes
 an event on in one step, to every session that has subscribed. Unless `keeps_hops`, it does so when the event is
 published. That leaves out no reachable combination of local states: an event that dwells before the broker can as
-well dwell after it, since a sender cannot tell, and what its sender does later stays behind it on its connection.
+well dwell after it, since a sender cannot tell, and what its sender does later stays behind it on its connection. Two
+things tell: a crash takes what has not reached the broker, as a loss does; and what was published before the calm is
+read after it only where hops are kept apart.
 
 Faults. A loss takes the oldest event of a hop. A duplicate (QoS 1) leaves the event where it is, marked as delivered,
 to be delivered once more. A timeout may expire at any time while it is set; if timeouts are patient, only when nothing
@@ -24,6 +26,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from machines.events import BusEvent
+from spec.explorer.accounts import FREE, Account, Accounts
 from spec.explorer.bus import Bus
 from spec.explorer.faults import Faults
 from spec.explorer.node import AGAIN, Node, Outcome
@@ -33,10 +36,6 @@ BREAK = -1
 """What is pushed to every component when the broker restarts: all connections are lost."""
 NOTHING = -2
 """In place of a message: what happens without one."""
-FREE = 0
-"""The cost of what is no fault."""
-FAULTS = ("calm", "calm expiry", "expiry", "losses", "duplicates", "broker restart", "storage failure")
-"""What has a price; the orders that a server may get come after these."""
 TRACKER = 0
 """The component that a broker restart and the calm begin with."""
 
@@ -63,21 +62,12 @@ class Step(NamedTuple):
     """What it costs besides, where the storage of a view fails."""
 
 
-class Account(NamedTuple):
-    """How often each bounded fault may still happen, and whether the calm has begun."""
-
-    left: tuple[tuple[str, int], ...] = ()
-    calm: bool = False
-    changed: bool = False
-    """Whether the tracker has been stopped, or lost its connection, or crashed."""
-
-
 class Label(NamedTuple):
     """What a step is called: who does what. `kind` is one of the words below."""
 
     kind: str
-    """`read`, `expire`, `forward` (by the broker), `start`, `stop`, `disconnect`, `crash`, `wipe`, `calm`, `restart`
-    (of the broker), `lose 1` and `lose 2` (on the first or second hop), `duplicate`."""
+    """`read`, `expire`, `publish`, `forward` (by the broker), `start`, `stop`, `disconnect`, `crash`, `wipe`, `calm`,
+    `restart` (of the broker), `lose 1` and `lose 2` (on the first or second hop), `duplicate`."""
     component: int
     message: Hashable
     """What was read, lost or forwarded."""
@@ -144,11 +134,9 @@ class ClosedSystem:
         self._name_changes: dict[tuple[int, ...], Renaming] = {}
         self._fans: dict[tuple[int, int], tuple[int, ...]] = {}
         self._inert: tuple[dict[int, bool], ...] = tuple({} for _ in width)
-        named = dict.fromkeys((*FAULTS, *self.faults.bounds))
-        self.costs = {name: number for number, name in enumerate(named, start=1)}
-        self.accounts: list[Account] = [Account(tuple((n, b) for n, b in self.faults.bounds.items() if b))]
-        self._account_numbers = {self.accounts[0]: 0}
-        self._names = ("", *named)
+        self._accounts = Accounts(self.faults, self.nodes[TRACKER].name)
+        self.accounts: list[Account] = self._accounts.known
+        self.costs = self._accounts.costs
         self._can_repeat = self._cost("duplicates") is not None
 
     # Numbers.
@@ -209,26 +197,7 @@ class ClosedSystem:
 
     def spend(self, account: int, cost: int) -> int:
         """The account after a fault; negative if it cannot happen (any more)."""
-        if cost == FREE:
-            return account
-        fault, here = self._names[cost], self.accounts[account]
-        if here.calm != (fault == "calm expiry"):
-            return -1
-        left = dict(here.left)
-        changed = here.changed or fault == "broker restart" or fault.endswith(f" {self.nodes[TRACKER].name}")
-        if fault == "calm":
-            then = Account(calm=True, changed=True)
-        elif self.faults.bounds.get(fault) is None:
-            then = here._replace(changed=changed)
-        elif fault not in left:
-            return -1
-        else:
-            left[fault] -= 1
-            then = Account(tuple((name, bound) for name, bound in left.items() if bound), changed=changed)
-        if then not in self._account_numbers:
-            self._account_numbers[then] = len(self.accounts)
-            self.accounts.append(then)
-        return self._account_numbers[then]
+        return self._accounts.spend(account, cost)
 
     def renamed(self, component: int, number: int, way: tuple[int, ...]) -> int:
         """The slot of component `way[component]` that is this one after each component `i` is called `way[i]`."""
@@ -257,9 +226,10 @@ class ClosedSystem:
         return self._name_changes[way]
 
     def is_idle(self, component: int, number: int) -> bool:
-        """Whether nothing is under way to or from a component."""
+        """Whether nothing is under way to or from a component, and it is about to publish nothing."""
         slot = self.slots[component][number]
-        return not slot.up and not slot.down
+        busy = self.nodes[component].is_busy(self.locals[component][slot.local])
+        return not slot.up and not slot.down and not busy
 
     # Steps, with what they are called.
 
@@ -304,12 +274,14 @@ class ClosedSystem:
 
     def _reading(self, component: int, local: int, message: int) -> Iterator["_Move"]:
         name = self.messages[message]
-        yield from self._asked(component, local, "read", message)
+        busy = self.nodes[component].is_busy(self.locals[component][local])
+        if not busy:
+            yield from self._asked(component, local, "read", message)
         cost = self._loss(name)
         if cost is not None:
             yield _Move(Label("lose 2", component, name, None), local, cost=cost)
         cost = self._cost("duplicates")
-        if cost is not None and isinstance(name, BusEvent):
+        if cost is not None and isinstance(name, BusEvent) and not busy:
             marked = self.message(replace(name, event_id=AGAIN))
             for move in self._asked(component, local, "read", marked, cost=cost):
                 label = move.label._replace(kind="duplicate")
@@ -330,6 +302,7 @@ class ClosedSystem:
         if self.faults.timeouts == "patient" or self.faults.calm:
             price = FREE if self.faults.timeouts == "patient" else self.costs["calm expiry"]
             yield from self._asked(component, local, "expire", cost=price, late=True)
+        yield from self._asked(component, local, "publish")
         yield from self._asked(component, local, "start")
         for order, fault in self.faults.orders(self.nodes[component].name):
             cost = self._cost(fault)
@@ -358,7 +331,7 @@ class ClosedSystem:
                 cost=cost,
                 late=late,
                 failure=failure,
-                keeps_down=self.online[component][then] and kind in {"read", "expire", "start"},
+                keeps_down=self.online[component][then] and kind in {"read", "expire", "start", "publish"},
                 keeps_up=kind not in {"crash", "wipe", "disconnect", "calm"},
             )
             if self.keeps_hops:
@@ -367,7 +340,7 @@ class ClosedSystem:
             yield move._replace(publication=self._publication(self.fan(component, sent)))
             for place, lost in enumerate(sent):
                 loss = self._loss(self.messages[lost])
-                if loss is not None and self.fan(component, (lost,)) and kind != "calm":
+                if loss is not None and self.fan(component, (lost,)):
                     fan = self.fan(component, (*sent[:place], *sent[place + 1 :]))
                     lossy = label._replace(lost=place)
                     yield move._replace(label=lossy, publication=self._publication(fan), loss=loss)

@@ -1,7 +1,7 @@
 """Explore a scenario: search, look at every claim, and tell the shortest story of each that is broken."""
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from spec.explorer.claims import Claim, Claims, Observe
 from spec.explorer.closed import ClosedSystem, Label, NotInert, Row
@@ -89,9 +89,10 @@ def _explored(
         broken, exercised = first.get((one.name, True)), (one.name, False) in first
         verdict = Verdict(one, True if found.complete and exercised else None, exercised)
         if broken is not None:
-            run = run_of(system, search.path(broken), ways)
-            story = Story(replace(scenario), one.name, steps_of(system, run))
-            verdict = Verdict(one, False, exercised, run, tell(system, story, run))
+            exact = scenario.build(drop_inert=False)
+            run = elaborated(exact, run_of(system, search.path(broken), ways), at_rest=one.when != "always")
+            story = Story(scenario, one.name, steps_of(exact, run))
+            verdict = Verdict(one, False, exercised, run, tell(exact, story, run))
         verdicts.append(verdict)
     return Result(scenario, found, tuple(verdicts), system)
 
@@ -106,3 +107,43 @@ def run_of(system: ClosedSystem, rows: Sequence[Row], ways: tuple[tuple[int, ...
         )
         run.append((label, here))
     return run
+
+
+def elaborated(exact: ClosedSystem, run: Run, *, at_rest: bool) -> Run:
+    """The same run where everything is delivered: what a receiver ignores anyway is read when it is in the way.
+
+    `at_rest`: all of it is read in the end, since a claim about a quiet system is about one where nothing is under way.
+    """
+    found: list[tuple[Label, Row]] = []
+    row = exact.initial()
+    everybody = range(len(exact.nodes))
+
+    def drain(component: int) -> bool:
+        """Read one message that changes nothing, if that is possible."""
+        nonlocal row
+        for label, then in successors(exact, row):
+            before, after = exact.slots[component][row[component]], exact.slots[component][then[component]]
+            read = label.component == component and label.kind == "read" and before.local == after.local
+            if read and exact.nodes[component].ignores(exact.locals[component][before.local], label.message):
+                found.append((label, then))
+                row = then
+                return True
+        return False
+
+    for wanted, _ in run:
+        while (step := _alike(exact, row, wanted)) is None:
+            if not drain(wanted.component) and not any(drain(component) for component in everybody):
+                raise AssertionError(f"a run of the reduced system is none of the whole one: {wanted}")
+        found.append(step)
+        row = step[1]
+    while at_rest and any(drain(component) for component in everybody):
+        pass
+    return tuple(found)
+
+
+def _alike(system: ClosedSystem, row: Row, wanted: Label) -> tuple[Label, Row] | None:
+    """The step that is the wanted one in another system of the same nodes."""
+    for label, then in successors(system, row):
+        if label == wanted:
+            return label, then
+    return None

@@ -7,7 +7,8 @@ the middle is a crash after the step with the publication lost. The exception is
 is being done; it counts as expiring before or after it.
 
 A start takes the handshake with the broker (CONNECT, SUBSCRIBE) into its step, without a fault; what can fail there is
-drawn, and checked, in the courses of the startups.
+drawn, and checked, in the courses of the startups. It ends before the first publication, which is a step of its own:
+others may connect in between, and hear it.
 """
 
 from collections.abc import Hashable
@@ -67,8 +68,14 @@ class Node(Protocol):
     def expiries(self, state: Hashable) -> tuple[Outcome, ...]:
         """What happens by itself, one outcome for each timeout that is set."""
 
+    def is_busy(self, state: Hashable) -> bool:
+        """Whether it is about to publish, and reads nothing before that."""
+
     def order(self, state: Hashable, order: str) -> tuple[Outcome, ...]:
-        """What an order of the owner, or a fault, comes to; nothing if it cannot happen here."""
+        """What an order of the owner, or a fault, comes to; nothing if it cannot happen here.
+
+        `publish` is the order to go on that a busy node gives itself.
+        """
 
     def ignores(self, state: Hashable, message: Hashable) -> bool:
         """Whether reading a message changes nothing at all in this state."""
@@ -133,7 +140,7 @@ class Server:
 
     def expiries(self, state: Hashable) -> tuple[Outcome, ...]:
         assert isinstance(state, ServerState)
-        if state.broken:
+        if state.broken or self.is_busy(state):
             return ()
         sendings = self._machines["clock"].sends(state.clock)
         begun = _Progress(state, self._broker.begin(), (), ())
@@ -148,10 +155,12 @@ class Server:
             return self._owner(self.initial._replace(view=state.view), Start())
         if order == "start":
             return () if self.is_online(state) or state.broken else self._owner(state, Start())
-        if not self.is_online(state):
+        if not self.is_online(state) or (order == "publish") > self.is_busy(state):
             return ()
+        if order == "publish":
+            return self._run(_Progress(state, self._broker.begin(), (), ()))
         if order == "stop":
-            return self._owner(state, Stop())
+            return () if self.is_busy(state) else self._owner(state, Stop())
         if order == "disconnect":
             return self._owner(state, ConnectionLost())
         view = state.view if order == "crash" else self.initial.view
@@ -159,7 +168,13 @@ class Server:
 
     def ignores(self, state: Hashable, message: Hashable) -> bool:
         assert isinstance(state, ServerState)
+        if self.is_busy(state):
+            return True  # it will read it later, in another state
         return self._machines["client"].receive(state.client, message, "")[0] is Taking.IGNORED
+
+    def is_busy(self, state: Hashable) -> bool:
+        assert isinstance(state, ServerState)
+        return not state.broken and self._machines["client"].busy(state.client)
 
     def unmarked(self, state: Hashable) -> Hashable:
         assert isinstance(state, ServerState)
@@ -184,7 +199,7 @@ class Server:
             if len(here.arrows) > STEPS:
                 raise RuntimeError(f"{self.name} never comes to rest: after {STEPS} calls it is in {here.state.where}")
             busy = None if here.state.broken else self._busy(here)
-            if busy is None:
+            if busy is None or self._pauses(here, busy):
                 found[Outcome(_normal(here.state), here.sent, here.arrows, here.fault)] = None
                 continue
             role, sendings = busy
@@ -203,6 +218,12 @@ class Server:
             if self._machines[role].busy(snapshot):
                 return role, _choices(self._machines[role].sends(snapshot))
         return None
+
+    def _pauses(self, here: "_Progress", busy: tuple[str, tuple[Sending, ...]]) -> bool:
+        """Whether a step ends before its first publication, because it began with a handshake."""
+        role, sendings = busy
+        shook_hands = any(arrow.receiver == "broker" for arrow in here.arrows)
+        return role == "client" and shook_hands and not here.sent and isinstance(sendings[0].message, BusEvent)
 
     def _send(self, here: "_Progress", role: str, sending: Sending) -> "_Progress":
         receiver = "client" if role == "broker" else sending.to
@@ -325,6 +346,9 @@ class Chart:
 
     def order(self, state: Hashable, order: str) -> tuple[Outcome, ...]:  # noqa: ARG002 - it has no owner
         return ()
+
+    def is_busy(self, state: Hashable) -> bool:
+        return not isinstance(state, Broken) and self.machine.busy(state)
 
     def ignores(self, state: Hashable, message: Hashable) -> bool:
         return self.machine.receive(state, message, "")[0] is Taking.IGNORED

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from machines.clock import ClockData
 from machines.rules import normal_form
+from spec.explorer.accounts import Account
 from spec.explorer.claims import Claim, Implication, always, in_the_calm, when_quiet
-from spec.explorer.closed import Account, ClosedSystem
+from spec.explorer.closed import ClosedSystem
 from spec.explorer.node import Server, ServerState
 
 
@@ -64,7 +65,7 @@ def side_of(system: ClosedSystem, component: int, state: Hashable, idle: bool) -
     clock = state.clock.data
     timed = frozenset(clock.running) if isinstance(clock, ClockData) else frozenset[str]()
     online = system.nodes[component].is_online(state)
-    quiet = idle and not timed
+    quiet = idle and not timed and not system.nodes[component].is_busy(state)
     if component == 0:
         return _tracker(state, timed, online=online, quiet=quiet)
     joining = online and state.where not in {"registered", "awaiting_hello"}

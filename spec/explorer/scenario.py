@@ -10,7 +10,8 @@ table `[scenario.<name>]` with these keys, all optional but `tells`:
     timeouts = "any"          # "any": whenever they are set; "patient": when nothing is under way; "never"
     calm = false              # whether faults can end for good, at any moment, with a new tracker
     unordered = false         # whether a bus may let events overtake each other
-    keeps_hops = false        # whether what is on its way to the broker is kept apart (more states, same verdicts)
+    keeps_hops = false        # whether what is on its way to the broker is kept apart: more states, same verdicts;
+                              # always so where a crash can take what is on its way, and not every event can be lost
     loses = []                # names of the events that can be lost; empty: all
     [scenario.<name>.faults]  # how often; "any" for any number of times
     losses = "any"            # on either hop
@@ -19,6 +20,7 @@ table `[scenario.<name>]` with these keys, all optional but `tells`:
     "broker restart" = 0      # all connections are lost
     "stop tracker" = 0        # also: "disconnect ...", "crash ..." (only the view is kept), "wipe ..." (nothing is)
     "stop torrent" = 0        # the same for the torrent servers, all together
+    "breaks in all" = "any"   # how many of these five kinds together
 """
 
 import tomllib
@@ -43,7 +45,7 @@ from machines import (
 )
 from spec.explorer.bus import BrokerBus
 from spec.explorer.closed import ClosedSystem
-from spec.explorer.faults import ORDERS, Faults
+from spec.explorer.faults import BREAKING, IN_ALL, ORDERS, Faults
 from spec.explorer.node import Server
 
 FRAGMENT_SIZE = 1024
@@ -51,7 +53,7 @@ FRAGMENT_SIZE = 1024
 MOST_TORRENTS = 9
 Timeouts = Literal["any", "patient", "never"]
 FAULTS = (
-    *("losses", "duplicates", "storage failure", "broker restart"),
+    *("losses", "duplicates", "storage failure", "broker restart", IN_ALL),
     *(f"{order} {server}" for server in ("tracker", "torrent") for order in ORDERS),
 )
 """What a scenario can bound."""
@@ -88,8 +90,14 @@ class Scenario:
         bounds = {name: bound for name, bound in self.faults.items() if bound != 0}
         kinds = dict.fromkeys(self.names, "torrent")
         faults = Faults(bounds, self.timeouts, self.calm, self.loses, kinds)
-        options = {"keeps_hops": self.keeps_hops, "ordered": not self.unordered, **options}
+        options = {"keeps_hops": self.keeps_hops or self._cuts_short(), "ordered": not self.unordered, **options}
         return ClosedSystem(nodes, BrokerBus(nodes), faults, **options)
+
+    def _cuts_short(self) -> bool:
+        """Whether an event can be gone before the broker has it, though not every event can be lost anyway."""
+        lossless = self.faults.get("losses", 0) is not None or bool(self.loses)
+        cuts = tuple(fault for fault in BREAKING if fault != "stop")
+        return lossless and any(bound != 0 and fault.startswith(cuts) for fault, bound in self.faults.items())
 
     def _tracker(self) -> Server:
         view = View(fragment_size=FRAGMENT_SIZE)

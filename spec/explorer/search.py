@@ -162,6 +162,7 @@ class Search:
     def _tell(self, counters: np.ndarray, end: int) -> None:
         progress = self.progress
         progress.states, progress.transitions = self.count, int(counters[0])
-        progress.depth, progress.frontier = len(self.levels) - 2, self.count - end
+        progress.depth = len(self.levels) - 2 - (self.levels[-1] == self.levels[-2])
+        progress.frontier = self.count - end
         progress.seconds = time.perf_counter() - self._began
         self.tell(progress)

@@ -1,0 +1,197 @@
+"""The explorer: the same states and verdicts whichever way it searches, and claims that bite."""
+
+from dataclasses import replace
+
+import pytest
+
+from spec.explorer.claims import Claims
+from spec.explorer.closed import ClosedSystem, NotInert
+from spec.explorer.explore import Options, Result, explore
+from spec.explorer.plain import explore as explore_plainly
+from spec.explorer.properties import CLAIMS, side_of
+from spec.explorer.scenario import Scenario, scenario, scenarios, with_bounds
+from spec.explorer.story import read, replay
+from spec.notation import read as read_diagram
+
+EXACT = Options(symmetric=False, reduced=False)
+
+STALE = "whoever counts itself as registered is registered unless the tracker changed"
+GIVEN_UP = "whoever is registered counts itself as registered"
+GHOST = "nobody knows a client that is not registered"
+MISSED = "everybody registered knows everybody registered"
+SHARED = "two clients that count themselves as registered never share an endpoint"
+
+BROKEN = {
+    "default": {STALE, GIVEN_UP, GHOST, MISSED},
+    "standard": set(),
+    "hasty": {GIVEN_UP},
+    "losses": {GIVEN_UP, MISSED},
+    "leaving": {GHOST},
+    "crashing": {STALE, GIVEN_UP, GHOST, MISSED},
+    "dying": {GIVEN_UP},
+    "replaced": {GIVEN_UP, MISSED},
+    "disconnected": {STALE, GIVEN_UP, GHOST},
+    "duplicates": {GIVEN_UP},
+    "overtaking": {STALE, GIVEN_UP, GHOST, MISSED},
+    "rivals": {SHARED, STALE, GIVEN_UP, GHOST, MISSED},
+    "files": {GIVEN_UP, MISSED},
+    "both-hops": {GIVEN_UP, MISSED},
+}
+"""What the protocol as drawn does not hold, by scenario."""
+
+COUNTS = {
+    "standard": (1886, 4116, 21),
+    "hasty": (21582, 81454, 24),
+    "losses": (63673, 442046, 24),
+}
+"""States, transitions and depth of the whole state space."""
+
+
+def small(**changes: object) -> Scenario:
+    """A scenario that is soon explored, with all that can differ in one."""
+    known = {"torrents": 1, "calm": True, "faults": {"losses": None, "crash tracker": 1, "stop torrent": 1}}
+    made: dict[str, object] = {**known, **changes}
+    return Scenario("small", **made)  # type: ignore[arg-type]
+
+
+SYSTEMS = {
+    "one client": small(),
+    "two clients": Scenario("two", faults={"losses": None}),
+    "both hops": small(keeps_hops=True),
+    "any order": small(unordered=True, calm=False),
+    "twice": small(faults={"duplicates": None, "crash tracker": 1}),
+    "twice, in any order": small(unordered=True, faults={"duplicates": 1, "losses": 1}),
+    "patient": small(calm=False, timeouts="patient", faults={"crash torrent": 2, "losses": 2}),
+    "no timeouts": Scenario("never", timeouts="never", faults={"losses": 1}),
+    "disconnected": small(faults={"disconnect tracker": 1, "disconnect torrent": 1, "broker restart": 1}),
+    "wiped": small(files=True, faults={"wipe tracker": 1, "wipe torrent": 1, "storage failure": None}),
+    "rivals": Scenario("rivals", conflicting=2, timeouts="patient"),
+    "only one kind is lost": small(loses=frozenset({"ClientRegistered"})),
+}
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_the_search_finds_what_the_plain_search_finds(name: str) -> None:
+    chosen = SYSTEMS[name]
+    found = explore(chosen, EXACT).found.progress
+    assert (found.states, found.transitions, found.depth) == explore_plainly(chosen.build(drop_inert=False))
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_reductions_change_no_verdict(name: str) -> None:
+    exact = _verdicts(explore(SYSTEMS[name], EXACT))
+    for symmetric in (False, True):
+        for reduced in (False, True):
+            assert _verdicts(explore(SYSTEMS[name], Options(symmetric=symmetric, reduced=reduced))) == exact
+
+
+def test_hops_that_are_kept_apart_change_no_verdict() -> None:
+    """Apart from the calm: what was on its way to the broker before it is then read by the new tracker."""
+    for chosen in (small(calm=False), Scenario("two", faults={"losses": None}), small(calm=False, files=True)):
+        apart = replace(chosen, keeps_hops=True)
+        assert _verdicts(explore(apart)) == _verdicts(explore(chosen)), chosen
+
+
+def test_symmetry_counts_each_orbit_once() -> None:
+    chosen = SYSTEMS["two clients"]
+    whole = explore(chosen, EXACT).found.progress.states
+    halved = explore(chosen, Options(reduced=False)).found.progress.states
+    system = chosen.build(drop_inert=False)
+    fixed = _fixed(system)
+    assert 2 * halved == whole + fixed, "an orbit has two states, or one that is its own mirror image"
+
+
+def _fixed(system: ClosedSystem) -> int:
+    """States that stay the same when the two clients change names."""
+    from spec.explorer.plain import successors
+
+    seen = {system.initial()}
+    todo = [*seen]
+    for row in todo:
+        for _, then in successors(system, row):
+            if then not in seen:
+                seen.add(then)
+                todo.append(then)
+    way = (0, 2, 1)
+    return sum(
+        (system.renamed(0, row[0], way), system.renamed(2, row[2], way), system.renamed(1, row[1], way)) == row[:3]
+        for row in seen
+    )
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_counts(name: str) -> None:
+    """Without any reduction; a change of the charts, or of the closed system, shows here."""
+    found = explore(scenario(name), EXACT).found.progress
+    assert (found.states, found.transitions, found.depth) == COUNTS[name]
+
+
+def test_every_scenario_has_its_verdicts() -> None:
+    """Complete searches; a claim that is mended, or newly broken, shows here."""
+    assert {*BROKEN, "replaced-twice"} == set(scenarios()), "all but the one that takes a minute"
+    exercised: set[str] = set()
+    for name, broken in BROKEN.items():
+        result = explore(scenario(name))
+        assert result.found.complete, name
+        assert {v.claim.name for v in result.verdicts if v.holds is False} == broken, name
+        exercised |= {v.claim.name for v in result.verdicts if v.exercised}
+    assert exercised == {claim.name for claim in CLAIMS}, "a claim whose premise never holds says nothing"
+
+
+@pytest.mark.parametrize("name", ["hasty", "leaving", "crashing", "overtaking", "both-hops", "disconnected"])
+def test_a_counterexample_can_be_read_back_and_breaks_its_claim_at_its_end_only(name: str) -> None:
+    result = explore(scenario(name))
+    stories = [verdict for verdict in result.verdicts if verdict.story]
+    assert stories
+    for verdict in stories:
+        diagram = read_diagram(verdict.story)
+        assert not diagram.diagnostics, diagram.diagnostics
+        story = read(verdict.story, "the story")
+        assert story.scenario == scenario(name)
+        assert story.claim == verdict.claim.name
+        system = story.scenario.build(drop_inert=False)
+        claims = Claims(system, CLAIMS, side_of)
+        rows = [row for _, row in replay(system, story.steps)]
+        assert [claims.broken_in(row, story.claim) for row in rows] == [False] * (len(rows) - 1) + [True]
+
+
+def test_a_counterexample_is_a_shortest_one() -> None:
+    chosen = scenario("hasty")
+    (verdict,) = (v for v in explore(chosen).verdicts if v.story)
+    system = chosen.build(drop_inert=False)
+    claims = Claims(system, CLAIMS, side_of)
+    from spec.explorer.plain import successors
+
+    frontier, seen, depth = [system.initial()], {system.initial()}, 0
+    while not any(claims.broken_in(row, verdict.claim.name) for row in frontier):
+        found = {then for row in frontier for _, then in successors(system, row)} - seen
+        seen |= found
+        frontier, depth = [*found], depth + 1
+    assert depth == len(verdict.run)
+
+
+def test_more_states_than_allowed_is_no_verdict() -> None:
+    result = explore(scenario("crashing"), Options(most=1000))
+    assert not result.found.complete
+    assert not result.holds
+    assert all(verdict.holds is not True for verdict in result.verdicts), "unknown is not the same as holding"
+
+
+def test_a_message_that_turns_out_to_matter_is_delivered() -> None:
+    """A client that is offline has not seen a hello yet: the search begins anew when it is found to matter."""
+    interesting: set[tuple[int, object]] = set()
+    chosen = Scenario("two", faults={"losses": None})
+    with pytest.raises(NotInert):
+        explore_plainly(chosen.build(interesting=interesting))
+    assert {type(message).__name__ for _, message in interesting} == {"TrackerHello"}
+
+
+def test_bounds_are_bounds() -> None:
+    none, once, twice = (
+        explore(with_bounds(scenario("standard"), {"losses": bound})).found.progress.states for bound in (0, 1, 2)
+    )
+    assert none < once < twice
+
+
+def _verdicts(result: Result) -> dict[str, tuple[bool | None, bool]]:
+    return {verdict.claim.name: (verdict.holds, verdict.exercised) for verdict in result.verdicts}
