@@ -128,7 +128,8 @@ class ClosedSystem:
         self._message_numbers: dict[Hashable, int] = {}
         self.publications: list[tuple[tuple[int, int], ...]] = [()]
         self._publication_numbers: dict[tuple[tuple[int, int], ...], int] = {(): 0}
-        self._outcomes: dict[tuple[int, int, str, int], tuple[tuple[int, tuple[int, ...], Outcome], ...]] = {}
+        self.reactions: dict[tuple[int, int, str, int], tuple[tuple[int, tuple[int, ...], Outcome], ...]] = {}
+        """What nodes said, by component, local state, what was asked, and the message; all by number."""
         self._known_moves: dict[tuple[int, int, int], tuple[_Move, ...]] = {}
         self._renamings: dict[tuple[int, int, tuple[int, ...]], int] = {}
         self._name_changes: dict[tuple[int, ...], Renaming] = {}
@@ -361,7 +362,7 @@ class ClosedSystem:
         self, component: int, local: int, kind: str, message: int
     ) -> tuple[tuple[int, tuple[int, ...], Outcome], ...]:
         key = (component, local, kind, message)
-        if key not in self._outcomes:
+        if key not in self.reactions:
             node, state = self.nodes[component], self.locals[component][local]
             if kind == "read":
                 found = node.receive(state, self.messages[message])
@@ -373,8 +374,8 @@ class ClosedSystem:
             for outcome in found:
                 sent = tuple(self.message(message) for message in outcome.sent)
                 numbered.setdefault((self.local(component, outcome.then), sent, outcome.fault), outcome)
-            self._outcomes[key] = tuple((local, sent, outcome) for (local, sent, _), outcome in numbered.items())
-        return self._outcomes[key]
+            self.reactions[key] = tuple((local, sent, outcome) for (local, sent, _), outcome in numbered.items())
+        return self.reactions[key]
 
     # The bus.
 

@@ -41,6 +41,9 @@ def explore(
     length: Annotated[int, typer.Option(min=1, help="Steps of a random run.")] = 200,
     seed: Annotated[int, typer.Option(help="For random runs.")] = 0,
     save: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write each counterexample to a file.")] = None,
+    promela: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the closed system for SPIN, all claims included.")
+    ] = None,
     stats: Annotated[bool, typer.Option("--stats", help="How large the tables are, and the memory.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
 ) -> None:
@@ -55,6 +58,9 @@ def explore(
             return
         if save is not None:
             save.mkdir(parents=True, exist_ok=True)
+        if promela is not None:
+            _write_model(chosen, wanted, promela, most, reduction=reduction)
+            return
         if simulate is not None:
             ended = _simulated(chosen, wanted, simulate, length, seed, as_json=as_json)
         else:
@@ -70,7 +76,7 @@ def explore(
         typer.echo(f"clientjoin: {error}", err=True)
         raise typer.Exit(2) from None
     except OSError as error:
-        typer.echo(f"clientjoin: cannot write to {save}: {error.strerror or error}", err=True)
+        typer.echo(f"clientjoin: cannot write to {error.filename or save}: {error.strerror or error}", err=True)
         raise typer.Exit(2) from None
     applies = [verdict for verdict in ended if verdict.holds is not None or not verdict.exercised]
     raise typer.Exit(0 if len(applies) == len(ended) and all(v.holds is not False for v in ended) else 1)
@@ -135,6 +141,34 @@ def _explored(
     else:
         _show(result, stats=stats)
     return result.verdicts
+
+
+def _write_model(
+    scenario: "Scenario", claims: "tuple[Claim, ...]", path: Path, most: int | None, *, reduction: bool
+) -> None:
+    """The model needs all that the charts can do, so the system is searched first, without symmetry."""
+    from spec.explorer.claims import Claims
+    from spec.explorer.explore import Options, explore
+    from spec.explorer.promela import Unwritable, write
+    from spec.explorer.promela_claims import bad
+    from spec.explorer.properties import side_of
+    from spec.explorer.scenario import ScenarioError
+
+    with _progress() as tell:
+        result = explore(scenario, Options(symmetric=False, reduced=reduction, most=most, tell=tell), claims)
+    if not result.found.complete:
+        raise ScenarioError(
+            "--promela: the search was stopped, and the model needs all states; take a smaller scenario"
+        )
+    try:
+        path.write_text(write(result.system, bad(Claims(result.system, claims, side_of))), encoding="utf-8")
+    except Unwritable as error:
+        raise ScenarioError(f"--promela: {error}") from None
+    progress = result.found.progress
+    typer.echo(
+        f"{path}: SPIN should find {progress.states:,} states and {progress.transitions + 1:,} transitions\n"
+        f"  spin -a {path} && cc -O3 -DNOREDUCE -DSAFETY -o pan pan.c && ./pan -m100000 -w24 -n"
+    )
 
 
 def _simulated(

@@ -32,7 +32,7 @@ BLOCK = 10_000
 """How much C stands in one piece, at least, in characters."""
 ONCE = -2
 """A message that is never delivered twice: it is no event of the bus."""
-ORDERS = ("expire", "start", "stop", "disconnect", "crash", "wipe", "calm")
+ORDERS = ("expire", "publish", "start", "stop", "disconnect", "crash", "wipe", "calm")
 """What can be asked of a local state beside its messages."""
 ENDS_CONNECTION = ("crash", "wipe", "disconnect", "calm")
 """The orders after which nothing is under way to the broker any more."""
@@ -95,7 +95,7 @@ class _Writer:
                 if not outcome.fault or self._happens(outcome.fault)
                 for way in self._with_losses(component, kind, Way(then, sent, fault=outcome.fault))
             ]
-            for (component, local, kind, message), outcomes in self.system._outcomes.items()  # noqa: SLF001 - what was asked, by number
+            for (component, local, kind, message), outcomes in self.system.reactions.items()
         }
 
     def _with_losses(self, component: int, kind: str, way: Way) -> Iterator[Way]:
@@ -176,6 +176,7 @@ class _Writer:
         calm = [known.get(system.nodes[component].unmarked(state), HOLE) for state in states]
         yield array(f"short unmarked{component}[]", calm)
         yield array(f"Cell online{component}[]", map(int, system.online[component]))
+        yield array(f"Cell busy{component}[]", (int(system.nodes[component].is_busy(state)) for state in states))
         for local in range(len(states)):
             listed: list[Way] = []
             row = []
@@ -195,7 +196,7 @@ class _Writer:
 
     def _functions(self) -> Iterator[str]:
         yield _FUNCTIONS
-        idle = [f"!now.down{c}[0]" for c in self.components]
+        idle = [f"!now.down{c}[0] && !busy{c}[now.at{c}]" for c in self.components]
         idle += [f"!now.up{c}[0]" for c in self.components if self.system.keeps_hops]
         yield f"static int idle(void) {{ return {' && '.join(idle)}; }}"
         for component in self.components:
@@ -260,6 +261,7 @@ class _Writer:
             yield from self._doing(c, "expire", "", "idle()")
         elif calm:
             yield from self._doing(c, "expire", "calm expiry", "idle()")
+        yield from self._doing(c, "publish", "")
         yield from self._doing(c, "start", "", *([f"!now.up{c}[0]"] if system.keeps_hops else []))
         for order, fault in system.faults.orders(system.nodes[c].name):
             if self._happens(fault):
@@ -275,9 +277,10 @@ class _Writer:
         here = [f"{down}[0] > {place - 1}", *([f"{down}[{place}] != {down}[{place - 1}]"] if place > 1 else [])]
         messages = range(len(self.system.messages))
         ways = self._most_ways(c, messages)
+        reads = [*here, f"!busy{c}[now.at{c}]"]
         for way, besides in enumerate(ways):
             found = f"finds{c}({down}[{place}], {way})"
-            yield self._way([*here, found], f"take({down}, {place}); act{c}(found);", "", besides)
+            yield self._way([*reads, found], f"take({down}, {place}); act{c}(found);", "", besides)
         if self._happens("losses"):
             guard = [*here, f"can_be_lost[{down}[{place}]]", *self._can_pay("losses")]
             yield _step(guard, f"take({down}, {place}); {self._settle(c)} {self._pay('losses')}")
@@ -286,11 +289,11 @@ class _Writer:
                 found = f"again[{down}[{place}]] != ONCE && finds{c}(again[{down}[{place}]], {way})"
                 mark = f"Cell m = again[{down}[{place}]]; take({down}, {place}); put_back({down}, m); act{c}(found);"
                 mark = mark.replace("put_back", "prepend" if self.system.ordered else "insert_back")
-                yield self._way([*here, found], mark, "duplicates", besides)
+                yield self._way([*reads, found], mark, "duplicates", besides)
 
     def _doing(self, c: int, order: str, fault: str, *guard: str) -> Iterator[str]:
         """An expiry or an order."""
-        empties = "" if order in {"expire", "start"} else f"empty(now.down{c});"
+        empties = "" if order in {"expire", "publish", "start"} else f"empty(now.down{c});"
         empties += self._emptied_up(c) if order in ENDS_CONNECTION else ""
         what = f"ASK_{order.upper()}"
         asked = len(self.system.messages) + ORDERS.index(order)
@@ -315,12 +318,12 @@ class _Writer:
         if not fault:
             return []
         guard = ["now.calm" if fault == "calm expiry" else "!now.calm"]
-        return [*guard, f"now.left{self.left.index(fault)}"] if fault in self.left else guard
+        return [*guard, *(f"now.left{self.left.index(bound)}" for bound in self.system.faults.bounds_of(fault))]
 
     def _pay(self, fault: str) -> str:
         if fault == "calm":
             return "".join(("now.calm = now.changed = 1;", *(f" now.left{n} = 0;" for n in range(len(self.left)))))
-        paid = [f"now.left{self.left.index(fault)}--;"] if fault in self.left else []
+        paid = [f"now.left{self.left.index(bound)}--;" for bound in self.system.faults.bounds_of(fault)]
         if fault == "broker restart" or fault.endswith(f" {self.system.nodes[TRACKER].name}"):
             paid.append("now.changed = 1;")
         return " ".join(paid)

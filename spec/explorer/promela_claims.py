@@ -70,7 +70,10 @@ def in_c(system: ClosedSystem, bad: Bad, left_names: Sequence[str]) -> Iterator[
         yield f"  if ({' && '.join(here)}) return {number};"
     yield '  give_up("unknown account", -1, -1, -1); return 0; }'
     yield _VIOLATES.replace("WORDS", str(words))
-    masks_of = [f"bad{c}[now.at{c}][!now.down{c}[0]{nothing_up.format(c)}][i]" for c in range(len(system.nodes))]
+    masks_of = [
+        f"bad{c}[now.at{c}][!now.down{c}[0]{nothing_up.format(c)} && !busy{c}[now.at{c}]][i]"
+        for c in range(len(system.nodes))
+    ]
     yield f"    const Word here = {' & '.join((*masks_of, 'bad_account[a][i]'))};"
     yield "    violated[i] |= here; if (here & watched[i]) stop = 1; }"
     yield "  return stop; }"
