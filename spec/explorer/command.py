@@ -153,6 +153,7 @@ def _write_model(
     from spec.explorer.promela_claims import bad
     from spec.explorer.properties import side_of
     from spec.explorer.scenario import ScenarioError
+    from spec.explorer.spin import words_in_c
 
     with _progress() as tell:
         result = explore(scenario, Options(symmetric=False, reduced=reduction, most=most, tell=tell), claims)
@@ -160,14 +161,17 @@ def _write_model(
         raise ScenarioError(
             "--promela: the search was stopped, and the model needs all states; take a smaller scenario"
         )
+    watched = Claims(result.system, claims, side_of)
+    broken = sum(1 << bit for bit, watch in enumerate(watched.watches) if watch.broken)
     try:
-        path.write_text(write(result.system, bad(Claims(result.system, claims, side_of))), encoding="utf-8")
+        path.write_text(write(result.system, bad(watched)), encoding="utf-8")
     except Unwritable as error:
         raise ScenarioError(f"--promela: {error}") from None
     progress = result.found.progress
     typer.echo(
         f"{path}: SPIN should find {progress.states:,} states and {progress.transitions + 1:,} transitions\n"
-        f"  spin -a {path} && cc -O3 -DNOREDUCE -DSAFETY -o pan pan.c && ./pan -m100000 -w24 -n"
+        f"  spin -a {path} && cc -O3 -DNOREDUCE -DSAFETY -DCLAIMS=0 -o pan pan.c && ./pan -m100000 -w24 -n\n"
+        f"With -DCLAIMS={words_in_c(broken)} it stops at the first state that breaks a claim."
     )
 
 
