@@ -30,6 +30,7 @@ from spec.explorer.accounts import FREE, Account, Accounts
 from spec.explorer.bus import Bus
 from spec.explorer.faults import Faults
 from spec.explorer.node import AGAIN, Node, Outcome
+from spec.explorer.queues import Edit, Shape, edited
 from spec.explorer.renaming import Renaming
 
 BREAK = -1
@@ -131,6 +132,7 @@ class ClosedSystem:
         self.reactions: dict[tuple[int, int, str, int], tuple[tuple[int, tuple[int, ...], Outcome], ...]] = {}
         """What nodes said, by component, local state, what was asked, and the message; all by number."""
         self._known_moves: dict[tuple[int, int, int], tuple[_Move, ...]] = {}
+        self._shaped: dict[tuple[int, Shape], tuple[tuple[int, Edit, _Move], ...]] = {}
         self._renamings: dict[tuple[int, int, tuple[int, ...]], int] = {}
         self._name_changes: dict[tuple[int, ...], Renaming] = {}
         self._fans: dict[tuple[int, int], tuple[int, ...]] = {}
@@ -180,10 +182,7 @@ class ClosedSystem:
 
     def steps(self, component: int, number: int) -> list[Step]:
         """What a component can do in a slot."""
-        found = self._moved(component, self.slots[component][number])
-        return [
-            Step(self._settled(component, then), m.publication, m.cost, m.late, m.loss, m.failure) for then, m in found
-        ]
+        return [step for step, _ in self.labelled(component, number)]
 
     def push(self, component: int, number: int, message: int) -> int:
         """The slot once a message is under way to it."""
@@ -194,7 +193,7 @@ class ClosedSystem:
             (ending,) = self._ask(component, slot.local, "disconnect", NOTHING)
             return self.slot(component, Slot(ending[0]))
         down = (*slot.down, message) if self.ordered else tuple(sorted((*slot.down, message)))
-        return self.slot(component, slot._replace(down=down))
+        return self.slot(component, Slot(slot.local, slot.up, down))
 
     def spend(self, account: int, cost: int) -> int:
         """The account after a fault; negative if it cannot happen (any more)."""
@@ -236,29 +235,34 @@ class ClosedSystem:
 
     def labelled(self, component: int, number: int) -> Iterator[tuple[Step, Label]]:
         """What a component can do in a slot, and what that is called."""
-        for then, move in self._moved(component, self.slots[component][number]):
-            number = self._settled(component, then)
-            step = Step(number, move.publication, move.cost, move.late, move.loss, move.failure)
-            yield step, move.label
+        slot = self.slots[component][number]
+        for local, edit, move in self.shaped(component, self.shape(slot)):
+            then = self.settled(component, Slot(local, *edited(slot[1:], edit, ordered=self.ordered)))
+            yield Step(then, move.publication, move.cost, move.late, move.loss, move.failure), move.label
 
-    def _moved(self, component: int, slot: Slot) -> Iterator[tuple[Slot, "_Move"]]:
-        """Each move, with the slot after it."""
-        local, up, down = slot
-        for place, message in self._heads(down):
-            rest = (*down[:place], *down[place + 1 :])
+    def shape(self, slot: Slot) -> Shape:
+        """What the moves in a slot depend on."""
+        return slot.local, slot.up[0] if slot.up else NOTHING, tuple(self._heads(slot.down))
+
+    def shaped(self, component: int, shape: Shape) -> tuple[tuple[int, Edit, "_Move"], ...]:
+        """Each move in slots of a shape, with the local state after it, and what it does to what is under way."""
+        key = (component, shape)
+        if key not in self._shaped:
+            self._shaped[key] = tuple(self._of_shape(component, shape))
+        return self._shaped[key]
+
+    def _of_shape(self, component: int, shape: Shape) -> Iterator[tuple[int, Edit, "_Move"]]:
+        local, first, heads = shape
+        for place, message in heads:
             for move in self._moves(component, local, message):
-                left = rest
-                if move.stays is not None:
-                    left = (*down[:place], move.stays, *down[place + 1 :])
-                    left = left if self.ordered else tuple(sorted(left))
-                yield Slot(move.local, (*up, *move.sent), left if move.keeps_down else ()), move
-        if up:
-            for move in self._forwards(component, up[0]):
-                yield Slot(local, up[1:], down), move
+                yield move.local, Edit(place, move.stays, sent=move.sent, keeps_down=move.keeps_down), move
+        if first != NOTHING:
+            for move in self._forwards(component, first):
+                yield local, Edit(forwards=True), move
         for move in self._moves(component, local, NOTHING):
-            if move.label.kind != "start" or not up:  # what was sent before is still under way on the old connection
-                kept = up if move.keeps_up else ()
-                yield Slot(move.local, (*kept, *move.sent), down if move.keeps_down else ()), move
+            # What was sent before a start is still under way on the old connection.
+            if move.label.kind != "start" or first == NOTHING:
+                yield move.local, Edit(sent=move.sent, keeps_down=move.keeps_down, keeps_up=move.keeps_up), move
 
     def _heads(self, down: tuple[int, ...]) -> Iterable[tuple[int, int]]:
         if self.ordered:
@@ -346,7 +350,7 @@ class ClosedSystem:
                     lossy = label._replace(lost=place)
                     yield move._replace(label=lossy, publication=self._publication(fan), loss=loss)
 
-    def _settled(self, component: int, slot: Slot) -> int:
+    def settled(self, component: int, slot: Slot) -> int:
         """The number of a slot, once nobody needs to remember what was delivered twice."""
         if self._can_repeat and not any(self._is_marked(message) for message in slot.down):
             state = self.nodes[component].unmarked(self.locals[component][slot.local])

@@ -255,7 +255,7 @@ def expand(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def scan(begin, end, keys, layout, sides, masks, account_masks, watched, hits):  # type: ignore[no-untyped-def]
+def scan(begin, end, keys, layout, masks, account_masks, watched, hits):  # type: ignore[no-untyped-def]
     """Look for the bits that all components of a state have in common; note the first state that has each."""
     components = layout.shape[0] - 1
     row = np.zeros(components + 1, np.int64)
@@ -264,7 +264,7 @@ def scan(begin, end, keys, layout, sides, masks, account_masks, watched, hits): 
         for word in range(watched.shape[0]):
             hit = account_masks[row[components], word] & watched[word]
             for component in range(components):
-                hit &= masks[component, sides[component, row[component]], word]
+                hit &= masks[component, row[component], word]
             while hit:
                 number = 0
                 bit = hit & (~hit + np.uint64(1))

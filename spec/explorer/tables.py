@@ -7,16 +7,15 @@ from itertools import permutations, product
 import numpy as np
 import numpy.typing as npt
 
-from spec.explorer.closed import ClosedSystem, Row
+from spec.explorer.bulk import Bulk
+from spec.explorer.closed import ClosedSystem
 
-Words = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int32]
 
 HOLE = -1
 UNKNOWN_ACCOUNT = -2
 STEPS_OF, PUSH, SPEND, RENAME = range(4)
 """What a hole is in."""
-WORD = 64
 
 
 @dataclass
@@ -35,6 +34,7 @@ class Tables:
         """For each slot: twice the number of its local state, and one more if nothing is under way."""
         self.steps: Ints = np.zeros((64, 6), np.int32)
         self._used_steps = 0
+        self._bulk = Bulk(self.system)
         self._ops: list[dict[int, int]] = [{} for _ in range(width)]
         self._messages: list[list[int]] = [[] for _ in range(width)]
         self._push_capacity = [(64, 8)] * width
@@ -49,6 +49,9 @@ class Tables:
         self.rename: Ints = np.full((max(1, len(self.ways)), width + 1, 64), HOLE, np.int32)
         for number, way in enumerate(self.ways):
             self.rename[number, width, : len(way)] = way
+        self.leader_of: Ints = np.zeros(64, np.int32)
+        """For each slot of the first component: which ways make it the least, by number."""
+        self.leaders: list[tuple[int, ...]] = []
         self.catch_up()
 
     # Room.
@@ -59,10 +62,11 @@ class Tables:
         most = max(len(slots) for slots in system.slots)
         if most > self.first.shape[1]:
             size = 1 << (most - 1).bit_length()
-            self.first = _grown(self.first, 1, size, HOLE)
-            self.idle = _grown(self.idle, 1, size, 0)
-            self.sides = _grown(self.sides, 1, size, 0)
-            self.rename = _grown(self.rename, 2, size, HOLE)
+            self.first = grown(self.first, 1, size, HOLE)
+            self.idle = grown(self.idle, 1, size, 0)
+            self.sides = grown(self.sides, 1, size, 0)
+            self.rename = grown(self.rename, 2, size, HOLE)
+            self.leader_of = grown(self.leader_of, 0, size, 0)
         for component, slots in enumerate(system.slots):
             for number in range(self._known_slots[component], len(slots)):
                 idle = system.is_idle(component, number)
@@ -72,7 +76,7 @@ class Tables:
         self._catch_up_publications()
         if len(system.accounts) > self.accounts.shape[0]:
             size = 1 << (len(system.accounts) - 1).bit_length()
-            self.accounts = _grown(self.accounts, 0, size, UNKNOWN_ACCOUNT)
+            self.accounts = grown(self.accounts, 0, size, UNKNOWN_ACCOUNT)
         for number in range(self._known_accounts, len(system.accounts)):
             self.accounts[number, 0] = number
         self._known_accounts = len(system.accounts)
@@ -85,9 +89,9 @@ class Tables:
             begin = self.publication_first[number]
             end = begin + len(entries)
             if number + 2 > len(self.publication_first):
-                self.publication_first = _grown(self.publication_first, 0, 2 * len(self.publication_first), 0)
+                self.publication_first = grown(self.publication_first, 0, 2 * len(self.publication_first), 0)
             if end > len(self.publications):
-                self.publications = _grown(self.publications, 0, 2 * max(end, 32), 0)
+                self.publications = grown(self.publications, 0, 2 * max(end, 32), 0)
             for place, (component, message) in enumerate(entries, start=begin):
                 self.publications[place] = (component, self._op(component, message))
             self.publication_first[number + 1] = end
@@ -132,31 +136,36 @@ class Tables:
 
     # Filling.
 
-    def fill(self, holes: Iterable[tuple[int, int, int, int]]) -> None:
-        """Ask the system for what is missing: steps of a slot, a push, an account, a slot under another name."""
-        for kind, first, second, third in holes:
-            if kind == STEPS_OF:
-                self._fill_steps(first, second)
-            elif kind == PUSH:
-                self._fill_push(first, second, third)
-            elif kind == SPEND:
-                self._fill_account(first, self.steps[second, [2, 3, 5]].tolist())
-            else:
-                self._fill_names(first, second)
+    def fill(self, kind: int, holes: npt.NDArray[np.signedinteger]) -> None:
+        """Ask the system for what is missing: steps of slots, pushes, accounts, slots under another name.
+
+        Each hole is a component (or account), a slot (or step), and what is pushed.
+        """
+        holes = _once(holes)
+        if kind == STEPS_OF:
+            for component in range(self.components):
+                slots = holes[holes[:, 0] == component, 1]
+                self._fill_steps(component, slots[self.first[component, slots, 0] == HOLE].tolist())
+        else:
+            for first, second, third in holes.tolist():
+                if kind == PUSH:
+                    self._fill_push(first, second, third)
+                elif kind == SPEND:
+                    self._fill_account(first, self.steps[second, [2, 3, 5]].tolist())
+                else:
+                    self._fill_names(first, second)
         self.catch_up()
 
-    def _fill_steps(self, component: int, slot: int) -> None:
-        if self.first[component, slot, 0] != HOLE:
-            return
-        found = self.system.steps(component, slot)
+    def _fill_steps(self, component: int, slots: list[int]) -> None:
+        slots, counts, found = self._bulk.steps(component, slots)
         begin = self._used_steps
-        end = begin + len(found)
-        if end > len(self.steps):
-            self.steps = _grown(self.steps, 0, 2 * end, 0)
-        for number, step in enumerate(found, start=begin):
-            self.steps[number] = (step.then, step.publication, step.cost, step.loss, step.late, step.failure)
-        self.first[component, slot] = (begin, end)
-        self._used_steps = end
+        if begin + len(found) > len(self.steps):
+            self.steps = grown(self.steps, 0, 2 * (begin + len(found)), 0)
+        self.steps[begin : begin + len(found)] = found
+        ends = begin + np.cumsum(counts, dtype=np.int64)
+        self.first[component, slots, 0] = ends - counts
+        self.first[component, slots, 1] = ends
+        self._used_steps += len(found)
 
     def _fill_push(self, component: int, slot: int, op: int) -> None:
         table = self._pushes[component]
@@ -176,30 +185,28 @@ class Tables:
     def _fill_names(self, component: int, slot: int) -> None:
         for number, way in enumerate(self.ways):
             self.rename[number, component, slot] = self.system.renamed(component, slot, way)
-
-    # Rows and keys.
-
-    def layout(self, row: Row) -> npt.NDArray[np.uint64]:
-        """Where each number of a row stands in a key: word, shift and mask; the account comes last, in word 0."""
-        least = [8 if place == len(row) - 1 else 22 if place == 0 else 17 for place in range(len(row))]
-        order = [len(row) - 1, *range(len(row) - 1)]
-        words: list[list[int]] = [[]]
-        for place in order:
-            if sum(least[other] for other in words[-1]) + least[place] > WORD:
-                words.append([])
-            words[-1].append(place)
-        layout = np.zeros((len(row), 3), np.uint64)
-        for number, places in enumerate(words):
-            spare = (WORD - sum(least[place] for place in places)) // len(places)
-            shift = 0
-            for place in places:
-                bits = min(least[place] + spare, 31)
-                layout[place] = (number, shift, (1 << bits) - 1)
-                shift += bits
-        return layout
+        if component == 0:
+            named = self.rename[:, 0, slot]
+            least = tuple(np.flatnonzero(named == named.min()).tolist())
+            if least not in self.leaders:
+                self.leaders.append(least)
+            self.leader_of[slot] = self.leaders.index(least)
 
 
-def _grown(array: npt.NDArray, axis: int, size: int, fill: int) -> npt.NDArray:  # type: ignore[type-arg]
+def _once(holes: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.int64]:
+    """The same holes, each once, as rows of three numbers."""
+    first, second, third = holes.astype(np.int64).T
+    keys = np.unique((first << 47) | (second << 16) | third)
+    return np.stack([keys >> 47, (keys >> 16) & 0x7FFFFFFF, keys & 0xFFFF], axis=1)
+
+
+def columns(first: int | npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Holes that take two numbers to name."""
+    return np.stack([np.broadcast_to(first, len(second)), second, np.zeros(len(second), np.int64)], axis=1)
+
+
+def grown(array: npt.NDArray, axis: int, size: int, fill: int) -> npt.NDArray:  # type: ignore[type-arg]
+    """The array with more room along an axis."""
     shape = list(array.shape)
     shape[axis] = size
     made = np.full(shape, fill, array.dtype)

@@ -1,0 +1,187 @@
+"""Breadth-first search of a closed system: what the engines have in common.
+
+States are numbered in the order in which they are reached, so the states of one depth stand together. Each keeps its
+key and the number of the state that it was reached from first: a shortest run to anything. An engine expands states,
+finds out which keys are new, and looks at claims.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from spec.explorer import packing
+from spec.explorer.claims import WORD, Claims
+from spec.explorer.closed import ClosedSystem, Row
+from spec.explorer.packing import Words
+from spec.explorer.tables import Tables
+
+Engine = Literal["auto", "compiled", "vectorised"]
+Hits = npt.NDArray[np.int64]
+ROOM = 1 << 14
+"""States that there is room for at first."""
+
+
+@dataclass
+class Progress:
+    """How far a search has come."""
+
+    states: int = 0
+    transitions: int = 0
+    depth: int = 0
+    frontier: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class Found:
+    """What a search found: keys in the order in which they were reached, and whether that is all of them."""
+
+    progress: Progress
+    complete: bool
+    at_rest: int
+    """States from which nothing can happen."""
+
+
+@dataclass
+class BreadthFirst(ABC):
+    """One search for the shortest ways to everything; `ways` are the permutations of components that change nothing."""
+
+    system: ClosedSystem
+    ways: tuple[tuple[int, ...], ...] = ()
+    most: int | None = None
+    """Stop after so many states."""
+    tell: Callable[[Progress], None] = field(default=lambda _: None)
+
+    def __post_init__(self) -> None:
+        row = self.system.initial()
+        self.tables = Tables(self.system, self.ways)
+        self.layout = packing.layout_of(self._sizes())
+        self.keys: Words = np.zeros((ROOM, self.words), np.uint64)
+        self.parents = np.zeros(ROOM, np.uint32)
+        self.places: Words = np.zeros((2 * ROOM, self.words), np.uint64)
+        """A hash table of the keys; zero stands for an empty place."""
+        self.keys[0] = packing.pack(np.array([row]), self.layout)[0]
+        self.count = 1
+        self._rehash()
+        self.levels = [0, 1]
+        self.transitions = 0
+        self.at_rest = 0
+        self.progress = Progress(states=1)
+        self._began = time.perf_counter()
+
+    @property
+    def words(self) -> int:
+        """How many words a key takes."""
+        return packing.words_of(self.layout)
+
+    # What an engine does.
+
+    @abstractmethod
+    def _level(self, begin: int, end: int) -> None:
+        """Expand the states of these numbers, and append what is new."""
+
+    @abstractmethod
+    def _rehash(self) -> None:
+        """Put all keys into the empty hash table."""
+
+    @abstractmethod
+    def _look(self, claims: Claims, masks: list[Words], watched: Words, hits: Hits) -> None:
+        """Note for each watch (a bit of `watched`) the first state that has its bit in all of its masks by slot."""
+
+    # What is the same for all.
+
+    def row(self, at: int) -> Row:
+        """The row of the state of a number."""
+        return tuple(packing.unpack(self.keys[at : at + 1], self.layout)[0].tolist())
+
+    def path(self, at: int) -> list[Row]:
+        """The rows from the initial state to a state, one step apart."""
+        found = [at]
+        while found[-1]:
+            found.append(int(self.parents[found[-1]]))
+        return [self.row(number) for number in reversed(found)]
+
+    def run(self) -> Found:
+        """Search until nothing is new, or there are too many states."""
+        complete = True
+        try:
+            while self.levels[-2] < self.levels[-1]:
+                self._level(*self.levels[-2:])
+                self.levels.append(self.count)
+                self._tell(self.count)
+                if self.most is not None and self.count > self.most:
+                    complete = self.levels[-2] == self.levels[-1]
+                    break
+        except KeyboardInterrupt:
+            complete = False
+        return Found(self.progress, complete, self.at_rest)
+
+    def scan(self, claims: Claims) -> list[int | None]:
+        """The first state for each watch of the claims, among the states that were found."""
+        claims.renew()
+        masks = []
+        for component in range(len(self.system.nodes)):
+            bits = claims.masks(component).reshape(-1, claims.words)
+            masks.append(bits[self.tables.sides[component, : len(self.system.slots[component])]])
+        watched = np.full(claims.words, np.iinfo(np.uint64).max, np.uint64)
+        hits = np.full(claims.words * WORD, -1, np.int64)
+        self._look(claims, masks, watched, hits)
+        return [int(at) if at >= 0 else None for at in hits[: len(claims.watches)]]
+
+    def _sizes(self) -> list[int]:
+        return [*(len(slots) for slots in self.system.slots), len(self.system.accounts)]
+
+    def _fits(self) -> bool:
+        """Whether all numbers that the system has given still fit in a key; if not, the keys are packed anew."""
+        sizes = self._sizes()
+        if packing.fits(sizes, self.layout):
+            return True
+        old, self.layout = self.layout, packing.layout_of(sizes)
+        keys = np.zeros((len(self.keys), self.words), np.uint64)
+        for begin in range(0, self.count, ROOM):
+            rows = packing.unpack(self.keys[begin : min(begin + ROOM, self.count)], old)
+            keys[begin : begin + len(rows)] = packing.pack(rows, self.layout)
+        self.keys = keys
+        self._new_places(len(self.places))
+        return False
+
+    def _grow(self) -> None:
+        """Make room for twice as many states."""
+        capacity = 2 * len(self.keys)
+        keys = np.zeros((capacity, self.words), np.uint64)
+        keys[: self.count] = self.keys[: self.count]
+        self.keys = keys
+        parents = np.zeros(capacity, np.uint32)
+        parents[: self.count] = self.parents[: self.count]
+        self.parents = parents
+        self._new_places(2 * capacity)
+
+    def _new_places(self, size: int) -> None:
+        self.places = np.zeros((0, self.words), np.uint64)  # the old ones go before the new ones come
+        self.places = np.zeros((size, self.words), np.uint64)
+        self._rehash()
+
+    def _tell(self, end: int) -> None:
+        progress = self.progress
+        progress.states, progress.transitions = self.count, self.transitions
+        is_over = self.levels[-2] == self.levels[-1]
+        progress.depth, progress.frontier = len(self.levels) - 2 - is_over, self.count - end
+        progress.seconds = time.perf_counter() - self._began
+        self.tell(progress)
+
+
+def engine(name: Engine = "auto") -> type[BreadthFirst]:
+    """The engine of that name; the compiled one needs numba, and is chosen where that is installed."""
+    if name == "vectorised" or (name == "auto" and find_spec("numba") is None):
+        from spec.explorer.vectorised import VectorisedSearch
+
+        return VectorisedSearch
+    from spec.explorer.search import Search
+
+    return Search

@@ -1,0 +1,33 @@
+"""What is under way to and from a component, and what the moves of its slots depend on."""
+
+from typing import NamedTuple
+
+Queues = tuple[tuple[int, ...], tuple[int, ...]]
+"""The numbers of the messages to the broker and from it, oldest first."""
+Shape = tuple[int, int, tuple[tuple[int, int], ...]]
+"""A local state, the first message to the broker, and the messages that can be read next, with their places."""
+
+
+class Edit(NamedTuple):
+    """What a move does to what is under way."""
+
+    place: int | None = None
+    """Of the message that is taken."""
+    stays: int | None = None
+    """What takes its place."""
+    sent: tuple[int, ...] = ()
+    forwards: bool = False
+    """Whether the broker takes the first of what is under way to it."""
+    keeps_down: bool = True
+    keeps_up: bool = True
+
+
+def edited(queues: Queues, edit: Edit, *, ordered: bool) -> Queues:
+    """What is under way after a move."""
+    up, down = queues
+    if edit.place is not None:
+        stays = () if edit.stays is None else (edit.stays,)
+        down = (*down[: edit.place], *stays, *down[edit.place + 1 :])
+        down = down if ordered or not stays else tuple(sorted(down))
+    up = up[edit.forwards :] if edit.keeps_up else ()
+    return (*up, *edit.sent), down if edit.keeps_down else ()

@@ -1,0 +1,178 @@
+"""The engines find the same as the plain search, and as each other."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+from immutabledict import immutabledict
+
+from spec.explorer import breadth, packing, plain
+from spec.explorer.breadth import BreadthFirst, Engine, engine
+from spec.explorer.claims import Claims
+from spec.explorer.closed import ClosedSystem, NotInert
+from spec.explorer.explore import run_of
+from spec.explorer.properties import CLAIMS, side_of
+from spec.explorer.scenario import Scenario
+from spec.explorer.tables import ways_of
+
+ENGINES: list[Any] = [
+    "vectorised",
+    pytest.param("compiled", marks=pytest.mark.skipif(find_spec("numba") is None, reason="needs numba")),
+]
+
+
+def made(torrents: int, faults: Mapping[str, int | None], **keys: Any) -> Scenario:
+    return Scenario("made", torrents=torrents, faults=immutabledict(faults), **keys)
+
+
+SCENARIOS = {
+    "losses": made(1, {"losses": None, "crash tracker": 1}),
+    "calm": made(1, {"losses": None, "stop torrent": 1, "wipe torrent": 1}, calm=True),
+    "patient": made(2, {"losses": 1}, timeouts="patient", loses=frozenset({"ClientJoinAccepted"})),
+    "hops": made(1, {"losses": 1, "crash torrent": 1}, keeps_hops=True, calm=True),
+    "unordered": made(1, {"losses": 1, "stop torrent": 1}, unordered=True),
+    "duplicates": made(1, {"duplicates": 1, "losses": 1}),
+    "bounded": made(1, {"losses": 1, "duplicates": 1, "broker restart": 1}),
+    "files": made(1, {"storage failure": 1, "losses": 1, "crash torrent": 1}, files=True),
+    "conflict": made(2, {"losses": 1}, conflicting=2, timeouts="never"),
+}
+THREE = made(3, {}, timeouts="never")
+
+
+def engines() -> list[Engine]:
+    return ["vectorised", "compiled"] if find_spec("numba") else ["vectorised"]
+
+
+def size(search: BreadthFirst) -> tuple[int, int, int]:
+    progress = search.progress
+    return progress.states, progress.transitions, progress.depth
+
+
+def built(scenario: Scenario) -> ClosedSystem:
+    """The reduced system, with all that has to be delivered."""
+    interesting: set[Any] = set()
+    while True:
+        system = scenario.build(interesting=interesting)
+        try:
+            engine("vectorised")(system).run()
+        except NotInert:
+            continue
+        return system
+
+
+def searched(name: Engine, system: ClosedSystem, ways: tuple[tuple[int, ...], ...] = ()) -> BreadthFirst:
+    search = engine(name)(system, ways)
+    assert search.run().complete
+    return search
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
+def test_all_engines_find_what_the_plain_search_finds(scenario: Scenario) -> None:
+    system = scenario.build(drop_inert=False)
+    found = {name: searched(name, system) for name in engines()}
+    assert {name: size(search) for name, search in found.items()} == dict.fromkeys(found, plain.explore(system))
+    for search in found.values():
+        assert len({search.row(at) for at in range(search.count)}) == search.count
+
+
+@pytest.mark.parametrize("name", ["calm", "conflict"])
+def test_the_same_with_fewer_deliveries(name: str) -> None:
+    system = built(SCENARIOS[name])
+    for one in engines():
+        assert size(searched(one, system)) == plain.explore(system)
+
+
+@pytest.mark.parametrize("scenario", [SCENARIOS["conflict"], SCENARIOS["patient"], THREE])
+def test_symmetry_counts_one_state_of_each_kind(scenario: Scenario) -> None:
+    system = built(scenario)
+    everything = searched("vectorised", system)
+    ways = ways_of(len(system.nodes), scenario.interchangeable())
+    kinds = {plain.canonical(system, everything.row(at), ways) for at in range(everything.count)}
+    sizes = set()
+    for one in engines():
+        search = searched(one, system, ways)
+        assert {search.row(at) for at in range(search.count)} == kinds
+        sizes.add(size(search))
+    assert len(sizes) == 1
+
+
+def test_keys_of_several_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = SCENARIOS["patient"]
+    expected = size(searched("vectorised", built(scenario)))
+    monkeypatch.setattr(packing, "WORD", 18)
+    for name in engines():
+        system = built(scenario)
+        ways = ways_of(len(system.nodes), scenario.interchangeable())
+        search = searched(name, system)
+        assert search.words > 1
+        assert size(search) == expected
+        assert searched(name, system, ways).count < search.count
+
+
+def test_keys_are_packed_anew_where_a_field_is_too_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = size(searched("vectorised", built(SCENARIOS["hops"])))
+    monkeypatch.setattr(packing, "WORD", 22)
+    for name in engines():
+        system = built(SCENARIOS["hops"])
+        assert size(searched(name, system)) == expected
+
+
+@pytest.mark.parametrize("name", ["losses", "duplicates"])
+def test_claims_are_broken_where_they_are(name: str) -> None:
+    system = SCENARIOS[name].build(drop_inert=False)
+    for one in engines():
+        search = searched(one, system)
+        claims = Claims(system, CLAIMS, side_of)
+        first = dict.fromkeys((claim.name for claim in CLAIMS), search.count)
+        for watch, at in zip(claims.watches, search.scan(claims), strict=True):
+            if at is not None and watch.broken:
+                first[watch.instance.claim.name] = min(first[watch.instance.claim.name], at)
+        for claim, at in first.items():
+            asked = (number for number in range(search.count) if claims.broken_in(search.row(number), claim))
+            assert next(asked, search.count) == at
+
+
+def test_a_path_is_a_shortest_run() -> None:
+    scenario = SCENARIOS["patient"]
+    system = scenario.build(drop_inert=False)
+    ways = ways_of(len(system.nodes), scenario.interchangeable())
+    for one in engines():
+        search = searched(one, system, ways)
+        path = search.path(search.count - 1)
+        assert len(path) == search.progress.depth + 1
+        assert len(run_of(system, path, ways)) == search.progress.depth
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_search_stops_after_so_many_states(name: Engine) -> None:
+    search = engine(name)(SCENARIOS["calm"].build(drop_inert=False), most=100)
+    assert not search.run().complete
+    assert search.count > 100
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_search_that_is_interrupted_says_how_far_it_came(name: Engine) -> None:
+    def interrupt(progress: breadth.Progress) -> None:
+        if progress.depth >= 3:
+            raise KeyboardInterrupt
+
+    search = engine(name)(SCENARIOS["calm"].build(drop_inert=False), tell=interrupt)
+    found = search.run()
+    assert not found.complete
+    assert found.progress.states == search.count
+
+
+def test_without_a_compiler_nothing_is_compiled() -> None:
+    program = """
+import importlib.util, sys
+known = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "numba" else known(name, *rest)
+sys.modules["numba"] = None
+from spec.explorer.breadth import engine
+print(engine("auto").__name__)
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert told.stdout == "VectorisedSearch\n"
