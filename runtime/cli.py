@@ -1,4 +1,4 @@
-"""The command line: `clientjoin demo`, `diagrams`, `read`, `check` and `explore`."""
+"""The command line: `clientjoin demo`, `diagrams`, `read`, `check`, `explore` and `replay`."""
 
 try:
     import asyncio
@@ -19,6 +19,7 @@ try:
 
     from machines import CHARTS
     from machines.diagrams import decision_page, dot, mermaid
+    from runtime.replay import replay
     from spec import command
     from spec.explorer.command import explore
 except KeyboardInterrupt:  # loading takes long enough to be interrupted
@@ -232,6 +233,7 @@ def _leave_output() -> None:
 app.command()(command.read)
 app.command()(command.check)
 app.command()(explore)
+app.command()(replay)
 
 
 def main() -> None:

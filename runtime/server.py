@@ -160,9 +160,13 @@ class Server:
         for role, chart in self.charts.items():
             due = chart.due() if chart.urgent else ()
             if due:
-                self._send(role, due[0])
+                self._send(role, self._first(due))
                 return True
         return False
+
+    def _first(self, due: tuple[Output, ...]) -> Output:
+        """What goes first of what is due at a chart."""
+        return due[0]
 
     def _send(self, role: Role, output: Output) -> None:
         chart = self.charts[role]
