@@ -27,13 +27,18 @@ single blanks. A label that is itself the name of a message needs no rule.
   `title`, and for each lifeline the atomic state that its chart is in (`a/b` where a foreign chart is in two at once).
   Ours are brought there by starting them, without a loss; foreign charts are put there, or begin where they begin.
   `orders = { Name = "Start" }`: what then sets the diagram going from outside.
+  `later = ["Name Start", ...]`: orders that come one after the other, each when nothing else can happen.
+  `examples = true`: what else can happen there, these diagrams do not say. So that is not looked for, nor whether
+  participants who cannot see which branch they are in would mix them.
 
 `[[besides]]`: what may happen without being drawn: `lifelines`, `actions` (`!m`, `?m`, `*`; `-` before one excepts it),
 and `why`. Nothing needs to be drawn between a lifeline that is drawn and one that is not.
 `[[ignores]]`: the same keys, for what a chart may ignore although a diagram draws that it receives it.
 `[environment]`: `Name = ["Start", ...]`, what can come from outside where a course cannot go on without it.
 `[needs]`: `TimeoutExceeded = "SetTimeout"`, what a message needs to have come before, from its receiver to its sender.
-`[[fault]]`: `message` and `detail` of what happens only where some diagram draws it.
+`[[fault]]`: `message` and `detail` (`*` stands for anything) of what happens only where some diagram draws it.
+`[[alike]]`: `messages` that charts treat the same whatever they are about, and `why`: see `spec.symmetry`.
+`[[ahead]]`: keys as in `[[besides]]`, for what may be sent before it is drawn to what is drawn to be sent later.
 
 Nothing here reads a diagram or runs a chart. What a user writes that no chart or lifeline knows is refused by
 `spec.roles`.
@@ -118,12 +123,18 @@ class Player:
 
 @dataclass(frozen=True)
 class Begin:
-    """The atomic state of each lifeline where the diagrams of that title begin, and the orders that set them going."""
+    """The atomic state of each lifeline where the diagrams of that title begin, and the orders that set them going.
+
+    `later` are orders that can come one after the other when all is quiet, each as lifeline and order.
+    """
 
     title: str
     states: Mapping[str, str]
     orders: Mapping[str, str]
     place: str = ""
+    later: tuple[tuple[str, str], ...] = ()
+    examples: bool = False
+    """Whether the diagrams of that title are examples: what else can happen there, they do not say."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +154,14 @@ class Besides:
 
 
 @dataclass(frozen=True)
+class Alike:
+    """Messages of which charts treat all the same, whatever they are about: see `spec.symmetry`."""
+
+    messages: frozenset[str]
+    place: str = ""
+
+
+@dataclass(frozen=True)
 class Binding:
     """All of it."""
 
@@ -154,11 +173,14 @@ class Binding:
     environment: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[Word, ...] = ()
-    """Messages that happen only where a diagram draws them."""
+    """Messages that happen only where a diagram draws them; a detail is a shell pattern."""
     outside: Mapping[str, "Outside"] = field(default_factory=dict)
     """Lifelines that nobody plays: left out with all their arrows, or part of the environment."""
     drawn: frozenset[str] = frozenset()
     """The lifelines of the diagrams that it is used for; empty: all that there are."""
+    alike: tuple[Alike, ...] = ()
+    ahead: tuple[Besides, ...] = ()
+    """Sends that need not wait for their turn."""
 
     def word(self, label: str) -> Word | None:
         """The message that a label stands for, or None if nothing binds it."""
@@ -195,6 +217,21 @@ class Binding:
         """Whether a lifeline may ignore what a diagram draws it receiving."""
         return any(ignores.allows(lifeline, action) for ignores in self.ignores)
 
+    def may_be_ahead(self, lifeline: str, action: str) -> bool:
+        """Whether a lifeline may send before it is drawn to what it is drawn to send later."""
+        return any(ahead.allows(lifeline, action) for ahead in self.ahead)
+
+    def is_alike(self, message: str) -> bool:
+        """Whether charts treat all messages of that name the same."""
+        return any(message in alike.messages for alike in self.alike)
+
+    def is_rare(self, message: str, detail: str) -> bool:
+        """Whether a message happens only where a diagram draws it."""
+        return any(
+            word.message == message and (not word.detail or fnmatch.fnmatchcase(detail, word.detail))
+            for word in self.faults
+        )
+
     def over(self, base: "Binding") -> "Binding":
         """This binding laid over another: its rules come first, and what it says of a lifeline replaces the other."""
         return Binding(
@@ -207,6 +244,8 @@ class Binding:
             needs={**base.needs, **self.needs},
             faults=self.faults + base.faults,
             outside={**{name: o for name, o in base.outside.items() if name not in self.players}, **self.outside},
+            alike=self.alike + base.alike,
+            ahead=self.ahead + base.ahead,
         )
 
     def without(self, lifelines: frozenset[str]) -> "Binding":
@@ -220,17 +259,19 @@ class Binding:
         def others(said: Mapping[str, str]) -> dict[str, str]:
             return {name: text for name, text in said.items() if name not in lifelines}
 
+        def begin(row: Begin) -> Begin:
+            if row.place != BUILT_IN:
+                return row
+            later = tuple(each for each in row.later if each[0] not in lifelines)
+            return replace(row, states=others(row.states), orders=others(row.orders), later=later)
+
         return replace(
             self,
             players={name: player for name, player in self.players.items() if name not in lifelines},
-            begins=tuple(
-                replace(each, states=others(each.states), orders=others(each.orders))
-                if each.place == BUILT_IN
-                else each
-                for each in self.begins
-            ),
+            begins=tuple(begin(each) for each in self.begins),
             besides=kept(self.besides),
             ignores=kept(self.ignores),
+            ahead=kept(self.ahead),
         )
 
 

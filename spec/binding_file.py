@@ -7,9 +7,21 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from spec.binding import BUILT_IN, Begin, Besides, Binding, BindingError, LabelRule, Outside, Player, Word, normal
+from spec.binding import (
+    BUILT_IN,
+    Alike,
+    Begin,
+    Besides,
+    Binding,
+    BindingError,
+    LabelRule,
+    Outside,
+    Player,
+    Word,
+    normal,
+)
 
-TABLES = ("label", "lifeline", "begin", "besides", "ignores", "environment", "needs", "fault")
+TABLES = ("label", "lifeline", "begin", "besides", "ignores", "environment", "needs", "fault", "alike", "ahead")
 
 
 def read_file(path: Path, *, is_default: bool = False) -> Binding:
@@ -57,6 +69,8 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
         },
         needs={name: _text({name: before}, name, f"{file}: [needs]") for name, before in data.get("needs", {}).items()},
         faults=tuple(_fault(row, f"{file}: [[fault]]") for row in data.get("fault", ())),
+        alike=tuple(_alike(row, f"{file}: [[alike]]", is_default=is_default) for row in data.get("alike", ())),
+        ahead=tuple(_besides(row, f"{file}: [[ahead]]", is_default=is_default) for row in data.get("ahead", ())),
     )
 
 
@@ -115,11 +129,15 @@ def _begin(row: Mapping[str, Any], file: str, *, is_default: bool) -> Begin:
     title = _text(row, "title", f"{file}: [[begin]]")
     place = f"{file}: [[begin]] {title!r}"
     orders = row.get("orders", {})
-    states = {key: _text(row, key, place) for key in row if key not in {"title", "orders"}}
+    states = {key: _text(row, key, place) for key in row if key not in {"title", "orders", "later", "examples"}}
     if not isinstance(orders, dict):
         raise BindingError(f'{place} orders: expected {{ Lifeline = "Start" }}, not {orders!r}')
     said = {name: _text(orders, name, f"{place} orders") for name in orders}
-    return Begin(title, states, said, BUILT_IN if is_default else place)
+    later = [tuple(text.split()) for text in _texts(row.get("later", []), f"{place} later")]
+    pairs = tuple((words[0], words[1]) for words in later if len(words) == 2)  # noqa: PLR2004 - lifeline and order
+    if len(pairs) < len(later):
+        raise BindingError(f'{place} later: expected lifelines with orders, as in ["Lifeline Start"]')
+    return Begin(title, states, said, BUILT_IN if is_default else place, pairs, _flag(row, "examples", place))
 
 
 def _besides(row: Mapping[str, Any], place: str, *, is_default: bool) -> Besides:
@@ -131,6 +149,11 @@ def _besides(row: Mapping[str, Any], place: str, *, is_default: bool) -> Besides
     return Besides(
         frozenset(_texts(row.get("lifelines"), f"{place} lifelines")), actions, BUILT_IN if is_default else place
     )
+
+
+def _alike(row: Mapping[str, Any], place: str, *, is_default: bool) -> Alike:
+    _known(row, ("messages", "why"), place)
+    return Alike(frozenset(_texts(row.get("messages"), f"{place} messages")), BUILT_IN if is_default else place)
 
 
 def _fault(row: Mapping[str, Any], place: str) -> Word:

@@ -16,6 +16,7 @@ from statemachine import StateChart
 from machines import (
     LIFELINES,
     Broker,
+    ClientJoinDenied,
     ClientMetadata,
     Clock,
     ConnectionFailed,
@@ -42,6 +43,9 @@ Charts = Mapping[str, type[StateChart[Any]]]
 
 OURS: Charts = immutabledict({**{chart.__name__: chart for chart in LIFELINES.values()}})
 """Our charts, by the names that a binding uses."""
+
+KINDS = (MqttClient, DistributionView, Clock, Broker)
+"""What data a chart is given depends on which of these it is."""
 
 FRAGMENT_SIZE = 1024
 """Bytes; a torrent server that conflicts can only work with twice that."""
@@ -138,17 +142,19 @@ class Cast:
 
 
 def _ours(chart: Any, lifeline: str, binding: Binding, *, conflicts: bool) -> Participant:
+    """A chart of ours, or one that stands in for it, with data."""
     player = binding.players[lifeline]
-    if issubclass(chart, MqttClient):
+    ours = chart if issubclass(chart, KINDS) else OURS.get(player.chart, chart)
+    if issubclass(ours, MqttClient):
         made: Participant = chart(player.client, start="offline")
     elif not player.group:
         raise CastError(
             f"{player.place or lifeline}: say whose {chart.__name__} {lifeline} is: give it the group of its server, "
             f"or let it be like another lifeline"
         )
-    elif issubclass(chart, DistributionView):
+    elif issubclass(ours, DistributionView):
         made = chart(_view(lifeline, binding, conflicts=conflicts))
-    elif issubclass(chart, (Clock, Broker)):
+    elif issubclass(ours, (Clock, Broker)):
         made = chart()
     else:
         raise CastError(f"{chart.__name__} for {lifeline}: no way to give it data; name a chart of machines")
@@ -178,12 +184,15 @@ def _view(lifeline: str, binding: Binding, *, conflicts: bool) -> View:
 def order(_lifeline: str, name: str) -> Iterator[Hashable]:
     """The messages that an order of the environment can be."""
     if name == "PublishFailed":
-        yield PublishFailed(event=TrackerHello)
+        yield from (PublishFailed(event=event) for event in (TrackerHello, ClientJoinDenied))
     elif name == "SubscriptionFailed":
         yield from (SubscriptionFailed(topic=topic) for topic in sorted(_topics()))
     else:
-        found = {each.__name__: each for each in (Start, Stop, ConnectionLost, ConnectionFailed)}.get(name)
+        found = _ORDERS.get(name)
         yield name if found is None else found()  # charts that are not ours call their messages by name
+
+
+_ORDERS = {order.__name__: order for order in (Start, Stop, ConnectionLost, ConnectionFailed)}
 
 
 def _topics() -> frozenset[str]:

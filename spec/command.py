@@ -53,6 +53,7 @@ def check(
             load(binding or ()),
             accepted=read_accepted(DIAGRAMS / "accepted.toml"),
             courses=[(file.name, _text(file)) for file in ours] if diagrams else (),
+            processes=2,
         )
     except (BindingError, CastError) as error:
         typer.echo(f"clientjoin: {error}", err=True)

@@ -37,6 +37,9 @@ Kind = Literal[
     "no-beginning",
 ]
 
+SEVERAL = 2
+"""How often the same that is needed later is counted: more would go on forever where a diagram has a loop."""
+
 SILENT_STATES = 5_000
 """More states than any undrawn housekeeping between two drawn actions reaches."""
 
@@ -65,8 +68,8 @@ class Node(NamedTuple):
 
     term: Any
     states: frozenset[int]
-    set_off: frozenset[tuple[str, str, str]] = frozenset()
-    """Messages that are needed later, with sender and receiver, and were sent."""
+    set_off: tuple[tuple[str, str, str], ...] = ()
+    """Messages that are needed later, with sender and receiver, and were sent: once or more than once."""
     skipped: frozenset[Any] = frozenset()
     """Arrows that the diagram draws by mistake, and lifelines of which nobody can know what they did."""
     call: Any = None
@@ -181,10 +184,13 @@ def _follow(node: Node, action: Action, term: Any, memory: _Memory) -> tuple[Nod
         if need not in set_off:
             skipped = node.skipped | {action.arrow}
             return node._replace(term=term, skipped=skipped, call=None), _mistake(action, word, needed)
-        set_off -= {need}
+        place = set_off.index(need)
+        set_off = (*set_off[:place], *set_off[place + 1 :])
     if action.kind == "!" and word.message in binding.needs.values():
-        set_off |= {(word.message, action.lifeline, action.peer or "")}
-    for with_environment in (0, 1, 2):
+        sent = (word.message, action.lifeline, action.peer or "")
+        if set_off.count(sent) < SEVERAL:
+            set_off = tuple(sorted((*set_off, sent)))
+    for with_environment in (0, 1, 2, 3):
         after: set[int] = set()
         for number in node.states:
             after |= memory.match(number, action, word, with_environment=with_environment)
@@ -253,6 +259,10 @@ def _done(system: System, state: State, action: Action, word: Word) -> Iterator[
             if move is not None:
                 yield move.then
     else:
+        if action.peer is None:
+            for move in system.orders(state, action.lifeline, (word.message,)):
+                if word.covers(move.act.message, move.act.detail):
+                    yield move.then
         for received, act, _ in system.receives(state, action.lifeline):
             ignored = act.ignored and not system.binding.may_ignore(action.lifeline, str(act))
             if (
@@ -262,8 +272,6 @@ def _done(system: System, state: State, action: Action, word: Word) -> Iterator[
                 and _meets(act, action, system.binding)
             ):
                 yield received.then
-        if action.peer is None:
-            yield from (move.then for move in system.orders(state, action.lifeline, (word.message,)))
 
 
 def _meets(act: Act, action: Action, binding: Binding) -> bool:
@@ -313,12 +321,13 @@ def _undrawn(
 ) -> Iterator[Move]:
     """What can happen undrawn. The environment waits until that is done: a start takes many steps, in any order.
 
-    But a broker does not take what others have sent it meanwhile, and nothing at all if it can be done without (1, not
-    2): that may be drawn later.
+    But a broker does not take what others have sent it meanwhile, nothing at all if it can be done without (2, not 3),
+    and does not even pass on what it has taken if that need not be (1): all that may be drawn later.
     """
     if with_environment:
         brokers = {lifeline for lifeline in around if system.is_broker(lifeline)}
-        near = {*around, ""} if with_environment > 1 else {"", *brokers}
+        around = [lifeline for lifeline in around if with_environment > 1 or lifeline not in brokers]
+        near = {*around, ""} if with_environment > 2 else {"", *brokers}  # noqa: PLR2004 - as said above
         found = [
             move
             for move in _undrawn(system, state, around, binding, with_environment=0)

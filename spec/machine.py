@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
-from machines.calls import CONNACK, SUBACK, SUBSCRIBE, Answer
+from machines.calls import CONNACK, SUBACK, SUBSCRIBE, Answer, PublishFailed
 from machines.participant import Decision, Participant, Refused, Snapshot, actions, atomic_states
 
 
@@ -67,13 +67,15 @@ def name_of(message: Hashable) -> str:
 
 def detail_of(message: Hashable) -> str:
     """What tells messages of one name apart in a diagram."""
+    if isinstance(message, PublishFailed):
+        return message.event.__name__
     verdict = "" if not isinstance(message, CONNACK | SUBACK) else "accepted" if message.accepted else "refused"
     topic = message.topic if isinstance(message, SUBSCRIBE | SUBACK) else ""
     return f"{topic} {verdict}".strip()
 
 
 @dataclass
-class _Steps:
+class Steps:
     """What a chart's class has been asked: a step depends on nothing but the snapshot and the message."""
 
     sends: dict[Snapshot, tuple[Sending, ...]] = field(default_factory=dict)
@@ -81,8 +83,13 @@ class _Steps:
     received: dict[tuple[Snapshot, Hashable, str], tuple[Taking, Snapshot, str]] = field(default_factory=dict)
 
 
-_STEPS: WeakKeyDictionary[type[Participant], _Steps] = WeakKeyDictionary()
+_STEPS: WeakKeyDictionary[type[Participant], Steps] = WeakKeyDictionary()
 """One step of a chart through python-statemachine costs as much as hundreds here: each is done once in a process."""
+
+
+def steps_of(chart: type[Participant]) -> Steps:
+    """All that a chart's class has been asked so far."""
+    return _STEPS.setdefault(chart, Steps())
 
 
 class ChartMachine:
@@ -96,7 +103,7 @@ class ChartMachine:
         self._chart = chart
         self._events = actions(type(chart))
         self._initial = chart.snapshot()
-        self._steps = _STEPS.setdefault(type(chart), _Steps())
+        self._steps = steps_of(type(chart))
 
     def begin(self, where: str = "") -> Snapshot:
         """The chart's own beginning, or the atomic state named, with the data that the chart was made with."""

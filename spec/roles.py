@@ -31,11 +31,17 @@ def settled(binding: Binding) -> Binding:
         binding,
         players=players,
         begins=tuple(
-            replace(begin, states=_shared(begin.states, likes), orders=_shared(begin.orders, likes))
+            replace(
+                begin,
+                states=_shared(begin.states, likes),
+                orders=_shared(begin.orders, likes),
+                later=_also(begin.later, players, begin.place),
+            )
             for begin in binding.begins
         ),
         besides=_widened(binding.besides, likes),
         ignores=_widened(binding.ignores, likes),
+        ahead=_widened(binding.ahead, likes),
         environment=environment,
     )
 
@@ -102,6 +108,17 @@ def _shared(said: Mapping[str, str], likes: Mapping[str, str]) -> dict[str, str]
     return found
 
 
+def _also(later: Iterable[tuple[str, str]], players: Mapping[str, Player], place: str) -> tuple[tuple[str, str], ...]:
+    """Our orders, each also to those who are on stage in place of ours; whoever is not is passed over."""
+
+    def others(name: str) -> Iterable[str]:
+        for other, player in players.items():
+            if place == BUILT_IN and player.like == name in players and player.group == players[name].group:
+                yield other
+
+    return tuple((who, order) for name, order in later for who in (name, *others(name)))
+
+
 def _widened(rows: Iterable[Besides], likes: Mapping[str, str]) -> tuple[Besides, ...]:
     return tuple(
         replace(row, lifelines=row.lifelines | {name for name, like in likes.items() if like in row.lifelines})
@@ -130,8 +147,8 @@ def refuse_unknown(binding: Binding, charts: Collection[str], messages: Collecti
                 )
 
     for begin in binding.begins:
-        lifelines((*begin.states, *begin.orders), begin.place)
-    for row in (*binding.besides, *binding.ignores):
+        lifelines((*begin.states, *begin.orders, *(name for name, _ in begin.later)), begin.place)
+    for row in (*binding.besides, *binding.ignores, *binding.ahead):
         lifelines(sorted(row.lifelines), row.place)
     for name, player in binding.players.items():
         if player.place not in {"", BUILT_IN} and player.chart not in charts and name not in charts:
@@ -139,6 +156,9 @@ def refuse_unknown(binding: Binding, charts: Collection[str], messages: Collecti
                 f"{player.place}: no chart {player.chart!r}{_near(player.chart, charts)}; "
                 f"there are {', '.join(sorted(charts))}; charts of your own are given to spec.check"
             )
+    for alike in binding.alike:
+        for message in sorted(alike.messages - set(messages)) if alike.place != BUILT_IN else ():
+            raise BindingError(f"{alike.place}: no chart has a message {message!r}{_near(message, messages)}")
     for rule in binding.labels:
         if (
             rule.place not in {"", BUILT_IN}

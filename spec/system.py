@@ -12,6 +12,9 @@ from typing import NamedTuple
 from spec.binding import Binding
 from spec.machine import ChartMachine, LocalMachine, Sending, Taking, detail_of, name_of
 
+_LAST = "DISCONNECT"
+"""The last message of a connection (MQTT 3.1.1, 3.14)."""
+
 
 class State(NamedTuple):
     """Where each lifeline is, in the system's order, and what is under way; small integers that the system knows."""
@@ -54,6 +57,7 @@ class _Received(NamedTuple):
     act: Act
     then: int | None
     why: str
+    taking: Taking
 
 
 @dataclass
@@ -158,10 +162,7 @@ class System:
     ) -> Iterator[tuple[Move, Move | None]]:
         """What a lifeline can send, of what is `wanted`: the move, and the same with the message lost, if it can be."""
         place = self._places[lifeline]
-        here = (place, state.locals[place])
-        if here not in self._sent:
-            self._sent[here] = tuple(self._ask_sends(lifeline, state))
-        for sent in self._sent[here]:
+        for sent in self._due(state, lifeline):
             if not (wanted(sent.act) or wanted(sent.lost)):
                 continue
             then = self._after(state, lifeline, sent)
@@ -171,8 +172,23 @@ class System:
             if sent.receiver is None:
                 yield Move(sent.act, after), None
             else:
-                arrived = _with_message(after, (place, sent.receiver), sent.message)
-                yield Move(sent.act, arrived), Move(sent.lost, after)
+                yield Move(sent.act, self._with_arrival(after, (place, sent.receiver), sent)), Move(sent.lost, after)
+
+    def _with_arrival(self, state: State, ends: tuple[int, int], sent: "_Sent") -> State:
+        """The state with a message under way. A client that has disconnected reads nothing more from the broker."""
+        back = (ends[1], ends[0])
+        if sent.act.message == _LAST:
+            state = state._replace(channels=tuple(row for row in state.channels if row[0] != back))
+        closing = next((messages for key, messages in state.channels if key == back), ())
+        if any(name_of(self._messages[number]) == _LAST for number in closing):
+            return state
+        return _with_message(state, ends, sent.message)
+
+    def _due(self, state: State, lifeline: str) -> tuple["_Sent", ...]:
+        here = (self._places[lifeline], state.locals[self._places[lifeline]])
+        if here not in self._sent:
+            self._sent[here] = tuple(self._ask_sends(lifeline, state))
+        return self._sent[here]
 
     def _ask_sends(self, lifeline: str, state: State) -> Iterator["_Sent"]:
         for sending in self.machines[lifeline].sends(self.local(state, lifeline)):
@@ -197,17 +213,28 @@ class System:
     def receives(self, state: State, lifeline: str) -> Iterator[tuple[Move | None, Act, str]]:
         """What a lifeline can receive: the head of each channel to it; None with the reason where it refuses."""
         place = self._places[lifeline]
+        for sender, received in self._arrived(state, lifeline):
+            if received.then is None:
+                yield None, received.act, received.why
+            else:
+                after = _with_local(_without_head(state, (sender, place)), place, received.then)
+                yield Move(received.act, after), received.act, ""
+
+    def waiting(self, state: State, *, deferred: bool) -> Iterator[tuple[Act, str]]:
+        """What has come and is not taken, with the reason; what is `deferred` for now, or what is refused for good."""
+        for lifeline in self.lifelines:
+            for _, received in self._arrived(state, lifeline):
+                if received.then is None and deferred is (received.taking is Taking.DEFERRED):
+                    yield received.act, received.why
+
+    def _arrived(self, state: State, lifeline: str) -> Iterator[tuple[int, "_Received"]]:
+        place = self._places[lifeline]
         for (sender, receiver), messages in state.channels:
             if receiver == place:
                 key = (place, state.locals[place], messages[0], sender)
                 if key not in self._received:
                     self._received[key] = self._ask_receive(lifeline, state, messages[0], sender)
-                received = self._received[key]
-                if received.then is None:
-                    yield None, received.act, received.why
-                else:
-                    after = _with_local(_without_head(state, (sender, place)), place, received.then)
-                    yield Move(received.act, after), received.act, ""
+                yield sender, self._received[key]
 
     def _ask_receive(self, lifeline: str, state: State, number: int, sender: int) -> "_Received":
         message, peer = self._messages[number], self.lifelines[sender]
@@ -217,18 +244,21 @@ class System:
         taking, then, why = machine.receive(local, message, who)
         act = Act("?", lifeline, name_of(message), detail_of(message), peer, ignored=taking is Taking.IGNORED)
         taken = taking in {Taking.TAKEN, Taking.IGNORED}
-        return _Received(act, self.number(lifeline, then) if taken else None, why)
+        return _Received(act, self.number(lifeline, then) if taken else None, why, taking)
 
     def orders(self, state: State, lifeline: str, orders: Iterable[str]) -> Iterator[Move]:
         """What the environment can tell a lifeline: the owner's orders, and what the network does to it."""
         for order in orders:
             for message in self.environment(lifeline, order):
                 taking, then, _ = self.machines[lifeline].receive(self.local(state, lifeline), message, "")
+                act = Act("?", lifeline, name_of(message), detail_of(message), "", ignored=taking is Taking.IGNORED)
+                if act.ignored and self.binding.may_ignore(lifeline, str(act)):
+                    yield Move(act, state)
                 if taking is Taking.TAKEN:
                     after = self.put(state, lifeline, then)
                     if order in {"ConnectionLost", "ConnectionFailed"}:
                         after = self._break(after, lifeline, message)
-                    yield Move(Act("?", lifeline, name_of(message), "", ""), after)
+                    yield Move(act, after)
 
     def _break(self, state: State, lifeline: str, message: Hashable) -> State:
         """A connection breaks: what was under way on it is gone, and the broker's end of it hears so, too."""
@@ -247,16 +277,20 @@ class System:
         """Everybody where their charts begin, and nothing under way."""
         return State(tuple(self.number(name, machine.begin()) for name, machine in self.machines.items()))
 
-    def advance(self, state: State, may_send: Callable[[Act], bool]) -> Iterator[Move]:
+    def advance(
+        self, state: State, may_send: Callable[[Act], bool], drawn: Mapping[tuple[str, str], int] | None = None
+    ) -> Iterator[Move]:
         """The moves that have to be looked at from here, in an order that leaves out no local behaviour.
 
         A participant that is about to send does so first, since nothing can prevent it and nobody else is touched; then
         what is under way is received, where only a broker can tell whose message came first; and what clocks tell comes
-        last. `may_send` decides about each send (and about its loss: `act.lost`).
+        last. `may_send` decides about each send (and about its loss: `act.lost`). Of sends that are alike and in no
+        order, the one that is `drawn` first stands for all (see `spec.symmetry`).
         """
         for lifeline in self.lifelines:
             if self.is_busy(state, lifeline):
-                pairs = self.sends(state, lifeline, may_send)
+                spare = self._spare(state, lifeline, drawn or {})
+                pairs = self.sends(state, lifeline, lambda act, spare=spare: act not in spare and may_send(act))  # type: ignore[misc]
                 found = [move for pair in pairs for move in pair if move is not None and may_send(move.act)]
                 if found:
                     yield from self._first_only(lifeline, found)
@@ -275,6 +309,17 @@ class System:
                     for pair in self.sends(state, lifeline, may_send):
                         found += [move for move in pair if move is not None and may_send(move.act)]
         yield from found
+
+    def _spare(self, state: State, lifeline: str, drawn: Mapping[tuple[str, str], int]) -> frozenset[Act]:
+        """What is due, but alike to something that is drawn before it."""
+        acts = [sent.act for sent in self._due(state, lifeline)]
+        alike = [act for act in acts if self.binding.is_alike(act.message)]
+        free = [act for act in alike if self.binding.may_be_ahead(lifeline, str(act))]
+        if len(free) <= 1:
+            return frozenset()
+        first = min(free, key=lambda act: drawn.get((act.message, act.detail), len(drawn)))
+        spare = [act for act in free if act != first]
+        return frozenset(spare + [act._replace(lost=True) for act in spare])
 
     def _first_only(self, lifeline: str, moves: list[Move]) -> list[Move]:
         """A broker passes on to each receiver in order; to which of them first is all the same."""

@@ -69,14 +69,15 @@ def run(
         (folder / "model.pml").write_text(model, encoding="utf-8")
         began = time.perf_counter()
         _call([spin, *GENERATE, "model.pml"], folder)
-        defined = [f"-DCLAIMS={_words(claims)}", f"-DMEMLIM={memory}"]
+        defined = [f"-DCLAIMS={words_in_c(claims)}", f"-DMEMLIM={memory}"]
         _call([compiler, *options, *defined, "-w", "-o", "pan", "pan.c"], folder)
         compiling = time.perf_counter() - began
         told = _call(["./pan", f"-m{depth}", f"-w{table}"], folder, timeout=timeout, fails=True)
     return _read(told, compiling, claims, depth, memory)
 
 
-def _words(number: int) -> str:
+def words_in_c(number: int) -> str:
+    """Bits as the model wants them to be defined."""
     words = [f"{number >> place & (1 << 64) - 1:#x}ULL" for place in range(0, max(1, number.bit_length()), 64)]
     return ",".join(words)
 

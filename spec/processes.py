@@ -1,0 +1,36 @@
+"""Work that is done in several processes, where the operating system and the machine have something to gain from it."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+_tasks: Sequence[Callable[[], Any]] = ()
+"""What the processes do: they inherit it, since charts that a user defines could not be sent to them."""
+
+
+def beside_each_other(tasks: Sequence[Callable[[], Any]], processes: int) -> list[Any]:
+    """What the tasks return, in their order; the same in one process, if others cannot be had."""
+    global _tasks  # noqa: PLW0603 - see above
+    processes = min(processes, len(tasks), _processors())
+    if processes > 1 and "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1:
+        _tasks = tasks
+        try:
+            with ProcessPoolExecutor(processes, multiprocessing.get_context("fork")) as pool:
+                return list(pool.map(_do, range(len(tasks))))
+        except (OSError, BrokenProcessPool):
+            pass  # no room for another process
+        finally:
+            _tasks = ()
+    return [task() for task in tasks]
+
+
+def _do(number: int) -> Any:
+    return _tasks[number]()
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

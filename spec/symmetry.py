@@ -1,0 +1,56 @@
+"""What is concurrent and alike, in one order.
+
+A client subscribes to its topics in any order. Charts treat every topic the same way, so of threads that differ in the
+topic alone one order stands for all: every other is that one with the topics renamed. Which messages are treated so is
+said in the binding (`[[alike]]`), and a test asks the charts whether it is true of ours.
+
+With n threads that leaves n + 1 states instead of 2 to the n.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from spec.binding import Binding, Word
+from spec.interaction import Interaction, Term
+from spec.interaction.terms import Act, Alt, Critical, Par, Ref, Seq, alt, chain, children, refer, seq
+
+Signature = tuple[object, ...]
+
+
+def in_one_order(interaction: Interaction, words: Mapping[str, Word], binding: Binding) -> Interaction:
+    """The interaction with critical regions that are concurrent and alike in the order in which they are drawn."""
+
+    def change(term: Term) -> Term:
+        match term:
+            case Seq():
+                return seq(*[change(part) for part in chain(term)])
+            case Alt(branches=branches):
+                return alt(*[change(branch) for branch in branches])
+            case Ref(definition=definition):
+                return refer(definition.variant("in one order", definition.lifelines, change))
+            case Par(parts=parts) if are_alike(parts, words, binding):
+                return seq(*[part.body for part in parts if isinstance(part, Critical)])
+        return term
+
+    return replace(interaction, term=change(interaction.term)) if binding.alike else interaction
+
+
+def are_alike(parts: tuple[Term, ...], words: Mapping[str, Word], binding: Binding) -> bool:
+    """Whether these are critical regions that differ in nothing but what messages that are treated alike are about."""
+
+    def message(label: str) -> str | None:
+        word = words.get(label)
+        return word.message if word is not None and binding.is_alike(word.message) else None
+
+    signatures = {_signature(part, message) for part in parts}
+    return all(isinstance(part, Critical) for part in parts) and len(signatures) == 1 and None not in signatures
+
+
+def _signature(term: Term, message: Callable[[str], str | None]) -> Signature | None:
+    """A term without what its messages are about; None if another message is in it, or something refers elsewhere."""
+    if isinstance(term, Act):
+        action = term.action
+        said = message(action.label)
+        return None if said is None else (action.kind, action.lifeline, said, action.peer, action.lost)
+    inside = [_signature(part, message) for part in children(term)]
+    return (type(term), *inside) if inside and None not in inside else None
