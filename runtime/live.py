@@ -104,11 +104,12 @@ class Live:
         self.qos = qos
         self.audience = audience
         names = [node.name for node in self.nodes]
-        self.stage = Stage(show=audience.arrow, lifelines=lifelines(names))
+        self.stage = Stage(show=self._show, lifelines=lifelines(names))
         self.watch = Watch(self.stage)
         self.broker = EmbeddedBroker(observer=self.watch)
         self.sent_by_earlier: Counter[str] = Counter()
         self.broken: dict[str, str] = {}
+        self.failure: Exception | None = None
         self.servers = {node.name: self._new(node, node.initial) for node in self.nodes}
 
     async def __aenter__(self) -> Self:
@@ -122,11 +123,13 @@ class Live:
         await self.broker.stop()
 
     async def play(self, story: Sequence[Played]) -> Ending:
-        """Play the steps; stops where the run is no longer the story."""
+        """Play the steps; stops where the run is no longer the story. Raises what the audience raises."""
         ending = Ending(self.stage)
         for step, fate in zip(story, fates(self.system, story), strict=True):
             self.audience.act(heading(step, fate, story))
             ending.differences = [f"{_called(step)}: {what}" for what in await self._step(step, fate)]
+            if self.failure is not None:
+                raise self.failure
             if ending.differences:
                 break
         ending.states = tuple(self.state(node) for node in self.nodes)
@@ -135,6 +138,13 @@ class Live:
         self.stage.close()
         ending.differences += [f"the broker did what its chart does not allow: {it}" for it in self.stage.divergences]
         return ending
+
+    def _show(self, arrow: Arrow) -> None:
+        if self.failure is None:
+            try:
+                self.audience.arrow(arrow)
+            except Exception as failure:  # noqa: BLE001 - not to be raised into the broker or a server
+                self.failure = failure
 
     # One step.
 

@@ -1,12 +1,15 @@
 """The command `clientjoin replay`: a counterexample played again, in the explorer or live on the embedded broker."""
 
 import asyncio
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 if TYPE_CHECKING:
     from runtime.live import Audience, Ending
@@ -56,9 +59,13 @@ def replay(
     except ReplayError as error:
         typer.echo(f"clientjoin: {error}", err=True)
         raise typer.Exit(2) from None
-    typer.echo(f"{file}: {run.story.claim} (is to be broken)")
-    holds_true = _play_live(run, QOS if qos is None else qos) if live else _show(run)
-    raise typer.Exit(0 if holds_true else 1)
+    try:
+        typer.echo(f"{file}: {run.story.claim} (is to be broken)")
+        as_told = _play_live(run, QOS if qos is None else qos) if live else _show(run)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is flushed into it once more
+        raise typer.Exit(141) from None  # whoever read our output has seen enough
+    raise typer.Exit(0 if as_told else 1)
 
 
 def played(file: Path) -> Run:
@@ -163,6 +170,11 @@ def _views(run: Run, states: "Sequence[ServerState]") -> Iterator[str]:
 # Live.
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 async def play_live(run: Run, audience: "Audience", qos: int = QOS) -> "Ending":
     """The same run on the embedded broker. Raises `runtime.broker.BrokerError` if none can be started."""
     from runtime.live import Live
@@ -174,12 +186,10 @@ async def play_live(run: Run, audience: "Audience", qos: int = QOS) -> "Ending":
 
 def _play_live(run: Run, qos: int) -> bool:
     """Play it on the embedded broker, and say how that ended."""
-    from rich.console import Console
-
     from runtime.broker import BrokerError
     from runtime.printing import People
 
-    console = Console(highlight=False, emoji=False, markup=False)
+    console = _Console(highlight=False, emoji=False, markup=False)
     try:
         ending = asyncio.run(play_live(run, People(console), qos))
     except BrokerError as error:
