@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 
 from machines.events import BusEvent
 from runtime.faults import FROM_BROKER, TO_BROKER, Fault, Kind
-from spec.explorer.closed import ClosedSystem, Label, Row
+from spec.explorer.closed import ClosedSystem
 from spec.explorer.replay import Played
+from spec.explorer.steps import Label, Row
 from spec.machine import name_of
 
 

@@ -21,10 +21,11 @@ from runtime.observer import BrokerObserver
 from runtime.server import Move, Role
 from runtime.stage import Arrow, Stage
 from runtime.told import ToldServer
-from spec.explorer.closed import ClosedSystem, Row, Slot
+from spec.explorer.closed import ClosedSystem
 from spec.explorer.node import Server as Node
 from spec.explorer.node import ServerState, _normal
 from spec.explorer.replay import Played
+from spec.explorer.steps import Row, Slot
 from spec.machine import name_of
 
 PATIENCE = 10.0

@@ -14,9 +14,10 @@ from rich.console import Console
 if TYPE_CHECKING:
     from runtime.live import Audience, Ending
     from spec.explorer.claims import Claims
-    from spec.explorer.closed import ClosedSystem, Row, Slot
+    from spec.explorer.closed import ClosedSystem
     from spec.explorer.node import ServerState
     from spec.explorer.replay import Played, Saved
+    from spec.explorer.steps import Row, Slot
 
 QOS = 2
 

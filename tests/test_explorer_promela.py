@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from spec.explorer.claims import Claims
-from spec.explorer.closed import ClosedSystem, NotInert, Row
+from spec.explorer.closed import ClosedSystem, NotInert
 from spec.explorer.promela import write
 from spec.explorer.promela_claims import Bad, bad
 from spec.explorer.properties import CLAIMS, side_of
 from spec.explorer.scenario import Scenario
 from spec.explorer.spin import Hole, Report, SpinError, run
+from spec.explorer.steps import Row
 
 pytestmark = pytest.mark.usefixtures("spin_programs")
 

@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from spec.explorer import packing
 from spec.explorer.claims import WORD, Claims
-from spec.explorer.closed import ClosedSystem, Row
+from spec.explorer.closed import ClosedSystem
 from spec.explorer.packing import Words
+from spec.explorer.steps import Row
 from spec.explorer.tables import Tables
 
 Engine = Literal["auto", "compiled", "vectorised"]

@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from spec.explorer.closed import ClosedSystem, Slot
+from spec.explorer.closed import ClosedSystem
 from spec.explorer.queues import Edit, Queues, Shape, edited
+from spec.explorer.steps import Slot
 
 Ints = npt.NDArray[np.int32]
 LOCAL = 40

@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spec.explorer.accounts import Account
-from spec.explorer.closed import ClosedSystem, Row
+from spec.explorer.closed import ClosedSystem
+from spec.explorer.steps import Row
 
 When = Literal["always", "quiet", "calm"]
 """In every state; where nothing is under way and no timeout is set; the same, after faults have ended for good."""
@@ -73,12 +74,17 @@ class Watch:
     sets: tuple[frozenset[Hashable], ...]
 
 
-def instances(claims: Iterable[Claim], width: int) -> Iterator[Instance]:
-    """Each claim about the tracker (component 0), about each client, and about each pair of clients."""
+def instances(claims: Iterable[Claim], names: Sequence[str]) -> Iterator[Instance]:
+    """Each claim about the tracker (component 0), about each client, each pair of clients, or components by name."""
+    width = len(names)
     for one in claims:
         about = [name for name in one.concerns if name in {"client", "other"}]
         for clients in permutations(range(1, width), len(about)):
-            chosen = {"tracker": 0, "account": width, **dict(zip(about, clients, strict=True))}
+            named = {name: place for place, name in enumerate(names)}
+            chosen = {"tracker": 0, "account": width, **named, **dict(zip(about, clients, strict=True))}
+            unknown = [name for name in one.concerns if name not in chosen]
+            if unknown:
+                raise ValueError(f"claim {one.name!r}: no component {unknown[0]!r}; there are {', '.join(chosen)}")
             yield Instance(one, tuple(chosen[name] for name in one.concerns))
 
 
@@ -93,7 +99,7 @@ class Claims:
 
     def __post_init__(self) -> None:
         width = len(self.system.nodes)
-        self.instances = tuple(instances(self.claims, width))
+        self.instances = tuple(instances(self.claims, [node.name for node in self.system.nodes]))
         self.watches: list[Watch] = []
         self._sides: list[list[tuple[Hashable, Hashable]]] = [[] for _ in range(width)]  # by local: busy, idle
         self._accounts: list[Account] = []
@@ -152,7 +158,7 @@ class Claims:
         quiet = all(self.is_quiet(side) for side in sides)
         sides.append(account)
         broken, exercised = set(), set()
-        for instance in instances(claims, len(row) - 1):
+        for instance in instances(claims, [node.name for node in self.system.nodes]):
             when = instance.claim.when
             if when == "always" or (quiet and (when == "quiet" or account.calm)):
                 premise, conclusion = instance.claim.says(*(sides[place] for place in instance.components))

@@ -23,7 +23,6 @@ crashes, and timeouts are patient. So what is claimed of a quiet system in the c
 
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 from machines.events import BusEvent
 from spec.explorer.accounts import FREE, Account, Accounts
@@ -32,71 +31,21 @@ from spec.explorer.faults import Faults
 from spec.explorer.node import AGAIN, Node, Outcome
 from spec.explorer.queues import Edit, Shape, edited
 from spec.explorer.renaming import Renaming
+from spec.explorer.steps import Label, Move, Row, Slot, Step
 
 BREAK = -1
 """What is pushed to every component when the broker restarts: all connections are lost."""
 NOTHING = -2
 """In place of a message: what happens without one."""
+MOST_UNDER_WAY = 64
+"""Messages on one connection, after which a system counts as unbounded."""
+ENDLESS = "there is no end of states; bound the faults that make it so, or how often a chart sends"
 TRACKER = 0
 """The component that a broker restart and the calm begin with."""
 
 
-class Slot(NamedTuple):
-    """A state of a component: the number of its local state, and those of the messages under way, oldest first."""
-
-    local: int
-    up: tuple[int, ...] = ()
-    down: tuple[int, ...] = ()
-
-
-class Step(NamedTuple):
-    """What one component can do: the slot after it, what it publishes (a number), and what it costs."""
-
-    then: int
-    publication: int = 0
-    cost: int = FREE
-    late: bool = False
-    """Whether it happens only when nothing is under way."""
-    loss: int = FREE
-    """What it costs besides, where what it publishes is lost at once."""
-    failure: int = FREE
-    """What it costs besides, where the storage of a view fails."""
-
-
-class Label(NamedTuple):
-    """What a step is called: who does what. `kind` is one of the words below."""
-
-    kind: str
-    """`read`, `expire`, `publish`, `forward` (by the broker), `start`, `stop`, `disconnect`, `crash`, `wipe`, `calm`,
-    `restart` (of the broker), `lose 1` and `lose 2` (on the first or second hop), `duplicate`."""
-    component: int
-    message: Hashable
-    """What was read, lost or forwarded."""
-    outcome: Outcome | None
-    lost: int | None = None
-    """Which of what is published is lost at once, before the broker."""
-
-
-Row = tuple[int, ...]
-"""A state of the system: a slot for each component, and the account of the bounded faults."""
-
-
-class _Move(NamedTuple):
-    """What a node can do in a local state, whatever else is under way to it."""
-
-    label: Label
-    local: int = 0
-    publication: int = 0
-    sent: tuple[int, ...] = ()
-    """What is under way to the broker from now on."""
-    cost: int = FREE
-    late: bool = False
-    loss: int = FREE
-    failure: int = FREE
-    keeps_down: bool = True
-    keeps_up: bool = True
-    stays: int | None = None
-    """What takes the place of the message that was read."""
+class Unbounded(ValueError):  # noqa: N818 - what it is
+    """A system whose connections fill without end."""
 
 
 class NotInert(Exception):  # noqa: N818 - what was found out, not a defect
@@ -131,8 +80,8 @@ class ClosedSystem:
         self._publication_numbers: dict[tuple[tuple[int, int], ...], int] = {(): 0}
         self.reactions: dict[tuple[int, int, str, int], tuple[tuple[int, tuple[int, ...], Outcome], ...]] = {}
         """What nodes said, by component, local state, what was asked, and the message; all by number."""
-        self._known_moves: dict[tuple[int, int, int], tuple[_Move, ...]] = {}
-        self._shaped: dict[tuple[int, Shape], tuple[tuple[int, Edit, _Move], ...]] = {}
+        self._known_moves: dict[tuple[int, int, int], tuple[Move, ...]] = {}
+        self._shaped: dict[tuple[int, Shape], tuple[tuple[int, Edit, Move], ...]] = {}
         self._renamings: dict[tuple[int, int, tuple[int, ...]], int] = {}
         self._name_changes: dict[tuple[int, ...], Renaming] = {}
         self._fans: dict[tuple[int, int], tuple[int, ...]] = {}
@@ -169,6 +118,8 @@ class ClosedSystem:
         """The number of a slot."""
         numbers = self._slot_numbers[component]
         if slot not in numbers:
+            if len(slot.down) > MOST_UNDER_WAY:
+                raise Unbounded(f"more than {MOST_UNDER_WAY} messages wait for {self.nodes[component].name}: {ENDLESS}")
             numbers[slot] = len(numbers)
             self.slots[component].append(slot)
         return numbers[slot]
@@ -244,14 +195,14 @@ class ClosedSystem:
         """What the moves in a slot depend on."""
         return slot.local, slot.up[0] if slot.up else NOTHING, tuple(self._heads(slot.down))
 
-    def shaped(self, component: int, shape: Shape) -> tuple[tuple[int, Edit, "_Move"], ...]:
+    def shaped(self, component: int, shape: Shape) -> tuple[tuple[int, Edit, "Move"], ...]:
         """Each move in slots of a shape, with the local state after it, and what it does to what is under way."""
         key = (component, shape)
         if key not in self._shaped:
             self._shaped[key] = tuple(self._of_shape(component, shape))
         return self._shaped[key]
 
-    def _of_shape(self, component: int, shape: Shape) -> Iterator[tuple[int, Edit, "_Move"]]:
+    def _of_shape(self, component: int, shape: Shape) -> Iterator[tuple[int, Edit, "Move"]]:
         local, first, heads = shape
         for place, message in heads:
             for move in self._moves(component, local, message):
@@ -269,7 +220,7 @@ class ClosedSystem:
             return ((0, down[0]),) if down else ()
         return {message: (place, message) for place, message in enumerate(down)}.values()
 
-    def _moves(self, component: int, local: int, message: int) -> tuple["_Move", ...]:
+    def _moves(self, component: int, local: int, message: int) -> tuple["Move", ...]:
         """The moves with a message, or without one, in a local state."""
         key = (component, local, message)
         if key not in self._known_moves:
@@ -277,14 +228,14 @@ class ClosedSystem:
             self._known_moves[key] = tuple(found)
         return self._known_moves[key]
 
-    def _reading(self, component: int, local: int, message: int) -> Iterator["_Move"]:
+    def _reading(self, component: int, local: int, message: int) -> Iterator["Move"]:
         name = self.messages[message]
         busy = self.nodes[component].is_busy(self.locals[component][local])
         if not busy:
             yield from self._asked(component, local, "read", message)
         cost = self._loss(name)
         if cost is not None:
-            yield _Move(Label("lose 2", component, name, None), local, cost=cost)
+            yield Move(Label("lose 2", component, name, None), local, cost=cost)
         cost = self._cost("duplicates")
         if cost is not None and isinstance(name, BusEvent) and not busy:
             marked = self.message(replace(name, event_id=AGAIN))
@@ -292,15 +243,15 @@ class ClosedSystem:
                 label = move.label._replace(kind="duplicate")
                 yield move._replace(label=label, stays=marked)
 
-    def _forwards(self, component: int, message: int) -> Iterator["_Move"]:
+    def _forwards(self, component: int, message: int) -> Iterator["Move"]:
         name = self.messages[message]
         publication = self._publication(self.fan(component, (message,)))
-        yield _Move(Label("forward", component, name, None), publication=publication)
+        yield Move(Label("forward", component, name, None), publication=publication)
         cost = self._loss(name)
         if cost is not None:
-            yield _Move(Label("lose 1", component, name, None), cost=cost)
+            yield Move(Label("lose 1", component, name, None), cost=cost)
 
-    def _acting(self, component: int, local: int) -> Iterator["_Move"]:
+    def _acting(self, component: int, local: int) -> Iterator["Move"]:
         """Expiries, and orders of the owner or of fate."""
         if self.faults.timeouts == "any":
             yield from self._asked(component, local, "expire", cost=self.costs["expiry"])
@@ -319,18 +270,18 @@ class ClosedSystem:
         if component == TRACKER and cost is not None:
             everybody = tuple((place, BREAK) for place in range(len(self.nodes)))
             label = Label("restart", component, None, None)
-            yield _Move(label, local, self._publication(everybody), cost=cost)
+            yield Move(label, local, self._publication(everybody), cost=cost)
 
     def _asked(
         self, component: int, local: int, kind: str, message: int = NOTHING, cost: int = FREE, *, late: bool = False
-    ) -> Iterator["_Move"]:
+    ) -> Iterator["Move"]:
         """What a node says: with its publications under way, and, where the bus has one hop, with each of them lost."""
         for then, sent, outcome in self._ask(component, local, kind, message):
             failure = self._cost(outcome.fault) if outcome.fault else FREE
             if failure is None:
                 continue
             label = Label(kind, component, None if message == NOTHING else self.messages[message], outcome)
-            move = _Move(
+            move = Move(
                 label,
                 then,
                 cost=cost,

@@ -48,6 +48,7 @@ def explore(
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
 ) -> None:
     """Explore everything that can happen; exit status 0 only if every claim that applies holds in every state."""
+    from spec.explorer.closed import Unbounded
     from spec.explorer.scenario import ScenarioError
 
     try:
@@ -72,7 +73,7 @@ def explore(
                 path = save / f"{re.sub('[^a-z0-9]+', '-', verdict.claim.name.lower())}.txt"
                 path.write_text(verdict.story, encoding="utf-8")
                 typer.echo(f"{path}", err=True)
-    except ScenarioError as error:
+    except (ScenarioError, Unbounded) as error:
         typer.echo(f"clientjoin: {error}", err=True)
         raise typer.Exit(2) from None
     except OSError as error:
@@ -139,7 +140,7 @@ def _explored(
     if as_json:
         typer.echo(json.dumps(as_data(result), indent=1))
     else:
-        _show(result, stats=stats)
+        _show(result, scenario, stats=stats)
     return result.verdicts
 
 
@@ -231,8 +232,8 @@ def _verdict_data(verdict: "Verdict") -> dict[str, Any]:
 # For people.
 
 
-def _show(result: "Result", *, stats: bool) -> None:
-    progress, scenario = result.found.progress, result.scenario
+def _show(result: "Result", scenario: "Scenario", *, stats: bool) -> None:
+    progress = result.found.progress
     typer.echo(f"{scenario.name}, {scenario.torrents} torrent servers: {scenario.tells}")
     covered = "all of them" if result.found.complete else "not all of them: the search was stopped"
     rate = progress.states / max(progress.seconds, 1e-9)

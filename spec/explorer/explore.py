@@ -2,18 +2,33 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from spec.explorer.claims import Claim, Claims, Observe
-from spec.explorer.closed import ClosedSystem, Label, NotInert, Row
+from spec.explorer.closed import ClosedSystem, NotInert
 from spec.explorer.plain import canonical, successors
 from spec.explorer.properties import CLAIMS, side_of
-from spec.explorer.scenario import Scenario
 from spec.explorer.search import Found, Progress, Search
+from spec.explorer.steps import Label, Row
 from spec.explorer.story import Story, steps_of, tell
 from spec.explorer.tables import ways_of
 
 Run = Sequence[tuple[Label, Row]]
 """Steps, each with the state after it."""
+
+
+class Explorable(Protocol):
+    """What can be explored: a scenario, or a system of other charts."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    def build(self, **options: Any) -> ClosedSystem:
+        """The closed system; `options` are those of `ClosedSystem`."""
+
+    def interchangeable(self) -> tuple[tuple[int, ...], ...]:
+        """The components that differ in their names only, in groups."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +62,7 @@ class Verdict:
 class Result:
     """What exploring a scenario found."""
 
-    scenario: Scenario
+    scenario: Explorable
     found: Found
     verdicts: tuple[Verdict, ...]
     system: ClosedSystem
@@ -59,9 +74,9 @@ class Result:
 
 
 def explore(
-    scenario: Scenario, options: Options | None = None, claims: Sequence[Claim] = CLAIMS, observe: Observe = side_of
+    scenario: Explorable, options: Options | None = None, claims: Sequence[Claim] = CLAIMS, observe: Observe = side_of
 ) -> Result:
-    """Search the closed system of a scenario and look at claims about it."""
+    """Search a closed system and look at claims about it; `observe` says how the claims see its components."""
     options = options or Options()
     interesting: set[tuple[int, Hashable]] = set()
     while True:
@@ -73,7 +88,7 @@ def explore(
 
 
 def _explored(
-    scenario: Scenario, system: ClosedSystem, options: Options, claims: Sequence[Claim], observe: Observe
+    scenario: Explorable, system: ClosedSystem, options: Options, claims: Sequence[Claim], observe: Observe
 ) -> Result:
     ways = ways_of(len(system.nodes), scenario.interchangeable()) if options.symmetric else ()
     search = Search(system, ways, most=options.most, tell=options.tell)

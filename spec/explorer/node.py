@@ -328,6 +328,8 @@ class Chart:
         return True
 
     def receive(self, state: Hashable, message: Hashable) -> tuple[Outcome, ...]:
+        if isinstance(state, Broken):
+            return ()
         taking, then, why = self.machine.receive(state, message, "")
         arrow = Arrow("", self.name, message)
         if taking is Taking.DEFERRED:
@@ -351,7 +353,7 @@ class Chart:
         return not isinstance(state, Broken) and self.machine.busy(state)
 
     def ignores(self, state: Hashable, message: Hashable) -> bool:
-        return self.machine.receive(state, message, "")[0] is Taking.IGNORED
+        return isinstance(state, Broken) or self.machine.receive(state, message, "")[0] is Taking.IGNORED
 
     def unmarked(self, state: Hashable) -> Hashable:
         return state

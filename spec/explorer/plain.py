@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from spec.explorer.closed import ClosedSystem, Label, Row
+from spec.explorer.closed import ClosedSystem
+from spec.explorer.steps import Label, Row
 
 
 def successors(system: ClosedSystem, row: Row) -> Iterator[tuple[Label, Row]]:

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from spec.explorer.closed import ClosedSystem, Label, Row
+from spec.explorer.closed import ClosedSystem
 from spec.explorer.scenario import Scenario, ScenarioError, _scenario
+from spec.explorer.steps import Label, Row
 from spec.explorer.story import KEPT, choices
 
 ACTOR = re.compile(r"(?:lose [12]|\w+) (\w+)")

@@ -39,6 +39,7 @@ from machines import (
     DistributionView,
     FileMetadata,
     FragmentMetadata,
+    Participant,
     TorrentServer,
     Tracker,
     View,
@@ -57,6 +58,13 @@ FAULTS = (
     *(f"{order} {server}" for server in ("tracker", "torrent") for order in ORDERS),
 )
 """What a scenario can bound."""
+
+
+Charts = Mapping[str, type[Participant]]
+"""Charts by the names of those that they take the place of."""
+OURS: Charts = immutabledict(
+    {chart.__name__: chart for chart in (Tracker, TorrentServer, DistributionView, Clock, Broker)}
+)
 
 
 class ScenarioError(ValueError):
@@ -84,14 +92,18 @@ class Scenario:
         """The names of the torrent servers."""
         return tuple(f"torrent{number}" for number in range(1, self.torrents + 1))
 
-    def build(self, **options: Any) -> ClosedSystem:
-        """The closed system; the tracker is its first component. `options` are those of `ClosedSystem`."""
-        nodes = (self._tracker(), *(self._torrent(name) for name in self.names))
+    def build(self, charts: Charts | None = None, **options: Any) -> ClosedSystem:
+        """The closed system; the tracker is its first component. `options` are those of `ClosedSystem`.
+
+        `charts` take the place of ours of the same name: of `Tracker`, say.
+        """
+        playing: Mapping[str, Any] = {**OURS, **(charts or {})}
+        nodes = (self._tracker(playing), *(self._torrent(name, playing) for name in self.names))
         bounds = {name: bound for name, bound in self.faults.items() if bound != 0}
         kinds = dict.fromkeys(self.names, "torrent")
         faults = Faults(bounds, self.timeouts, self.calm, self.loses, kinds)
         options = {"keeps_hops": self.keeps_hops or self._cuts_short(), "ordered": not self.unordered, **options}
-        return ClosedSystem(nodes, BrokerBus(nodes), faults, **options)
+        return ClosedSystem(nodes, BrokerBus(nodes, playing["Broker"]()), faults, **options)
 
     def _cuts_short(self) -> bool:
         """Whether an event can be gone before the broker has it, though not every event can be lost anyway."""
@@ -99,11 +111,10 @@ class Scenario:
         cuts = tuple(fault for fault in BREAKING if fault != "stop")
         return lossless and any(bound != 0 and fault.startswith(cuts) for fault, bound in self.faults.items())
 
-    def _tracker(self) -> Server:
-        view = View(fragment_size=FRAGMENT_SIZE)
-        return Server("tracker", Tracker("tracker"), DistributionView(view), Clock(), Broker())
+    def _tracker(self, charts: Mapping[str, Any]) -> Server:
+        return _server("tracker", charts["Tracker"]("tracker"), View(fragment_size=FRAGMENT_SIZE), charts)
 
-    def _torrent(self, name: str) -> Server:
+    def _torrent(self, name: str, charts: Mapping[str, Any]) -> Server:
         place = self.names.index(name)
         host = "shared" if place >= self.torrents - self.conflicting else name
         fragment = f"{name}-fragment"
@@ -114,13 +125,38 @@ class Scenario:
             files=immutabledict({f"{name}-file": FileMetadata(10, (fragment,))} if self.files else {}),
             fragments=immutabledict(brought),
         )
-        return Server(name, TorrentServer(name), DistributionView(view), Clock(), Broker())
+        return _server(name, charts["TorrentServer"](name), view, charts)
 
     def interchangeable(self) -> tuple[tuple[int, ...], ...]:
         """The components that differ in their names only, in groups."""
         alone = self.torrents - self.conflicting
         groups = (tuple(range(1, alone + 1)), tuple(range(alone + 1, self.torrents + 1)))
         return tuple(group for group in groups if len(group) > 1)
+
+
+@dataclass(frozen=True)
+class Recast:
+    """A scenario with other charts in the place of ours of the same name."""
+
+    scenario: Scenario
+    charts: Charts
+
+    @property
+    def name(self) -> str:
+        """The scenario's."""
+        return self.scenario.name
+
+    def build(self, **options: Any) -> ClosedSystem:
+        """The closed system."""
+        return self.scenario.build(self.charts, **options)
+
+    def interchangeable(self) -> tuple[tuple[int, ...], ...]:
+        """The scenario's."""
+        return self.scenario.interchangeable()
+
+
+def _server(name: str, client: Participant, view: View, charts: Mapping[str, Any]) -> Server:
+    return Server(name, client, charts["DistributionView"](view), charts["Clock"](), charts["Broker"]())
 
 
 @cache

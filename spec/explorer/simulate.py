@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from spec.explorer.claims import Claim, Claims, Observe
-from spec.explorer.closed import ClosedSystem, Label, Row
+from spec.explorer.closed import ClosedSystem
 from spec.explorer.explore import Run, Verdict
 from spec.explorer.plain import successors
 from spec.explorer.properties import CLAIMS, side_of
 from spec.explorer.scenario import Scenario
+from spec.explorer.steps import Label, Row
 from spec.explorer.story import Story, steps_of, tell
 
 

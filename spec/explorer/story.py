@@ -17,10 +17,11 @@ from immutabledict import immutabledict
 
 from machines.calls import Message as CallMessage
 from machines.events import BusEvent
-from spec.explorer.closed import TRACKER, ClosedSystem, Label, Row
+from spec.explorer.closed import TRACKER, ClosedSystem
 from spec.explorer.node import Arrow, Chart
 from spec.explorer.plain import successors
 from spec.explorer.scenario import Scenario, ScenarioError
+from spec.explorer.steps import Label, Row
 from spec.labels import label as words_for
 from spec.machine import name_of
 from spec.sketch import Comment, Divider, End, Group, Lifeline, Mark, Note, Reference, rows_of, to_notation
@@ -36,7 +37,8 @@ KEPT = re.compile(r"^\s*//\s*(scenario|claim|step \d+): (.*?)\s*$", re.MULTILINE
 class Story:
     """What a file tells: a run in a scenario, and the claim that it breaks."""
 
-    scenario: Scenario
+    scenario: object
+    """The `Scenario`; only a run of one can be read back from a file."""
     claim: str
     steps: tuple[str, ...]
 
@@ -48,7 +50,8 @@ def step_text(system: ClosedSystem, label: Label) -> str:
     """One step in words."""
     if label.kind == "restart":
         return "restart broker"
-    found = f"{label.kind} {system.nodes[label.component].name}"
+    node = system.nodes[label.component]
+    found = f"{'send' if isinstance(node, Chart) and label.kind == 'expire' else label.kind} {node.name}"
     if label.message is not None:
         client = getattr(label.message, "client", "")
         found += f" {name_of(label.message)}" + (f" ({client})" if client else "")
@@ -104,8 +107,9 @@ def _same(first: Label, second: Label) -> bool:
 def tell(system: ClosedSystem, story: Story, run: Sequence[tuple[Label, Row]]) -> str:
     """The story as a diagram, with what is needed to play it again. `system` has to keep all that is drawn."""
     title = f"{story.claim[:1].upper()}{story.claim[1:]}"
+    scenarios = [story.scenario] if isinstance(story.scenario, Scenario) else []
     kept: list[End | Mark] = [
-        Comment(f"scenario: {json.dumps(_plain(story.scenario), sort_keys=True)}"),
+        *(Comment(f"scenario: {json.dumps(_plain(scenario), sort_keys=True)}") for scenario in scenarios),
         Comment(f"claim: {story.claim}"),
         *(Comment(f"step {number}: {step}") for number, step in enumerate(story.steps, start=1)),
     ]

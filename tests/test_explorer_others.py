@@ -1,0 +1,107 @@
+"""The explorer on charts that are not ours: Peterson's promise kept by a token, and broken by losing or doubling it."""
+
+import pytest
+from statemachine import Event, State, StateChart
+
+from spec.explorer.claims import Implication, always, when_quiet
+from spec.explorer.closed import Unbounded
+from spec.explorer.explore import Result, explore
+from spec.explorer.faults import Faults
+from spec.explorer.others import Others, Standing, standing
+from spec.notation import read
+
+
+class Holder(StateChart[None]):
+    """Enters while it has the token, and passes it on."""
+
+    resting = State()
+    entered = State(initial=True)
+    leaving = State()
+
+    take = Event(resting.to(entered), name="?token")
+    leave = Event(entered.to(leaving), name="!left")
+    give = Event(leaving.to(resting), name="!ticket")
+
+
+class Waiter(StateChart[None]):
+    """The same from the other side, with another name for the way back."""
+
+    resting = State(initial=True)
+    entered = State()
+
+    take = Event(resting.to(entered), name="?ticket")
+    give = Event(entered.to(resting), name="!token")
+
+
+class Hasty(StateChart[None]):
+    """Passes the token on before it leaves."""
+
+    resting = State(initial=True)
+    entered = State()
+    inside = State()
+
+    take = Event(resting.to(entered) | inside.to(entered), name="?ticket")
+    give = Event(entered.to(inside), name="!token")
+
+
+class Endless(StateChart[None]):
+    """Sends for ever."""
+
+    entered = State(initial=True)
+
+    take = Event(entered.to.itself(), name="?ticket")
+    give = Event(entered.to.itself(), name="!token")
+
+
+@always
+def never_both(first: Standing, second: Standing) -> Implication:
+    """Mutual exclusion."""
+    return True, not (first.where == ("entered",) and second.where in {("entered",), ("inside",)})
+
+
+@always
+def nothing_comes_unexpected(first: Standing) -> Implication:
+    """A message that a chart has no transition for."""
+    return True, not first.broken
+
+
+@when_quiet
+def somebody_has_the_token(first: Standing, second: Standing) -> Implication:
+    """The token is never gone."""
+    return True, first.where != ("resting",) or second.where != ("resting",)
+
+
+CLAIMS = (never_both, nothing_comes_unexpected, somebody_has_the_token)
+
+
+def explored(second: type[StateChart[None]], **bounds: int | None) -> Result:
+    system = Others("token", {"first": Holder, "second": second}, faults=Faults(bounds))
+    return explore(system, claims=CLAIMS, observe=standing)
+
+
+def broken(result: Result) -> set[str]:
+    assert result.found.complete
+    return {verdict.claim.name for verdict in result.verdicts if verdict.holds is False}
+
+
+def test_a_protocol_that_keeps_its_promises() -> None:
+    assert broken(explored(Waiter)) == set()
+
+
+def test_a_fault_breaks_what_it_should() -> None:
+    assert broken(explored(Waiter, losses=1)) == {"somebody has the token"}
+
+
+def test_a_mistake_in_a_chart_is_found_with_a_diagram() -> None:
+    result = explored(Hasty)
+    assert "never both" in broken(result)
+    (verdict,) = (one for one in result.verdicts if one.claim is never_both)
+    diagram = read(verdict.story)
+    assert not diagram.diagnostics
+    assert {lifeline.name for lifeline in diagram.lifelines} >= {"first", "second"}
+    assert [message.label for message in diagram.messages()][-1] == "token"
+
+
+def test_a_system_without_bounds_is_refused() -> None:
+    with pytest.raises(Unbounded, match="more than 64 messages wait for first"):
+        explored(Endless)
