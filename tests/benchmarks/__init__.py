@@ -1,0 +1,1 @@
+"""Benchmarks that users run; no test depends on what they measure."""
