@@ -14,10 +14,10 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from spec.explorer.breadth import Progress
     from spec.explorer.claims import Claim
     from spec.explorer.explore import Result, Verdict
     from spec.explorer.scenario import Scenario
-    from spec.explorer.search import Progress
     from spec.explorer.simulate import Simulation
 
 WORDS = {True: "holds", False: "BROKEN", None: "unknown"}

@@ -4,11 +4,11 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from spec.explorer.breadth import Engine, Found, Progress, engine
 from spec.explorer.claims import Claim, Claims, Observe
 from spec.explorer.closed import ClosedSystem, NotInert
 from spec.explorer.plain import canonical, successors
 from spec.explorer.properties import CLAIMS, side_of
-from spec.explorer.search import Found, Progress, Search
 from spec.explorer.steps import Label, Row
 from spec.explorer.story import Story, steps_of, tell
 from spec.explorer.tables import ways_of
@@ -39,6 +39,8 @@ class Options:
     """States that differ only in which of the interchangeable torrent servers is which count once."""
     reduced: bool = True
     """Events that their receivers always ignore are not delivered."""
+    engine: Engine = "auto"
+    """The compiled search needs numba; the one in NumPy does not."""
     most: int | None = None
     """Stop after so many states."""
     tell: Callable[[Progress], None] = field(default=lambda _: None)
@@ -91,7 +93,7 @@ def _explored(
     scenario: Explorable, system: ClosedSystem, options: Options, claims: Sequence[Claim], observe: Observe
 ) -> Result:
     ways = ways_of(len(system.nodes), scenario.interchangeable()) if options.symmetric else ()
-    search = Search(system, ways, most=options.most, tell=options.tell)
+    search = engine(options.engine)(system, ways, most=options.most, tell=options.tell)
     found = search.run()
     watched = Claims(system, claims, observe)
     first: dict[tuple[str, bool], int] = {}
