@@ -139,7 +139,7 @@ class ClosedSystem:
         """The slot once a message is under way to it."""
         slot = self.slots[component][number]
         if not self.online[component][slot.local]:
-            return number
+            return self.slot(component, slot._replace(up=())) if message == BREAK else number
         if message == BREAK:
             (ending,) = self._ask(component, slot.local, "disconnect", NOTHING)
             return self.slot(component, Slot(ending[0]))

@@ -207,7 +207,7 @@ class _Writer:
         yield "static void break_all(void) {"
         for c in self.components:
             yield f"  if (online{c}[now.at{c}]) {{ finds{c}(ASK_DISCONNECT, 0); now.at{c} = found->then;"
-            yield f"    empty(now.down{c}); {self._emptied_up(c)} }}"
+            yield f"    empty(now.down{c}); }} {self._emptied_up(c)}"
         yield "}"
 
     @property
