@@ -3,7 +3,7 @@
 import pytest
 from statemachine import Event, State, StateChart
 
-from spec.explorer.claims import Implication, always, when_quiet
+from spec.explorer.claims import Implication, always, claim, when_quiet
 from spec.explorer.closed import Unbounded
 from spec.explorer.explore import Result, explore
 from spec.explorer.faults import Faults
@@ -71,6 +71,12 @@ def somebody_has_the_token(first: Standing, second: Standing) -> Implication:
     return True, first.where != ("resting",) or second.where != ("resting",)
 
 
+@claim("rest")
+def the_token_rests_some_day() -> Implication:
+    """It goes round for ever, so this is no true claim."""
+    return True, True
+
+
 CLAIMS = (never_both, nothing_comes_unexpected, somebody_has_the_token)
 
 
@@ -100,6 +106,38 @@ def test_a_mistake_in_a_chart_is_found_with_a_diagram() -> None:
     assert not diagram.diagnostics
     assert {lifeline.name for lifeline in diagram.lifelines} >= {"first", "second"}
     assert [message.label for message in diagram.messages()][-1] == "token"
+
+
+class Once(StateChart[None]):
+    """Takes the token, and keeps it."""
+
+    resting = State(initial=True)
+    entered = State()
+
+    take = Event(resting.to(entered), name="?ticket")
+
+
+class Ticking(StateChart[None]):
+    """Ticks for ever, and hands over its ticket some day, if ever."""
+
+    ticking = State(initial=True)
+    done = State()
+
+    tick = Event(ticking.to.itself(), name="!tick")
+    give = Event(ticking.to(done), name="!ticket")
+
+
+def rests(first: type[StateChart[None]], second: type[StateChart[None]]) -> bool | None:
+    system = Others("token", {"first": first, "second": second}, routes={"tick": ()})
+    (verdict,) = explore(system, claims=(the_token_rests_some_day,), observe=standing).verdicts
+    assert bool(verdict.story) == (verdict.holds is False)
+    return verdict.holds
+
+
+def test_whether_runs_come_to_rest() -> None:
+    assert rests(Holder, Once) is True
+    assert rests(Holder, Waiter) is False, "the token goes round, and everybody acts"
+    assert rests(Ticking, Once) is False, "one chart alone goes round"
 
 
 def test_a_system_without_bounds_is_refused() -> None:

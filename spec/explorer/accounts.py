@@ -9,6 +9,8 @@ FREE = 0
 """The cost of what is no fault."""
 FAULTS = ("calm", "calm expiry", "expiry", "losses", "duplicates", "broker restart", "storage failure")
 """What has a price; the orders that a server may get come after these."""
+UNFAIR = frozenset({"calm", "losses", "duplicates", "broker restart", "storage failure"})
+"""What need not happen, beside those orders; timeouts that are set expire some day."""
 
 
 class Account(NamedTuple):

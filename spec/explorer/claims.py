@@ -22,8 +22,9 @@ from spec.explorer.accounts import Account
 from spec.explorer.closed import ClosedSystem
 from spec.explorer.steps import Row
 
-When = Literal["always", "quiet", "calm"]
-"""In every state; where nothing is under way and no timeout is set; the same, after faults have ended for good."""
+When = Literal["always", "quiet", "calm", "rest"]
+"""In every state; where nothing is under way and no timeout is set; the same, after faults have ended for good; and of
+runs instead of states: that they come to rest (`spec.explorer.rest`)."""
 Implication = tuple[bool, bool]
 """A premise and a conclusion."""
 Observe = Callable[[ClosedSystem, int, Hashable, bool], Hashable]
@@ -99,7 +100,8 @@ class Claims:
 
     def __post_init__(self) -> None:
         width = len(self.system.nodes)
-        self.instances = tuple(instances(self.claims, [node.name for node in self.system.nodes]))
+        about_states = [one for one in self.claims if one.when != "rest"]
+        self.instances = tuple(instances(about_states, [node.name for node in self.system.nodes]))
         self.watches: list[Watch] = []
         self._sides: list[list[tuple[Hashable, Hashable]]] = [[] for _ in range(width)]  # by local: busy, idle
         self._accounts: list[Account] = []
@@ -158,7 +160,9 @@ class Claims:
         quiet = all(self.is_quiet(side) for side in sides)
         sides.append(account)
         broken, exercised = set(), set()
-        for instance in instances(claims, [node.name for node in self.system.nodes]):
+        for instance in instances(
+            (one for one in claims if one.when != "rest"), [node.name for node in self.system.nodes]
+        ):
             when = instance.claim.when
             if when == "always" or (quiet and (when == "quiet" or account.calm)):
                 premise, conclusion = instance.claim.says(*(sides[place] for place in instance.components))
@@ -171,6 +175,10 @@ class Claims:
     def broken_in(self, row: Row, claim: str) -> bool:
         """Whether a state breaks the claim of a name."""
         return claim in self.judge(row, (one for one in self.claims if one.name == claim))[0]
+
+    def quiet_sides(self, component: int) -> npt.NDArray[np.bool_]:
+        """For each local state of a component, busy and idle, whether it is quiet."""
+        return np.array([self.is_quiet(side) for pair in self._sides[component] for side in pair], np.bool_)
 
     # Bits.
 

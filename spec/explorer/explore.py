@@ -9,6 +9,7 @@ from spec.explorer.claims import Claim, Claims, Observe
 from spec.explorer.closed import ClosedSystem, NotInert
 from spec.explorer.plain import canonical, successors
 from spec.explorer.properties import CLAIMS, side_of
+from spec.explorer.rest import comes_to_rest
 from spec.explorer.steps import Label, Row
 from spec.explorer.story import Story, steps_of, tell
 from spec.explorer.tables import ways_of
@@ -104,13 +105,19 @@ def _explored(
     verdicts = []
     for one in claims:
         broken, exercised = first.get((one.name, True)), (one.name, False) in first
-        verdict = Verdict(one, True if found.complete and exercised else None, exercised)
-        if broken is not None:
+        holds = True if found.complete and exercised else None
+        rows = [] if broken is None else search.path(broken)
+        if one.when == "rest" and found.complete:
+            rest = comes_to_rest(search, watched)
+            holds, exercised = rest.holds, rest.holds is not None
+            rows = [search.row(state) for state in (*rest.path, *rest.cycle)] if holds is False else []
+        if rows:
             exact = scenario.build(drop_inert=False)
-            run = elaborated(exact, run_of(system, search.path(broken), ways), at_rest=one.when != "always")
+            run = elaborated(exact, run_of(system, rows, ways), at_rest=one.when not in {"always", "rest"})
             story = Story(scenario, one.name, steps_of(exact, run))
-            verdict = Verdict(one, False, exercised, run, tell(exact, story, run))
-        verdicts.append(verdict)
+            verdicts.append(Verdict(one, False, exercised, run, tell(exact, story, run)))
+        else:
+            verdicts.append(Verdict(one, holds, exercised))
     return Result(scenario, found, tuple(verdicts), system)
 
 

@@ -1,0 +1,180 @@
+"""Liveness: whether every run comes to rest once nothing goes wrong any more.
+
+Fairness, as it is assumed: no further fault happens, and whoever can always do something does it some day: messages are
+read, timeouts that are set expire, whoever is started connects. So a run goes on until nothing can happen but faults
+and orders. It comes to rest where the graph of these steps has no cycle, and where it ends everything is quiet. A cycle
+in which somebody could act all the time and never does is no fair run (weak fairness); if only such a cycle is found,
+the verdict is open.
+
+The graph is searched over all states that were found, so this holds from wherever faults have led. Under symmetry a
+cycle of orbits is a cycle of states, and the other way round, since there are finitely many ways to exchange names.
+"""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spec.explorer.accounts import UNFAIR
+from spec.explorer.breadth import BreadthFirst
+from spec.explorer.claims import Claims
+from spec.explorer.faults import BREAKING
+from spec.explorer.packing import Words, unpack
+from spec.explorer.situations import Renamed, Situations
+from spec.explorer.vectorised import VectorisedSearch
+
+CHUNK = 1 << 14
+MOST = 1 << 25
+"""States, above which the graph is not built: it would take some gigabytes."""
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Rest:
+    """How runs end. `holds` is None if that is not known."""
+
+    holds: bool | None
+    path: tuple[int, ...] = ()
+    """States from the first one to where a run is stuck, or to where it goes round."""
+    cycle: tuple[int, ...] = ()
+    """The states that it goes round, beginning after the last of the path."""
+
+
+def comes_to_rest(search: BreadthFirst, claims: Claims) -> Rest:
+    """Whether every run comes to rest. The search has to be complete."""
+    if search.count > MOST:
+        return Rest(None)
+    graph = _Graph.of(search)
+    stuck = graph.ends[~_quiet(search, claims, graph.ends)]
+    if len(stuck):
+        return Rest(False, tuple(_path(search, int(stuck.min()))))
+    left = graph.left()
+    if not len(left):
+        return Rest(True)
+    cycle = graph.cycle(int(left.min()), left)
+    fair = _is_fair(search, cycle)
+    return Rest(False if fair else None, tuple(_path(search, cycle[0])), (*cycle[1:], cycle[0]))
+
+
+def _path(search: BreadthFirst, at: int) -> list[int]:
+    found = [at]
+    while found[-1]:
+        found.append(int(search.parents[found[-1]]))
+    return found[::-1]
+
+
+def _quiet(search: BreadthFirst, claims: Claims, states: Numbers) -> npt.NDArray[np.bool_]:
+    rows = unpack(search.keys[states], search.layout)
+    quiet = np.ones(len(states), np.bool_)
+    for component in range(len(search.system.nodes)):
+        quiet &= claims.quiet_sides(component)[search.tables.sides[component][rows[:, component]]]
+    return quiet
+
+
+@dataclass
+class _Graph:
+    """The steps that happen by themselves, by number of state."""
+
+    size: int
+    sources: Numbers
+    targets: Numbers
+
+    @classmethod
+    def of(cls, search: BreadthFirst) -> "_Graph":
+        keys = search.keys[: search.count]
+        order = np.lexsort(tuple(keys[:, word] for word in range(keys.shape[1])))
+        sources, targets = [], []
+        for begin, found, origins in _successors(search):
+            sources.append(origins.astype(np.int64) + begin)
+            targets.append(_numbers(found, keys, order))
+        return cls(search.count, np.concatenate(sources), np.concatenate(targets))
+
+    @property
+    def ends(self) -> Numbers:
+        """States from which nothing happens by itself."""
+        return np.flatnonzero(np.bincount(self.sources, minlength=self.size) == 0)
+
+    def left(self) -> Numbers:
+        """What is left when states without successors are taken away, again and again: what leads to a cycle."""
+        degree = np.bincount(self.sources, minlength=self.size)
+        order = np.argsort(self.targets, kind="stable")
+        before = self.sources[order]
+        first = np.searchsorted(self.targets[order], np.arange(self.size + 1))
+        gone = np.flatnonzero(degree == 0)
+        while len(gone):
+            counts = first[gone + 1] - first[gone]
+            shift = np.cumsum(counts) - counts
+            places = np.arange(int(counts.sum())) + np.repeat(first[gone] - shift, counts)
+            hit, times = np.unique(before[places], return_counts=True)
+            degree[hit] -= times
+            gone = hit[degree[hit] == 0]
+        return np.flatnonzero(degree > 0)
+
+    def after(self, state: int) -> Numbers:
+        """The states that follow one."""
+        return np.unique(self.targets[self.sources == state])
+
+    def cycle(self, state: int, left: Numbers) -> list[int]:
+        """A cycle that the state leads to."""
+        inside = set(left.tolist())
+        found: dict[int, int] = {}
+        while state not in found:
+            found[state] = len(found)
+            state = next(then for then in self.after(state).tolist() if then in inside)
+        return list(found)[found[state] :]
+
+
+def _successors(search: BreadthFirst) -> Iterator[tuple[int, Words, npt.NDArray[np.uint32]]]:
+    """The keys that follow by themselves, chunk by chunk, with their origins."""
+    tables = copy.copy(search.tables)
+    tables.accounts = tables.accounts.copy()
+    for fault, cost in search.system.costs.items():
+        if fault in UNFAIR or fault.startswith(BREAKING):
+            tables.accounts[:, cost] = -1
+    walker = object.__new__(VectorisedSearch)
+    walker.__dict__.update({**search.__dict__, "tables": tables})
+    walker._situations = Situations(tables, search.layout)
+    walker._renamed = Renamed(tables, search.layout)
+    for begin in range(0, search.count, CHUNK):
+        found, _ = walker._successors(search.keys[begin : min(begin + CHUNK, search.count)])
+        for keys, origins in found:
+            yield begin, keys, origins
+
+
+def _numbers(found: Words, keys: Words, order: Numbers) -> Numbers:
+    """The numbers of keys that are known, by halving."""
+    low = np.zeros(len(found), np.int64)
+    high = np.full(len(found), len(keys), np.int64)
+    while True:
+        open_ = low < high
+        if not open_.any():
+            return order[low]
+        middle = (low + high) // 2
+        there = keys[order[np.minimum(middle, len(keys) - 1)]]
+        less = np.zeros(len(found), np.bool_)
+        same = np.ones(len(found), np.bool_)
+        for word in reversed(range(keys.shape[1])):
+            less |= same & (there[:, word] < found[:, word])
+            same &= there[:, word] == found[:, word]
+        low = np.where(open_ & less, middle + 1, low)
+        high = np.where(open_ & ~less, middle, high)
+
+
+def _is_fair(search: BreadthFirst, cycle: list[int]) -> bool:
+    """Whether each component acts in the cycle, or is somewhere in it unable to act."""
+    from spec.explorer.plain import canonical, successors
+
+    wanted = {search.row(state): search.row(then) for state, then in zip(cycle, [*cycle[1:], cycle[0]], strict=True)}
+    acts: set[int] = set()
+    always_can = set(range(len(search.system.nodes)))
+    for row, then in wanted.items():
+        can = set()
+        for label, after in successors(search.system, row):
+            if label.kind in {"read", "expire", "publish", "forward", "start"} and label.lost is None:
+                can.add(label.component)
+                if canonical(search.system, after, search.ways) == then:
+                    acts.add(label.component)
+        always_can &= can
+    return always_can <= acts
