@@ -112,7 +112,7 @@ class Once(StateChart[None]):
     """Takes the token, and keeps it."""
 
     resting = State(initial=True)
-    entered = State()
+    entered = State(final=True)
 
     take = Event(resting.to(entered), name="?ticket")
 
@@ -121,7 +121,7 @@ class Ticking(StateChart[None]):
     """Ticks for ever, and hands over its ticket some day, if ever."""
 
     ticking = State(initial=True)
-    done = State()
+    done = State(final=True)
 
     tick = Event(ticking.to.itself(), name="!tick")
     give = Event(ticking.to(done), name="!ticket")
