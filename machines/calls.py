@@ -191,6 +191,7 @@ class JoinConflicts(Answer):
     client: str
     reason_code: ReasonCode
     reason: str
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,10 +286,11 @@ class AddFile(Call):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveClient(Call):
-    """A client said goodbye: remove it, its endpoints and what it stored."""
+    """A client said goodbye: remove it, its endpoints and what it stored; `request_id` as in its goodbye."""
 
     receiver = "view"
     client: str
+    request_id: str = ""
 
 
 Message = BusEvent | Packet | Call

@@ -71,7 +71,7 @@ class DistributionView(Participant):
     recv_register_client = Event(idle.to(registering, cond="is_pending", on="register"), name="?RegisterClient")
     send_registration_applied = Event(registering.to(idle, on="answered"), name="!RegistrationApplied")
 
-    recv_describe_view = Event(idle.to(describing), name="?DescribeView")
+    recv_describe_view = Event(idle.to(describing, on="forget_goodbyes"), name="?DescribeView")
     send_view_described = Event(describing.to(idle), name="!ViewDescribed")
 
     recv_change_view = Event(idle.to(changing, on="note_acceptance"), name="?ChangeView")
@@ -100,6 +100,10 @@ class DistributionView(Participant):
         """Make a pending admission a registration."""
         view, answer = of_view.register(self.data.view, message.client)
         self.data = DistributionViewData(view, answer=answer)
+
+    def forget_goodbyes(self) -> None:
+        """Begin a new request with nobody known to be gone."""
+        self.data = DistributionViewData(of_view.forget_goodbyes(self.data.view))
 
     def note_acceptance(self, message: ChangeView) -> None:
         """Keep the changes that are asked for until they are made or have failed."""
@@ -137,7 +141,7 @@ class DistributionView(Participant):
 
     def remove_client(self, message: RemoveClient) -> None:
         """Remove a client that left."""
-        self.data = DistributionViewData(of_view.remove_client(self.data.view, message.client))
+        self.data = DistributionViewData(of_view.remove_client(self.data.view, message.client, message.request_id))
 
     def compose_join_possible(self) -> tuple[Output, ...]:
         """The answer, if the client can join."""

@@ -42,10 +42,14 @@ class FragmentMetadata:
 
 @dataclass(frozen=True, slots=True)
 class ClientMetadata:
-    """A registered client: the URIs where it serves fragments, and the hashes of the fragments it stores."""
+    """A registered client: the URIs where it serves fragments, and the hashes of the fragments it stores.
+
+    `request_id` says which of its requests it was registered for; empty if that is not known.
+    """
 
     endpoints: frozenset[str] = frozenset()
     stored_fragments: frozenset[str] = frozenset()
+    request_id: str = ""
 
 
 Files = Mapping[str, FileMetadata]
@@ -75,6 +79,17 @@ class ClientEvent(BusEvent):
     client: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEvent(ClientEvent):
+    """A client event about one attempt to join.
+
+    `request_id` names the request that the attempt began with, in the words of its client; empty if that does not name
+    its requests. The protocol as drawn knows no such name, so whoever reads an event can do without.
+    """
+
+    request_id: str = ""
+
+
 # The tracker's coming and going.
 
 
@@ -98,7 +113,7 @@ class TrackerGoodbye(BusEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClientJoinRequested(ClientEvent):
+class ClientJoinRequested(AttemptEvent):
     """A torrent server asks to join, with all that it knows and stores; sizes in bytes.
 
     `fragment_size` None means that it can work with any fragment size.
@@ -114,7 +129,7 @@ class ClientJoinRequested(ClientEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClientJoinAccepted(ClientEvent):
+class ClientJoinAccepted(AttemptEvent):
     """The tracker lets a client join once it has made these changes to its Distribution View."""
 
     topic = "clients/join/accepted"
@@ -128,7 +143,7 @@ class ClientJoinAccepted(ClientEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClientJoinDenied(ClientEvent):
+class ClientJoinDenied(AttemptEvent):
     """The tracker does not let a client join."""
 
     topic = "clients/join/denied"
@@ -138,7 +153,7 @@ class ClientJoinDenied(ClientEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClientJoinSucceeded(ClientEvent):
+class ClientJoinSucceeded(AttemptEvent):
     """A client has changed its view as the tracker asked and counts itself as registered."""
 
     topic = "clients/join/succeeded"
@@ -146,7 +161,7 @@ class ClientJoinSucceeded(ClientEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClientJoinFailed(ClientEvent):
+class ClientJoinFailed(AttemptEvent):
     """A client could not change its view as the tracker asked."""
 
     topic = "clients/join/failed"
@@ -154,7 +169,7 @@ class ClientJoinFailed(ClientEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClientRegistered(ClientEvent):
+class ClientRegistered(AttemptEvent):
     """The tracker has registered a client, and with it learned of these files and fragments."""
 
     topic = "clients/registered"
@@ -165,7 +180,7 @@ class ClientRegistered(ClientEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClientGoodbye(ClientEvent):
+class ClientGoodbye(AttemptEvent):
     """A registered client leaves."""
 
     topic = "clients/goodbye"

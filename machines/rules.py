@@ -9,6 +9,12 @@ a request that knows other metadata conforms to the earlier one's, and brings it
 then comes to nothing, the later registration still tells everybody what its own view holds. What is merely promised is
 not given to others to add: it is announced when its bringer is registered, and an admitted client hears that, too.
 
+*Who is gone.* A goodbye goes from client to client; what the tracker published before it read the goodbye can come
+after it, and still speak of the client that left. Where requests have names, a view remembers of each client the
+request that its latest goodbye named, and believes nobody that this client is registered for that one. It can forget
+that when the client is registered for another request, since the tracker publishes in order, and when the view's own
+server asks to join: a goodbye that came before the request has also reached the tracker before it.
+
 A request tells of the fragments that a client stores, not of those that it has only heard of. So an acceptance speaks
 of the former only, and the client forgets the latter: they belong to an earlier membership.
 """
@@ -66,6 +72,7 @@ class View:
 
     `fragment_size` is the service's at a tracker, and the only one that it can work with (None = any) at a torrent
     server. `own` is what a torrent server itself serves and stores. `storage` says whether changes can be stored.
+    `gone` holds, for each client that said goodbye and named a request, this request.
     """
 
     hash_algorithm: str = "sha-256"
@@ -76,6 +83,7 @@ class View:
     own: ClientMetadata = field(default_factory=ClientMetadata)
     admissions: Mapping[str, Admission] = field(default_factory=immutabledict)
     storage: Storage = "sound"
+    gone: Mapping[str, str] = field(default_factory=immutabledict)
 
     def __post_init__(self) -> None:
         unknown = self.own.stored_fragments - self.fragments.keys()
@@ -94,7 +102,8 @@ def admit(view: View, request: ClientJoinRequested) -> tuple[View, JoinPossible 
     conflicts = list(_conflicts(view, request))
     if conflicts:
         code, reason = conflicts[0][0], "; ".join(text for _, text in conflicts)
-        return view, JoinConflicts(client=request.client, reason_code=code, reason=reason)
+        conflict = JoinConflicts(client=request.client, reason_code=code, reason=reason, request_id=request.request_id)
+        return view, conflict
     pending = view.admissions.values()
     add_files, remove_files, files = _compare(view.files, (one.files for one in pending), request.known_file_infos)
     add_fragments, remove_fragments, fragments = _compare(
@@ -108,8 +117,10 @@ def admit(view: View, request: ClientJoinRequested) -> tuple[View, JoinPossible 
         remove_file_infos=remove_files,
         remove_fragment_infos=remove_fragments,
         clients=view.clients,
+        request_id=request.request_id,
     )
-    info = ClientMetadata(request.endpoints, frozenset(request.stored_fragments) - remove_fragments)
+    stored = frozenset(request.stored_fragments) - remove_fragments
+    info = ClientMetadata(request.endpoints, stored, request.request_id)
     admissions = _joined(view.admissions, {request.client: Admission(info, files, fragments)})
     return replace(view, admissions=admissions), JoinPossible(acceptance=acceptance)
 
@@ -121,6 +132,7 @@ def register(view: View, client: str) -> tuple[View, RegistrationApplied]:
     admission = view.admissions[client]
     registered = ClientRegistered(
         client=client,
+        request_id=admission.info.request_id,
         info=admission.info,
         added_files=_without(admission.files, view.files),
         added_fragments=_without(admission.fragments, view.fragments),
@@ -152,6 +164,11 @@ def describe(view: View) -> ViewDescribed:
     )
 
 
+def forget_goodbyes(view: View) -> View:
+    """The tracker knows them before it reads the request to join that is made now."""
+    return replace(view, gone=immutabledict())
+
+
 def change(view: View, acceptance: ClientJoinAccepted) -> tuple[View, ViewChanged | ViewChangeFailed]:
     """Make the changes on which the tracker accepted us: all, or none."""
     if view.storage == "broken":
@@ -163,7 +180,9 @@ def change(view: View, acceptance: ClientJoinAccepted) -> tuple[View, ViewChange
         view,
         files=_joined(_without(view.files, acceptance.remove_file_infos), acceptance.add_file_infos),
         fragments=_joined(_only(view.fragments, own.stored_fragments), acceptance.add_fragment_infos),
-        clients=acceptance.clients,
+        clients=immutabledict(
+            {client: info for client, info in acceptance.clients.items() if not _is_gone(view, client, info.request_id)}
+        ),
         own=own,
     )
     return changed, ViewChanged()
@@ -179,19 +198,33 @@ def add_file(view: View, published: FileInfoPublished) -> View:
 
 
 def add_client(view: View, registered: ClientRegistered) -> View:
-    """Add a registered client and what it brought; the service's metadata wins."""
+    """Add a registered client and what it brought; the service's metadata wins.
+
+    Of a client that said goodbye in the meantime, only what it brought is added.
+    """
+    is_gone = _is_gone(view, registered.client, registered.request_id)
     return replace(
         view,
         files=_joined(view.files, registered.added_files),
         fragments=_joined(view.fragments, registered.added_fragments),
-        clients=_joined(view.clients, {registered.client: registered.info}),
+        clients=view.clients if is_gone else _joined(view.clients, {registered.client: registered.info}),
+        gone=view.gone if is_gone else _without(view.gone, {registered.client}),
         own=_still_stored(view, registered.added_fragments),
     )
 
 
-def remove_client(view: View, client: str) -> View:
-    """Remove a client that is registered or admitted; the files and fragments that it brought stay known."""
-    return replace(forget_admission(view, client), clients=_without(view.clients, {client}))
+def remove_client(view: View, client: str, request_id: str = "") -> View:
+    """Remove a client that is registered or admitted; the files and fragments that it brought stay known.
+
+    A goodbye that named a request is remembered: what comes late does not bring the client back.
+    """
+    gone = _joined(view.gone, {client: request_id}) if request_id else view.gone
+    return replace(forget_admission(view, client), clients=_without(view.clients, {client}), gone=gone)
+
+
+def _is_gone(view: View, client: str, request_id: str) -> bool:
+    """Whether this client has left since it was registered for that request."""
+    return bool(request_id) and view.gone.get(client) == request_id
 
 
 # What is in conflict.

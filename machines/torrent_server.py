@@ -7,6 +7,13 @@ procedure fails (a timeout, a denial, a view that cannot be changed) it awaits t
 "Procedure failed. Waits for next TrackerHello Event."), which makes it join again, from wherever it is: a new tracker
 knows nobody. *Leaving*: it says goodbye if it counts itself as registered, and disconnects.
 
+*Careful*: the protocol as drawn leaves three gaps, which a server that is given a `session` closes, alone or among
+others that do not. It names its requests (`request_id`), and takes nothing that names an earlier one for the answer to
+its latest. When it hears that it was registered although it has given up, it says goodbye (`declining`). And as long as
+the tracker may have registered it for a request that it confirmed, it says goodbye also when it stops after it gave
+up, and when it is back after its connection was lost (`withdrawing`). A goodbye may be lost with the connection, so it
+is said once more rather than taken for heard.
+
 The names of the states say what is awaited, or what is about to be sent. While it joins and while it is registered
 it learns of other clients and of files that the tracker tells of.
 """
@@ -40,6 +47,7 @@ from machines.calls import (
 from machines.events import (
     BUS_EVENTS,
     TRACKER,
+    AttemptEvent,
     ClientEvent,
     ClientGoodbye,
     ClientJoinAccepted,
@@ -72,6 +80,19 @@ class TorrentServerData(SessionData):
     description: ViewDescribed | None = None
     acceptance: ClientJoinAccepted | None = None
     news: ClientRegistered | ClientGoodbye | FileInfoPublished | None = None
+    session: str = ""
+    """What the names of its requests begin with; the owner gives one that was never used before. Empty: no names."""
+    request: int = 0
+    """How many requests it has named."""
+    confirmed: str = ""
+    """`request_id` of the request for which the tracker may have registered it."""
+    declined: str = ""
+    """`request_id` of the registration that it declined; it does so once, though MQTT may deliver it twice."""
+
+    @property
+    def request_id(self) -> str:
+        """The name of its latest request."""
+        return f"{self.session}-{self.request}" if self.session else ""
 
     @property
     def timer(self) -> Timer:
@@ -97,6 +118,7 @@ class TorrentServer(MqttClient):
             awaiting_connack = State()
             subscribing = State()
             awaiting_subacks = State()
+            withdrawing = State()
 
         class joining(State.Compound):  # noqa: N801
             """Client Join."""
@@ -120,6 +142,7 @@ class TorrentServer(MqttClient):
             giving_up = State()
 
         awaiting_hello = State()
+        declining = State()
 
         class member(State.Compound):  # noqa: N801
             """Part of the Distribution Service."""
@@ -148,6 +171,11 @@ class TorrentServer(MqttClient):
             | starting.subscribing.to.itself(cond="is_granted", on="note_acknowledged")
             | starting.awaiting_subacks.to(leaving.disconnecting, unless="is_granted")
             | starting.awaiting_subacks.to(
+                starting.withdrawing,
+                cond=["is_granted", "is_last_suback", "is_careful_and_confirmed"],
+                on="note_acknowledged",
+            )
+            | starting.awaiting_subacks.to(
                 joining.describing_view, cond=["is_granted", "is_last_suback"], on="note_acknowledged"
             )
             | starting.awaiting_subacks.to.itself(cond="is_granted", unless="is_last_suback", on="note_acknowledged"),
@@ -172,10 +200,13 @@ class TorrentServer(MqttClient):
             joining.requesting.to(joining.awaiting_answer, on="forget_description"), name="!ClientJoinRequested"
         )
         recv_client_join_denied = Event(
-            joining.awaiting_answer.to(joining.giving_up, cond="is_for_itself"), name="?ClientJoinDenied"
+            joining.awaiting_answer.to(joining.giving_up, cond="is_for_itself", unless="is_for_earlier_attempt"),
+            name="?ClientJoinDenied",
         )
         recv_client_join_accepted = Event(
-            joining.awaiting_answer.to(joining.changing_view, cond="is_for_itself", on="note_acceptance"),
+            joining.awaiting_answer.to(
+                joining.changing_view, cond="is_for_itself", unless="is_for_earlier_attempt", on="note_acceptance"
+            ),
             name="?ClientJoinAccepted",
         )
 
@@ -188,7 +219,7 @@ class TorrentServer(MqttClient):
             joining.awaiting_change.to(joining.renewing_timeout, on="count_attempt"), name="?ViewChanged"
         )
         send_client_join_succeeded = Event(
-            joining.confirming.to(joining.awaiting_registration), name="!ClientJoinSucceeded"
+            joining.confirming.to(joining.awaiting_registration, on="note_confirmed"), name="!ClientJoinSucceeded"
         )
         recv_view_change_failed = Event(joining.awaiting_change.to(joining.reporting_failure), name="?ViewChangeFailed")
         send_client_join_failed = Event(
@@ -198,12 +229,15 @@ class TorrentServer(MqttClient):
         # What the service tells: of ourselves, of others, of files.
 
         recv_client_registered = Event(
-            joining.awaiting_registration.to(joining.stopping_timeout, cond="is_for_itself", on="note_news")
+            joining.awaiting_registration.to(
+                joining.stopping_timeout, cond="is_for_itself", unless="is_for_earlier_attempt", on="note_news"
+            )
             | joining.awaiting_registration.to(
                 joining.updating_view_before_registration, unless="is_for_itself", on="note_news"
             )
             | joining.awaiting_answer.to(joining.updating_view_before_answer, unless="is_for_itself", on="note_news")
-            | member.registered.to(member.updating_view, unless="is_for_itself", on="note_news"),
+            | member.registered.to(member.updating_view, unless="is_for_itself", on="note_news")
+            | awaiting_hello.to(declining, cond=["is_for_itself", "is_careful_to_decline"], on="note_news"),
             name="?ClientRegistered",
         )
         recv_client_goodbye = Event(
@@ -280,11 +314,17 @@ class TorrentServer(MqttClient):
             | joining.awaiting_answer.to(leaving.stopping_timeout_to_disconnect)
             | joining.awaiting_timeout.to(leaving.stopping_timeout_to_disconnect)
             | joining.awaiting_registration.to(leaving.stopping_timeout_to_leave)
-            | awaiting_hello.to(leaving.disconnecting)
+            | awaiting_hello.to(leaving.saying_goodbye, cond="is_careful_and_confirmed")
+            | awaiting_hello.to(leaving.disconnecting, unless="is_careful_and_confirmed")
             | member.registered.to(leaving.saying_goodbye),
             name="?Stop",
         )
-        send_client_goodbye = Event(leaving.saying_goodbye.to(leaving.disconnecting), name="!ClientGoodbye")
+        send_client_goodbye = Event(
+            leaving.saying_goodbye.to(leaving.disconnecting, on="forget_confirmed")
+            | starting.withdrawing.to(joining.describing_view)
+            | declining.to(awaiting_hello, on="note_declined"),
+            name="!ClientGoodbye",
+        )
 
     recv_start = Event(offline.to(running, on="begin"), name="?Start")
     recv_connack = Event(
@@ -327,7 +367,7 @@ class TorrentServer(MqttClient):
             ClientJoinAccepted,
             ClientJoinDenied,
             states="awaiting_answer",
-            because="it answers another client",
+            because="it answers another client, or an earlier attempt",
         ),
         ignore(
             ClientJoinAccepted,
@@ -343,6 +383,7 @@ class TorrentServer(MqttClient):
         ignore(
             ClientRegistered, states="awaiting_answer", because="it ends an earlier attempt: this one is not accepted"
         ),
+        ignore(ClientRegistered, states="awaiting_registration", because="it ends an earlier attempt"),
         ignore(ClientRegistered, states="member", because="it repeats what is known"),
         ignore(ClientGoodbye, states="member awaiting_answer awaiting_registration", because="it is its own"),
         ignore(
@@ -376,15 +417,32 @@ class TorrentServer(MqttClient):
         impossible(ViewDescribed, ViewChanged, ViewChangeFailed, because="the view answers only what it was asked"),
     )
 
-    def __init__(self, client: str = "torrent", start: str = "", data: TorrentServerData | None = None) -> None:
-        """`client` is its MQTT client identifier; `start` an atomic state to begin in, instead of `offline`."""
-        super().__init__(data or TorrentServerData(client), start)
+    def __init__(
+        self, client: str = "torrent", start: str = "", data: TorrentServerData | None = None, *, session: str = ""
+    ) -> None:
+        """`client` is its MQTT client identifier; `start` an atomic state to begin in, instead of `offline`.
+
+        With a `session`, a text that no other instance for this client was ever given, it is careful (see above).
+        """
+        super().__init__(data or TorrentServerData(client, session=session), start)
 
     # Guards.
 
     def is_for_itself(self, message: ClientEvent) -> bool:
         """Whether an event names this client."""
         return message.client == self.data.client
+
+    def is_for_earlier_attempt(self, message: AttemptEvent) -> bool:
+        """Whether an event names another request than the latest."""
+        return "" not in {message.request_id, self.data.request_id} and message.request_id != self.data.request_id
+
+    def is_careful_to_decline(self, message: ClientRegistered) -> bool:
+        """Whether it is careful, and has not declined this registration yet."""
+        return bool(self.data.session) and self._named(message) not in {"", self.data.declined}
+
+    def is_careful_and_confirmed(self) -> bool:
+        """Whether the tracker may have registered it for a request that it has named and given up."""
+        return bool(self.data.confirmed)
 
     def is_current(self, message: TimeoutExceeded) -> bool:
         """Whether it is the latest timeout that was exceeded."""
@@ -398,7 +456,8 @@ class TorrentServer(MqttClient):
 
     def note_description(self, message: ViewDescribed) -> None:
         """Keep what the view holds for the request; the attempt begins."""
-        self.data = replace(self.data, description=message, attempt=self.data.attempt + 1)
+        request = self.data.request + bool(self.data.session)
+        self.data = replace(self.data, description=message, attempt=self.data.attempt + 1, request=request)
 
     def count_attempt(self) -> None:
         """The timeout that is set next is another one."""
@@ -411,6 +470,19 @@ class TorrentServer(MqttClient):
     def note_acceptance(self, message: ClientJoinAccepted) -> None:
         """Keep what the view has to change."""
         self.data = replace(self.data, acceptance=message)
+
+    def note_confirmed(self) -> None:
+        """From here on the tracker may register it."""
+        self.data = replace(self.data, confirmed=self.data.request_id)
+
+    def forget_confirmed(self) -> None:
+        """It has said goodbye."""
+        self.data = replace(self.data, confirmed="")
+
+    def note_declined(self) -> None:
+        """It has said that it does not want to be registered any more."""
+        assert isinstance(self.data.news, ClientRegistered)
+        self.data = replace(self.data, declined=self._named(self.data.news), news=None)
 
     def forget_acceptance(self) -> None:
         """The view knows what to change."""
@@ -425,12 +497,21 @@ class TorrentServer(MqttClient):
         self.data = replace(self.data, news=None)
 
     def follow_hello(self, message: TrackerHello) -> None:
-        """A new round begins."""
-        self.data = replace(self.data, hello=message.event_id)
+        """A new round begins, with nobody registered."""
+        self.data = replace(self.data, hello=message.event_id, confirmed="", declined="")
 
     def forget_all(self) -> None:
-        """The connection is gone; attempts stay counted, since an expiry may still be on its way."""
-        self.data = TorrentServerData(self.data.client, attempt=self.data.attempt)
+        """The connection is gone; attempts stay counted, since an expiry may still be on its way.
+
+        What was confirmed stays known, since the tracker does not know that the connection is gone.
+        """
+        self.data = TorrentServerData(
+            self.data.client,
+            attempt=self.data.attempt,
+            session=self.data.session,
+            request=self.data.request,
+            confirmed=self.data.confirmed,
+        )
 
     # What is due.
 
@@ -448,6 +529,7 @@ class TorrentServer(MqttClient):
         assert described is not None
         request = ClientJoinRequested(
             client=self.data.client,
+            request_id=self.data.request_id,
             hash_algorithm=described.hash_algorithm,
             fragment_size=described.fragment_size,
             known_file_infos=described.known_file_infos,
@@ -461,13 +543,15 @@ class TorrentServer(MqttClient):
         return (Output(ChangeView(acceptance=self.data.acceptance), "view"),)
 
     def compose_client_join_succeeded(self) -> tuple[Output, ...]:
-        return (Output(ClientJoinSucceeded(client=self.data.client), "broker"),)
+        return (Output(ClientJoinSucceeded(client=self.data.client, request_id=self.data.request_id), "broker"),)
 
     def compose_client_join_failed(self) -> tuple[Output, ...]:
-        return (Output(ClientJoinFailed(client=self.data.client), "broker"),)
+        return (Output(ClientJoinFailed(client=self.data.client, request_id=self.data.request_id), "broker"),)
 
     def compose_client_goodbye(self) -> tuple[Output, ...]:
-        return (Output(ClientGoodbye(client=self.data.client), "broker"),)
+        news = self.data.news
+        name = self._named(news) if isinstance(news, ClientRegistered) else self.data.confirmed
+        return (Output(ClientGoodbye(client=self.data.client, request_id=name), "broker"),)
 
     def compose_add_client(self) -> tuple[Output, ...]:
         news = self.data.news
@@ -475,8 +559,14 @@ class TorrentServer(MqttClient):
 
     def compose_remove_client(self) -> tuple[Output, ...]:
         news = self.data.news
-        return (Output(RemoveClient(client=news.client), "view"),) if isinstance(news, ClientGoodbye) else ()
+        if not isinstance(news, ClientGoodbye):
+            return ()
+        return (Output(RemoveClient(client=news.client, request_id=news.request_id), "view"),)
 
     def compose_add_file(self) -> tuple[Output, ...]:
         news = self.data.news
         return (Output(AddFile(published=news), "view"),) if isinstance(news, FileInfoPublished) else ()
+
+    def _named(self, registered: ClientRegistered) -> str:
+        """For which request it was registered: the one that it confirmed, if the tracker does not say."""
+        return registered.request_id or self.data.confirmed

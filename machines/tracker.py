@@ -6,7 +6,9 @@ while at least one is. For a request it asks its view whether the client can joi
 publishes ClientJoinAccepted (the seed, lines 30 to 40); or, where conflicts were found, ClientJoinDenied (lines 43 to
 48). An accepted admission is pending, and ends in one of three ways: ClientJoinSucceeded registers the client,
 ClientJoinFailed and "Timeout exceeded." (line 55) make the tracker forget it. Admissions are concurrent: each has its
-own timeout, and their steps mix freely. *Leaving*: it says goodbye and disconnects.
+own timeout, and their steps mix freely. Where a request has a name (`request_id`), the answers and the registration
+carry it, and a confirmation or failure that names another request is none of the pending admission's. *Leaving*: it
+says goodbye and disconnects.
 
 Whatever a request, a confirmation or an expiry makes it do, it does to the end before it reads the next event; that
 takes calls inside the server and publications, never a wait for the bus.
@@ -44,6 +46,7 @@ from machines.calls import (
 from machines.events import (
     BUS_EVENTS,
     TORRENT,
+    AttemptEvent,
     ClientEvent,
     ClientJoinAccepted,
     ClientJoinDenied,
@@ -75,10 +78,17 @@ class TrackerData(SessionData):
     """`event_id` of the latest request of each client."""
     current: ClientEvent | JoinConflicts | None = None
     """What is being worked on: a request, the answer to it, or the news of a client."""
+    names: Mapping[str, str] = field(default_factory=immutabledict)
+    """`request_id` of the request of each pending admission, where it has one."""
 
     def timer(self, client: str) -> Timer:
         """The latest timeout of a client."""
         return Timer(client, self.attempts.get(client, 0))
+
+    def without(self, client: str) -> "TrackerData":
+        """No admission of this client is pending."""
+        names = immutabledict({other: name for other, name in self.names.items() if other != client})
+        return replace(self, pending=self.pending - {client}, names=names)
 
 
 def next_event(state: State, serving: Any, on: str | None = None) -> Any:
@@ -196,7 +206,9 @@ class Tracker(MqttClient):
         # A pending admission ends.
 
         recv_client_join_succeeded = Event(
-            serving.awaiting_confirmations.to(serving.stopping_timeout, cond="is_pending", on="end_admission"),
+            serving.awaiting_confirmations.to(
+                serving.stopping_timeout, cond="is_pending", unless="is_of_earlier_attempt", on="end_admission"
+            ),
             name="?ClientJoinSucceeded",
         )
         send_register_client = Event(serving.registering.to(serving.awaiting_registration), name="!RegisterClient")
@@ -209,7 +221,10 @@ class Tracker(MqttClient):
         )
         recv_client_join_failed = Event(
             serving.awaiting_confirmations.to(
-                serving.stopping_timeout_of_failure, cond="is_pending", on="end_admission"
+                serving.stopping_timeout_of_failure,
+                cond="is_pending",
+                unless="is_of_earlier_attempt",
+                on="end_admission",
             ),
             name="?ClientJoinFailed",
         )
@@ -300,7 +315,7 @@ class Tracker(MqttClient):
             because="it is outside Client Join",
         ),
         ignore(ClientJoinRequested, because="it repeats the request that was answered"),
-        ignore(ClientJoinSucceeded, ClientJoinFailed, because="no admission of that client is pending (any more)"),
+        ignore(ClientJoinSucceeded, ClientJoinFailed, because="that admission is not pending (any more)"),
         impossible(CONNACK, because="no CONNECT is under way"),
         impossible(ConnectionFailed, because="no CONNECT is under way"),
         ignore(SUBACK, SubscriptionFailed, states="leaving", because="it leaves"),
@@ -335,6 +350,11 @@ class Tracker(MqttClient):
         """Whether an admission of this client is pending."""
         return message.client in self.data.pending
 
+    def is_of_earlier_attempt(self, message: AttemptEvent) -> bool:
+        """Whether an event names another request than the pending admission of its client."""
+        pending = self.data.names.get(message.client, "")
+        return "" not in {pending, message.request_id} and message.request_id != pending
+
     def is_current(self, message: TimeoutExceeded) -> bool:
         """Whether it is the timeout of a pending admission that was exceeded."""
         return message.timer.client in self.data.pending and message.timer == self.data.timer(message.timer.client)
@@ -356,15 +376,15 @@ class Tracker(MqttClient):
     def note_request(self, message: ClientJoinRequested) -> None:
         """Work on a request; an earlier attempt of the same client is no longer pending."""
         requests = immutabledict({**self.data.requests, message.client: message.event_id})
-        pending = self.data.pending - {message.client}
-        self.data = replace(self.data, current=message, requests=requests, pending=pending)
+        self.data = replace(self.data.without(message.client), current=message, requests=requests)
 
     def note_admission(self, message: JoinPossible) -> None:
         """The client can join: its admission is pending."""
-        client = message.acceptance.client
+        client, name = message.acceptance.client, message.acceptance.request_id
+        names = immutabledict({**self.data.names, **({client: name} if name else {})})
         attempts = immutabledict({**self.data.attempts, client: self.data.attempts.get(client, 0) + 1})
         pending = self.data.pending | {client}
-        self.data = replace(self.data, current=message.acceptance, attempts=attempts, pending=pending)
+        self.data = replace(self.data, current=message.acceptance, attempts=attempts, pending=pending, names=names)
 
     def note_conflicts(self, message: JoinConflicts) -> None:
         """The client cannot join."""
@@ -380,16 +400,16 @@ class Tracker(MqttClient):
 
     def end_admission(self, message: ClientEvent) -> None:
         """A pending admission has ended."""
-        self.data = replace(self.data, current=message, pending=self.data.pending - {message.client})
+        self.data = replace(self.data.without(message.client), current=message)
 
     def give_up_admission(self, message: TimeoutExceeded) -> None:
         """A pending admission has ended by its timeout: as if the client had reported a failure."""
         client = message.timer.client
-        self.data = replace(self.data, current=ClientJoinFailed(client=client), pending=self.data.pending - {client})
+        self.data = replace(self.data.without(client), current=ClientJoinFailed(client=client))
 
     def drop_admission(self, message: StopTimeout) -> None:
         """A pending admission ends because the tracker leaves."""
-        self.data = replace(self.data, pending=self.data.pending - {message.timer.client})
+        self.data = self.data.without(message.timer.client)
 
     def forget_current(self) -> None:
         """That piece of work is done."""
@@ -428,7 +448,12 @@ class Tracker(MqttClient):
     def compose_client_join_denied(self) -> tuple[Output, ...]:
         conflicts = self.data.current
         assert isinstance(conflicts, JoinConflicts)
-        denial = ClientJoinDenied(client=conflicts.client, reason_code=conflicts.reason_code, reason=conflicts.reason)
+        denial = ClientJoinDenied(
+            client=conflicts.client,
+            request_id=conflicts.request_id,
+            reason_code=conflicts.reason_code,
+            reason=conflicts.reason,
+        )
         return (Output(denial, "broker"),)
 
     def compose_register_client(self) -> tuple[Output, ...]:

@@ -240,6 +240,16 @@ def test_it_learns_of_clients_and_files(chart: type[DistributionView]) -> None:
     )
 
 
+def test_a_goodbye_with_a_name_outlasts_what_comes_late(chart: type[DistributionView]) -> None:
+    registered = ClientRegistered(client="bert", info=replace(BERT, request_id="s-1"), request_id="s-1")
+    gone = replace(TORRENT, gone=immutabledict({"bert": "s-1"}))
+    follow(
+        chart(TORRENT),
+        took(RemoveClient(client="bert", request_id="s-1"), view=gone),
+        took(AddClient(registered=registered), view=gone),
+    )
+
+
 # One thing at a time.
 
 

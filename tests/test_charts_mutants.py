@@ -21,6 +21,7 @@ from tests import (
     test_charts_clock,
     test_charts_distribution_view,
     test_charts_torrent_server,
+    test_charts_torrent_server_careful,
     test_charts_torrent_server_session,
     test_charts_tracker,
     test_charts_tracker_session,
@@ -31,7 +32,11 @@ Check = Callable[[type[Participant]], None]
 
 BATTERIES: Mapping[type[Participant], tuple[ModuleType, ...]] = {
     Tracker: (test_charts_tracker, test_charts_tracker_session),
-    TorrentServer: (test_charts_torrent_server, test_charts_torrent_server_session),
+    TorrentServer: (
+        test_charts_torrent_server,
+        test_charts_torrent_server_careful,
+        test_charts_torrent_server_session,
+    ),
     Broker: (test_charts_broker,),
     Clock: (test_charts_clock,),
     DistributionView: (test_charts_distribution_view,),

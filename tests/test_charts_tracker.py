@@ -1,6 +1,7 @@
 """The MQTT client of the tracker server: admissions, arrow by arrow. Its session stands in a file of its own."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -19,6 +20,7 @@ from machines.calls import (
     RemoveClient,
     SetTimeout,
     Start,
+    Stop,
     StopTimeout,
     TimeoutExceeded,
     Timer,
@@ -40,6 +42,7 @@ from machines.events import (
     ReasonCode,
     TrackerHello,
 )
+from machines.participant import Output
 from machines.tracker import Tracker, TrackerData
 from tests.rig import Step, deferred, did, follow, ignored, refused, took
 
@@ -410,3 +413,73 @@ def test_a_busy_state_does_not_read_the_bus(chart: type[Tracker], state: str) ->
     )
     answers = [answer for answer in ALL_ANSWERS if answer not in ANSWERS.get(state, ())]
     follow(tracker, *deferred(*told), *refused(*answers), *ignored(Start()), due=tracker.due())
+
+
+# Requests with names.
+
+
+def named(**requests: str) -> Mapping[str, str]:
+    return immutabledict(requests)
+
+
+def test_what_names_another_request_is_of_an_earlier_attempt(chart: type[Tracker]) -> None:
+    request = replace(requested("anna"), request_id="s-2")
+    acceptance = replace(accepted("anna"), request_id="s-2")
+    succeeded = ClientJoinSucceeded(client="anna", request_id="s-2")
+    failed = ClientJoinFailed(client="anna", request_id="s-2")
+    begun = [
+        took(
+            request,
+            "checking",
+            current=request,
+            requests=immutabledict({"anna": ""}),
+            pending=frozenset({"bert"}),
+        ),
+        did(CheckJoin(request=request), "awaiting_verdict"),
+        took(
+            JoinPossible(acceptance=acceptance),
+            "setting_timeout",
+            current=acceptance,
+            attempts=immutabledict({"anna": 2, "bert": 2, "carl": 1}),
+            pending=frozenset({"anna", "bert"}),
+            names=named(anna="s-2"),
+        ),
+        did(SetTimeout(timer=Timer("anna", 2)), "accepting"),
+        did(acceptance, "awaiting_confirmations", current=None),
+        *ignored(replace(succeeded, request_id="s-1"), replace(failed, request_id="s-1")),
+    ]
+    left = frozenset({"bert"})
+    for end, state in ((succeeded, "stopping_timeout"), (failed, "stopping_timeout_of_failure")):
+        for given in (end, replace(end, request_id="")):
+            ended = took(given, state, current=given, due=[stop("anna")], pending=left, names=named())
+            follow(serving(chart, "bert"), *begun, ended)
+
+
+def test_a_client_that_did_not_name_its_request_confirms_it_with_any_name(chart: type[Tracker]) -> None:
+    succeeded = ClientJoinSucceeded(client="anna", request_id="s-1")
+    server = serving(chart, "anna")
+    follow(server, took(succeeded, "stopping_timeout", current=succeeded, pending=frozenset(), due=[stop("anna")]))
+
+
+@pytest.mark.parametrize("way", ["request", "expire", "leave", "stop"])
+def test_a_name_is_forgotten_with_its_admission(chart: type[Tracker], way: str) -> None:
+    server = serving(chart, "anna", "bert")
+    server.data = replace(server.data, names=named(anna="s-1", bert="t-1"))
+    if way == "stop":
+        assert server.receive(Stop())
+        server.emit(server.due()[0])
+    else:
+        ends: dict[str, Message] = {
+            "request": requested("anna"),
+            "expire": expired("anna"),
+            "leave": ClientGoodbye(client="anna"),
+        }
+        assert server.receive(ends[way])
+    assert server.data.names == {"bert": "t-1"}
+
+
+def test_a_denial_names_the_request(chart: type[Tracker]) -> None:
+    conflicts = JoinConflicts(client="anna", reason_code=ReasonCode.OTHER, reason="no", request_id="s-1")
+    server = chart("tracker", "denying", TrackerData("tracker", current=conflicts))
+    denial = ClientJoinDenied(client="anna", reason_code=ReasonCode.OTHER, reason="no", request_id="s-1")
+    assert server.due() == (Output(denial, "broker"),)

@@ -366,3 +366,53 @@ def test_a_published_file_is_added_and_wins() -> None:
     for known in ("f", "new"):
         after = add_file(TORRENT, FileInfoPublished(hash=known, size=1, fragment_sequence=("x",)))
         assert after == replace(TORRENT, files=immutabledict({**TORRENT.files, known: FileMetadata(1, ("x",))}))
+
+
+# Names of requests.
+
+
+def bert_of(request_id: str) -> ClientRegistered:
+    info = ClientMetadata(frozenset({"http://bert/"}), frozenset(), request_id)
+    added = immutabledict({"cd": FragmentMetadata(8)})
+    return ClientRegistered(client="bert", info=info, added_fragments=added, request_id=request_id)
+
+
+@pytest.mark.parametrize("name", ["", "s-1"])
+def test_the_name_of_a_request_goes_with_all_that_comes_of_it(name: str) -> None:
+    view = View(fragment_size=512)
+    request = ClientJoinRequested(client="anna", hash_algorithm="sha-256", request_id=name)
+    promised, answer = admit(view, request)
+    assert isinstance(answer, JoinPossible)
+    assert answer.acceptance.request_id == name
+    joined, applied = register(promised, "anna")
+    assert (applied.registered.request_id, applied.registered.info.request_id) == (name, name)
+    assert joined.clients["anna"].request_id == name
+    _, refusal = admit(view, replace(request, hash_algorithm="md5"))
+    assert isinstance(refusal, JoinConflicts)
+    assert refusal.request_id == name
+
+
+def test_a_client_that_said_goodbye_is_not_brought_back_by_what_comes_late() -> None:
+    view = remove_client(add_client(View(), bert_of("s-1")), "bert", "s-1")
+    assert (view.clients, view.gone) == ({}, {"bert": "s-1"})
+    late = add_client(view, bert_of("s-1"))
+    assert (late.clients, late.fragments) == ({}, {"cd": FragmentMetadata(8)})
+    carl = ClientMetadata(request_id="s-1")
+    clients = immutabledict({"bert": bert_of("s-1").info, "carl": carl})
+    changed, _ = change(view, ClientJoinAccepted(client="anna", fragment_size=512, clients=clients))
+    assert changed.clients == {"carl": carl}
+
+
+@pytest.mark.parametrize("name", ["s-2", ""])
+def test_a_client_that_said_goodbye_comes_back_with_another_request(name: str) -> None:
+    view = remove_client(View(), "bert", "s-1")
+    assert add_client(view, bert_of(name)).clients == {"bert": bert_of(name).info}
+    clients = immutabledict({"bert": bert_of(name).info})
+    acceptance = ClientJoinAccepted(client="anna", fragment_size=512, clients=clients)
+    assert change(view, acceptance)[0].clients == clients
+
+
+def test_one_goodbye_of_each_client_is_remembered_and_none_without_a_name() -> None:
+    view = remove_client(remove_client(View(), "bert", "s-1"), "bert", "s-2")
+    assert remove_client(view, "carl", "t-1").gone == {"bert": "s-2", "carl": "t-1"}
+    assert remove_client(view, "bert").gone == {"bert": "s-2"}
