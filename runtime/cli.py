@@ -116,6 +116,9 @@ def demo(
     qos: Annotated[int, typer.Option(min=0, max=2, help="MQTT quality of service.")] = 2,
     broker: Annotated[str, typer.Option(metavar="URL", help="A broker that runs already: mqtt://host:port.")] = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the embedded broker; 0 takes a free one.")] = 0,
+    careful: Annotated[
+        bool, typer.Option("--careful", help="Torrent servers name their requests, and close the protocol's gaps.")
+    ] = False,
     record: Annotated[Path | None, typer.Option(help="Write the run as a sequence diagram (.mmd: in Mermaid).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
@@ -155,6 +158,7 @@ def demo(
             qos=qos,
             broker=BrokerAddress.parse(broker) if broker else None,
             port=port,
+            careful=careful,
         )
         if record is not None:
             record.open("a").close()

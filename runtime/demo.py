@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
+from uuid import uuid4
 
 from immutabledict import immutabledict
 
@@ -65,6 +66,8 @@ class Settings:
     qos: int = 2
     broker: BrokerAddress | None = None
     port: int = 0
+    careful: bool = False
+    """Whether the torrent servers name their requests, and close the gaps of the protocol as drawn."""
 
 
 class Audience(Protocol):
@@ -222,7 +225,8 @@ class Play:
             own=ClientMetadata(frozenset({f"http://{name}.example/fragments"}), frozenset({fragment})),
             storage="broken" if scenario.storage_fails and joins_late else "sound",
         )
-        return self.start(name, TorrentServer(name), view)
+        session = str(uuid4()) if self.settings.careful else ""
+        return self.start(name, TorrentServer(name, session=session), view)
 
     # Waiting.
 

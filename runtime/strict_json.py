@@ -174,12 +174,16 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A line of the table: a property on the wire and the field that it fills."""
+    """A line of the table: a property on the wire and the field that it fills.
+
+    One that is not `required` is left out where the field holds `absent`.
+    """
 
     name: str
     field: str
     shape: Shape
     required: bool = True
+    absent: object = None
 
 
 def text(expected: str, *, empty: bool = False) -> Shape:
@@ -256,7 +260,7 @@ def record(make: type, *properties: Property) -> Shape:
 
     def write(value: object) -> object:
         given = ((known, getattr(value, known.field)) for known in properties)
-        return {known.name: known.shape.write(x) for known, x in given if known.required or x is not None}
+        return {known.name: known.shape.write(x) for known, x in given if known.required or x != known.absent}
 
     return Shape(read, write)
 

@@ -110,9 +110,13 @@ CLIENT = text("a client identifier (not empty)")
 URI = text("a URI (not empty)")
 ALGORITHM = text("the name of a hash algorithm (not empty)")
 REASON = text("a text", empty=True)
+NAME = text("a text", empty=True)
 SIZE = integer(0)
 FRAGMENT_SIZE = integer(1)
 REASON_CODE = Shape(_reason_code, as_it_is)
+
+REQUEST_ID = Property("RequestId", "request_id", NAME, required=False, absent="")
+"""Unknown to the protocol as drawn: only who is careful gives it, and who does not know it skips it."""
 
 FILE_METADATA = record(
     FileMetadata,
@@ -127,6 +131,7 @@ CLIENT_METADATA = record(
     ClientMetadata,
     Property("Endpoints", "endpoints", set_of(URI)),
     Property("StoredFragments", "stored_fragments", set_of(HASH)),
+    REQUEST_ID,
 )
 
 FILES = map_of(HASH, FILE_METADATA)
@@ -142,6 +147,7 @@ PROPERTIES: Mapping[type[BusEvent], tuple[Property, ...]] = immutabledict(
         TrackerGoodbye: (),
         ClientJoinRequested: (
             CLIENT_IDENTIFIER,
+            REQUEST_ID,
             Property("HashAlgorithm", "hash_algorithm", ALGORITHM),
             Property("FragmentSize", "fragment_size", FRAGMENT_SIZE, required=False),
             Property("KnownFileInfos", "known_file_infos", FILES),
@@ -150,6 +156,7 @@ PROPERTIES: Mapping[type[BusEvent], tuple[Property, ...]] = immutabledict(
         ),
         ClientJoinAccepted: (
             CLIENT_IDENTIFIER,
+            REQUEST_ID,
             Property("FragmentSize", "fragment_size", FRAGMENT_SIZE),
             Property("AddFileInfos", "add_file_infos", FILES),
             Property("AddFragmentInfos", "add_fragment_infos", FRAGMENTS),
@@ -159,18 +166,20 @@ PROPERTIES: Mapping[type[BusEvent], tuple[Property, ...]] = immutabledict(
         ),
         ClientJoinDenied: (
             CLIENT_IDENTIFIER,
+            REQUEST_ID,
             Property("ReasonCode", "reason_code", REASON_CODE),
             Property("Reason", "reason", REASON, required=False),
         ),
-        ClientJoinSucceeded: (CLIENT_IDENTIFIER,),
-        ClientJoinFailed: (CLIENT_IDENTIFIER,),
+        ClientJoinSucceeded: (CLIENT_IDENTIFIER, REQUEST_ID),
+        ClientJoinFailed: (CLIENT_IDENTIFIER, REQUEST_ID),
         ClientRegistered: (
             CLIENT_IDENTIFIER,
+            REQUEST_ID,
             Property("Info", "info", CLIENT_METADATA),
             Property("AddedFiles", "added_files", FILES),
             Property("AddedFragments", "added_fragments", FRAGMENTS),
         ),
-        ClientGoodbye: (CLIENT_IDENTIFIER,),
+        ClientGoodbye: (CLIENT_IDENTIFIER, REQUEST_ID),
         FileInfoPublished: (
             Property("Hash", "hash", HASH),
             Property("Size", "size", SIZE),

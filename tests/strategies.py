@@ -6,6 +6,7 @@ from immutabledict import immutabledict
 
 from machines.events import (
     BUS_EVENTS,
+    AttemptEvent,
     BusEvent,
     ClientEvent,
     ClientJoinAccepted,
@@ -33,7 +34,8 @@ URIS = st.builds("http://{}:{}/".format, st.sampled_from(["a", "b.example"]), st
 hash_sets = st.frozensets(HASHES, max_size=3)
 endpoints = st.frozensets(URIS, max_size=3)
 file_metadata = st.builds(FileMetadata, SIZES, st.lists(HASHES, max_size=3).map(tuple))
-client_metadata = st.builds(ClientMetadata, endpoints, hash_sets)
+request_ids = st.just("") | NAMES
+client_metadata = st.builds(ClientMetadata, endpoints, hash_sets, request_ids)
 files: SearchStrategy[Files] = st.dictionaries(HASHES, file_metadata, max_size=3).map(immutabledict)
 fragments: SearchStrategy[Fragments] = st.dictionaries(HASHES, st.builds(FragmentMetadata, SIZES), max_size=3).map(
     immutabledict
@@ -82,6 +84,8 @@ def events_of(event: type[BusEvent], client_ids: SearchStrategy[str] = CLIENT_ID
     fields = {"event_id": st.uuids().map(str), **fields_of(event, client_ids)}
     if issubclass(event, ClientEvent):
         fields["client"] = client_ids
+    if issubclass(event, AttemptEvent):
+        fields["request_id"] = request_ids
     return st.builds(event, **fields)
 
 

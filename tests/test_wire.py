@@ -95,6 +95,17 @@ GOLDEN: list[tuple[BusEvent, str]] = [
         ),
     ),
     (
+        replace(GOODBYE, request_id="s-1"),
+        f'{{"EventId":"{ID}","ClientIdentifier":"a","RequestId":"s-1"}}',
+    ),
+    (
+        ClientRegistered(event_id=ID, client="a", info=ClientMetadata(request_id="s-1"), request_id="s-1"),
+        (
+            f'{{"EventId":"{ID}","ClientIdentifier":"a","RequestId":"s-1",'
+            '"Info":{"Endpoints":[],"StoredFragments":[],"RequestId":"s-1"},"AddedFiles":{},"AddedFragments":{}}'
+        ),
+    ),
+    (
         FileInfoPublished(event_id=ID, hash="f", size=7, fragment_sequence=("ab",)),
         f'{{"EventId":"{ID}","Hash":"f","Size":7,"FragmentSequence":["ab"]}}',
     ),
@@ -129,7 +140,7 @@ def test_the_shapes_fill_each_field_of_the_metadata() -> None:
     for shape, metadata in [
         (wire.FILE_METADATA, FileMetadata(1, ("ab",))),
         (wire.FRAGMENT_METADATA, FragmentMetadata(1)),
-        (wire.CLIENT_METADATA, ClientMetadata(frozenset({"http://a/"}), frozenset({"ab"}))),
+        (wire.CLIENT_METADATA, ClientMetadata(frozenset({"http://a/"}), frozenset({"ab"}), "s-1")),
     ]:
         written = shape.write(metadata)
         assert isinstance(written, dict)
@@ -204,6 +215,12 @@ def test_an_item_given_twice_is_in_a_set_once_and_in_a_sequence_twice() -> None:
     )
     assert isinstance(sequence, FileInfoPublished)
     assert sequence.fragment_sequence == ("a", "a")
+
+
+def test_an_empty_name_of_a_request_is_as_good_as_none() -> None:
+    assert decode(GOODBYE.topic, beside('"RequestId":""')) == GOODBYE
+    with pytest.raises(Malformed, match="RequestId"):
+        decode(GOODBYE.topic, beside('"RequestId":null'))
 
 
 # What is not sent.
