@@ -34,6 +34,9 @@ def explore(
     bounds: Annotated[
         list[str] | None, typer.Option("--bound", metavar="FAULT=N", help="How often a fault happens; N or any.")
     ] = None,
+    careful: Annotated[
+        bool, typer.Option("--careful", help="Torrent servers name their requests, and close the protocol's gaps.")
+    ] = False,
     most: Annotated[int | None, typer.Option("--states", min=1, help="Stop after about so many states.")] = None,
     symmetry: Annotated[bool, typer.Option(help="Count states once that differ in names only.")] = True,
     reduction: Annotated[bool, typer.Option(help="Leave out events that their receivers always ignore.")] = True,
@@ -52,7 +55,7 @@ def explore(
     from spec.explorer.scenario import ScenarioError
 
     try:
-        chosen = _chosen(scenario, scenarios, torrents, bounds or ())
+        chosen = _chosen(scenario, scenarios, torrents, bounds or (), careful=careful)
         wanted = _claims(claims or ())
         if list_all:
             _list(scenarios)
@@ -83,10 +86,11 @@ def explore(
     raise typer.Exit(0 if len(applies) == len(ended) and all(v.holds is not False for v in ended) else 1)
 
 
-def _chosen(name: str, path: Path | None, torrents: int | None, bounds: Sequence[str]) -> "Scenario":
+def _chosen(name: str, path: Path | None, torrents: int | None, bounds: Sequence[str], *, careful: bool) -> "Scenario":
     from spec.explorer.scenario import ScenarioError, bound, check, scenario, with_bounds
 
     chosen = scenario(name, path)
+    chosen = replace(chosen, careful=careful or chosen.careful)
     if torrents is not None:
         chosen = replace(chosen, torrents=torrents)
         check(chosen, "--torrents")
@@ -234,7 +238,8 @@ def _verdict_data(verdict: "Verdict") -> dict[str, Any]:
 
 def _show(result: "Result", scenario: "Scenario", *, stats: bool) -> None:
     progress = result.found.progress
-    typer.echo(f"{scenario.name}, {scenario.torrents} torrent servers: {scenario.tells}")
+    servers = "careful torrent servers" if scenario.careful else "torrent servers"
+    typer.echo(f"{scenario.name}, {scenario.torrents} {servers}: {scenario.tells}")
     covered = "all of them" if result.found.complete else "not all of them: the search was stopped"
     rate = progress.states / max(progress.seconds, 1e-9)
     typer.echo(

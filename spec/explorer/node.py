@@ -29,6 +29,8 @@ from spec.machine import ChartMachine, Sending, Taking
 
 AGAIN = "again"
 """The `event_id` of an event that is delivered twice."""
+WAITING = frozenset({"offline", "awaiting_timeout", "awaiting_hello"})
+"""Where nobody looks at who is registered, or gone, before both are told or forgotten anew."""
 STEPS = 10_000
 """More calls than one step of a server can take; a server that calls itself for ever is an error."""
 
@@ -164,7 +166,8 @@ class Server:
         if order == "disconnect":
             return self._owner(state, ConnectionLost())
         view = state.view if order == "crash" else self.initial.view
-        return (Outcome(self.initial._replace(view=view), (), ()),)
+        then = self.initial._replace(view=view, client=_reborn(self.initial.client, state.client))
+        return (Outcome(_normal(then), (), ()),)
 
     def ignores(self, state: Hashable, message: Hashable) -> bool:
         assert isinstance(state, ServerState)
@@ -271,11 +274,19 @@ def _choices(sendings: tuple[Sending, ...]) -> tuple[Sending, ...]:
     return sendings if len({type(sending.message) for sending in sendings}) > 1 else sendings[:1]
 
 
+def _reborn(initial: Snapshot, crashed: Snapshot) -> Snapshot:
+    """A torrent server after a crash: it names its requests otherwise than before, here by numbering on."""
+    if not isinstance(crashed.data, TorrentServerData) or not crashed.data.session:
+        return initial
+    return initial._replace(data=replace(initial.data, request=crashed.data.request))
+
+
 # What does not matter is forgotten: a finite state space needs it.
 
 
 def _normal(state: ServerState) -> ServerState:
     """Attempts are compared with the timeouts that are set, and with nothing else: they are numbered from there."""
+    state = _without_old_names(state)
     data, clock = state.client.data, state.clock.data
     running = clock.running if isinstance(clock, ClockData) else immutabledict[str, int]()
     if isinstance(data, TorrentServerData):
@@ -298,6 +309,22 @@ def _normal(state: ServerState) -> ServerState:
     if isinstance(clock, ClockData):
         state = state._replace(clock=state.clock._replace(data=replace(clock, running=running)))
     return state._replace(client=state.client._replace(data=data))
+
+
+def _without_old_names(state: ServerState) -> ServerState:
+    """Only names of requests make many of the clients that a view still knows where it will be told anew."""
+    view = state.knows
+    names = any(info.request_id for info in view.clients.values())
+    names = names or any(one.info.request_id for one in view.admissions.values())
+    if not (names or view.gone) or state.where not in {*WAITING, "awaiting_answer"}:
+        return state
+    view = replace(
+        view,
+        clients=immutabledict(),
+        admissions=immutabledict(),
+        gone=immutabledict() if state.where in WAITING else view.gone,
+    )
+    return state._replace(view=state.view._replace(data=replace(state.view.data, view=view)))
 
 
 def _ranks(numbers: set[int]) -> dict[int, int]:

@@ -68,7 +68,7 @@ def side_of(system: ClosedSystem, component: int, state: Hashable, idle: bool) -
     quiet = idle and not timed and not system.nodes[component].is_busy(state)
     if component == 0:
         return _tracker(state, timed, online=online, quiet=quiet)
-    joining = online and state.where not in {"registered", "awaiting_hello"}
+    joining = online and state.where not in {"registered", "awaiting_hello", "withdrawing"}
     registered = online and state.where == "registered"
     return ClientSide(
         name=system.nodes[component].name,

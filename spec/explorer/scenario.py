@@ -6,6 +6,7 @@ table `[scenario.<name>]` with these keys, all optional but `tells`:
     tells = "one sentence"
     torrents = 2              # how many torrent servers
     conflicting = 0           # so many of them, the last ones, offer the same endpoint
+    careful = false           # whether they name their requests, and close the gaps of the protocol as drawn
     files = false             # whether each brings a file and a fragment
     timeouts = "any"          # "any": whenever they are set; "patient": when nothing is under way; "never"
     calm = false              # whether faults can end for good, at any moment, with a new tracker
@@ -51,6 +52,8 @@ from spec.explorer.node import Server
 
 FRAGMENT_SIZE = 1024
 """Bytes, of the service."""
+SESSION = "request"
+"""What a careful torrent server's names of requests begin with; after a crash it numbers on."""
 MOST_TORRENTS = 9
 Timeouts = Literal["any", "patient", "never"]
 FAULTS = (
@@ -79,6 +82,7 @@ class Scenario:
     tells: str = ""
     torrents: int = 2
     conflicting: int = 0
+    careful: bool = False
     files: bool = False
     timeouts: Timeouts = "any"
     calm: bool = False
@@ -125,7 +129,8 @@ class Scenario:
             files=immutabledict({f"{name}-file": FileMetadata(10, (fragment,))} if self.files else {}),
             fragments=immutabledict(brought),
         )
-        return _server(name, charts["TorrentServer"](name), view, charts)
+        session = {"session": SESSION} if self.careful else {}
+        return _server(name, charts["TorrentServer"](name, **session), view, charts)
 
     def interchangeable(self) -> tuple[tuple[int, ...], ...]:
         """The components that differ in their names only, in groups."""
@@ -210,7 +215,7 @@ def _scenario(where: str, name: str, table: object) -> Scenario:
     if not isinstance(table, dict):
         raise ScenarioError(f"{where}: has to be a table")
     kinds: dict[str, object] = {
-        "tells": str, "torrents": int, "conflicting": int, "files": bool,
+        "tells": str, "torrents": int, "conflicting": int, "careful": bool, "files": bool,
         "timeouts": get_args(Timeouts), "calm": bool, "unordered": bool, "keeps_hops": bool, "loses": list,
         "faults": dict,
     }  # fmt: skip
