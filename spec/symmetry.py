@@ -40,7 +40,10 @@ def are_alike(parts: tuple[Term, ...], words: Mapping[str, Word], binding: Bindi
 
     def message(label: str) -> str | None:
         word = words.get(label)
-        return word.message if word is not None and binding.is_alike(word.message) else None
+        if word is None or not binding.is_alike(word.message):
+            return None
+        _, _, verdict = word.detail.partition(" ")  # after what it is about
+        return f"{word.message} {verdict}"
 
     signatures = {_signature(part, message) for part in parts}
     return all(isinstance(part, Critical) for part in parts) and len(signatures) == 1 and None not in signatures
