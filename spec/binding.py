@@ -181,6 +181,8 @@ class Binding:
     alike: tuple[Alike, ...] = ()
     ahead: tuple[Besides, ...] = ()
     """Sends that need not wait for their turn."""
+    _allowed: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was asked of `besides`: it is asked of every step of every search."""
 
     def word(self, label: str) -> Word | None:
         """The message that a label stands for, or None if nothing binds it."""
@@ -211,7 +213,9 @@ class Binding:
         """Whether a lifeline may do an action undrawn; towards one that is not drawn, always."""
         if not (self.is_drawn(lifeline) and self.is_drawn(peer)):
             return True
-        return any(besides.allows(lifeline, action) for besides in self.besides)
+        if (lifeline, action) not in self._allowed:
+            self._allowed[lifeline, action] = any(besides.allows(lifeline, action) for besides in self.besides)
+        return self._allowed[lifeline, action]
 
     def may_ignore(self, lifeline: str, action: str) -> bool:
         """Whether a lifeline may ignore what a diagram draws it receiving."""

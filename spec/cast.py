@@ -78,6 +78,10 @@ class Cast:
             raise next(outcome for outcome in outcomes if isinstance(outcome, CastError))
         return found[:1] if all(isinstance(m, ForeignMachine) for m in found[0][0].machines.values()) else found
 
+    def made(self) -> list[System]:
+        """The systems that were asked for so far."""
+        return [driven[0] for driven in self._driven.values() if not isinstance(driven, CastError)]
+
     def _system(
         self,
         lifelines: frozenset[str],

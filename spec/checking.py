@@ -12,10 +12,10 @@ from spec.accepted import Accepted, accept, read_accepted
 from spec.binding import BUILT_IN, Begin, Binding, load
 from spec.cast import Cast, CastError
 from spec.conformance import Comparison, Finding, compare
-from spec.courses import Course, UseCase, specification
+from spec.courses import Course, Specification, UseCase, specification
 from spec.implied import explore, implied
 from spec.machine import ChartMachine
-from spec.processes import beside_each_other
+from spec.processes import beside_each_other, uninterrupted
 from spec.projection import realisability
 from spec.system import State, System
 from spec.witness import Stage
@@ -98,7 +98,11 @@ def check_all(
 
     With more than one of the `processes`, use cases and diagrams are checked beside each other where the system allows.
     """
-    whole = specification(texts, binding, charts or {}, courses)
+    with uninterrupted():
+        return _check_all(specification(texts, binding, charts or {}, courses), accepted, processes)
+
+
+def _check_all(whole: Specification, accepted: Sequence[Accepted], processes: int) -> Report:
     cast = Cast(whole.binding, whole.charts)
     tasks: list[Callable[[], Any]] = [partial(_explored, use_case, cast) for use_case in whole.use_cases]
     tasks += [partial(_compared, course, cast, accepted) for course in whole.courses]
@@ -115,10 +119,10 @@ def check_all(
 # The charts can do what a diagram says.
 
 
-def compared(course: Course, cast: Cast) -> Comparison:
-    """Hold a diagram against charts. Raises `CastError` if there is nowhere to begin."""
+def compared(course: Course, cast: Cast, *, only_first: bool = False) -> Comparison:
+    """Hold a diagram against charts, until the first error if that will do. Raises `CastError` if it cannot begin."""
     systems = _systems(course, cast)
-    return compare(course.ordered, course.words, systems, systems[0][0].binding)
+    return compare(course.ordered, course.words, systems, systems[0][0].binding, only_first=only_first)
 
 
 def _systems(course: Course, cast: Cast) -> list[tuple[System, State]]:

@@ -87,11 +87,36 @@ class System:
         self._sent: dict[tuple[int, int], tuple[_Sent, ...]] = {}
         self._afters: dict[tuple[int, int, Sending], int | None] = {}
         self._received: dict[tuple[int, int, int, int], _Received] = {}
+        self._told: dict[tuple[int, int, str], tuple[tuple[Act, int, Hashable], ...]] = {}
         self._busy: dict[tuple[int, int], bool] = {}
 
     def variants(self, message: str) -> int:
         """How many messages of that name were met so far: two of one name can be for different participants."""
         return sum(name_of(known) == message for known in self._messages)
+
+    def asked(self, lifeline: str) -> Iterator[tuple[Hashable, str]]:
+        """What a lifeline was asked so far, and in which local state: what it could send, and was to receive."""
+        here = self._places[lifeline]
+        locals_ = self._locals[here]
+        for (place, local), due in self._sent.items():
+            if place == here:
+                yield from ((locals_[local], str(sent.act)) for sent in due)
+        for place, local, number, _ in self._received:
+            if place == here:
+                yield locals_[local], f"?{name_of(self._messages[number])}"
+        for place, local, order in self._told:
+            if place == here:
+                yield locals_[local], f"?{order}"
+
+    def met(self, lifeline: str) -> tuple[Hashable, ...]:
+        """The local states of a lifeline that were met."""
+        return tuple(self._locals[self._places[lifeline]])
+
+    def _message(self, message: Hashable) -> int:
+        if message not in self._message_numbers:
+            self._message_numbers[message] = len(self._messages)
+            self._messages.append(message)
+        return self._message_numbers[message]
 
     def number(self, lifeline: str, local: Hashable) -> int:
         """The number of a local state of a lifeline."""
@@ -192,9 +217,7 @@ class System:
 
     def _ask_sends(self, lifeline: str, state: State) -> Iterator["_Sent"]:
         for sending in self.machines[lifeline].sends(self.local(state, lifeline)):
-            message = self._message_numbers.setdefault(sending.message, len(self._messages))
-            if message == len(self._messages):
-                self._messages.append(sending.message)
+            message = self._message(sending.message)
             name, detail = name_of(sending.message), detail_of(sending.message)
             for receiver in self.receivers(lifeline, sending) or (None,):
                 peer = "" if receiver is None else self.lifelines[receiver]
@@ -231,10 +254,14 @@ class System:
         place = self._places[lifeline]
         for (sender, receiver), messages in state.channels:
             if receiver == place:
-                key = (place, state.locals[place], messages[0], sender)
-                if key not in self._received:
-                    self._received[key] = self._ask_receive(lifeline, state, messages[0], sender)
-                yield sender, self._received[key]
+                yield sender, self._receiving(lifeline, state, messages[0], sender)
+
+    def _receiving(self, lifeline: str, state: State, number: int, sender: int) -> "_Received":
+        place = self._places[lifeline]
+        key = (place, state.locals[place], number, sender)
+        if key not in self._received:
+            self._received[key] = self._ask_receive(lifeline, state, number, sender)
+        return self._received[key]
 
     def _ask_receive(self, lifeline: str, state: State, number: int, sender: int) -> "_Received":
         message, peer = self._messages[number], self.lifelines[sender]
@@ -248,17 +275,26 @@ class System:
 
     def orders(self, state: State, lifeline: str, orders: Iterable[str]) -> Iterator[Move]:
         """What the environment can tell a lifeline: the owner's orders, and what the network does to it."""
+        place = self._places[lifeline]
         for order in orders:
-            for message in self.environment(lifeline, order):
-                taking, then, _ = self.machines[lifeline].receive(self.local(state, lifeline), message, "")
-                act = Act("?", lifeline, name_of(message), detail_of(message), "", ignored=taking is Taking.IGNORED)
-                if act.ignored and self.binding.may_ignore(lifeline, str(act)):
-                    yield Move(act, state)
-                if taking is Taking.TAKEN:
-                    after = self.put(state, lifeline, then)
-                    if order in {"ConnectionLost", "ConnectionFailed"}:
-                        after = self._break(after, lifeline, message)
-                    yield Move(act, after)
+            key = (place, state.locals[place], order)
+            if key not in self._told:
+                self._told[key] = tuple(self._ask_order(lifeline, state, order))
+            for act, then, message in self._told[key]:
+                after = _with_local(state, place, then)
+                if not act.ignored and order in {"ConnectionLost", "ConnectionFailed"}:
+                    after = self._break(after, lifeline, message)
+                yield Move(act, after)
+
+    def _ask_order(self, lifeline: str, state: State, order: str) -> Iterator[tuple[Act, int, Hashable]]:
+        local = self.local(state, lifeline)
+        for message in self.environment(lifeline, order):
+            taking, then, _ = self.machines[lifeline].receive(local, message, "")
+            act = Act("?", lifeline, name_of(message), detail_of(message), "", ignored=taking is Taking.IGNORED)
+            if taking is Taking.TAKEN:
+                yield act, self.number(lifeline, then), message
+            elif act.ignored and self.binding.may_ignore(lifeline, str(act)):
+                yield act, self.number(lifeline, local), message
 
     def _break(self, state: State, lifeline: str, message: Hashable) -> State:
         """A connection breaks: what was under way on it is gone, and the broker's end of it hears so, too."""
@@ -267,10 +303,9 @@ class System:
             end = self._places[broker]
             gone = {(place, end), (end, place)}
             state = state._replace(channels=tuple(row for row in state.channels if row[0] not in gone))
-            client = self.client_of(lifeline)
-            taking, then, _ = self.machines[broker].receive(self.local(state, broker), message, client)
-            if taking is Taking.TAKEN:
-                state = self.put(state, broker, then)
+            received = self._receiving(broker, state, self._message(message), place)
+            if received.then is not None and not received.act.ignored:
+                state = _with_local(state, end, received.then)
         return state
 
     def initial(self) -> State:
