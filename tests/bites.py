@@ -11,19 +11,19 @@ import time
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from machines import Broker, Clock, DistributionView, TorrentServer, Tracker
 from machines.calls import Answer
 from machines.participant import Participant
+from spec.accepted import Accepted
 from spec.binding import load
-from spec.cast import Cast, CastError
+from spec.cast import Cast, CastError, Charts
 from spec.checking import DIAGRAMS, compared, explored, read_accepted
 from spec.conformance import Finding
 from spec.courses import Course, Specification, UseCase, specification
-from spec.machine import steps_of
+from spec.processes import uninterrupted
 from tests.mutants import Mutant, copy_of, forget_tables, mutants_of
 
 CHARTS: tuple[type[Participant], ...] = (Tracker, TorrentServer, Broker, Clock, DistributionView)
@@ -44,16 +44,20 @@ def name_of(question: Question) -> str:
     return question.name if isinstance(question, UseCase) else question.diagram.file.removesuffix(".txt")
 
 
-def ask(question: Question, charts: Mapping[str, type[Participant]]) -> list[Finding]:
-    """What is wrong with these charts, or with what the diagrams say of them."""
+def ask(question: Question, charts: Charts) -> tuple[list[Finding], Cast]:
+    """What is wrong with these charts, or with what the diagrams say of them; and who took part."""
     cast = Cast(whole().binding, {**whole().charts, **charts})
-    accepted = read_accepted(DIAGRAMS / "accepted.toml")
     try:
-        found = compared(question, cast) if isinstance(question, Course) else explored(question, cast)
+        found = compared(question, cast, only_first=True) if isinstance(question, Course) else explored(question, cast)
     except CastError as error:
-        return [Finding("no-beginning", str(error))]
+        return [Finding("no-beginning", str(error))], cast
     file = question.diagram.file if isinstance(question, Course) else ""
-    return [f for f in found.findings if not f.warning and not any(one.covers(f, file) for one in accepted)]
+    return [f for f in found.findings if not f.warning and not any(one.covers(f, file) for one in accepted())], cast
+
+
+@cache
+def accepted() -> Sequence[Accepted]:
+    return read_accepted(DIAGRAMS / "accepted.toml")
 
 
 def cast_with(chart: type[Participant]) -> dict[str, type[Participant]]:
@@ -67,61 +71,62 @@ def cast_with(chart: type[Participant]) -> dict[str, type[Participant]]:
     return {chart.__name__: chart}
 
 
-@dataclass
 class Trial:
-    """A chart on trial: which questions visit which of its states, each answered well by the chart without a fault."""
+    """Copies of all charts, without a fault so far: they answer each question well, and what it asks is noted."""
 
-    chart: type[Participant]
-    visited: dict[str, frozenset[str]] = field(default_factory=dict)
-    asked: dict[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
         complete = [use_case for use_case in whole().use_cases if not use_case.begin.examples]
         self.questions: list[Question] = [*whole().courses, *complete]
+        self.charts: dict[str, type[Participant]] = {}
+        for chart in CHARTS:
+            self.charts |= cast_with(copy_of(chart))
+        self.visited: dict[str, set[tuple[str, str]]] = {}
+        """For each question the charts, each with its atomic states that it visits."""
+        self.asked: dict[str, set[tuple[str, str, str]]] = {}
+        """The same with what a chart can send there, or is to receive."""
         for question in self.questions:
-            charts = cast_with(copy_of(self.chart))
-            findings = ask(question, charts)
-            assert not findings, f"{self.chart.__name__} without a fault: {name_of(question)}: {findings[0].message}"
-            steps = [steps_of(chart) for chart in charts.values()]
-            name = name_of(question)
-            self.visited[name] = frozenset(
-                state for one in steps for snapshot in one.sends for state in snapshot.states
-            )
-            self.asked[name] = frozenset(
-                (state, f"?{type(message).__name__}")
-                for one in steps
-                for snapshot, message, _ in one.received
-                for state in snapshot.states
-            ) | frozenset(
-                (state, f"!{type(sending.message).__name__}")
-                for one in steps
-                for snapshot, sendings in one.sends.items()
-                for sending in sendings
-                for state in snapshot.states
-            )
-        forget_tables()
+            findings, cast = ask(question, self.charts)
+            assert not findings, f"charts without a fault: {name_of(question)}: {findings[0].message}"
+            self._note(name_of(question), cast)
+
+    def _note(self, question: str, cast: Cast) -> None:
+        visited, asked = self.visited.setdefault(question, set()), self.asked.setdefault(question, set())
+        for system in cast.made():
+            for lifeline, machine in system.machines.items():
+                chart = whole().binding.players[lifeline].chart
+                visited |= {(chart, state) for local in system.met(lifeline) for state in machine.where(local)}
+                for local, action in system.asked(lifeline):
+                    asked |= {(chart, state, action) for state in machine.where(local)}
 
     def meets(self, mutant: Mutant) -> list[Question]:
         """The questions that can tell a mutant from its chart, the likeliest first."""
-        tried = {(state, mutant.label) for state in mutant.sources}
-        alone = self.chart is not Broker or kind_of(mutant) == "exchange"  # in parallel regions no send goes first
+        charts = cast_with(mutant.chart)
+        here = {(chart, state) for chart in charts for state in mutant.sources}
+        tried = {(chart, state, mutant.label) for chart, state in here}
+        alone = mutant.chart is not Broker or kind_of(mutant) == "exchange"  # in parallel regions no send goes first
         if (mutant.label[0] == "!" and alone) or mutant.label in ANSWERS:
-            able = [one for one in self.questions if mutant.sources & self.visited[name_of(one)]]
+            able = [one for one in self.questions if here & self.visited[name_of(one)]]
             return sorted(able, key=lambda one: not tried & self.asked[name_of(one)])
         return [one for one in self.questions if tried & self.asked[name_of(one)]]
 
     def killer(self, mutant: Mutant) -> tuple[str, Finding] | None:
         """The question that finds the fault, and what it finds."""
-        copy = copy_of(self.chart)
-        charts = cast_with(copy)
+        copy = copy_of(mutant.chart)
+        charts = {**self.charts, **cast_with(copy)}
         mutant.fault(copy)
         try:
             for question in self.meets(mutant):
-                for finding in ask(question, charts):
+                for finding in ask(question, charts)[0]:
                     return name_of(question), finding
         finally:
             forget_tables()
         return None
+
+
+@cache
+def trial() -> Trial:
+    """What is prepared once for all mutants."""
+    return Trial()
 
 
 EQUIVALENT = "the guard that was dropped decides nothing: the first arrow that passes is the same without it"
@@ -161,17 +166,17 @@ def kind_of(mutant: Mutant) -> str:
 
 def main(names: Sequence[str]) -> int:
     wrong, reasons = 0, Counter[str]()
+    trial()
     for chart in CHARTS:
         if names and chart.__name__ not in names:
             continue
         since = time.process_time()
-        trial = Trial(chart)
         tried: Counter[str] = Counter()
         killed: dict[str, Counter[str]] = defaultdict(Counter)
         for mutant in mutants_of(chart):
             tried[kind_of(mutant)] += 1
             why = excuse(mutant)
-            found = None if why == EQUIVALENT else trial.killer(mutant)
+            found = None if why == EQUIVALENT else trial().killer(mutant)
             if found is not None:
                 killed[kind_of(mutant)][found[0]] += 1
                 if why:
@@ -180,7 +185,7 @@ def main(names: Sequence[str]) -> int:
                 reasons[why] += 1
                 if not why:
                     print(
-                        f"  SURVIVES{'' if trial.meets(mutant) else ' unvisited'}: {chart.__name__}: {mutant.name}",
+                        f"  SURVIVES{'' if trial().meets(mutant) else ' unvisited'}: {chart.__name__}: {mutant.name}",
                         flush=True,
                     )
             wrong += (found is None) is not bool(why)
@@ -195,4 +200,5 @@ def main(names: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with uninterrupted():
+        sys.exit(main(sys.argv[1:]))
