@@ -28,6 +28,7 @@ BROKEN = {
     "losses": {GIVEN_UP, MISSED},
     "leaving": {GHOST},
     "crashing": {STALE, GIVEN_UP, GHOST, MISSED},
+    "alone": {STALE, GIVEN_UP, GHOST},
     "dying": {GIVEN_UP},
     "replaced": {GIVEN_UP, MISSED},
     "disconnected": {STALE, GIVEN_UP, GHOST},

@@ -25,6 +25,7 @@ from spec.explorer.steps import Label, Row
 from spec.labels import label as words_for
 from spec.machine import name_of
 from spec.sketch import Comment, Divider, End, Group, Lifeline, Mark, Note, Reference, rows_of, to_notation
+from spec.sketch import Row as Row_
 
 BROKER = "Broker"
 ROLES = {"client": ("", "MQTT Client", "participant"), "clock": ("Clock", "Clock", "participant")} | {
@@ -106,18 +107,23 @@ def _same(first: Label, second: Label) -> bool:
 
 def tell(system: ClosedSystem, story: Story, run: Sequence[tuple[Label, Row]]) -> str:
     """The story as a diagram, with what is needed to play it again. `system` has to keep all that is drawn."""
-    title = f"{story.claim[:1].upper()}{story.claim[1:]}"
     scenarios = [story.scenario] if isinstance(story.scenario, Scenario) else []
-    kept: list[End | Mark] = [
+    kept: list[Row_] = [
         *(Comment(f"scenario: {json.dumps(_plain(scenario), sort_keys=True)}") for scenario in scenarios),
         Comment(f"claim: {story.claim}"),
         *(Comment(f"step {number}: {step}") for number, step in enumerate(story.steps, start=1)),
     ]
+    title, groups, rows = sketch(system, story.claim, run)
+    return to_notation(title, groups, [*kept, *rows])
+
+
+def sketch(system: ClosedSystem, claim: str, run: Sequence[tuple[Label, Row]]) -> tuple[str, list[Group], list[Row_]]:
+    """A run that breaks a claim, as title, groups and rows of a drawing."""
     drawing = _Drawing(system)
     for label, row in run:
         drawing.add(label, row)
-    ends = [*kept, *drawing.ends, Divider(f"Broken: {story.claim}")]
-    return to_notation(f"{title} (broken)", drawing.groups(), rows_of(ends))
+    rows = rows_of([*drawing.ends, Divider(f"Broken: {claim}")])
+    return f"{claim[:1].upper()}{claim[1:]} (broken)", drawing.groups(), rows
 
 
 def read(text: str, where: str) -> Story:

@@ -1,0 +1,125 @@
+"""`clientjoin explore` as a user types it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from runtime.cli import app
+
+
+def explore(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["explore", *arguments])
+
+
+def test_what_holds_ends_well() -> None:
+    done = explore("--scenario", "standard", "--stats")
+    assert done.exit_code == 0, done.output
+    assert "304 states (all of them)" in done.output
+    assert "BROKEN" not in done.output
+
+
+def test_what_is_broken_is_told_as_a_diagram(tmp_path: Path) -> None:
+    done = explore("--scenario", "hasty", "--save", str(tmp_path))
+    assert done.exit_code == 1
+    assert "BROKEN          quiet   whoever is registered counts itself as registered" in done.output
+    assert "participantgroup Tracker Server" in done.output
+    (saved,) = tmp_path.iterdir()
+    assert saved.name == "whoever-is-registered-counts-itself-as-registered.txt"
+    played = CliRunner().invoke(app, ["replay", str(saved)])
+    assert played.exit_code == 0, played.output
+
+
+def test_json() -> None:
+    done = explore("--scenario", "hasty", "--json", "--property", "counts itself")
+    told = json.loads(done.stdout)
+    assert {"scenario", "states", "transitions", "depth", "seconds", "complete", "properties"} <= told.keys()
+    assert told["complete"] is True
+    broken = [one for one in told["properties"] if one["holds"] is False]
+    assert [one["name"] for one in broken] == ["whoever is registered counts itself as registered"]
+    assert broken[0]["counterexample"].startswith("title ")
+    assert all({"name", "kind", "holds", "counterexample"} <= one.keys() for one in told["properties"])
+
+
+def test_bounds_and_sizes_from_the_command_line() -> None:
+    few = explore("--scenario", "standard", "--torrents", "1", "--json")
+    more = explore("--scenario", "standard", "--torrents", "1", "--bound", "losses=1", "--json")
+    assert json.loads(few.stdout)["states"] < json.loads(more.stdout)["states"]
+
+
+def test_a_search_that_is_stopped_is_no_pass() -> None:
+    done = explore("--scenario", "leaving", "--states", "100")
+    assert done.exit_code == 1
+    assert "not all of them" in done.output
+    assert "\nholds" not in done.output
+
+
+def test_random_runs_can_be_repeated() -> None:
+    first, second = (json.loads(explore("--simulate", "20", "--seed", "7", "--json").stdout) for _ in range(2))
+    assert {**first, "seconds": 0} == {**second, "seconds": 0}
+    assert first["complete"] is False
+
+
+def test_the_model_for_spin(tmp_path: Path) -> None:
+    path = tmp_path / "model.pml"
+    done = explore("--scenario", "standard", "--promela", str(path))
+    assert done.exit_code == 0, done.output
+    assert "active proctype closed_system()" in path.read_text()
+
+
+def test_lists() -> None:
+    done = explore("--list")
+    assert done.exit_code == 0
+    assert "hasty" in done.output
+    assert "every attempt ends" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--scenario", "nothing"], "no scenario 'nothing'; there are default"),
+        (["--torrents", "0"], "torrents is 0"),
+        (["--torrents", "77"], "from 1 to 9"),
+        (["--bound", "losses"], "write FAULT=N"),
+        (["--bound", "losses=many"], "is no bound"),
+        (["--bound", "meteors=1"], "no fault 'meteors'; there are losses"),
+        (["--property", "flying pigs"], "no claim has these words"),
+        (["--scenarios", "/nowhere/at/all.toml"], "cannot be read"),
+        (["--scenario", "standard", "--save", "/proc/nowhere"], "cannot write"),
+    ],
+)
+def test_bad_input_is_told_in_a_line(arguments: list[str], told: str) -> None:
+    done = explore(*arguments)
+    assert done.exit_code == 2, done.output
+    assert told in done.output
+    assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "has to hold tables"),
+        ("[scenario.x]\ntells = 1", "1 is no str"),
+        ("[scenario.x]\ntorrents = true", "True is no int"),
+        ("[scenario.x]\nwings = 2", "no such key; there are"),
+        ("[scenario.x]\ntimeouts = 'soon'", "is not one of any, patient, never"),
+        ("[scenario.x]\nconflicting = 1", "from 2 to torrents"),
+        ("[scenario.x.faults]\nlosses = -1", "is no bound"),
+        ("[scenario.x", "is not TOML"),
+    ],
+)
+def test_a_bad_scenario_file_names_place_and_remedy(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    done = explore("--scenarios", str(path), "--scenario", "x")
+    assert done.exit_code == 2, done.output
+    assert str(path) in done.output.replace("\n", "")
+    assert told in done.output
+
+
+def test_a_scenario_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('[scenario.mine]\ntells = "mine"\ntorrents = 1\nfaults = { "wipe torrent" = 1 }\n')
+    done = explore("--scenarios", str(path), "--scenario", "mine")
+    assert "mine, 1 torrent servers: mine" in done.output

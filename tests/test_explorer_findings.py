@@ -1,0 +1,30 @@
+"""The pages of findings say what the explorer finds today."""
+
+import re
+
+import pytest
+
+from spec.explorer.findings import FOLDER, findings, page
+from spec.explorer.properties import CLAIMS
+from spec.notation import read
+
+SLOW = {"one-endpoint-twice"}
+"""Half a million states each way: what it says is searched by `test_explorer.py`."""
+
+
+@pytest.mark.parametrize("finding", findings(), ids=lambda finding: finding.name)
+def test_a_page_is_what_the_generator_writes(finding: object) -> None:
+    from spec.explorer.findings import Finding
+
+    assert isinstance(finding, Finding)
+    path = FOLDER / f"{finding.name}.md"
+    text = path.read_text(encoding="utf-8")
+    if finding.name not in SLOW:
+        assert text == page(finding), "the page is stale: python -m spec.explorer.findings"
+    (story,) = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    assert not read(story).diagnostics
+
+
+def test_there_is_a_page_for_each_finding_and_no_other() -> None:
+    assert {path.stem for path in FOLDER.glob("*.md")} == {finding.name for finding in findings()}
+    assert {finding.claim for finding in findings()} <= {claim.name for claim in CLAIMS}
