@@ -110,7 +110,8 @@ class AnswersAnother(Tracker):
     def compose_client_join_accepted(self) -> tuple[Output, ...]:
         (due,) = super().compose_client_join_accepted()
         other = {"torrent1": "torrent2", "torrent2": "torrent1"}[due.message.client]  # type: ignore[union-attr]
-        return (Output(replace(due.message, client=other), due.to),)
+        message: Any = due.message
+        return (Output(replace(message, client=other), due.to),)
 
 
 class TellsNobody(TorrentServer):
@@ -118,7 +119,8 @@ class TellsNobody(TorrentServer):
 
     def compose_client_goodbye(self) -> tuple[Output, ...]:
         (due,) = super().compose_client_goodbye()
-        return (Output(replace(due.message, client="nobody"), due.to),)  # type: ignore[call-arg]
+        message: Any = due.message
+        return (Output(replace(message, client="nobody"), due.to),)
 
 
 SYSTEM: tuple[tuple[str, type[Any]], ...] = (

@@ -9,7 +9,7 @@ from tests.explorer_bites import SYSTEM, bite, sampled
 from tests.explorer_bites import baselines as all_baselines
 
 baselines = cache(all_baselines)
-EVERY = {Tracker: 40, TorrentServer: 40, DistributionView: 12, Clock: 8}
+EVERY: dict[type[Participant], int] = {Tracker: 40, TorrentServer: 40, DistributionView: 12, Clock: 8}
 """How many mutants of a chart there are for each that is tried here."""
 LEAST = 0.5
 """Of those that are tried, the share that a claim has to notice; conformance is there for the others."""
@@ -23,7 +23,8 @@ def test_a_fault_of_the_system_is_noticed(name: str, chart: type[Participant]) -
 
 
 def test_mutants_of_the_charts_are_noticed() -> None:
-    noticed, missed = [], []
+    noticed: list[str] = []
+    missed: list[str] = []
     for chart, every in EVERY.items():
         for mutant in sampled(chart, every):
             found = bite({chart.__name__: mutant.make()}, baselines())
