@@ -178,8 +178,13 @@ class BreadthFirst(ABC):
 
 
 def engine(name: Engine = "auto") -> type[BreadthFirst]:
-    """The engine of that name; the compiled one needs numba, and is chosen where that is installed."""
-    if name == "vectorised" or (name == "auto" and find_spec("numba") is None):
+    """The engine of that name; the compiled one is chosen where numba is installed. Raises `ImportError` without it."""
+    has_numba = find_spec("numba") is not None
+    if name == "compiled" and not has_numba:
+        raise ImportError(
+            "the compiled engine needs numba: pip install 'clientjoin[fast]', or take the vectorised engine"
+        )
+    if name == "vectorised" or not has_numba:
         from spec.explorer.vectorised import VectorisedSearch
 
         return VectorisedSearch
