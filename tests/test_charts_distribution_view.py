@@ -37,7 +37,7 @@ from machines.events import (
     FragmentMetadata,
     ReasonCode,
 )
-from machines.participant import Output, Snapshot
+from machines.participant import Decision, Output, Snapshot
 from machines.rules import Admission, View
 from tests.rig import deferred, did, follow, ignored, took
 
@@ -248,6 +248,12 @@ def test_a_goodbye_with_a_name_outlasts_what_comes_late(chart: type[Distribution
         took(RemoveClient(client="bert", request_id="s-1"), view=gone),
         took(AddClient(registered=registered), view=gone),
     )
+
+
+def test_goodbyes_are_forgotten_when_its_own_server_asks_anew(chart: type[DistributionView]) -> None:
+    view = chart(replace(TORRENT, gone=immutabledict({"bert": "s-1"})))
+    assert view.receive(DescribeView()) is Decision.TAKEN
+    assert view.snapshot() == Snapshot(("describing",), DistributionViewData(TORRENT))
 
 
 # One thing at a time.

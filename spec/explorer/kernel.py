@@ -181,12 +181,24 @@ def expand(  # type: ignore[no-untyped-def]
                         noted += 1
                         whole = False
                         continue
+                    number = steps[step, 1]
+                    if number == 0 and rename.shape[0] == 1:
+                        # Nobody else is concerned: the key differs in one field, and in the account.
+                        for word in range(words):
+                            buffer[filled, word] = keys[at, word]
+                        change = np.uint64(np.int64(steps[step, 0]) - row[component])
+                        buffer[filled, layout[component, 0]] += change << layout[component, 1]
+                        change = np.uint64(np.int64(account) - row[components])
+                        buffer[filled, layout[components, 0]] += change << layout[components, 1]
+                        origin[filled] = at
+                        filled += 1
+                        edges += 1
+                        continue
                     for other in range(components):
                         then[other] = row[other]
                     then[component] = steps[step, 0]
                     then[components] = account
                     known = True
-                    number = steps[step, 1]
                     for entry in range(publication_first[number], publication_first[number + 1]):
                         other = publications[entry, 0]
                         pushed = pushes[push_base[other] + then[other] * push_width[other] + publications[entry, 1]]
