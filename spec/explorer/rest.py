@@ -85,10 +85,11 @@ class _Graph:
     def of(cls, search: BreadthFirst) -> "_Graph":
         keys = search.keys[: search.count]
         order = np.lexsort(tuple(keys[:, word] for word in range(keys.shape[1])))
+        ranked = keys[order]
         sources, targets = [], []
         for begin, found, origins in _successors(search):
             sources.append(origins.astype(np.int64) + begin)
-            targets.append(_numbers(found, keys, order))
+            targets.append(order[_ranks(found, ranked)])
         return cls(search.count, np.concatenate(sources), np.concatenate(targets))
 
     @property
@@ -143,19 +144,21 @@ def _successors(search: BreadthFirst) -> Iterator[tuple[int, Words, npt.NDArray[
             yield begin, keys, origins
 
 
-def _numbers(found: Words, keys: Words, order: Numbers) -> Numbers:
-    """The numbers of keys that are known, by halving."""
+def _ranks(found: Words, ranked: Words) -> Numbers:
+    """The places of keys among those that are sorted, by halving."""
+    if ranked.shape[1] == 1:
+        return np.searchsorted(ranked[:, 0], found[:, 0])
     low = np.zeros(len(found), np.int64)
-    high = np.full(len(found), len(keys), np.int64)
+    high = np.full(len(found), len(ranked), np.int64)
     while True:
         open_ = low < high
         if not open_.any():
-            return order[low]
+            return low
         middle = (low + high) // 2
-        there = keys[order[np.minimum(middle, len(keys) - 1)]]
+        there = ranked[np.minimum(middle, len(ranked) - 1)]
         less = np.zeros(len(found), np.bool_)
         same = np.ones(len(found), np.bool_)
-        for word in reversed(range(keys.shape[1])):
+        for word in reversed(range(ranked.shape[1])):
             less |= same & (there[:, word] < found[:, word])
             same &= there[:, word] == found[:, word]
         low = np.where(open_ & less, middle + 1, low)
