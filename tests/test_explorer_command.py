@@ -1,6 +1,10 @@
 """`clientjoin explore` as a user types it."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -123,3 +127,14 @@ def test_a_scenario_of_ones_own(tmp_path: Path) -> None:
     path.write_text('[scenario.mine]\ntells = "mine"\ntorrents = 1\nfaults = { "wipe torrent" = 1 }\n')
     done = explore("--scenarios", str(path), "--scenario", "mine")
     assert "mine, 1 torrent servers: mine" in done.output
+
+
+def test_ctrl_c_reports_what_was_covered() -> None:
+    command = [sys.executable, "-m", "runtime.cli", "explore", "--torrents", "3"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+        time.sleep(5)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert "Traceback" not in err
+    assert process.returncode in {1, 130}, err
+    assert "the search was stopped" in out or process.returncode == 130, "130: it had not begun yet"

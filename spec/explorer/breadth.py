@@ -5,9 +5,12 @@ key and the number of the state that it was reached from first: a shortest run t
 finds out which keys are new, and looks at claims.
 """
 
+import signal
+import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Literal
@@ -58,6 +61,8 @@ class BreadthFirst(ABC):
     most: int | None = None
     """Stop after so many states."""
     tell: Callable[[Progress], None] = field(default=lambda _: None)
+    is_stopped: Callable[[], bool] = field(default=lambda: False)
+    """Whether to stop at the next opportunity."""
 
     def __post_init__(self) -> None:
         row = self.system.initial()
@@ -175,6 +180,22 @@ class BreadthFirst(ABC):
         progress.depth, progress.frontier = len(self.levels) - 2 - is_over, self.count - end
         progress.seconds = time.perf_counter() - self._began
         self.tell(progress)
+        if self.is_stopped():
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed meanwhile: compiled code must not be torn away from its work, so it is asked."""
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def engine(name: Engine = "auto") -> type[BreadthFirst]:

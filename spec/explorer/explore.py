@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from spec.explorer.breadth import Engine, Found, Progress, engine
+from spec.explorer.breadth import Engine, Found, Progress, engine, interruptible
 from spec.explorer.claims import Claim, Claims, Observe
 from spec.explorer.closed import ClosedSystem, NotInert
 from spec.explorer.plain import canonical, successors
@@ -85,16 +85,22 @@ def explore(
     while True:
         system = scenario.build(drop_inert=options.reduced, interesting=interesting)
         try:
-            return _explored(scenario, system, options, claims, observe)
+            with interruptible() as is_stopped:
+                return _explored(scenario, system, options, claims, observe, is_stopped)
         except NotInert:
             continue  # the system has noted what has to be delivered
 
 
 def _explored(
-    scenario: Explorable, system: ClosedSystem, options: Options, claims: Sequence[Claim], observe: Observe
+    scenario: Explorable,
+    system: ClosedSystem,
+    options: Options,
+    claims: Sequence[Claim],
+    observe: Observe,
+    is_stopped: Callable[[], bool],
 ) -> Result:
     ways = ways_of(len(system.nodes), scenario.interchangeable()) if options.symmetric else ()
-    search = engine(options.engine)(system, ways, most=options.most, tell=options.tell)
+    search = engine(options.engine)(system, ways, most=options.most, tell=options.tell, is_stopped=is_stopped)
     found = search.run()
     watched = Claims(system, claims, observe)
     first: dict[tuple[str, bool], int] = {}

@@ -46,7 +46,10 @@ def comes_to_rest(search: BreadthFirst, claims: Claims) -> Rest:
     """Whether every run comes to rest. The search has to be complete."""
     if search.count > MOST:
         return Rest(None)
-    graph = _Graph.of(search)
+    try:
+        graph = _Graph.of(search)
+    except KeyboardInterrupt:
+        return Rest(None)
     stuck = graph.ends[~_quiet(search, claims, graph.ends)]
     if len(stuck):
         return Rest(False, tuple(_path(search, int(stuck.min()))))
@@ -139,6 +142,8 @@ def _successors(search: BreadthFirst) -> Iterator[tuple[int, Words, npt.NDArray[
     walker._situations = Situations(tables, search.layout)
     walker._renamed = Renamed(tables, search.layout)
     for begin in range(0, search.count, CHUNK):
+        if search.is_stopped():
+            raise KeyboardInterrupt
         found, _ = walker._successors(search.keys[begin : min(begin + CHUNK, search.count)])
         for keys, origins in found:
             yield begin, keys, origins
