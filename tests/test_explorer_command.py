@@ -131,7 +131,7 @@ def test_a_scenario_of_ones_own(tmp_path: Path) -> None:
 
 def test_ctrl_c_reports_what_was_covered() -> None:
     command = [sys.executable, "-m", "runtime.cli", "explore", "--torrents", "3"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         time.sleep(5)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
