@@ -8,7 +8,9 @@ tables, all optional:
 single blanks. A label that is itself the name of a message needs no rule.
   `text` or `pattern`: the label, literally, or a regular expression for the whole of it.
   `message`: the message's name; `{name}` is what the pattern's `(?P<name>...)` found.
-  `detail`: tells apart what one message says: a topic, or `accepted` and `refused`. Without it any is meant.
+  `detail`: tells apart what one message says: a topic, `accepted` and `refused`, the MQTT client that an event is
+  about, or what a view holds. Without it any is meant.
+  `again = true`: the latest such message on the same hop is delivered once more (MQTT 3.1.1, 3.3.1.1: DUP).
   `topic`: where the label says that an event is published; another topic than the event's own is an error.
   `ignored = true`: arrows with this label mean nothing to the charts and are left out.
 
@@ -30,10 +32,17 @@ single blanks. A label that is itself the name of a message needs no rule.
   `later = ["Name Start", ...]`: orders that come one after the other, each when nothing else can happen.
   `examples = true`: what else can happen there, these diagrams do not say. So that is not looked for, nor whether
   participants who cannot see which branch they are in would mix them.
+  `in_full = [...]`: lifelines of which these diagrams draw all. Neither `[[besides]]` nor `[environment]` holds there.
+  `at_rest = true`: where such a diagram ends nothing is under way, and nobody has anything to send any more.
+  `sessions = { Name = "..." }`: what the torrent server of a lifeline is given as its session: it is careful then.
+  `endpoints = { Name = "..." }`: the URI where the server of a lifeline serves. Nobody conflicts for another reason.
 
 `[[besides]]`: what may happen without being drawn: `lifelines`, `actions` (`!m`, `?m`, `*`; `-` before one excepts it),
 and `why`. Nothing needs to be drawn between a lifeline that is drawn and one that is not.
-`[[ignores]]`: the same keys, for what a chart may ignore although a diagram draws that it receives it.
+`[[ignores]]`: the same keys, for what a chart may ignore although a diagram draws that it receives it. With `states`,
+patterns likewise, it may so in these atomic states.
+`[[publishes]]`: `lifelines`, `messages` and `why`: what the server of a lifeline publishes in a procedure of its own
+that its chart does not play. It can do so at any time, and its chart is not changed by it.
 `[environment]`: `Name = ["Start", ...]`, what can come from outside where a course cannot go on without it.
 `[needs]`: `TimeoutExceeded = "SetTimeout"`, what a message needs to have come before, from its receiver to its sender.
 `[[fault]]`: `message` and `detail` (`*` stands for anything) of what happens only where some diagram draws it.
@@ -68,9 +77,11 @@ class Word:
     message: str
     detail: str = ""
     topic: str = field(default="", compare=False)
+    again: bool = False
+    """Whether it is delivered once more."""
 
     def __str__(self) -> str:
-        return f"{self.message} {self.detail}".rstrip()
+        return f"{self.message} {self.detail}".rstrip() + (" again" if self.again else "")
 
     def covers(self, message: str, detail: str) -> bool:
         """Whether it can mean this message."""
@@ -91,6 +102,8 @@ class LabelRule:
     """The arrow means nothing to the charts."""
     place: str = ""
     """Where it stands, for errors."""
+    again: bool = False
+    """Whether the message is delivered once more."""
 
     def read(self, label: str) -> Word | None:
         """The message of a normalised label, or None if the rule is about another."""
@@ -98,7 +111,8 @@ class LabelRule:
         if found is None:
             return None
         groups = {name: text or "" for name, text in found.groupdict().items()}
-        return Word(*(text.format(**groups) for text in (self.message, self.detail, self.topic)))
+        message, detail, topic = (text.format(**groups) for text in (self.message, self.detail, self.topic))
+        return Word(message, detail, topic, self.again)
 
     def says(self, message: str, detail: str) -> bool:
         """Whether it is the literal text for just this message."""
@@ -135,6 +149,12 @@ class Begin:
     later: tuple[tuple[str, str], ...] = ()
     examples: bool = False
     """Whether the diagrams of that title are examples: what else can happen there, they do not say."""
+    in_full: frozenset[str] = frozenset()
+    """The lifelines of which they draw all."""
+    at_rest: bool = False
+    """Whether nothing is left to happen where they end."""
+    sessions: Mapping[str, str] = field(default_factory=dict)
+    endpoints: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -144,13 +164,28 @@ class Besides:
     lifelines: frozenset[str]
     actions: tuple[str, ...]
     place: str = ""
+    states: tuple[str, ...] = ("*",)
+    """The atomic states for which it is said, as patterns likewise."""
 
-    def allows(self, lifeline: str, action: str) -> bool:
-        """Whether `lifeline` may do `action`, such as `!StopTimeout`, undrawn."""
-        if lifeline not in self.lifelines:
+    def allows(self, lifeline: str, action: str, where: Iterable[str] = ()) -> bool:
+        """Whether `lifeline` may do `action`, such as `!StopTimeout`, in a state, or in whichever."""
+        if lifeline not in self.lifelines or not _fits(self.actions, action):
             return False
-        excepted = any(fnmatch.fnmatchcase(action, pattern[1:]) for pattern in self.actions if pattern[0] == "-")
-        return not excepted and any(fnmatch.fnmatchcase(action, pattern) for pattern in self.actions)
+        return all(_fits(self.states, state) for state in where)
+
+
+def _fits(patterns: Iterable[str], text: str) -> bool:
+    excepted = any(fnmatch.fnmatchcase(text, pattern[1:]) for pattern in patterns if pattern[0] == "-")
+    return not excepted and any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
+
+
+@dataclass(frozen=True)
+class Publishes:
+    """What the servers of lifelines publish in procedures that their charts do not play."""
+
+    lifelines: frozenset[str]
+    messages: frozenset[str]
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -181,6 +216,9 @@ class Binding:
     alike: tuple[Alike, ...] = ()
     ahead: tuple[Besides, ...] = ()
     """Sends that need not wait for their turn."""
+    publishes: tuple[Publishes, ...] = ()
+    in_full: frozenset[str] = frozenset()
+    """Lifelines of the diagrams that it is used for that do nothing undrawn."""
     _allowed: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What was asked of `besides`: it is asked of every step of every search."""
 
@@ -213,13 +251,27 @@ class Binding:
         """Whether a lifeline may do an action undrawn; towards one that is not drawn, always."""
         if not (self.is_drawn(lifeline) and self.is_drawn(peer)):
             return True
+        if lifeline in self.in_full:
+            return False
         if (lifeline, action) not in self._allowed:
             self._allowed[lifeline, action] = any(besides.allows(lifeline, action) for besides in self.besides)
         return self._allowed[lifeline, action]
 
-    def may_ignore(self, lifeline: str, action: str) -> bool:
-        """Whether a lifeline may ignore what a diagram draws it receiving."""
-        return any(ignores.allows(lifeline, action) for ignores in self.ignores)
+    def may_ignore_undrawn(self, lifeline: str) -> bool:
+        """Whether what a lifeline ignores need not be drawn."""
+        return lifeline not in self.in_full
+
+    def from_outside(self, lifeline: str) -> tuple[str, ...]:
+        """What can come to a lifeline undrawn, from its owner or the network."""
+        return () if lifeline in self.in_full else self.environment.get(lifeline, ())
+
+    def may_publish(self, lifeline: str, message: str) -> bool:
+        """Whether the server of a lifeline publishes such a message without its chart."""
+        return any(lifeline in row.lifelines and message in row.messages for row in self.publishes)
+
+    def may_ignore(self, lifeline: str, action: str, where: Iterable[str] = ()) -> bool:
+        """Whether a lifeline may, in these atomic states, ignore what a diagram draws it receiving."""
+        return any(ignores.allows(lifeline, action, where) for ignores in self.ignores)
 
     def may_be_ahead(self, lifeline: str, action: str) -> bool:
         """Whether a lifeline may send before it is drawn to what it is drawn to send later."""
@@ -250,6 +302,7 @@ class Binding:
             outside={**{name: o for name, o in base.outside.items() if name not in self.players}, **self.outside},
             alike=self.alike + base.alike,
             ahead=self.ahead + base.ahead,
+            publishes=self.publishes + base.publishes,
         )
 
     def without(self, lifelines: frozenset[str]) -> "Binding":

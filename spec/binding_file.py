@@ -17,11 +17,37 @@ from spec.binding import (
     LabelRule,
     Outside,
     Player,
+    Publishes,
     Word,
     normal,
 )
 
-TABLES = ("label", "lifeline", "begin", "besides", "ignores", "environment", "needs", "fault", "alike", "ahead")
+TABLES = (
+    "label",
+    "lifeline",
+    "begin",
+    "besides",
+    "ignores",
+    "environment",
+    "needs",
+    "fault",
+    "alike",
+    "ahead",
+    "publishes",
+)
+
+ACTIONS = ("lifelines", "actions", "why")
+BEGIN = {
+    "title": "",
+    "orders": "Start",
+    "later": "",
+    "examples": "",
+    "in_full": "",
+    "at_rest": "",
+    "sessions": "s1",
+    "endpoints": "http://one/",
+}
+"""The keys of a [[begin]] that name no lifeline, each with what it can say of one."""
 
 
 def read_file(path: Path, *, is_default: bool = False) -> Binding:
@@ -71,27 +97,28 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
         faults=tuple(_fault(row, f"{file}: [[fault]]") for row in data.get("fault", ())),
         alike=tuple(_alike(row, f"{file}: [[alike]]", is_default=is_default) for row in data.get("alike", ())),
         ahead=tuple(_besides(row, f"{file}: [[ahead]]", is_default=is_default) for row in data.get("ahead", ())),
+        publishes=tuple(_publishes(row, file, is_default=is_default) for row in data.get("publishes", ())),
     )
 
 
 def _label(row: Mapping[str, Any], file: str, *, is_default: bool) -> LabelRule:
     place = f"{file}: [[label]] {row.get('text') or row.get('pattern') or ''!r}"
-    _known(row, ("text", "pattern", "message", "detail", "topic", "ignored"), place)
+    _known(row, ("text", "pattern", "message", "detail", "topic", "ignored", "again"), place)
     ignored = _flag(row, "ignored", place)
     if ignored and "message" in row:
         raise BindingError(f"{place}: an arrow that is ignored has no message: leave out one of the two")
     message = "" if ignored else _text(row, "message", place)
     detail, topic = (_text(row, key, place, "") for key in ("detail", "topic"))
-    stands = BUILT_IN if is_default else place
+    stands, again = BUILT_IN if is_default else place, _flag(row, "again", place)
     if ("text" in row) == ("pattern" in row):
         raise BindingError(f"{place}: give either text or pattern")
     if "text" in row:
         shown = normal(_text(row, "text", place))
         said = [text.replace("{", "{{").replace("}", "}}") for text in (message, detail, topic)]
-        return LabelRule(re.compile(re.escape(shown)), shown, said[0], said[1], said[2], ignored, stands)
+        return LabelRule(re.compile(re.escape(shown)), shown, said[0], said[1], said[2], ignored, stands, again)
     shown = _text(row, "pattern", place)
     try:
-        rule = LabelRule(re.compile(shown), shown, message, detail, topic, ignored, stands)
+        rule = LabelRule(re.compile(shown), shown, message, detail, topic, ignored, stands, again)
         groups = dict.fromkeys(rule.pattern.groupindex, "")
         for text in (message, detail, topic):
             text.format(**groups)
@@ -128,27 +155,52 @@ def _player(name: str, row: Any, file: str, *, is_default: bool) -> Player | Out
 def _begin(row: Mapping[str, Any], file: str, *, is_default: bool) -> Begin:
     title = _text(row, "title", f"{file}: [[begin]]")
     place = f"{file}: [[begin]] {title!r}"
-    orders = row.get("orders", {})
-    states = {key: _text(row, key, place) for key in row if key not in {"title", "orders", "later", "examples"}}
-    if not isinstance(orders, dict):
-        raise BindingError(f'{place} orders: expected {{ Lifeline = "Start" }}, not {orders!r}')
-    said = {name: _text(orders, name, f"{place} orders") for name in orders}
+    states = {key: _text(row, key, place) for key in row if key not in BEGIN}
+    orders, sessions, endpoints = (_by_lifeline(row, key, place) for key in ("orders", "sessions", "endpoints"))
     later = [tuple(text.split()) for text in _texts(row.get("later", []), f"{place} later")]
     pairs = tuple((words[0], words[1]) for words in later if len(words) == 2)  # noqa: PLR2004 - lifeline and order
     if len(pairs) < len(later):
         raise BindingError(f'{place} later: expected lifelines with orders, as in ["Lifeline Start"]')
-    return Begin(title, states, said, BUILT_IN if is_default else place, pairs, _flag(row, "examples", place))
+    return Begin(
+        title,
+        states,
+        orders,
+        BUILT_IN if is_default else place,
+        pairs,
+        examples=_flag(row, "examples", place),
+        in_full=frozenset(_texts(row.get("in_full", []), f"{place} in_full")),
+        at_rest=_flag(row, "at_rest", place),
+        sessions=sessions,
+        endpoints=endpoints,
+    )
+
+
+def _by_lifeline(row: Mapping[str, Any], key: str, place: str) -> dict[str, str]:
+    said = row.get(key, {})
+    if not isinstance(said, dict):
+        raise BindingError(f'{place} {key}: expected {{ Lifeline = "{BEGIN[key]}" }}, not {said!r}')
+    return {name: _text(said, name, f"{place} {key}") for name in said}
 
 
 def _besides(row: Mapping[str, Any], place: str, *, is_default: bool) -> Besides:
-    _known(row, ("lifelines", "actions", "why"), place)
+    _known(row, ("lifelines", "actions", "states", "why") if "[[ignores]]" in place else ACTIONS, place)
     actions = _texts(row.get("actions"), f"{place} actions")
     for action in actions:
         if action.removeprefix("-")[:1] not in {"?", "!", "*"}:
             raise BindingError(f"{place} actions: {action!r} is no action: expected '?message', '!message' or '*'")
     return Besides(
-        frozenset(_texts(row.get("lifelines"), f"{place} lifelines")), actions, BUILT_IN if is_default else place
+        frozenset(_texts(row.get("lifelines"), f"{place} lifelines")),
+        actions,
+        BUILT_IN if is_default else place,
+        _texts(row.get("states", ["*"]), f"{place} states"),
     )
+
+
+def _publishes(row: Mapping[str, Any], file: str, *, is_default: bool) -> Publishes:
+    place = f"{file}: [[publishes]]"
+    _known(row, ("lifelines", "messages", "why"), place)
+    lifelines, messages = (_texts(row.get(key), f"{place} {key}") for key in ("lifelines", "messages"))
+    return Publishes(frozenset(lifelines), frozenset(messages), BUILT_IN if is_default else place)
 
 
 def _alike(row: Mapping[str, Any], place: str, *, is_default: bool) -> Alike:

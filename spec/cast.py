@@ -16,19 +16,29 @@ from statemachine import StateChart
 from machines import (
     LIFELINES,
     Broker,
+    BusEvent,
     ClientJoinDenied,
+    ClientJoinRequested,
     ClientMetadata,
     Clock,
     ConnectionFailed,
     ConnectionLost,
     DistributionView,
+    FileInfoPublished,
     FileMetadata,
+    FragmentDistributionDelivered,
+    FragmentDistributionEnded,
+    FragmentDistributionFailed,
+    FragmentDistributionObtained,
+    FragmentDistributionRequested,
+    FragmentDistributionStarted,
     FragmentMetadata,
     Participant,
     PublishFailed,
     Start,
     Stop,
     SubscriptionFailed,
+    TorrentServer,
     TrackerHello,
     View,
 )
@@ -65,14 +75,22 @@ class Cast:
     charts: Charts = OURS
 
     def __post_init__(self) -> None:
-        self._machines: dict[tuple[str, bool], LocalMachine] = {}
-        self._driven: dict[tuple[str, frozenset[str], bool], tuple[System, State] | CastError] = {}
+        self._machines: dict[tuple[str, bool, str, str], LocalMachine] = {}
+        self._driven: dict[tuple[str, frozenset[str], bool, bool], tuple[System, State] | CastError] = {}
 
     def systems(
-        self, lifelines: frozenset[str], begin: Begin, routes: Mapping[tuple[str, str], tuple[str, ...]]
+        self,
+        lifelines: frozenset[str],
+        begin: Begin,
+        routes: Mapping[tuple[str, str], tuple[str, ...]],
+        *,
+        repeats: bool = False,
     ) -> list[tuple[System, State]]:
         """The systems that a diagram can be about, each where the diagram begins. Raises `CastError` if none is."""
-        outcomes = [self._system(lifelines, begin, routes, conflicts=conflicts) for conflicts in (False, True)]
+        outcomes = [
+            self._system(lifelines, begin, routes, conflicts=conflicts, repeats=repeats)
+            for conflicts in ((False,) if begin.endpoints else (False, True))
+        ]
         found = [outcome for outcome in outcomes if not isinstance(outcome, CastError)]
         if not found:
             raise next(outcome for outcome in outcomes if isinstance(outcome, CastError))
@@ -89,18 +107,20 @@ class Cast:
         routes: Mapping[tuple[str, str], tuple[str, ...]],
         *,
         conflicts: bool,
+        repeats: bool,
     ) -> tuple[System, State] | CastError:
-        key = (begin.title, lifelines, conflicts)
+        key = (begin.title, lifelines, conflicts, repeats)
         if key not in self._driven or routes:
             try:
-                machines = self._players(lifelines, conflicts=conflicts)
-                system = System(machines, replace(self.binding, drawn=lifelines), routes=routes, environment=order)
+                machines = self._players(lifelines, begin, conflicts=conflicts)
+                binding = replace(self.binding, drawn=lifelines, in_full=begin.in_full)
+                system = System(machines, binding, routes=routes, environment=order, repeats=repeats)
                 self._driven[key] = (system, _drive(system, begin))
             except CastError as error:
                 self._driven[key] = error
         return self._driven[key]
 
-    def _players(self, lifelines: frozenset[str], *, conflicts: bool) -> dict[str, LocalMachine]:
+    def _players(self, lifelines: frozenset[str], begin: Begin, *, conflicts: bool) -> dict[str, LocalMachine]:
         """The machine of each lifeline of each server that the diagram draws anything of."""
         players = self.binding.players
         groups = {player.group or name for name, player in players.items() if name in lifelines}
@@ -120,13 +140,15 @@ class Cast:
         for name, player in players.items():
             is_part = name in lifelines or (player.chart in self.charts and name in parts.values())
             if (player.group or name) in groups and is_part:
-                key = (name, conflicts and player.role == "view")  # only what a view holds can conflict
+                session, endpoint = (_of_server(name, said, players) for said in (begin.sessions, begin.endpoints))
+                # Only what a view holds can conflict.
+                key = (name, conflicts and player.role == "view", session, endpoint)
                 if key not in self._machines:
-                    self._machines[key] = self._machine(name, player, conflicts=conflicts)
+                    self._machines[key] = self._machine(name, player, *key[1:])
                 found[name] = self._machines[key]
         return found
 
-    def _machine(self, name: str, player: Player, *, conflicts: bool) -> LocalMachine:
+    def _machine(self, name: str, player: Player, conflicts: bool, session: str, endpoint: str) -> LocalMachine:
         chart = self.charts.get(name) or self.charts.get(player.chart)
         if chart is None:
             raise CastError(
@@ -134,7 +156,7 @@ class Cast:
                 f"there are {', '.join(sorted(self.charts))}"
             )
         if issubclass(chart, Participant):
-            return ChartMachine(_ours(chart, name, self.binding, conflicts=conflicts))
+            return ChartMachine(_ours(chart, name, self.binding, conflicts, session, endpoint))
         try:
             return ForeignMachine(
                 chart,
@@ -145,19 +167,33 @@ class Cast:
             raise CastError(str(error)) from None
 
 
-def _ours(chart: Any, lifeline: str, binding: Binding, *, conflicts: bool) -> Participant:
+def _of_server(lifeline: str, said: Mapping[str, str], players: Mapping[str, Player]) -> str:
+    """What is said of a lifeline, or of another one of its server."""
+    group = players[lifeline].group
+    return next((text for name, text in said.items() if name == lifeline or players[name].group == group != ""), "")
+
+
+def _ours(
+    chart: Any,
+    lifeline: str,
+    binding: Binding,
+    conflicts: bool,
+    session: str,
+    endpoint: str,
+) -> Participant:
     """A chart of ours, or one that stands in for it, with data."""
     player = binding.players[lifeline]
     ours = chart if issubclass(chart, KINDS) else OURS.get(player.chart, chart)
     if issubclass(ours, MqttClient):
-        made: Participant = chart(player.client, start="offline")
+        careful = {"session": session} if session and issubclass(ours, TorrentServer) else {}
+        made: Participant = chart(player.client, start="offline", **careful)
     elif not player.group:
         raise CastError(
             f"{player.place or lifeline}: say whose {chart.__name__} {lifeline} is: give it the group of its server, "
             f"or let it be like another lifeline"
         )
     elif issubclass(ours, DistributionView):
-        made = chart(_view(lifeline, binding, conflicts=conflicts))
+        made = chart(_view(lifeline, binding, endpoint, conflicts=conflicts))
     elif issubclass(ours, (Clock, Broker)):
         made = chart()
     else:
@@ -165,7 +201,7 @@ def _ours(chart: Any, lifeline: str, binding: Binding, *, conflicts: bool) -> Pa
     return made
 
 
-def _view(lifeline: str, binding: Binding, *, conflicts: bool) -> View:
+def _view(lifeline: str, binding: Binding, endpoint: str, *, conflicts: bool) -> View:
     """The view of a tracker knows one file; that of a torrent server brings another, and may fail to be changed."""
     group = binding.players[lifeline].group
     owners = (player for player in binding.players.values() if player.group == group and player.role == "client")
@@ -180,7 +216,7 @@ def _view(lifeline: str, binding: Binding, *, conflicts: bool) -> View:
         fragment_size=2 * FRAGMENT_SIZE if conflicts and joining else None,
         files=immutabledict({f"{owner.client}-file": FileMetadata(10, (own,))}),
         fragments=immutabledict({own: FragmentMetadata(10)}),
-        own=ClientMetadata(frozenset({f"http://{owner.client}/"}), frozenset({own})),
+        own=ClientMetadata(frozenset({endpoint or f"http://{owner.client}/"}), frozenset({own})),
         storage="either" if joining else "sound",
     )
 
@@ -188,7 +224,9 @@ def _view(lifeline: str, binding: Binding, *, conflicts: bool) -> View:
 def order(_lifeline: str, name: str) -> Iterator[Hashable]:
     """The messages that an order of the environment can be."""
     if name == "PublishFailed":
-        yield from (PublishFailed(event=event) for event in (TrackerHello, ClientJoinDenied))
+        yield from (PublishFailed(event=event) for event in (TrackerHello, ClientJoinDenied, ClientJoinRequested))
+    elif name in _EVENTS:
+        yield _EVENTS[name]
     elif name == "SubscriptionFailed":
         yield from (SubscriptionFailed(topic=topic) for topic in sorted(_topics()))
     else:
@@ -196,6 +234,19 @@ def order(_lifeline: str, name: str) -> Iterator[Hashable]:
         yield name if found is None else found()  # charts that are not ours call their messages by name
 
 
+_EVENTS: Mapping[str, BusEvent] = {
+    type(event).__name__: event
+    for event in (
+        FileInfoPublished(hash="new-file", size=10, fragment_sequence=("fragment",)),
+        FragmentDistributionStarted(),
+        FragmentDistributionDelivered(),
+        FragmentDistributionEnded(),
+        FragmentDistributionRequested(client="torrent"),
+        FragmentDistributionObtained(client="torrent"),
+        FragmentDistributionFailed(client="torrent"),
+    )
+}
+"""What is published outside the procedures that the charts play."""
 _ORDERS = {order.__name__: order for order in (Start, Stop, ConnectionLost, ConnectionFailed)}
 
 

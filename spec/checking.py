@@ -122,11 +122,21 @@ def _check_all(whole: Specification, accepted: Sequence[Accepted], processes: in
 def compared(course: Course, cast: Cast, *, only_first: bool = False) -> Comparison:
     """Hold a diagram against charts, until the first error if that will do. Raises `CastError` if it cannot begin."""
     systems = _systems(course, cast)
-    return compare(course.ordered, course.words, systems, systems[0][0].binding, only_first=only_first)
+    return compare(
+        course.ordered,
+        course.words,
+        systems,
+        systems[0][0].binding,
+        only_first=only_first,
+        at_rest=course.begin.at_rest,
+    )
 
 
 def _systems(course: Course, cast: Cast) -> list[tuple[System, State]]:
-    return cast.systems(frozenset(course.interaction.lifelines), course.begin, course.routes(cast.charts))
+    repeats = any(word.again for word in course.words.values())
+    return cast.systems(
+        frozenset(course.interaction.lifelines), course.begin, course.routes(cast.charts), repeats=repeats
+    )
 
 
 def _compared(course: Course, cast: Cast, accepted: Sequence[Accepted]) -> DiagramReport:

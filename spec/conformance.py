@@ -15,13 +15,14 @@ it, so that the rest is still compared.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from spec.binding import Binding, Word
-from spec.interaction import Action, Interaction, ample, steps
-from spec.system import Act, Move, State, System
+from spec.interaction import Action, Interaction, ample, can_end, steps
+from spec.matching import left_to_do, match, silently
+from spec.system import Act, State, System
 
 Kind = Literal[
     "chart-cannot",
@@ -35,13 +36,11 @@ Kind = Literal[
     "not-realisable",
     "unreadable",
     "no-beginning",
+    "not-at-rest",
 ]
 
 SEVERAL = 2
 """How often the same that is needed later is counted: more would go on forever where a diagram has a loop."""
-
-SILENT_STATES = 1_500
-"""More states than undrawn housekeeping between two drawn actions reaches: fewer than 300 in all diagrams here."""
 
 
 @dataclass(frozen=True)
@@ -132,8 +131,12 @@ def compare(
     binding: Binding,
     *,
     only_first: bool = False,
+    at_rest: bool = False,
 ) -> Comparison:
-    """Hold all traces of an interaction against the systems that it can be about; or find out if all can be run."""
+    """Hold all traces of an interaction against the systems that it can be about; or find out if all can be run.
+
+    `at_rest` asks, too, that nothing is left to happen wherever it ends.
+    """
     result = Comparison()
     memory = _Memory(systems, words, binding)
     memory.missing = {problem.line for problem in interaction.problems if problem.kind == "missing-reference"}
@@ -144,6 +147,10 @@ def compare(
     while queue and not (only_first and any(not finding.warning for finding in result.findings)):
         node = queue.popleft()
         result.nodes += 1
+        finding = _not_at_rest(node, parents, memory) if at_rest and can_end(node.term) else None
+        if finding is not None and (key := (finding.line, finding.lifeline, finding.kind)) not in reported:
+            reported.add(key)
+            result.findings.append(finding)
         for action, term in _next(node):
             then, finding = _follow(node, action, term, memory)
             if finding is not None and (key := (finding.line, finding.lifeline, finding.kind)) not in reported:
@@ -219,7 +226,7 @@ def _refer(node: Node, action: Action, term: Any, memory: _Memory) -> tuple[Node
         def has_begun(there: State, system: System = system) -> bool:
             return system.where(there, action.lifeline) == (begin,)
 
-        reached = _silently(system, state, action.lifeline, memory.binding, has_begun)
+        reached = silently(system, state, action.lifeline, memory.binding, has_begun)
         after |= {memory.number(place, there) for there in reached}
     if after:
         return node._replace(term=term, states=frozenset(after), call=None), None
@@ -230,130 +237,6 @@ def _refer(node: Node, action: Action, term: Any, memory: _Memory) -> tuple[Node
         action.line,
         action.lifeline,
     )
-
-
-# Matching an action.
-
-
-def match(
-    system: System, state: State, action: Action, word: Word, binding: Binding, *, with_environment: int = 0
-) -> set[State]:
-    """The states after an action of the diagram, undrawn actions before it included; as few of those as possible.
-
-    A broker may have several messages of one name to pass on, and not the nearest one be meant: there all are found.
-    """
-    found: set[State] = set()
-    several = action.kind == "!" and system.is_broker(action.lifeline) and system.variants(word.message) > 1
-
-    def tries(there: State) -> bool:
-        found.update(_done(system, there, action, word))
-        return bool(found) and not several
-
-    list(_silently(system, state, action.lifeline, binding, tries, with_environment=with_environment))
-    return found
-
-
-def _done(system: System, state: State, action: Action, word: Word) -> Iterator[State]:
-    if action.kind == "!":
-
-        def wanted(act: Act) -> bool:
-            return word.covers(act.message, act.detail) and _meets(act, action, system.binding)
-
-        for sent, lost in system.sends(state, action.lifeline, wanted):
-            move = lost if action.lost else sent
-            if move is not None:
-                yield move.then
-    else:
-        if action.peer is None:
-            for move in system.orders(state, action.lifeline, (word.message,)):
-                if word.covers(move.act.message, move.act.detail):
-                    yield move.then
-        for received, act, _ in system.receives(state, action.lifeline):
-            ignored = act.ignored and not system.binding.may_ignore(action.lifeline, str(act))
-            if (
-                received is not None
-                and not ignored
-                and word.covers(act.message, act.detail)
-                and _meets(act, action, system.binding)
-            ):
-                yield received.then
-
-
-def _meets(act: Act, action: Action, binding: Binding) -> bool:
-    """Whether the other end is the one that is drawn: if it is not drawn at all, who speaks through it is."""
-    return action.peer is None or act.peer == action.peer or not binding.is_drawn(act.peer)
-
-
-def _silently(
-    system: System,
-    state: State,
-    lifeline: str,
-    binding: Binding,
-    wanted: Any,
-    *,
-    with_environment: int = 0,
-) -> Iterator[State]:
-    """The nearest states that are `wanted`, after actions that nobody needs to draw of those around a lifeline."""
-    around = _around(system, lifeline)
-    layer, seen = [state], {state}
-    while layer:
-        hits = [there for there in layer if wanted(there)]
-        if hits:
-            yield from hits
-            return
-        following = []
-        for there in layer:
-            for move in _undrawn(system, there, around, binding, with_environment=with_environment):
-                if move.then not in seen and len(seen) < SILENT_STATES:
-                    seen.add(move.then)
-                    following.append(move.then)
-        layer = following
-
-
-def _around(system: System, lifeline: str) -> tuple[str, ...]:
-    """The lifelines of the same server, and the brokers."""
-    players = system.binding.players
-    group = players[lifeline].group if lifeline in players else ""
-    return tuple(
-        name
-        for name in system.lifelines
-        if name == lifeline or (name in players and (players[name].role == "broker" or players[name].group == group))
-    )
-
-
-def _undrawn(
-    system: System, state: State, around: Iterable[str], binding: Binding, *, with_environment: int
-) -> Iterator[Move]:
-    """What can happen undrawn. The environment waits until that is done: a start takes many steps, in any order.
-
-    But a broker does not take what others have sent it meanwhile, nothing at all if it can be done without (2, not 3),
-    and does not even pass on what it has taken if that need not be (1): all that may be drawn later.
-    """
-    if with_environment:
-        brokers = {lifeline for lifeline in around if system.is_broker(lifeline)}
-        around = [lifeline for lifeline in around if with_environment > 1 or lifeline not in brokers]
-        near = {*around, ""} if with_environment > 2 else {"", *brokers}  # noqa: PLR2004 - as said above
-        found = [
-            move
-            for move in _undrawn(system, state, around, binding, with_environment=0)
-            if move.act.kind == "!" or move.act.peer in near
-        ]
-        busy = next((move.act.lifeline for move in found if system.is_busy(state, move.act.lifeline)), None)
-        yield from (move for move in found if busy in {None, move.act.lifeline})
-        if not found:
-            for lifeline in around:
-                yield from system.orders(state, lifeline, binding.environment.get(lifeline, ()))
-        return
-    for lifeline in around:
-        alike = set()
-        for sent, _ in system.sends(state, lifeline, lambda act, who=lifeline: binding.may(who, str(act), act.peer)):  # type: ignore[misc]
-            # Of several messages of one kind to one receiver, which comes first makes no difference to what is drawn.
-            if (sent.act.message, sent.act.peer) not in alike:
-                alike.add((sent.act.message, sent.act.peer))
-                yield sent
-        for received, act, _ in system.receives(state, lifeline):
-            if received is not None and (act.ignored or binding.may(lifeline, str(act), act.peer)):
-                yield received
 
 
 # Saying what is wrong.
@@ -406,8 +289,20 @@ def _possible(system: System, state: State, lifeline: str, binding: Binding) -> 
                 found.setdefault(text + (" (ignored)" if act.ignored else ""))
         return False
 
-    list(_silently(system, state, lifeline, binding, ask))
+    list(silently(system, state, lifeline, binding, ask))
     return [*found, *(text for text in refused if text.partition(" (")[0] not in found)]
+
+
+def _not_at_rest(node: Node, parents: Mapping[Node, tuple[Node, Action] | None], memory: _Memory) -> Finding | None:
+    left = ""
+    for number in sorted(node.states):
+        system, state = memory.states[number]
+        left = left_to_do(system, state, memory.binding)
+        if not left:
+            return None
+    run = tuple(_path(parents, node))
+    said = f"the diagram ends here, and the binding says that nothing is left to happen then; but {left}"
+    return Finding("not-at-rest", said, run[-1].line, run[-1].lifeline, run) if run else None
 
 
 def _wheres(node: Node, memory: _Memory, lifeline: str) -> str:

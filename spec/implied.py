@@ -189,7 +189,7 @@ class Lifeline:
             said = Word(act.message, act.detail)
             if act.kind == "!" and said in self._later.get((at.course, at.state), ()) and said not in at.ahead:
                 found.add(at._replace(ahead=at.ahead | {said}))
-        if act.ignored and not self.binding.may_ignore(self.name, str(act)):
+        if act.ignored and not act.allowed:
             return frozenset()
         ordered = act.kind == "?" and not act.peer
         if act.ignored or ordered or self.binding.may(self.name, str(act), act.peer):

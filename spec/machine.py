@@ -11,7 +11,8 @@ from enum import Enum
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
-from machines.calls import CONNACK, SUBACK, SUBSCRIBE, Answer, PublishFailed
+from machines.calls import CONNACK, SUBACK, SUBSCRIBE, Answer, PublishFailed, ViewDescribed
+from machines.events import ClientEvent
 from machines.participant import Decision, Participant, Refused, Snapshot, actions, atomic_states
 
 
@@ -69,6 +70,10 @@ def detail_of(message: Hashable) -> str:
     """What tells messages of one name apart in a diagram."""
     if isinstance(message, PublishFailed):
         return message.event.__name__
+    if isinstance(message, ClientEvent):
+        return message.client
+    if isinstance(message, ViewDescribed):
+        return " ".join(sorted(message.known_file_infos))
     verdict = "" if not isinstance(message, CONNACK | SUBACK) else "accepted" if message.accepted else "refused"
     topic = message.topic if isinstance(message, SUBSCRIBE | SUBACK) else ""
     return f"{topic} {verdict}".strip()

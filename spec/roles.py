@@ -10,9 +10,12 @@ import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
-from spec.binding import BUILT_IN, Besides, Binding, BindingError, Player
+from spec.binding import BUILT_IN, Alike, Besides, Binding, BindingError, Player, Publishes
 from spec.notation.model import Create, Destroy, Diagram, Fragment, Message, Parallel, Reference, Statement
+
+R = TypeVar("R", Besides, Publishes)
 
 
 def settled(binding: Binding) -> Binding:
@@ -35,6 +38,9 @@ def settled(binding: Binding) -> Binding:
                 begin,
                 states=_shared(begin.states, likes),
                 orders=_shared(begin.orders, likes),
+                sessions=_shared(begin.sessions, likes),
+                endpoints=_shared(begin.endpoints, likes),
+                in_full=begin.in_full | {name for name, like in likes.items() if like in begin.in_full},
                 later=_also(begin.later, players, begin.place),
             )
             for begin in binding.begins
@@ -42,6 +48,7 @@ def settled(binding: Binding) -> Binding:
         besides=_widened(binding.besides, likes),
         ignores=_widened(binding.ignores, likes),
         ahead=_widened(binding.ahead, likes),
+        publishes=_widened(binding.publishes, likes),
         environment=environment,
     )
 
@@ -119,7 +126,7 @@ def _also(later: Iterable[tuple[str, str]], players: Mapping[str, Player], place
     return tuple((who, order) for name, order in later for who in (name, *others(name)))
 
 
-def _widened(rows: Iterable[Besides], likes: Mapping[str, str]) -> tuple[Besides, ...]:
+def _widened(rows: Iterable[R], likes: Mapping[str, str]) -> tuple[R, ...]:
     return tuple(
         replace(row, lifelines=row.lifelines | {name for name, like in likes.items() if like in row.lifelines})
         for row in rows
@@ -148,7 +155,9 @@ def refuse_unknown(binding: Binding, charts: Collection[str], messages: Collecti
 
     for begin in binding.begins:
         lifelines((*begin.states, *begin.orders, *(name for name, _ in begin.later)), begin.place)
-    for row in (*binding.besides, *binding.ignores, *binding.ahead):
+        lifelines((*begin.sessions, *begin.endpoints, *sorted(begin.in_full)), begin.place)
+    rows: list[Besides | Publishes] = [*binding.besides, *binding.ignores, *binding.ahead, *binding.publishes]
+    for row in rows:
         lifelines(sorted(row.lifelines), row.place)
     for name, player in binding.players.items():
         if player.place not in {"", BUILT_IN} and player.chart not in charts and name not in charts:
@@ -156,9 +165,10 @@ def refuse_unknown(binding: Binding, charts: Collection[str], messages: Collecti
                 f"{player.place}: no chart {player.chart!r}{_near(player.chart, charts)}; "
                 f"there are {', '.join(sorted(charts))}; charts of your own are given to spec.check"
             )
-    for alike in binding.alike:
-        for message in sorted(alike.messages - set(messages)) if alike.place != BUILT_IN else ():
-            raise BindingError(f"{alike.place}: no chart has a message {message!r}{_near(message, messages)}")
+    about: list[Alike | Publishes] = [*binding.alike, *binding.publishes]
+    for named in about:
+        for message in sorted(named.messages - set(messages)) if named.place != BUILT_IN else ():
+            raise BindingError(f"{named.place}: no chart has a message {message!r}{_near(message, messages)}")
     for rule in binding.labels:
         if (
             rule.place not in {"", BUILT_IN}

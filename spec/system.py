@@ -6,9 +6,10 @@ when nothing else can happen, if the system is patient: timeouts are longer than
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from machines.events import BusEvent
 from spec.binding import Binding
 from spec.machine import ChartMachine, LocalMachine, Sending, Taking, detail_of, name_of
 
@@ -21,6 +22,8 @@ class State(NamedTuple):
 
     locals: tuple[int, ...]
     channels: tuple[tuple[tuple[int, int], tuple[int, ...]], ...] = ()
+    posted: tuple[tuple[tuple[int, int], int], ...] = ()
+    """What was published so far, and between whom; noted only where an event can be delivered again."""
 
 
 class Act(NamedTuple):
@@ -33,6 +36,8 @@ class Act(NamedTuple):
     peer: str
     lost: bool = False
     ignored: bool = False
+    allowed: bool = False
+    """Whether the binding lets it be ignored although it is drawn."""
 
     def __str__(self) -> str:
         return f"{self.kind}{self.message}"
@@ -72,6 +77,8 @@ class System:
     routes: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     environment: Callable[[str, str], Iterable[Hashable]] = lambda _lifeline, _order: ()
     """The messages that an order of the environment to a lifeline can be."""
+    repeats: bool = False
+    """Whether an event can be delivered again. Then each that is published has an `event_id`."""
 
     def __post_init__(self) -> None:
         self.lifelines = tuple(self.machines)
@@ -111,6 +118,10 @@ class System:
     def met(self, lifeline: str) -> tuple[Hashable, ...]:
         """The local states of a lifeline that were met."""
         return tuple(self._locals[self._places[lifeline]])
+
+    def spelled(self, number: int) -> str:
+        """The name of a message."""
+        return name_of(self._messages[number])
 
     def _message(self, message: Hashable) -> int:
         if message not in self._message_numbers:
@@ -196,18 +207,46 @@ class System:
             after = _with_local(state, place, then)
             if sent.receiver is None:
                 yield Move(sent.act, after), None
-            else:
-                yield Move(sent.act, self._with_arrival(after, (place, sent.receiver), sent)), Move(sent.lost, after)
+                continue
+            ends, message = (place, sent.receiver), sent.message
+            if self.repeats and isinstance(sent.sending.message, BusEvent):
+                message = self._stamped(state, sent)
+                after = after._replace(posted=(*after.posted, (ends, message)))
+            yield Move(sent.act, self._with_arrival(after, ends, message)), Move(sent.lost, after)
 
-    def _with_arrival(self, state: State, ends: tuple[int, int], sent: "_Sent") -> State:
+    def _stamped(self, state: State, sent: "_Sent") -> int:
+        """The event that is sent, with an `event_id` if it has none so far."""
+        event = sent.sending.message
+        assert isinstance(event, BusEvent)
+        return sent.message if event.event_id else self._message(replace(event, event_id=str(len(state.posted) + 1)))
+
+    def again(self, state: State, lifeline: str, wanted: Callable[[Act], bool]) -> Iterator[Move]:
+        """The latest event that was `wanted`, delivered once more; its sender is not changed by it."""
+        place = self._places[lifeline]
+        for ends, number in reversed(state.posted):
+            message = self._messages[number]
+            act = Act("!", lifeline, name_of(message), detail_of(message), self.lifelines[ends[1]])
+            if ends[0] == place and wanted(act):
+                yield Move(act, self._with_arrival(state, ends, number))
+                return
+
+    def publishes(self, state: State, lifeline: str, name: str) -> Iterator[Move]:
+        """What the server of a lifeline publishes without its chart."""
+        place = self._places[lifeline]
+        for message in self.environment(lifeline, name):
+            for broker in self._called(lifeline, "broker"):
+                act = Act("!", lifeline, name, detail_of(message), broker)
+                yield Move(act, self._with_arrival(state, (place, self._places[broker]), self._message(message)))
+
+    def _with_arrival(self, state: State, ends: tuple[int, int], message: int) -> State:
         """The state with a message under way. A client that has disconnected reads nothing more from the broker."""
         back = (ends[1], ends[0])
-        if sent.act.message == _LAST:
+        if name_of(self._messages[message]) == _LAST:
             state = state._replace(channels=tuple(row for row in state.channels if row[0] != back))
         closing = next((messages for key, messages in state.channels if key == back), ())
         if any(name_of(self._messages[number]) == _LAST for number in closing):
             return state
-        return _with_message(state, ends, sent.message)
+        return _with_message(state, ends, message)
 
     def _due(self, state: State, lifeline: str) -> tuple["_Sent", ...]:
         here = (self._places[lifeline], state.locals[self._places[lifeline]])
@@ -269,7 +308,7 @@ class System:
         machine = self.machines[lifeline]
         who = self.client_of(peer) if isinstance(machine, ChartMachine) else peer
         taking, then, why = machine.receive(local, message, who)
-        act = Act("?", lifeline, name_of(message), detail_of(message), peer, ignored=taking is Taking.IGNORED)
+        act = self._reception(lifeline, local, message, peer, taking)
         taken = taking in {Taking.TAKEN, Taking.IGNORED}
         return _Received(act, self.number(lifeline, then) if taken else None, why, taking)
 
@@ -290,11 +329,18 @@ class System:
         local = self.local(state, lifeline)
         for message in self.environment(lifeline, order):
             taking, then, _ = self.machines[lifeline].receive(local, message, "")
-            act = Act("?", lifeline, name_of(message), detail_of(message), "", ignored=taking is Taking.IGNORED)
+            act = self._reception(lifeline, local, message, "", taking)
             if taking is Taking.TAKEN:
                 yield act, self.number(lifeline, then), message
-            elif act.ignored and self.binding.may_ignore(lifeline, str(act)):
+            elif act.allowed:
                 yield act, self.number(lifeline, local), message
+
+    def _reception(self, lifeline: str, local: Hashable, message: Hashable, peer: str, taking: Taking) -> Act:
+        act = Act("?", lifeline, name_of(message), detail_of(message), peer)
+        if taking is not Taking.IGNORED:
+            return act
+        where = self.machines[lifeline].where(local)
+        return act._replace(ignored=True, allowed=self.binding.may_ignore(lifeline, str(act), where))
 
     def _break(self, state: State, lifeline: str, message: Hashable) -> State:
         """A connection breaks: what was under way on it is gone, and the broker's end of it hears so, too."""

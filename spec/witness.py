@@ -99,7 +99,8 @@ class Stage:
                 return message.raw_text
         if fitting:
             return fitting[0].raw_text
-        spelled = (rule.shown for rule in self.binding.labels if rule.says(act.message, act.detail))
+        details = (act.detail, "")
+        spelled = (r.shown for detail in details for r in self.binding.labels if r.says(act.message, detail))
         return next((escape(label) for label in spelled), None) or label_named(act.message, act.detail)
 
     def _groups(self, involved: Iterable[str]) -> list[Group]:

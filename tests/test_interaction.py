@@ -297,12 +297,21 @@ def test_the_seed_refers_to_its_own_use_case() -> None:
         ("loop (3,2)\nA->B:m\nend", [(1, "loop", None)]),
         ("par\nA->B:m\nB->C:n\nA->C:o\nend", [(3, "chain", "B")]),
         ("parallel\nA->B:m\nB->C:n", [(3, "chain", "B")]),
-        ("A->(5)B:m\nspace -4\nA->B:n", [(1, "overtaking", None)]),
+        ("A->(5)B:m\nspace -4\nA->B:n", []),
+        ("A->(5)B:m\nspace -4\nopt\nA->B:n\nend", [(1, "overtaking", None)]),
         ("A->(5)B:m\nspace 4\nA->B:n", []),
     ],
 )
 def test_problems_of_a_diagram(text: str, expected: list[tuple[int, str, str | None]]) -> None:
     assert problems(text) == expected
+
+
+def test_what_is_drawn_beside_a_delay_overtakes_the_arrow() -> None:
+    interaction = compiled("A->(2)B:late\nspace -2\nC->B:m\nB->C:n\nA->B:after")
+    for trace in traces(interaction.term):
+        on_b = [f"{action.kind}{action.label}" for action in trace if action.lifeline == "B"]
+        on_a = [f"{action.kind}{action.label}" for action in trace if action.lifeline == "A"]
+        assert (on_a, on_b) == (["!late", "!after"], ["?m", "!n", "?late", "?after"])
 
 
 @pytest.mark.parametrize("kind", ["neg", "assert", "ignore", "consider"])

@@ -12,7 +12,8 @@ its lifeline or is the send that it needs.
 What is drawn, and what it means:
 
 - an arrow: `!` strictly before `?`. From or to the environment only the end that is drawn, lost only the send, `<->`
-  both directions, unordered.
+  both directions, unordered. With a delay and a `space` upwards the arrows of as many rows as both span overtake it:
+  they have arrived when it does.
 - `alt`: exactly one of the operands. Guards are text and decide nothing, so that a guardless `else` is one more
   operand. An `alt` of one operand may be skipped: UML says so where no guard holds.
 - `opt`: an operand, or nothing.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import TypeGuard
 
 from spec.interaction.library import Library, actors, covered
@@ -96,6 +96,14 @@ def compile_diagram(diagram: Diagram, library: Library | None = None) -> Interac
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Overtaken:
+    """An arrow that is still under way when those of the next rows have arrived."""
+
+    message: Message
+    by: tuple[Statement, ...]
+
+
 class _Compiling:
     """One diagram on its way to a term."""
 
@@ -113,14 +121,15 @@ class _Compiling:
     def body(self, statements: Iterable[Statement]) -> Term:
         """Weakly sequenced statements; after a `break` the rest is what happens instead of it."""
         rest = EMPTY
-        opened = list(_opened(statements))
-        self._overtaken(opened)
-        for statement in reversed(opened):
+        for statement in reversed(list(self._overtaken(list(_opened(statements))))):
             rest = alt(*self._operands(statement), rest) if _is_break(statement) else seq(self._term(statement), rest)
         return rest
 
-    def _term(self, statement: Statement) -> Term:
+    def _term(self, statement: Statement | _Overtaken) -> Term:
         match statement:
+            case _Overtaken(message=message, by=by):
+                send, receive = self._ends(message, message.sender, message.receiver, 0)
+                return strict(seq(send, self.body(by)), receive)
             case Message():
                 return self._message(statement)
             case Fragment():
@@ -138,13 +147,16 @@ class _Compiling:
         return par(*arrows)
 
     def _arrow(self, message: Message, sender: str | None, receiver: str | None, way: int) -> Term:
+        return strict(*self._ends(message, sender, receiver, way))
+
+    def _ends(self, message: Message, sender: str | None, receiver: str | None, way: int) -> tuple[Term, Term]:
         send = receive = EMPTY
         line, file, label = message.line, self.diagram.file, message.label
         if sender is not None:
             send = act(Action("!", sender, label, receiver, line, file, lost=message.lost, way=way))
         if receiver is not None and not message.lost:
             receive = act(Action("?", receiver, label, sender, line, file, way=way))
-        return strict(send, receive)
+        return send, receive
 
     def _operands(self, fragment: Fragment) -> list[Term]:
         return [self.body(operand.body) for operand in fragment.operands]
@@ -239,15 +251,26 @@ class _Compiling:
             self._complain(reference.line, name, "uncovered", message, warning=True)
         return refer(definition)
 
-    def _overtaken(self, statements: Iterable[Statement]) -> None:
+    def _overtaken(self, statements: Sequence[Statement]) -> Iterator[Statement | _Overtaken]:
         """A delay draws the receive lower. Only a `space` upwards then lets the next arrows overtake it."""
-        under_way: Message | None = None
-        for statement in statements:
-            if isinstance(statement, Message):
-                under_way = statement if statement.delay else None
-            elif under_way and _goes_up(statement):
-                message = "`space` upwards after a delay lets arrows overtake this one; read as if they did not"
-                self._complain(under_way.line, None, "overtaking", message, warning=True)
+        place = 0
+        while place < len(statements):
+            message = statements[place]
+            place += 1
+            space = statements[place] if place < len(statements) else None
+            if not (isinstance(message, Message) and message.delay and space and _goes_up(space)):
+                yield message
+                continue
+            rows = int(min(message.delay, -float(space.text)))
+            next_ones = statements[place + 1 : place + 1 + rows]
+            by = tuple(takewhile(lambda each: isinstance(each, Message), next_ones))
+            if by and not message.both_ways:
+                place += 1 + len(by)
+                yield _Overtaken(message, by)
+                continue
+            yield message
+            text = "`space` upwards after a delay lets what comes next overtake this arrow; read as if it did not"
+            self._complain(message.line, None, "overtaking", text, warning=True)
 
     def _refused(self, fragment: Fragment) -> Term:
         why = REFUSED.get(fragment.kind, "is not a fragment with a meaning that is known here")
@@ -277,9 +300,9 @@ def _opened(statements: Iterable[Statement]) -> Iterator[Statement]:
             yield statement
 
 
-def _is_break(statement: Statement) -> TypeGuard[Fragment]:
+def _is_break(statement: Statement | _Overtaken) -> TypeGuard[Fragment]:
     return isinstance(statement, Fragment) and statement.kind == "break"
 
 
-def _goes_up(statement: Statement) -> bool:
+def _goes_up(statement: Statement) -> TypeGuard[Presentation]:
     return isinstance(statement, Presentation) and statement.keyword == "space" and statement.text.startswith("-")
