@@ -32,7 +32,8 @@ single blanks. A label that is itself the name of a message needs no rule.
   `later = ["Name Start", ...]`: orders that come one after the other, each when nothing else can happen.
   `examples = true`: what else can happen there, these diagrams do not say. So that is not looked for, nor whether
   participants who cannot see which branch they are in would mix them.
-  `in_full = [...]`: lifelines of which these diagrams draw all. Neither `[[besides]]` nor `[environment]` holds there.
+  `in_full = [...]`: lifelines of which these diagrams draw all, also what they ignore. Neither `[[besides]]` nor
+  `[environment]` holds there.
   `at_rest = true`: where such a diagram ends nothing is under way, and nobody has anything to send any more.
   `sessions = { Name = "..." }`: what the torrent server of a lifeline is given as its session: it is careful then.
   `endpoints = { Name = "..." }`: the URI where the server of a lifeline serves. Nobody conflicts for another reason.
@@ -271,6 +272,8 @@ class Binding:
 
     def may_ignore(self, lifeline: str, action: str, where: Iterable[str] = ()) -> bool:
         """Whether a lifeline may, in these atomic states, ignore what a diagram draws it receiving."""
+        if lifeline in self.in_full:
+            return True
         return any(ignores.allows(lifeline, action, where) for ignores in self.ignores)
 
     def may_be_ahead(self, lifeline: str, action: str) -> bool:
