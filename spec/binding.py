@@ -23,6 +23,8 @@ single blanks. A label that is itself the name of a message needs no rule.
   `role`: what the others of the group call it: `client`, `clock`, `view`; or `broker`.
   `client`: its MQTT client identifier.
   `patient = true`: what it sends comes only when nothing else can happen: a clock, of a chart that is not ours.
+  `scripted = true`: no chart plays it. It does what is drawn of it, whatever that is, and reads what it is sent: so a
+  diagram can show what an MQTT client may do that ours never do. Such a diagram is taken as an example.
   `ignored = true`: it is left out with all its arrows. `environment = true`: its arrows come from outside and go there.
 
 `[[begin]]`: where diagrams begin; the first rule whose `title` fits counts, and `*` in it stands for anything.
@@ -40,8 +42,18 @@ single blanks. A label that is itself the name of a message needs no rule.
 
 `[[besides]]`: what may happen without being drawn: `lifelines`, `actions` (`!m`, `?m`, `*`; `-` before one excepts it),
 and `why`. Nothing needs to be drawn between a lifeline that is drawn and one that is not.
-`[[ignores]]`: the same keys, for what a chart may ignore although a diagram draws that it receives it. With `states`,
-patterns likewise, it may so in these atomic states.
+`[[owes]]`: what lifelines owe for what they receive. What is owed needs no drawing. It is a finding if they send what
+they do not owe, or send it twice, or owe something and are not about to send it.
+  `received`: names of messages, as in `["*", "-CONNECT"]`.
+  `sends`: what each obliges to send, with its detail; `*` stands for anything, `{topic}` for what the message is about.
+  Without it the message itself is passed on, in the order in which such messages came.
+  `from`: what must have been sent to the sender before, such as `CONNACK accepted`; what comes from others is ignored.
+  `to`: it is owed to all who were sent this, such as `SUBACK {topic} accepted`; without it, to the sender.
+  `why`: is quoted where this does not hold.
+`[[forgets]]`: `lifelines`, `received` and `why`: messages with which all ends that was owed to their sender, and all
+that it was sent before counts no longer. Where there is nothing of both, they are ignored.
+`[[ignores]]`: the keys of `[[besides]]`, for what a chart may ignore although a diagram draws that it receives it. With
+`states`, patterns likewise, it may so in these atomic states.
 `[[publishes]]`: `lifelines`, `messages` and `why`: what the server of a lifeline publishes in a procedure of its own
 that its chart does not play. It can do so at any time, and its chart is not changed by it.
 `[environment]`: `Name = ["Start", ...]`, what can come from outside where a course cannot go on without it.
@@ -60,7 +72,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
+
+from spec.duties import Discipline, Forgets, Owes, fits
 
 DEFAULT = Path(__file__).parent / "binding.toml"
 BUILT_IN = "spec/binding.toml"
@@ -134,6 +148,8 @@ class Player:
     like: str = ""
     patient: bool = False
     place: str = ""
+    scripted: bool = False
+    """Whether it does whatever is drawn of it; it has no chart then."""
 
 
 @dataclass(frozen=True)
@@ -170,14 +186,9 @@ class Besides:
 
     def allows(self, lifeline: str, action: str, where: Iterable[str] = ()) -> bool:
         """Whether `lifeline` may do `action`, such as `!StopTimeout`, in a state, or in whichever."""
-        if lifeline not in self.lifelines or not _fits(self.actions, action):
+        if lifeline not in self.lifelines or not fits(action, self.actions):
             return False
-        return all(_fits(self.states, state) for state in where)
-
-
-def _fits(patterns: Iterable[str], text: str) -> bool:
-    excepted = any(fnmatch.fnmatchcase(text, pattern[1:]) for pattern in patterns if pattern[0] == "-")
-    return not excepted and any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
+        return all(fits(state, self.states) for state in where)
 
 
 @dataclass(frozen=True)
@@ -187,6 +198,9 @@ class Publishes:
     lifelines: frozenset[str]
     messages: frozenset[str]
     place: str = ""
+
+
+Row = TypeVar("Row", Besides, Publishes, Owes, Forgets)
 
 
 @dataclass(frozen=True)
@@ -220,6 +234,8 @@ class Binding:
     publishes: tuple[Publishes, ...] = ()
     in_full: frozenset[str] = frozenset()
     """Lifelines of the diagrams that it is used for that do nothing undrawn."""
+    owes: tuple[Owes, ...] = ()
+    forgets: tuple[Forgets, ...] = ()
     _allowed: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What was asked of `besides`: it is asked of every step of every search."""
 
@@ -255,7 +271,12 @@ class Binding:
         if lifeline in self.in_full:
             return False
         if (lifeline, action) not in self._allowed:
-            self._allowed[lifeline, action] = any(besides.allows(lifeline, action) for besides in self.besides)
+            discipline = self.discipline(lifeline)
+            self._allowed[lifeline, action] = (
+                any(besides.allows(lifeline, action) for besides in self.besides)
+                or (discipline is not None and discipline.covers(action))
+                or (action[0] == "?" and self.is_scripted(lifeline))
+            )
         return self._allowed[lifeline, action]
 
     def may_ignore_undrawn(self, lifeline: str) -> bool:
@@ -270,11 +291,22 @@ class Binding:
         """Whether the server of a lifeline publishes such a message without its chart."""
         return any(lifeline in row.lifelines and message in row.messages for row in self.publishes)
 
+    def is_scripted(self, lifeline: str) -> bool:
+        """Whether a lifeline does whatever is drawn of it."""
+        player = self.players.get(lifeline)
+        return player is not None and player.scripted
+
     def may_ignore(self, lifeline: str, action: str, where: Iterable[str] = ()) -> bool:
         """Whether a lifeline may, in these atomic states, ignore what a diagram draws it receiving."""
         if lifeline in self.in_full:
             return True
         return any(ignores.allows(lifeline, action, where) for ignores in self.ignores)
+
+    def discipline(self, lifeline: str) -> Discipline | None:
+        """What a lifeline owes for what it receives; None if nothing is said of it."""
+        owes = tuple(row for row in self.owes if lifeline in row.lifelines)
+        forgets = tuple(row for row in self.forgets if lifeline in row.lifelines)
+        return Discipline(lifeline, owes, forgets) if owes or forgets else None
 
     def may_be_ahead(self, lifeline: str, action: str) -> bool:
         """Whether a lifeline may send before it is drawn to what it is drawn to send later."""
@@ -306,12 +338,14 @@ class Binding:
             alike=self.alike + base.alike,
             ahead=self.ahead + base.ahead,
             publishes=self.publishes + base.publishes,
+            owes=self.owes + base.owes,
+            forgets=self.forgets + base.forgets,
         )
 
     def without(self, lifelines: frozenset[str]) -> "Binding":
         """The binding as if our own one said nothing of these lifelines."""
 
-        def kept(rows: tuple[Besides, ...]) -> tuple[Besides, ...]:
+        def kept(rows: tuple[Row, ...]) -> tuple[Row, ...]:
             return tuple(
                 replace(row, lifelines=row.lifelines - lifelines) if row.place == BUILT_IN else row for row in rows
             )
@@ -332,6 +366,8 @@ class Binding:
             besides=kept(self.besides),
             ignores=kept(self.ignores),
             ahead=kept(self.ahead),
+            owes=kept(self.owes),
+            forgets=kept(self.forgets),
         )
 
 

@@ -21,12 +21,15 @@ from spec.binding import (
     Word,
     normal,
 )
+from spec.duties import Forgets, Owes
 
 TABLES = (
     "label",
     "lifeline",
     "begin",
     "besides",
+    "owes",
+    "forgets",
     "ignores",
     "environment",
     "needs",
@@ -98,6 +101,8 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
         alike=tuple(_alike(row, f"{file}: [[alike]]", is_default=is_default) for row in data.get("alike", ())),
         ahead=tuple(_besides(row, f"{file}: [[ahead]]", is_default=is_default) for row in data.get("ahead", ())),
         publishes=tuple(_publishes(row, file, is_default=is_default) for row in data.get("publishes", ())),
+        owes=tuple(_owes(row, f"{file}: [[owes]]", is_default=is_default) for row in data.get("owes", ())),
+        forgets=tuple(_forgets(row, f"{file}: [[forgets]]", is_default=is_default) for row in data.get("forgets", ())),
     )
 
 
@@ -136,7 +141,7 @@ def _player(name: str, row: Any, file: str, *, is_default: bool) -> Player | Out
     place = f"{file}: [lifeline] {name}"
     if not isinstance(row, dict):
         raise BindingError(f"{place}: expected {{ chart = ... }} or {{ like = ... }}, not {row!r}")
-    _known(row, ("chart", "like", "group", "role", "client", "patient", "ignored", "environment"), place)
+    _known(row, ("chart", "like", "group", "role", "client", "patient", "scripted", "ignored", "environment"), place)
     outside: list[Outside] = [key for key in ("ignored", "environment") if _flag(row, key, place)]
     if outside:
         if len(row) > 1:
@@ -145,11 +150,15 @@ def _player(name: str, row: Any, file: str, *, is_default: bool) -> Player | Out
     chart, like, group, role, client = (
         _text(row, key, place, "") for key in ("chart", "like", "group", "role", "client")
     )
-    if not chart and not like:
+    scripted = _flag(row, "scripted", place)
+    if scripted and (chart or like):
+        raise BindingError(f"{place}: a lifeline that is scripted is played by no chart: leave out chart and like")
+    if not (chart or like or scripted):
         raise BindingError(
             f"{place}: expected chart, the name of the chart that plays it, or like, a lifeline whose part it plays"
         )
-    return Player(chart, group, role, client, like, _flag(row, "patient", place), BUILT_IN if is_default else place)
+    stands = BUILT_IN if is_default else place
+    return Player(chart, group, role, client, like, _flag(row, "patient", place), stands, scripted)
 
 
 def _begin(row: Mapping[str, Any], file: str, *, is_default: bool) -> Begin:
@@ -201,6 +210,33 @@ def _publishes(row: Mapping[str, Any], file: str, *, is_default: bool) -> Publis
     _known(row, ("lifelines", "messages", "why"), place)
     lifelines, messages = (_texts(row.get(key), f"{place} {key}") for key in ("lifelines", "messages"))
     return Publishes(frozenset(lifelines), frozenset(messages), BUILT_IN if is_default else place)
+
+
+def _owes(row: Mapping[str, Any], place: str, *, is_default: bool) -> Owes:
+    _known(row, ("lifelines", "received", "sends", "from", "to", "why"), place)
+    said = {key: _text(row, key, place, "") for key in ("sends", "from", "to", "why")}
+    for key in ("sends", "to"):
+        try:
+            said[key].format(topic="")
+        except (KeyError, IndexError, ValueError, AttributeError):
+            raise BindingError(f"{place} {key}: expected a message, in which only {{topic}} is filled in") from None
+    lifelines, received = _receivers(row, place)
+    stands = BUILT_IN if is_default else place
+    return Owes(lifelines, received, said["sends"], said["from"], said["to"], said["why"], stands)
+
+
+def _forgets(row: Mapping[str, Any], place: str, *, is_default: bool) -> Forgets:
+    _known(row, ("lifelines", "received", "why"), place)
+    lifelines, received = _receivers(row, place)
+    return Forgets(lifelines, received, _text(row, "why", place, ""), BUILT_IN if is_default else place)
+
+
+def _receivers(row: Mapping[str, Any], place: str) -> tuple[frozenset[str], tuple[str, ...]]:
+    lifelines, received = (_texts(row.get(key), f"{place} {key}") for key in ("lifelines", "received"))
+    for name in received:
+        if name.removeprefix("-")[:1] in {"", "?", "!"}:
+            raise BindingError(f"{place} received: {name!r} is no message: expected names, '*', or '-' before one")
+    return frozenset(lifelines), received
 
 
 def _alike(row: Mapping[str, Any], place: str, *, is_default: bool) -> Alike:

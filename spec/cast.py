@@ -7,14 +7,18 @@ a loss, so that it is in a configuration that it can really reach.
 
 import difflib
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any
 
 from immutabledict import immutabledict
 from statemachine import StateChart
 
 from machines import (
+    BUS_EVENTS,
+    CONNECT,
+    DISCONNECT,
     LIFELINES,
+    SUBSCRIBE,
     Broker,
     BusEvent,
     ClientJoinDenied,
@@ -33,8 +37,10 @@ from machines import (
     FragmentDistributionRequested,
     FragmentDistributionStarted,
     FragmentMetadata,
+    Message,
     Participant,
     PublishFailed,
+    ReasonCode,
     Start,
     Stop,
     SubscriptionFailed,
@@ -43,9 +49,10 @@ from machines import (
     View,
 )
 from machines.session import MqttClient
+from spec.advance import advance
 from spec.binding import BUILT_IN, Begin, Binding, Player
-from spec.foreign import ForeignMachine
-from spec.machine import ChartMachine, LocalMachine
+from spec.foreign import ForeignMachine, actions_of
+from spec.machine import ChartMachine, LocalMachine, ScriptedMachine, Sending
 from spec.system import Act, State, System
 
 Charts = Mapping[str, type[StateChart[Any]]]
@@ -149,6 +156,8 @@ class Cast:
         return found
 
     def _machine(self, name: str, player: Player, conflicts: bool, session: str, endpoint: str) -> LocalMachine:
+        if player.scripted:
+            return ScriptedMachine(_anything(player.client, self.charts))
         chart = self.charts.get(name) or self.charts.get(player.chart)
         if chart is None:
             raise CastError(
@@ -171,6 +180,34 @@ def _of_server(lifeline: str, said: Mapping[str, str], players: Mapping[str, Pla
     """What is said of a lifeline, or of another one of its server."""
     group = players[lifeline].group
     return next((text for name, text in said.items() if name == lifeline or players[name].group == group != ""), "")
+
+
+def _anything(client: str, charts: Charts) -> Iterator[Sending]:
+    """All that a scripted lifeline can send: what crosses the broker, and what charts that are not ours receive."""
+    packets: list[Message] = [CONNECT(), DISCONNECT(), ConnectionLost()]
+    packets += [SUBSCRIBE(topic=event.topic) for event in BUS_EVENTS]
+    packets += [sample(event, client) for event in BUS_EVENTS]
+    yield from (Sending(packet, "broker") for packet in packets)
+    theirs = (chart for chart in charts.values() if not issubclass(chart, Participant))
+    names = {action[1:] for chart in theirs for action in actions_of(chart) if action[0] == "?"}
+    yield from (Sending(name, "") for name in sorted(names))
+
+
+def sample(event: type[BusEvent], client: str) -> BusEvent:
+    """An event of this kind that says as little as it can, about a client."""
+    required = (each.name for each in fields(event) if each.default is MISSING and each.default_factory is MISSING)
+    return event(**{name: _SAMPLE.get(name, client) for name in required})
+
+
+_SAMPLE: Mapping[str, Any] = immutabledict(
+    hash_algorithm="sha256",
+    fragment_size=FRAGMENT_SIZE,
+    reason_code=ReasonCode.OTHER,
+    info=ClientMetadata(),
+    hash="file",
+    size=FRAGMENT_SIZE,
+)
+"""What events have to say besides naming a client."""
 
 
 def _ours(
@@ -331,8 +368,11 @@ def _run(system: System, state: State, stop: Callable[[State], bool], begun: Col
     for _ in range(STEPS):
         if stop(state):
             return state
-        move = next(system.advance(state, may_send), None)
+        move = next(advance(system, state, may_send), None)
         if move is None:
             return state
         state = move.then
+        breach = system.breach(state)
+        if breach is not None:
+            raise CastError(f"{breach.lifeline}, before the diagram begins, {breach.text}")
     raise CastError(f"the system did not come to rest within {STEPS} steps")

@@ -193,7 +193,7 @@ def _report(course: Course, comparison: Comparison, findings: list[Finding], bin
     rows = [
         Row(
             name,
-            binding.players[name].chart,
+            binding.players[name].chart or "as drawn",
             name not in blamed and not everywhere,
             len(course.local(name).edges),
             len(comparison.seen.get(name, ())),
@@ -244,7 +244,7 @@ def explored(use_case: UseCase, cast: Cast) -> Explored:
 
 
 def _explored(use_case: UseCase, cast: Cast) -> Explored | None:
-    if use_case.begin.examples or any(
+    if not use_case.says_all or any(
         finding.kind in {"no-beginning", "unbound-label"} for course in use_case.courses for finding in course.findings
     ):
         return None  # that comes first

@@ -20,12 +20,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from spec.binding import Binding, Word
+from spec.duties import Breach
 from spec.interaction import Action, Interaction, ample, can_end, steps
-from spec.matching import left_to_do, match, silently
+from spec.matching import beyond, left_to_do, match, silently
 from spec.system import Act, State, System
 
 Kind = Literal[
     "chart-cannot",
+    "undue",
+    "owed",
+    "endless",
     "implied-scenario",
     "impossible-branch",
     "unbound-label",
@@ -153,6 +157,9 @@ def compare(
             result.findings.append(finding)
         for action, term in _next(node):
             then, finding = _follow(node, action, term, memory)
+            if then is not None:
+                then, against = _as_owed(then, action, memory)
+                finding = finding or against
             if finding is not None and (key := (finding.line, finding.lifeline, finding.kind)) not in reported:
                 reported.add(key)
                 result.findings.append(replace(finding, run=(*_path(parents, node), action)))
@@ -164,6 +171,31 @@ def compare(
         for lifeline, local in zip(system.lifelines, state.locals, strict=True):
             result.seen.setdefault(lifeline, set()).add((id(system), local))
     return result
+
+
+def _as_owed(node: Node, action: Action, memory: _Memory) -> tuple[Node | None, Finding | None]:
+    """The node without the states where a participant acts against what it owes, and the first such finding.
+
+    What follows on that says nothing more. Where a trace is over, what participants go on to do undrawn counts.
+    """
+    kept: set[int] = set()
+    first: Breach | None = None
+    is_over = not _next(node)
+    for number in sorted(node.states):
+        system, state = memory.states[number]
+        breach = system.breach(state) or (
+            beyond(system, state, memory.binding, system.disciplines) if is_over else None
+        )
+        first = first or breach
+        if breach is None:
+            kept.add(number)
+    found = None if first is None else _against_duty(first, action)
+    return (node._replace(states=frozenset(kept)) if kept else None), found
+
+
+def _against_duty(breach: Breach, action: Action) -> Finding:
+    """What a participant does that it does not owe, or owes and does not do."""
+    return Finding(breach.kind, f"{breach.lifeline} {breach.text}", action.line, breach.lifeline)
 
 
 def _next(node: Node) -> tuple[tuple[Action, Any], ...]:
@@ -254,6 +286,11 @@ def _mistake(action: Action, word: Word, needed: str) -> Finding:
 
 
 def _cannot(node: Node, action: Action, word: Word, memory: _Memory) -> Finding:
+    for number in sorted(node.states):
+        system, state = memory.states[number]
+        breach = beyond(system, state, memory.binding, (*system.disciplines, action.lifeline))
+        if breach is not None:
+            return _against_duty(breach, action)
     chart = memory.systems[0].machines[action.lifeline].name
     if action.kind == "!":
         said = f"{action.lifeline} sends {word}" + (f" to {action.peer}" if action.peer else "")

@@ -87,6 +87,11 @@ class UseCase:
         )
         self._lifelines: dict[str, Lifeline] = {}
 
+    @property
+    def says_all(self) -> bool:
+        """Whether what the courses do not draw does not happen, so that it can be looked for."""
+        return not self.begin.examples and not any(self.binding.is_scripted(name) for name in self.names)
+
     def lifeline(self, name: str) -> Lifeline:
         """What the courses say of a lifeline."""
         if name not in self._lifelines:

@@ -18,8 +18,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+from spec.advance import advance
 from spec.binding import Binding, Word
 from spec.conformance import Finding
+from spec.duties import Breach
 from spec.foreign import ForeignMachine
 from spec.projection import Automaton
 from spec.system import Act, State, System
@@ -97,7 +99,10 @@ def explore(
         stand = queue.popleft()
         if stand in moves:
             continue
-        found = [(move.act, Stand(move.then, stand.ordered)) for move in system.advance(stand.state, may, order)]
+        if system.breach(stand.state) is not None:
+            moves[stand] = ()  # what comes after that says nothing more
+            continue
+        found = [(move.act, Stand(move.then, stand.ordered)) for move in advance(system, stand.state, may, order)]
         told = (move for lifeline, message in gates for move in system.orders(stand.state, lifeline, (message,)))
         found += [(move.act, Stand(move.then, stand.ordered)) for move in told]
         waiting = list(system.waiting(stand.state, deferred=False)) if system.is_reduced else []
@@ -191,10 +196,17 @@ class Lifeline:
                 found.add(at._replace(ahead=at.ahead | {said}))
         if act.ignored and not act.allowed:
             return frozenset()
+        if act.ignored and self._is_owed(str(act)):
+            return frozenset(self._caught_up(found))  # it is right to ignore that, but who draws that it is sent?
         ordered = act.kind == "?" and not act.peer
         if act.ignored or ordered or self.binding.may(self.name, str(act), act.peer):
             found |= positions
         return frozenset(self._caught_up(found))
+
+    def _is_owed(self, action: str) -> bool:
+        """Whether the binding says of an action what is owed for it, or that nothing is."""
+        discipline = self.binding.discipline(self.name)
+        return discipline is not None and discipline.covers(action)
 
     def begun_again(self, positions: frozenset[Position]) -> frozenset[Position]:
         """Where the courses begin, if one of them is over."""
@@ -235,6 +247,9 @@ def implied(lifeline: Lifeline, system: System, graph: Graph, begin: State) -> F
     while queue:
         here = queue.popleft()
         stand, positions = here
+        breach = system.breach(stand.state)
+        if breach is not None and breach.lifeline == name:
+            return _against_duty(here, parents, breach)
         for act, why in graph.stuck.get(stand, ()):
             if act.lifeline == name:
                 return _finding(lifeline, here, act, parents, f"cannot take {act}, which has come: {why}")
@@ -256,15 +271,23 @@ def implied(lifeline: Lifeline, system: System, graph: Graph, begin: State) -> F
     return None
 
 
-def _finding(
-    lifeline: Lifeline, here: Here, act: Act | None, parents: Mapping[Here, tuple[Here, Act] | None], what: str
-) -> Finding:
-    path = [act] if act is not None else []
+def _against_duty(here: Here, parents: Mapping[Here, tuple[Here, Act] | None], breach: Breach) -> Finding:
+    return Finding(breach.kind, f"{breach.lifeline} {breach.text}", 0, breach.lifeline, _run_to(here, parents))
+
+
+def _run_to(here: Here, parents: Mapping[Here, tuple[Here, Act] | None]) -> tuple[Act, ...]:
+    path: list[Act] = []
     step = parents[here]
     while step is not None:
         before, done = step
         path.append(done)
         step = parents[before]
+    return tuple(reversed(path))
+
+
+def _finding(
+    lifeline: Lifeline, here: Here, act: Act | None, parents: Mapping[Here, tuple[Here, Act] | None], what: str
+) -> Finding:
     expected = lifeline.expected(here[1])
     if act is not None and str(act) in expected:  # so it is the other end that differs
         expected = lifeline.expected(here[1], with_ends=True)
@@ -274,7 +297,7 @@ def _finding(
         f"{lifeline.name} {what}; the courses allow {', '.join(expected) or 'nothing'}",
         0,
         lifeline.name,
-        tuple(reversed(path)),
+        (*_run_to(here, parents), *((act,) if act is not None else ())),
     )
 
 

@@ -5,7 +5,7 @@ charts of `machines`, stepped through python-statemachine once for each state an
 is not ours takes part too (`spec.foreign`); its messages are their names.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from machines.calls import CONNACK, SUBACK, SUBSCRIBE, Answer, PublishFailed, ViewDescribed
 from machines.events import ClientEvent
 from machines.participant import Decision, Participant, Refused, Snapshot, actions, atomic_states
+from spec.duties import Said
 
 
 class Taking(Enum):
@@ -77,6 +78,11 @@ def detail_of(message: Hashable) -> str:
     verdict = "" if not isinstance(message, CONNACK | SUBACK) else "accepted" if message.accepted else "refused"
     topic = message.topic if isinstance(message, SUBSCRIBE | SUBACK) else ""
     return f"{topic} {verdict}".strip()
+
+
+def said_of(message: Hashable, number: int, peer: str) -> Said:
+    """A message for a ledger: what it is about, and who is at its other end."""
+    return Said(name_of(message), detail_of(message), str(getattr(message, "topic", "")), number, peer)
 
 
 @dataclass
@@ -181,6 +187,50 @@ class ChartMachine:
     def takes(self, message: str) -> bool:
         """Whether it is an input of the chart."""
         return any(known.__name__ == message for known in self._chart.inputs)
+
+
+class ScriptedMachine:
+    """A participant that no chart plays: it can send any of its messages at any time, and reads whatever it is sent.
+
+    What of that it does, a diagram says. It waits for that: nothing drives it.
+    """
+
+    patient = True
+
+    def __init__(self, messages: Iterable[Sending]) -> None:
+        """`messages` are all that it can send."""
+        self.name = "scripted"
+        self._messages = tuple(messages)
+
+    def begin(self, where: str = "") -> Hashable:
+        """It has one state."""
+        if where not in {"", self.name}:
+            raise ValueError(f"a scripted lifeline is in no state {where!r}: leave it out")
+        return self.name
+
+    def where(self, state: Hashable) -> tuple[str, ...]:  # noqa: ARG002
+        """Its one state."""
+        return (self.name,)
+
+    def sends(self, state: Hashable) -> tuple[Sending, ...]:  # noqa: ARG002
+        """Everything."""
+        return self._messages
+
+    def send(self, state: Hashable, sending: Sending) -> Hashable:  # noqa: ARG002
+        """Its one state."""
+        return state
+
+    def busy(self, state: Hashable) -> bool:  # noqa: ARG002
+        """Nothing that it sends has to come first."""
+        return False
+
+    def receive(self, state: Hashable, message: Hashable, sender: str) -> tuple[Taking, Hashable, str]:  # noqa: ARG002
+        """Read."""
+        return Taking.TAKEN, state, ""
+
+    def takes(self, message: str) -> bool:  # noqa: ARG002
+        """Everything."""
+        return True
 
 
 def is_answer(message: Hashable) -> bool:

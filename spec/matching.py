@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from spec.binding import Binding, Word
+from spec.duties import Breach
 from spec.interaction import Action
 from spec.system import Act, Move, State, System
 
@@ -78,6 +79,16 @@ def silently(
     yield from _spread(system, state, _around(system, lifeline), binding, wanted, with_environment=with_environment)
 
 
+def beyond(system: System, state: State, binding: Binding, lifelines: Iterable[str]) -> Breach | None:
+    """What a participant does that it does not owe, or without end, here or after actions that need no drawing."""
+    for lifeline in lifelines:
+        if binding.is_drawn(lifeline):
+            reached = silently(system, state, lifeline, binding, lambda there: system.breach(there) is not None)
+            for there in reached:
+                return system.breach(there)
+    return None
+
+
 def left_to_do(system: System, state: State, binding: Binding) -> str:
     """What can still happen, as words, if after all that nobody needs to draw the system does not come to rest."""
 
@@ -115,6 +126,8 @@ def _spread(
             return
         following = []
         for there in layer:
+            if system.breach(there) is not None:
+                continue  # what comes after that says nothing more
             for move in _undrawn(system, there, around, binding, with_environment=with_environment):
                 if move.then not in seen and len(seen) < SILENT_STATES:
                     seen.add(move.then)

@@ -68,7 +68,7 @@ def show(report: Report, console: Console, *, strict: bool = False) -> None:
         console.print(_diagram(diagram, strict=strict))
         console.print()
     for finding in report.implied:
-        console.print(Group(*_lines("implied scenario", finding)))
+        console.print(Group(*_lines(finding.kind, finding)))
     for sentence in _sentences(report, strict=strict):
         console.print(Text(sentence), soft_wrap=True)
 

@@ -10,12 +10,10 @@ import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import TypeVar
 
-from spec.binding import BUILT_IN, Alike, Besides, Binding, BindingError, Player, Publishes
+from spec.binding import BUILT_IN, Alike, Besides, Binding, BindingError, Player, Publishes, Row
+from spec.duties import Forgets, Owes
 from spec.notation.model import Create, Destroy, Diagram, Fragment, Message, Parallel, Reference, Statement
-
-R = TypeVar("R", Besides, Publishes)
 
 
 def settled(binding: Binding) -> Binding:
@@ -49,6 +47,8 @@ def settled(binding: Binding) -> Binding:
         ignores=_widened(binding.ignores, likes),
         ahead=_widened(binding.ahead, likes),
         publishes=_widened(binding.publishes, likes),
+        owes=_widened(binding.owes, likes),
+        forgets=_widened(binding.forgets, likes),
         environment=environment,
     )
 
@@ -59,7 +59,7 @@ def _resolved(name: str, binding: Binding, ours: Mapping[str, Player], seen: tup
     if name in seen:
         raise BindingError(f"{player.place}: {' is like '.join((*seen, name))}: one of them has to name a chart")
     like = player.like or _same_part(player, binding, ours)
-    if not like:
+    if player.scripted or not like:
         return player
     if like not in binding.players:
         near = _near(like, binding.players)
@@ -126,7 +126,7 @@ def _also(later: Iterable[tuple[str, str]], players: Mapping[str, Player], place
     return tuple((who, order) for name, order in later for who in (name, *others(name)))
 
 
-def _widened(rows: Iterable[R], likes: Mapping[str, str]) -> tuple[R, ...]:
+def _widened(rows: Iterable[Row], likes: Mapping[str, str]) -> tuple[Row, ...]:
     return tuple(
         replace(row, lifelines=row.lifelines | {name for name, like in likes.items() if like in row.lifelines})
         for row in rows
@@ -156,15 +156,22 @@ def refuse_unknown(binding: Binding, charts: Collection[str], messages: Collecti
     for begin in binding.begins:
         lifelines((*begin.states, *begin.orders, *(name for name, _ in begin.later)), begin.place)
         lifelines((*begin.sessions, *begin.endpoints, *sorted(begin.in_full)), begin.place)
-    rows: list[Besides | Publishes] = [*binding.besides, *binding.ignores, *binding.ahead, *binding.publishes]
+    rows: list[Besides | Publishes | Owes | Forgets] = [*binding.besides, *binding.ignores, *binding.ahead]
+    rows += [*binding.publishes, *binding.owes, *binding.forgets]
     for row in rows:
         lifelines(sorted(row.lifelines), row.place)
     for name, player in binding.players.items():
-        if player.place not in {"", BUILT_IN} and player.chart not in charts and name not in charts:
+        is_played = player.scripted or player.chart in charts or name in charts
+        if player.place not in {"", BUILT_IN} and not is_played:
             raise BindingError(
                 f"{player.place}: no chart {player.chart!r}{_near(player.chart, charts)}; "
                 f"there are {', '.join(sorted(charts))}; charts of your own are given to spec.check"
             )
+    duties: list[Owes | Forgets] = [*binding.owes, *binding.forgets]
+    for duty in duties:
+        for message in _named(duty) if duty.place not in {"", BUILT_IN} else ():
+            if message not in messages:
+                raise BindingError(f"{duty.place}: no chart has a message {message!r}{_near(message, messages)}")
     about: list[Alike | Publishes] = [*binding.alike, *binding.publishes]
     for named in about:
         for message in sorted(named.messages - set(messages)) if named.place != BUILT_IN else ():
@@ -177,6 +184,14 @@ def refuse_unknown(binding: Binding, charts: Collection[str], messages: Collecti
             and rule.message not in messages
         ):
             raise BindingError(f"{rule.place}: no chart has a message {rule.message!r}{_near(rule.message, messages)}")
+
+
+def _named(duty: Owes | Forgets) -> list[str]:
+    """The messages that it names."""
+    named = [name.removeprefix("-") for name in duty.received if "*" not in name]
+    if isinstance(duty, Owes):
+        named += [text.partition(" ")[0] for text in (duty.sends, duty.sender, duty.to) if text]
+    return named
 
 
 # What a binding makes of a diagram.

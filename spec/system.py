@@ -5,52 +5,28 @@ server. A message is lost when it is sent, so the sender has sent it and nobody 
 when nothing else can happen, if the system is patient: timeouts are longer than messages take.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from machines.events import BusEvent
 from spec.binding import Binding
-from spec.machine import ChartMachine, LocalMachine, Sending, Taking, detail_of, name_of
+from spec.duties import EMPTY, Breach, Ledger, Said
+from spec.machine import ChartMachine, LocalMachine, ScriptedMachine, Sending, Taking, detail_of, name_of, said_of
+from spec.state import Act, Move, State, with_local, with_message, without_head
 
+__all__ = ["Act", "Move", "State", "System"]
+
+ENDLESS = 10
+"""How many copies of a message that nobody draws can wait for one reader: nobody is meant to send more."""
 _LAST = "DISCONNECT"
 """The last message of a connection (MQTT 3.1.1, 3.14)."""
 
 
-class State(NamedTuple):
-    """Where each lifeline is, in the system's order, and what is under way; small integers that the system knows."""
+class Sent(NamedTuple):
+    """A message that is due: as it is sent, and as it is lost."""
 
-    locals: tuple[int, ...]
-    channels: tuple[tuple[tuple[int, int], tuple[int, ...]], ...] = ()
-    posted: tuple[tuple[tuple[int, int], int], ...] = ()
-    """What was published so far, and between whom; noted only where an event can be delivered again."""
-
-
-class Act(NamedTuple):
-    """One end of an arrow: `kind` is `!` or `?`. `peer` is the other lifeline, or empty for the environment."""
-
-    kind: str
-    lifeline: str
-    message: str
-    detail: str
-    peer: str
-    lost: bool = False
-    ignored: bool = False
-    allowed: bool = False
-    """Whether the binding lets it be ignored although it is drawn."""
-
-    def __str__(self) -> str:
-        return f"{self.kind}{self.message}"
-
-
-class Move(NamedTuple):
-    """An action and the state after it."""
-
-    act: Act
-    then: State
-
-
-class _Sent(NamedTuple):
     act: Act
     lost: Act
     message: int
@@ -82,20 +58,25 @@ class System:
 
     def __post_init__(self) -> None:
         self.lifelines = tuple(self.machines)
-        self.is_reduced = all(isinstance(machine, ChartMachine) for machine in self.machines.values())
-        """Whether `advance` may leave out orders that make no difference: it knows what its machines put first."""
+        self.is_reduced = all(isinstance(machine, ChartMachine | ScriptedMachine) for machine in self.machines.values())
+        """Whether `spec.advance` may leave out orders that make no difference: it knows what its machines put first."""
         self._places = {lifeline: place for place, lifeline in enumerate(self.lifelines)}
         self._machines = tuple(self.machines.values())
         # Local states and messages are numbered when they are first met, and each local step is asked for once.
-        self._numbers: tuple[dict[Hashable, int], ...] = tuple({} for _ in self.lifelines)
+        self._numbers: tuple[dict[tuple[Hashable, Ledger], int], ...] = tuple({} for _ in self.lifelines)
         self._locals: tuple[list[Hashable], ...] = tuple([] for _ in self.lifelines)
+        self._ledgers: tuple[list[Ledger], ...] = tuple([] for _ in self.lifelines)
         self._message_numbers: dict[Hashable, int] = {}
         self._messages: list[Hashable] = []
-        self._sent: dict[tuple[int, int], tuple[_Sent, ...]] = {}
+        self._sent: dict[tuple[int, int], tuple[Sent, ...]] = {}
         self._afters: dict[tuple[int, int, Sending], int | None] = {}
         self._received: dict[tuple[int, int, int, int], _Received] = {}
         self._told: dict[tuple[int, int, str], tuple[tuple[Act, int, Hashable], ...]] = {}
         self._busy: dict[tuple[int, int], bool] = {}
+        found = ((name, self.binding.discipline(name)) for name in self.lifelines)
+        self.disciplines = {name: discipline for name, discipline in found if discipline is not None}
+        """Of whom the binding says what they owe."""
+        self._breaches: dict[tuple[str, int], Breach | None] = {}
 
     def variants(self, message: str) -> int:
         """How many messages of that name were met so far: two of one name can be for different participants."""
@@ -129,14 +110,52 @@ class System:
             self._messages.append(message)
         return self._message_numbers[message]
 
-    def number(self, lifeline: str, local: Hashable) -> int:
-        """The number of a local state of a lifeline."""
+    def number(self, lifeline: str, local: Hashable, ledger: Ledger = EMPTY) -> int:
+        """The number of a local state of a lifeline, and of what it owes there."""
         place = self._places[lifeline]
-        numbers = self._numbers[place]
-        if local not in numbers:
-            numbers[local] = len(numbers)
+        numbers, key = self._numbers[place], (local, ledger)
+        if key not in numbers:
+            numbers[key] = len(numbers)
             self._locals[place].append(local)
-        return numbers[local]
+            self._ledgers[place].append(ledger)
+        return numbers[key]
+
+    def ledger(self, state: State, lifeline: str) -> Ledger:
+        """What a lifeline owes, if the binding says of it what that is."""
+        place = self._places[lifeline]
+        return self._ledgers[place][state.locals[place]]
+
+    def breach(self, state: State) -> Breach | None:
+        """What a lifeline that is drawn does here against what the binding says that it owes, or without end."""
+        for lifeline in self.disciplines:
+            key = (lifeline, state.locals[self._places[lifeline]])
+            if key not in self._breaches:
+                self._breaches[key] = self._breach(state, lifeline) if self.binding.is_drawn(lifeline) else None
+            if self._breaches[key] is not None:
+                return self._breaches[key]
+        for (sender, receiver), messages in state.channels:
+            if len(messages) > ENDLESS:
+                return self._endless(self.lifelines[sender], self.lifelines[receiver], messages)
+        return None
+
+    def _endless(self, sender: str, receiver: str, messages: Collection[int]) -> Breach | None:
+        number, count = Counter(messages).most_common(1)[0]
+        name = self.spelled(number)
+        if count <= ENDLESS or not self.binding.may(sender, f"!{name}", receiver):
+            return None
+        text = f"sends {name} to {receiver} again and again: {count} wait there, and nothing keeps it from sending more"
+        return Breach("endless", sender, text)
+
+    def _breach(self, state: State, lifeline: str) -> Breach | None:
+        due = {self._said(sent): sent for sent in self.due(state, lifeline)}
+
+        def can_send(said: Said) -> bool:
+            return self._after(state, lifeline, due[said]) is not None
+
+        return self.disciplines[lifeline].breach(self.ledger(state, lifeline), due, can_send)
+
+    def _said(self, sent: "Sent") -> Said:
+        return said_of(self._messages[sent.message], sent.message, sent.act.peer)
 
     def local(self, state: State, lifeline: str) -> Hashable:
         """The local state of a lifeline."""
@@ -149,7 +168,7 @@ class System:
 
     def put(self, state: State, lifeline: str, local: Hashable) -> State:
         """The state with a lifeline in another local state."""
-        return _with_local(state, self._places[lifeline], self.number(lifeline, local))
+        return with_local(state, self._places[lifeline], self.number(lifeline, local))
 
     def is_busy(self, state: State, lifeline: str) -> bool:
         """Whether a lifeline is about to send, and reads nothing before that."""
@@ -198,13 +217,13 @@ class System:
     ) -> Iterator[tuple[Move, Move | None]]:
         """What a lifeline can send, of what is `wanted`: the move, and the same with the message lost, if it can be."""
         place = self._places[lifeline]
-        for sent in self._due(state, lifeline):
+        for sent in self.due(state, lifeline):
             if not (wanted(sent.act) or wanted(sent.lost)):
                 continue
             then = self._after(state, lifeline, sent)
             if then is None:
                 continue
-            after = _with_local(state, place, then)
+            after = with_local(state, place, then)
             if sent.receiver is None:
                 yield Move(sent.act, after), None
                 continue
@@ -214,7 +233,7 @@ class System:
                 after = after._replace(posted=(*after.posted, (ends, message)))
             yield Move(sent.act, self._with_arrival(after, ends, message)), Move(sent.lost, after)
 
-    def _stamped(self, state: State, sent: "_Sent") -> int:
+    def _stamped(self, state: State, sent: "Sent") -> int:
         """The event that is sent, with an `event_id` if it has none so far."""
         event = sent.sending.message
         assert isinstance(event, BusEvent)
@@ -246,15 +265,16 @@ class System:
         closing = next((messages for key, messages in state.channels if key == back), ())
         if any(name_of(self._messages[number]) == _LAST for number in closing):
             return state
-        return _with_message(state, ends, message)
+        return with_message(state, ends, message)
 
-    def _due(self, state: State, lifeline: str) -> tuple["_Sent", ...]:
+    def due(self, state: State, lifeline: str) -> tuple["Sent", ...]:
+        """What a lifeline is about to send, whether it can be sent or not."""
         here = (self._places[lifeline], state.locals[self._places[lifeline]])
         if here not in self._sent:
             self._sent[here] = tuple(self._ask_sends(lifeline, state))
         return self._sent[here]
 
-    def _ask_sends(self, lifeline: str, state: State) -> Iterator["_Sent"]:
+    def _ask_sends(self, lifeline: str, state: State) -> Iterator["Sent"]:
         for sending in self.machines[lifeline].sends(self.local(state, lifeline)):
             message = self._message(sending.message)
             name, detail = name_of(sending.message), detail_of(sending.message)
@@ -262,14 +282,17 @@ class System:
                 peer = "" if receiver is None else self.lifelines[receiver]
                 act = Act("!", lifeline, name, detail, peer)
                 to = sending if sending.to else sending._replace(to=peer)
-                yield _Sent(act, act._replace(lost=True), message, receiver, to)
+                yield Sent(act, act._replace(lost=True), message, receiver, to)
 
-    def _after(self, state: State, lifeline: str, sent: "_Sent") -> int | None:
+    def _after(self, state: State, lifeline: str, sent: "Sent") -> int | None:
         """Where sending leaves its lifeline; a chart is stepped only for what is wanted of it."""
         key = (self._places[lifeline], state.locals[self._places[lifeline]], sent.sending)
         if key not in self._afters:
             then = self.machines[lifeline].send(self.local(state, lifeline), sent.sending)
-            self._afters[key] = None if then is None else self.number(lifeline, then)
+            ledger = self.ledger(state, lifeline)
+            if lifeline in self.disciplines:
+                ledger = self.disciplines[lifeline].sent(ledger, self._said(sent))
+            self._afters[key] = None if then is None else self.number(lifeline, then, ledger)
         return self._afters[key]
 
     def receives(self, state: State, lifeline: str) -> Iterator[tuple[Move | None, Act, str]]:
@@ -279,7 +302,7 @@ class System:
             if received.then is None:
                 yield None, received.act, received.why
             else:
-                after = _with_local(_without_head(state, (sender, place)), place, received.then)
+                after = with_local(without_head(state, (sender, place)), place, received.then)
                 yield Move(received.act, after), received.act, ""
 
     def waiting(self, state: State, *, deferred: bool) -> Iterator[tuple[Act, str]]:
@@ -309,8 +332,16 @@ class System:
         who = self.client_of(peer) if isinstance(machine, ChartMachine) else peer
         taking, then, why = machine.receive(local, message, who)
         act = self._reception(lifeline, local, message, peer, taking)
-        taken = taking in {Taking.TAKEN, Taking.IGNORED}
-        return _Received(act, self.number(lifeline, then) if taken else None, why, taking)
+        if taking not in {Taking.TAKEN, Taking.IGNORED}:
+            return _Received(act, None, why, taking)
+        ledger = self._heard(state, lifeline, message, number, act)
+        return _Received(act, self.number(lifeline, then, ledger), why, taking)
+
+    def _heard(self, state: State, lifeline: str, message: Hashable, number: int, act: Act) -> Ledger:
+        ledger = self.ledger(state, lifeline)
+        if lifeline not in self.disciplines:
+            return ledger
+        return self.disciplines[lifeline].received(ledger, said_of(message, number, act.peer), ignored=act.ignored)
 
     def orders(self, state: State, lifeline: str, orders: Iterable[str]) -> Iterator[Move]:
         """What the environment can tell a lifeline: the owner's orders, and what the network does to it."""
@@ -320,7 +351,7 @@ class System:
             if key not in self._told:
                 self._told[key] = tuple(self._ask_order(lifeline, state, order))
             for act, then, message in self._told[key]:
-                after = _with_local(state, place, then)
+                after = with_local(state, place, then)
                 if not act.ignored and order in {"ConnectionLost", "ConnectionFailed"}:
                     after = self._break(after, lifeline, message)
                 yield Move(act, after)
@@ -330,17 +361,17 @@ class System:
         for message in self.environment(lifeline, order):
             taking, then, _ = self.machines[lifeline].receive(local, message, "")
             act = self._reception(lifeline, local, message, "", taking)
-            if taking is Taking.TAKEN:
-                yield act, self.number(lifeline, then), message
-            elif act.allowed:
-                yield act, self.number(lifeline, local), message
+            if taking is Taking.TAKEN or act.allowed:
+                ledger = self._heard(state, lifeline, message, self._message(message), act)
+                yield act, self.number(lifeline, then, ledger), message
 
     def _reception(self, lifeline: str, local: Hashable, message: Hashable, peer: str, taking: Taking) -> Act:
         act = Act("?", lifeline, name_of(message), detail_of(message), peer)
         if taking is not Taking.IGNORED:
             return act
         where = self.machines[lifeline].where(local)
-        return act._replace(ignored=True, allowed=self.binding.may_ignore(lifeline, str(act), where))
+        told = lifeline in self.disciplines and self.disciplines[lifeline].covers(str(act))  # it says itself of whom
+        return act._replace(ignored=True, allowed=told or self.binding.may_ignore(lifeline, str(act), where))
 
     def _break(self, state: State, lifeline: str, message: Hashable) -> State:
         """A connection breaks: what was under way on it is gone, and the broker's end of it hears so, too."""
@@ -351,80 +382,14 @@ class System:
             state = state._replace(channels=tuple(row for row in state.channels if row[0] not in gone))
             received = self._receiving(broker, state, self._message(message), place)
             if received.then is not None and not received.act.ignored:
-                state = _with_local(state, end, received.then)
+                state = with_local(state, end, received.then)
         return state
 
     def initial(self) -> State:
         """Everybody where their charts begin, and nothing under way."""
         return State(tuple(self.number(name, machine.begin()) for name, machine in self.machines.items()))
 
-    def advance(
-        self, state: State, may_send: Callable[[Act], bool], drawn: Mapping[tuple[str, str], int] | None = None
-    ) -> Iterator[Move]:
-        """The moves that have to be looked at from here, in an order that leaves out no local behaviour.
-
-        A participant that is about to send does so first, since nothing can prevent it and nobody else is touched; then
-        what is under way is received, where only a broker can tell whose message came first; and what clocks tell comes
-        last. `may_send` decides about each send (and about its loss: `act.lost`). Of sends that are alike and in no
-        order, the one that is `drawn` first stands for all (see `spec.symmetry`).
-        """
-        for lifeline in self.lifelines:
-            if self.is_busy(state, lifeline):
-                spare = self._spare(state, lifeline, drawn or {})
-                pairs = self.sends(state, lifeline, lambda act, spare=spare: act not in spare and may_send(act))  # type: ignore[misc]
-                found = [move for pair in pairs for move in pair if move is not None and may_send(move.act)]
-                if found:
-                    yield from self._first_only(lifeline, found)
-                    return
-        reading = {lifeline: [m for m, _, _ in self.receives(state, lifeline) if m] for lifeline in self.lifelines}
-        for lifeline, moves in reading.items():
-            if len(moves) == 1 and not self.is_broker(lifeline) and self.is_reduced:
-                yield moves[0]
-                return
-        found = [move for moves in reading.values() for move in moves]
-        for patient in (False, True):
-            if found and (patient or self.is_reduced):
-                break
-            for lifeline in self.lifelines:
-                if self.machines[lifeline].patient == patient:
-                    for pair in self.sends(state, lifeline, may_send):
-                        found += [move for move in pair if move is not None and may_send(move.act)]
-        yield from found
-
-    def _spare(self, state: State, lifeline: str, drawn: Mapping[tuple[str, str], int]) -> frozenset[Act]:
-        """What is due, but alike to something that is drawn before it."""
-        acts = [sent.act for sent in self._due(state, lifeline)]
-        alike = [act for act in acts if self.binding.is_alike(act.message)]
-        free = [act for act in alike if self.binding.may_be_ahead(lifeline, str(act))]
-        if len(free) <= 1:
-            return frozenset()
-        first = min(free, key=lambda act: drawn.get((act.message, act.detail), len(drawn)))
-        spare = [act for act in free if act != first]
-        return frozenset(spare + [act._replace(lost=True) for act in spare])
-
-    def _first_only(self, lifeline: str, moves: list[Move]) -> list[Move]:
-        """A broker passes on to each receiver in order; to which of them first is all the same."""
-        if self.is_broker(lifeline):
-            first = moves[0].act
-            return [move for move in moves if (move.act.peer, move.act.message) == (first.peer, first.message)]
-        return moves
-
     def is_broker(self, lifeline: str) -> bool:
         """Whether a lifeline passes on what others send."""
         player = self.binding.players.get(lifeline)
         return player is not None and player.role == "broker"
-
-
-def _with_local(state: State, place: int, local: int) -> State:
-    return state._replace(locals=(*state.locals[:place], local, *state.locals[place + 1 :]))
-
-
-def _with_message(state: State, ends: tuple[int, int], message: int) -> State:
-    channels = dict(state.channels)
-    channels[ends] = (*channels.get(ends, ()), message)
-    return state._replace(channels=tuple(sorted(channels.items(), key=lambda row: row[0])))
-
-
-def _without_head(state: State, ends: tuple[int, int]) -> State:
-    channels = tuple((key, messages[1:] if key == ends else messages) for key, messages in state.channels)
-    return state._replace(channels=tuple(row for row in channels if row[1]))

@@ -40,7 +40,7 @@ def test_the_default_speaks_of_messages_charts_and_states_that_there_are() -> No
     for rule in binding.labels:
         assert "{" in rule.message or rule.message in MESSAGES
     for name, player in binding.players.items():
-        assert player.chart in charts, name
+        assert player.scripted or player.chart in charts, name
     for begin in binding.begins:
         for lifeline, state in begin.states.items():
             states = {s.id for s in atomic_states(charts[binding.players[lifeline].chart])}
@@ -50,6 +50,12 @@ def test_the_default_speaks_of_messages_charts_and_states_that_there_are() -> No
             assert "*" in action or action.lstrip("-")[1:] in MESSAGES
     for ignores in binding.ignores:
         assert {action[1:] for action in ignores.actions} <= MESSAGES
+    for owes in binding.owes:
+        owed = {text.partition(" ")[0] for text in (owes.sends, owes.sender, owes.to) if text}
+        assert owed <= MESSAGES
+        assert {name.lstrip("-") for name in owes.received if name != "*"} <= MESSAGES
+    for forgets in binding.forgets:
+        assert set(forgets.received) <= MESSAGES
     for orders in binding.environment.values():
         assert set(orders) <= MESSAGES
 
@@ -113,6 +119,11 @@ def test_the_nearest_label_is_found() -> None:
         ('[[begin]]\ntitle = "t"\nA = 1\n', "expected a text A"),
         ('[[begin]]\ntitle = "t"\norders = "Start"\n', 'expected { Lifeline = "Start" }'),
         ('[[besides]]\nlifelines = ["A"]\nactions = ["StopTimeout"]\n', "'StopTimeout' is no action"),
+        ('[[owes]]\nlifelines = ["A"]\nreceived = ["?x"]\n', "'?x' is no message"),
+        ('[[owes]]\nlifelines = ["A"]\nreceived = ["x"]\nto = "{who}"\n', "only {topic} is filled in"),
+        ('[[owes]]\nlifelines = ["A"]\nreceived = ["x"]\nsend = "y"\n', "did you mean sends?"),
+        ('[[forgets]]\nlifelines = ["A"]\n', "received: expected a list of texts"),
+        ('[lifeline]\nA = { scripted = true, chart = "Clock" }\n', "leave out chart and like"),
         ('[[fault]]\nmesage = "A"\n', "did you mean message?"),
     ],
 )
@@ -199,6 +210,10 @@ def test_who_is_like_nobody_is_refused(tmp_path: Path) -> None:
         ),
         ('[lifeline]\nA = { chart = "Trackr" }\n', "[lifeline] A: no chart 'Trackr'; did you mean 'Tracker'?"),
         ('[[besides]]\nlifelines = ["Q"]\nactions = ["*"]\n', "[[besides]]: no lifeline 'Q'"),
+        (
+            '[[owes]]\nlifelines = ["Broker"]\nreceived = ["*"]\nsends = "CONACK"\n',
+            "[[owes]]: no chart has a message 'CONACK'; did you mean 'CONNACK'?",
+        ),
         (
             '[[label]]\ntext = "x"\nmessage = "TrackerHelo"\n',
             "[[label]] 'x': no chart has a message 'TrackerHelo';",
