@@ -4,13 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from machines import Broker
 from machines.participant import Participant
 from spec.processes import uninterrupted
-from tests.bites import CHARTS, UNMET, UNTRIED, excuse, listed, trial
+from tests.bites import ALIKE, CHARTS, EQUIVALENT, UNMET, UNTRIED, excuse, listed, trial
+from tests.equivalence import difference
 from tests.mutants import mutants_of
 
 EVERY = {"Tracker": 30, "TorrentServer": 36, "Broker": 37, "Clock": 9, "DistributionView": 12}
 """Of each chart every n-th mutant: a matter of half a minute."""
+TWO = ("one", "two")
+"""Clients are enough to see a difference, if there is one."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,6 +36,15 @@ def test_what_is_said_to_be_met_nowhere_is_met_nowhere() -> None:
         for mutant in mutants_of(chart):
             if excuse(mutant) == UNMET:
                 assert not trial().meets(mutant), f"{chart.__name__}: {mutant.name}"
+
+
+def test_what_is_said_to_act_alike_acts_alike() -> None:
+    alike = [mutant for mutant in mutants_of(Broker) if excuse(mutant) in {ALIKE, EQUIVALENT}]
+    assert len([mutant for mutant in alike if excuse(mutant) == ALIKE]) == 3
+    for mutant in [mutant for mutant in alike if excuse(mutant) == ALIKE] + alike[::9]:
+        assert not difference(mutant, TWO), mutant.name
+    other = next(mutant for mutant in mutants_of(Broker) if mutant.name.startswith("drop close_session: listening"))
+    assert difference(other, TWO).startswith("?CONNECT(one) !CONNACK(one) ?DISCONNECT(one) ?SUBSCRIBE(one): ignored")
 
 
 def test_every_mutant_that_is_listed_exists() -> None:
