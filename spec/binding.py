@@ -9,7 +9,7 @@ single blanks. A label that is itself the name of a message needs no rule.
   `text` or `pattern`: the label, literally, or a regular expression for the whole of it.
   `message`: the message's name; `{name}` is what the pattern's `(?P<name>...)` found.
   `detail`: tells apart what one message says: a topic, `accepted` and `refused`, the MQTT client that an event is
-  about, or what a view holds. Without it any is meant.
+  about (and the name of its request, after a comma), or what a view holds. Without it any is meant.
   `again = true`: the latest such message on the same hop is delivered once more (MQTT 3.1.1, 3.3.1.1: DUP).
   `topic`: where the label says that an event is published; another topic than the event's own is an error.
   `ignored = true`: arrows with this label mean nothing to the charts and are left out.
@@ -34,8 +34,8 @@ single blanks. A label that is itself the name of a message needs no rule.
   `later = ["Name Start", ...]`: orders that come one after the other, each when nothing else can happen.
   `examples = true`: what else can happen there, these diagrams do not say. So that is not looked for, nor whether
   participants who cannot see which branch they are in would mix them.
-  `in_full = [...]`: lifelines of which these diagrams draw all, also what they ignore. Neither `[[besides]]` nor
-  `[environment]` holds there.
+  `in_full = true`: these diagrams draw all that servers do, also what they ignore. Neither `[[besides]]` nor
+  `[environment]` holds there, but for a broker.
   `at_rest = true`: where such a diagram ends nothing is under way, and nobody has anything to send any more.
   `sessions = { Name = "..." }`: what the torrent server of a lifeline is given as its session: it is careful then.
   `endpoints = { Name = "..." }`: the URI where the server of a lifeline serves. Nobody conflicts for another reason.
@@ -99,8 +99,8 @@ class Word:
         return f"{self.message} {self.detail}".rstrip() + (" again" if self.again else "")
 
     def covers(self, message: str, detail: str) -> bool:
-        """Whether it can mean this message."""
-        return self.message == message and self.detail in {"", detail}
+        """Whether it can mean this message; a detail need not be told beyond a comma."""
+        return self.message == message and self.detail in {"", detail, detail.partition(",")[0]}
 
 
 @dataclass(frozen=True)
@@ -166,8 +166,8 @@ class Begin:
     later: tuple[tuple[str, str], ...] = ()
     examples: bool = False
     """Whether the diagrams of that title are examples: what else can happen there, they do not say."""
-    in_full: frozenset[str] = frozenset()
-    """The lifelines of which they draw all."""
+    in_full: bool = False
+    """Whether they draw all that servers do."""
     at_rest: bool = False
     """Whether nothing is left to happen where they end."""
     sessions: Mapping[str, str] = field(default_factory=dict)

@@ -177,7 +177,7 @@ def _begin(row: Mapping[str, Any], file: str, *, is_default: bool) -> Begin:
         BUILT_IN if is_default else place,
         pairs,
         examples=_flag(row, "examples", place),
-        in_full=frozenset(_texts(row.get("in_full", []), f"{place} in_full")),
+        in_full=_flag(row, "in_full", place),
         at_rest=_flag(row, "at_rest", place),
         sessions=sessions,
         endpoints=endpoints,

@@ -44,7 +44,6 @@ from machines import (
     Start,
     Stop,
     SubscriptionFailed,
-    TorrentServer,
     TrackerHello,
     View,
 )
@@ -120,7 +119,9 @@ class Cast:
         if key not in self._driven or routes:
             try:
                 machines = self._players(lifelines, begin, conflicts=conflicts)
-                binding = replace(self.binding, drawn=lifelines, in_full=begin.in_full)
+                servers = {name for name, player in self.binding.players.items() if player.role != "broker"}
+                in_full = frozenset(servers if begin.in_full else ())
+                binding = replace(self.binding, drawn=lifelines, in_full=in_full)
                 system = System(machines, binding, routes=routes, environment=order, repeats=repeats)
                 self._driven[key] = (system, _drive(system, begin))
             except CastError as error:
@@ -222,8 +223,12 @@ def _ours(
     player = binding.players[lifeline]
     ours = chart if issubclass(chart, KINDS) else OURS.get(player.chart, chart)
     if issubclass(ours, MqttClient):
-        careful = {"session": session} if session and issubclass(ours, TorrentServer) else {}
-        made: Participant = chart(player.client, start="offline", **careful)
+        try:
+            made: Participant = chart(player.client, start="offline", **({"session": session} if session else {}))
+        except TypeError:
+            raise CastError(
+                f"[[begin]] sessions: {chart.__name__}, which plays {lifeline}, is given no session"
+            ) from None
     elif not player.group:
         raise CastError(
             f"{player.place or lifeline}: say whose {chart.__name__} {lifeline} is: give it the group of its server, "

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 from machines.calls import CONNACK, SUBACK, SUBSCRIBE, Answer, PublishFailed, ViewDescribed
-from machines.events import ClientEvent
+from machines.events import AttemptEvent, ClientEvent
 from machines.participant import Decision, Participant, Refused, Snapshot, actions, atomic_states
 from spec.duties import Said
 
@@ -71,6 +71,8 @@ def detail_of(message: Hashable) -> str:
     """What tells messages of one name apart in a diagram."""
     if isinstance(message, PublishFailed):
         return message.event.__name__
+    if isinstance(message, AttemptEvent) and message.request_id:
+        return f"{message.client}, request {message.request_id}"
     if isinstance(message, ClientEvent):
         return message.client
     if isinstance(message, ViewDescribed):

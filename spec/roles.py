@@ -38,7 +38,6 @@ def settled(binding: Binding) -> Binding:
                 orders=_shared(begin.orders, likes),
                 sessions=_shared(begin.sessions, likes),
                 endpoints=_shared(begin.endpoints, likes),
-                in_full=begin.in_full | {name for name, like in likes.items() if like in begin.in_full},
                 later=_also(begin.later, players, begin.place),
             )
             for begin in binding.begins
@@ -155,7 +154,7 @@ def refuse_unknown(binding: Binding, charts: Collection[str], messages: Collecti
 
     for begin in binding.begins:
         lifelines((*begin.states, *begin.orders, *(name for name, _ in begin.later)), begin.place)
-        lifelines((*begin.sessions, *begin.endpoints, *sorted(begin.in_full)), begin.place)
+        lifelines((*begin.sessions, *begin.endpoints), begin.place)
     rows: list[Besides | Publishes | Owes | Forgets] = [*binding.besides, *binding.ignores, *binding.ahead]
     rows += [*binding.publishes, *binding.owes, *binding.forgets]
     for row in rows:

@@ -2,7 +2,8 @@
 
 `python -m tests.bites [CHART ...]` tries every mutant, a matter of minutes, and prints a table: chart, kind,
 how many were found and by which question; `tests/test_bites.py` tries a part. Those that no question finds stand in
-`tests/survivors.toml`, by reason.
+`tests/survivors.toml`, by reason. `--equivalence` compares those that are said there to act like their charts
+with these, step by step (`tests.bisimulation`).
 A question is one diagram (the charts can do what it says) or one use case (its courses say what the charts can do).
 """
 
@@ -13,17 +14,22 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from machines import Broker, Clock, DistributionView, TorrentServer, Tracker
 from machines.calls import Answer
-from machines.participant import Participant
+from machines.participant import Participant, Snapshot
 from spec.accepted import Accepted
 from spec.binding import load
 from spec.cast import Cast, CastError, Charts
 from spec.checking import DIAGRAMS, compared, explored, read_accepted
 from spec.conformance import Finding
 from spec.courses import Course, Specification, UseCase, specification
+from spec.machine import steps_of
 from spec.processes import uninterrupted
+from tests.bisimulation import MANY, Behaviour, Scenarios
+from tests.bisimulation import difference as difference_in
+from tests.bisimulation import explored as explored_behaviours
 from tests.equivalence import difference
 from tests.mutants import Mutant, copy_of, forget_tables, mutants_of
 
@@ -85,16 +91,23 @@ class Trial:
         """For each question the charts, each with its atomic states that it visits."""
         self.asked: dict[str, set[tuple[str, str, str]]] = {}
         """The same with what a chart can send there, or is to receive."""
+        self._begun: dict[str, set[Snapshot]] = defaultdict(set)
         for question in self.questions:
             findings, cast = ask(question, self.charts)
             assert not findings, f"charts without a fault: {name_of(question)}: {findings[0].message}"
             self._note(name_of(question), cast)
+        self.behaviours = {name: Behaviour(beginnings=self._begun[name]) for name in self.charts}
+        for name, chart in self.charts.items():
+            self.behaviours[name].learn(steps_of(chart))
 
     def _note(self, question: str, cast: Cast) -> None:
         visited, asked = self.visited.setdefault(question, set()), self.asked.setdefault(question, set())
         for system in cast.made():
             for lifeline, machine in system.machines.items():
                 chart = whole().binding.players[lifeline].chart
+                begin = machine.begin()
+                if isinstance(begin, Snapshot):
+                    self._begun[chart].add(begin)
                 visited |= {(chart, state) for local in system.met(lifeline) for state in machine.where(local)}
                 for local, action in system.asked(lifeline):
                     asked |= {(chart, state, action) for state in machine.where(local)}
@@ -125,12 +138,34 @@ class Trial:
 
 
 @cache
+def behaviours(scenarios: Scenarios) -> Mapping[str, Sequence[Behaviour]]:
+    """What charts without a fault do in closed systems, those of the diagrams and some of the explorer's, by name."""
+    found = {name: [behaviour] for name, behaviour in trial().behaviours.items()}
+    found["TorrentServer"] += found.pop("RegisteredClient")
+    for name, behaviour in explored_behaviours(scenarios).items():
+        found[name].append(behaviour)
+    return found
+
+
+def unlike(mutant: Mutant, scenarios: Scenarios = MANY) -> str | None:
+    """Where a mutant acts otherwise than its chart in a closed system, as words; None if it never does."""
+    for behaviour in behaviours(scenarios)[mutant.chart.__name__]:
+        faulty: Any = mutant.make()
+        try:
+            found = difference_in(behaviour, faulty())
+        finally:
+            forget_tables()
+        if found is not None:
+            return found
+    return None
+
+
+@cache
 def trial() -> Trial:
     """What is prepared once for all mutants."""
     return Trial()
 
 
-UNMET = "a gap: no run of any diagram comes to where it would show"
 EQUIVALENT = "the guard that was dropped decides nothing: the first arrow that passes is the same without it"
 ALIKE = "equivalent: with three clients it acts like the chart without the fault, as tests/equivalence.py finds"
 UNTRIED = frozenset({EQUIVALENT})
@@ -144,19 +179,16 @@ def listed() -> Mapping[tuple[str, str], str]:
 
 
 @cache
-def unspoken() -> tuple[tuple[frozenset[str], frozenset[str], str], ...]:
-    """The charts and the messages of which no diagram speaks, with the reason."""
-    rows = tomllib.loads(SURVIVORS.read_text(encoding="utf-8"))["unspoken"]
-    return tuple((frozenset(row["charts"]), frozenset(row["messages"]), row["why"]) for row in rows)
+def bisimilar() -> frozenset[tuple[str, str]]:
+    """The mutants that are listed as acting like their charts, by chart and name: a machine can compare them."""
+    rows = tomllib.loads(SURVIVORS.read_text(encoding="utf-8"))["survivors"]
+    alike = (row["mutants"] for row in rows if row.get("bisimilar"))
+    return frozenset((chart, name) for mutants in alike for chart, names in mutants.items() for name in names)
 
 
 def excuse(mutant: Mutant) -> str:
     """Why no question finds a mutant; an empty string if one has to."""
-    chart = mutant.chart.__name__
-    for charts, messages, why in unspoken():
-        if chart in charts and mutant.label[1:] in messages:
-            return why
-    return EQUIVALENT if mutant.equivalent else listed().get((chart, mutant.name), "")
+    return EQUIVALENT if mutant.equivalent else listed().get((mutant.chart.__name__, mutant.name), "")
 
 
 def kind_of(mutant: Mutant) -> str:
@@ -168,7 +200,23 @@ def kind_of(mutant: Mutant) -> str:
     return "drop" if words == "drop" else "drop guard or change" if words.startswith("drop") else words
 
 
+def compare_alike(names: Sequence[str]) -> int:
+    """Compare each mutant that is listed as bisimilar with its chart."""
+    wrong = 0
+    for chart in CHARTS:
+        mutants = [mutant for mutant in mutants_of(chart) if (chart.__name__, mutant.name) in bisimilar()]
+        for mutant in mutants if not names or chart.__name__ in names else ():
+            found = unlike(mutant)
+            if found is not None:
+                wrong += 1
+                print(f"  NOT BISIMILAR: {chart.__name__}: {mutant.name}: {found}")
+        print(f"{chart.__name__}: {len(mutants)} are bisimilar with their chart in all closed systems", flush=True)
+    return 1 if wrong else 0
+
+
 def main(names: Sequence[str]) -> int:
+    if "--equivalence" in names:
+        return compare_alike([name for name in names if name != "--equivalence"])
     wrong, reasons = 0, Counter[str]()
     trial()
     for chart in CHARTS:

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from machines import Broker
+from machines import Broker, Tracker
 from machines.participant import Participant
 from spec.processes import uninterrupted
-from tests.bites import ALIKE, CHARTS, EQUIVALENT, UNMET, UNTRIED, excuse, listed, trial
+from tests.bisimulation import SOME, missed
+from tests.bites import ALIKE, CHARTS, EQUIVALENT, UNTRIED, behaviours, bisimilar, excuse, listed, trial, unlike
 from tests.equivalence import difference
 from tests.mutants import mutants_of
 
@@ -31,13 +32,6 @@ def test_the_diagrams_find_every_fault_that_is_not_excused(chart: type[Participa
         assert (found is None) is bool(why), f"{chart.__name__}: {mutant.name}: {found or 'survives'}; {why}"
 
 
-def test_what_is_said_to_be_met_nowhere_is_met_nowhere() -> None:
-    for chart in CHARTS:
-        for mutant in mutants_of(chart):
-            if excuse(mutant) == UNMET:
-                assert not trial().meets(mutant), f"{chart.__name__}: {mutant.name}"
-
-
 def test_what_is_said_to_act_alike_acts_alike() -> None:
     alike = [mutant for mutant in mutants_of(Broker) if excuse(mutant) in {ALIKE, EQUIVALENT}]
     assert len([mutant for mutant in alike if excuse(mutant) == ALIKE]) == 3
@@ -45,6 +39,20 @@ def test_what_is_said_to_act_alike_acts_alike() -> None:
         assert not difference(mutant, TWO), mutant.name
     other = next(mutant for mutant in mutants_of(Broker) if mutant.name.startswith("drop close_session: listening"))
     assert difference(other, TWO).startswith("?CONNECT(one) !CONNACK(one) ?DISCONNECT(one) ?SUBSCRIBE(one): ignored")
+
+
+@pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.__name__)
+def test_who_is_said_to_act_like_its_chart_does_so(chart: type[Participant]) -> None:
+    mutants = [mutant for mutant in mutants_of(chart) if (chart.__name__, mutant.name) in bisimilar()]
+    for mutant in mutants[::7]:
+        assert unlike(mutant, SOME) is None, f"{chart.__name__}: {mutant.name}"
+
+
+def test_a_comparison_finds_a_fault_and_misses_no_state() -> None:
+    faults = {mutant.name: mutant for mutant in mutants_of(Tracker)}
+    fault = faults["drop forget_current: denying !ClientJoinDenied awaiting_confirmations [is_any_pending]"]
+    assert "StopTimeout" in (unlike(fault, ()) or "")
+    assert not any(missed(each) for found in behaviours(SOME).values() for each in found)
 
 
 def test_every_mutant_that_is_listed_exists() -> None:
