@@ -357,7 +357,14 @@ class Binding:
             if row.place != BUILT_IN:
                 return row
             later = tuple(each for each in row.later if each[0] not in lifelines)
-            return replace(row, states=others(row.states), orders=others(row.orders), later=later)
+            return replace(
+                row,
+                states=others(row.states),
+                orders=others(row.orders),
+                later=later,
+                sessions=others(row.sessions),
+                endpoints=others(row.endpoints),
+            )
 
         return replace(
             self,
@@ -368,6 +375,7 @@ class Binding:
             ahead=kept(self.ahead),
             owes=kept(self.owes),
             forgets=kept(self.forgets),
+            publishes=kept(self.publishes),
         )
 
 

@@ -28,14 +28,7 @@ from machines import (
     ConnectionFailed,
     ConnectionLost,
     DistributionView,
-    FileInfoPublished,
     FileMetadata,
-    FragmentDistributionDelivered,
-    FragmentDistributionEnded,
-    FragmentDistributionFailed,
-    FragmentDistributionObtained,
-    FragmentDistributionRequested,
-    FragmentDistributionStarted,
     FragmentMetadata,
     Message,
     Participant,
@@ -205,7 +198,7 @@ _SAMPLE: Mapping[str, Any] = immutabledict(
     fragment_size=FRAGMENT_SIZE,
     reason_code=ReasonCode.OTHER,
     info=ClientMetadata(),
-    hash="file",
+    hash="new-file",
     size=FRAGMENT_SIZE,
 )
 """What events have to say besides naming a client."""
@@ -263,12 +256,12 @@ def _view(lifeline: str, binding: Binding, endpoint: str, *, conflicts: bool) ->
     )
 
 
-def order(_lifeline: str, name: str) -> Iterator[Hashable]:
+def order(lifeline: str, name: str) -> Iterator[Hashable]:
     """The messages that an order of the environment can be."""
     if name == "PublishFailed":
         yield from (PublishFailed(event=event) for event in (TrackerHello, ClientJoinDenied, ClientJoinRequested))
-    elif name in _EVENTS:
-        yield _EVENTS[name]
+    elif name in _BESIDE:
+        yield sample(_BESIDE[name], lifeline)
     elif name == "SubscriptionFailed":
         yield from (SubscriptionFailed(topic=topic) for topic in sorted(_topics()))
     else:
@@ -276,18 +269,7 @@ def order(_lifeline: str, name: str) -> Iterator[Hashable]:
         yield name if found is None else found()  # charts that are not ours call their messages by name
 
 
-_EVENTS: Mapping[str, BusEvent] = {
-    type(event).__name__: event
-    for event in (
-        FileInfoPublished(hash="new-file", size=10, fragment_sequence=("fragment",)),
-        FragmentDistributionStarted(),
-        FragmentDistributionDelivered(),
-        FragmentDistributionEnded(),
-        FragmentDistributionRequested(client="torrent"),
-        FragmentDistributionObtained(client="torrent"),
-        FragmentDistributionFailed(client="torrent"),
-    )
-}
+_BESIDE = {event.__name__: event for event in BUS_EVENTS if event.topic.startswith(("files/", "fragments/"))}
 """What is published outside the procedures that the charts play."""
 _ORDERS = {order.__name__: order for order in (Start, Stop, ConnectionLost, ConnectionFailed)}
 

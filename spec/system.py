@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from machines.events import BusEvent
+from machines.events import BusEvent, ClientEvent
 from spec.binding import Binding
 from spec.duties import EMPTY, Breach, Ledger, Said
 from spec.machine import ChartMachine, LocalMachine, ScriptedMachine, Sending, Taking, detail_of, name_of, said_of
@@ -253,6 +253,8 @@ class System:
         """What the server of a lifeline publishes without its chart."""
         place = self._places[lifeline]
         for message in self.environment(lifeline, name):
+            if isinstance(message, ClientEvent):
+                message = replace(message, client=self.client_of(lifeline))  # noqa: PLW2901
             for broker in self._called(lifeline, "broker"):
                 act = Act("!", lifeline, name, detail_of(message), broker)
                 yield Move(act, self._with_arrival(state, (place, self._places[broker]), self._message(message)))
