@@ -21,7 +21,7 @@ import numpy.typing as npt
 from spec.explorer import packing
 from spec.explorer.claims import WORD, Claims
 from spec.explorer.closed import ClosedSystem
-from spec.explorer.packing import Words
+from spec.explorer.packing import Numbers, Words
 from spec.explorer.steps import Row
 from spec.explorer.tables import Tables
 
@@ -67,12 +67,12 @@ class BreadthFirst(ABC):
     def __post_init__(self) -> None:
         row = self.system.initial()
         self.tables = Tables(self.system, self.ways)
-        self.layout = packing.layout_of(self._sizes())
+        self.layout = packing.layout_of(self.tables.sizes())
         self.keys: Words = np.zeros((ROOM, self.words), np.uint64)
         self.parents = np.zeros(ROOM, np.uint32)
         self.places: Words = np.zeros((2 * ROOM, self.words), np.uint64)
         """A hash table of the keys; zero stands for an empty place."""
-        self.keys[0] = packing.pack(np.array([row]), self.layout)[0]
+        self.keys[0] = packing.pack(np.array([self.tables.numbered(row)]), self.layout)[0]
         self.count = 1
         self._rehash()
         self.levels = [0, 1]
@@ -98,13 +98,23 @@ class BreadthFirst(ABC):
 
     @abstractmethod
     def _look(self, claims: Claims, masks: list[Words], watched: Words, hits: Hits) -> None:
-        """Note for each watch (a bit of `watched`) the first state that has its bit in all of its masks by slot."""
+        """Note for each watch (a bit of `watched`) the first state that has its bit in all of its masks by side.
+
+        A side is twice the number of a local state, and one more if nothing is under way.
+        """
+
+    @abstractmethod
+    def edges(self, tables: Tables) -> tuple[Numbers, Numbers]:
+        """All steps between the states that were found, by number: from where, and to where.
+
+        `tables` are those of the search, or the same with fewer steps. Raises `KeyboardInterrupt` if it is stopped.
+        """
 
     # What is the same for all.
 
     def row(self, at: int) -> Row:
         """The row of the state of a number."""
-        return tuple(packing.unpack(self.keys[at : at + 1], self.layout)[0].tolist())
+        return self.tables.row(packing.unpack(self.keys[at : at + 1], self.layout)[0].tolist())
 
     def path(self, at: int) -> list[Row]:
         """The rows from the initial state to a state, one step apart."""
@@ -131,21 +141,15 @@ class BreadthFirst(ABC):
     def scan(self, claims: Claims) -> list[int | None]:
         """The first state for each watch of the claims, among the states that were found."""
         claims.renew()
-        masks = []
-        for component in range(len(self.system.nodes)):
-            bits = claims.masks(component).reshape(-1, claims.words)
-            masks.append(bits[self.tables.sides[component, : len(self.system.slots[component])]])
+        masks = [claims.masks(component).reshape(-1, claims.words) for component in range(len(self.system.nodes))]
         watched = np.full(claims.words, np.iinfo(np.uint64).max, np.uint64)
         hits = np.full(claims.words * WORD, -1, np.int64)
         self._look(claims, masks, watched, hits)
         return [int(at) if at >= 0 else None for at in hits[: len(claims.watches)]]
 
-    def _sizes(self) -> list[int]:
-        return [*(len(slots) for slots in self.system.slots), len(self.system.accounts)]
-
     def _fits(self) -> bool:
         """Whether all numbers that the system has given still fit in a key; if not, the keys are packed anew."""
-        sizes = self._sizes()
+        sizes = self.tables.sizes()
         if packing.fits(sizes, self.layout):
             return True
         old, self.layout = self.layout, packing.layout_of(sizes)

@@ -29,7 +29,7 @@ from spec.explorer.accounts import FREE, Account, Accounts
 from spec.explorer.bus import Bus
 from spec.explorer.faults import Faults
 from spec.explorer.node import AGAIN, Node, Outcome
-from spec.explorer.queues import Edit, Shape, edited
+from spec.explorer.queues import Edit, Heads, Queues, Shape, edited
 from spec.explorer.renaming import Renaming
 from spec.explorer.steps import Label, Move, Row, Slot, Step
 
@@ -74,6 +74,8 @@ class ClosedSystem:
         self.online: tuple[list[bool], ...] = tuple([] for _ in width)
         self.slots: tuple[list[Slot], ...] = tuple([] for _ in width)
         self._slot_numbers: tuple[dict[Slot, int], ...] = tuple({} for _ in width)
+        self.longest = [(0, 0)] * len(self.nodes)
+        """How many messages were under way from and to each component at most."""
         self.messages: list[Hashable] = []
         self._message_numbers: dict[Hashable, int] = {}
         self.publications: list[tuple[tuple[int, int], ...]] = [()]
@@ -89,7 +91,7 @@ class ClosedSystem:
         self._accounts = Accounts(self.faults, self.nodes[TRACKER].name)
         self.accounts: list[Account] = self._accounts.known
         self.costs = self._accounts.costs
-        self._can_repeat = self._cost("duplicates") is not None
+        self.can_repeat = self._cost("duplicates") is not None
 
     # Numbers.
 
@@ -118,11 +120,17 @@ class ClosedSystem:
         """The number of a slot."""
         numbers = self._slot_numbers[component]
         if slot not in numbers:
-            if len(slot.down) > MOST_UNDER_WAY:
-                raise Unbounded(f"more than {MOST_UNDER_WAY} messages wait for {self.nodes[component].name}: {ENDLESS}")
+            self.measure(component, slot[1:])
             numbers[slot] = len(numbers)
             self.slots[component].append(slot)
         return numbers[slot]
+
+    def measure(self, component: int, queues: Queues) -> None:
+        """Note how much is under way to and from a component. Raises `Unbounded` where it is too much."""
+        up, down = self.longest[component]
+        self.longest[component] = (max(up, len(queues[0])), max(down, len(queues[1])))
+        if len(queues[1]) > MOST_UNDER_WAY:
+            raise Unbounded(f"more than {MOST_UNDER_WAY} messages wait for {self.nodes[component].name}: {ENDLESS}")
 
     def initial(self) -> Row:
         """Everybody where their nodes begin, nothing under way, nothing spent."""
@@ -141,10 +149,14 @@ class ClosedSystem:
         if not self.online[component][slot.local]:
             return self.slot(component, slot._replace(up=())) if message == BREAK else number
         if message == BREAK:
-            (ending,) = self._ask(component, slot.local, "disconnect", NOTHING)
-            return self.slot(component, Slot(ending[0]))
+            return self.slot(component, Slot(self.broken(component, slot.local)))
         down = (*slot.down, message) if self.ordered else tuple(sorted((*slot.down, message)))
         return self.slot(component, Slot(slot.local, slot.up, down))
+
+    def broken(self, component: int, local: int) -> int:
+        """The local state once the connection is lost."""
+        (ending,) = self._ask(component, local, "disconnect", NOTHING)
+        return ending[0]
 
     def spend(self, account: int, cost: int) -> int:
         """The account after a fault; negative if it cannot happen (any more)."""
@@ -153,18 +165,20 @@ class ClosedSystem:
     def renamed(self, component: int, number: int, way: tuple[int, ...]) -> int:
         """The slot of component `way[component]` that is this one after each component `i` is called `way[i]`."""
         slot = self.slots[component][number]
-        local = self._renamed_local(component, slot.local, way)
-        up, down = (tuple(self._renamed_message(message, way) for message in queue) for queue in (slot.up, slot.down))
+        local = self.renamed_local(component, slot.local, way)
+        up, down = (tuple(self.renamed_message(message, way) for message in queue) for queue in (slot.up, slot.down))
         return self.slot(way[component], Slot(local, up, down if self.ordered else tuple(sorted(down))))
 
-    def _renamed_local(self, component: int, local: int, way: tuple[int, ...]) -> int:
+    def renamed_local(self, component: int, local: int, way: tuple[int, ...]) -> int:
+        """The same for a local state alone."""
         key = (component, local, way)
         if key not in self._renamings:
             state = self._name_change(way)(self.locals[component][local])
             self._renamings[key] = self.local(way[component], state)
         return self._renamings[key]
 
-    def _renamed_message(self, message: int, way: tuple[int, ...]) -> int:
+    def renamed_message(self, message: int, way: tuple[int, ...]) -> int:
+        """The same for a message."""
         key = (-1, message, way)
         if key not in self._renamings:
             self._renamings[key] = self.message(self._name_change(way)(self.messages[message]))
@@ -179,8 +193,11 @@ class ClosedSystem:
     def is_idle(self, component: int, number: int) -> bool:
         """Whether nothing is under way to or from a component, and it is about to publish nothing."""
         slot = self.slots[component][number]
-        busy = self.nodes[component].is_busy(self.locals[component][slot.local])
-        return not slot.up and not slot.down and not busy
+        return not slot.up and not slot.down and not self.is_busy(component, slot.local)
+
+    def is_busy(self, component: int, local: int) -> bool:
+        """Whether a component is about to publish something."""
+        return self.nodes[component].is_busy(self.locals[component][local])
 
     # Steps, with what they are called.
 
@@ -193,7 +210,12 @@ class ClosedSystem:
 
     def shape(self, slot: Slot) -> Shape:
         """What the moves in a slot depend on."""
-        return slot.local, slot.up[0] if slot.up else NOTHING, tuple(self._heads(slot.down))
+        return slot.local, *self.heads(slot[1:])
+
+    def heads(self, queues: Queues) -> Heads:
+        """What can be taken next of what is under way."""
+        up, down = queues
+        return up[0] if up else NOTHING, tuple(self._heads(down))
 
     def shaped(self, component: int, shape: Shape) -> tuple[tuple[int, Edit, "Move"], ...]:
         """Each move in slots of a shape, with the local state after it, and what it does to what is under way."""
@@ -230,7 +252,7 @@ class ClosedSystem:
 
     def _reading(self, component: int, local: int, message: int) -> Iterator["Move"]:
         name = self.messages[message]
-        busy = self.nodes[component].is_busy(self.locals[component][local])
+        busy = self.is_busy(component, local)
         if not busy:
             yield from self._asked(component, local, "read", message)
         cost = self._loss(name)
@@ -303,12 +325,16 @@ class ClosedSystem:
 
     def settled(self, component: int, slot: Slot) -> int:
         """The number of a slot, once nobody needs to remember what was delivered twice."""
-        if self._can_repeat and not any(self._is_marked(message) for message in slot.down):
-            state = self.nodes[component].unmarked(self.locals[component][slot.local])
-            slot = slot._replace(local=self.local(component, state))
+        if self.can_repeat and not any(map(self.is_marked, slot.down)):
+            slot = slot._replace(local=self.unmarked(component, slot.local))
         return self.slot(component, slot)
 
-    def _is_marked(self, message: int) -> bool:
+    def unmarked(self, component: int, local: int) -> int:
+        """The local state in which nobody remembers what was delivered twice."""
+        return self.local(component, self.nodes[component].unmarked(self.locals[component][local]))
+
+    def is_marked(self, message: int) -> bool:
+        """Whether a message is delivered once more."""
         return bool(getattr(self.messages[message], "event_id", ""))
 
     # What nodes say, asked once.

@@ -131,7 +131,8 @@ def run_of(system: ClosedSystem, rows: Sequence[Row], ways: tuple[tuple[int, ...
     """The steps between rows that stand for themselves and for those that differ in names only."""
     run = []
     here = rows[0]
-    for wanted in rows[1:]:
+    for row in rows[1:]:
+        wanted = canonical(system, row, ways)
         label, here = next(
             (label, then) for label, then in successors(system, here) if canonical(system, then, ways) == wanted
         )

@@ -68,8 +68,8 @@ class _Writer:
     def __post_init__(self) -> None:
         system = self.system
         self.components = range(len(system.nodes))
-        self.caps = [max((len(slot.down) for slot in slots), default=0) or 1 for slots in system.slots]
-        self.ups = [max((len(slot.up) for slot in slots), default=0) or 1 for slots in system.slots]
+        self.caps = [down or 1 for _, down in system.longest]
+        self.ups = [up or 1 for up, _ in system.longest]
         self.left = [name for name, bound in system.faults.bounds.items() if bound]
         self.ways = self._all_ways()
         numbers: dict[object, int] = {message: number for number, message in enumerate(system.messages)}

@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 Queues = tuple[tuple[int, ...], tuple[int, ...]]
 """The numbers of the messages to the broker and from it, oldest first."""
+Heads = tuple[int, tuple[tuple[int, int], ...]]
+"""The first message to the broker, and the messages that can be read next, with their places."""
 Shape = tuple[int, int, tuple[tuple[int, int], ...]]
-"""A local state, the first message to the broker, and the messages that can be read next, with their places."""
+"""A local state, and what can be taken next."""
 
 
 class Edit(NamedTuple):

@@ -10,8 +10,6 @@ The graph is searched over all states that were found, so this holds from wherev
 cycle of orbits is a cycle of states, and the other way round, since there are finitely many ways to exchange names.
 """
 
-import copy
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,14 +19,13 @@ from spec.explorer.accounts import UNFAIR
 from spec.explorer.breadth import BreadthFirst
 from spec.explorer.claims import Claims
 from spec.explorer.faults import BREAKING
-from spec.explorer.packing import Words, unpack
-from spec.explorer.situations import Renamed, Situations
-from spec.explorer.vectorised import VectorisedSearch
+from spec.explorer.packing import Numbers
+from spec.explorer.plain import canonical, successors
+from spec.explorer.steps import Row
+from spec.explorer.successors import Successors
 
-CHUNK = 1 << 14
 MOST = 1 << 25
 """States, above which the graph is not built: it would take some gigabytes."""
-Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -69,10 +66,11 @@ def _path(search: BreadthFirst, at: int) -> list[int]:
 
 
 def _quiet(search: BreadthFirst, claims: Claims, states: Numbers) -> npt.NDArray[np.bool_]:
-    rows = unpack(search.keys[states], search.layout)
+    successors = Successors(search.tables, search.layout)
+    found = successors.unpacked(search.keys[states])
     quiet = np.ones(len(states), np.bool_)
     for component in range(len(search.system.nodes)):
-        quiet &= claims.quiet_sides(component)[search.tables.sides[component][rows[:, component]]]
+        quiet &= claims.quiet_sides(component)[successors.sides(found, component)]
     return quiet
 
 
@@ -86,14 +84,9 @@ class _Graph:
 
     @classmethod
     def of(cls, search: BreadthFirst) -> "_Graph":
-        keys = search.keys[: search.count]
-        order = np.lexsort(tuple(keys[:, word] for word in range(keys.shape[1])))
-        ranked = keys[order]
-        sources, targets = [], []
-        for begin, found, origins in _successors(search):
-            sources.append(origins.astype(np.int64) + begin)
-            targets.append(order[_ranks(found, ranked)])
-        return cls(search.count, np.concatenate(sources), np.concatenate(targets))
+        costs = search.system.costs.items()
+        unfair = [cost for fault, cost in costs if fault in UNFAIR or fault.startswith(BREAKING)]
+        return cls(search.count, *search.edges(search.tables.without(unfair)))
 
     @property
     def ends(self) -> Numbers:
@@ -130,51 +123,12 @@ class _Graph:
         return list(found)[found[state] :]
 
 
-def _successors(search: BreadthFirst) -> Iterator[tuple[int, Words, npt.NDArray[np.uint32]]]:
-    """The keys that follow by themselves, chunk by chunk, with their origins."""
-    tables = copy.copy(search.tables)
-    tables.accounts = tables.accounts.copy()
-    for fault, cost in search.system.costs.items():
-        if fault in UNFAIR or fault.startswith(BREAKING):
-            tables.accounts[:, cost] = -1
-    walker = object.__new__(VectorisedSearch)
-    walker.__dict__.update({**search.__dict__, "tables": tables})
-    walker._situations = Situations(tables, search.layout)
-    walker._renamed = Renamed(tables, search.layout)
-    for begin in range(0, search.count, CHUNK):
-        if search.is_stopped():
-            raise KeyboardInterrupt
-        found, _ = walker._successors(search.keys[begin : min(begin + CHUNK, search.count)])
-        for keys, origins in found:
-            yield begin, keys, origins
-
-
-def _ranks(found: Words, ranked: Words) -> Numbers:
-    """The places of keys among those that are sorted, by halving."""
-    if ranked.shape[1] == 1:
-        return np.searchsorted(ranked[:, 0], found[:, 0])
-    low = np.zeros(len(found), np.int64)
-    high = np.full(len(found), len(ranked), np.int64)
-    while True:
-        open_ = low < high
-        if not open_.any():
-            return low
-        middle = (low + high) // 2
-        there = ranked[np.minimum(middle, len(ranked) - 1)]
-        less = np.zeros(len(found), np.bool_)
-        same = np.ones(len(found), np.bool_)
-        for word in reversed(range(ranked.shape[1])):
-            less |= same & (there[:, word] < found[:, word])
-            same &= there[:, word] == found[:, word]
-        low = np.where(open_ & less, middle + 1, low)
-        high = np.where(open_ & ~less, middle, high)
-
-
 def _is_fair(search: BreadthFirst, cycle: list[int]) -> bool:
     """Whether each component acts in the cycle, or is somewhere in it unable to act."""
-    from spec.explorer.plain import canonical, successors
+    def least(state: int) -> Row:
+        return canonical(search.system, search.row(state), search.ways)
 
-    wanted = {search.row(state): search.row(then) for state, then in zip(cycle, [*cycle[1:], cycle[0]], strict=True)}
+    wanted = {search.row(state): least(then) for state, then in zip(cycle, [*cycle[1:], cycle[0]], strict=True)}
     acts: set[int] = set()
     always_can = set(range(len(search.system.nodes)))
     for row, then in wanted.items():

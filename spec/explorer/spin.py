@@ -114,7 +114,7 @@ def _read(told: str, compiling: float, claims: int, depth: int, memory: int) -> 
         raise SpinError(f"the search was not completed: {told[-2000:]}")
     return Report(
         states=int(_number(r"(\d+) states, stored", told)),
-        transitions=int(_number(r"(\d+) transitions", told)) - 1,  # the initial state is one, for SPIN
+        transitions=int(_number(r"([\d.e+]+) transitions", told)) - 1,  # the initial state is one, for SPIN
         depth=int(_number(r"depth reached (\d+)", told)),
         seconds=_number(r"elapsed time ([\d.e+-]+) seconds", told),
         megabytes=_number(r"([\d.]+)\s+total actual memory usage", told),

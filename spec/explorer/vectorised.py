@@ -1,9 +1,6 @@
 """Breadth-first search of a closed system in NumPy: where nothing can be compiled.
 
-Many states are expanded at once, one component after the other. What a component can do depends on its slot, on the
-account, and on whether anything is under way: its *situation*. For each situation that is met, the steps that can
-happen are noted with the fields of the key that they set. So a successor is the key without these fields, plus theirs,
-plus for each receiver of what is published the difference that a push makes to its slot.
+Many states are expanded at once (`spec.explorer.successors`).
 
 Duplicates are found in a hash table, in rounds: all keys look at their places at once. Of those that find them empty,
 the last to leave its mark there takes it; the others compare again, and the unequal go to the next place.
@@ -18,13 +15,15 @@ import numpy.typing as npt
 from spec.explorer import packing
 from spec.explorer.breadth import BreadthFirst, Hits
 from spec.explorer.claims import Claims
-from spec.explorer.packing import Words
-from spec.explorer.situations import Renamed, Situations, Stale
+from spec.explorer.packing import Numbers, Words
+from spec.explorer.successors import Stale, Successors
+from spec.explorer.tables import Tables
 
 CHUNK = 1 << 14
 """States that are expanded together: what is gathered for them stays in the processor's cache."""
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 """Multiplying by it spreads keys (Knuth, The Art of Computer Programming, 6.4)."""
+NONE = np.zeros(0, np.int64)
 BITS = 64
 """Of a word."""
 MIX = np.uint64(29)
@@ -38,8 +37,7 @@ class VectorisedSearch(BreadthFirst):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._situations = Situations(self.tables, self.layout)
-        self._renamed = Renamed(self.tables, self.layout)
+        self._successors = Successors(self.tables, self.layout)
 
     def _level(self, begin: int, end: int) -> None:
         for start in range(begin, end, CHUNK):
@@ -51,41 +49,16 @@ class VectorisedSearch(BreadthFirst):
     def _expanded(self, begin: int, end: int) -> bool:
         """Expand states; not if the keys had to be packed anew first."""
         try:
-            found, at_rest = self._successors(self.keys[begin:end])
+            found, at_rest = self._successors.of(self.keys[begin:end])
         except Stale:
             self._fits()
-            self._situations = Situations(self.tables, self.layout)
-            self._renamed = Renamed(self.tables, self.layout)
+            self._successors = Successors(self.tables, self.layout)
             return False
         for keys, origins in found:
             self.transitions += len(keys)
             self._add(keys, origins + np.uint32(begin))
         self.at_rest += at_rest
         return True
-
-    def _successors(self, keys: Words) -> tuple[list[tuple[Words, npt.NDArray[np.uint32]]], int]:
-        """The keys of all successors by component, each with the place of its origin; how many states have none."""
-        known = self._situations
-        slots = [packing.field(keys, self.layout, place) for place in range(len(self.layout))]
-        accounts = slots.pop() - 1
-        quiet = known.quiet(slots)
-        everybody = np.arange(len(keys), dtype=np.uint32)
-        moving = np.zeros(len(keys), np.int64)
-        found = []
-        for component, here in enumerate(slots):
-            begin, counts = known.steps(component, here, accounts, quiet)
-            moving += counts
-            origins = np.repeat(everybody, counts)
-            before = np.cumsum(counts)
-            before -= counts
-            steps = np.repeat(begin - before, counts)
-            steps += np.arange(len(steps))
-            successors = known.moved(component, keys, origins, steps)
-            known.publish(component, successors, slots, origins, steps)
-            if len(self.ways) > 1:
-                successors = self._renamed.least(successors)
-            found.append((successors, origins))
-        return found, int(np.count_nonzero(moving == 0))
 
     # The hash table.
 
@@ -142,15 +115,31 @@ class VectorisedSearch(BreadthFirst):
         for begin in range(0, self.count, CHUNK):
             self._add(self.keys[begin : min(begin + CHUNK, self.count)], None)
 
+    # The graph.
+
+    def edges(self, tables: Tables) -> tuple[Numbers, Numbers]:
+        keys = self.keys[: self.count]
+        order = np.lexsort(tuple(keys[:, word] for word in range(keys.shape[1])))
+        ranked = keys[order]
+        successors = Successors(tables, self.layout)
+        sources, targets = [NONE], [NONE]
+        for begin in range(0, self.count, CHUNK):
+            if self.is_stopped():
+                raise KeyboardInterrupt
+            for found, origins in successors.of(self.keys[begin : min(begin + CHUNK, self.count)])[0]:
+                sources.append(origins.astype(np.int64) + begin)
+                targets.append(order[_ranks(found, ranked)])
+        return np.concatenate(sources), np.concatenate(targets)
+
     # Claims.
 
     def _look(self, claims: Claims, masks: list[Words], watched: Words, hits: Hits) -> None:
         of_accounts = claims.account_masks()
         for begin in range(0, self.count, CHUNK):
-            keys = self.keys[begin : min(begin + CHUNK, self.count)]
-            bits = of_accounts[packing.field(keys, self.layout, len(masks)) - 1]
+            states = self._successors.unpacked(self.keys[begin : min(begin + CHUNK, self.count)])
+            bits = of_accounts[states.account]
             for component, mask in enumerate(masks):
-                bits &= mask[packing.field(keys, self.layout, component)]
+                bits &= mask[self._successors.sides(states, component)]
             bits &= watched
             met: list[Any] = np.bitwise_or.reduce(bits, axis=0).tolist()
             for word, left in enumerate(met):
@@ -158,3 +147,24 @@ class VectorisedSearch(BreadthFirst):
                     one = np.uint64(1 << bit)
                     hits[word * BITS + bit] = begin + int(np.argmax((bits[:, word] & one) != 0))
                     watched[word] &= ~one
+
+
+def _ranks(found: Words, ranked: Words) -> Numbers:
+    """The places of keys among those that are sorted, by halving."""
+    if ranked.shape[1] == 1:
+        return np.searchsorted(ranked[:, 0], found[:, 0])
+    low = np.zeros(len(found), np.int64)
+    high = np.full(len(found), len(ranked), np.int64)
+    while True:
+        open_ = low < high
+        if not open_.any():
+            return low
+        middle = (low + high) // 2
+        there = ranked[np.minimum(middle, len(ranked) - 1)]
+        less = np.zeros(len(found), np.bool_)
+        same = np.ones(len(found), np.bool_)
+        for word in reversed(range(ranked.shape[1])):
+            less |= same & (there[:, word] < found[:, word])
+            same &= there[:, word] == found[:, word]
+        low = np.where(open_ & less, middle + 1, low)
+        high = np.where(open_ & ~less, middle, high)

@@ -36,6 +36,7 @@ from spec.explorer.scenario import Scenario, scenario
 
 Row = dict[str, Any]
 SYSTEMS = {
+    "replaced": replace(scenario("replaced"), torrents=2),
     "small": Scenario("small", torrents=2, faults=immutabledict({"losses": None})),
     "middle": Scenario(
         "middle", torrents=2, timeouts="patient", faults=immutabledict({"losses": None, "stop torrent": 1})
