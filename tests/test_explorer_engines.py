@@ -15,8 +15,8 @@ from spec.explorer.claims import Claims
 from spec.explorer.closed import ClosedSystem, NotInert
 from spec.explorer.explore import run_of
 from spec.explorer.properties import CLAIMS, side_of
+from spec.explorer.renaming import ways_of
 from spec.explorer.scenario import Scenario
-from spec.explorer.tables import ways_of
 
 ENGINES: list[Any] = [
     "vectorised",

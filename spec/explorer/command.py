@@ -254,7 +254,9 @@ def _show(result: "Result", scenario: "Scenario", *, stats: bool) -> None:
     if stats:
         system = result.system
         for node, local, (up, down) in zip(system.nodes, system.locals, system.longest, strict=True):
-            typer.echo(f"  {node.name}: {len(local):,} local states; at most {down:,} events under way to it, {up:,} from it")
+            typer.echo(
+                f"  {node.name}: {len(local):,} local states; at most {down:,} events under way to it, {up:,} from it"
+            )
         typer.echo(f"  {len(system.messages):,} different messages, {len(system.accounts):,} accounts of faults")
         typer.echo(f"  {result.found.at_rest:,} states from which nothing can happen")
         typer.echo(f"  {_memory():,.0f} MB at most")

@@ -9,10 +9,10 @@ from spec.explorer.claims import Claim, Claims, Observe
 from spec.explorer.closed import ClosedSystem, NotInert
 from spec.explorer.plain import canonical, successors
 from spec.explorer.properties import CLAIMS, side_of
+from spec.explorer.renaming import ways_of
 from spec.explorer.rest import comes_to_rest
 from spec.explorer.steps import Label, Row
 from spec.explorer.story import Story, steps_of, tell
-from spec.explorer.tables import ways_of
 
 Run = Sequence[tuple[Label, Row]]
 """Steps, each with the state after it."""

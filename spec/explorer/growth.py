@@ -6,8 +6,8 @@ found by way of the parents.
 """
 
 import numpy as np
-from numba import njit
 
+from spec.explorer.compiled import bare
 from spec.explorer.ragged import HOLE
 from spec.explorer.tables import AFTER, BREAKS, CLEARS, EMPTY, KEEPS, PUSH, QUEUE_NAME, TAKES
 
@@ -15,9 +15,9 @@ DEEP = 80
 """Messages on one connection, at most."""
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def _pushed(component, queue, number, push, push_at, heads, marked, parents, lasts, counts, capacity, first_heads):  # type: ignore[no-untyped-def]
-    """The queue with one message more; a hole where there is no room, or where it is not known what can be read then."""
+    """The queue with one message more; a hole where there is no room, or where it is not known what is read first."""
     place = push_at[component, 0] + queue * push_at[component, 1] + number
     found = np.int64(push[place])
     if found >= 0:
@@ -35,7 +35,7 @@ def _pushed(component, queue, number, push, push_at, heads, marked, parents, las
     return new
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def grow(  # type: ignore[no-untyped-def]
     holes, count, push, push_at, after, after_at, names, names_at, heads, marked, parents, lasts, counts, capacity,
     first_heads, kinds, ways, push_names, chain,
@@ -87,7 +87,7 @@ def grow(  # type: ignore[no-untyped-def]
                     )  # fmt: skip
                     if here >= 0:
                         after[after_at[one, 0] + queue * after_at[one, 1] + three] = here
-                done = here >= 0
+                done = bool(here >= 0)
         elif kind == QUEUE_NAME:  # of a way, a component, and queues
             target = ways[one, two]
             queue, length = np.int64(three), 0
@@ -112,7 +112,7 @@ def grow(  # type: ignore[no-untyped-def]
                 )  # fmt: skip
                 if here >= 0:
                     names[names_at[two, 0] + queue * names_at[two, 1] + one] = here
-            done = here >= 0
+            done = bool(here >= 0)
         if not done:
             for column in range(holes.shape[1]):
                 holes[left, column] = holes[at, column]

@@ -1,4 +1,4 @@
-"""The inner loop of the search, compiled by numba: a hash set of packed states, and no word of any protocol.
+"""The inner loop of the search, compiled by numba: it knows states as packed numbers, and no word of any protocol.
 
 It expands states by tables (`spec.explorer.tables`). Where a table has a hole, the state is put aside and the hole is
 noted; whoever called fills the holes and calls again. Successors are collected before they are looked up, so that the
@@ -8,9 +8,10 @@ processor can wait for many places of the hash table at once.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from spec.explorer.ragged import HOLE, Numbers
+from spec.explorer.compiled import bare, compiled, inlined
+from spec.explorer.hashing import find, hash_of
+from spec.explorer.ragged import HOLE, Ints, Numbers
 from spec.explorer.tables import (
     AFTER,
     BREAKS,
@@ -38,76 +39,15 @@ NOTED = -2
 class Aside(NamedTuple):
     """What an expansion leaves behind: holes, states put aside, and how many; and what it counted."""
 
-    holes: np.ndarray  # type: ignore[type-arg]
+    holes: Ints
     states: Numbers
     counts: Numbers
     """Holes, states put aside, transitions, states from which nothing can happen."""
     scratch: Numbers
+    """Room for a few states, by component."""
 
 
-@njit(cache=True, inline="always")
-def _mix(value: np.uint64) -> np.uint64:
-    """A finaliser of MurmurHash3 (Appleby): each bit of the result depends on each bit of the value."""
-    value ^= value >> np.uint64(33)
-    value *= np.uint64(0xFF51AFD7ED558CCD)
-    value ^= value >> np.uint64(33)
-    value *= np.uint64(0xC4CEB9FE1A85EC53)
-    return value ^ (value >> np.uint64(33))
-
-
-@njit(cache=True, inline="always")
-def _hash(keys, at, words):  # type: ignore[no-untyped-def]
-    value = _mix(keys[at, 0])
-    for word in range(1, words):
-        value = _mix(value ^ keys[at, word])
-    return value
-
-
-@njit(cache=True)
-def rehash(keys, count, places):  # type: ignore[no-untyped-def]
-    """Put the first `count` keys into an empty hash table."""
-    words = keys.shape[1]
-    mask = np.uint64(places.shape[0] - 1)
-    for at in range(count):
-        place = _hash(keys, at, words) & mask
-        while places[place, 0] != 0:
-            place = (place + np.uint64(1)) & mask
-        for word in range(words):
-            places[place, word] = keys[at, word]
-
-
-@njit(cache=True)
-def find(keys, count, places, buffer, origin, filled, parents):  # type: ignore[no-untyped-def]
-    """Look the buffer up; what is new is appended to the keys. Returns how many keys there are."""
-    words = keys.shape[1]
-    mask = np.uint64(places.shape[0] - 1)
-    home = np.empty(filled + 1, np.uint64)
-    home[filled] = 0
-    for at in range(filled):  # all places are asked for before any is needed
-        home[at] = _hash(buffer, at, words) & mask
-        home[filled] |= places[home[at], 0]
-    for at in range(filled):
-        place = home[at]
-        while True:
-            if places[place, 0] == 0:
-                for word in range(words):
-                    places[place, word] = buffer[at, word]
-                    keys[count, word] = buffer[at, word]
-                parents[count] = origin[at]
-                count += 1
-                break
-            same = True
-            for word in range(words):
-                if places[place, word] != buffer[at, word]:
-                    same = False
-                    break
-            if same:
-                break
-            place = (place + np.uint64(1)) & mask
-    return count
-
-
-@njit(cache=True, inline="always", _nrt=False)
+@inlined
 def _unpack(keys, at, fields, local, queue):  # type: ignore[no-untyped-def]
     last = local.shape[0]
     for component in range(last):
@@ -118,7 +58,7 @@ def _unpack(keys, at, fields, local, queue):  # type: ignore[no-untyped-def]
     return np.int64((keys[at, 0] >> fields[last, 1]) & fields[last, 2]) - 1
 
 
-@njit(cache=True, inline="always", _nrt=False)
+@inlined
 def _pack(local, queue, account, fields, buffer, at):  # type: ignore[no-untyped-def]
     last = local.shape[0]
     for word in range(1, buffer.shape[1]):
@@ -136,7 +76,7 @@ def _pack(local, queue, account, fields, buffer, at):  # type: ignore[no-untyped
             buffer[at, fields[component, 3]] |= np.uint64(queue[component]) << fields[component, 4]
 
 
-@njit(cache=True, inline="always", _nrt=False)
+@inlined
 def _change(keys, of, component, local, queue, account, fields, buffer, at):  # type: ignore[no-untyped-def]
     """The key of a state, but for one component and the account, which change by so much."""
     for word in range(keys.shape[1]):
@@ -146,7 +86,7 @@ def _change(keys, of, component, local, queue, account, fields, buffer, at):  # 
     buffer[at, fields[component, 3]] += np.uint64(queue) << fields[component, 4]
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def _note(holes, counts, kind, first, second, third, fourth, fifth):  # type: ignore[no-untyped-def]
     number = counts[0]
     holes[number, 0] = kind
@@ -158,7 +98,7 @@ def _note(holes, counts, kind, first, second, third, fourth, fifth):  # type: ig
     counts[0] = number + 1
 
 
-@njit(cache=True, inline="always", _nrt=False)
+@inlined
 def _meet(local, queue, account, busy, heads, shapes, situations, holes, counts, found):  # type: ignore[no-untyped-def]
     """The situation of each component; false if one is not known."""
     whole = True
@@ -183,7 +123,7 @@ def _meet(local, queue, account, busy, heads, shapes, situations, holes, counts,
     return whole
 
 
-@njit(cache=True, inline="always", _nrt=False)
+@inlined
 def _move(component, then, edit, local, queue, after, after_at, marked, unmarked, holes, counts):  # type: ignore[no-untyped-def]
     """Do a step, but for what it publishes; false if it is not known what becomes of the component."""
     place = after_at[component, 0] + queue[component] * after_at[component, 1] + edit
@@ -202,7 +142,7 @@ def _move(component, then, edit, local, queue, after, after_at, marked, unmarked
     return left >= 0 and plain >= 0
 
 
-@njit(cache=True, inline="always", _nrt=False)
+@inlined
 def _publish(first, end, publications, local, queue, online, broken, push, push_at, holes, counts):  # type: ignore[no-untyped-def]
     """Push to all receivers; false if it is not known what becomes of one."""
     is_known = True
@@ -215,7 +155,7 @@ def _publish(first, end, publications, local, queue, online, broken, push, push_
             if ending == HOLE:
                 broken[receiver, local[receiver]] = NOTED
                 _note(holes, counts, BROKEN, receiver, local[receiver], 0, 0, 0)
-            is_known &= ending >= 0
+            is_known = bool(ending >= 0)
             if is_known:
                 local[receiver] = ending
                 queue[receiver] = EMPTY
@@ -225,7 +165,7 @@ def _publish(first, end, publications, local, queue, online, broken, push, push_
             if longer == HOLE:
                 push[place] = NOTED
                 _note(holes, counts, PUSH, receiver, queue[receiver], pushed, 0, 0)
-            is_known &= longer >= 0
+            is_known = bool(longer >= 0)
             if is_known:
                 queue[receiver] = longer
         if not is_known:
@@ -233,7 +173,7 @@ def _publish(first, end, publications, local, queue, online, broken, push, push_
     return is_known
 
 
-@njit(cache=True, inline="always", _nrt=False)
+@inlined
 def _queue_name(way, component, queue, names, names_at, holes, counts):  # type: ignore[no-untyped-def]
     name = np.int64(queue)
     if way:
@@ -245,7 +185,7 @@ def _queue_name(way, component, queue, names, names_at, holes, counts):  # type:
     return name
 
 
-@njit(cache=True, inline="always", _nrt=False)
+@inlined
 def _local_name(way, component, local, names, holes, counts):  # type: ignore[no-untyped-def]
     name = np.int64(local)
     if way:
@@ -256,7 +196,7 @@ def _local_name(way, component, local, names, holes, counts):  # type: ignore[no
     return name
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def _rename(  # type: ignore[no-untyped-def]
     first, end, leaders, inverse, local_names, queue_names, names_at, holes, counts, local, queue, least, least_queue
 ):
@@ -264,7 +204,7 @@ def _rename(  # type: ignore[no-untyped-def]
 
     The numbers are compared in the order in which they stand in keys.
     """
-    best = -1
+    best = np.int64(-1)
     for entry in range(first, end):
         way = np.int64(leaders[entry])
         less = best < 0
@@ -295,7 +235,7 @@ def _rename(  # type: ignore[no-untyped-def]
     return least[0] >= 0
 
 
-@njit(cache=True, _nrt=False)
+@bare
 def _successors(todo, place, end, keys, fields, known, aside, buffer, origin, filled):  # type: ignore[no-untyped-def]
     """Append the successors of states to the buffer, until it is half full; returns the next place and how many."""
     # Taken out of their tuples once, since numba counts references whenever an array is taken out.
@@ -372,7 +312,7 @@ def _successors(todo, place, end, keys, fields, known, aside, buffer, origin, fi
     return place, filled
 
 
-@njit(cache=True)
+@compiled
 def expand(  # type: ignore[no-untyped-def]
     todo, place, end, keys, parents, count, places, fields, known, aside, buffer, origin
 ):
@@ -391,33 +331,16 @@ def expand(  # type: ignore[no-untyped-def]
     return EXPANDED, place, count, 0
 
 
-@njit(cache=True)
-def number(keys, count, places, numbers):  # type: ignore[no-untyped-def]
-    """Note the number of each key at its place in the hash table."""
-    words = keys.shape[1]
-    mask = np.uint64(places.shape[0] - 1)
-    for at in range(count):
-        place = _hash(keys, at, words) & mask
-        while True:
-            same = True
-            for word in range(words):
-                same &= places[place, word] == keys[at, word]
-            if same:
-                numbers[place] = at
-                break
-            place = (place + np.uint64(1)) & mask
-
-
-@njit(cache=True)
+@compiled
 def edges(todo, place, end, keys, places, numbers, fields, known, aside, buffer, origin, found):  # type: ignore[no-untyped-def]
-    """Note origins and numbers of the successors of states, which are all known; returns the next place and how many."""
+    """Note origins and numbers of successors, which are all known; returns the next place and how many."""
     words = keys.shape[1]
     mask = np.uint64(places.shape[0] - 1)
     noted = 0
     while place < end and noted + buffer.shape[0] <= found.shape[1] and aside.counts[0] < aside.holes.shape[0] // 2:
         place, filled = _successors(todo, place, end, keys, fields, known, aside, buffer, origin, 0)
         for at in range(filled):
-            there = _hash(buffer, at, words) & mask
+            there = hash_of(buffer, at, words) & mask
             while True:
                 same = True
                 for word in range(words):
@@ -431,7 +354,7 @@ def edges(todo, place, end, keys, places, numbers, fields, known, aside, buffer,
     return place, noted
 
 
-@njit(cache=True)
+@compiled
 def scan(begin, end, keys, fields, busy, masks, account_masks, watched, hits):  # type: ignore[no-untyped-def]
     """Look for the bits that all components of a state have in common; note the first state that has each."""
     components = masks.shape[0]

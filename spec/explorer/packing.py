@@ -72,3 +72,12 @@ def unpack(keys: Words, layout: Words) -> Numbers:
     rows = np.stack([field(keys, layout, place) for place in range(len(layout))], axis=1)
     rows[:, -1] -= 1
     return rows
+
+
+def places(components: int) -> list[tuple[int, int]]:
+    """Where the local state and the queues of each component stand among the numbers of a state.
+
+    The first component knows the others by name and has the most queues, so these come last: what differs in names
+    only is told apart before they matter.
+    """
+    return [(0, 2 * components - 1), *((2 * place - 1, 2 * place) for place in range(1, components))]

@@ -37,9 +37,10 @@ class Ragged:
             tables[component][: here[0], : here[1]] = self.tables[component]
             self._place(tables)
 
-    def at(self, component: int, rows: Numbers, columns: int | Numbers) -> Ints:
+    def at(self, component: int, rows: Numbers, columns: int | Numbers | Ints) -> Ints:
         """What stands in these places."""
-        return self.flat.take(self.place[component, 0] + rows * self.place[component, 1] + columns)
+        found: Ints = self.flat.take(self.place[component, 0] + rows * self.place[component, 1] + columns)
+        return found
 
     def _place(self, tables: list[Ints]) -> None:
         self.flat = np.concatenate([table.reshape(-1) for table in tables])

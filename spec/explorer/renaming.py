@@ -1,9 +1,10 @@
 """The same state or message under other names: for servers that differ in their names only."""
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
+from itertools import permutations, product
 from typing import Any
 
 from immutabledict import immutabledict
@@ -47,3 +48,16 @@ def is_plain(value: Hashable) -> bool:
     except TypeError:
         return False
     return True
+
+
+def ways_of(width: int, groups: Iterable[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+    """All permutations of `width` components that permute each group in itself; the identity comes first."""
+    found = []
+    groups = [tuple(group) for group in groups]
+    for arranged in product(*(permutations(group) for group in groups)):
+        way = list(range(width))
+        for group, there in zip(groups, arranged, strict=True):
+            for place, other in zip(group, there, strict=True):
+                way[place] = other
+        found.append(tuple(way))
+    return tuple(sorted(found))

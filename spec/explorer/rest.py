@@ -125,6 +125,7 @@ class _Graph:
 
 def _is_fair(search: BreadthFirst, cycle: list[int]) -> bool:
     """Whether each component acts in the cycle, or is somewhere in it unable to act."""
+
     def least(state: int) -> Row:
         return canonical(search.system, search.row(state), search.ways)
 

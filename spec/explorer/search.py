@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
-from spec.explorer import growth, kernel
+from spec.explorer import growth, hashing, kernel
 from spec.explorer.breadth import BreadthFirst, Found, Hits, Progress
 from spec.explorer.claims import Claims
 from spec.explorer.kernel import Aside
-from spec.explorer.packing import Words
+from spec.explorer.packing import Words, places
 from spec.explorer.ragged import Ints, Numbers
-from spec.explorer.tables import Tables, places
+from spec.explorer.tables import Tables
 
 __all__ = ["Found", "Progress", "Search"]
 
@@ -33,7 +34,7 @@ class Search(BreadthFirst):
         return np.array(self.ways or [range(self.tables.components)], np.int32)
 
     def _rehash(self) -> None:
-        kernel.rehash(self.keys, self.count, self.places)
+        hashing.rehash(self.keys, self.count, self.places)
 
     def _look(self, claims: Claims, masks: list[Words], watched: Words, hits: Hits) -> None:
         size = max(len(bits) for bits in masks)
@@ -64,7 +65,7 @@ class Search(BreadthFirst):
             )  # fmt: skip
             if why == kernel.FULL:
                 self._grow()
-                self.count = kernel.find(self.keys, self.count, self.places, buffer, origin, filled, self.parents)
+                self.count = hashing.find(self.keys, self.count, self.places, buffer, origin, filled, self.parents)
             holes, states, transitions, at_rest = aside.counts.tolist()
             self.transitions += transitions
             self.at_rest += at_rest
@@ -76,7 +77,7 @@ class Search(BreadthFirst):
 
     def edges(self, tables: Tables) -> tuple[Numbers, Numbers]:
         numbers = np.zeros(len(self.places), np.uint32)
-        kernel.number(self.keys, self.count, self.places, numbers)
+        hashing.number(self.keys, self.count, self.places, numbers)
         buffer, origin = self._buffer()
         found = [np.zeros((2, 0), np.uint32)]
         todo, begin, end = EVERYTHING, 0, self.count
@@ -113,7 +114,7 @@ class Search(BreadthFirst):
             )  # fmt: skip
         tables.fill(holes[:count])
 
-    def _buffer(self) -> tuple[Words, np.ndarray]:  # type: ignore[type-arg]
+    def _buffer(self) -> tuple[Words, npt.NDArray[np.uint32]]:
         return np.zeros((kernel.BUFFER, self.words), np.uint64), np.zeros(kernel.BUFFER, np.uint32)
 
     def _fields(self) -> Words:
@@ -127,4 +128,9 @@ class Search(BreadthFirst):
 
 def leavings(states: int, components: int) -> Aside:
     """Room for what an expansion of so many states leaves behind."""
-    return Aside(np.zeros((HOLES, 6), np.int32), np.zeros(max(1, states), np.int64), np.zeros(4, np.int64), np.zeros((7, components), np.int64))
+    return Aside(
+        np.zeros((HOLES, 6), np.int32),
+        np.zeros(max(1, states), np.int64),
+        np.zeros(4, np.int64),
+        np.zeros((7, components), np.int64),
+    )

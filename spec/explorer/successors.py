@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spec.explorer import packing
-from spec.explorer.packing import Numbers, Words
+from spec.explorer.packing import Numbers, Words, places
+from spec.explorer.ragged import Ints
 from spec.explorer.tables import (
     AFTER,
     BREAKS,
@@ -23,7 +24,6 @@ from spec.explorer.tables import (
     SITUATION,
     UNMARKED,
     Tables,
-    places,
 )
 
 Origins = npt.NDArray[np.uint32]
@@ -89,7 +89,8 @@ class Successors:
     def sides(self, states: States, component: int) -> Numbers:
         """Twice the numbers of a component's local states, and one more where nothing is under way."""
         local = states.local[component]
-        return 2 * local + ((states.queue[component] == EMPTY) & ~self.tables.busy[component].take(local))
+        sides: Numbers = 2 * local + ((states.queue[component] == EMPTY) & ~self.tables.busy[component].take(local))
+        return sides
 
     def _quiet(self, states: States) -> npt.NDArray[np.bool_]:
         """Whether nothing is under way, for each state."""
@@ -98,7 +99,7 @@ class Successors:
             found &= (self.sides(states, component) & 1).astype(np.bool_)
         return found
 
-    def _fill(self, kind: int, *columns: Numbers | int) -> None:
+    def _fill(self, kind: int, *columns: Numbers | Ints | int) -> None:
         """Have holes filled that are named by these numbers."""
         rows = np.stack(np.broadcast_arrays(kind, *columns, *(0,) * (5 - len(columns))), axis=1)
         self.tables.fill(np.unique(rows, axis=0).astype(np.int32))
@@ -113,13 +114,13 @@ class Successors:
         heads = tables.heads[component].take(states.queue[component])
         while True:
             shape = tables.shapes[component][local, heads]
-            found = np.where(shape < 0, shape, tables.situations[shape, account, quiet])
+            found: Numbers = np.where(shape < 0, shape, tables.situations[shape, account, quiet]).astype(np.int64)
             holes = np.flatnonzero(found < 0)
             if not len(holes):
                 return found
             self._fill(SITUATION, component, *(of.take(holes) for of in (local, heads, account, quiet)))
 
-    def _moved(self, component: int, keys: Words, states: States, origins: Origins, steps: Numbers) -> Words:
+    def _moved(self, component: int, keys: Words, states: States, origins: Origins, steps: Ints) -> Words:
         local, queue = states.take(component, origins)
         made = keys.take(origins, axis=0)
         then, after = self._after(component, steps[:, 0], queue, steps[:, 1])
@@ -142,7 +143,7 @@ class Successors:
         self._add_pair(made, component, then - local, after - queue)
         return made
 
-    def _after(self, component: int, then: Numbers, queue: Numbers, edit: Numbers) -> tuple[Numbers, Numbers]:
+    def _after(self, component: int, then: Ints, queue: Numbers, edit: Ints) -> tuple[Numbers, Numbers]:
         """Local states and queues after steps."""
         tables = self.tables
         while True:
@@ -159,12 +160,17 @@ class Successors:
                 return plain.astype(np.int64), after
             self._fill(UNMARKED, component, then[plain < 0])
 
-    def _add(self, keys: Words, place: int, difference: Numbers, at: Numbers | slice = slice(None)) -> None:
+    def _add(self, keys: Words, place: int, difference: Numbers | Ints, at: Numbers | slice = slice(None)) -> None:
         word, shift, _ = self.layout[place]
         keys[at, int(word)] += difference.astype(np.int64, copy=False).view(np.uint64) << shift
 
     def _add_pair(
-        self, keys: Words, component: int, local: Numbers, queue: Numbers, at: Numbers | slice = slice(None)
+        self,
+        keys: Words,
+        component: int,
+        local: Numbers | Ints,
+        queue: Numbers | Ints,
+        at: Numbers | slice = slice(None),
     ) -> None:
         for place, difference in zip(places(self.tables.components)[component], (local, queue), strict=True):
             self._add(keys, place, difference, at)
@@ -210,9 +216,9 @@ class Successors:
         is_broken = np.flatnonzero(online & breaks)
         if len(is_broken):
             local = local.copy()
-            here = local.take(is_broken)
-            while ((ending := tables.broken[receiver].take(here)) < 0).any():
-                self._fill(BROKEN, receiver, here[ending < 0])
+            those = local.take(is_broken)
+            while ((ending := tables.broken[receiver].take(those)) < 0).any():
+                self._fill(BROKEN, receiver, those[ending < 0])
             local[is_broken] = ending
             queue[is_broken] = EMPTY
         return local, queue

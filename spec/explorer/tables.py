@@ -9,13 +9,14 @@ it does to the queues (an *edit*), what it publishes, and the account after it.
 
 import copy
 from collections.abc import Collection, Iterable, Sequence
-from itertools import permutations, product
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from spec.explorer.closed import BREAK, ClosedSystem
+from spec.explorer.packing import places
 from spec.explorer.queues import Edit, Heads, Queues, edited
 from spec.explorer.ragged import HOLE, Ints, Numbers, Ragged, roomy
 from spec.explorer.steps import Row, Slot
@@ -98,8 +99,8 @@ class Tables:
         self.marked: Flags = np.zeros((width, 64), np.bool_)
         self.after, self.push = Ragged(width), Ragged(width)
         self.queue_names = Ragged(width, columns=max(1, len(ways)))
-        # Where queues are mere sequences: by component and queues, what they are without the last message, and which one
-        # that is; and by component and message pushed, the heads where it is alone.
+        # Where queues are mere sequences: by component and queues, what they are without the last message, and which
+        # one that is; and by component and message pushed, the heads where it is alone.
         self.is_plain = system.ordered and not system.keeps_hops
         self.parents: Ints = np.full((width, 64), HOLE, np.int32)
         self.lasts: Ints = np.full((width, 64), HOLE, np.int32)
@@ -136,8 +137,8 @@ class Tables:
     def without(self, costs: Collection[int]) -> "Tables":
         """The same tables, where nothing happens that has one of these costs."""
         made = copy.copy(self)
-        made._forbidden = frozenset(costs)
-        made._forget_situations()
+        made._forbidden = frozenset(costs)  # noqa: SLF001 - its own kind
+        made._forget_situations()  # noqa: SLF001
         return made
 
     # States.
@@ -195,7 +196,7 @@ class Tables:
     def room(self, component: int) -> int:
         """How many queues of a component there is room for."""
         tables = (self.after, self.push, self.queue_names)
-        return min(self.heads.shape[1], *(len(table.tables[component]) for table in tables))
+        return min(int(self.heads.shape[1]), *(len(table.tables[component]) for table in tables))
 
     # Room.
 
@@ -407,25 +408,3 @@ def _kind(edit: Edit) -> int:
     if not edit.keeps_down:
         return CLEARS if not edit.sent else OTHERWISE
     return {Edit(): KEEPS, Edit(place=0): TAKES}.get(edit._replace(keeps_up=True), OTHERWISE)
-
-
-def places(components: int) -> list[tuple[int, int]]:
-    """Where the local state and the queues of each component stand among the numbers of a state.
-
-    The first component knows the others by name and has the most queues, so these come last: what differs in names
-    only is told apart before they matter.
-    """
-    return [(0, 2 * components - 1), *((2 * place - 1, 2 * place) for place in range(1, components))]
-
-
-def ways_of(width: int, groups: Iterable[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
-    """All permutations of `width` components that permute each group in itself; the identity comes first."""
-    found = []
-    groups = [tuple(group) for group in groups]
-    for arranged in product(*(permutations(group) for group in groups)):
-        way = list(range(width))
-        for group, there in zip(groups, arranged, strict=True):
-            for place, other in zip(group, there, strict=True):
-                way[place] = other
-        found.append(tuple(way))
-    return tuple(sorted(found))

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spec.explorer import packing
 from spec.explorer.breadth import BreadthFirst, Hits
 from spec.explorer.claims import Claims
 from spec.explorer.packing import Numbers, Words
