@@ -13,7 +13,7 @@ from tests.equivalence import difference
 from tests.mutants import mutants_of
 
 EVERY = {"Tracker": 30, "TorrentServer": 36, "Broker": 37, "Clock": 9, "DistributionView": 12}
-"""Of each chart every n-th mutant: a matter of half a minute."""
+"""Of each chart every n-th mutant: a matter of a minute."""
 TWO = ("one", "two")
 """Clients are enough to see a difference, if there is one."""
 
