@@ -63,10 +63,12 @@ class BreadthFirst(ABC):
     tell: Callable[[Progress], None] = field(default=lambda _: None)
     is_stopped: Callable[[], bool] = field(default=lambda: False)
     """Whether to stop at the next opportunity."""
+    known: Tables | None = None
+    """Tables that an earlier search of the same system has filled."""
 
     def __post_init__(self) -> None:
         row = self.system.initial()
-        self.tables = Tables(self.system, self.ways)
+        self.tables = self.known or Tables(self.system, self.ways)
         self.layout = packing.layout_of(self.tables.sizes())
         self.keys: Words = np.zeros((ROOM, self.words), np.uint64)
         self.parents = np.zeros(ROOM, np.uint32)

@@ -274,17 +274,22 @@ def _successors(todo, place, end, keys, fields, known, aside, buffer, origin, fi
                             fans[publication], fans[publication + 1], publications,
                             then_local, then_queue, online, broken, push, push_at, holes, counts,
                         )  # fmt: skip
+                    is_renamed = False
                     if is_known and is_named:
-                        leader = leader_of[then_local[0]]
+                        leader = np.int64(leader_of[then_local[0]])
                         if leader == HOLE:
                             leader_of[then_local[0]] = NOTED
                             _note(holes, counts, LEADERS, then_local[0], 0, 0, 0, 0)
-                        is_known = leader >= 0 and _rename(
-                            leader_first[leader], leader_first[leader + 1], leaders, inverse, local_names,
-                            queue_names, names_at, holes, counts, then_local, then_queue, least, least_queue,
-                        )  # fmt: skip
-                        if is_known:
-                            _pack(least, least_queue, steps[step, 3], fields, buffer, filled)
+                        is_known = leader >= 0
+                        first, last = leader_first[leader], leader_first[leader + 1]
+                        if is_known and (last > first + 1 or leaders[first]):  # not the identity alone
+                            is_renamed = True
+                            is_known = _rename(
+                                first, last, leaders, inverse, local_names,
+                                queue_names, names_at, holes, counts, then_local, then_queue, least, least_queue,
+                            )  # fmt: skip
+                    if is_known and is_renamed:
+                        _pack(least, least_queue, steps[step, 3], fields, buffer, filled)
                     elif is_known and not publication:
                         _change(
                             keys, at, component, then_local[component] - local[component],

@@ -1,15 +1,18 @@
 """Compare searches of the same closed system: our engines, SPIN, and two model checkers in Python.
 
-    python -m tests.benchmarks.explore [--systems small middle 1 2 3] [--repeats 3] [--memory 8000] [--tools ...]
+    python -m tests.benchmarks.explore [--systems small middle 1 2 3] [--scenario NAME] [--repeats 3] [--memory 8000]
+        [--tools ...]
 
-A number is the default scenario with so many torrent servers.
+A number is the default scenario, or the one of that name, with so many torrent servers.
 
 Each measurement is a process of its own; the repeats of all tools are interleaved, and medians are told. Everything is
 delivered and no state stands for others, but in the row `verdict`: the complete answer with symmetry and reductions,
 tables and claims included. Our seconds include filling the tables, after a search of a single torrent server so that
-all is loaded. Those of SPIN are of the search alone; what it takes to make it is named apart. minicheck and musil are
-given the small system only, with all successors computed beforehand, in a table of integers. They are not installed
-with the project: `pip install minicheck musil` (musil needs Python 3.12).
+all is loaded; in the row `ready` an earlier search of the same system has filled them. Those of SPIN are of the search
+alone; what it takes to make it is named apart. minicheck and musil are given the small system only. As both are meant
+to be used, successors are functions in Python, here those of the plain search, which has asked every chart before; in
+the row `minicheck, table` they stand in a table of integers, computed beforehand. Neither is installed with the
+project: `pip install minicheck musil` (musil needs Python 3.12).
 """
 
 import argparse
@@ -20,6 +23,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from shutil import which
@@ -36,7 +40,6 @@ from spec.explorer.scenario import Scenario, scenario
 
 Row = dict[str, Any]
 SYSTEMS = {
-    "replaced": replace(scenario("replaced"), torrents=2),
     "small": Scenario("small", torrents=2, faults=immutabledict({"losses": None})),
     "middle": Scenario(
         "middle", torrents=2, timeouts="patient", faults=immutabledict({"losses": None, "stop torrent": 1})
@@ -65,6 +68,15 @@ def with_engine(name: Engine) -> Callable[[Scenario, int], Row]:
         return told(found.progress, time.perf_counter() - begun)
 
     return measured
+
+
+def ready(given: Scenario, _: int) -> Row:
+    system = system_of(given)
+    known = engine("compiled")(system)
+    known.run()
+    begun = time.perf_counter()
+    found = engine("compiled")(system, known=known.tables).run()
+    return told(found.progress, time.perf_counter() - begun)
 
 
 def verdict(given: Scenario, _: int) -> Row:
@@ -102,66 +114,95 @@ def successors(given: Scenario) -> list[list[int]]:
     return found
 
 
-def minicheck(given: Scenario, _: int) -> Row:
-    foreign = import_module("minicheck")
+def in_python(given: Scenario) -> tuple[ClosedSystem, int, int]:
+    """A system whose charts have all been asked, how many steps it has, and how many at most from one state."""
+    system = system_of(given)
+    rows = {system.initial()}
+    todo, steps, most = [*rows], 0, 0
+    for row in todo:
+        after = [then for _, then in plain.successors(system, row)]
+        steps, most = steps + len(after), max(most, len(after))
+        new = set(after) - rows
+        rows |= new
+        todo += new
+    return system, steps, most
 
+
+def minicheck(given: Scenario, _: int) -> Row:
+    system, steps, _most = in_python(given)
+    fields = (*(f"slot {place}" for place in range(len(system.nodes))), "account")
+    return checked(
+        fields, system.initial(), lambda row: [("step", then) for _, then in plain.successors(system, row)], steps
+    )
+
+
+def minicheck_table(given: Scenario, _: int) -> Row:
     after = {(at,): [("step", (then,)) for then in found] for at, found in enumerate(successors(given))}
+    return checked(("at",), (0,), after.__getitem__, sum(map(len, after.values())))
+
+
+def checked(fields: tuple[str, ...], initial: tuple[int, ...], steps: Callable[..., Any], transitions: int) -> Row:
+    foreign = import_module("minicheck")
     protocol = foreign.Protocol(
-        name="system", candidate=False, fields=("at",), initial=(0,), transitions=after.__getitem__,
-        invariants={"is a state": lambda state: state["at"] >= 0},
+        name="system", candidate=False, fields=fields, initial=initial, transitions=steps,
+        invariants={"is a state": lambda state: state[fields[0]] >= 0},
     )  # fmt: skip
     begun = time.perf_counter()
     found = foreign.check_safety(protocol, max_states=MOST)
     seconds = time.perf_counter() - begun
-    transitions = sum(map(len, after.values()))
     return {"states": found["reachable_states"], "transitions": transitions, "seconds": seconds}
 
 
 def musil(given: Scenario, _: int) -> Row:
     foreign = import_module("musil")
+    system, steps, most = in_python(given)
 
-    after = successors(given)
+    @lru_cache(maxsize=1)
+    def after(row: tuple[int, ...]) -> list[tuple[int, ...]]:
+        return [then for _, then in plain.successors(system, row)]
 
     def step(place: int) -> Any:
-        return foreign.Action(str(place), lambda at: len(after[at]) > place, lambda at: after[at][place])
+        return foreign.Action(str(place), lambda row: len(after(row)) > place, lambda row: after(row)[place])
 
     model = foreign.Model(
-        init=0,
-        actions=[step(place) for place in range(max(map(len, after)))],
-        invariants={"is a state": lambda at: at >= 0},
-        terminal=lambda at: not after[at],
+        init=system.initial(),
+        actions=[step(place) for place in range(most)],
+        invariants={"is a state": lambda row: row[-1] >= 0},
+        terminal=lambda row: not after(row),
     )
     begun = time.perf_counter()
     found = foreign.check(model, max_states=MOST)
     seconds = time.perf_counter() - begun
-    return {"states": found.states_explored, "transitions": sum(map(len, after)), "seconds": seconds}
+    return {"states": found.states_explored, "transitions": steps, "seconds": seconds}
 
 
 TOOLS: dict[str, Callable[[Scenario, int], Row]] = {
     "compiled": with_engine("compiled"),
+    "ready": ready,
     "vectorised": with_engine("vectorised"),
     "verdict": verdict,
     "SPIN": spin,
     "minicheck": minicheck,
+    "minicheck, table": minicheck_table,
     "musil": musil,
 }
-ONLY_SMALL = {"minicheck", "musil"}
+ONLY_SMALL = {"minicheck", "minicheck, table", "musil"}
 
 
 def missing(tool: str) -> str | None:
     """What to install for a tool, if it is not there."""
     if tool == "SPIN" and not (which("spin") and which("cc")):
         return "not installed; on Debian: apt-get install spin gcc"
-    modules = {"compiled": "numba", "minicheck": "minicheck", "musil": "musil"}
+    modules = {"compiled": "numba", "ready": "numba", **{one: one.partition(",")[0] for one in ONLY_SMALL}}
     if tool in modules and find_spec(modules[tool]) is None:
-        remedy = "pip install 'clientjoin[fast]'" if tool == "compiled" else f"pip install {tool}"
+        remedy = "pip install 'clientjoin[fast]'" if modules[tool] == "numba" else f"pip install {modules[tool]}"
         return f"not installed; {remedy}" + (" (Python 3.12 or later)" if tool == "musil" else "")
     return None
 
 
-def measured(tool: str, system: str, memory: int) -> Row:
+def measured(tool: str, system: str, memory: int, name: str) -> Row:
     """One run of a tool in a process of its own."""
-    command = [sys.executable, "-m", __spec__.name, "--one", tool, "--systems", system]
+    command = [sys.executable, "-m", __spec__.name, "--one", tool, "--systems", system, "--scenario", name]
     done = subprocess.run([*command, "--memory", str(memory)], capture_output=True, text=True, check=False)
     if done.returncode:
         return {"failed": done.stderr.strip().rpartition("\n")[2] or f"exit status {done.returncode}"}
@@ -169,9 +210,9 @@ def measured(tool: str, system: str, memory: int) -> Row:
     return row
 
 
-def one(tool: str, system: str, memory: int) -> Row:
+def one(tool: str, system: str, memory: int, name: str) -> Row:
     resource.setrlimit(resource.RLIMIT_DATA, (memory << 20, memory << 20))
-    given = SYSTEMS.get(system) or replace(scenario("default"), torrents=int(system))
+    given = SYSTEMS.get(system) or replace(scenario(name), torrents=int(system))
     row = TOOLS[tool](given, memory)
     return {"megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, **row}
 
@@ -179,7 +220,7 @@ def one(tool: str, system: str, memory: int) -> Row:
 def table(name: str, runs: dict[str, list[Row]]) -> None:
     """One line for each tool: medians, and against those of SPIN."""
     titles = ("states", "transitions", "seconds", "1000/s", "compiling", "MB", "rate/SPIN", "SPIN s/s")
-    print(f"\n{name:12}" + "".join(f"{title:>13}" for title in titles))
+    print(f"\n{name:18}" + "".join(f"{title:>13}" for title in titles))
     middles = {
         tool: {key: max(0.001, median(row[key] for row in rows)) for key in rows[0]}
         for tool, rows in runs.items()
@@ -188,7 +229,7 @@ def table(name: str, runs: dict[str, list[Row]]) -> None:
     spin = middles.get("SPIN")
     for tool, rows in runs.items():
         if tool not in middles:
-            print(f"{tool:12} {next((row['failed'] for row in rows if 'failed' in row), missing(tool))}")
+            print(f"{tool:18} {next((row['failed'] for row in rows if 'failed' in row), missing(tool))}")
             continue
         row = middles[tool]
         rate = row["states"] / row["seconds"] / 1000
@@ -199,20 +240,21 @@ def table(name: str, runs: dict[str, list[Row]]) -> None:
                 f"{rate * 1000 * spin['seconds'] / spin['states']:.2f}",
                 f"{spin['seconds'] / row['seconds']:.2f}",
             ]
-        print(f"{tool:12}" + "".join(f"{cell:>13}" for cell in cells), flush=True)
+        print(f"{tool:18}" + "".join(f"{cell:>13}" for cell in cells), flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     known = [*SYSTEMS, *"123456789"]
     parser.add_argument("--systems", nargs="+", choices=known, default=[*SYSTEMS], help="what is searched")
+    parser.add_argument("--scenario", default="default", help="of the systems that are a number")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--memory", type=int, default=8000, help="megabytes for each tool")
     parser.add_argument("--tools", nargs="+", choices=TOOLS, default=[*TOOLS])
     parser.add_argument("--one", choices=TOOLS, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        print(json.dumps(one(given.one, given.systems[0], given.memory)))
+        print(json.dumps(one(given.one, given.systems[0], given.memory, given.scenario)))
         return
     for system in given.systems:
         chosen = [tool for tool in given.tools if system == "small" or tool not in ONLY_SMALL]
@@ -220,7 +262,7 @@ def main() -> None:
         for _ in range(given.repeats):
             for tool in chosen:
                 if missing(tool) is None and not any("failed" in row for row in runs[tool]):
-                    runs[tool].append(measured(tool, system, given.memory))
+                    runs[tool].append(measured(tool, system, given.memory, given.scenario))
         table(system, runs)
 
 
