@@ -155,28 +155,29 @@ class BreadthFirst(ABC):
         if packing.fits(sizes, self.layout):
             return True
         old, self.layout = self.layout, packing.layout_of(sizes)
-        keys = np.zeros((len(self.keys), self.words), np.uint64)
-        for begin in range(0, self.count, ROOM):
-            rows = packing.unpack(self.keys[begin : min(begin + ROOM, self.count)], old)
-            keys[begin : begin + len(rows)] = packing.pack(rows, self.layout)
+        keys = self.keys if self.words == self.keys.shape[1] else np.zeros((len(self.keys), self.words), np.uint64)
+        self._pack_anew(old, keys)
         self.keys = keys
         self._new_places(len(self.places))
         return False
 
+    def _pack_anew(self, old: Words, keys: Words) -> None:
+        """Pack the keys by the present layout instead of the old one; `keys` is where, perhaps where they are."""
+        for begin in range(0, self.count, ROOM):
+            rows = packing.unpack(self.keys[begin : min(begin + ROOM, self.count)], old)
+            keys[begin : begin + len(rows)] = packing.pack(rows, self.layout)
+
     def _grow(self) -> None:
         """Make room for twice as many states."""
+        # In place: fresh memory costs more time than what is written to it. Nobody holds a view of these arrays.
         capacity = 2 * len(self.keys)
-        keys = np.zeros((capacity, self.words), np.uint64)
-        keys[: self.count] = self.keys[: self.count]
-        self.keys = keys
-        parents = np.zeros(capacity, np.uint32)
-        parents[: self.count] = self.parents[: self.count]
-        self.parents = parents
+        self.keys.resize((capacity, self.words), refcheck=False)
+        self.parents.resize(capacity, refcheck=False)
         self._new_places(2 * capacity)
 
     def _new_places(self, size: int) -> None:
-        self.places = np.zeros((0, self.words), np.uint64)  # the old ones go before the new ones come
-        self.places = np.zeros((size, self.words), np.uint64)
+        self.places[:] = 0
+        self.places.resize((size, self.words), refcheck=False)
         self._rehash()
 
     def _tell(self, end: int) -> None:

@@ -4,6 +4,9 @@ import numpy as np
 
 from spec.explorer.compiled import compiled, inlined
 
+TOGETHER = 4096
+"""Keys whose places are asked for together, so that the processor can wait for many at once."""
+
 
 @inlined
 def _mix(value: np.uint64) -> np.uint64:
@@ -29,12 +32,18 @@ def rehash(keys, count, places):  # type: ignore[no-untyped-def]
     """Put the first `count` keys into an empty hash table."""
     words = keys.shape[1]
     mask = np.uint64(places.shape[0] - 1)
-    for at in range(count):
-        place = hash_of(keys, at, words) & mask
-        while places[place, 0] != 0:
-            place = (place + np.uint64(1)) & mask
-        for word in range(words):
-            places[place, word] = keys[at, word]
+    home = np.zeros(TOGETHER + 1, np.uint64)
+    for begin in range(0, count, TOGETHER):
+        some = min(TOGETHER, count - begin)
+        for at in range(some):  # all places are asked for before any is needed
+            home[at] = hash_of(keys, begin + at, words) & mask
+            home[TOGETHER] |= places[home[at], 0]
+        for at in range(some):
+            place = home[at]
+            while places[place, 0] != 0:
+                place = (place + np.uint64(1)) & mask
+            for word in range(words):
+                places[place, word] = keys[begin + at, word]
 
 
 @compiled

@@ -318,6 +318,18 @@ def _successors(todo, place, end, keys, fields, known, aside, buffer, origin, fi
 
 
 @compiled
+def pack_anew(keys, count, old, new, made):  # type: ignore[no-untyped-def]
+    """Pack keys by another layout: word, shift and mask of each number. They may be made where they are."""
+    key = np.zeros(made.shape[1], np.uint64)
+    for at in range(count):
+        key[:] = 0
+        for place in range(old.shape[0]):
+            number = (keys[at, np.int64(old[place, 0])] >> old[place, 1]) & old[place, 2]
+            key[np.int64(new[place, 0])] |= number << new[place, 1]
+        made[at] = key
+
+
+@compiled
 def expand(  # type: ignore[no-untyped-def]
     todo, place, end, keys, parents, count, places, fields, known, aside, buffer, origin
 ):

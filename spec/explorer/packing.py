@@ -1,9 +1,9 @@
 """States as words: the numbers of a row side by side in 64 bits, or in several words where they take more.
 
-The fields are as wide as the numbers that have been met need, and share what is left of a word, so that most systems
-fit in one word. Where a number outgrows its field, the keys are packed anew. The account stands in the lowest bits of
-the first word, plus one, so that no key is zero. The components begin with the highest bits: keys are ordered as their
-rows are, but for the account.
+The fields are as wide as the numbers that have been met need, and share what is left of a word: the wider get far
+more, since they go on growing. So most systems fit in one word. Where a number outgrows its field, the keys are packed
+anew. The account stands in the lowest bits of the first word, plus one, so that no key is zero. The components begin
+with the highest bits: keys are ordered as their rows are, but for the account.
 """
 
 from collections.abc import Sequence
@@ -31,8 +31,12 @@ def layout_of(sizes: Sequence[int]) -> Words:
     layout = np.zeros((len(sizes), 3), np.uint64)
     for number, places in enumerate(words):
         bits = {place: needed[place] for place in places}
+
+        def spare(place: int, bits: dict[int, int] = bits) -> float:
+            return (bits[place] - needed[place] + 1) / needed[place] ** 2
+
         while sum(bits.values()) < WORD and any(width < MOST_BITS for width in bits.values()):
-            bits[min(bits, key=lambda place: (bits[place] >= MOST_BITS, bits[place] - needed[place]))] += 1
+            bits[min(bits, key=lambda place: (bits[place] >= MOST_BITS, spare(place)))] += 1
         shift = 0
         for place in sorted(places, reverse=True):
             layout[place] = (number, shift, (1 << bits[place]) - 1)

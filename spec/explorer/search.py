@@ -36,6 +36,9 @@ class Search(BreadthFirst):
     def _rehash(self) -> None:
         hashing.rehash(self.keys, self.count, self.places)
 
+    def _pack_anew(self, old: Words, keys: Words) -> None:
+        kernel.pack_anew(self.keys, self.count, old, self.layout, keys)
+
     def _look(self, claims: Claims, masks: list[Words], watched: Words, hits: Hits) -> None:
         size = max(len(bits) for bits in masks)
         padded = np.zeros((len(masks), size, claims.words), np.uint64)
