@@ -280,6 +280,14 @@ def test_whatever_was_read_is_printed_as_it_was_read(text: str) -> None:
     assert_stable(text)
 
 
+def test_a_message_that_could_only_be_written_as_a_comment_is_skipped() -> None:
+    diagram = read('"//"->//:x\nA->//')
+    assert [one.message for one in diagram.diagnostics if one.severity == "error"] == [
+        "a message from `//` to itself would be a comment; skipped"
+    ]
+    assert_stable('"//"->//:x\nA->//')
+
+
 def test_the_seed_is_printed_nearly_as_it_is() -> None:
     text = SEED.read_text(encoding="utf-8")
     assert_stable(text)

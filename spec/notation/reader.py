@@ -279,6 +279,9 @@ class _Reader:
             if name is not None and name not in self.cast.lifelines and not is_writable(name):
                 self.report.error(line.number, line.column, f"a name holds no arrow, got `{shortened(name)}`; skipped")
                 return False
+        if len(names) > 1 and len(set(names)) == 1 and str(names[0]).startswith("//"):
+            self.report.error(line.number, line.column, "a message from `//` to itself would be a comment; skipped")
+            return False
         for name in names:
             if name is not None:
                 self.cast.use(name, line.number, line.column)

@@ -44,6 +44,10 @@ SYSTEMS = {
     "middle": Scenario(
         "middle", torrents=2, timeouts="patient", faults=immutabledict({"losses": None, "stop torrent": 1})
     ),
+    "large": Scenario("large", torrents=3, timeouts="patient", faults=immutabledict({"losses": None})),
+    "larger": Scenario(
+        "larger", torrents=3, timeouts="patient", faults=immutabledict({"losses": 1, "crash tracker": 1})
+    ),
 }
 MOST = 100_000_000
 """States; both foreign checkers ask for a bound."""
