@@ -77,13 +77,13 @@ class VectorisedSearch(BreadthFirst):
                 self._grow()
         table = self.places
         place = self._places_of(keys)
-        columns = [table[:, word] for word in range(self.words)]
+        flat = table.reshape(-1)  # taking from a column would copy all of it
         last = len(table) - 1
         while len(keys):
-            there = columns[0].take(place)
+            there = flat.take(place * self.words)
             other = there != keys[:, 0]
             for word in range(1, self.words):
-                other |= columns[word].take(place) != keys[:, word]
+                other |= flat.take(place * self.words + word) != keys[:, word]
             left = np.flatnonzero(other)
             if not len(left):
                 return
@@ -93,8 +93,8 @@ class VectorisedSearch(BreadthFirst):
             free = np.flatnonzero(empty)
             marks = free.view(np.uint64) | MARK
             at = place.take(free)
-            columns[0][at] = marks
-            won = columns[0].take(at) == marks
+            flat[at * self.words] = marks
+            won = flat.take(at * self.words) == marks
             taken, at = free[won], at[won]
             new = keys[taken]
             table[at] = new
