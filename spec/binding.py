@@ -43,7 +43,8 @@ single blanks. A label that is itself the name of a message needs no rule.
 `[[besides]]`: what may happen without being drawn: `lifelines`, `actions` (`!m`, `?m`, `*`; `-` before one excepts it),
 and `why`. Nothing needs to be drawn between a lifeline that is drawn and one that is not.
 `[[owes]]`: what lifelines owe for what they receive. What is owed needs no drawing. It is a finding if they send what
-they do not owe, or send it twice, or owe something and are not about to send it.
+they do not owe, or send it twice, or owe something and are not about to send it. That is meant for those who pass on or
+answer at once, as a broker does, not for a server that first asks others.
   `received`: names of messages, as in `["*", "-CONNECT"]`.
   `sends`: what each obliges to send, with its detail; `*` stands for anything, `{topic}` for what the message is about.
   Without it the message itself is passed on, in the order in which such messages came.
