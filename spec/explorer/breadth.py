@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +21,16 @@ import numpy.typing as npt
 from spec.explorer import packing
 from spec.explorer.claims import WORD, Claims
 from spec.explorer.closed import ClosedSystem
+from spec.explorer.memory import free, used
 from spec.explorer.packing import Numbers, Words
 from spec.explorer.steps import Row
 from spec.explorer.tables import Tables
 
 Engine = Literal["auto", "compiled", "vectorised"]
 Hits = npt.NDArray[np.int64]
+Origins = npt.NDArray[np.uint32]
+"""Numbers of states."""
+MEGA = 1 << 20
 ROOM = 1 << 14
 """States that there is room for at first."""
 
@@ -50,6 +54,8 @@ class Found:
     complete: bool
     at_rest: int
     """States from which nothing can happen."""
+    stopped: str = ""
+    """Why it is not complete."""
 
 
 @dataclass
@@ -60,11 +66,17 @@ class BreadthFirst(ABC):
     ways: tuple[tuple[int, ...], ...] = ()
     most: int | None = None
     """Stop after so many states."""
+    memory: int | None = None
+    """Stop before the process takes more bytes than these; otherwise before the machine has no more."""
     tell: Callable[[Progress], None] = field(default=lambda _: None)
     is_stopped: Callable[[], bool] = field(default=lambda: False)
     """Whether to stop at the next opportunity."""
     known: Tables | None = None
     """Tables that an earlier search of the same system has filled."""
+    load: ClassVar[float] = 1 / 2
+    """How full the hash table may be."""
+    step_size: ClassVar[int] = 72
+    """Bytes that are needed for each step of a graph."""
 
     def __post_init__(self) -> None:
         row = self.system.initial()
@@ -106,11 +118,15 @@ class BreadthFirst(ABC):
         """
 
     @abstractmethod
-    def edges(self, tables: Tables) -> tuple[Numbers, Numbers]:
+    def edges(self, tables: Tables) -> tuple[Origins, Origins]:
         """All steps between the states that were found, by number: from where, and to where.
 
         `tables` are those of the search, or the same with fewer steps. Raises `KeyboardInterrupt` if it is stopped.
         """
+
+    @abstractmethod
+    def peeled(self, sources: Origins, targets: Origins) -> Numbers | Origins:
+        """For each state, how many steps are left when states without any are taken away, again and again."""
 
     # What is the same for all.
 
@@ -127,22 +143,28 @@ class BreadthFirst(ABC):
 
     def run(self) -> Found:
         """Search until nothing is new, or there are too many states."""
-        complete = True
+        why = ""
         try:
-            while self.levels[-2] < self.levels[-1]:
+            while self.levels[-2] < self.levels[-1] and not why:
                 self._level(*self.levels[-2:])
                 self.levels.append(self.count)
                 self._tell(self.count)
-                if self.most is not None and self.count > self.most:
-                    complete = self.levels[-2] == self.levels[-1]
-                    break
+                if self.most is not None and self.count > self.most and self.levels[-2] < self.levels[-1]:
+                    why = f"more than {self.most:,} states were not wanted"
         except KeyboardInterrupt:
-            complete = False
-        return Found(self.progress, complete, self.at_rest)
+            why = "it was interrupted"
+        except MemoryError:
+            why = f"there is no more memory, it takes {used() / MEGA:,.0f} MB"
+        return Found(self.progress, not why, self.at_rest, why)
+
+    def spare(self) -> int | None:
+        """Bytes that may still be taken; None where that is not known."""
+        return free() if self.memory is None else self.memory - used()
 
     def scan(self, claims: Claims) -> list[int | None]:
         """The first state for each watch of the claims, among the states that were found."""
-        claims.renew()
+        if not claims.is_current():
+            claims.renew()
         masks = [claims.masks(component).reshape(-1, claims.words) for component in range(len(self.system.nodes))]
         watched = np.full(claims.words, np.iinfo(np.uint64).max, np.uint64)
         hits = np.full(claims.words * WORD, -1, np.int64)
@@ -154,7 +176,11 @@ class BreadthFirst(ABC):
         sizes = self.tables.sizes()
         if packing.fits(sizes, self.layout):
             return True
-        old, self.layout = self.layout, packing.layout_of(sizes)
+        layout = packing.layout_of(sizes)
+        words = packing.words_of(layout)
+        if words != self.words:
+            self._spend((len(self.keys) + len(self.places)) * words * self.keys.itemsize)
+        old, self.layout = self.layout, layout
         keys = self.keys if self.words == self.keys.shape[1] else np.zeros((len(self.keys), self.words), np.uint64)
         self._pack_anew(old, keys)
         self.keys = keys
@@ -167,13 +193,28 @@ class BreadthFirst(ABC):
             rows = packing.unpack(self.keys[begin : min(begin + ROOM, self.count)], old)
             keys[begin : begin + len(rows)] = packing.pack(rows, self.layout)
 
-    def _grow(self) -> None:
-        """Make room for twice as many states."""
-        # In place: fresh memory costs more time than what is written to it. Nobody holds a view of these arrays.
-        capacity = 2 * len(self.keys)
-        self.keys.resize((capacity, self.words), refcheck=False)
-        self.parents.resize(capacity, refcheck=False)
-        self._new_places(2 * capacity)
+    def _make_room(self, states: int) -> None:
+        """Make room for so many states. Raises `MemoryError` before there is not enough of it."""
+        width = self.keys.itemsize * self.words
+        if states > len(self.keys):
+            capacity = max(states, len(self.keys) * 5 // 4)
+            self._spend((capacity - len(self.keys)) * (width + self.parents.itemsize))
+            # In place: fresh memory costs more time than what is written to it. Nobody holds a view of these arrays.
+            self.keys.resize((capacity, self.words), refcheck=False)
+            self.parents.resize(capacity, refcheck=False)
+        while states > len(self.places) * self.load:
+            self._spend(len(self.places) * width)
+            self._widen()
+
+    def _spend(self, size: int) -> None:
+        """Raises `MemoryError` if there is less memory than so many bytes."""
+        spare = self.spare()
+        if spare is not None and size > spare:
+            raise MemoryError
+
+    def _widen(self) -> None:
+        """Make the hash table twice as large."""
+        self._new_places(2 * len(self.places))
 
     def _new_places(self, size: int) -> None:
         self.places[:] = 0
@@ -187,6 +228,7 @@ class BreadthFirst(ABC):
         progress.depth, progress.frontier = len(self.levels) - 2 - is_over, self.count - end
         progress.seconds = time.perf_counter() - self._began
         self.tell(progress)
+        self._spend(self.tables.largest)  # it may have to grow any moment
         if self.is_stopped():
             raise KeyboardInterrupt
 

@@ -66,6 +66,8 @@ class ClosedSystem:
     """Whether a message that its receiver ignores in every state it can be in is not delivered to it at all."""
     interesting: set[tuple[int, Hashable]] = field(default_factory=set)
     """Components, and messages that they were found not always to ignore."""
+    told: dict[tuple[int, Hashable, str, Hashable], tuple[Outcome, ...]] = field(default_factory=dict)
+    """What nodes said, by component, local state, what was asked, and the message."""
 
     def __post_init__(self) -> None:
         width = range(len(self.nodes))
@@ -92,6 +94,10 @@ class ClosedSystem:
         self.accounts: list[Account] = self._accounts.known
         self.costs = self._accounts.costs
         self.can_repeat = self._cost("duplicates") is not None
+
+    def again(self, *, drop_inert: bool) -> "ClosedSystem":
+        """A system of the same nodes that has met nothing yet; what nodes have said is not asked once more."""
+        return replace(self, drop_inert=drop_inert)
 
     # Numbers.
 
@@ -344,19 +350,23 @@ class ClosedSystem:
     ) -> tuple[tuple[int, tuple[int, ...], Outcome], ...]:
         key = (component, local, kind, message)
         if key not in self.reactions:
-            node, state = self.nodes[component], self.locals[component][local]
-            if kind == "read":
-                found = node.receive(state, self.messages[message])
-            elif kind == "expire":
-                found = node.expiries(state)
-            else:
-                found = node.order(state, kind)
+            state = self.locals[component][local]
+            question = (component, state, kind, None if message == NOTHING else self.messages[message])
+            if question not in self.told:
+                self.told[question] = self._told(*question)
+            found = self.told[question]
             numbered: dict[tuple[int, tuple[int, ...], str], Outcome] = {}
             for outcome in found:
                 sent = tuple(self.message(message) for message in outcome.sent)
                 numbered.setdefault((self.local(component, outcome.then), sent, outcome.fault), outcome)
             self.reactions[key] = tuple((local, sent, outcome) for (local, sent, _), outcome in numbered.items())
         return self.reactions[key]
+
+    def _told(self, component: int, state: Hashable, kind: str, message: Hashable) -> tuple[Outcome, ...]:
+        node = self.nodes[component]
+        if kind == "read":
+            return node.receive(state, message)
+        return node.expiries(state) if kind == "expire" else node.order(state, kind)
 
     # The bus.
 

@@ -38,6 +38,10 @@ def explore(
         bool, typer.Option("--careful", help="Torrent servers name their requests, and close the protocol's gaps.")
     ] = False,
     most: Annotated[int | None, typer.Option("--states", min=1, help="Stop after about so many states.")] = None,
+    memory: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="MB", help="Stop before more is taken; else before all is."),
+    ] = None,
     unordered: Annotated[bool, typer.Option("--unordered", help="A bus on which events overtake each other.")] = False,
     engine: Annotated[
         Literal["auto", "compiled", "vectorised"], typer.Option(help="compiled needs numba; auto takes what there is.")
@@ -77,7 +81,8 @@ def explore(
             ended = _simulated(chosen, wanted, simulate, length, seed, as_json=as_json)
             passed = all(verdict.holds is not False for verdict in ended)
         else:
-            options = Options(symmetric=symmetry, reduced=reduction, most=most, engine=engine)
+            size = None if memory is None else memory << 20
+            options = Options(symmetric=symmetry, reduced=reduction, most=most, memory=size, engine=engine)
             result = _explored(chosen, wanted, options, as_json=as_json, stats=stats)
             ended = result.verdicts
             known = all(verdict.holds is not None or not verdict.exercised for verdict in ended)
@@ -212,6 +217,7 @@ def as_data(result: "Result") -> dict[str, Any]:
         "depth": progress.depth,
         "seconds": round(progress.seconds, 3),
         "complete": result.found.complete,
+        "stopped": result.found.stopped or None,
         "properties": [_verdict_data(verdict) for verdict in result.verdicts],
     }
 
@@ -245,7 +251,7 @@ def _show(result: "Result", scenario: "Scenario", *, stats: bool) -> None:
     progress = result.found.progress
     servers = "careful torrent servers" if scenario.careful else "torrent servers"
     typer.echo(f"{scenario.name}, {scenario.torrents} {servers}: {scenario.tells}")
-    covered = "all of them" if result.found.complete else "not all of them: the search was stopped"
+    covered = "all of them" if result.found.complete else f"not all of them: {result.found.stopped}"
     rate = progress.states / max(progress.seconds, 1e-9)
     typer.echo(
         f"{progress.states:,} states ({covered}), {progress.transitions:,} transitions, depth {progress.depth}, "

@@ -4,18 +4,18 @@ from typing import Any
 
 from numba import njit
 
-_BARE: Any = {"cache": True, "_nrt": False}
+_BARE: Any = {"cache": True, "nogil": True, "_nrt": False}
 """Without counting references to arrays, which would cost more than all else where functions hand arrays on. Such
 functions must not make arrays."""
 
 
 def compiled(function: Any) -> Any:
-    """Compile a function."""
-    return njit(cache=True)(function)
+    """Compile a function. Other threads can run meanwhile."""
+    return njit(cache=True, nogil=True)(function)
 
 
 def bare(function: Any) -> Any:
-    """Compile a function that makes no array."""
+    """Compile a function that makes no array. Other threads can run meanwhile."""
     return njit(**_BARE)(function)
 
 

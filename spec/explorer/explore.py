@@ -1,6 +1,6 @@
 """Explore a scenario: search, look at every claim, and tell the shortest story of each that is broken."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -44,6 +44,8 @@ class Options:
     """The compiled search needs numba; the one in NumPy does not."""
     most: int | None = None
     """Stop after so many states."""
+    memory: int | None = None
+    """Stop before the process takes more bytes than these; otherwise before the machine has no more."""
     tell: Callable[[Progress], None] = field(default=lambda _: None)
 
 
@@ -81,14 +83,13 @@ def explore(
 ) -> Result:
     """Search a closed system and look at claims about it; `observe` says how the claims see its components."""
     options = options or Options()
-    interesting: set[tuple[int, Hashable]] = set()
+    system = scenario.build(drop_inert=options.reduced)
     while True:
-        system = scenario.build(drop_inert=options.reduced, interesting=interesting)
         try:
             with interruptible() as is_stopped:
                 return _explored(scenario, system, options, claims, observe, is_stopped)
-        except NotInert:
-            continue  # the system has noted what has to be delivered
+        except NotInert:  # the system has noted what has to be delivered
+            system = system.again(drop_inert=options.reduced)
 
 
 def _explored(
@@ -100,7 +101,9 @@ def _explored(
     is_stopped: Callable[[], bool],
 ) -> Result:
     ways = ways_of(len(system.nodes), scenario.interchangeable()) if options.symmetric else ()
-    search = engine(options.engine)(system, ways, most=options.most, tell=options.tell, is_stopped=is_stopped)
+    search = engine(options.engine)(
+        system, ways, most=options.most, memory=options.memory, tell=options.tell, is_stopped=is_stopped
+    )
     found = search.run()
     watched = Claims(system, claims, observe)
     first: dict[tuple[str, bool], int] = {}
@@ -108,6 +111,7 @@ def _explored(
         if at is not None:
             key = (watch.instance.claim.name, watch.broken)
             first[key] = min(first.get(key, at), at)
+    exact = system.again(drop_inert=False)
     verdicts = []
     for one in claims:
         broken, exercised = first.get((one.name, True)), (one.name, False) in first
@@ -118,7 +122,6 @@ def _explored(
             holds, exercised = rest.holds, rest.holds is not None
             rows = [search.row(state) for state in (*rest.path, *rest.cycle)] if holds is False else []
         if rows:
-            exact = scenario.build(drop_inert=False)
             run = elaborated(exact, run_of(system, rows, ways), at_rest=one.when not in {"always", "rest"})
             story = Story(scenario, one.name, steps_of(exact, run))
             verdicts.append(Verdict(one, False, exercised, run, tell(exact, story, run)))

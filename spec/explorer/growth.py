@@ -9,14 +9,17 @@ import numpy as np
 
 from spec.explorer.compiled import bare
 from spec.explorer.ragged import HOLE
-from spec.explorer.tables import AFTER, BREAKS, CLEARS, EMPTY, KEEPS, PUSH, QUEUE_NAME, TAKES
+from spec.explorer.tables import AFTER, PUSH, QUEUE_NAME
+from spec.explorer.underway import BREAKS, CLEARS, EMPTY, KEEPS, TAKES
 
 DEEP = 80
 """Messages on one connection, at most."""
 
 
 @bare
-def _pushed(component, queue, number, push, push_at, heads, marked, parents, lasts, counts, capacity, first_heads):  # type: ignore[no-untyped-def]
+def _pushed(  # type: ignore[no-untyped-def]
+    component, queue, number, push, push_at, heads, marked, parents, lasts, lengths, counts, capacity, first_heads,
+):  # fmt: skip
     """The queue with one message more; a hole where there is no room, or where it is not known what is read first."""
     place = push_at[component, 0] + queue * push_at[component, 1] + number
     found = np.int64(push[place])
@@ -31,14 +34,15 @@ def _pushed(component, queue, number, push, push_at, heads, marked, parents, las
     marked[component, new] = marked[component, queue]
     parents[component, new] = queue
     lasts[component, new] = number
+    lengths[component, new] = lengths[component, queue] + 1
     push[place] = new
     return new
 
 
 @bare
 def grow(  # type: ignore[no-untyped-def]
-    holes, count, push, push_at, after, after_at, names, names_at, heads, marked, parents, lasts, counts, capacity,
-    first_heads, kinds, ways, push_names, chain,
+    holes, count, push, push_at, after, after_at, names, names_at, heads, marked, parents, lasts, lengths, counts,
+    capacity, first_heads, kinds, ways, push_names, chain,
 ):  # fmt: skip
     """Fill what can be filled of the first holes; those that are left over come first then. Returns how many."""
     left = 0
@@ -51,7 +55,8 @@ def grow(  # type: ignore[no-untyped-def]
                 done = True
             else:
                 done = _pushed(
-                    one, two, three, push, push_at, heads, marked, parents, lasts, counts, capacity[one], first_heads
+                    one, two, three, push, push_at, heads, marked, parents, lasts, lengths, counts, capacity[one],
+                    first_heads,
                 ) >= 0  # fmt: skip
         elif kind == AFTER:
             place = after_at[one, 0] + two * after_at[one, 1] + three
@@ -82,7 +87,7 @@ def grow(  # type: ignore[no-untyped-def]
                     length -= 1
                     queue = chain[length]
                     here = _pushed(
-                        one, here, lasts[one, queue], push, push_at, heads, marked, parents, lasts, counts,
+                        one, here, lasts[one, queue], push, push_at, heads, marked, parents, lasts, lengths, counts,
                         capacity[one], first_heads,
                     )  # fmt: skip
                     if here >= 0:
@@ -107,7 +112,7 @@ def grow(  # type: ignore[no-untyped-def]
                 queue = chain[length]
                 number = push_names[one, two, lasts[two, queue]]
                 here = np.int64(HOLE) if number < 0 else _pushed(
-                    target, here, number, push, push_at, heads, marked, parents, lasts, counts,
+                    target, here, number, push, push_at, heads, marked, parents, lasts, lengths, counts,
                     capacity[target], first_heads,
                 )  # fmt: skip
                 if here >= 0:

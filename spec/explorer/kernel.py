@@ -9,42 +9,59 @@ from typing import NamedTuple
 
 import numpy as np
 
+from spec.explorer.breadth import Origins
 from spec.explorer.compiled import bare, compiled, inlined
-from spec.explorer.hashing import find, hash_of
+from spec.explorer.hashing import BITS, LANE_BITS, hash_of
+from spec.explorer.packing import Words
 from spec.explorer.ragged import HOLE, Ints, Numbers
 from spec.explorer.tables import (
     AFTER,
-    BREAKS,
     BROKEN,
-    EMPTY,
     LEADERS,
     LOCAL_NAME,
     PUSH,
     QUEUE_NAME,
+    SHAPE,
     SITUATION,
     UNMARKED,
 )
+from spec.explorer.underway import BREAKS, EMPTY
 
-EXPANDED = 0
-"""All states were expanded, or put aside."""
-FULL = 1
-"""There has to be more room before the search can go on."""
-
-BUFFER = 4096
-"""Successors that are looked up together."""
+HOLES = 1 << 16
+"""Room for holes: a state may note a few for each that it counts as unknown."""
+MOST_UNKNOWN = HOLES // 8
+"""Steps that are not known, after which a lane stops. They are counted, not the holes: how many of these a lane notes
+depends on what the other lanes have noted."""
 NOTED = -2
 """In place of a hole that was noted already."""
+NOTES, ASIDE, TAKEN, AT_REST, UNKNOWN = range(5)
+"""What a lane counts: holes, states put aside, transitions, states from which nothing can happen, unknown steps."""
+SLOT = np.uint64(40)
+"""Bits of a hash that are not used to tell recent keys apart."""
 
 
-class Aside(NamedTuple):
-    """What an expansion leaves behind: holes, states put aside, and how many; and what it counted."""
+class Lane(NamedTuple):
+    """One of the parts into which the work is split, so that threads can share it."""
 
     holes: Ints
     states: Numbers
+    """Those put aside."""
     counts: Numbers
-    """Holes, states put aside, transitions, states from which nothing can happen."""
     scratch: Numbers
     """Room for a few states, by component."""
+    recent: Words
+    """The successors that were collected last, by hash: most come again soon. Empty if all are wanted."""
+    key: Words
+    """Room for one key."""
+    keys: Words
+    """What was collected, in the order in which it was met."""
+    origins: Origins
+    owned: Origins
+    """Where each lane finds what belongs to it."""
+    filled: Numbers
+    """How much was collected for each lane."""
+    started: Numbers
+    """How much it was before the last state."""
 
 
 @inlined
@@ -88,14 +105,14 @@ def _change(keys, of, component, local, queue, account, fields, buffer, at):  # 
 
 @bare
 def _note(holes, counts, kind, first, second, third, fourth, fifth):  # type: ignore[no-untyped-def]
-    number = counts[0]
+    number = counts[NOTES]
     holes[number, 0] = kind
     holes[number, 1] = first
     holes[number, 2] = second
     holes[number, 3] = third
     holes[number, 4] = fourth
     holes[number, 5] = fifth
-    counts[0] = number + 1
+    counts[NOTES] = number + 1
 
 
 @inlined
@@ -112,12 +129,13 @@ def _meet(local, queue, account, busy, heads, shapes, situations, holes, counts,
         shape = shapes[component, local[component], head]
         situation = situations[shape, account, quiet] if shape >= 0 else shape
         if situation < 0:
-            if situation == HOLE:
+            # Holes do not tell who has found them: else it would depend on which thread was first what is known next.
+            if shape == HOLE:
+                shapes[component, local[component], head] = NOTED
+                _note(holes, counts, SHAPE, component, local[component], head, 0, 0)
+            elif situation == HOLE:
+                situations[shape, account, quiet] = NOTED
                 _note(holes, counts, SITUATION, component, local[component], head, account, quiet)
-                if shape < 0:
-                    shapes[component, local[component], head] = NOTED
-                else:
-                    situations[shape, account, quiet] = NOTED
             whole = False
         found[component] = situation
     return whole
@@ -235,9 +253,34 @@ def _rename(  # type: ignore[no-untyped-def]
     return least[0] >= 0
 
 
+@inlined
+def _collect(key, recent, keys, origins, owned, filled, collected, origin):  # type: ignore[no-untyped-def]
+    """Collect a successor, unless it was collected just before; returns how many there are."""
+    words = key.shape[1]
+    value = hash_of(key, 0, words)
+    is_new = np.int64(1)  # counted, not asked: whether it is new cannot be foretold
+    if recent.shape[0]:
+        slot = (value >> SLOT) & np.uint64(recent.shape[0] - 1)
+        other = np.uint64(0)
+        for word in range(words):
+            other |= recent[slot, word] ^ key[0, word]
+            recent[slot, word] = key[0, word]
+        is_new = np.int64(other != 0)
+    owner = np.int64(value >> (BITS - np.uint64(LANE_BITS)))
+    for word in range(words):
+        keys[collected, word] = key[0, word]
+    origins[collected] = origin
+    owned[owner, filled[owner]] = collected
+    filled[owner] += is_new
+    return collected + is_new
+
+
 @bare
-def _successors(todo, place, end, keys, fields, known, aside, buffer, origin, filled):  # type: ignore[no-untyped-def]
-    """Append the successors of states to the buffer, until it is half full; returns the next place and how many."""
+def expand(todo, place, end, keys, fields, known, lane, room):  # type: ignore[no-untyped-def]
+    """Collect the successors of the states `todo[place:end]` (where `todo` is empty, of these numbers).
+
+    Returns how far it came: until there is no more room for what one state can do, or there are too many holes.
+    """
     # Taken out of their tuples once, since numba counts references whenever an array is taken out.
     busy, online, heads, marked, shapes = known.busy, known.online, known.heads, known.marked, known.shapes
     situations, begins, steps, after, after_at = (
@@ -247,18 +290,24 @@ def _successors(todo, place, end, keys, fields, known, aside, buffer, origin, fi
     fans, publications, inverse = known.publication_first, known.publications, known.inverse
     local_names, queue_names, names_at = known.local_names, known.queue_names, known.queue_names_at
     leader_of, leader_first, leaders = known.leader_of, known.leader_first, known.leaders
-    holes, put_aside, counts = aside.holes, aside.states, aside.counts
+    holes, put_aside, counts, scratch = lane.holes, lane.states, lane.counts, lane.scratch
+    recent, key, filled = lane.recent, lane.key, lane.filled
+    collected_keys, origins, owned = lane.keys, lane.origins, lane.owned
     components = heads.shape[0]
-    scratch = aside.scratch
     local, queue, then_local, then_queue = scratch[0], scratch[1], scratch[2], scratch[3]
-    least, least_queue, found = scratch[4], scratch[5], scratch[6]
+    least, least_queue, found, started = scratch[4], scratch[5], scratch[6], lane.started
     is_named = local_names.shape[0] > 1
-    while place < end and filled <= buffer.shape[0] // 2 and counts[0] < holes.shape[0] // 2:
+    collected = np.int64(0)
+    while place < end and collected <= room and counts[UNKNOWN] < MOST_UNKNOWN:
+        began = collected
+        for owner in range(filled.shape[0]):
+            started[owner] = filled[owner]
         at = todo[place] if todo.shape[0] else place
         place += 1
         account = _unpack(keys, at, fields, local, queue)
         whole = _meet(local, queue, account, busy, heads, shapes, situations, holes, counts, found)
-        started = filled
+        counts[UNKNOWN] += not whole
+        taken = 0
         if whole:
             for component in range(components):
                 then_local[component] = local[component]
@@ -288,19 +337,21 @@ def _successors(todo, place, end, keys, fields, known, aside, buffer, origin, fi
                                 first, last, leaders, inverse, local_names,
                                 queue_names, names_at, holes, counts, then_local, then_queue, least, least_queue,
                             )  # fmt: skip
-                    if is_known and is_renamed:
-                        _pack(least, least_queue, steps[step, 3], fields, buffer, filled)
-                    elif is_known and not publication:
-                        _change(
-                            keys, at, component, then_local[component] - local[component],
-                            then_queue[component] - queue[component], steps[step, 3] - account, fields, buffer, filled,
-                        )  # fmt: skip
-                    elif is_known:
-                        _pack(then_local, then_queue, steps[step, 3], fields, buffer, filled)
                     if is_known:
-                        origin[filled] = at
-                        filled += 1
-                    whole &= is_known
+                        if is_renamed:
+                            _pack(least, least_queue, steps[step, 3], fields, key, 0)
+                        elif publication:
+                            _pack(then_local, then_queue, steps[step, 3], fields, key, 0)
+                        else:
+                            _change(
+                                keys, at, component, then_local[component] - local[component],
+                                then_queue[component] - queue[component], steps[step, 3] - account, fields, key, 0,
+                            )  # fmt: skip
+                        collected = _collect(key, recent, collected_keys, origins, owned, filled, collected, at)
+                        taken += 1
+                    else:
+                        whole = False
+                        counts[UNKNOWN] += 1
                     then_local[component] = local[component]
                     then_queue[component] = queue[component]
                     if publication:
@@ -308,67 +359,28 @@ def _successors(todo, place, end, keys, fields, known, aside, buffer, origin, fi
                             then_local[other] = local[other]
                             then_queue[other] = queue[other]
         if whole:
-            counts[2] += filled - started
-            counts[3] += filled == started
+            counts[TAKEN] += taken
+            counts[AT_REST] += taken == 0
         else:
-            filled = started
-            put_aside[counts[1]] = at
-            counts[1] += 1
-    return place, filled
+            put_aside[counts[ASIDE]] = at
+            counts[ASIDE] += 1
+            if recent.shape[0] == 0:  # they come again; if only new ones are collected, they stay
+                collected = began
+                for owner in range(filled.shape[0]):
+                    filled[owner] = started[owner]
+    return place
 
 
 @compiled
-def pack_anew(keys, count, old, new, made):  # type: ignore[no-untyped-def]
-    """Pack keys by another layout: word, shift and mask of each number. They may be made where they are."""
+def pack_anew(keys, begin, end, old, new, made):  # type: ignore[no-untyped-def]
+    """Pack some keys by another layout: word, shift and mask of each number. They may be made where they are."""
     key = np.zeros(made.shape[1], np.uint64)
-    for at in range(count):
+    for at in range(begin, end):
         key[:] = 0
         for place in range(old.shape[0]):
             number = (keys[at, np.int64(old[place, 0])] >> old[place, 1]) & old[place, 2]
             key[np.int64(new[place, 0])] |= number << new[place, 1]
         made[at] = key
-
-
-@compiled
-def expand(  # type: ignore[no-untyped-def]
-    todo, place, end, keys, parents, count, places, fields, known, aside, buffer, origin
-):
-    """Expand the states `todo[place:end]` (or, where `todo` is empty, the states of these numbers).
-
-    Returns what stopped it, where, how many keys there are, and how much of the buffer is still to be looked up.
-    """
-    room = min(places.shape[0] * 5 // 8, keys.shape[0])
-    filled = 0
-    while place < end and aside.counts[0] < aside.holes.shape[0] // 2:
-        place, filled = _successors(todo, place, end, keys, fields, known, aside, buffer, origin, filled)
-        if count + filled > room:
-            return FULL, place, count, filled
-        count = find(keys, count, places, buffer, origin, filled, parents)
-        filled = 0
-    return EXPANDED, place, count, 0
-
-
-@compiled
-def edges(todo, place, end, keys, places, numbers, fields, known, aside, buffer, origin, found):  # type: ignore[no-untyped-def]
-    """Note origins and numbers of successors, which are all known; returns the next place and how many."""
-    words = keys.shape[1]
-    mask = np.uint64(places.shape[0] - 1)
-    noted = 0
-    while place < end and noted + buffer.shape[0] <= found.shape[1] and aside.counts[0] < aside.holes.shape[0] // 2:
-        place, filled = _successors(todo, place, end, keys, fields, known, aside, buffer, origin, 0)
-        for at in range(filled):
-            there = hash_of(buffer, at, words) & mask
-            while True:
-                same = True
-                for word in range(words):
-                    same &= places[there, word] == buffer[at, word]
-                if same:
-                    break
-                there = (there + np.uint64(1)) & mask
-            found[0, noted + at] = origin[at]
-            found[1, noted + at] = numbers[there]
-        noted += filled
-    return place, noted
 
 
 @compiled

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spec.explorer.accounts import UNFAIR
-from spec.explorer.breadth import BreadthFirst
+from spec.explorer.breadth import BreadthFirst, Origins
 from spec.explorer.claims import Claims
 from spec.explorer.faults import BREAKING
 from spec.explorer.packing import Numbers
@@ -24,8 +24,8 @@ from spec.explorer.plain import canonical, successors
 from spec.explorer.steps import Row
 from spec.explorer.successors import Successors
 
-MOST = 1 << 25
-"""States, above which the graph is not built: it would take some gigabytes."""
+STATE = 16
+"""Bytes that the graph takes for each state, at most, while it is built."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,9 @@ class Rest:
 
 def comes_to_rest(search: BreadthFirst, claims: Claims) -> Rest:
     """Whether every run comes to rest. The search has to be complete."""
-    if search.count > MOST:
+    spare = search.spare()
+    needed = search.step_size * search.transitions + STATE * search.count + search.parents.itemsize * len(search.places)
+    if spare is not None and needed > spare:
         return Rest(None)
     try:
         graph = _Graph.of(search)
@@ -78,36 +80,24 @@ def _quiet(search: BreadthFirst, claims: Claims, states: Numbers) -> npt.NDArray
 class _Graph:
     """The steps that happen by themselves, by number of state."""
 
-    size: int
-    sources: Numbers
-    targets: Numbers
+    search: BreadthFirst
+    sources: Origins
+    targets: Origins
 
     @classmethod
     def of(cls, search: BreadthFirst) -> "_Graph":
         costs = search.system.costs.items()
         unfair = [cost for fault, cost in costs if fault in UNFAIR or fault.startswith(BREAKING)]
-        return cls(search.count, *search.edges(search.tables.without(unfair)))
+        return cls(search, *search.edges(search.tables.without(unfair)))
 
     @property
     def ends(self) -> Numbers:
         """States from which nothing happens by itself."""
-        return np.flatnonzero(np.bincount(self.sources, minlength=self.size) == 0)
+        return np.flatnonzero(np.bincount(self.sources, minlength=self.search.count) == 0)
 
     def left(self) -> Numbers:
         """What is left when states without successors are taken away, again and again: what leads to a cycle."""
-        degree = np.bincount(self.sources, minlength=self.size)
-        order = np.argsort(self.targets, kind="stable")
-        before = self.sources[order]
-        first = np.searchsorted(self.targets[order], np.arange(self.size + 1))
-        gone = np.flatnonzero(degree == 0)
-        while len(gone):
-            counts = first[gone + 1] - first[gone]
-            shift = np.cumsum(counts) - counts
-            places = np.arange(int(counts.sum())) + np.repeat(first[gone] - shift, counts)
-            hit, times = np.unique(before[places], return_counts=True)
-            degree[hit] -= times
-            gone = hit[degree[hit] == 0]
-        return np.flatnonzero(degree > 0)
+        return np.flatnonzero(self.search.peeled(self.sources, self.targets))
 
     def after(self, state: int) -> Numbers:
         """The states that follow one."""

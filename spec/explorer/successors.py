@@ -14,9 +14,7 @@ from spec.explorer.packing import Numbers, Words, places
 from spec.explorer.ragged import Ints
 from spec.explorer.tables import (
     AFTER,
-    BREAKS,
     BROKEN,
-    EMPTY,
     LEADERS,
     LOCAL_NAME,
     PUSH,
@@ -25,6 +23,7 @@ from spec.explorer.tables import (
     UNMARKED,
     Tables,
 )
+from spec.explorer.underway import BREAKS, EMPTY
 
 Origins = npt.NDArray[np.uint32]
 Found = tuple[list[tuple[Words, Origins]], int]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spec.explorer.breadth import BreadthFirst, Hits
+from spec.explorer.breadth import BreadthFirst, Hits, Origins
 from spec.explorer.claims import Claims
 from spec.explorer.packing import Numbers, Words
 from spec.explorer.successors import Stale, Successors
@@ -22,7 +22,6 @@ CHUNK = 1 << 14
 """States that are expanded together: what is gathered for them stays in the processor's cache."""
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 """Multiplying by it spreads keys (Knuth, The Art of Computer Programming, 6.4)."""
-NONE = np.zeros(0, np.int64)
 BITS = 64
 """Of a word."""
 MIX = np.uint64(29)
@@ -73,8 +72,7 @@ class VectorisedSearch(BreadthFirst):
     def _add(self, keys: Words, origins: npt.NDArray[np.uint32] | None) -> None:
         """Look keys up; what is new is appended. Without origins the keys are those that are there already."""
         if origins is not None:
-            while self.count + len(keys) > len(self.keys):
-                self._grow()
+            self._make_room(self.count + len(keys))
         table = self.places
         place = self._places_of(keys)
         flat = table.reshape(-1)  # taking from a column would copy all of it
@@ -116,19 +114,34 @@ class VectorisedSearch(BreadthFirst):
 
     # The graph.
 
-    def edges(self, tables: Tables) -> tuple[Numbers, Numbers]:
+    def edges(self, tables: Tables) -> tuple[Origins, Origins]:
         keys = self.keys[: self.count]
         order = np.lexsort(tuple(keys[:, word] for word in range(keys.shape[1])))
         ranked = keys[order]
         successors = Successors(tables, self.layout)
-        sources, targets = [NONE], [NONE]
+        sources, targets = [np.zeros(0, np.uint32)], [np.zeros(0, np.uint32)]
         for begin in range(0, self.count, CHUNK):
             if self.is_stopped():
                 raise KeyboardInterrupt
             for found, origins in successors.of(self.keys[begin : min(begin + CHUNK, self.count)])[0]:
-                sources.append(origins.astype(np.int64) + begin)
-                targets.append(order[_ranks(found, ranked)])
+                sources.append(origins + np.uint32(begin))
+                targets.append(order[_ranks(found, ranked)].astype(np.uint32))
         return np.concatenate(sources), np.concatenate(targets)
+
+    def peeled(self, sources: Origins, targets: Origins) -> Numbers | Origins:
+        degree = np.bincount(sources, minlength=self.count)
+        order = np.argsort(targets, kind="stable")
+        before = sources[order]
+        first = np.searchsorted(targets[order], np.arange(self.count + 1))
+        gone = np.flatnonzero(degree == 0)
+        while len(gone):
+            counts = first[gone + 1] - first[gone]
+            shift = np.cumsum(counts) - counts
+            places = np.arange(int(counts.sum())) + np.repeat(first[gone] - shift, counts)
+            hit, times = np.unique(before[places], return_counts=True)
+            degree[hit] -= times
+            gone = hit[degree[hit] == 0]
+        return degree
 
     # Claims.
 

@@ -1,0 +1,120 @@
+"""The compiled engine shares its work between threads, and finds the same in the same order whatever their number."""
+
+from itertools import product
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from immutabledict import immutabledict
+
+from spec.explorer.renaming import ways_of
+from spec.explorer.scenario import Scenario
+from spec.explorer.vectorised import VectorisedSearch
+
+pytest.importorskip("numba", reason="the compiled engine needs numba")
+
+from spec.explorer import hashing, lanes, search
+from spec.explorer.peeling import peel
+
+LOSSY = Scenario("lossy", torrents=2, timeouts="patient", faults=immutabledict({"losses": 2}))
+
+
+def found(threads: int, *, symmetric: bool = False) -> search.Search:
+    system = LOSSY.build(drop_inert=False)
+    ways = ways_of(len(system.nodes), LOSSY.interchangeable()) if symmetric else ()
+    made = search.Search(system, ways, threads=threads)
+    assert made.run().complete
+    return made
+
+
+def edges_of(made: search.Search) -> list[Any]:
+    sources, targets = made.edges(made.tables)
+    return sorted(zip(sources.tolist(), targets.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_the_order_of_states_does_not_depend_on_the_number_of_threads(
+    monkeypatch: pytest.MonkeyPatch, *, symmetric: bool
+) -> None:
+    monkeypatch.setattr(search, "SMALL", 0)  # threads from the first state on
+    one = found(threads=1, symmetric=symmetric)
+    for threads in (2, 3, hashing.LANES):
+        other = found(threads, symmetric=symmetric)
+        assert other.layout.tolist() == one.layout.tolist()
+        assert other.keys[: other.count].tolist() == one.keys[: one.count].tolist()
+        assert other.parents[: other.count].tolist() == one.parents[: one.count].tolist()
+        assert (other.transitions, other.at_rest) == (one.transitions, one.at_rest)
+        assert edges_of(other) == edges_of(one)
+
+
+def test_a_lane_whose_room_is_full_goes_on_in_the_next_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = found(threads=2)
+    turns = 0
+    insert = search.Search._insert
+
+    def counted(self: search.Search, room: lanes.Lanes) -> None:
+        nonlocal turns
+        turns += 1
+        insert(self, room)
+
+    monkeypatch.setattr(search.Search, "_insert", counted)
+    found(threads=2)
+    with_room, turns = turns, 0
+    monkeypatch.setattr(lanes, "BUFFER", 1)  # as much as the steps of a few states need
+    assert found(threads=2).progress.states == expected.progress.states
+    assert turns > 2 * with_room
+
+
+def keys_of(count: int, seed: int, words: int) -> Any:
+    """Different keys; many of them belong near the ends of the parts of a table."""
+    random = np.random.default_rng(seed)
+    keys = np.unique(random.integers(1, 1 << 62, size=(4 * count, words), dtype=np.uint64), axis=0)
+    spread = np.array([hash_of(key) for key in keys.tolist()], np.uint64)
+    near = (spread + np.uint64(1 << 56)) % np.uint64(1 << 62) < np.uint64(1 << 58)
+    order = np.argsort(~near, kind="stable")
+    return random.permutation(keys[order[:count]])
+
+
+def hash_of(key: list[int]) -> int:
+    """The hash as `spec.explorer.hashing` has it."""
+    value = 0
+    for word in key:
+        value ^= word
+        value = ((value ^ (value >> 32)) * 0x9E3779B97F4A7C15) % (1 << 64)
+    return value
+
+
+@pytest.mark.parametrize(("seed", "words"), [*product(range(5), (1, 2))])
+def test_a_table_that_grows_keeps_every_key(seed: int, words: int) -> None:
+    keys = keys_of(700, seed, words)
+    places = np.zeros((1024, words), np.uint64)
+    for lane in range(hashing.LANES):
+        hashing.fill(keys, len(keys), places, lane)
+    for _ in range(3):
+        old = len(places)
+        places = np.concatenate([places, np.zeros_like(places)])
+        assert hashing.spread(places, old, np.zeros((512, words), np.uint64))
+        assert np.count_nonzero(places[:, 0]) == len(keys)
+        numbers = np.zeros(len(places), np.uint32)
+        hashing.number(keys, 0, len(keys), places, numbers)
+        where = np.zeros(len(keys), np.uint32)
+        hashing.find(places, numbers, keys, len(keys), where)
+        assert where.tolist() == list(range(len(keys)))
+
+
+def test_a_table_says_when_it_cannot_grow_where_it_is() -> None:
+    keys = keys_of(700, 0, 1)
+    places = np.zeros((2048, 1), np.uint64)
+    for lane in range(hashing.LANES):
+        hashing.fill(keys, len(keys), places[:1024], lane)
+    assert not hashing.spread(places, 1024, np.zeros((1, 1), np.uint64))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_same_is_left_when_states_without_successors_are_taken_away(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    size = 40
+    sources, targets = random.integers(size, size=(2, 45 if seed % 2 else 20)).astype(np.uint32)
+    expected = VectorisedSearch.peeled(SimpleNamespace(count=size), sources, targets)  # type: ignore[arg-type]
+    assert peel(size, sources, targets).tolist() == expected.tolist()
