@@ -169,7 +169,7 @@ def musil(given: Scenario, _: int) -> Row:
         return foreign.Action(str(place), lambda row: len(after(row)) > place, lambda row: after(row)[place])
 
     model = foreign.Model(
-        init=system.initial(),
+        init=[system.initial()],
         actions=[step(place) for place in range(most)],
         invariants={"is a state": lambda row: row[-1] >= 0},
         terminal=lambda row: not after(row),
