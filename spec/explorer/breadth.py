@@ -31,6 +31,8 @@ Hits = npt.NDArray[np.int64]
 Origins = npt.NDArray[np.uint32]
 """Numbers of states."""
 MEGA = 1 << 20
+PAUSE = 0.1
+"""Seconds, at least, between two looks at how much memory there is."""
 ROOM = 1 << 14
 """States that there is room for at first."""
 
@@ -94,6 +96,8 @@ class BreadthFirst(ABC):
         self.at_rest = 0
         self.progress = Progress(states=1)
         self._began = time.perf_counter()
+        self._looked = -PAUSE
+        """When it was looked how much memory there is."""
 
     @property
     def words(self) -> int:
@@ -228,7 +232,9 @@ class BreadthFirst(ABC):
         progress.depth, progress.frontier = len(self.levels) - 2 - is_over, self.count - end
         progress.seconds = time.perf_counter() - self._began
         self.tell(progress)
-        self._spend(self.tables.largest)  # it may have to grow any moment
+        if progress.seconds - self._looked > PAUSE:
+            self._looked = progress.seconds
+            self._spend(self.tables.largest)  # it may have to grow any moment
         if self.is_stopped():
             raise KeyboardInterrupt
 
