@@ -174,7 +174,7 @@ def _write_model(
         result = explore(scenario, Options(symmetric=False, reduced=reduction, most=most, tell=tell), claims)
     if not result.found.complete:
         raise ScenarioError(
-            "--promela: the search was stopped, and the model needs all states; take a smaller scenario"
+            f"--promela: the model needs all states, but {result.found.stopped}; take a smaller scenario"
         )
     watched = Claims(result.system, claims, side_of)
     broken = sum(1 << bit for bit, watch in enumerate(watched.watches) if watch.broken)
