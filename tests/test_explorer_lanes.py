@@ -76,6 +76,14 @@ def keys_of(count: int, seed: int, words: int) -> Any:
     return random.permutation(keys[order[:count]])
 
 
+def fill(keys: Any, places: Any, lane: int) -> None:
+    mine = np.flatnonzero(hashing.owners(keys) == lane).astype(np.uint32)
+    owned, filled, is_new = np.zeros((1, 4, len(keys)), np.uint32), lanes.matrix(4), np.zeros((1, len(keys)), np.bool_)
+    owned[0, lane, : len(mine)], filled[0, lane] = mine, len(mine)
+    hashing.insert(places, keys[None], owned, filled, lane, is_new, hashing.homes())
+    assert is_new[0, mine].all()
+
+
 def hash_of(key: list[int]) -> int:
     """The hash as `spec.explorer.hashing` has it."""
     value = 0
@@ -90,24 +98,22 @@ def test_a_table_that_grows_keeps_every_key(seed: int, words: int) -> None:
     keys = keys_of(700, seed, words)
     places = np.zeros((1024, words), np.uint64)
     for lane in range(hashing.LANES):
-        hashing.fill(keys, len(keys), places, lane)
+        fill(keys, places, lane)
     for _ in range(3):
         old = len(places)
         places = np.concatenate([places, np.zeros_like(places)])
         assert hashing.spread(places, old, np.zeros((512, words), np.uint64))
         assert np.count_nonzero(places[:, 0]) == len(keys)
-        numbers = np.zeros(len(places), np.uint32)
-        hashing.number(keys, 0, len(keys), places, numbers)
         where = np.zeros(len(keys), np.uint32)
-        hashing.find(places, numbers, keys, len(keys), where)
-        assert where.tolist() == list(range(len(keys)))
+        hashing.find(places, keys, 0, len(keys), where)
+        assert places[where].tolist() == keys.tolist()
 
 
 def test_a_table_says_when_it_cannot_grow_where_it_is() -> None:
     keys = keys_of(700, 0, 1)
     places = np.zeros((2048, 1), np.uint64)
     for lane in range(hashing.LANES):
-        hashing.fill(keys, len(keys), places[:1024], lane)
+        fill(keys, places[:1024], lane)
     assert not hashing.spread(places, 1024, np.zeros((1, 1), np.uint64))
 
 

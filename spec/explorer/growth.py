@@ -47,7 +47,9 @@ def grow(  # type: ignore[no-untyped-def]
     """Fill what can be filled of the first holes; those that are left over come first then. Returns how many."""
     left = 0
     for at in range(count):
-        kind, one, two, three = holes[at, 0], holes[at, 1], holes[at, 2], holes[at, 3]
+        # All as wide: else numba compiles what they are handed on to more than once.
+        kind, one = np.int64(holes[at, 0]), np.int64(holes[at, 1])
+        two, three = np.int64(holes[at, 2]), np.int64(holes[at, 3])
         done = False
         if kind == PUSH:
             if three == BREAKS:
@@ -69,12 +71,12 @@ def grow(  # type: ignore[no-untyped-def]
                 done = True
             elif edit == TAKES:
                 # Up to the nearest queue of which it is known, and down again.
-                queue, length = np.int64(two), 0
+                queue, length = two, 0
                 here = np.int64(HOLE)
                 while True:
                     chain[length] = queue
                     length += 1
-                    queue = parents[one, queue]
+                    queue = np.int64(parents[one, queue])
                     if queue == EMPTY:
                         here = np.int64(EMPTY)
                         length -= 1
@@ -87,20 +89,20 @@ def grow(  # type: ignore[no-untyped-def]
                     length -= 1
                     queue = chain[length]
                     here = _pushed(
-                        one, here, lasts[one, queue], push, push_at, heads, marked, parents, lasts, lengths, counts,
-                        capacity[one], first_heads,
+                        one, here, np.int64(lasts[one, queue]), push, push_at, heads, marked, parents, lasts, lengths,
+                        counts, capacity[one], first_heads,
                     )  # fmt: skip
                     if here >= 0:
                         after[after_at[one, 0] + queue * after_at[one, 1] + three] = here
                 done = bool(here >= 0)
         elif kind == QUEUE_NAME:  # of a way, a component, and queues
-            target = ways[one, two]
-            queue, length = np.int64(three), 0
+            target = np.int64(ways[one, two])
+            queue, length = three, 0
             here = np.int64(HOLE)
             while True:
                 chain[length] = queue
                 length += 1
-                queue = parents[two, queue]
+                queue = np.int64(parents[two, queue])
                 if queue == EMPTY:
                     here = np.int64(EMPTY)
                     break
@@ -110,7 +112,7 @@ def grow(  # type: ignore[no-untyped-def]
             while length and here >= 0:
                 length -= 1
                 queue = chain[length]
-                number = push_names[one, two, lasts[two, queue]]
+                number = np.int64(push_names[one, two, lasts[two, queue]])
                 here = np.int64(HOLE) if number < 0 else _pushed(
                     target, here, number, push, push_at, heads, marked, parents, lasts, lengths, counts,
                     capacity[target], first_heads,

@@ -6,8 +6,10 @@ there are lanes: what belongs to one is never found in another, so each can be w
 """
 
 import numpy as np
+import numpy.typing as npt
 
-from spec.explorer.compiled import compiled, inlined
+from spec.explorer.compiled import bare, inlined
+from spec.explorer.packing import Words
 
 LANE_BITS = 2
 LANES = 1 << LANE_BITS
@@ -15,12 +17,18 @@ LANES = 1 << LANE_BITS
 TOGETHER = 1024
 """Keys whose places are asked for together, so that the processor can wait for many at once."""
 BITS = np.uint64(64)
+SPREAD = np.uint64(0x9E3779B97F4A7C15)
+
+
+def homes() -> npt.NDArray[np.uint64]:
+    """Room for as many places as are looked up together, and one."""
+    return np.zeros(TOGETHER + 1, np.uint64)
 
 
 @inlined
 def _mix(value: np.uint64) -> np.uint64:
     """Multiplication spreads a key; its highest bits depend on all (Knuth, The Art of Computer Programming, 6.4)."""
-    return (value ^ (value >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15)
+    return (value ^ (value >> np.uint64(32))) * SPREAD
 
 
 @inlined
@@ -30,6 +38,15 @@ def hash_of(keys, at, words):  # type: ignore[no-untyped-def]
     for word in range(1, words):
         value = _mix(value ^ keys[at, word])
     return value
+
+
+def owners(keys: Words) -> Words:
+    """The lanes to which keys belong."""
+    value = np.zeros(len(keys), np.uint64)
+    for word in range(keys.shape[1]):
+        value ^= keys[:, word]
+        value = (value ^ (value >> np.uint64(32))) * SPREAD
+    return value >> (BITS - np.uint64(LANE_BITS))
 
 
 @inlined
@@ -63,32 +80,7 @@ def _put(places, place, keys, at, words):  # type: ignore[no-untyped-def]
         places[place, word] = keys[at, word]
 
 
-@compiled
-def fill(keys, count, places, lane):  # type: ignore[no-untyped-def]
-    """Put those of the first `count` keys that belong to a lane into its part, which is empty."""
-    words = keys.shape[1]
-    shift, mask = _measures(places.shape[0])
-    homes = np.zeros(TOGETHER + 1, np.uint64)
-    which = np.zeros(TOGETHER + 1, np.int64)
-    at = 0
-    while at < count:
-        some = 0
-        while at < count and some < TOGETHER:  # all places are asked for before any is needed
-            value = hash_of(keys, at, words)
-            if value >> (BITS - np.uint64(LANE_BITS)) == np.uint64(lane):
-                homes[some] = value >> shift
-                which[some] = at
-                homes[TOGETHER] |= places[homes[some], 0]
-                some += 1
-            at += 1
-        for one in range(some):
-            place = homes[one]
-            while places[place, 0] != 0:
-                place = _next(place, mask)
-            _put(places, place, keys, which[one], words)
-
-
-@compiled
+@bare
 def spread(places, old, aside):  # type: ignore[no-untyped-def]
     """Make a table of all places out of one in the first `old` of them, which are half; false if that failed.
 
@@ -121,13 +113,15 @@ def spread(places, old, aside):  # type: ignore[no-untyped-def]
     return True
 
 
-@compiled
-def insert(places, keys, owned, filled, lane, is_new):  # type: ignore[no-untyped-def]
-    """Look up what all lanes have collected for one of them, and note what is new."""
+@bare
+def insert(places, keys, owned, filled, lane, is_new, homes):  # type: ignore[no-untyped-def]
+    """Look up what has been collected for one lane, perhaps by several, and note what is new.
+
+    `homes` is room for as many numbers as are looked up together, and one.
+    """
     words = places.shape[1]
     shift, mask = _measures(places.shape[0])
-    homes = np.zeros(TOGETHER + 1, np.uint64)
-    for source in range(LANES):
+    for source in range(keys.shape[0]):
         of, mine, new = keys[source], owned[source, lane], is_new[source]
         for begin in range(0, filled[source, lane], TOGETHER):
             some = min(TOGETHER, filled[source, lane] - begin)
@@ -144,7 +138,7 @@ def insert(places, keys, owned, filled, lane, is_new):  # type: ignore[no-untype
                     _put(places, place, of, at, words)
 
 
-@compiled
+@bare
 def append(keys, parents, begin, found, origins, is_new, count):  # type: ignore[no-untyped-def]
     """Append what is new of what one lane has collected."""
     words = keys.shape[1]
@@ -155,25 +149,13 @@ def append(keys, parents, begin, found, origins, is_new, count):  # type: ignore
             begin += 1
 
 
-@compiled
-def number(keys, begin, end, places, numbers):  # type: ignore[no-untyped-def]
-    """Note the numbers of some keys at their places in the hash table."""
-    words = keys.shape[1]
+@bare
+def find(places, keys, begin, end, found):  # type: ignore[no-untyped-def]
+    """Find the places of some keys, which are all there."""
+    words = places.shape[1]
     shift, mask = _measures(places.shape[0])
     for at in range(begin, end):
         place = hash_of(keys, at, words) >> shift
         while not _is_at(places, place, keys, at, words):
             place = _next(place, mask)
-        numbers[place] = at
-
-
-@compiled
-def find(places, numbers, keys, count, found):  # type: ignore[no-untyped-def]
-    """Look up the numbers of some keys, which are all there."""
-    words = places.shape[1]
-    shift, mask = _measures(places.shape[0])
-    for at in range(count):
-        place = hash_of(keys, at, words) >> shift
-        while not _is_at(places, place, keys, at, words):
-            place = _next(place, mask)
-        found[at] = numbers[place]
+        found[at] = place

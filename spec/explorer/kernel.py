@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spec.explorer.breadth import Origins
-from spec.explorer.compiled import bare, compiled, inlined
+from spec.explorer.compiled import bare, inlined
 from spec.explorer.hashing import BITS, LANE_BITS, hash_of
 from spec.explorer.packing import Words
 from spec.explorer.ragged import HOLE, Ints, Numbers
@@ -34,6 +34,8 @@ MOST_UNKNOWN = HOLES // 8
 depends on what the other lanes have noted."""
 NOTED = -2
 """In place of a hole that was noted already."""
+ZERO = np.int64(0)
+"""A literal would be a type of its own, for which numba compiles again."""
 NOTES, ASIDE, TAKEN, AT_REST, UNKNOWN = range(5)
 """What a lane counts: holes, states put aside, transitions, states from which nothing can happen, unknown steps."""
 SLOT = np.uint64(40)
@@ -125,17 +127,17 @@ def _meet(local, queue, account, busy, heads, shapes, situations, holes, counts,
             quiet = 0
             break
     for component in range(local.shape[0]):
-        head = heads[component, queue[component]]
-        shape = shapes[component, local[component], head]
+        head = np.int64(heads[component, queue[component]])
+        shape = np.int64(shapes[component, local[component], head])
         situation = situations[shape, account, quiet] if shape >= 0 else shape
         if situation < 0:
             # Holes do not tell who has found them: else it would depend on which thread was first what is known next.
             if shape == HOLE:
                 shapes[component, local[component], head] = NOTED
-                _note(holes, counts, SHAPE, component, local[component], head, 0, 0)
+                _note(holes, counts, np.int64(SHAPE), component, local[component], head, ZERO, ZERO)
             elif situation == HOLE:
                 situations[shape, account, quiet] = NOTED
-                _note(holes, counts, SITUATION, component, local[component], head, account, quiet)
+                _note(holes, counts, np.int64(SITUATION), component, local[component], head, account, quiet)
             whole = False
         found[component] = situation
     return whole
@@ -148,13 +150,13 @@ def _move(component, then, edit, local, queue, after, after_at, marked, unmarked
     left = np.int64(after[place])
     if left == HOLE:
         after[place] = NOTED
-        _note(holes, counts, AFTER, component, queue[component], edit, 0, 0)
+        _note(holes, counts, np.int64(AFTER), component, queue[component], edit, ZERO, ZERO)
     plain = np.int64(then)
     if left >= 0 and unmarked.shape[1] and not marked[component, left]:
         plain = np.int64(unmarked[component, then])
         if plain == HOLE:
             unmarked[component, then] = NOTED
-            _note(holes, counts, UNMARKED, component, then, 0, 0, 0)
+            _note(holes, counts, np.int64(UNMARKED), component, then, ZERO, ZERO, ZERO)
     local[component] = plain
     queue[component] = left
     return left >= 0 and plain >= 0
@@ -165,14 +167,14 @@ def _publish(first, end, publications, local, queue, online, broken, push, push_
     """Push to all receivers; false if it is not known what becomes of one."""
     is_known = True
     for entry in range(first, end):
-        receiver = publications[entry, 0]
-        pushed = publications[entry, 1]
+        receiver = np.int64(publications[entry, 0])
+        pushed = np.int64(publications[entry, 1])
         connected = online[receiver, local[receiver]]
         if connected and pushed == BREAKS:
             ending = np.int64(broken[receiver, local[receiver]])
             if ending == HOLE:
                 broken[receiver, local[receiver]] = NOTED
-                _note(holes, counts, BROKEN, receiver, local[receiver], 0, 0, 0)
+                _note(holes, counts, np.int64(BROKEN), receiver, local[receiver], ZERO, ZERO, ZERO)
             is_known = bool(ending >= 0)
             if is_known:
                 local[receiver] = ending
@@ -182,7 +184,7 @@ def _publish(first, end, publications, local, queue, online, broken, push, push_
             longer = np.int64(push[place])
             if longer == HOLE:
                 push[place] = NOTED
-                _note(holes, counts, PUSH, receiver, queue[receiver], pushed, 0, 0)
+                _note(holes, counts, np.int64(PUSH), receiver, queue[receiver], pushed, ZERO, ZERO)
             is_known = bool(longer >= 0)
             if is_known:
                 queue[receiver] = longer
@@ -199,7 +201,7 @@ def _queue_name(way, component, queue, names, names_at, holes, counts):  # type:
         name = np.int64(names[place])
         if name == HOLE:
             names[place] = NOTED
-            _note(holes, counts, QUEUE_NAME, way, component, queue, 0, 0)
+            _note(holes, counts, np.int64(QUEUE_NAME), way, component, queue, ZERO, ZERO)
     return name
 
 
@@ -210,7 +212,7 @@ def _local_name(way, component, local, names, holes, counts):  # type: ignore[no
         name = np.int64(names[way, component, local])
         if name == HOLE:
             names[way, component, local] = NOTED
-            _note(holes, counts, LOCAL_NAME, way, component, local, 0, 0)
+            _note(holes, counts, np.int64(LOCAL_NAME), way, component, local, ZERO, ZERO)
     return name
 
 
@@ -228,7 +230,7 @@ def _rename(  # type: ignore[no-untyped-def]
         less = best < 0
         worse = False
         for place in range(1, local.shape[0]):
-            component = inverse[way, place]
+            component = np.int64(inverse[way, place])
             one = _local_name(way, component, local[component], local_names, holes, counts)
             other = _queue_name(way, component, queue[component], queue_names, names_at, holes, counts)
             if one < 0 or other < 0:
@@ -314,7 +316,9 @@ def expand(todo, place, end, keys, fields, known, lane, room):  # type: ignore[n
                 then_queue[component] = queue[component]
             for component in range(components):
                 for step in range(begins[found[component]], begins[found[component] + 1]):
-                    then, edit, publication = steps[step, 0], steps[step, 1], steps[step, 2]
+                    # All as wide: else numba compiles what they are handed on to more than once.
+                    then, edit = np.int64(steps[step, 0]), np.int64(steps[step, 1])
+                    publication = np.int64(steps[step, 2])
                     is_known = _move(
                         component, then, edit, then_local, then_queue, after, after_at, marked, unmarked, holes, counts
                     )
@@ -328,7 +332,7 @@ def expand(todo, place, end, keys, fields, known, lane, room):  # type: ignore[n
                         leader = np.int64(leader_of[then_local[0]])
                         if leader == HOLE:
                             leader_of[then_local[0]] = NOTED
-                            _note(holes, counts, LEADERS, then_local[0], 0, 0, 0, 0)
+                            _note(holes, counts, np.int64(LEADERS), then_local[0], ZERO, ZERO, ZERO, ZERO)
                         is_known = leader >= 0
                         first, last = leader_first[leader], leader_first[leader + 1]
                         if is_known and (last > first + 1 or leaders[first]):  # not the identity alone
@@ -371,25 +375,27 @@ def expand(todo, place, end, keys, fields, known, lane, room):  # type: ignore[n
     return place
 
 
-@compiled
-def pack_anew(keys, begin, end, old, new, made):  # type: ignore[no-untyped-def]
-    """Pack some keys by another layout: word, shift and mask of each number. They may be made where they are."""
-    key = np.zeros(made.shape[1], np.uint64)
+@bare
+def pack_anew(keys, begin, end, old, new, made, key):  # type: ignore[no-untyped-def]
+    """Pack some keys by another layout: word, shift and mask of each number. They may be made where they are.
+
+    `key` is room for one.
+    """
     for at in range(begin, end):
-        key[:] = 0
+        for word in range(key.shape[0]):  # word by word: numba takes seconds to compile what does it at once
+            key[word] = 0
         for place in range(old.shape[0]):
             number = (keys[at, np.int64(old[place, 0])] >> old[place, 1]) & old[place, 2]
             key[np.int64(new[place, 0])] |= number << new[place, 1]
-        made[at] = key
+        for word in range(key.shape[0]):
+            made[at, word] = key[word]
 
 
-@compiled
-def scan(begin, end, keys, fields, busy, masks, account_masks, watched, hits):  # type: ignore[no-untyped-def]
+@bare
+def scan(begin, end, keys, fields, busy, masks, account_masks, watched, hits, scratch):  # type: ignore[no-untyped-def]
     """Look for the bits that all components of a state have in common; note the first state that has each."""
     components = masks.shape[0]
-    local = np.zeros(components, np.int64)
-    queue = np.zeros(components, np.int64)
-    side = np.zeros(components, np.int64)
+    local, queue, side = scratch[0], scratch[1], scratch[2]
     for at in range(begin, end):
         account = _unpack(keys, at, fields, local, queue)
         for component in range(components):

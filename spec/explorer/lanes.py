@@ -48,7 +48,7 @@ class Lanes:
         self.keys = np.empty((LANES, size, self.words), np.uint64)
         self.origins = np.empty((LANES, size), np.uint32)
         self.owned = np.empty((LANES, LANES, size), np.uint32)
-        self.filled = np.zeros((LANES, APART), np.int64)[:, :LANES]
+        self.filled = matrix(LANES)
         self.is_new = np.empty((LANES, size), np.bool_)
         self._counts = np.zeros((LANES, APART), np.int64)[:, :5]
         self._holes = np.zeros((LANES, kernel.HOLES, 6), np.int32)
@@ -98,6 +98,11 @@ def split(begin: int, end: int) -> list[tuple[int, int]]:
     """What each lane gets of the numbers from one to another."""
     bounds = [begin + (end - begin) * lane // LANES for lane in range(LANES + 1)]
     return list(pairwise(bounds))
+
+
+def matrix(height: int) -> Numbers:
+    """Numbers by lane in each row, where each row can be written by another thread."""
+    return np.zeros((height, APART), np.int64)[:, :LANES]
 
 
 def _apart(array: npt.NDArray) -> npt.NDArray:  # type: ignore[type-arg]

@@ -14,12 +14,13 @@ from functools import cached_property
 from typing import ClassVar, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from spec.explorer import growth, hashing, kernel, peeling
 from spec.explorer.breadth import BreadthFirst, Found, Hits, Origins, Progress
 from spec.explorer.claims import Claims
 from spec.explorer.hashing import LANES
-from spec.explorer.lanes import NOBODY, Lanes, split
+from spec.explorer.lanes import NOBODY, Lanes, matrix, split
 from spec.explorer.packing import Words, places
 from spec.explorer.ragged import Ints, Numbers
 from spec.explorer.tables import Tables
@@ -29,6 +30,8 @@ __all__ = ["Found", "Progress", "Search"]
 CHUNK = 1 << 17
 """States that are expanded between two looks at the clock."""
 T = TypeVar("T")
+FEW = 1 << 18
+"""States that NumPy packs anew."""
 RECENT = 1 << 12
 """Successors that a lane remembers, so as not to collect them again."""
 SMALL = 1 << 11
@@ -76,7 +79,23 @@ class Search(BreadthFirst):
     # The hash table.
 
     def _rehash(self) -> None:
-        self._each(lambda lane: hashing.fill(self.keys, self.count, self.places, lane), self.count)
+        owners = hashing.owners(self.keys[: self.count])
+        mine = [np.flatnonzero(owners == lane).astype(np.uint32) for lane in range(LANES)]
+        owned = np.zeros((1, LANES, max(map(len, mine))), np.uint32)
+        filled = matrix(LANES)
+        for lane, numbers in enumerate(mine):
+            owned[0, lane, : len(numbers)] = numbers
+            filled[0, lane] = len(numbers)
+        is_new = np.zeros((1, self.count), np.bool_)
+        self._look_up(self.keys[None, : self.count], owned, filled, is_new, self.count)
+
+    def _look_up(self, keys: Words, owned: Origins, filled: Numbers, is_new: npt.NDArray[np.bool_], size: int) -> None:
+        """Look up what was collected, and put what is new into the hash table."""
+
+        def look_up(lane: int) -> None:
+            hashing.insert(self.places, keys, owned, filled, lane, is_new, hashing.homes())
+
+        self._each(look_up, size)
 
     def _widen(self) -> None:
         old = len(self.places)
@@ -85,8 +104,15 @@ class Search(BreadthFirst):
             self._new_places(2 * old)
 
     def _pack_anew(self, old: Words, keys: Words) -> None:
+        if self.count < FEW:  # it is not worth what numba needs to compile it
+            super()._pack_anew(old, keys)
+            return
         parts = split(0, self.count)
-        self._each(lambda lane: kernel.pack_anew(self.keys, *parts[lane], old, self.layout, keys), self.count)
+
+        def pack(lane: int) -> None:
+            kernel.pack_anew(self.keys, *parts[lane], old, self.layout, keys, np.zeros(self.words, np.uint64))
+
+        self._each(pack, self.count)
 
     # Expansion.
 
@@ -143,10 +169,7 @@ class Search(BreadthFirst):
         collected = lanes.collected
         size = sum(collected)
 
-        def look_up(lane: int) -> None:
-            hashing.insert(self.places, lanes.keys, lanes.owned, lanes.filled, lane, lanes.is_new)
-
-        self._each(look_up, size)
+        self._look_up(lanes.keys, lanes.owned, lanes.filled, lanes.is_new, size)
         new = [int(np.count_nonzero(flags[:count])) for flags, count in zip(lanes.is_new, collected, strict=True)]
         begins = [self.count + sum(new[:lane]) for lane in range(LANES)]
 
@@ -178,11 +201,13 @@ class Search(BreadthFirst):
     # The graph.
 
     def edges(self, tables: Tables) -> tuple[Origins, Origins]:
-        numbers = np.zeros(len(self.places), np.uint32)
         parts = split(0, self.count)
         sources, targets = [np.zeros(0, np.uint32)], [np.zeros(0, np.uint32)]
         with self._threads():
-            self._each(lambda lane: hashing.number(self.keys, *parts[lane], self.places, numbers), self.count)
+            where = np.empty(self.count, np.uint32)
+            self._each(lambda lane: hashing.find(self.places, self.keys, *parts[lane], where), self.count)
+            numbers = np.zeros(len(self.places), np.uint32)
+            numbers[where] = np.arange(self.count, dtype=np.uint32)
             todo, end = EVERYTHING, self.count
             lanes = None
             while end:
@@ -209,10 +234,9 @@ class Search(BreadthFirst):
         collected = lanes.collected
         found = [np.empty(count, np.uint32) for count in collected]
         self._each(
-            lambda lane: hashing.find(self.places, numbers, lanes.keys[lane], collected[lane], found[lane]),
-            sum(collected),
+            lambda lane: hashing.find(self.places, lanes.keys[lane], 0, collected[lane], found[lane]), sum(collected)
         )
-        targets += found
+        targets += [numbers.take(where) for where in found]
         sources += [origins[:count].copy() for origins, count in zip(lanes.origins, collected, strict=True)]
 
     # Claims.
@@ -223,7 +247,18 @@ class Search(BreadthFirst):
         for component, bits in enumerate(masks):
             padded[component, : len(bits)] = bits
         fields, busy = self._fields(), self.tables.busy
-        kernel.scan(0, self.count, self.keys, fields, busy, padded, claims.account_masks(), watched, hits)
+        kernel.scan(
+            0,
+            self.count,
+            self.keys,
+            fields,
+            busy,
+            padded,
+            claims.account_masks(),
+            watched,
+            hits,
+            np.zeros((3, len(masks)), np.int64),
+        )
 
     def _fields(self) -> Words:
         """Word, shift and mask of each component's local state, and of its queues; and of the account."""
