@@ -40,13 +40,14 @@ def hash_of(keys, at, words):  # type: ignore[no-untyped-def]
     return value
 
 
-def owners(keys: Words) -> Words:
+def owners(keys: Words) -> npt.NDArray[np.uint8]:
     """The lanes to which keys belong."""
     value = np.zeros(len(keys), np.uint64)
     for word in range(keys.shape[1]):
         value ^= keys[:, word]
-        value = (value ^ (value >> np.uint64(32))) * SPREAD
-    return value >> (BITS - np.uint64(LANE_BITS))
+        value ^= value >> np.uint64(32)
+        value *= SPREAD
+    return (value >> (BITS - np.uint64(LANE_BITS))).astype(np.uint8)
 
 
 @inlined

@@ -14,7 +14,6 @@ from functools import cached_property
 from typing import ClassVar, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from spec.explorer import growth, hashing, kernel, peeling
 from spec.explorer.breadth import BreadthFirst, Found, Hits, Origins, Progress
@@ -80,22 +79,17 @@ class Search(BreadthFirst):
 
     def _rehash(self) -> None:
         owners = hashing.owners(self.keys[: self.count])
-        mine = [np.flatnonzero(owners == lane).astype(np.uint32) for lane in range(LANES)]
-        owned = np.zeros((1, LANES, max(map(len, mine))), np.uint32)
-        filled = matrix(LANES)
-        for lane, numbers in enumerate(mine):
-            owned[0, lane, : len(numbers)] = numbers
-            filled[0, lane] = len(numbers)
         is_new = np.zeros((1, self.count), np.bool_)
-        self._look_up(self.keys[None, : self.count], owned, filled, is_new, self.count)
 
-    def _look_up(self, keys: Words, owned: Origins, filled: Numbers, is_new: npt.NDArray[np.bool_], size: int) -> None:
-        """Look up what was collected, and put what is new into the hash table."""
+        def fill(lane: int) -> None:
+            mine = np.flatnonzero(owners == lane)
+            owned = np.zeros((1, LANES, len(mine)), np.uint32)
+            owned[0, lane] = mine
+            filled = matrix(LANES)
+            filled[0, lane] = len(mine)
+            hashing.insert(self.places, self.keys[None, : self.count], owned, filled, lane, is_new, hashing.homes())
 
-        def look_up(lane: int) -> None:
-            hashing.insert(self.places, keys, owned, filled, lane, is_new, hashing.homes())
-
-        self._each(look_up, size)
+        self._each(fill, self.count)
 
     def _widen(self) -> None:
         old = len(self.places)
@@ -169,7 +163,10 @@ class Search(BreadthFirst):
         collected = lanes.collected
         size = sum(collected)
 
-        self._look_up(lanes.keys, lanes.owned, lanes.filled, lanes.is_new, size)
+        def look_up(lane: int) -> None:
+            hashing.insert(self.places, lanes.keys, lanes.owned, lanes.filled, lane, lanes.is_new, hashing.homes())
+
+        self._each(look_up, size)
         new = [int(np.count_nonzero(flags[:count])) for flags, count in zip(lanes.is_new, collected, strict=True)]
         begins = [self.count + sum(new[:lane]) for lane in range(LANES)]
 
