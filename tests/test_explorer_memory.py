@@ -1,5 +1,6 @@
 """A search stops in good order before there is no memory left, and says so."""
 
+import resource
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -79,6 +80,15 @@ def test_how_much_a_process_takes() -> None:
     assert before + (1 << 25) < memory.used() < before + (1 << 28)
     assert taken
     assert memory.free() is None or memory.free() > 0  # type: ignore[operator]
+
+
+def test_a_process_can_have_limits_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = {resource.RLIMIT_AS: resource.RLIM_INFINITY, resource.RLIMIT_DATA: 1}
+    monkeypatch.setattr(resource, "getrlimit", lambda limit: (limits[limit], resource.RLIM_INFINITY))
+    assert memory._of_limits() == [0]
+    assert memory.free() == 0
+    limits[resource.RLIMIT_DATA] = resource.RLIM_INFINITY
+    assert memory._of_limits() == []
 
 
 def test_a_container_can_have_less_than_its_machine(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from typing import Any
 from immutabledict import immutabledict
 
 from spec.explorer import plain
-from spec.explorer.breadth import Engine, Progress, engine
+from spec.explorer.breadth import Engine, Found, Progress, engine
 from spec.explorer.closed import ClosedSystem
 from spec.explorer.explore import explore
 from spec.explorer.scenario import Scenario, scenario
@@ -68,16 +68,21 @@ def with_engine(name: Engine) -> Callable[[Scenario, int], Row]:
         begun = time.perf_counter()
         search = engine(name)(system)
         found = search.run()
-        assert found.complete
+        ended(found)
         return told(found.progress, time.perf_counter() - begun)
 
     return measured
 
 
+def ended(found: Found) -> None:
+    if not found.complete:
+        raise SystemExit(f"not all states: {found.stopped}")
+
+
 def ready(given: Scenario, _: int) -> Row:
     system = system_of(given)
     known = engine("compiled")(system)
-    known.run()
+    ended(known.run())
     begun = time.perf_counter()
     found = engine("compiled")(system, known=known.tables).run()
     return told(found.progress, time.perf_counter() - begun)
@@ -87,6 +92,7 @@ def verdict(given: Scenario, _: int) -> Row:
     explore(replace(given, torrents=1))
     begun = time.perf_counter()
     result = explore(given)
+    ended(result.found)
     return told(result.found.progress, time.perf_counter() - begun)
 
 
@@ -95,7 +101,7 @@ def spin(given: Scenario, memory: int) -> Row:
     from spec.explorer import spin as program
 
     system = system_of(given)
-    engine()(system).run()
+    ended(engine()(system).run())
     report = program.run(promela.write(system), memory=memory)
     row = {"states": report.states, "transitions": report.transitions, "seconds": report.seconds}
     return {**row, "compiling": report.compiling, "megabytes": report.megabytes}
