@@ -14,7 +14,7 @@ from spec.explorer.vectorised import VectorisedSearch
 
 pytest.importorskip("numba", reason="the compiled engine needs numba")
 
-from spec.explorer import hashing, lanes, search
+from spec.explorer import breadth, hashing, lanes, search
 from spec.explorer.peeling import peel
 
 LOSSY = Scenario("lossy", torrents=2, timeouts="patient", faults=immutabledict({"losses": 2}))
@@ -64,6 +64,25 @@ def test_a_lane_whose_room_is_full_goes_on_in_the_next_turn(monkeypatch: pytest.
     monkeypatch.setattr(lanes, "BUFFER", 1)  # as much as the steps of a few states need
     assert found(threads=2).progress.states == expected.progress.states
     assert turns > 2 * with_room
+
+
+def test_a_part_of_the_table_is_never_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = found(threads=1)
+    owners, fullest = hashing.owners, 0.0
+    insert = search.Search._insert
+
+    def watched(self: search.Search, room: lanes.Lanes) -> None:
+        nonlocal fullest
+        insert(self, room)
+        owned = np.bincount(owners(self.keys[: self.count]), minlength=4)
+        assert self._owned.tolist() == owned.tolist()
+        fullest = max(fullest, owned.max() / (len(self.places) / 4))
+
+    monkeypatch.setattr(search.Search, "_insert", watched)
+    monkeypatch.setattr(search.Search, "load", 4.0)  # as if all belonged to one lane
+    monkeypatch.setattr(breadth, "ROOM", 64)
+    assert found(threads=2).progress.states == expected.progress.states
+    assert 0.7 < fullest <= search.FULL
 
 
 def keys_of(count: int, seed: int, words: int) -> Any:

@@ -32,7 +32,7 @@ def test_where_there_is_enough_a_search_is_complete(name: breadth.Engine) -> Non
 @pytest.mark.parametrize("name", ENGINES)
 def test_it_stops_before_there_is_none(name: breadth.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     states = searched(name).run().progress.states
-    monkeypatch.setattr(breadth, "ROOM", 64)
+    monkeypatch.setattr(breadth, "ROOM", 256)
     full = 1 << 16
 
     def left() -> int:

@@ -116,12 +116,13 @@ def spread(places, old, aside):  # type: ignore[no-untyped-def]
 
 @bare
 def insert(places, keys, owned, filled, lane, is_new, homes):  # type: ignore[no-untyped-def]
-    """Look up what has been collected for one lane, perhaps by several, and note what is new.
+    """Look up what has been collected for one lane, perhaps by several, and note what is new. Returns how much.
 
     `homes` is room for as many numbers as are looked up together, and one.
     """
     words = places.shape[1]
     shift, mask = _measures(places.shape[0])
+    count = 0
     for source in range(keys.shape[0]):
         of, mine, new = keys[source], owned[source, lane], is_new[source]
         for begin in range(0, filled[source, lane], TOGETHER):
@@ -137,6 +138,8 @@ def insert(places, keys, owned, filled, lane, is_new, homes):  # type: ignore[no
                 new[at] = places[place, 0] == 0
                 if new[at]:
                     _put(places, place, of, at, words)
+                    count += 1
+    return count
 
 
 @bare

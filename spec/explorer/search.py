@@ -33,6 +33,8 @@ FEW = 1 << 18
 """States that NumPy packs anew."""
 RECENT = 1 << 12
 """Successors that a lane remembers, so as not to collect them again."""
+FULL = 15 / 16
+"""How full the part of one lane may be."""
 SMALL = 1 << 11
 """States that are not worth a second thread."""
 EVERYTHING = NOBODY
@@ -43,7 +45,7 @@ EVERYTHING = NOBODY
 class Search(BreadthFirst):
     """The compiled engine."""
 
-    load: ClassVar[float] = 0.7
+    load: ClassVar[float] = 0.8
     step_size: ClassVar[int] = 24
     threads: int = field(default_factory=lambda: min(LANES, _processors()))
     _pool: ThreadPoolExecutor | None = None
@@ -79,6 +81,9 @@ class Search(BreadthFirst):
 
     def _rehash(self) -> None:
         owners = hashing.owners(self.keys[: self.count])
+        self._owned = np.bincount(owners, minlength=LANES)
+        while self._is_crowded(self._owned):
+            self.places.resize((2 * len(self.places), self.words), refcheck=False)
         is_new = np.zeros((1, self.count), np.bool_)
 
         def fill(lane: int) -> None:
@@ -90,6 +95,10 @@ class Search(BreadthFirst):
             hashing.insert(self.places, self.keys[None, : self.count], owned, filled, lane, is_new, hashing.homes())
 
         self._each(fill, self.count)
+
+    def _is_crowded(self, owned: Numbers) -> bool:
+        """Whether the part of a lane has hardly room for so many keys; as a rule all have about the same."""
+        return int(owned.max()) > len(self.places) // LANES * FULL
 
     def _widen(self) -> None:
         old = len(self.places)
@@ -127,6 +136,9 @@ class Search(BreadthFirst):
             lanes = self._lanes = self._room(self._lanes, RECENT)
             ranges = self._collect(lanes, todo, ranges, self.tables)
             self._make_room(self.count + sum(lanes.collected))
+            while self._is_crowded(self._owned + lanes.filled.sum(axis=0)):
+                self._spend(self.places.nbytes)
+                self._widen()
             self._insert(lanes)
             self.transitions += lanes.total(kernel.TAKEN)
             self.at_rest += lanes.total(kernel.AT_REST)
@@ -164,7 +176,9 @@ class Search(BreadthFirst):
         size = sum(collected)
 
         def look_up(lane: int) -> None:
-            hashing.insert(self.places, lanes.keys, lanes.owned, lanes.filled, lane, lanes.is_new, hashing.homes())
+            self._owned[lane] += hashing.insert(
+                self.places, lanes.keys, lanes.owned, lanes.filled, lane, lanes.is_new, hashing.homes()
+            )
 
         self._each(look_up, size)
         new = [int(np.count_nonzero(flags[:count])) for flags, count in zip(lanes.is_new, collected, strict=True)]
