@@ -109,7 +109,7 @@ def demo(
         typer.Option(
             min=0.05,
             max=3600,
-            help="Seconds that clocks count while something goes wrong; by default 1, from 11 torrents on more.",
+            help="Seconds that clocks count once something has gone wrong; by default 1, from 11 torrents on more.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="For losses with a probability (EVENT@HOP%P).")] = 0,

@@ -6,7 +6,7 @@ each arrow and of each act.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 from uuid import uuid4
@@ -14,6 +14,7 @@ from uuid import uuid4
 from immutabledict import immutabledict
 
 from machines import (
+    ClientJoinFailed,
     ClientMetadata,
     Clock,
     DistributionView,
@@ -56,7 +57,7 @@ class DemoError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """How the demo is played; `timeout` in seconds is what every clock counts while something goes wrong."""
+    """How the demo is played; `timeout` in seconds is what every clock counts once something has gone wrong."""
 
     scenario: Scenario
     torrents: int = 1
@@ -104,7 +105,7 @@ class Play:
         self.settings = settings
         self.audience = audience
         self.torrents = [f"torrent-{number}" for number in range(1, settings.torrents + 1)]
-        self.story = FaultPlan((*settings.scenario.faults(self.torrents), *settings.faults), seed=settings.seed)
+        self.story = FaultPlan((*self._drawn_faults(), *settings.faults), settings.seed, self._strikes)
         self.plan = FaultPlan()  # nothing goes wrong before the story begins
         self.timeout = max(CALM, settings.timeout)
         self.delays = min(sum(fault.seconds for fault in settings.faults), LONGEST_DELAY)
@@ -116,6 +117,10 @@ class Play:
         self.broker = None if settings.broker else EmbeddedBroker(port=settings.port, observer=self.stage)
         self.servers: dict[str, Server] = {}
         self.refused = 0
+        self._awaited: set[Fault | str] = {*self._drawn_faults()}
+        """What is still to go wrong before clocks may run out: losses, or the failures that torrent servers report."""
+        if settings.scenario.storage_fails and not self._awaited:
+            self._awaited |= {*self.torrents}
         self._stopped: set[str] = set()
         self._changed = asyncio.Event()
         self._is_over = False
@@ -152,19 +157,31 @@ class Play:
         self.stage.close()
 
     def arm(self) -> None:
-        """From here on faults happen, and timeouts are exceeded."""
+        """From here on faults happen."""
         self.plan = self.story
-        scenario = self.settings.scenario
-        if self.settings.faults or scenario.loses or scenario.storage_fails:
-            self.count(self.settings.timeout)
         if self.broker is not None:
             self.broker.faults = self.story
+
+    def _drawn_faults(self) -> Iterator[Fault]:
+        return self.settings.scenario.faults(self.torrents)
+
+    def _strikes(self, fault: Fault) -> None:
+        """A fault strikes: one that was asked for besides the scenario lets the clocks run out at once."""
+        if fault in self.settings.faults:
+            self._awaited.clear()
+        self._has_gone_wrong(fault)
+
+    def _has_gone_wrong(self, what: Fault | str) -> None:
+        """With the last of what is to go wrong, timeouts are exceeded: not before, however slow the machine is."""
+        self._awaited.discard(what)
+        if not self._awaited and self.timeout > self.settings.timeout:
+            self.count(self.settings.timeout)
 
     def count(self, seconds: float) -> None:
         """What every clock counts from here on."""
         self.timeout = seconds
         for server in self.servers.values():
-            server.timeout = seconds
+            server.count(seconds)
 
     def connect(self, client: str) -> Session:
         """A session for a server, tapped where the broker is not ours."""
@@ -175,6 +192,8 @@ class Play:
 
     def _show(self, arrow: Arrow) -> None:
         self._changed.set()
+        if isinstance(arrow.message, ClientJoinFailed) and arrow.receiver == self.stage.lifeline(TRACKER):
+            self._has_gone_wrong(arrow.message.client)
         if self._is_over or self._failure:
             return
         try:
@@ -237,8 +256,7 @@ class Play:
         its patience. Raises `DemoError` if a server has lost the broker, and what the audience raised.
         """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + 3 * self.timeout + PATIENCE + self.settings.torrents / 2
-        enough = (SILENCE + self.timeout if silence is None else silence) + self.delays
+        began = loop.time()
         silent = 0.0
         while not condition():
             if self._failure:
@@ -247,7 +265,8 @@ class Play:
                 if server.where == ("offline",) and name not in self._stopped:
                     remedy = "; check --broker, or leave it away" if self.broker is None else ""
                     raise DemoError(f"{name} went offline before {what}: {server.last_error}{remedy}")
-            if silent > enough or loop.time() > deadline:
+            enough = (SILENCE + self.timeout if silence is None else silence) + self.delays
+            if silent > enough or loop.time() - began > 3 * self.timeout + PATIENCE + self.settings.torrents / 2:
                 return False
             try:
                 self._changed.clear()

@@ -16,7 +16,7 @@ Nothing here knows a broker or a network: a `FaultPlan` is asked for its verdict
 import difflib
 import math
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
@@ -154,8 +154,12 @@ class FaultPlan:
     The same faults, seed and sequence of `decide` calls give the same verdicts, on any machine.
     """
 
-    def __init__(self, faults: Iterable[Fault] = (), seed: int = 0) -> None:
+    def __init__(
+        self, faults: Iterable[Fault] = (), seed: int = 0, told: Callable[[Fault], None] = lambda _: None
+    ) -> None:
+        """`told` is called with each fault as it strikes."""
         self.faults = tuple(faults)
+        self._told = told
         self._matched = [0] * len(self.faults)
         self._struck = [0] * len(self.faults)
         # A generator for each fault: another fault beside it does not change when this one strikes.
@@ -189,5 +193,7 @@ class FaultPlan:
             strikes = self._random[index].random() < fault.probability
         else:
             strikes = True
-        self._struck[index] += strikes
+        if strikes:
+            self._struck[index] += 1
+            self._told(fault)
         return strikes

@@ -79,7 +79,7 @@ class Server:
         self._observer = observer
         self._session: Session | None = None
         self._channel: deque[tuple[Message, str]] = deque()
-        self._timers: dict[Output, asyncio.TimerHandle] = {}
+        self._timers: dict[tuple[Role, Output], asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._publishing: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
@@ -121,6 +121,15 @@ class Server:
         await self._cut_off()
         self._arrive(ConnectionLost(), "")
         self.start()
+
+    def count(self, seconds: float) -> None:
+        """What the clock counts from now on; a timeout that is set already and longer ends as early as a new one."""
+        self.timeout = seconds
+        ends = asyncio.get_running_loop().time() + seconds
+        for (role, output), timer in list(self._timers.items()):
+            if timer.when() > ends:
+                timer.cancel()
+                self._set_timer(role, output)
 
     async def wait_for(self, condition: Callable[[], bool], within: float) -> None:
         """Wait until `condition` holds, asked whenever all charts wait. Raises `TimeoutError` after `within` s."""
@@ -210,15 +219,17 @@ class Server:
     def _set_timers(self) -> None:
         """Let real timers follow what is due at the charts that are not urgent."""
         due = {(role, output) for role, chart in self.charts.items() if not chart.urgent for output in chart.due()}
-        for output in self._timers.keys() - {output for _, output in due}:
-            self._timers.pop(output).cancel()
+        for over in self._timers.keys() - due:
+            self._timers.pop(over).cancel()
+        for role, output in due - self._timers.keys():
+            self._set_timer(role, output)
+
+    def _set_timer(self, role: Role, output: Output) -> None:
         loop = asyncio.get_running_loop()
-        for role, output in due:
-            if output not in self._timers:
-                self._timers[output] = loop.call_later(self.timeout, self._expire, role, output)
+        self._timers[role, output] = loop.call_later(self.timeout, self._expire, role, output)
 
     def _expire(self, role: Role, output: Output) -> None:
-        del self._timers[output]
+        del self._timers[role, output]
         self._send(role, output)
         self._settle()
 

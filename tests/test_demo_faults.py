@@ -1,6 +1,7 @@
 """The demo when something is injected, when strangers use its broker, and when its audience or its broker is gone."""
 
 import asyncio
+import time
 from functools import cache
 
 import pytest
@@ -13,7 +14,8 @@ from runtime.scenarios import Scenario, scenario
 from runtime.stage import Arrow
 from runtime.wire import encode
 from tests.peers import client, live
-from tests.plays import Nobody, Played, play_all
+from tests.plays import Nobody, Played, drawn, on_each_lifeline, play, play_all
+from tests.test_demo import STORIES, story
 
 # Whatever is injected.
 
@@ -75,6 +77,32 @@ def test_losses_with_a_probability_are_the_same_for_the_same_seed() -> None:
     lost = [sum(arrow.lost and not arrow.note for arrow in played.arrows()) for played in plays]
     assert lost[::2] == lost[1::2]
     assert set(lost) == {0, 1}
+
+
+class Slow(Nobody):
+    """Lets the whole process stand still, much longer than a clock counts, before anything is lost."""
+
+    def __init__(self) -> None:
+        self.waits = {"ClientJoinRequested", "ClientJoinAccepted", "ChangeView"}
+        self.in_story = False
+
+    def act(self, title: str) -> None:
+        self.in_story = title.startswith("Client Join")
+
+    def arrow(self, arrow: Arrow) -> None:
+        if self.in_story and arrow.name in self.waits:
+            self.waits.discard(arrow.name)
+            time.sleep(0.3)
+
+
+@pytest.mark.parametrize("name", ["success-lost-from-broker", "change-fails"])
+@live
+async def test_no_clock_runs_out_before_what_is_to_go_wrong_has_gone_wrong(name: str) -> None:
+    slow = Slow()
+    played = await play(Settings(scenario(name), timeout=0.1), slow)
+    assert not slow.waits
+    assert on_each_lifeline(story(played)) == drawn(STORIES[name])
+    assert played.outcome.expected
 
 
 @pytest.mark.parametrize("name", ["acceptance-lost-from-broker", "denied"])

@@ -163,6 +163,17 @@ def test_an_occurrence_counts_what_its_own_fault_matches() -> None:
     ) == [PASSED, PASSED, Verdict(lost=True, duplicates=1), PASSED]
 
 
+def test_who_asks_is_told_of_each_strike() -> None:
+    second = parse_fault("*@to-broker:a#2", "lose")
+    hello = parse_fault("TrackerHello@to-broker", "duplicate")
+    told: list[Fault] = []
+    plan = FaultPlan([second, hello], told=told.append)
+    verdicts(
+        plan, ("TrackerHello", TO_BROKER, "a"), ("ClientGoodbye", TO_BROKER, "a"), ("TrackerHello", TO_BROKER, "a")
+    )
+    assert told == [hello, second, hello]
+
+
 def test_duplicates_and_delays_add_up() -> None:
     texts: list[tuple[str, Kind]] = [
         ("*@to-broker", "duplicate"),

@@ -23,10 +23,10 @@ from machines import (
 )
 from machines.session import MqttClient
 from runtime.broker import EmbeddedBroker
-from runtime.faults import FaultPlan
+from runtime.faults import FaultPlan, parse_fault
 from runtime.server import Server
 from runtime.wire import encode
-from tests.peers import client, live, plan
+from tests.peers import client, live
 from tests.plays import (
     HASH,
     SIZE,
@@ -245,11 +245,14 @@ async def test_an_expiry_that_was_on_its_way_when_the_attempt_ended_is_ignored()
 @live
 async def test_a_timeout_is_set_anew_stopped_and_exceeded() -> None:
     seen = Seen()
-    async with EmbeddedBroker(faults=plan("lose", "ClientRegistered@from-broker")) as broker:
+    lost = parse_fault("ClientRegistered@from-broker", "lose")
+    # Not before the loss: a machine that stands still for a moment must not decide which timeout is exceeded.
+    story = FaultPlan([lost], told=lambda _: torrent.count(0.1))
+    async with EmbeddedBroker(faults=story) as broker:
         tracker = a_tracker(broker)
         tracker.start()
         await reach(tracker, "awaiting_requests")
-        torrent = a_torrent(broker, timeout=0.3)
+        torrent = a_torrent(broker)
         torrent._observer = seen
         torrent.start()
         await reach(torrent, "awaiting_hello")
@@ -266,6 +269,25 @@ async def test_a_timeout_is_set_anew_stopped_and_exceeded() -> None:
         assert not torrent._timers
         await torrent.stop()
         await tracker.stop()
+
+
+@live
+async def test_a_shorter_count_ends_timeouts_that_are_set_and_a_longer_one_does_not_prolong_them() -> None:
+    seen = Seen()
+    async with EmbeddedBroker() as broker:
+        torrent = a_torrent(broker, timeout=3600.0)
+        torrent._observer = seen
+        torrent.start()
+        await reach(torrent, "awaiting_answer")
+        (set_first,) = torrent._timers.values()
+        torrent.count(7200.0)
+        assert list(torrent._timers.values()) == [set_first]
+        assert not set_first.cancelled()
+        torrent.count(0.01)
+        assert set_first.cancelled()
+        await reach(torrent, "awaiting_hello")
+        assert seen.names("!", "clock") == ["TimeoutExceeded"]
+        await torrent.stop()
 
 
 # What a server does with one event, in one place for each kind of owner.
