@@ -23,7 +23,7 @@ from runtime.stage import Arrow, Stage
 from runtime.told import ToldServer
 from spec.explorer.closed import ClosedSystem
 from spec.explorer.node import Server as Node
-from spec.explorer.node import ServerState, _normal
+from spec.explorer.node import ServerState, normal
 from spec.explorer.replay import Played
 from spec.explorer.steps import Row, Slot
 from spec.machine import name_of
@@ -274,7 +274,7 @@ class Live:
         server = self.servers[node.name]
         client, clock, view = (server.charts[role].snapshot() for role in CHARTS)
         broken = self.broken.get(node.name, "its client does not read what came" if server.is_stuck else "")
-        return node.unmarked(_normal(ServerState(client, clock, view, broken)))  # type: ignore[return-value]
+        return node.unmarked(normal(ServerState(client, clock, view, broken)))  # type: ignore[return-value]
 
     def _differences(self, row: Row, fate: Fate) -> list[str]:
         found = []

@@ -9,8 +9,8 @@ from spec.explorer.closed import ClosedSystem, NotInert
 from spec.explorer.explore import Options, Result, explore
 from spec.explorer.plain import explore as explore_plainly
 from spec.explorer.properties import CLAIMS, side_of
+from spec.explorer.replay import play, read
 from spec.explorer.scenario import Scenario, scenario, scenarios, with_bounds
-from spec.explorer.story import read, replay
 from spec.notation import read as read_diagram
 
 EXACT = Options(symmetric=False, reduced=False)
@@ -152,7 +152,9 @@ def test_a_counterexample_can_be_read_back_and_breaks_its_claim_at_its_end_only(
         assert story.claim == verdict.claim.name
         system = story.scenario.build(drop_inert=False)
         claims = Claims(system, CLAIMS, side_of)
-        rows = [row for _, row in replay(system, story.steps)]
+        played = list(play(system, story.steps))
+        assert [step.number for step in played] == list(range(1, len(story.steps) + 1))
+        rows = [step.row for step in played]
         assert [claims.broken_in(row, story.claim) for row in rows] == [False] * (len(rows) - 1) + [True]
 
 

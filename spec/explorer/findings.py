@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spec.explorer.explore import Result, Verdict, explore
+from spec.explorer.replay import play, read
 from spec.explorer.scenario import scenario
 from spec.explorer.story import sketch
 from spec.sketch import to_mermaid
@@ -78,9 +79,8 @@ def _lines(finding: Finding, as_drawn: Result, careful: Result, broken: Verdict)
 
 def _again(exact: Any, broken: Verdict) -> Iterator[Any]:
     """The run of a verdict, in a system that has the numbers of its own."""
-    from spec.explorer.story import read, replay
-
-    yield from replay(exact, read(broken.story, "the story").steps)
+    for played in play(exact, read(broken.story, "the story").steps):
+        yield played.label, played.row
 
 
 def main() -> None:

@@ -167,7 +167,7 @@ class Server:
             return self._owner(state, ConnectionLost())
         view = state.view if order == "crash" else self.initial.view
         then = self.initial._replace(view=view, client=_reborn(self.initial.client, state.client))
-        return (Outcome(_normal(then), (), ()),)
+        return (Outcome(normal(then), (), ()),)
 
     def ignores(self, state: Hashable, message: Hashable) -> bool:
         assert isinstance(state, ServerState)
@@ -203,7 +203,7 @@ class Server:
                 raise RuntimeError(f"{self.name} never comes to rest: after {STEPS} calls it is in {here.state.where}")
             busy = None if here.state.broken else self._busy(here)
             if busy is None or self._pauses(here, busy):
-                found[Outcome(_normal(here.state), here.sent, here.arrows, here.fault)] = None
+                found[Outcome(normal(here.state), here.sent, here.arrows, here.fault)] = None
                 continue
             role, sendings = busy
             for sending in reversed(sendings):
@@ -284,7 +284,7 @@ def _reborn(initial: Snapshot, crashed: Snapshot) -> Snapshot:
 # What does not matter is forgotten: a finite state space needs it.
 
 
-def _normal(state: ServerState) -> ServerState:
+def normal(state: ServerState) -> ServerState:
     """Attempts are compared with the timeouts that are set, and with nothing else: they are numbered from there."""
     state = _without_old_names(state)
     data, clock = state.client.data, state.clock.data

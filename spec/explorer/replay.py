@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from spec.explorer.closed import ClosedSystem
-from spec.explorer.scenario import Scenario, ScenarioError, _scenario
+from spec.explorer.scenario import Scenario, ScenarioError, scenario_of
 from spec.explorer.steps import Label, Row
-from spec.explorer.story import KEPT, choices
+from spec.explorer.story import choices
 
+KEPT = re.compile(r"^\s*//\s*(scenario|claim|step \d+): (.*?)\s*$", re.MULTILINE)
 ACTOR = re.compile(r"(?:lose [12]|\w+) (\w+)")
 
 
@@ -48,11 +49,11 @@ def read(text: str, where: str) -> Saved:
     for number in range(1, len(steps) + 1):
         if f"step {number}" not in steps:
             raise ScenarioError(f"{where}: step {number} is missing; steps are numbered from 1 without a gap")
-    scenario = _scenario_of(found["scenario"], f"{where}: the comment '// scenario:'")
+    scenario = _scenario_in(found["scenario"], f"{where}: the comment '// scenario:'")
     return Saved(scenario, found["claim"], tuple(steps[f"step {number}"] for number in range(1, len(steps) + 1)))
 
 
-def _scenario_of(text: str, where: str) -> Scenario:
+def _scenario_in(text: str, where: str) -> Scenario:
     try:
         table = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -61,7 +62,7 @@ def _scenario_of(text: str, where: str) -> Scenario:
         raise ScenarioError(f"{where}: has to be an object, and its faults, too")
     bounds = {name: "any" if bound is None else bound for name, bound in table.get("faults", {}).items()}
     try:
-        return _scenario(where, str(table.pop("name", "")), {**table, "faults": bounds})
+        return scenario_of(where, str(table.pop("name", "")), {**table, "faults": bounds})
     except (ScenarioError, TypeError) as error:
         told = str(error)
         raise ScenarioError(told if told.startswith(where) else f"{where}: {told}") from None

@@ -208,10 +208,14 @@ def _read(path: Path) -> Mapping[str, Scenario]:
     tables = read.get("scenario")
     if not isinstance(tables, dict) or len(read) > 1:
         raise ScenarioError(f"{path}: has to hold tables [scenario.<name>] and nothing else")
-    return {name: _scenario(f"{path}: [scenario.{name}]", name, table) for name, table in tables.items()}
+    return {name: scenario_of(f"{path}: [scenario.{name}]", name, table) for name, table in tables.items()}
 
 
-def _scenario(where: str, name: str, table: object) -> Scenario:
+def scenario_of(where: str, name: str, table: object) -> Scenario:
+    """The scenario that a table of keys and values describes, as in a file of them; `where` it stands is for errors.
+
+    Raises `ScenarioError`.
+    """
     if not isinstance(table, dict):
         raise ScenarioError(f"{where}: has to be a table")
     kinds: dict[str, object] = {

@@ -2,25 +2,23 @@
 
 A step has one textual form, such as `read torrent1 ClientJoinAccepted (torrent1)` or `lose 2 tracker
 ClientJoinRequested (torrent1)`. A story is a diagram in the notation of the specification; the scenario, the claim and
-the steps stand in it as comments, so that the file can be read back and played again. Handshakes with the broker are
-drawn as a reference to the startup procedures.
+the steps stand in it as comments, so that the file can be read back and played again (`spec.explorer.replay`).
+Handshakes with the broker are drawn as a reference to the startup procedures.
 """
 
 import json
 import re
 from collections import deque
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
-
-from immutabledict import immutabledict
 
 from machines.calls import Message as CallMessage
 from machines.events import BusEvent
 from spec.explorer.closed import TRACKER, ClosedSystem
 from spec.explorer.node import Arrow, Chart
 from spec.explorer.plain import successors
-from spec.explorer.scenario import Scenario, ScenarioError
+from spec.explorer.scenario import Scenario
 from spec.explorer.steps import Label, Row
 from spec.labels import label as words_for
 from spec.machine import name_of
@@ -31,12 +29,11 @@ BROKER = "Broker"
 ROLES = {"client": ("", "MQTT Client", "participant"), "clock": ("Clock", "Clock", "participant")} | {
     "view": ("View", "Distribution View", "database")
 }
-KEPT = re.compile(r"^\s*//\s*(scenario|claim|step \d+): (.*?)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Story:
-    """What a file tells: a run in a scenario, and the claim that it breaks."""
+    """What is to be told: a run in a scenario, and the claim that it breaks."""
 
     scenario: object
     """The `Scenario`; only a run of one can be read back from a file."""
@@ -74,18 +71,6 @@ def choices(system: ClosedSystem, row: Row) -> Iterator[tuple[str, Label, Row]]:
         text = step_text(system, label)
         seen[text] = seen.get(text, 0) + 1
         yield text + (f" #{seen[text]}" if seen[text] > 1 else ""), label, then
-
-
-def replay(system: ClosedSystem, steps: Iterable[str]) -> Iterator[tuple[Label, Row]]:
-    """The run that the steps tell. Raises `ScenarioError` at a step that cannot happen, with those that can."""
-    row = system.initial()
-    for number, wanted in enumerate(steps, start=1):
-        found = {text: (label, then) for text, label, then in choices(system, row)}
-        if wanted not in found:
-            known = "; ".join(found) or "nothing"
-            raise ScenarioError(f"step {number}: {wanted!r} cannot happen here; what can: {known}")
-        label, row = found[wanted]
-        yield label, row
 
 
 def steps_of(system: ClosedSystem, run: Sequence[tuple[Label, Row]]) -> tuple[str, ...]:
@@ -126,28 +111,9 @@ def sketch(system: ClosedSystem, claim: str, run: Sequence[tuple[Label, Row]]) -
     return f"{claim[:1].upper()}{claim[1:]} (broken)", drawing.groups(), rows
 
 
-def read(text: str, where: str) -> Story:
-    """The story of a file. Raises `ScenarioError` if it holds none."""
-    found = dict(KEPT.findall(text))
-    if "scenario" not in found or "claim" not in found:
-        raise ScenarioError(f"{where}: holds no story; it needs the comments '// scenario: ...' and '// claim: ...'")
-    try:
-        given = json.loads(found["scenario"])
-        known = {field.name for field in fields(Scenario)}
-        scenario = Scenario(**{key: _hashable(value) for key, value in given.items() if key in known})
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ScenarioError(f"{where}: the comment '// scenario:' cannot be read: {error}") from None
-    steps = sorted((int(key.split()[1]), value) for key, value in found.items() if key.startswith("step "))
-    return Story(scenario, found["claim"], tuple(step for _, step in steps))
-
-
 def _plain(scenario: Scenario) -> dict[str, Any]:
     values = {field.name: getattr(scenario, field.name) for field in fields(scenario)}
     return {**values, "loses": sorted(scenario.loses), "faults": dict(scenario.faults)}
-
-
-def _hashable(value: Any) -> Any:
-    return immutabledict(value) if isinstance(value, dict) else frozenset(value) if isinstance(value, list) else value
 
 
 # As a drawing.
