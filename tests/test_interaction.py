@@ -16,6 +16,7 @@ from spec.interaction import (
     Problem,
     Step,
     Term,
+    alt,
     ample,
     avoids,
     can_end,
@@ -27,6 +28,7 @@ from spec.interaction import (
     prune,
     seq,
     steps,
+    strict,
     traces,
 )
 from spec.notation import Reference, read
@@ -439,6 +441,16 @@ def test_no_step_leads_astray(term: Term) -> None:
 @quickly
 @given(terms(arrows()))
 def test_an_ample_set_shows_every_lifeline_all_that_it_can_see(term: Term) -> None:
+    assert views(term, ample) == views(term, steps)
+
+
+def test_two_arrows_in_a_strict_order_are_more_than_an_arrow() -> None:
+    """Whichever branch is chosen, A sends the same; that B may have gone before, only all steps show."""
+    term = alt(
+        arrow("A", "A", "m", 1, lost=True),
+        strict(arrow("B", "A", "m", 1, lost=True), arrow("A", "A", "m", 1, lost=True)),
+    )
+    assert len(views(term, steps)) == 2
     assert views(term, ample) == views(term, steps)
 
 

@@ -136,8 +136,14 @@ class Strict(Term):
             head.starters if head.must else head.starters | tail.starters,
         )
         self._holds(head, tail)
-        if not (isinstance(head, Act) and isinstance(tail, Act)):
+        if not (isinstance(head, Act) and isinstance(tail, Act) and _are_one_arrow(head.action, tail.action)):
             object.__setattr__(self, "strictly", True)
+
+
+def _are_one_arrow(send: Action, receive: Action) -> bool:
+    """Whether these are the two ends of an arrow; any other order of two actions somebody else can notice."""
+    ends = (send.kind, send.lifeline, send.peer, send.label, send.arrow)
+    return ends == ("!", receive.peer, receive.lifeline, receive.label, receive.arrow) and receive.kind == "?"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
