@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from spec.explorer.accounts import Account, Accounts
 from spec.explorer.claims import Claims
 from spec.explorer.closed import ClosedSystem, NotInert
 from spec.explorer.explore import Options, Result, explore
+from spec.explorer.faults import Faults
 from spec.explorer.plain import explore as explore_plainly
 from spec.explorer.properties import CLAIMS, side_of
 from spec.explorer.replay import play, read
@@ -198,3 +200,14 @@ def test_bounds_are_bounds() -> None:
 
 def _verdicts(result: Result) -> dict[str, tuple[bool | None, bool]]:
     return {verdict.claim.name: (verdict.holds, verdict.exercised) for verdict in result.verdicts}
+
+
+def test_the_calm_lasts() -> None:
+    """Also after a timeout that was set before it has expired: no fault happens any more, and claims are asked."""
+    accounts = Accounts(Faults({"losses": None, "crash tracker": 1}, calm=True), "tracker")
+    calm = accounts.spend(0, accounts.costs["calm"])
+    assert accounts.known[calm] == Account(calm=True, changed=True)
+    assert accounts.spend(calm, accounts.costs["calm expiry"]) == calm
+    assert accounts.spend(0, accounts.costs["calm expiry"]) < 0
+    others = [cost for fault, cost in accounts.costs.items() if fault != "calm expiry"]
+    assert all(accounts.spend(calm, cost) < 0 for cost in others)

@@ -109,6 +109,7 @@ def test_bad_input_is_told_in_a_line(arguments: list[str], told: str) -> None:
         ("[scenario.x]\nwings = 2", "no such key; there are"),
         ("[scenario.x]\ntimeouts = 'soon'", "is not one of any, patient, never"),
         ("[scenario.x]\nconflicting = 1", "from 2 to torrents"),
+        ("[scenario.x]\nloses = ['Joining']", "no event 'Joining'; there are TrackerHello"),
         ("[scenario.x.faults]\nlosses = -1", "is no bound"),
         ("[scenario.x", "is not TOML"),
     ],

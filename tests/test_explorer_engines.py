@@ -120,6 +120,16 @@ def test_keys_are_packed_anew_where_a_field_is_too_narrow(monkeypatch: pytest.Mo
         assert size(searched(name, system)) == expected
 
 
+def test_what_is_numbered_after_a_search_does_not_matter_to_its_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A story that is told numbers more: renamed states, say, for which the fields of the keys may be too narrow."""
+    for name in engines():
+        search = searched(name, built(SCENARIOS["losses"]))
+        with monkeypatch.context() as patch:
+            patch.setattr(packing, "fits", lambda *_: False)
+            sources, targets = search.edges(search.tables.without(()))
+        assert len(sources) == len(targets) == search.transitions
+
+
 @pytest.mark.parametrize("name", ["losses", "duplicates"])
 def test_claims_are_broken_where_they_are(name: str) -> None:
     system = SCENARIOS[name].build(drop_inert=False)

@@ -69,7 +69,7 @@ SCENARIOS = {
     "two that lose": Scenario("", torrents=2, calm=True, faults={"losses": None, "storage failure": None}),
     "two hops": Scenario("", torrents=1, keeps_hops=True, faults={"losses": 2, "stop torrent": 1, "broker restart": 1}),
     "two hops, some are lost": Scenario(
-        "", keeps_hops=True, timeouts="never", loses=frozenset({"JoinClient"}), faults={"losses": None}
+        "", keeps_hops=True, timeouts="never", loses=frozenset({"ClientJoinRequested"}), faults={"losses": None}
     ),
     "duplicates": Scenario("", torrents=1, calm=True, faults={"duplicates": 2, "wipe tracker": 1, "losses": None}),
     "duplicates, two hops": Scenario("", torrents=1, keeps_hops=True, faults={"duplicates": 2, "losses": 1}),
@@ -81,6 +81,9 @@ SCENARIOS = {
     "files": Scenario("", torrents=2, files=True, faults={"losses": 1, "storage failure": 1}),
     "patient": Scenario("", torrents=2, timeouts="patient", faults={"stop torrent": 1}),
     "patient, calm": Scenario("", torrents=1, timeouts="patient", calm=True, faults={"broker restart": 1, **ALL}),
+    "an expiry in the calm": Scenario(
+        "", torrents=1, timeouts="never", calm=True, faults={"losses": 1, "disconnect torrent": 1}
+    ),
     "three": Scenario("", torrents=3, timeouts="patient", faults={"losses": 1}),
 }
 

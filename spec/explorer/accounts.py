@@ -45,7 +45,9 @@ class Accounts:
             return -1
         left = dict(here.left)
         changed = here.changed or fault == "broker restart" or fault.endswith(f" {self.tracker}")
-        if fault == "calm":
+        if fault == "calm expiry":
+            then = here  # the calm lasts
+        elif fault == "calm":
             then = Account(calm=True, changed=True)
         else:
             for bound in self.faults.bounds_of(fault):

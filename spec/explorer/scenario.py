@@ -34,6 +34,7 @@ from typing import Any, Literal, get_args
 from immutabledict import immutabledict
 
 from machines import (
+    BUS_EVENTS,
     Broker,
     ClientMetadata,
     Clock,
@@ -61,7 +62,7 @@ FAULTS = (
     *(f"{order} {server}" for server in ("tracker", "torrent") for order in ORDERS),
 )
 """What a scenario can bound."""
-
+EVENTS = tuple(event.__name__ for event in BUS_EVENTS)
 
 Charts = Mapping[str, type[Participant]]
 """Charts by the names of those that they take the place of."""
@@ -227,6 +228,9 @@ def scenario_of(where: str, name: str, table: object) -> Scenario:
     for key, value in table.items():
         _check(f"{where} {key}", kinds.get(key), value, tuple(kinds))
     values = dict(table)
+    for event in values.get("loses", ()):
+        if event not in EVENTS:
+            raise ScenarioError(f"{where} loses: no event {event!r}; there are {', '.join(EVENTS)}")
     values["loses"] = frozenset(values.get("loses", ()))
     given = values.pop("faults", {})
     values["faults"] = immutabledict({fault: bound(value, f"{where} faults {fault}") for fault, value in given.items()})

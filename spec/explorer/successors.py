@@ -51,6 +51,8 @@ class Successors:
 
     tables: Tables
     layout: Words
+    is_closed: bool = False
+    """Whether nothing new follows: what has been numbered since the search ended is in none of these keys."""
     _fans: list[Numbers] = field(default_factory=list)
     """For each component, and each publication: what is pushed to it, and -1 after the last."""
     _known_fans: int = 0
@@ -102,7 +104,7 @@ class Successors:
         """Have holes filled that are named by these numbers."""
         rows = np.stack(np.broadcast_arrays(kind, *columns, *(0,) * (5 - len(columns))), axis=1)
         self.tables.fill(np.unique(rows, axis=0).astype(np.int32))
-        if not packing.fits(self.tables.sizes(), self.layout):
+        if not self.is_closed and not packing.fits(self.tables.sizes(), self.layout):
             raise Stale
 
     # Steps.

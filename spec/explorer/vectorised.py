@@ -118,7 +118,7 @@ class VectorisedSearch(BreadthFirst):
         keys = self.keys[: self.count]
         order = np.lexsort(tuple(keys[:, word] for word in range(keys.shape[1])))
         ranked = keys[order]
-        successors = Successors(tables, self.layout)
+        successors = Successors(tables, self.layout, is_closed=True)
         sources, targets = [np.zeros(0, np.uint32)], [np.zeros(0, np.uint32)]
         for begin in range(0, self.count, CHUNK):
             if self.is_stopped():
