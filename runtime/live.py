@@ -229,8 +229,9 @@ class Live:
         while node.name in self.watch.connections:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.001)
         self.sent_by_earlier[node.name] += before.sent
-        view = before.charts["view"].snapshot() if keeps_view else node.initial.view
-        self.servers[node.name] = self._new(node, node.initial._replace(view=view))
+        client, clock, view = (before.charts[role].snapshot() for role in CHARTS)
+        crashed = ServerState(client, clock, view)
+        self.servers[node.name] = self._new(node, node.reborn(crashed, keeps_view=keeps_view))
 
     def _new(self, node: Node, state: ServerState) -> ToldServer:
         charts: dict[Role, Participant] = {"client": node.client, "clock": node.clock, "view": node.view}

@@ -259,12 +259,13 @@ def everything(random: Random) -> Scenario:
         unordered=random.random() < 0.3,
         keeps_hops=hops,
         conflicting=random.choice((0, 2)),
+        careful=random.random() < 0.5,
     )
     # What a server sent before it stopped survives the broker in the explorer, and nowhere else.
     return with_bounds(chosen, {**dict.fromkeys(FAULTS), "broker restart": 0 if hops else None})
 
 
-SEEDS = range(6)
+SEEDS = range(8)
 STEPS = 40
 LIKELY = {"read": 8, "publish": 6, "forward": 6, "start": 4, "lose 2": 0.7, "expire": 0.5, "calm": 0.15}
 

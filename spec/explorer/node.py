@@ -154,7 +154,7 @@ class Server:
         """
         assert isinstance(state, ServerState)
         if order == "calm":
-            return self._owner(self.initial._replace(view=state.view), Start())
+            return self._owner(self.reborn(state, keeps_view=True), Start())
         if order == "start":
             return () if self.is_online(state) or state.broken else self._owner(state, Start())
         if not self.is_online(state) or (order == "publish") > self.is_busy(state):
@@ -165,9 +165,17 @@ class Server:
             return () if self.is_busy(state) else self._owner(state, Stop())
         if order == "disconnect":
             return self._owner(state, ConnectionLost())
-        view = state.view if order == "crash" else self.initial.view
-        then = self.initial._replace(view=view, client=_reborn(self.initial.client, state.client))
-        return (Outcome(normal(then), (), ()),)
+        return (Outcome(normal(self.reborn(state, keeps_view=order == "crash")), (), ()),)
+
+    def reborn(self, crashed: ServerState, *, keeps_view: bool) -> ServerState:
+        """The server after a crash, with the view that it stored or a new one.
+
+        A torrent server names its requests otherwise than before: here by numbering on.
+        """
+        client, data = self.initial.client, crashed.client.data
+        if isinstance(data, TorrentServerData) and data.session:
+            client = client._replace(data=replace(client.data, request=data.request))
+        return self.initial._replace(client=client, view=crashed.view if keeps_view else self.initial.view)
 
     def ignores(self, state: Hashable, message: Hashable) -> bool:
         assert isinstance(state, ServerState)
@@ -272,13 +280,6 @@ def _broken(here: _Progress, why: str) -> _Progress:
 def _choices(sendings: tuple[Sending, ...]) -> tuple[Sending, ...]:
     """Different messages are a choice; several of one kind are all sent, in any order, which nobody sees."""
     return sendings if len({type(sending.message) for sending in sendings}) > 1 else sendings[:1]
-
-
-def _reborn(initial: Snapshot, crashed: Snapshot) -> Snapshot:
-    """A torrent server after a crash: it names its requests otherwise than before, here by numbering on."""
-    if not isinstance(crashed.data, TorrentServerData) or not crashed.data.session:
-        return initial
-    return initial._replace(data=replace(initial.data, request=crashed.data.request))
 
 
 # What does not matter is forgotten: a finite state space needs it.
