@@ -3,11 +3,12 @@
 import pytest
 from statemachine import Event, State, StateChart
 
-from spec.explorer.claims import Implication, always, claim, when_quiet
+from spec.explorer.claims import Claims, Implication, always, claim, when_quiet
 from spec.explorer.closed import Unbounded
 from spec.explorer.explore import Result, explore
 from spec.explorer.faults import Faults
 from spec.explorer.others import Others, Standing, standing
+from spec.explorer.replay import KEPT, never_rests, play
 from spec.notation import read
 
 
@@ -128,9 +129,17 @@ class Ticking(StateChart[None]):
 
 
 def rests(first: type[StateChart[None]], second: type[StateChart[None]]) -> bool | None:
-    system = Others("token", {"first": first, "second": second}, routes={"tick": ()})
-    (verdict,) = explore(system, claims=(the_token_rests_some_day,), observe=standing).verdicts
+    """Whether they come to rest; if not, the story says where it begins to go round, and goes round when played."""
+    others = Others("token", {"first": first, "second": second}, routes={"tick": ()})
+    (verdict,) = explore(others, claims=(the_token_rests_some_day,), observe=standing).verdicts
+    assert bool(verdict.story) == ("==From here on this goes round for ever==" in verdict.story)
     assert bool(verdict.story) == (verdict.holds is False)
+    if verdict.run:
+        system = others.build(drop_inert=False)
+        claims = Claims(system, (the_token_rests_some_day,), standing)
+        steps = list(play(system, [text for key, text in KEPT.findall(verdict.story) if key.startswith("step ")]))
+        assert never_rests(system, claims, steps)
+        assert not any(never_rests(system, claims, steps[:number]) for number in range(len(steps)))
     return verdict.holds
 
 

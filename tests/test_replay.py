@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from immutabledict import immutabledict
 from typer.testing import CliRunner
 
 from machines import Clock, DistributionView, Participant, TorrentServer
@@ -153,6 +154,21 @@ def test_what_is_no_story_is_refused(tmp_path: Path) -> None:
 
 
 # Live.
+
+
+def test_a_run_that_never_comes_to_rest_is_told_by_its_end(tmp_path: Path) -> None:
+    """The claim about runs: nothing happens any more, and a torrent server waits for an answer that was lost."""
+    from spec.explorer.explore import explore
+
+    stuck = Scenario("stuck", torrents=1, timeouts="never", faults=immutabledict({"losses": 1}))
+    (verdict,) = (one for one in explore(stuck).verdicts if one.claim.when == "rest")
+    path = tmp_path / "stuck.txt"
+    path.write_text(verdict.story, encoding="utf-8")
+    run = played(path)
+    assert run.breaks(run.last)
+    assert is_broken_live(run)
+    at_rest = replace(run, steps=run.steps[:2])  # the tracker has started, and nobody asks anything
+    assert not at_rest.breaks(at_rest.last)
 
 
 @pytest.mark.parametrize("qos", [0, 2])

@@ -151,14 +151,9 @@ class Claims:
 
     def judge(self, row: Row, claims: Iterable[Claim]) -> tuple[frozenset[str], frozenset[str]]:
         """The names of the claims that a state breaks, and of those that it exercises; asked without any bits."""
-        sides: list[Hashable] = []
-        for component, number in enumerate(row[:-1]):
-            local = self.system.slots[component][number].local
-            idle = self.system.is_idle(component, number)
-            sides.append(self.observe(self.system, component, self.system.locals[component][local], idle))
         account = self.system.accounts[row[-1]]
-        quiet = all(self.is_quiet(side) for side in sides)
-        sides.append(account)
+        quiet = self.all_quiet(row)
+        sides = [*self._seen(row), account]
         broken, exercised = set(), set()
         for instance in instances(
             (one for one in claims if one.when != "rest"), [node.name for node in self.system.nodes]
@@ -171,6 +166,17 @@ class Claims:
                     if not conclusion:
                         broken.add(instance.claim.name)
         return frozenset(broken), frozenset(exercised)
+
+    def all_quiet(self, row: Row) -> bool:
+        """Whether nothing is under way and no timeout is set."""
+        return all(map(self.is_quiet, self._seen(row)))
+
+    def _seen(self, row: Row) -> list[Hashable]:
+        found = []
+        for component, number in enumerate(row[:-1]):
+            state = self.system.locals[component][self.system.slots[component][number].local]
+            found.append(self.observe(self.system, component, state, self.system.is_idle(component, number)))
+        return found
 
     def broken_in(self, row: Row, claim: str) -> bool:
         """Whether a state breaks the claim of a name."""

@@ -114,6 +114,7 @@ def _explored(
     exact = system.again(drop_inert=False)
     verdicts = []
     for one in claims:
+        before = None  # a cycle
         broken, exercised = first.get((one.name, True)), (one.name, False) in first
         holds = True if found.complete and exercised else None
         rows = [] if broken is None else search.path(broken)
@@ -121,9 +122,12 @@ def _explored(
             rest = comes_to_rest(search, watched)
             holds, exercised = rest.holds, rest.holds is not None
             rows = [search.row(state) for state in (*rest.path, *rest.cycle)] if holds is False else []
+            before = len(rest.path) - 1 if rest.cycle else None
         if rows:
-            run = elaborated(exact, run_of(system, rows, ways), at_rest=one.when not in {"always", "rest"})
-            story = Story(scenario, one.name, steps_of(exact, run))
+            told = run_of(system, rows, ways)
+            run = elaborated(exact, told, at_rest=one.when not in {"always", "rest"})
+            repeats = 0 if before is None else len(run) - len(elaborated(exact, told[:before], at_rest=False))
+            story = Story(scenario, one.name, steps_of(exact, run), repeats)
             verdicts.append(Verdict(one, False, exercised, run, tell(exact, story, run)))
         else:
             verdicts.append(Verdict(one, holds, exercised))

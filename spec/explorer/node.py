@@ -29,8 +29,9 @@ from spec.machine import ChartMachine, Sending, Taking
 
 AGAIN = "again"
 """The `event_id` of an event that is delivered twice."""
-WAITING = frozenset({"offline", "awaiting_timeout", "awaiting_hello"})
-"""Where nobody looks at who is registered, or gone, before both are told or forgotten anew."""
+WAITING = frozenset({"offline", "withdrawing", "requesting", "awaiting_timeout", "awaiting_hello"})
+"""Where nobody looks at who is registered, or gone, before both are told or forgotten anew. A step ends in a state that
+is about to publish only after a start, so what was forgotten offline is forgotten there, too."""
 STEPS = 10_000
 """More calls than one step of a server can take; a server that calls itself for ever is an error."""
 

@@ -10,12 +10,16 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from spec.explorer.claims import Claims
 from spec.explorer.closed import ClosedSystem
+from spec.explorer.plain import canonical
+from spec.explorer.rest import by_itself, is_fair
 from spec.explorer.scenario import Scenario, ScenarioError, scenario_of
 from spec.explorer.steps import Label, Row
 from spec.explorer.story import choices
 
 KEPT = re.compile(r"^\s*//\s*(scenario|claim|step \d+): (.*?)\s*$", re.MULTILINE)
+Ways = tuple[tuple[int, ...], ...]
 ACTOR = re.compile(r"(?:lose [12]|\w+) (\w+)")
 
 
@@ -90,6 +94,31 @@ def rest(system: ClosedSystem, row: Row) -> Iterator[Played]:
     while (skipped := next(_ignored(system, row), None)) is not None:
         yield skipped
         row = skipped.row
+
+
+def never_rests(system: ClosedSystem, claims: Claims, steps: Sequence[Played], ways: Ways = ()) -> bool:
+    """Whether a run ends where nothing happens by itself and not all is quiet, or with one round of a fair cycle.
+
+    Events that are ignored where they are do not count, nor does who is called what (`ways`; see `spec.explorer.rest`).
+    """
+    rows = [system.initial(), *(step.row for step in steps)]
+
+    def rested(row: Row) -> Row:
+        return [row, *(skipped.row for skipped in rest(system, row))][-1]
+
+    last = rested(rows[-1])
+    if not by_itself(system, last):
+        return not claims.all_quiet(last)
+    same, always, acts = canonical(system, last, ways), by_itself(system, last), set[int]()
+    for step, before in zip(reversed(steps), reversed(rows[:-1]), strict=True):
+        if not is_fair(step.label):
+            return False
+        here = rested(before)
+        always &= by_itself(system, here)
+        acts |= {step.label.component} if step.number else set()
+        if acts and canonical(system, here, ways) == same:
+            return always <= acts
+    return False
 
 
 def _until(system: ClosedSystem, row: Row, wanted: str) -> list[Played] | None:

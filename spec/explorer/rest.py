@@ -18,10 +18,11 @@ import numpy.typing as npt
 from spec.explorer.accounts import UNFAIR
 from spec.explorer.breadth import BreadthFirst, Origins
 from spec.explorer.claims import Claims
+from spec.explorer.closed import ClosedSystem
 from spec.explorer.faults import BREAKING
 from spec.explorer.packing import Numbers
 from spec.explorer.plain import canonical, successors
-from spec.explorer.steps import Row
+from spec.explorer.steps import Label, Row
 from spec.explorer.successors import Successors
 
 STATE = 16
@@ -123,11 +124,19 @@ def _is_fair(search: BreadthFirst, cycle: list[int]) -> bool:
     acts: set[int] = set()
     always_can = set(range(len(search.system.nodes)))
     for row, then in wanted.items():
-        can = set()
         for label, after in successors(search.system, row):
-            if label.kind in {"read", "expire", "publish", "forward", "start"} and label.lost is None:
-                can.add(label.component)
-                if canonical(search.system, after, search.ways) == then:
-                    acts.add(label.component)
-        always_can &= can
+            if is_fair(label) and canonical(search.system, after, search.ways) == then:
+                acts.add(label.component)
+        always_can &= by_itself(search.system, row)
     return always_can <= acts
+
+
+def is_fair(label: Label) -> bool:
+    """Whether a step is no fault and no order."""
+    fails = label.outcome is not None and bool(label.outcome.fault)
+    return label.kind in {"read", "expire", "publish", "forward", "start"} and label.lost is None and not fails
+
+
+def by_itself(system: ClosedSystem, row: Row) -> set[int]:
+    """The components that can do something that is no fault and no order."""
+    return {label.component for label, _ in successors(system, row) if is_fair(label)}

@@ -39,6 +39,8 @@ class Story:
     """The `Scenario`; only a run of one can be read back from a file."""
     claim: str
     steps: tuple[str, ...]
+    repeats: int = 0
+    """How many of the steps, the last ones, can happen again and again."""
 
 
 # Steps as text.
@@ -98,14 +100,18 @@ def tell(system: ClosedSystem, story: Story, run: Sequence[tuple[Label, Row]]) -
         Comment(f"claim: {story.claim}"),
         *(Comment(f"step {number}: {step}") for number, step in enumerate(story.steps, start=1)),
     ]
-    title, groups, rows = sketch(system, story.claim, run)
+    title, groups, rows = sketch(system, story.claim, run, story.repeats)
     return to_notation(title, groups, [*kept, *rows])
 
 
-def sketch(system: ClosedSystem, claim: str, run: Sequence[tuple[Label, Row]]) -> tuple[str, list[Group], list[Row_]]:
-    """A run that breaks a claim, as title, groups and rows of a drawing."""
+def sketch(
+    system: ClosedSystem, claim: str, run: Sequence[tuple[Label, Row]], repeats: int = 0
+) -> tuple[str, list[Group], list[Row_]]:
+    """A run that breaks a claim, as title, groups and rows of a drawing. Its last steps may be one round of a cycle."""
     drawing = _Drawing(system)
-    for label, row in run:
+    for left, (label, row) in zip(range(len(run), 0, -1), run, strict=True):
+        if left == repeats:
+            drawing.ends.append(Divider("From here on this goes round for ever"))
         drawing.add(label, row)
     rows = rows_of([*drawing.ends, Divider(f"Broken: {claim}")])
     return f"{claim[:1].upper()}{claim[1:]} (broken)", drawing.groups(), rows
