@@ -1,12 +1,12 @@
 """The bus: to whom the broker passes an event, as the broker's chart says."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from machines import Broker, Participant
 from machines.participant import Snapshot
-from spec.explorer.node import Node
+from spec.explorer.node import STEPS, Node
 from spec.machine import ChartMachine, Taking, name_of
 
 
@@ -31,24 +31,27 @@ class BrokerBus:
         self._machine = ChartMachine(self.broker)
         state = self._machine.begin()
         for node in self.nodes:
-            (started, *_) = node.order(node.begin(), "start")
-            for arrow in started.arrows:
+            for arrow in (arrow for started in node.order(node.begin(), "start")[:1] for arrow in started.arrows):
                 if arrow.receiver == "broker" and arrow.sender == "client":
                     state = self._machine.receive(state, arrow.message, node.name)[1]
-                    while due := self._machine.sends(state):
-                        state = self._machine.send(state, due[0]) or state
+                    state = [state, *(then for _, then in self._sent(state))][-1]
         self._state: Snapshot = state
 
     def receivers(self, sender: str, message: Hashable) -> frozenset[str]:
         taking, state, _ = self._machine.receive(self._state, message, sender)
-        found: set[str] = set()
-        while taking is Taking.TAKEN and (due := self._machine.sends(state)):
-            found.add(due[0].to)
+        return frozenset(to for to, _ in self._sent(state)) if taking is Taking.TAKEN else frozenset()
+
+    def _sent(self, state: Snapshot) -> Iterator[tuple[str, Snapshot]]:
+        """To whom the broker sends all that is due, one after the other; a broker that sends for ever is cut off."""
+        for _ in range(STEPS):
+            due = self._machine.sends(state)
+            if not due:
+                return
             then = self._machine.send(state, due[0])
+            yield due[0].to, then or state
             if then is None:
-                break
+                return
             state = then
-        return frozenset(found)
 
 
 @dataclass

@@ -88,7 +88,8 @@ class ClosedSystem:
         self._shaped: dict[tuple[int, Shape], tuple[tuple[int, Edit, Move], ...]] = {}
         self._renamings: dict[tuple[int, int, tuple[int, ...]], int] = {}
         self._name_changes: dict[tuple[int, ...], Renaming] = {}
-        self._fans: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.fans: dict[tuple[int, int], tuple[int, ...]] = {}
+        """To whom the bus passes what, by sender and message."""
         self._inert: tuple[dict[int, bool], ...] = tuple({} for _ in width)
         self._accounts = Accounts(self.faults, self.nodes[TRACKER].name)
         self.accounts: list[Account] = self._accounts.known
@@ -161,7 +162,7 @@ class ClosedSystem:
 
     def broken(self, component: int, local: int) -> int:
         """The local state once the connection is lost."""
-        (ending,) = self._ask(component, local, "disconnect", NOTHING)
+        (ending,) = self.ask(component, local, "disconnect", NOTHING)
         return ending[0]
 
     def spend(self, account: int, cost: int) -> int:
@@ -304,7 +305,7 @@ class ClosedSystem:
         self, component: int, local: int, kind: str, message: int = NOTHING, cost: int = FREE, *, late: bool = False
     ) -> Iterator["Move"]:
         """What a node says: with its publications under way, and, where the bus has one hop, with each of them lost."""
-        for then, sent, outcome in self._ask(component, local, kind, message):
+        for then, sent, outcome in self.ask(component, local, kind, message):
             failure = self._cost(outcome.fault) if outcome.fault else FREE
             if failure is None:
                 continue
@@ -345,9 +346,10 @@ class ClosedSystem:
 
     # What nodes say, asked once.
 
-    def _ask(
+    def ask(
         self, component: int, local: int, kind: str, message: int
     ) -> tuple[tuple[int, tuple[int, ...], Outcome], ...]:
+        """What a node says to a message, an order or an expiry: local states, what is published, and the outcomes."""
         key = (component, local, kind, message)
         if key not in self.reactions:
             state = self.locals[component][local]
@@ -374,13 +376,15 @@ class ClosedSystem:
         """To whom the broker passes what a component published."""
         found = []
         for message in sent:
-            if (sender, message) not in self._fans:
-                names = self.bus.receivers(self.nodes[sender].name, self.messages[message])
-                self._fans[sender, message] = tuple(
-                    place for place, node in enumerate(self.nodes) if node.name in names
-                )
-            found += [(place, message) for place in self._fans[sender, message] if not self._is_inert(place, message)]
+            found += [(place, message) for place in self.reached(sender, message) if not self._is_inert(place, message)]
         return tuple(found)
+
+    def reached(self, sender: int, message: int) -> tuple[int, ...]:
+        """The components that the bus passes a message of a component to, whatever becomes of it there."""
+        if (sender, message) not in self.fans:
+            names = self.bus.receivers(self.nodes[sender].name, self.messages[message])
+            self.fans[sender, message] = tuple(place for place, node in enumerate(self.nodes) if node.name in names)
+        return self.fans[sender, message]
 
     def _is_inert(self, component: int, message: int) -> bool:
         if not self.drop_inert:

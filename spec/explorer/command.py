@@ -218,6 +218,7 @@ def as_data(result: "Result") -> dict[str, Any]:
         "seconds": round(progress.seconds, 3),
         "complete": result.found.complete,
         "stopped": result.found.stopped or None,
+        "asymmetry": result.asymmetry or None,
         "properties": [_verdict_data(verdict) for verdict in result.verdicts],
     }
 
@@ -257,6 +258,8 @@ def _show(result: "Result", scenario: "Scenario", *, stats: bool) -> None:
         f"{progress.states:,} states ({covered}), {progress.transitions:,} transitions, depth {progress.depth}, "
         f"{progress.seconds:.1f} s, {rate:,.0f} states/s"
     )
+    if result.asymmetry:
+        typer.echo(f"Names were told apart, since they matter: {result.asymmetry}.")
     if stats:
         system = result.system
         for node, local, (up, down) in zip(system.nodes, system.locals, system.longest, strict=True):

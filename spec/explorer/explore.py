@@ -1,7 +1,7 @@
 """Explore a scenario: search, look at every claim, and tell the shortest story of each that is broken."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from spec.explorer.breadth import Engine, Found, Progress, engine, interruptible
@@ -13,6 +13,7 @@ from spec.explorer.renaming import ways_of
 from spec.explorer.rest import comes_to_rest
 from spec.explorer.steps import Label, Row
 from spec.explorer.story import Story, steps_of, tell
+from spec.explorer.symmetry import Asymmetric, check
 
 Run = Sequence[tuple[Label, Row]]
 """Steps, each with the state after it."""
@@ -37,7 +38,10 @@ class Options:
     """How to search; none of it changes a verdict."""
 
     symmetric: bool = True
-    """States that differ only in which of the interchangeable torrent servers is which count once."""
+    """States that differ only in which of the interchangeable torrent servers is which count once.
+
+    If these turn out not to act alike, it is searched without that.
+    """
     reduced: bool = True
     """Events that their receivers always ignore are not delivered."""
     engine: Engine = "auto"
@@ -71,6 +75,8 @@ class Result:
     found: Found
     verdicts: tuple[Verdict, ...]
     system: ClosedSystem
+    asymmetry: str = ""
+    """Why states that differ in names only were told apart, although they were to count as one."""
 
     @property
     def holds(self) -> bool:
@@ -84,11 +90,15 @@ def explore(
     """Search a closed system and look at claims about it; `observe` says how the claims see its components."""
     options = options or Options()
     system = scenario.build(drop_inert=options.reduced)
+    why = ""
     while True:
         try:
             with interruptible() as is_stopped:
-                return _explored(scenario, system, options, claims, observe, is_stopped)
+                return replace(_explored(scenario, system, options, claims, observe, is_stopped), asymmetry=why)
         except NotInert:  # the system has noted what has to be delivered
+            system = system.again(drop_inert=options.reduced)
+        except Asymmetric as found:
+            why, options = str(found), replace(options, symmetric=False)
             system = system.again(drop_inert=options.reduced)
 
 
@@ -105,6 +115,7 @@ def _explored(
         system, ways, most=options.most, memory=options.memory, tell=options.tell, is_stopped=is_stopped
     )
     found = search.run()
+    check(system, ways)
     watched = Claims(system, claims, observe)
     first: dict[tuple[str, bool], int] = {}
     for watch, at in zip(watched.watches, search.scan(watched), strict=True):
