@@ -14,6 +14,7 @@ from spec.cast import Cast, CastError
 from spec.conformance import Comparison, Finding, compare
 from spec.courses import Course, Specification, UseCase, specification
 from spec.implied import explore, implied
+from spec.interaction import InteractionError
 from spec.machine import ChartMachine
 from spec.processes import beside_each_other, uninterrupted
 from spec.projection import realisability
@@ -112,7 +113,8 @@ def _check_all(whole: Specification, accepted: Sequence[Accepted], processes: in
     for use_case, found in zip(whole.use_cases, done, strict=False):
         if found is not None:
             scenarios += [accept(finding, "", accepted) for finding in found.findings]
-            explored[use_case.name] = (found.states, found.complete)
+            if found.states:
+                explored[use_case.name] = (found.states, found.complete)
     return Report(tuple(done[len(whole.use_cases) :]), tuple(scenarios), explored)
 
 
@@ -143,9 +145,13 @@ def _compared(course: Course, cast: Cast, accepted: Sequence[Accepted]) -> Diagr
     findings = list(course.findings)
     comparison = Comparison()
     try:
+        for name in course.interaction.lifelines:
+            course.local(name)
         comparison = compared(course, cast)
     except CastError as error:
         findings.append(Finding("no-beginning", str(error)))
+    except InteractionError as error:
+        findings.append(Finding("too-large", str(error), error.line or 0))
     else:
         title = course.diagram.title or course.diagram.frame or ""
         stage = Stage(title, [course.diagram], course.words, cast.binding, course.begin)
@@ -189,13 +195,13 @@ def _sent_to_nobody(course: Course, system: System) -> list[Finding]:
 
 def _report(course: Course, comparison: Comparison, findings: list[Finding], binding: Binding) -> DiagramReport:
     blamed = {f.lifeline for f in findings if not f.warning and not f.accepted}
-    everywhere = any(f.kind == "no-beginning" for f in findings)
+    everywhere = any(f.kind in {"no-beginning", "too-large"} for f in findings)
     rows = [
         Row(
             name,
             binding.players[name].chart or "as drawn",
             name not in blamed and not everywhere,
-            len(course.local(name).edges),
+            0 if everywhere else len(course.local(name).edges),
             len(comparison.seen.get(name, ())),
         )
         for name in course.interaction.lifelines
@@ -252,6 +258,8 @@ def _explored(use_case: UseCase, cast: Cast) -> Explored | None:
         found = explored(use_case, cast)
     except CastError:
         return None  # likewise
+    except InteractionError as error:
+        return Explored((Finding("too-large", f"{use_case.name}: {error}"),), 0, complete=False)
     diagrams = [course.diagram for course in use_case.courses]
     stage = Stage(f"{use_case.name} (implied scenario)", diagrams, use_case.words, cast.binding, use_case.begin)
     drawn = [stage.drawn(replace(finding, warning=use_case.is_partial)) for finding in found.findings]

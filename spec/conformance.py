@@ -41,10 +41,16 @@ Kind = Literal[
     "unreadable",
     "no-beginning",
     "not-at-rest",
+    "too-large",
 ]
 
+MOST = 20_000
+"""How many states of a diagram, with what the system can be in, are compared before it is said that this is not all."""
 SEVERAL = 2
 """How often the same that is needed later is counted: more would go on forever where a diagram has a loop."""
+
+
+TOO_LARGE = "what comes after them was not compared; draw less in parallel, or in diagrams of their own"
 
 
 @dataclass(frozen=True)
@@ -149,6 +155,9 @@ def compare(
     queue = deque([begin])
     reported: set[tuple[int, str, str]] = set()
     while queue and not (only_first and any(not finding.warning for finding in result.findings)):
+        if result.nodes == MOST:
+            result.findings.append(Finding("too-large", f"more than {MOST} states: {TOO_LARGE}"))
+            break
         node = queue.popleft()
         result.nodes += 1
         finding = _not_at_rest(node, parents, memory) if at_rest and can_end(node.term) else None

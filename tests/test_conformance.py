@@ -157,6 +157,25 @@ def test_what_no_diagram_draws_is_an_implied_scenario() -> None:
     assert "!answer" in report.implied[0].message
 
 
+def test_what_has_ever_more_to_do_is_told_and_not_followed_for_ever() -> None:
+    """A diagram that refers to its own use case beside other things has a state space without end."""
+    text = (DIAGRAMS / "ClientJoin_StandardProcedure.txt").read_text(encoding="utf-8")
+    assert "parallel off\nClient->>ClientView" in text
+    report = check(text.replace("parallel off\nClient->>ClientView", "Client->>ClientView"))
+    assert "too-large" in {finding.kind for finding in errors(report)}
+    assert not report.conforms()
+
+
+def test_a_comparison_ends_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spec.conformance.MOST", 10)
+    (diagram,) = check(without_return(SEED)).diagrams
+    (finding,) = [finding for finding in diagram.findings if not finding.warning]
+    assert finding.message.startswith("more than 10 states: what comes after them was not compared")
+    assert finding.kind == "too-large"
+    assert diagram.nodes == 10
+    assert not diagram.conforms()
+
+
 def test_diagrams_stand_verbatim_beside_the_seed() -> None:
     names = {path.stem for path in Path(DIAGRAMS).glob("*.txt")}
     assert {"ClientJoin_StandardProcedure", *(f"ClientJoin_Alternative{n}" for n in (1, 2, 3, 4))} <= names

@@ -154,10 +154,16 @@ def test_recursion_through_courses_without_the_lifeline_is_no_trouble() -> None:
 
 def test_recursion_elsewhere_is_an_error() -> None:
     text = "frame Nested\nA->B:m\nopt\nref over A,B:Nested\nend\nA->B:n"
-    with pytest.raises(InteractionError, match=r"^A has more than 500 different next actions: a reference to itself"):
-        project(compiled(text), "A", limit=500)
+    with pytest.raises(InteractionError, match=r"^A has ever more to do: a reference to itself is not the last"):
+        project(compiled(text), "A")
     with pytest.raises(InteractionError, match="'Left' refers to itself without end"):
         project(compiled("frame Left\nopt\nref over A,B:Left\nend\nA->B:n"), "A")
+
+
+def test_too_much_at_the_same_time_is_an_error() -> None:
+    many = interaction(par(*[arrow("A", "B", f"m{number}") for number in range(10)]))
+    with pytest.raises(InteractionError, match=r"^B has more than 500 different next actions: much is concurrent"):
+        project(many, "B", limit=500)
 
 
 def test_ten_concurrent_receives_have_1024_states() -> None:

@@ -68,6 +68,8 @@ class Term:
     held: Lifelines = field(init=False, repr=False, default=NOBODY)
     refers: frozenset[Definition] = field(init=False, repr=False, default=frozenset())
     strictly: bool = field(init=False, repr=False, default=False)
+    size: int = field(init=False, repr=False, default=1)
+    """Of how many terms it is made, not through references."""
 
     def _acts(self, lifelines: Lifelines, must: Lifelines, starters: Lifelines) -> None:
         object.__setattr__(self, "lifelines", lifelines)
@@ -76,6 +78,7 @@ class Term:
 
     def _holds(self, *parts: Term) -> None:
         """What is true of a term because it is true of its parts."""
+        object.__setattr__(self, "size", 1 + sum(part.size for part in parts))
         for part in parts:
             if part.held:
                 object.__setattr__(self, "held", self.held | part.held)

@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from spec.interaction import Action, Interaction, InteractionError, Term, can_end, erase, steps
+from spec.interaction.terms import Par, referred
 
+GROWTH = 8
+"""How many times what is drawn can be left to do; a loop or a reference that is begun leaves twice as much."""
+WORK = 1_000_000
+"""Pairs of concurrent parts that are looked at, all in all, before it is said that there are ever more of them."""
 Origins = frozenset[tuple[str, int]]
 """Where something is drawn: file and line."""
 
@@ -98,7 +103,8 @@ def moves_of(state: frozenset[Term]) -> dict[Letter, _Move]:
 def _determinised(term: Term, lifeline: str, limit: int) -> dict[frozenset[Term], dict[Letter, _Move]]:
     found: dict[frozenset[Term], dict[Letter, _Move]] = {}
     todo = [frozenset({term})]
-    size = 0
+    size = work = 0
+    largest = GROWTH * (term.size + sum(definition.body.size for definition in referred(term)))
     while todo:
         state = todo.pop()
         if state in found:
@@ -106,8 +112,13 @@ def _determinised(term: Term, lifeline: str, limit: int) -> dict[frozenset[Term]
         found[state] = moves_of(state)
         size += len(found[state])
         if size > limit:
-            why = ": a reference to itself is not the last thing that it does, or" if term.refers else ":"
-            raise InteractionError(f"{lifeline} has more than {limit} different next actions{why} much is concurrent")
+            raise InteractionError(f"{lifeline} has more than {limit} different next actions: much is concurrent")
+        work += sum(len(each.parts) ** 2 for each in state if isinstance(each, Par))
+        is_growing = term.refers and work > WORK
+        if is_growing or any(rest.size > largest for move in found[state].values() for rest in move.target):
+            raise InteractionError(
+                f"{lifeline} has ever more to do: a reference to itself is not the last thing in what refers to it"
+            )
         todo += [move.target for move in found[state].values()]
     return found
 
