@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 
 from machines.events import BusEvent
 from runtime.faults import FROM_BROKER, TO_BROKER, Fault, Kind
-from spec.explorer.closed import ClosedSystem
-from spec.explorer.replay import Played
-from spec.explorer.steps import Label, Row
-from spec.machine import name_of
+from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.steps import Label, Row
+from spec.exploration.traces.replay import Played
+from spec.system.process import name_of
 
 
 @dataclass(eq=False)

@@ -21,12 +21,12 @@ from runtime.observer import BrokerObserver
 from runtime.server import Move, Role
 from runtime.stage import Arrow, Stage
 from runtime.told import ToldServer
-from spec.explorer.closed import ClosedSystem
-from spec.explorer.node import Server as Node
-from spec.explorer.node import ServerState, normal
-from spec.explorer.replay import Played
-from spec.explorer.steps import Row, Slot
-from spec.machine import name_of
+from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.node import Server as Node
+from spec.exploration.model.node import ServerState, normal
+from spec.exploration.model.steps import Row, Slot
+from spec.exploration.traces.replay import Played
+from spec.system.process import name_of
 
 PATIENCE = 10.0
 """Seconds that one step can take."""

@@ -14,8 +14,8 @@ from machines.events import BusEvent, ClientEvent, ClientJoinAccepted, ClientJoi
 from machines.participant import atomic_states, words
 from runtime.demo import CLIENT, TRACKER, Outcome, lifelines
 from runtime.stage import BROKER, NEVER_CAME, Arrow, Stage
-from spec.labels import label
-from spec.sketch import Divider, Group, Lifeline, Message, Row, to_mermaid, to_notation
+from spec.rendering.labels import label
+from spec.rendering.sequence import Divider, Group, Lifeline, Message, Row, to_mermaid, to_notation
 
 AT_REST = {state.id for state in atomic_states(Broker) if state.initial}
 """Where the broker's regions are while nothing is owed."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spec.binding import load
-    from spec.checking import check
+    from spec.conformance.checker import check
 
 __all__ = ["check", "load"]
 
@@ -15,7 +15,7 @@ __all__ = ["check", "load"]
 def __getattr__(name: str) -> Any:
     """Import only when asked for: who reads diagrams needs no charts."""
     if name == "check":
-        from spec.checking import check
+        from spec.conformance.checker import check
 
         return check
     if name == "load":

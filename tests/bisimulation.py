@@ -18,10 +18,10 @@ from typing import Any
 
 from machines import DistributionView, TorrentServer, Tracker
 from machines.participant import Participant, Snapshot
-from spec.explorer.explore import Options, explore
-from spec.explorer.node import Server
-from spec.explorer.scenario import Recast, scenario
-from spec.machine import ChartMachine, Sending, Steps, Taking, steps_of
+from spec.exploration.explore import Options, explore
+from spec.exploration.model.node import Server
+from spec.exploration.model.scenario import Recast, scenario
+from spec.system.process import ChartMachine, Sending, Steps, Taking, steps_of
 from tests.mutants import copy_of
 
 Scenarios = Sequence[tuple[str, int, bool]]
@@ -39,7 +39,7 @@ MANY: Scenarios = (
 MOST = 400_000
 """States of a scenario; all but three have fewer."""
 RENUMBERED = frozenset({"attempt", "attempts", "requests", "hello", "request"})
-"""What the explorer numbers anew after each step (`spec.explorer.node`): its states differ from ours in these alone."""
+"""What the explorer numbers anew after each step (`spec.exploration.model`): its states differ from ours in these alone."""
 
 
 @dataclass

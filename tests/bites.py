@@ -19,14 +19,14 @@ from typing import Any
 from machines import Broker, Clock, DistributionView, TorrentServer, Tracker
 from machines.calls import Answer
 from machines.participant import Participant, Snapshot
-from spec.accepted import Accepted
 from spec.binding import load
-from spec.cast import Cast, CastError, Charts
-from spec.checking import DIAGRAMS, compared, explored, read_accepted
-from spec.conformance import Finding
-from spec.courses import Course, Specification, UseCase, specification
-from spec.machine import steps_of
-from spec.processes import uninterrupted
+from spec.conformance.baseline import Accepted
+from spec.conformance.checker import DIAGRAMS, compared, explored, read_accepted
+from spec.conformance.inclusion import Finding
+from spec.conformance.parallel import uninterrupted
+from spec.conformance.specification import Course, Specification, UseCase, specification
+from spec.system.process import steps_of
+from spec.system.setup import Cast, CastError, Charts
 from tests.bisimulation import MANY, Behaviour, Scenarios
 from tests.bisimulation import difference as difference_in
 from tests.bisimulation import explored as explored_behaviours

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from machines import BUS_EVENTS, CONNECT, DISCONNECT, SUBSCRIBE, Broker, BusEvent, ConnectionLost, TrackerHello
 from machines.calls import Message
 from machines.participant import Participant, Refused, Snapshot, actions
-from spec.cast import sample
+from spec.system.setup import sample
 from tests.mutants import Mutant, copy_of, forget_tables
 
 CLIENTS = ("one", "two", "three")

@@ -17,9 +17,9 @@ from machines import rules as of_view
 from machines.calls import CheckJoin, ForgetAdmission, RegisterClient, StopTimeout
 from machines.distribution_view import DistributionViewData
 from machines.participant import Output
-from spec.explorer.explore import Result, explore
-from spec.explorer.faults import ORDERS
-from spec.explorer.scenario import Recast, Scenario
+from spec.exploration.explore import Result, explore
+from spec.exploration.model.faults import ORDERS
+from spec.exploration.model.scenario import Recast, Scenario
 from tests.mutants import Mutant, mutants_of
 
 BREAKS = {f"{order} {server}": None for order in ORDERS for server in ("tracker", "torrent")}

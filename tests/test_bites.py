@@ -6,7 +6,7 @@ import pytest
 
 from machines import Broker, Tracker
 from machines.participant import Participant
-from spec.processes import uninterrupted
+from spec.conformance.parallel import uninterrupted
 from tests.bisimulation import SOME, missed
 from tests.bites import ALIKE, CHARTS, EQUIVALENT, UNTRIED, behaviours, bisimilar, excuse, listed, trial, unlike
 from tests.equivalence import difference

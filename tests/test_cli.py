@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from machines import CHARTS
-from runtime.cli import app
+from runtime.cli.main import app
 from runtime.mqtt import BrokerAddress
 from runtime.scenarios import SCENARIOS
 from spec.notation import read
@@ -24,7 +24,7 @@ LOST = "--lose=ClientJoinAccepted@to-broker:nobody"
 
 
 def command(*args: str) -> list[str]:
-    return [sys.executable, "-m", "runtime.cli", *args]
+    return [sys.executable, "-m", "runtime.cli.main", *args]
 
 
 def run(*args: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -9,9 +9,9 @@ from statemachine import Event, State, StateChart
 
 from spec import check, load
 from spec.binding import Binding
-from spec.checking import DIAGRAMS, Report, check_all, read_accepted
-from spec.conformance import Finding
-from spec.report import as_json
+from spec.conformance.checker import DIAGRAMS, Report, check_all, read_accepted
+from spec.conformance.inclusion import Finding
+from spec.conformance.report import as_json
 
 SEED = (DIAGRAMS / "ClientJoin_Alternative2.txt").read_text(encoding="utf-8")
 STANDARD = (DIAGRAMS / "ClientJoin_StandardProcedure.txt").read_text(encoding="utf-8")
@@ -167,7 +167,7 @@ def test_what_has_ever_more_to_do_is_told_and_not_followed_for_ever() -> None:
 
 
 def test_a_comparison_ends_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spec.conformance.MOST", 10)
+    monkeypatch.setattr("spec.conformance.inclusion.MOST", 10)
     (diagram,) = check(without_return(SEED)).diagrams
     (finding,) = [finding for finding in diagram.findings if not finding.warning]
     assert finding.message.startswith("more than 10 states: what comes after them was not compared")

@@ -11,9 +11,9 @@ from machines import TrackerHello
 from runtime.demo import Play, Settings
 from runtime.scenarios import DEFAULT, SCENARIOS, scenario
 from runtime.stage import Arrow
-from spec.labels import label
 from spec.notation import Fragment, Statement, read
 from spec.notation import Message as Drawn
+from spec.rendering.labels import label
 from tests.plays import Nobody, Played, drawn, on_each_lifeline
 
 SEED = Path(__file__).parent.parent / "spec" / "diagrams" / "ClientJoin_Alternative2.txt"

@@ -10,9 +10,9 @@ from statemachine import Event, State, StateChart
 from machines import Broker, BusEvent, ClientJoinAccepted
 from spec import check, load
 from spec.binding import Besides, Binding, read_binding
-from spec.checking import DIAGRAMS, Report
-from spec.conformance import Finding
-from spec.duties import EMPTY, Discipline, Forgets, Owes, Said
+from spec.binding.obligations import EMPTY, Discipline, Forgets, Owes, Said
+from spec.conformance.checker import DIAGRAMS, Report
+from spec.conformance.inclusion import Finding
 
 STANDARD = (DIAGRAMS / "ClientJoin_StandardProcedure.txt").read_text(encoding="utf-8")
 STANDARD = STANDARD[: STANDARD.index("\nopt\n==Tracker")] + "\n"

@@ -4,9 +4,9 @@ import pytest
 
 from spec import check, load
 from spec.binding import BindingError, read_binding
-from spec.cast import CastError
-from spec.checking import DIAGRAMS
-from spec.conformance import Finding
+from spec.conformance.checker import DIAGRAMS
+from spec.conformance.inclusion import Finding
+from spec.system.setup import CastError
 
 
 def drawn(name: str) -> str:

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from spec.explorer.accounts import Account, Accounts
-from spec.explorer.claims import Claims
-from spec.explorer.closed import ClosedSystem, NotInert
-from spec.explorer.explore import Options, Result, explore
-from spec.explorer.faults import Faults
-from spec.explorer.plain import explore as explore_plainly
-from spec.explorer.properties import CLAIMS, side_of
-from spec.explorer.replay import play, read
-from spec.explorer.scenario import Scenario, scenario, scenarios, with_bounds
+from spec.exploration.explore import Options, Result, explore
+from spec.exploration.model.budget import Account, Accounts
+from spec.exploration.model.closed import ClosedSystem, NotInert
+from spec.exploration.model.faults import Faults
+from spec.exploration.model.reference import explore as explore_plainly
+from spec.exploration.model.scenario import Scenario, scenario, scenarios, with_bounds
+from spec.exploration.properties.client_join import CLAIMS, side_of
+from spec.exploration.properties.language import Claims
+from spec.exploration.traces.replay import play, read
 from spec.notation import read as read_diagram
 
 EXACT = Options(symmetric=False, reduced=False)
@@ -106,7 +106,7 @@ def test_symmetry_counts_each_orbit_once() -> None:
 
 def _fixed(system: ClosedSystem) -> int:
     """States that stay the same when the two clients change names."""
-    from spec.explorer.plain import successors
+    from spec.exploration.model.reference import successors
 
     seen = {system.initial()}
     todo = [*seen]
@@ -165,7 +165,7 @@ def test_a_counterexample_is_a_shortest_one() -> None:
     (verdict,) = (v for v in explore(chosen).verdicts if v.story)
     system = chosen.build(drop_inert=False)
     claims = Claims(system, CLAIMS, side_of)
-    from spec.explorer.plain import successors
+    from spec.exploration.model.reference import successors
 
     frontier, seen, depth = [system.initial()], {system.initial()}, 0
     while not any(claims.broken_in(row, verdict.claim.name) for row in frontier):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from runtime.cli import app
+from runtime.cli.main import app
 
 
 def explore(*arguments: str) -> Result:
@@ -139,7 +139,7 @@ def test_what_stopped_a_search_is_told() -> None:
 
 
 def test_ctrl_c_reports_what_was_covered() -> None:
-    command = [sys.executable, "-m", "runtime.cli", "explore", "--torrents", "3"]
+    command = [sys.executable, "-m", "runtime.cli.main", "explore", "--torrents", "3"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         time.sleep(5)
         process.send_signal(signal.SIGINT)

@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 from immutabledict import immutabledict
 
-from spec.explorer import breadth, packing, plain
-from spec.explorer.breadth import BreadthFirst, Engine, engine
-from spec.explorer.claims import Claims
-from spec.explorer.closed import ClosedSystem, NotInert
-from spec.explorer.explore import run_of
-from spec.explorer.properties import CLAIMS, side_of
-from spec.explorer.renaming import ways_of
-from spec.explorer.scenario import Scenario
+from spec.exploration.engine import packing
+from spec.exploration.engine import search as breadth
+from spec.exploration.engine.search import BreadthFirst, Engine, engine
+from spec.exploration.explore import run_of
+from spec.exploration.model import reference as plain
+from spec.exploration.model.closed import ClosedSystem, NotInert
+from spec.exploration.model.renaming import ways_of
+from spec.exploration.model.scenario import Scenario
+from spec.exploration.properties.client_join import CLAIMS, side_of
+from spec.exploration.properties.language import Claims
 
 ENGINES: list[Any] = [
     "vectorised",
@@ -181,7 +183,7 @@ import importlib.util, sys
 known = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == "numba" else known(name, *rest)
 sys.modules["numba"] = None
-from spec.explorer.breadth import engine
+from spec.exploration.engine.search import engine
 print(engine("auto").__name__)
 """
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from spec.explorer.findings import FOLDER, findings, page
-from spec.explorer.properties import CLAIMS
+from spec.exploration.pages import FOLDER, findings, page
+from spec.exploration.properties.client_join import CLAIMS
 from spec.notation import read
 
 SLOW = {"one-endpoint-twice"}
@@ -14,13 +14,13 @@ SLOW = {"one-endpoint-twice"}
 
 @pytest.mark.parametrize("finding", findings(), ids=lambda finding: finding.name)
 def test_a_page_is_what_the_generator_writes(finding: object) -> None:
-    from spec.explorer.findings import Finding
+    from spec.exploration.pages import Finding
 
     assert isinstance(finding, Finding)
     path = FOLDER / f"{finding.name}.md"
     text = path.read_text(encoding="utf-8")
     if finding.name not in SLOW:
-        assert text == page(finding), "the page is stale: python -m spec.explorer.findings"
+        assert text == page(finding), "the page is stale: python -m spec.exploration.pages"
     (story,) = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
     assert not read(story).diagnostics
 

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from immutabledict import immutabledict
 
-from spec.explorer.renaming import ways_of
-from spec.explorer.scenario import Scenario
-from spec.explorer.vectorised import VectorisedSearch
+from spec.exploration.engine.vectorised.search import VectorisedSearch
+from spec.exploration.model.renaming import ways_of
+from spec.exploration.model.scenario import Scenario
 
 pytest.importorskip("numba", reason="the compiled engine needs numba")
 
-from spec.explorer import breadth, hashing, lanes, search
-from spec.explorer.peeling import peel
+from spec.exploration.engine import search as breadth
+from spec.exploration.engine.compiled import hashing, lanes, search
+from spec.exploration.engine.compiled.peeling import peel
 
 LOSSY = Scenario("lossy", torrents=2, timeouts="patient", faults=immutabledict({"losses": 2}))
 
@@ -104,7 +105,7 @@ def fill(keys: Any, places: Any, lane: int) -> None:
 
 
 def hash_of(key: list[int]) -> int:
-    """The hash as `spec.explorer.hashing` has it."""
+    """The hash as `spec.exploration.engine.compiled.hashing` has it."""
     value = 0
     for word in key:
         value ^= word

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from immutabledict import immutabledict
 
-from spec.explorer import breadth, memory
-from spec.explorer.breadth import BreadthFirst, engine
-from spec.explorer.explore import Options, explore
-from spec.explorer.scenario import Scenario, scenario
-from spec.explorer.tables import Tables
+from spec.exploration.engine import memory
+from spec.exploration.engine import search as breadth
+from spec.exploration.engine.search import BreadthFirst, engine
+from spec.exploration.engine.tables import Tables
+from spec.exploration.explore import Options, explore
+from spec.exploration.model.scenario import Scenario, scenario
 from tests.test_explorer_engines import ENGINES
 
 SMALL = Scenario("small", torrents=2, timeouts="patient", faults=immutabledict({"losses": 1}))
@@ -60,7 +61,7 @@ def test_what_has_no_memory_left_for_its_graph_says_nothing_of_liveness(monkeypa
     assert all(verdict.holds for verdict in complete.verdicts if verdict.claim.when == "rest")
     monkeypatch.setattr(BreadthFirst, "step_size", GIGA << 20)
     if find_spec("numba"):
-        from spec.explorer.search import Search
+        from spec.exploration.engine.compiled.search import Search
 
         monkeypatch.setattr(Search, "step_size", GIGA << 20)
     result = explore(scenario("standard"))

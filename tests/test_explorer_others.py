@@ -3,12 +3,12 @@
 import pytest
 from statemachine import Event, State, StateChart
 
-from spec.explorer.claims import Claims, Implication, always, claim, when_quiet
-from spec.explorer.closed import Unbounded
-from spec.explorer.explore import Result, explore
-from spec.explorer.faults import Faults
-from spec.explorer.others import Others, Standing, standing
-from spec.explorer.replay import KEPT, never_rests, play
+from spec.exploration.explore import Result, explore
+from spec.exploration.model.closed import Unbounded
+from spec.exploration.model.faults import Faults
+from spec.exploration.model.foreign import Others, Standing, standing
+from spec.exploration.properties.language import Claims, Implication, always, claim, when_quiet
+from spec.exploration.traces.replay import KEPT, never_rests, play
 from spec.notation import read
 
 

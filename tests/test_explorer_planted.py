@@ -6,11 +6,11 @@ from immutabledict import immutabledict
 from machines import Broker, Participant, TorrentServer, Tracker
 from machines.calls import SUBSCRIBE
 from machines.events import ClientEvent
-from spec.explorer.closed import ClosedSystem
-from spec.explorer.explore import Options, Result, explore
-from spec.explorer.renaming import ways_of
-from spec.explorer.scenario import Recast, Scenario
-from spec.explorer.symmetry import Asymmetric, check, exchanges
+from spec.exploration.explore import Options, Result, explore
+from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.renaming import ways_of
+from spec.exploration.model.scenario import Recast, Scenario
+from spec.exploration.model.symmetry import Asymmetric, check, exchanges
 from spec.notation import read
 from tests.mutants import mutants_of
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from spec.explorer.claims import Claims
-from spec.explorer.closed import ClosedSystem, NotInert
-from spec.explorer.promela import write
-from spec.explorer.promela_claims import Bad, bad
-from spec.explorer.properties import CLAIMS, side_of
-from spec.explorer.scenario import Scenario
-from spec.explorer.spin import Hole, Report, SpinError, run
-from spec.explorer.steps import Row
+from spec.exploration.model.closed import ClosedSystem, NotInert
+from spec.exploration.model.scenario import Scenario
+from spec.exploration.model.steps import Row
+from spec.exploration.properties.client_join import CLAIMS, side_of
+from spec.exploration.properties.language import Claims
+from spec.exploration.spin.claims import Bad, bad
+from spec.exploration.spin.model import write
+from spec.exploration.spin.runner import Hole, Report, SpinError, run
 
 pytestmark = pytest.mark.usefixtures("spin_programs")
 

@@ -6,17 +6,18 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from spec.explorer import plain, spin
-from spec.explorer.claims import Claims
-from spec.explorer.closed import ClosedSystem, Unbounded
-from spec.explorer.explore import Options, Result, explore
-from spec.explorer.faults import ORDERS
-from spec.explorer.promela import write
-from spec.explorer.promela_claims import bad
-from spec.explorer.properties import CLAIMS, side_of
-from spec.explorer.renaming import ways_of
-from spec.explorer.replay import never_rests, play, read
-from spec.explorer.scenario import EVENTS, Scenario, scenario_of
+from spec.exploration.explore import Options, Result, explore
+from spec.exploration.model import reference as plain
+from spec.exploration.model.closed import ClosedSystem, Unbounded
+from spec.exploration.model.faults import ORDERS
+from spec.exploration.model.renaming import ways_of
+from spec.exploration.model.scenario import EVENTS, Scenario, scenario_of
+from spec.exploration.properties.client_join import CLAIMS, side_of
+from spec.exploration.properties.language import Claims
+from spec.exploration.spin import runner as spin
+from spec.exploration.spin.claims import bad
+from spec.exploration.spin.model import write
+from spec.exploration.traces.replay import never_rests, play, read
 from tests.test_explorer_engines import engines
 
 MOST = 4000

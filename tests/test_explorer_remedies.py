@@ -8,11 +8,11 @@ pytest.importorskip("numba", reason="complete searches of careful torrent server
 
 from dataclasses import replace
 
-from spec.explorer.claims import Implication, when_quiet
-from spec.explorer.explore import Options, Result, explore
-from spec.explorer.plain import explore as explore_plainly
-from spec.explorer.properties import CLAIMS, ClientSide, TrackerSide
-from spec.explorer.scenario import Scenario, scenario, with_bounds
+from spec.exploration.explore import Options, Result, explore
+from spec.exploration.model.reference import explore as explore_plainly
+from spec.exploration.model.scenario import Scenario, scenario, with_bounds
+from spec.exploration.properties.client_join import CLAIMS, ClientSide, TrackerSide
+from spec.exploration.properties.language import Implication, when_quiet
 
 STALE = "whoever counts itself as registered is registered unless the tracker changed"
 GIVEN_UP = "whoever is registered counts itself as registered"

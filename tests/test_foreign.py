@@ -9,9 +9,9 @@ from statemachine import Event, State, StateChart
 
 from spec import check, load
 from spec.binding import Begin, Besides, Binding, Player
-from spec.cast import CastError
-from spec.checking import Report
-from spec.conformance import Finding
+from spec.conformance.checker import Report
+from spec.conformance.inclusion import Finding
+from spec.system.setup import CastError
 from tests.others import (
     ALTERNATING,
     HANDSHAKE,

@@ -166,7 +166,7 @@ async def test_mosquitto_dies_while_the_demo_is_played(mosquitto: Mosquitto) -> 
 
 def test_mosquitto_dies_and_the_user_is_told(mosquitto: Mosquitto, tmp_path: Path) -> None:
     record = tmp_path / "run.txt"
-    line = [sys.executable, "-m", "runtime.cli", "demo", "--timeout", "30", "--broker", str(mosquitto.address)]
+    line = [sys.executable, "-m", "runtime.cli.main", "demo", "--timeout", "30", "--broker", str(mosquitto.address)]
     with subprocess.Popen(
         [*line, "--record", str(record)],
         stdout=subprocess.PIPE,

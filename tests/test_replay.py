@@ -14,17 +14,17 @@ from immutabledict import immutabledict
 from typer.testing import CliRunner
 
 from machines import Clock, DistributionView, Participant, TorrentServer
-from runtime.cli import app
+from runtime.cli.main import app
+from runtime.cli.replay import Run, play_live, played
 from runtime.faults import Verdict
 from runtime.live import Ending, Live
-from runtime.replay import Run, play_live, played
 from runtime.server import Role
 from runtime.told import ToldServer
-from spec.explorer.closed import ClosedSystem
-from spec.explorer.faults import ORDERS
-from spec.explorer.replay import Played
-from spec.explorer.scenario import FAULTS, Scenario, scenario, with_bounds
-from spec.explorer.story import choices
+from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.faults import ORDERS
+from spec.exploration.model.scenario import FAULTS, Scenario, scenario, with_bounds
+from spec.exploration.traces.replay import Played
+from spec.exploration.traces.story import choices
 from tests.plays import Nobody
 
 STORIES = Path(__file__).parent / "stories"
@@ -158,7 +158,7 @@ def test_what_is_no_story_is_refused(tmp_path: Path) -> None:
 
 def test_a_run_that_never_comes_to_rest_is_told_by_its_end(tmp_path: Path) -> None:
     """The claim about runs: nothing happens any more, and a torrent server waits for an answer that was lost."""
-    from spec.explorer.explore import explore
+    from spec.exploration.explore import explore
 
     stuck = Scenario("stuck", torrents=1, timeouts="never", faults=immutabledict({"losses": 1}))
     (verdict,) = (one for one in explore(stuck).verdicts if one.claim.when == "rest")
@@ -225,7 +225,7 @@ def test_a_timeout_that_is_not_set_cannot_be_exceeded() -> None:
 
 
 def test_whoever_has_seen_enough_ends_it_without_a_word() -> None:
-    program = [sys.executable, "-m", "runtime.cli", "replay", "--live", str(NEWS_LOST)]
+    program = [sys.executable, "-m", "runtime.cli.main", "replay", "--live", str(NEWS_LOST)]
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as playing:
         assert playing.stdout is not None
         assert playing.stderr is not None
@@ -244,7 +244,7 @@ COMPILED = pytest.mark.skipif(
 @cache
 def found(torrents: int) -> dict[str, str]:
     """The counterexamples of the default scenario, by claim."""
-    from spec.explorer.explore import explore
+    from spec.exploration.explore import explore
 
     verdicts = explore(replace(scenario("default"), torrents=torrents)).verdicts
     return {verdict.claim.name: verdict.story for verdict in verdicts if verdict.story}

@@ -10,10 +10,10 @@ from machines import CONNACK, SUBACK, SUBSCRIBE, ClientGoodbye, SetTimeout, Star
 from runtime.demo import Settings
 from runtime.printing import recording
 from runtime.scenarios import scenario
-from spec.labels import label
 from spec.notation import Diagram, Presentation, print_diagram, read
 from spec.notation import Message as Read
-from spec.sketch import Divider, Group, Lifeline, Message, Row, to_mermaid, to_notation
+from spec.rendering.labels import label
+from spec.rendering.sequence import Divider, Group, Lifeline, Message, Row, to_mermaid, to_notation
 from tests.plays import Played, on_each_lifeline, play_all
 
 LEFT = Group("Left", (Lifeline("A", "Client"), Lifeline("B", "View", kind="database")))

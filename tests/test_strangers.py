@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from spec import load
-from spec.checking import DIAGRAMS, Report, check_all
-from spec.conformance import Finding
+from spec.conformance.checker import DIAGRAMS, Report, check_all
+from spec.conformance.inclusion import Finding
 
 FOLDER = Path(__file__).parent / "strangers"
 OURS = [(file.name, file.read_text(encoding="utf-8")) for file in sorted(DIAGRAMS.glob("*.txt"))]

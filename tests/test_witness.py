@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import pytest
 
 from spec import check, load
-from spec.checking import DIAGRAMS
-from spec.conformance import Finding
+from spec.conformance.checker import DIAGRAMS
+from spec.conformance.inclusion import Finding
+from spec.conformance.report import as_json
 from spec.notation import Diagram, read
-from spec.report import as_json
-from spec.sketch import (
+from spec.rendering.sequence import (
     Comment,
     Divider,
     End,

@@ -32,11 +32,11 @@ from typing import Any
 
 from immutabledict import immutabledict
 
-from spec.explorer import plain
-from spec.explorer.breadth import Engine, Found, Progress, engine
-from spec.explorer.closed import ClosedSystem
-from spec.explorer.explore import explore
-from spec.explorer.scenario import Scenario, scenario
+from spec.exploration.engine.search import Engine, Found, Progress, engine
+from spec.exploration.explore import explore
+from spec.exploration.model import reference as plain
+from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.scenario import Scenario, scenario
 
 Row = dict[str, Any]
 SYSTEMS = {
@@ -97,8 +97,8 @@ def verdict(given: Scenario, _: int) -> Row:
 
 
 def spin(given: Scenario, memory: int) -> Row:
-    from spec.explorer import promela
-    from spec.explorer import spin as program
+    from spec.exploration.spin import model as promela
+    from spec.exploration.spin import runner as program
 
     system = system_of(given)
     ended(engine()(system).run())

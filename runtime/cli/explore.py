@@ -1,0 +1,310 @@
+"""The command `clientjoin explore`."""
+
+import json
+import re
+import resource
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from spec.exploration.engine.search import Progress
+    from spec.exploration.explore import Options, Result, Verdict
+    from spec.exploration.model.scenario import Scenario
+    from spec.exploration.properties.language import Claim
+    from spec.exploration.simulate import Simulation
+
+WORDS = {True: "holds", False: "BROKEN", None: "unknown"}
+
+
+def explore(
+    scenario: Annotated[str, typer.Option(help="What takes part and what goes wrong; --list names them.")] = "default",
+    scenarios: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file with more scenarios.")] = None,
+    list_all: Annotated[bool, typer.Option("--list", help="List the scenarios and the claims, and stop.")] = False,
+    torrents: Annotated[int | None, typer.Option(help="How many torrent servers, instead of the scenario's.")] = None,
+    claims: Annotated[
+        list[str] | None, typer.Option("--property", metavar="WORDS", help="Only the claims with these words.")
+    ] = None,
+    bounds: Annotated[
+        list[str] | None, typer.Option("--bound", metavar="FAULT=N", help="How often a fault happens; N or any.")
+    ] = None,
+    careful: Annotated[
+        bool, typer.Option("--careful", help="Torrent servers name their requests, and close the protocol's gaps.")
+    ] = False,
+    most: Annotated[int | None, typer.Option("--states", min=1, help="Stop after about so many states.")] = None,
+    memory: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="MB", help="Stop before more is taken; else before all is."),
+    ] = None,
+    unordered: Annotated[bool, typer.Option("--unordered", help="A bus on which events overtake each other.")] = False,
+    engine: Annotated[
+        Literal["auto", "compiled", "vectorised"], typer.Option(help="compiled needs numba; auto takes what there is.")
+    ] = "auto",
+    symmetry: Annotated[bool, typer.Option(help="Count states once that differ in names only.")] = True,
+    reduction: Annotated[bool, typer.Option(help="Leave out events that their receivers always ignore.")] = True,
+    simulate: Annotated[int | None, typer.Option(min=1, metavar="RUNS", help="Random runs instead of all.")] = None,
+    length: Annotated[int, typer.Option(min=1, help="Steps of a random run.")] = 200,
+    seed: Annotated[int, typer.Option(help="For random runs.")] = 0,
+    save: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write each counterexample to a file.")] = None,
+    promela: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the closed system for SPIN, all claims included.")
+    ] = None,
+    stats: Annotated[bool, typer.Option("--stats", help="How large the tables are, and the memory.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
+) -> None:
+    """Explore everything that can happen; exit status 0 only if every claim that applies holds in every state.
+
+    With --simulate, exit status 0 if no claim was broken in any run.
+    """
+    from spec.exploration.explore import Options
+    from spec.exploration.model.closed import Unbounded
+    from spec.exploration.model.scenario import ScenarioError
+
+    try:
+        chosen = _chosen(scenario, scenarios, torrents, bounds or (), careful=careful, unordered=unordered)
+        wanted = _claims(claims or ())
+        if list_all:
+            _list(scenarios)
+            return
+        if save is not None:
+            save.mkdir(parents=True, exist_ok=True)
+        if promela is not None:
+            _write_model(chosen, wanted, promela, most, reduction=reduction)
+            return
+        if simulate is not None:
+            ended = _simulated(chosen, wanted, simulate, length, seed, as_json=as_json)
+            passed = all(verdict.holds is not False for verdict in ended)
+        else:
+            size = None if memory is None else memory << 20
+            options = Options(symmetric=symmetry, reduced=reduction, most=most, memory=size, engine=engine)
+            result = _explored(chosen, wanted, options, as_json=as_json, stats=stats)
+            ended = result.verdicts
+            known = all(verdict.holds is not None or not verdict.exercised for verdict in ended)
+            passed = result.holds and known
+        for verdict in ended:
+            if save is not None and verdict.story:
+                path = save / f"{re.sub('[^a-z0-9]+', '-', verdict.claim.name.lower())}.txt"
+                path.write_text(verdict.story, encoding="utf-8")
+                typer.echo(f"{path}", err=True)
+    except (ScenarioError, Unbounded, ImportError) as error:
+        typer.echo(f"clientjoin: {error}", err=True)
+        raise typer.Exit(2) from None
+    except OSError as error:
+        typer.echo(f"clientjoin: cannot write to {error.filename or save}: {error.strerror or error}", err=True)
+        raise typer.Exit(2) from None
+    raise typer.Exit(0 if passed else 1)
+
+
+def _chosen(
+    name: str, path: Path | None, torrents: int | None, bounds: Sequence[str], *, careful: bool, unordered: bool
+) -> "Scenario":
+    from spec.exploration.model.scenario import ScenarioError, bound, check, scenario, with_bounds
+
+    chosen = scenario(name, path)
+    chosen = replace(chosen, careful=careful or chosen.careful, unordered=unordered or chosen.unordered)
+    if torrents is not None:
+        chosen = replace(chosen, torrents=torrents)
+        check(chosen, "--torrents")
+    given = {}
+    for text in bounds:
+        fault, equals, number = text.partition("=")
+        if not equals:
+            raise ScenarioError(f"--bound {text!r}: write FAULT=N, such as 'losses=2' or 'crash tracker=any'")
+        given[fault] = bound(number, f"--bound {text!r}")
+    return with_bounds(chosen, given)
+
+
+def _claims(words: Sequence[str]) -> "tuple[Claim, ...]":
+    from spec.exploration.model.scenario import ScenarioError
+    from spec.exploration.properties.client_join import CLAIMS
+
+    if not words:
+        return CLAIMS
+    found = tuple(claim for claim in CLAIMS if any(text.lower() in claim.name for text in words))
+    if not found:
+        raise ScenarioError(f"--property {' '.join(words)!r}: no claim has these words; --list names the claims")
+    return found
+
+
+def _list(path: Path | None) -> None:
+    from spec.exploration.model.scenario import scenarios
+    from spec.exploration.properties.client_join import CLAIMS
+
+    typer.echo("Scenarios")
+    for known in scenarios(path).values():
+        typer.echo(f"  {known.name:<20}{known.tells}")
+    typer.echo("Claims")
+    for claim in CLAIMS:
+        typer.echo(f"  {claim.when:<8}{claim.name}")
+
+
+def _explored(
+    scenario: "Scenario", claims: "tuple[Claim, ...]", options: "Options", *, as_json: bool, stats: bool
+) -> "Result":
+    from spec.exploration.explore import explore
+
+    with _progress() as tell:
+        result = explore(scenario, replace(options, tell=tell), claims)
+    if as_json:
+        typer.echo(json.dumps(as_data(result), indent=1))
+    else:
+        _show(result, scenario, stats=stats)
+    return result
+
+
+def _write_model(
+    scenario: "Scenario", claims: "tuple[Claim, ...]", path: Path, most: int | None, *, reduction: bool
+) -> None:
+    """The model needs all that the charts can do, so the system is searched first, without symmetry."""
+    from spec.exploration.explore import Options, explore
+    from spec.exploration.model.scenario import ScenarioError
+    from spec.exploration.properties.client_join import side_of
+    from spec.exploration.properties.language import Claims
+    from spec.exploration.spin.claims import bad
+    from spec.exploration.spin.model import Unwritable, write
+    from spec.exploration.spin.runner import words_in_c
+
+    with _progress() as tell:
+        result = explore(scenario, Options(symmetric=False, reduced=reduction, most=most, tell=tell), claims)
+    if not result.found.complete:
+        raise ScenarioError(
+            f"--promela: the model needs all states, but {result.found.stopped}; take a smaller scenario"
+        )
+    watched = Claims(result.system, claims, side_of)
+    broken = sum(1 << bit for bit, watch in enumerate(watched.watches) if watch.broken)
+    try:
+        path.write_text(write(result.system, bad(watched)), encoding="utf-8")
+    except Unwritable as error:
+        raise ScenarioError(f"--promela: {error}") from None
+    progress = result.found.progress
+    typer.echo(
+        f"{path}: SPIN should find {progress.states:,} states and {progress.transitions + 1:,} transitions\n"
+        f"  spin -a {path} && cc -O3 -DNOREDUCE -DSAFETY -DCLAIMS=0 -o pan pan.c && ./pan -m100000 -w24 -n\n"
+        f"With -DCLAIMS={words_in_c(broken)} it stops at the first state that breaks a claim."
+    )
+
+
+def _simulated(
+    scenario: "Scenario", claims: "tuple[Claim, ...]", runs: int, length: int, seed: int, *, as_json: bool
+) -> "tuple[Verdict, ...]":
+    from spec.exploration.simulate import simulate
+
+    done = simulate(scenario, runs, length, seed, claims)
+    if as_json:
+        typer.echo(json.dumps(_simulation_data(scenario, done), indent=1))
+    else:
+        typer.echo(
+            f"{scenario.name}, {scenario.torrents} torrent servers: {done.runs:,} random runs of at most {length} "
+            f"steps (seed {seed}), {done.steps:,} steps, {done.states:,} states met, {done.seconds:.1f} s"
+        )
+        _show_verdicts(done.verdicts, complete=False)
+    return done.verdicts
+
+
+def as_data(result: "Result") -> dict[str, Any]:
+    """The result for `--json`."""
+    progress = result.found.progress
+    return {
+        "scenario": result.scenario.name,
+        "states": progress.states,
+        "transitions": progress.transitions,
+        "depth": progress.depth,
+        "seconds": round(progress.seconds, 3),
+        "complete": result.found.complete,
+        "stopped": result.found.stopped or None,
+        "asymmetry": result.asymmetry or None,
+        "properties": [_verdict_data(verdict) for verdict in result.verdicts],
+    }
+
+
+def _simulation_data(scenario: "Scenario", done: "Simulation") -> dict[str, Any]:
+    return {
+        "scenario": scenario.name,
+        "runs": done.runs,
+        "steps": done.steps,
+        "states": done.states,
+        "seconds": round(done.seconds, 3),
+        "complete": False,
+        "properties": [_verdict_data(verdict) for verdict in done.verdicts],
+    }
+
+
+def _verdict_data(verdict: "Verdict") -> dict[str, Any]:
+    return {
+        "name": verdict.claim.name,
+        "kind": verdict.claim.when,
+        "holds": verdict.holds,
+        "exercised": verdict.exercised,
+        "counterexample": verdict.story or None,
+    }
+
+
+# For people.
+
+
+def _show(result: "Result", scenario: "Scenario", *, stats: bool) -> None:
+    progress = result.found.progress
+    servers = "careful torrent servers" if scenario.careful else "torrent servers"
+    typer.echo(f"{scenario.name}, {scenario.torrents} {servers}: {scenario.tells}")
+    covered = "all of them" if result.found.complete else f"not all of them: {result.found.stopped}"
+    rate = progress.states / max(progress.seconds, 1e-9)
+    typer.echo(
+        f"{progress.states:,} states ({covered}), {progress.transitions:,} transitions, depth {progress.depth}, "
+        f"{progress.seconds:.1f} s, {rate:,.0f} states/s"
+    )
+    if result.asymmetry:
+        typer.echo(f"Names were told apart, since they matter: {result.asymmetry}.")
+    if stats:
+        system = result.system
+        for node, local, (up, down) in zip(system.nodes, system.locals, system.longest, strict=True):
+            typer.echo(
+                f"  {node.name}: {len(local):,} local states; at most {down:,} events under way to it, {up:,} from it"
+            )
+        typer.echo(f"  {len(system.messages):,} different messages, {len(system.accounts):,} accounts of faults")
+        typer.echo(f"  {result.found.at_rest:,} states from which nothing can happen")
+        typer.echo(f"  {_memory():,.0f} MB at most")
+    _show_verdicts(result.verdicts, complete=result.found.complete)
+
+
+def _show_verdicts(verdicts: "Sequence[Verdict]", *, complete: bool) -> None:
+    typer.echo()
+    for verdict in verdicts:
+        word = WORDS[verdict.holds]
+        if not verdict.exercised and verdict.holds is None:
+            word = "does not apply" if complete else "not met"
+        typer.echo(f"{word:<16}{verdict.claim.when:<8}{verdict.claim.name}")
+    for verdict in verdicts:
+        if verdict.story:
+            source = " ".join(verdict.claim.source.split())
+            typer.echo(f"\n{verdict.claim.name}: {len(verdict.run)} steps\n{source}\n\n{verdict.story}")
+
+
+def _memory() -> float:
+    """The most memory that was in use, in MB."""
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+@contextmanager
+def _progress() -> "Iterator[Any]":
+    """A line on a terminal that tells how far the search has come."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status("tables") as status:
+
+        def tell(progress: "Progress") -> None:
+            rate = progress.states / max(progress.seconds, 1e-9)
+            status.update(
+                f"{progress.states:,} states, {progress.frontier:,} to look at, depth {progress.depth}, "
+                f"{rate:,.0f} states/s, {_memory():,.0f} MB"
+            )
+
+        yield tell

@@ -1,0 +1,219 @@
+"""The command `clientjoin replay`: a counterexample played again, in the explorer or live on the embedded broker."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from runtime.live import Audience, Ending
+    from spec.exploration.model.closed import ClosedSystem
+    from spec.exploration.model.node import ServerState
+    from spec.exploration.model.steps import Row, Slot
+    from spec.exploration.properties.language import Claims
+    from spec.exploration.traces.replay import Played, Saved
+
+QOS = 2
+
+
+class ReplayError(Exception):
+    """A story that cannot be played: the message names the file, the place and the remedy."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A story that was played in the explorer. `steps` end with the reading of whatever is ignored, if that is needed
+    to tell that nothing is under way.
+    """
+
+    story: "Saved"
+    system: "ClosedSystem"
+    steps: "tuple[Played, ...]"
+    claims: "Claims"
+
+    @property
+    def last(self) -> "Row":
+        """The state at the end."""
+        return self.steps[-1].row if self.steps else self.system.initial()
+
+    def breaks(self, row: "Row") -> bool:
+        """Whether a state breaks the claim of the story; or the run that ends in it, if the claim is about runs."""
+        from spec.exploration.model.renaming import ways_of
+        from spec.exploration.traces.replay import never_rests
+
+        (claim,) = self.claims.claims
+        if claim.when != "rest":
+            return self.claims.broken_in(row, claim.name)
+        ways = ways_of(len(self.system.nodes), self.story.scenario.interchangeable())
+        return row == self.last and never_rests(self.system, self.claims, self.steps, ways)
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A counterexample that `explore` wrote.")],
+    live: Annotated[bool, typer.Option("--live", help="On the embedded broker, with the real servers.")] = False,
+    qos: Annotated[int | None, typer.Option(min=0, max=2, help="With --live: MQTT quality of service (2).")] = None,
+) -> None:
+    """Play a counterexample again; exit status 0 if it breaks its claim, 1 if it no longer does."""
+    if qos is not None and not live:
+        raise typer.BadParameter("it goes with --live: in the explorer there is no MQTT.", param_hint="'--qos'")
+    try:
+        run = played(file)
+    except ReplayError as error:
+        typer.echo(f"clientjoin: {error}", err=True)
+        raise typer.Exit(2) from None
+    try:
+        typer.echo(f"{file}: {run.story.claim} (is to be broken)")
+        as_told = _play_live(run, QOS if qos is None else qos) if live else _show(run)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is flushed into it once more
+        raise typer.Exit(141) from None  # whoever read our output has seen enough
+    raise typer.Exit(0 if as_told else 1)
+
+
+def played(file: Path) -> Run:
+    """The story of a file, played in the explorer. Raises `ReplayError`."""
+    from spec.exploration.model.scenario import ScenarioError
+    from spec.exploration.properties.client_join import CLAIMS, side_of
+    from spec.exploration.properties.language import Claims
+    from spec.exploration.traces.replay import play, read, rest
+
+    try:
+        story = read(file.read_text(encoding="utf-8-sig"), str(file))
+    except ScenarioError as error:
+        raise ReplayError(str(error)) from None
+    except OSError as error:
+        raise ReplayError(f"cannot read {file}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise ReplayError(f"{file} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
+    claims = [claim for claim in CLAIMS if claim.name == story.claim]
+    if not claims:
+        raise ReplayError(f"{file}: no claim {story.claim!r}{_near(story.claim, [claim.name for claim in CLAIMS])}")
+    system = story.scenario.build(drop_inert=False)
+    try:
+        steps = tuple(play(system, story.steps))
+    except ScenarioError as error:
+        raise ReplayError(f"{file}: {error}") from None
+    run = Run(story, system, steps, Claims(system, claims, side_of))
+    if run.breaks(run.last):
+        return run
+    rested = Run(story, system, (*steps, *rest(system, run.last)), run.claims)
+    return rested if rested.breaks(rested.last) else run
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0)
+    return f"; the nearest is {near[0]!r}, and `clientjoin explore --list` names all"
+
+
+# In the explorer.
+
+
+def _show(run: Run) -> bool:
+    for step in run.steps:
+        typer.echo(f"\nstep {step.number}: {step.text}" if step.number else f"\nin between, and ignored: {step.text}")
+        for line in configuration(run.system, step.row):
+            typer.echo(f"    {line}")
+    broken = run.breaks(run.last)
+    typer.echo()
+    for line in _views(run, [run.system.locals[place][slot.local] for place, slot in _slots(run.system, run.last)]):  # type: ignore[misc]
+        typer.echo(line)
+    typer.echo(f"{len(run.story.steps)} steps; {_verdict(run, broken=broken)}")
+    return broken
+
+
+def _verdict(run: Run, *, broken: bool) -> str:
+    if broken:
+        return f"at their end the claim is broken, as the story says: {run.story.claim}."
+    return f"at their end the claim is not broken, and the story says that it is: {run.story.claim}."
+
+
+def configuration(system: "ClosedSystem", row: "Row") -> Iterator[str]:
+    """Where each server is, one a line, with its timeouts and what is under way to and from it."""
+    from machines.participant import words
+    from spec.exploration.model.node import ServerState
+
+    width = max(len(node.name) for node in system.nodes)
+    for place, slot in _slots(system, row):
+        state = system.locals[place][slot.local]
+        assert isinstance(state, ServerState)
+        told = f"{system.nodes[place].name:<{width}}  {words(state.where)}"
+        if state.broken:
+            told += f"; impossible: {state.broken}"
+        if timeouts := sorted(getattr(state.clock.data, "running", ())):
+            told += f"; timeout set for {', '.join(timeouts)}"
+        for direction, queue in (("to the broker", slot.up), ("under way to it", slot.down)):
+            if queue:
+                told += f"; {direction}: {', '.join(_event(system.messages[message]) for message in queue)}"
+        yield told
+
+
+def _slots(system: "ClosedSystem", row: "Row") -> "Iterator[tuple[int, Slot]]":
+    for place, number in enumerate(row[:-1]):
+        yield place, system.slots[place][number]
+
+
+def _event(message: object) -> str:
+    client = getattr(message, "client", "")
+    again = ", again" if getattr(message, "event_id", "") else ""
+    return f"{type(message).__name__}{f' ({client}{again})' if client else again}"
+
+
+def _views(run: Run, states: "Sequence[ServerState]") -> Iterator[str]:
+    """What each Distribution View holds."""
+    width = max(len(node.name) for node in run.system.nodes)
+    for node, state in zip(run.system.nodes, states, strict=True):
+        clients = ", ".join(sorted(state.knows.clients)) or "nobody"
+        promised = ", ".join(sorted(state.knows.admissions))
+        yield f"the view of {node.name:<{width}} holds {clients}" + (f"; promised: {promised}" if promised else "")
+
+
+# Live.
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+async def play_live(run: Run, audience: "Audience", qos: int = QOS) -> "Ending":
+    """The same run on the embedded broker. Raises `runtime.broker.BrokerError` if none can be started."""
+    from runtime.live import Live
+
+    nodes = run.story.scenario.build(drop_inert=False).nodes  # charts of their own: those of the system are stepped
+    async with Live(run.system, audience, nodes, qos) as live:
+        return await live.play(run.steps)
+
+
+def _play_live(run: Run, qos: int) -> bool:
+    """Play it on the embedded broker, and say how that ended."""
+    from runtime.broker import BrokerError
+    from runtime.printing import People
+
+    console = _Console(highlight=False, emoji=False, markup=False)
+    try:
+        ending = asyncio.run(play_live(run, People(console), qos))
+    except BrokerError as error:
+        typer.echo(f"clientjoin: {error}", err=True)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        typer.echo("clientjoin: interrupted; everything was taken down", err=True)
+        raise typer.Exit(130) from None
+    typer.echo()
+    for line in _views(run, ending.states):
+        typer.echo(line)
+    for difference in ending.differences:
+        typer.echo(f"not as in the explorer: {difference}")
+    if ending.differences or ending.row is None:
+        return False
+    typer.echo("Every chart, every view and what is under way is as in the explorer, after every step.")
+    broken = run.breaks(ending.row)
+    typer.echo(f"{len(run.story.steps)} steps, live, QoS {qos}; {_verdict(run, broken=broken)}")
+    return broken

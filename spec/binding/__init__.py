@@ -1,0 +1,42 @@
+"""The binding: which label is which message, and who plays which lifeline.
+
+In: TOML files (`default.toml` and a user's own). Out: one `Binding`, with everything in it that follows from who is
+like whom. Begin with `model`, whose docstring explains every table and key; `reader` reads the files row by row,
+`inheritance` settles whose part a lifeline takes, `obligations` holds participants to what they owe, `load` does all.
+"""
+
+from spec.binding.load import DEFAULT, load, read_binding
+from spec.binding.model import (
+    BUILT_IN,
+    Alike,
+    Begin,
+    Besides,
+    Binding,
+    BindingError,
+    LabelRule,
+    Outside,
+    Player,
+    Publishes,
+    Row,
+    Word,
+    normal,
+)
+
+__all__ = [
+    "BUILT_IN",
+    "DEFAULT",
+    "Alike",
+    "Begin",
+    "Besides",
+    "Binding",
+    "BindingError",
+    "LabelRule",
+    "Outside",
+    "Player",
+    "Publishes",
+    "Row",
+    "Word",
+    "load",
+    "normal",
+    "read_binding",
+]

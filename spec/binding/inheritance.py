@@ -1,0 +1,285 @@
+"""Who takes whose part: lifelines of a user that are `like` ours, and what a binding says that cannot be.
+
+What is said of a lifeline (where it begins, what it may do undrawn or ignore, what comes to it from outside) holds for
+those that are like it. One that is played by a chart of ours is like ours that this chart plays, so that who only has
+other names for the same participants need not say everything again. A lifeline in a group of its own gets the undrawn
+rest of its server: a second torrent server has a clock and a view, drawn or not.
+"""
+
+import difflib
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+
+from spec.binding.model import BUILT_IN, Alike, Besides, Binding, BindingError, Player, Publishes, Row
+from spec.binding.obligations import Forgets, Owes
+from spec.notation.model import Create, Destroy, Diagram, Fragment, Message, Parallel, Reference, Statement
+
+
+def settled(binding: Binding) -> Binding:
+    """The binding with everything in it that follows from who is like whom. Raises `BindingError`."""
+    ours = {name: player for name, player in binding.players.items() if player.place == BUILT_IN}
+    players = {name: ours.get(name) or _resolved(name, binding, ours) for name in binding.players}
+    for name, player in list(players.items()):
+        if player.like and player.place != BUILT_IN:
+            players |= _rest_of_server(name, player, players)
+    likes = {name: player.like for name, player in players.items() if player.like}
+    environment = dict(binding.environment)
+    for name, like in likes.items():
+        if like in environment:
+            environment.setdefault(name, environment[like])
+    return replace(
+        binding,
+        players=players,
+        begins=tuple(
+            replace(
+                begin,
+                states=_shared(begin.states, likes),
+                orders=_shared(begin.orders, likes),
+                sessions=_shared(begin.sessions, likes),
+                endpoints=_shared(begin.endpoints, likes),
+                later=_also(begin.later, players, begin.place),
+            )
+            for begin in binding.begins
+        ),
+        besides=_widened(binding.besides, likes),
+        ignores=_widened(binding.ignores, likes),
+        ahead=_widened(binding.ahead, likes),
+        publishes=_widened(binding.publishes, likes),
+        owes=_widened(binding.owes, likes),
+        forgets=_widened(binding.forgets, likes),
+        environment=environment,
+    )
+
+
+def _resolved(name: str, binding: Binding, ours: Mapping[str, Player], seen: tuple[str, ...] = ()) -> Player:
+    """A player with what it does not say itself taken from the one that it is like."""
+    player = binding.players[name]
+    if name in seen:
+        raise BindingError(f"{player.place}: {' is like '.join((*seen, name))}: one of them has to name a chart")
+    like = player.like or _same_part(player, binding, ours)
+    if player.scripted or not like:
+        return player
+    if like not in binding.players:
+        near = _near(like, binding.players)
+        raise BindingError(f"{player.place}: like: no lifeline {like!r}{near}; there are {', '.join(binding.players)}")
+    original = ours[like] if like in ours else _resolved(like, binding, ours, (*seen, name))
+    group = player.group or original.group
+    client = player.client or (original.client if group == original.group else name if original.client else "")
+    return replace(
+        player,
+        chart=player.chart or original.chart,
+        group=group,
+        role=player.role or original.role,
+        client=client,
+        like=original.like or like,
+    )
+
+
+def _same_part(player: Player, binding: Binding, ours: Mapping[str, Player]) -> str:
+    """The lifeline of ours that the same chart plays: the one of its server, if there are several."""
+    same = [name for name, other in ours.items() if other.chart == player.chart]
+    if len(same) > 1:
+        groups = {player.group}
+        for other in binding.players.values():  # whose part is taken by others of the same server
+            if other.place != BUILT_IN and other.group == player.group:
+                charts = [name for name, mine in ours.items() if name == other.like or mine.chart == other.chart]
+                groups |= {ours[name].group for name in charts if len(charts) == 1}
+        same = [name for name in same if ours[name].group in groups]
+        if not same and player.group:
+            same = [name for name, other in ours.items() if other.chart == player.chart][:1]
+    return same[0] if same else ""
+
+
+def _rest_of_server(name: str, player: Player, players: Mapping[str, Player]) -> dict[str, Player]:
+    """What the server of a lifeline in a group of its own has besides, as the one that it is like."""
+    home = players[player.like].group
+    if not player.role or player.group == home:
+        return {}
+    roles = {other.role for other in players.values() if other.group == player.group}
+    return {
+        f"{name} {other.role}": Player(other.chart, player.group, other.role, like=mine, place=player.place)
+        for mine, other in players.items()
+        if other.group == home and other.place == BUILT_IN and other.role not in roles
+    }
+
+
+def _shared(said: Mapping[str, str], likes: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in said.items():
+        found[name] = value
+        for other, like in likes.items():
+            if like == name and other not in said:
+                found[other] = value
+    return found
+
+
+def _also(later: Iterable[tuple[str, str]], players: Mapping[str, Player], place: str) -> tuple[tuple[str, str], ...]:
+    """Our orders, each also to those who are on stage in place of ours; whoever is not is passed over."""
+
+    def others(name: str) -> Iterable[str]:
+        for other, player in players.items():
+            if place == BUILT_IN and player.like == name in players and player.group == players[name].group:
+                yield other
+
+    return tuple((who, order) for name, order in later for who in (name, *others(name)))
+
+
+def _widened(rows: Iterable[Row], likes: Mapping[str, str]) -> tuple[Row, ...]:
+    return tuple(
+        replace(row, lifelines=row.lifelines | {name for name, like in likes.items() if like in row.lifelines})
+        for row in rows
+    )
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+# What cannot be.
+
+
+def refuse_unknown(binding: Binding, charts: Collection[str], messages: Collection[str]) -> None:
+    """Raise `BindingError` where a user's file names a lifeline, a chart or a message that nobody knows."""
+    known = {*binding.players, *binding.outside}
+
+    def lifelines(names: Iterable[str], place: str) -> None:
+        for name in names:
+            if place != BUILT_IN and name not in known:
+                raise BindingError(
+                    f"{place or 'the binding'}: no lifeline {name!r}{_near(name, known)}; "
+                    "mend the name or add it to [lifeline]"
+                )
+
+    for begin in binding.begins:
+        lifelines((*begin.states, *begin.orders, *(name for name, _ in begin.later)), begin.place)
+        lifelines((*begin.sessions, *begin.endpoints), begin.place)
+    rows: list[Besides | Publishes | Owes | Forgets] = [*binding.besides, *binding.ignores, *binding.ahead]
+    rows += [*binding.publishes, *binding.owes, *binding.forgets]
+    for row in rows:
+        lifelines(sorted(row.lifelines), row.place)
+    for name, player in binding.players.items():
+        is_played = player.scripted or player.chart in charts or name in charts
+        if player.place not in {"", BUILT_IN} and not is_played:
+            raise BindingError(
+                f"{player.place}: no chart {player.chart!r}{_near(player.chart, charts)}; "
+                f"there are {', '.join(sorted(charts))}; charts of your own are given to spec.check"
+            )
+    duties: list[Owes | Forgets] = [*binding.owes, *binding.forgets]
+    for duty in duties:
+        for message in _named(duty) if duty.place not in {"", BUILT_IN} else ():
+            if message not in messages:
+                raise BindingError(f"{duty.place}: no chart has a message {message!r}{_near(message, messages)}")
+    about: list[Alike | Publishes] = [*binding.alike, *binding.publishes]
+    for named in about:
+        for message in sorted(named.messages - set(messages)) if named.place != BUILT_IN else ():
+            raise BindingError(f"{named.place}: no chart has a message {message!r}{_near(message, messages)}")
+    for rule in binding.labels:
+        if (
+            rule.place not in {"", BUILT_IN}
+            and not rule.ignored
+            and "{" not in rule.message
+            and rule.message not in messages
+        ):
+            raise BindingError(f"{rule.place}: no chart has a message {rule.message!r}{_near(rule.message, messages)}")
+
+
+def _named(duty: Owes | Forgets) -> list[str]:
+    """The messages that it names."""
+    named = [name.removeprefix("-") for name in duty.received if "*" not in name]
+    if isinstance(duty, Owes):
+        named += [text.partition(" ")[0] for text in (duty.sends, duty.sender, duty.to) if text]
+    return named
+
+
+# What a binding makes of a diagram.
+
+
+def our_names(binding: Binding) -> dict[str, str]:
+    """The names that a user has for lifelines of ours."""
+    return {
+        player.like: name
+        for name, player in reversed(list(binding.players.items()))
+        if player.like in binding.players and player.group == binding.players[player.like].group
+    }
+
+
+def misspelled(diagram: Diagram, binding: Binding) -> dict[str, str]:
+    """Lifelines that nobody plays, and those that were probably meant. Numbers differ on purpose."""
+    known = [*binding.players, *binding.outside]
+    found = {}
+    for each in diagram.lifelines:
+        if each.name not in known:
+            likely = difflib.get_close_matches(each.name, known, n=1, cutoff=0.7)
+            if likely and re.findall(r"\d+", likely[0]) == re.findall(r"\d+", each.name):
+                found[each.name] = likely[0]
+    return found
+
+
+def renamed(diagram: Diagram, names: Mapping[str, str]) -> Diagram:
+    """The diagram with other names for some lifelines."""
+    if not names:
+        return diagram
+
+    def new(name: str | None) -> str | None:
+        return None if name is None else names.get(name, name)
+
+    def body(statements: Iterable[Statement]) -> Iterable[Statement]:
+        for statement in statements:
+            match statement:
+                case Message(sender=sender, receiver=receiver):
+                    yield replace(statement, sender=new(sender), receiver=new(receiver))
+                case Fragment(operands=operands):
+                    yield replace(statement, operands=tuple(replace(o, body=tuple(body(o.body))) for o in operands))
+                case Parallel():
+                    yield replace(statement, body=tuple(body(statement.body)))
+                case Reference(over=over):
+                    yield replace(statement, over=tuple(names.get(name, name) for name in over))
+                case Create(name=name) | Destroy(name=name):
+                    yield replace(statement, name=names.get(name, name))
+                case _:
+                    yield statement
+
+    lifelines = {
+        name: replace(each, name=name) for each in diagram.lifelines for name in [names.get(each.name, each.name)]
+    }
+    return replace(diagram, lifelines=tuple(lifelines.values()), body=tuple(body(diagram.body)))
+
+
+def seen(diagram: Diagram, binding: Binding, played: Collection[str]) -> Diagram:
+    """The diagram without what the binding ignores; lifelines that nobody plays are its environment."""
+    ignored = {name for name, outside in binding.outside.items() if outside == "ignored"}
+    if not ignored and not any(rule.ignored for rule in binding.labels):
+        gone = [each.name for each in diagram.lifelines if each.name not in played]
+        if not gone:
+            return diagram
+    return replace(
+        diagram,
+        lifelines=tuple(each for each in diagram.lifelines if each.name in played),
+        body=tuple(_seen(diagram.body, binding, ignored, played)),
+    )
+
+
+def _seen(
+    body: Iterable[Statement], binding: Binding, ignored: Collection[str], played: Collection[str]
+) -> Iterable[Statement]:
+    for statement in body:
+        match statement:
+            case Message(sender=sender, receiver=receiver):
+                ends = [end if end in played else None for end in (sender, receiver)]
+                left_out = sender in ignored or receiver in ignored or binding.ignores_label(statement.label)
+                if any(ends) and not left_out:
+                    yield replace(statement, sender=ends[0], receiver=ends[1])
+            case Fragment(operands=operands):
+                kept = [replace(each, body=tuple(_seen(each.body, binding, ignored, played))) for each in operands]
+                yield replace(statement, operands=tuple(kept))
+            case Parallel():
+                yield replace(statement, body=tuple(_seen(statement.body, binding, ignored, played)))
+            case Reference(over=over):
+                left = tuple(name for name in over if name in played)
+                if left:
+                    yield replace(statement, over=left)
+            case _:
+                if getattr(statement, "name", None) in {None, *played}:
+                    yield statement

@@ -1,0 +1,385 @@
+r"""The binding: what ties a diagram's words to the messages and charts that it speaks of.
+
+A binding is read from TOML files. `spec/binding/default.toml` is about the diagrams of this project; files of a user are
+laid over it: their label rules and beginnings come first, and what they say of a lifeline replaces ours. The tables, all optional:
+
+`[[label]]`: which label is which message. The first rule that fits counts; labels are compared without markup and with
+single blanks. A label that is itself the name of a message needs no rule.
+  `text` or `pattern`: the label, literally, or a regular expression for the whole of it.
+  `message`: the message's name; `{name}` is what the pattern's `(?P<name>...)` found.
+  `detail`: tells apart what one message says: a topic, `accepted` and `refused`, the MQTT client that an event is
+  about (and the name of its request, after a comma), or what a view holds. Without it any is meant.
+  `again = true`: the latest such message on the same hop is delivered once more (MQTT 3.1.1, 3.3.1.1: DUP).
+  `topic`: where the label says that an event is published; another topic than the event's own is an error.
+  `ignored = true`: arrows with this label mean nothing to the charts and are left out.
+
+`[lifeline]`: who plays which lifeline, `Name = { ... }`.
+  `chart`: the chart, by its name in `machines` or among those that are given to `spec.check`.
+  `like`: a lifeline of another name whose part it plays. All that is said of that one (chart, group, role, where it
+  begins, what it may do) holds for this one, too. A `chart` of ours alone means the same where that is one lifeline.
+  `group`: the server that it belongs to. In a group of its own, a lifeline gets the rest of its server undrawn: a
+  second torrent server has a clock and a view.
+  `role`: what the others of the group call it: `client`, `clock`, `view`; or `broker`.
+  `client`: its MQTT client identifier.
+  `patient = true`: what it sends comes only when nothing else can happen: a clock, of a chart that is not ours.
+  `scripted = true`: no chart plays it. It does what is drawn of it, whatever that is, and reads what it is sent: so a
+  diagram can show what an MQTT client may do that ours never do. Such a diagram is taken as an example.
+  `ignored = true`: it is left out with all its arrows. `environment = true`: its arrows come from outside and go there.
+
+`[[begin]]`: where diagrams begin; the first rule whose `title` fits counts, and `*` in it stands for anything.
+  `title`, and for each lifeline the atomic state that its chart is in (`a/b` where a foreign chart is in two at once).
+  Ours are brought there by starting them, without a loss; foreign charts are put there, or begin where they begin.
+  `orders = { Name = "Start" }`: what then sets the diagram going from outside.
+  `later = ["Name Start", ...]`: orders that come one after the other, each when nothing else can happen.
+  `examples = true`: what else can happen there, these diagrams do not say. So that is not looked for, nor whether
+  participants who cannot see which branch they are in would mix them.
+  `in_full = true`: these diagrams draw all that servers do, also what they ignore. Neither `[[besides]]` nor
+  `[environment]` holds there, but for a broker.
+  `at_rest = true`: where such a diagram ends nothing is under way, and nobody has anything to send any more.
+  `sessions = { Name = "..." }`: what the torrent server of a lifeline is given as its session: it is careful then.
+  `endpoints = { Name = "..." }`: the URI where the server of a lifeline serves. Nobody conflicts for another reason.
+
+`[[besides]]`: what may happen without being drawn: `lifelines`, `actions` (`!m`, `?m`, `*`; `-` before one excepts it),
+and `why`. Nothing needs to be drawn between a lifeline that is drawn and one that is not.
+`[[owes]]`: what lifelines owe for what they receive. What is owed needs no drawing. It is a finding if they send what
+they do not owe, or send it twice, or owe something and are not about to send it. That is meant for those who pass on or
+answer at once, as a broker does, not for a server that first asks others.
+  `received`: names of messages, as in `["*", "-CONNECT"]`.
+  `sends`: what each obliges to send, with its detail; `*` stands for anything, `{topic}` for what the message is about.
+  Without it the message itself is passed on, in the order in which such messages came.
+  `from`: what must have been sent to the sender before, such as `CONNACK accepted`; what comes from others is ignored.
+  `to`: it is owed to all who were sent this, such as `SUBACK {topic} accepted`; without it, to the sender.
+  `why`: is quoted where this does not hold.
+`[[forgets]]`: `lifelines`, `received` and `why`: messages with which all ends that was owed to their sender, and all
+that it was sent before counts no longer. Where there is nothing of both, they are ignored.
+`[[ignores]]`: the keys of `[[besides]]`, for what a chart may ignore although a diagram draws that it receives it. With
+`states`, patterns likewise, it may so in these atomic states.
+`[[publishes]]`: `lifelines`, `messages` and `why`: what the server of a lifeline publishes in a procedure of its own
+that its chart does not play. It can do so at any time, and its chart is not changed by it.
+`[environment]`: `Name = ["Start", ...]`, what can come from outside where a course cannot go on without it.
+`[needs]`: `TimeoutExceeded = "SetTimeout"`, what a message needs to have come before, from its receiver to its sender.
+`[[fault]]`: `message` and `detail` (`*` stands for anything) of what happens only where some diagram draws it.
+`[[alike]]`: `messages` that charts treat the same whatever they are about, and `why`: see `spec.conformance.reduction`.
+`[[ahead]]`: keys as in `[[besides]]`, for what may be sent before it is drawn to what is drawn to be sent later.
+
+Nothing here reads a diagram or runs a chart. What a user writes that no chart or lifeline knows is refused by
+`spec.binding.inheritance`.
+"""
+
+import difflib
+import fnmatch
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar
+
+from spec.binding.obligations import Discipline, Forgets, Owes, fits
+
+BUILT_IN = "spec/binding/default.toml"
+"""Where what stands in the default binding stands: only what others say is held against the charts."""
+
+
+class BindingError(ValueError):
+    """A binding file cannot be used: the message names the file, the place and the remedy."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """A message as a diagram can mention it; an empty `detail` leaves open which one of its kind is meant."""
+
+    message: str
+    detail: str = ""
+    topic: str = field(default="", compare=False)
+    again: bool = False
+    """Whether it is delivered once more."""
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.detail}".rstrip() + (" again" if self.again else "")
+
+    def covers(self, message: str, detail: str) -> bool:
+        """Whether it can mean this message; a detail need not be told beyond a comma."""
+        return self.message == message and self.detail in {"", detail, detail.partition(",")[0]}
+
+
+@dataclass(frozen=True)
+class LabelRule:
+    """A label, literally or as a regular expression for the whole of it, and the message that it stands for."""
+
+    pattern: re.Pattern[str]
+    shown: str
+    message: str
+    detail: str = ""
+    topic: str = ""
+    """Where an event is published, if the label says so; it must be the event's own topic."""
+    ignored: bool = False
+    """The arrow means nothing to the charts."""
+    place: str = ""
+    """Where it stands, for errors."""
+    again: bool = False
+    """Whether the message is delivered once more."""
+
+    def read(self, label: str) -> Word | None:
+        """The message of a normalised label, or None if the rule is about another."""
+        found = self.pattern.fullmatch(label)
+        if found is None:
+            return None
+        groups = {name: text or "" for name, text in found.groupdict().items()}
+        message, detail, topic = (text.format(**groups) for text in (self.message, self.detail, self.topic))
+        return Word(message, detail, topic, self.again)
+
+    def says(self, message: str, detail: str) -> bool:
+        """Whether it is the literal text for just this message."""
+        return self.pattern.pattern == re.escape(self.shown) and (self.message, self.detail) == (message, detail)
+
+
+@dataclass(frozen=True)
+class Player:
+    """Who plays a lifeline: a chart by name, in a group of lifelines, under a role; `client` is its MQTT identifier.
+
+    `like` is another lifeline of which the rest holds, too; `patient`: what it sends waits until nothing else can be.
+    """
+
+    chart: str
+    group: str = ""
+    role: str = ""
+    client: str = ""
+    like: str = ""
+    patient: bool = False
+    place: str = ""
+    scripted: bool = False
+    """Whether it does whatever is drawn of it; it has no chart then."""
+
+
+@dataclass(frozen=True)
+class Begin:
+    """The atomic state of each lifeline where the diagrams of that title begin, and the orders that set them going.
+
+    `later` are orders that can come one after the other when all is quiet, each as lifeline and order.
+    """
+
+    title: str
+    states: Mapping[str, str]
+    orders: Mapping[str, str]
+    place: str = ""
+    later: tuple[tuple[str, str], ...] = ()
+    examples: bool = False
+    """Whether the diagrams of that title are examples: what else can happen there, they do not say."""
+    in_full: bool = False
+    """Whether they draw all that servers do."""
+    at_rest: bool = False
+    """Whether nothing is left to happen where they end."""
+    sessions: Mapping[str, str] = field(default_factory=dict)
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Besides:
+    """Actions that lifelines may do without being drawn: shell patterns, `-` before one excepts it again."""
+
+    lifelines: frozenset[str]
+    actions: tuple[str, ...]
+    place: str = ""
+    states: tuple[str, ...] = ("*",)
+    """The atomic states for which it is said, as patterns likewise."""
+
+    def allows(self, lifeline: str, action: str, where: Iterable[str] = ()) -> bool:
+        """Whether `lifeline` may do `action`, such as `!StopTimeout`, in a state, or in whichever."""
+        if lifeline not in self.lifelines or not fits(action, self.actions):
+            return False
+        return all(fits(state, self.states) for state in where)
+
+
+@dataclass(frozen=True)
+class Publishes:
+    """What the servers of lifelines publish in procedures that their charts do not play."""
+
+    lifelines: frozenset[str]
+    messages: frozenset[str]
+    place: str = ""
+
+
+Row = TypeVar("Row", Besides, Publishes, Owes, Forgets)
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Messages of which charts treat all the same, whatever they are about: see `spec.conformance.reduction`."""
+
+    messages: frozenset[str]
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Binding:
+    """All of it."""
+
+    labels: tuple[LabelRule, ...] = ()
+    players: Mapping[str, Player] = field(default_factory=dict)
+    begins: tuple[Begin, ...] = ()
+    besides: tuple[Besides, ...] = ()
+    ignores: tuple[Besides, ...] = ()
+    environment: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    needs: Mapping[str, str] = field(default_factory=dict)
+    faults: tuple[Word, ...] = ()
+    """Messages that happen only where a diagram draws them; a detail is a shell pattern."""
+    outside: Mapping[str, "Outside"] = field(default_factory=dict)
+    """Lifelines that nobody plays: left out with all their arrows, or part of the environment."""
+    drawn: frozenset[str] = frozenset()
+    """The lifelines of the diagrams that it is used for; empty: all that there are."""
+    alike: tuple[Alike, ...] = ()
+    ahead: tuple[Besides, ...] = ()
+    """Sends that need not wait for their turn."""
+    publishes: tuple[Publishes, ...] = ()
+    in_full: frozenset[str] = frozenset()
+    """Lifelines of the diagrams that it is used for that do nothing undrawn."""
+    owes: tuple[Owes, ...] = ()
+    forgets: tuple[Forgets, ...] = ()
+    _allowed: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was asked of `besides`: it is asked of every step of every search."""
+
+    def word(self, label: str) -> Word | None:
+        """The message that a label stands for, or None if nothing binds it."""
+        text = normal(label)
+        return next((word for rule in self.labels if (word := rule.read(text)) is not None), None)
+
+    def ignores_label(self, label: str) -> bool:
+        """Whether arrows with that label mean nothing to the charts."""
+        text = normal(label)
+        return next((rule.ignored for rule in self.labels if rule.read(text) is not None), False)
+
+    def nearest(self, label: str, others: Iterable[str] = ()) -> str | None:
+        """The known label that looks most like this one, of those that are bound literally and of `others`."""
+        known = {text.lower(): text for text in (*(rule.shown for rule in self.labels), *others)}
+        found = difflib.get_close_matches(normal(label).lower(), known, n=1, cutoff=0.4)
+        return known[found[0]] if found else None
+
+    def begin(self, title: str) -> Begin:
+        """Where a diagram of that title begins; nowhere in particular if no rule fits."""
+        fitting = (begin for begin in self.begins if fnmatch.fnmatchcase(title, begin.title.replace("[", "[[]")))
+        return next(fitting, Begin(title, {}, {}))
+
+    def is_drawn(self, lifeline: str) -> bool:
+        """Whether the diagrams draw a lifeline; the environment is not undrawn."""
+        return not self.drawn or not lifeline or lifeline in self.drawn
+
+    def may(self, lifeline: str, action: str, peer: str = "") -> bool:
+        """Whether a lifeline may do an action undrawn; towards one that is not drawn, always."""
+        if not (self.is_drawn(lifeline) and self.is_drawn(peer)):
+            return True
+        if lifeline in self.in_full:
+            return False
+        if (lifeline, action) not in self._allowed:
+            discipline = self.discipline(lifeline)
+            self._allowed[lifeline, action] = (
+                any(besides.allows(lifeline, action) for besides in self.besides)
+                or (discipline is not None and discipline.covers(action))
+                or (action[0] == "?" and self.is_scripted(lifeline))
+            )
+        return self._allowed[lifeline, action]
+
+    def may_ignore_undrawn(self, lifeline: str) -> bool:
+        """Whether what a lifeline ignores need not be drawn."""
+        return lifeline not in self.in_full
+
+    def from_outside(self, lifeline: str) -> tuple[str, ...]:
+        """What can come to a lifeline undrawn, from its owner or the network."""
+        return () if lifeline in self.in_full else self.environment.get(lifeline, ())
+
+    def may_publish(self, lifeline: str, message: str) -> bool:
+        """Whether the server of a lifeline publishes such a message without its chart."""
+        return any(lifeline in row.lifelines and message in row.messages for row in self.publishes)
+
+    def is_scripted(self, lifeline: str) -> bool:
+        """Whether a lifeline does whatever is drawn of it."""
+        player = self.players.get(lifeline)
+        return player is not None and player.scripted
+
+    def may_ignore(self, lifeline: str, action: str, where: Iterable[str] = ()) -> bool:
+        """Whether a lifeline may, in these atomic states, ignore what a diagram draws it receiving."""
+        if lifeline in self.in_full:
+            return True
+        return any(ignores.allows(lifeline, action, where) for ignores in self.ignores)
+
+    def discipline(self, lifeline: str) -> Discipline | None:
+        """What a lifeline owes for what it receives; None if nothing is said of it."""
+        owes = tuple(row for row in self.owes if lifeline in row.lifelines)
+        forgets = tuple(row for row in self.forgets if lifeline in row.lifelines)
+        return Discipline(lifeline, owes, forgets) if owes or forgets else None
+
+    def may_be_ahead(self, lifeline: str, action: str) -> bool:
+        """Whether a lifeline may send before it is drawn to what it is drawn to send later."""
+        return any(ahead.allows(lifeline, action) for ahead in self.ahead)
+
+    def is_alike(self, message: str) -> bool:
+        """Whether charts treat all messages of that name the same."""
+        return any(message in alike.messages for alike in self.alike)
+
+    def is_rare(self, message: str, detail: str) -> bool:
+        """Whether a message happens only where a diagram draws it."""
+        return any(
+            word.message == message and (not word.detail or fnmatch.fnmatchcase(detail, word.detail))
+            for word in self.faults
+        )
+
+    def over(self, base: "Binding") -> "Binding":
+        """This binding laid over another: its rules come first, and what it says of a lifeline replaces the other."""
+        return Binding(
+            labels=self.labels + base.labels,
+            players={**{name: p for name, p in base.players.items() if name not in self.outside}, **self.players},
+            begins=self.begins + base.begins,
+            besides=self.besides + base.besides,
+            ignores=self.ignores + base.ignores,
+            environment={**base.environment, **self.environment},
+            needs={**base.needs, **self.needs},
+            faults=self.faults + base.faults,
+            outside={**{name: o for name, o in base.outside.items() if name not in self.players}, **self.outside},
+            alike=self.alike + base.alike,
+            ahead=self.ahead + base.ahead,
+            publishes=self.publishes + base.publishes,
+            owes=self.owes + base.owes,
+            forgets=self.forgets + base.forgets,
+        )
+
+    def without(self, lifelines: frozenset[str]) -> "Binding":
+        """The binding as if our own one said nothing of these lifelines."""
+
+        def kept(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+            return tuple(
+                replace(row, lifelines=row.lifelines - lifelines) if row.place == BUILT_IN else row for row in rows
+            )
+
+        def others(said: Mapping[str, str]) -> dict[str, str]:
+            return {name: text for name, text in said.items() if name not in lifelines}
+
+        def begin(row: Begin) -> Begin:
+            if row.place != BUILT_IN:
+                return row
+            later = tuple(each for each in row.later if each[0] not in lifelines)
+            return replace(
+                row,
+                states=others(row.states),
+                orders=others(row.orders),
+                later=later,
+                sessions=others(row.sessions),
+                endpoints=others(row.endpoints),
+            )
+
+        return replace(
+            self,
+            players={name: player for name, player in self.players.items() if name not in lifelines},
+            begins=tuple(begin(each) for each in self.begins),
+            besides=kept(self.besides),
+            ignores=kept(self.ignores),
+            ahead=kept(self.ahead),
+            owes=kept(self.owes),
+            forgets=kept(self.forgets),
+            publishes=kept(self.publishes),
+        )
+
+
+Outside = Literal["ignored", "environment"]
+
+
+def normal(label: str) -> str:
+    """A label as labels are compared: single blanks, no line breaks, none at the ends."""
+    return " ".join(label.split())

@@ -1,0 +1,212 @@
+"""What a participant owes for what it receives, as a binding states it, and the ledger that holds a chart to it.
+
+Diagrams draw a broker passing an event on to those whom they are about, and leave the others out; so most of what it
+does is not drawn. That does not mean that it may do anything. A *discipline* says what follows from what: a message
+that comes in obliges to others that go out, once each, and to nobody else. What is owed needs no drawing; what is not
+owed is a finding, and so is what is owed and not about to be sent.
+
+The ledger is part of a participant's local state in `spec.system`, so that every search keeps it. It knows names of
+lifelines and messages, and nothing of charts.
+"""
+
+import fnmatch
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal, NamedTuple
+
+
+def fits(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a name fits shell patterns, of which those that begin with `-` except it again."""
+    rows = tuple(patterns)
+    excepted = any(fnmatch.fnmatchcase(name, pattern[1:]) for pattern in rows if pattern[0] == "-")
+    return not excepted and any(fnmatch.fnmatchcase(name, pattern) for pattern in rows)
+
+
+@dataclass(frozen=True)
+class Owes:
+    """Messages that oblige their receivers: what each has to send for them, and to whom. See `spec.binding.model`."""
+
+    lifelines: frozenset[str]
+    received: tuple[str, ...]
+    sends: str = ""
+    """Shell pattern of what is owed, `{topic}` being that of the message; empty: the message itself."""
+    sender: str = ""
+    """What must have been sent to the sender before: what comes from others is ignored."""
+    to: str = ""
+    """What was sent to those to whom it is owed; empty: it is owed to the sender."""
+    why: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Forgets:
+    """Messages with which all ends that was owed to their sender, and all that it was sent before counts no longer."""
+
+    lifelines: frozenset[str]
+    received: tuple[str, ...]
+    why: str = ""
+    place: str = ""
+
+
+class Said(NamedTuple):
+    """A message with the lifeline at its other end, empty if a chart does not say; `number` tells it from others."""
+
+    message: str
+    detail: str
+    topic: str
+    number: Hashable
+    peer: str
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.detail}".rstrip()
+
+
+class Debt(NamedTuple):
+    """What is owed to a lifeline: a message that fits `text`, or if `number` is given that very message."""
+
+    to: str
+    text: str
+    number: Hashable
+    why: str
+
+
+class Breach(NamedTuple):
+    """What a participant does against its discipline, or without end."""
+
+    kind: Literal["undue", "owed", "endless"]
+    lifeline: str
+    text: str
+
+
+class Ledger(NamedTuple):
+    """What was sent that matters later, with its receiver; what is owed, oldest first; and what went wrong."""
+
+    sent: frozenset[tuple[str, str]] = frozenset()
+    debts: tuple[Debt, ...] = ()
+    wrong: str = ""
+
+
+EMPTY = Ledger()
+
+
+@dataclass(frozen=True)
+class Discipline:
+    """All that a binding says of what one lifeline owes."""
+
+    lifeline: str
+    owes: tuple[Owes, ...]
+    forgets: tuple[Forgets, ...]
+
+    def covers(self, action: str) -> bool:
+        """Whether it decides about an action such as `!CONNACK`, so that nobody needs to draw it."""
+        return _covers(self, action)
+
+    def received(self, ledger: Ledger, said: Said, *, ignored: bool) -> Ledger:
+        """The ledger after a message came, which the participant took or ignored."""
+        if not self.covers(f"?{said.message}"):
+            return ledger
+        why, found = "", ledger
+        over = next((row for row in self.forgets if fits(said.message, row.received)), None)
+        if over is not None:
+            found = Ledger(
+                frozenset(each for each in ledger.sent if each[0] != said.peer),
+                tuple(debt for debt in ledger.debts if debt.to != said.peer),
+                ledger.wrong,
+            )
+        counts = found != ledger
+        for row in [row for row in self.owes if fits(said.message, row.received)]:
+            why = row.why
+            if not row.sender or (said.peer, row.sender) in found.sent:
+                counts = True
+                debts = sorted((*found.debts, *_debts(row, found, said)), key=_kind)
+                found = found._replace(debts=tuple(debts))
+        if counts is not ignored:
+            return found
+        verb = "ignores" if ignored else "takes"
+        instead = "it counts here" if ignored else "it means nothing here, and should be ignored"
+        why = why or (over.why if over is not None else "")
+        return found._replace(wrong=f"{verb} {said} from {said.peer or 'outside'}, though {instead}{_because(why)}")
+
+    def owed(self, ledger: Ledger, said: Said) -> Debt | None:
+        """The debt that sending this message pays. Of messages to pass on, the oldest for each receiver comes first."""
+        for debt in ledger.debts:
+            if said.peer not in {debt.to, ""}:
+                continue
+            if debt.number is not None:
+                passed_on = next(each for each in ledger.debts if each.to == debt.to and each.number is not None)
+                if debt == passed_on and debt.number == said.number:
+                    return debt
+            elif fnmatch.fnmatchcase(str(said), debt.text):
+                return debt
+        return None
+
+    def sent(self, ledger: Ledger, said: Said) -> Ledger:
+        """The ledger after a message was sent."""
+        if not self.covers(f"!{said.message}"):
+            return ledger
+        debt = self.owed(ledger, said)
+        if debt is None:
+            return ledger._replace(wrong=self._undue(said))
+        place = ledger.debts.index(debt)
+        found = ledger._replace(debts=(*ledger.debts[:place], *ledger.debts[place + 1 :]))
+        matters = any(fnmatch.fnmatchcase(str(said), row.to.format(topic="*")) for row in self.owes if row.to)
+        if matters or any(str(said) == row.sender for row in self.owes):
+            return found._replace(sent=found.sent | {(said.peer, str(said))})
+        return found
+
+    def breach(self, ledger: Ledger, due: Iterable[Said], can_send: Callable[[Said], bool]) -> Breach | None:
+        """What is wrong where a participant is about to send what is `due`, of which it may not be able to send all."""
+        if ledger.wrong:
+            return Breach("undue", self.lifeline, ledger.wrong)
+        served: set[str] = set()
+        for said in due:
+            if not self.covers(f"!{said.message}"):
+                continue
+            if self.owed(ledger, said) is None:
+                if can_send(said):
+                    return Breach("undue", self.lifeline, self._undue(said))
+            elif said.peer not in served and can_send(said):
+                served.add(said.peer)
+        for debt in ledger.debts:
+            if not served & {debt.to, ""}:
+                to = debt.to or "whoever is outside"
+                text = f"owes {debt.text.removesuffix(' *')} to {to}, and is about to send {to} nothing that it owes"
+                return Breach("owed", self.lifeline, text + _because(debt.why))
+        return None
+
+    def _undue(self, said: Said) -> str:
+        fitting = [row.why for row in self.owes if (fits(said.message, row.received) if not row.sends else False)]
+        fitting += [row.why for row in self.owes if row.sends.partition(" ")[0] == said.message]
+        why = next(iter(fitting), "")
+        to = f" to {said.peer}" if said.peer else ""
+        return f"can send {said}{to}, which it does not owe (any more){_because(why)}"
+
+
+def _because(why: str) -> str:
+    return f"; the rule is: {why}" if why else ""
+
+
+@cache
+def _covers(discipline: Discipline, action: str) -> bool:
+    name = action[1:]
+    if action[0] == "?":
+        patterns = [row.received for row in discipline.owes] + [row.received for row in discipline.forgets]
+        return any(fits(name, received) for received in patterns)
+    return any(
+        fnmatch.fnmatchcase(name, row.sends.partition(" ")[0]) if row.sends else fits(name, row.received)
+        for row in discipline.owes
+    )
+
+
+def _kind(debt: Debt) -> tuple[bool, str]:
+    """Debts of different kinds are in no order, so they are kept in one."""
+    return (True, "") if debt.number is not None else (False, debt.text.partition(" ")[0])
+
+
+def _debts(row: Owes, ledger: Ledger, said: Said) -> tuple[Debt, ...]:
+    text = row.sends.format(topic=said.topic) if row.sends else str(said)
+    number = None if row.sends else said.number
+    granted = row.to.format(topic=said.topic)
+    receivers = sorted(peer for peer, sent in ledger.sent if sent == granted) if row.to else [said.peer]
+    return tuple(Debt(peer, text, number, row.why) for peer in receivers)

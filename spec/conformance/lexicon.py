@@ -1,0 +1,82 @@
+"""What a diagram's words say: the message that the binding makes of a label, and who is played by nobody."""
+
+import difflib
+from typing import Any
+
+from statemachine import StateChart
+
+from machines import BUS_EVENTS, Participant
+from spec.binding import Binding, Word, normal
+from spec.binding.inheritance import misspelled
+from spec.conformance.inclusion import Finding
+from spec.notation.model import Diagram
+from spec.system.foreign import actions_of
+from spec.system.setup import Charts
+
+SURE = 0.8
+"""How alike two labels are if one is taken as the other."""
+TOPICS = {event.__name__: event.topic for event in BUS_EVENTS}
+
+
+def word_of(label: str, line: int, binding: Binding, charts: Charts) -> tuple[Word | None, Finding | None]:
+    """The message of a label, and what is wrong with it. A chart that is not ours may name its messages like labels.
+
+    What is nearly right is taken as what it was probably meant to be, so that the rest can be compared.
+    """
+    shown = normal(label)
+    theirs = {action[1:] for chart in charts.values() if not is_ours(chart) for action in actions_of(chart)}
+    known = {action[1:] for chart in charts.values() for action in actions_of(chart)}
+    word = binding.word(label)
+    if word is None or (shown in theirs and word.message not in theirs):
+        word = Word(shown) if shown in known else None
+    if word is None:
+        near = binding.nearest(label, theirs)
+        word = None
+        spelled = (shown, shown.partition("(")[0])  # `vote(yes)`: what is in parentheses may be any
+        if near and max(difflib.SequenceMatcher(None, text.lower(), near.lower()).ratio() for text in spelled) > SURE:
+            word = binding.word(near) or (Word(near) if near in known else None)
+        hint = f"; the nearest that is bound is {near!r}" + (", as which it is read" if word else "") if near else ""
+        said = f"nothing binds {shown!r} to a message{hint}; add a [[label]] for it"
+        return word, Finding("unbound-label", said, line)
+    if word.message not in known:
+        nearest = difflib.get_close_matches(word.message, known, n=1)
+        hint = f"; did you mean {nearest[0]}?" if nearest else ""
+        likely = Word(nearest[0], word.detail) if nearest else None
+        return likely, Finding(
+            "unbound-label", f"{shown!r} is bound to {word.message}, but no chart has such a message{hint}", line
+        )
+    topic = TOPICS.get(word.message, word.topic)
+    if word.topic and word.topic != topic:
+        return word, Finding("wrong-topic", f"{word.message} is published to {topic}, not to {word.topic}", line)
+    return word, None
+
+
+def is_ours(chart: type[StateChart[Any]]) -> bool:
+    """Whether a chart is one of `machines`, or made from one."""
+    return issubclass(chart, Participant)
+
+
+def unplayed(diagram: Diagram, binding: Binding, charts: Charts) -> list[Finding]:
+    """What is wrong with the lifelines: those that nobody plays, and the labels of the arrows between them."""
+    known = {*binding.players, *binding.outside}
+    meant = misspelled(diagram, binding)
+    left_out: dict[str, int] = {}
+    for message in diagram.messages():
+        if not {message.sender, message.receiver} & known and not binding.ignores_label(message.label):
+            left_out.setdefault(message.label, message.line)
+    words = (word_of(label, line, binding, charts)[1] for label, line in left_out.items())
+    unbound = [finding for finding in words if finding is not None]
+    if not any(True for _ in diagram.messages()):
+        unbound = [Finding("unreadable", "there is no arrow in it: nothing is compared", 0, warning=True)]
+    return unbound + [
+        Finding(
+            "unplayed-lifeline",
+            f"nobody plays {each.name}"
+            + (f"; it is read as {meant[each.name]}" if each.name in meant else ": what it does is not compared")
+            + "; mend the name, add it to [lifeline], or say there that it is ignored or part of the environment",
+            each.line,
+            each.name,
+        )
+        for each in diagram.lifelines
+        if each.name not in known
+    ]

@@ -1,0 +1,182 @@
+"""Matching: what a system can be in after an action that a diagram draws, undrawn actions before it included."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from spec.binding import Binding, Word
+from spec.binding.obligations import Breach
+from spec.interaction import Action
+from spec.system.composition import Act, Move, State, System
+
+SILENT_STATES = 1_500
+"""More states than undrawn housekeeping between two drawn actions reaches: fewer than 300 in all diagrams here."""
+
+
+def match(
+    system: System, state: State, action: Action, word: Word, binding: Binding, *, with_environment: int = 0
+) -> set[State]:
+    """The states after an action of the diagram, undrawn actions before it included; as few of those as possible.
+
+    A broker may have several messages of one name to pass on, and not the nearest one be meant: there all are found.
+    """
+    found: set[State] = set()
+    several = action.kind == "!" and system.is_broker(action.lifeline) and system.variants(word.message) > 1
+
+    def tries(there: State) -> bool:
+        found.update(_done(system, there, action, word))
+        return bool(found) and not several
+
+    list(silently(system, state, action.lifeline, binding, tries, with_environment=with_environment))
+    return found
+
+
+def _done(system: System, state: State, action: Action, word: Word) -> Iterator[State]:
+    if action.kind == "!":
+
+        def wanted(act: Act) -> bool:
+            return word.covers(act.message, act.detail) and _meets(act, action, system.binding)
+
+        if word.again:
+            yield from (move.then for move in system.again(state, action.lifeline, wanted))
+            return
+        if system.binding.may_publish(action.lifeline, word.message):
+            yield from (move.then for move in system.publishes(state, action.lifeline, word.message))
+            return
+        for sent, lost in system.sends(state, action.lifeline, wanted):
+            move = lost if action.lost else sent
+            if move is not None:
+                yield move.then
+    else:
+        if action.peer is None:
+            for move in system.orders(state, action.lifeline, (word.message,)):
+                if word.covers(move.act.message, move.act.detail):
+                    yield move.then
+        for received, act, _ in system.receives(state, action.lifeline):
+            if (
+                received is not None
+                and (act.allowed or not act.ignored)
+                and word.covers(act.message, act.detail)
+                and _meets(act, action, system.binding)
+            ):
+                yield received.then
+
+
+def _meets(act: Act, action: Action, binding: Binding) -> bool:
+    """Whether the other end is the one that is drawn: if it is not drawn at all, who speaks through it is."""
+    return action.peer is None or act.peer == action.peer or not binding.is_drawn(act.peer)
+
+
+def silently(
+    system: System,
+    state: State,
+    lifeline: str,
+    binding: Binding,
+    wanted: Any,
+    *,
+    with_environment: int = 0,
+) -> Iterator[State]:
+    """The nearest states that are `wanted`, after actions that nobody needs to draw of those around a lifeline."""
+    yield from _spread(system, state, _around(system, lifeline), binding, wanted, with_environment=with_environment)
+
+
+def beyond(system: System, state: State, binding: Binding, lifelines: Iterable[str]) -> Breach | None:
+    """What a participant does that it does not owe, or without end, here or after actions that need no drawing."""
+    for lifeline in lifelines:
+        if binding.is_drawn(lifeline):
+            reached = silently(system, state, lifeline, binding, lambda there: system.breach(there) is not None)
+            for there in reached:
+                return system.breach(there)
+    return None
+
+
+def left_to_do(system: System, state: State, binding: Binding) -> str:
+    """What can still happen, as words, if after all that nobody needs to draw the system does not come to rest."""
+
+    def is_quiet(there: State) -> bool:
+        return not there.channels and not any(_due(system, there))
+
+    if any(True for _ in _spread(system, state, system.lifelines, binding, is_quiet)):
+        return ""
+    due = next(_due(system, state), None)
+    if due is not None:
+        return f"{due.lifeline} can still send {due.message} to {due.peer or 'the environment'}"
+    (_, receiver), messages = state.channels[0]
+    return f"{system.spelled(messages[0])} is still under way to {system.lifelines[receiver]}"
+
+
+def _due(system: System, state: State) -> Iterator[Act]:
+    for lifeline in system.lifelines:
+        yield from (sent.act for sent, _ in system.sends(state, lifeline))
+
+
+def _spread(
+    system: System,
+    state: State,
+    around: tuple[str, ...],
+    binding: Binding,
+    wanted: Any,
+    *,
+    with_environment: int = 0,
+) -> Iterator[State]:
+    layer, seen = [state], {state}
+    while layer:
+        hits = [there for there in layer if wanted(there)]
+        if hits:
+            yield from hits
+            return
+        following = []
+        for there in layer:
+            if system.breach(there) is not None:
+                continue  # what comes after that says nothing more
+            for move in _undrawn(system, there, around, binding, with_environment=with_environment):
+                if move.then not in seen and len(seen) < SILENT_STATES:
+                    seen.add(move.then)
+                    following.append(move.then)
+        layer = following
+
+
+def _around(system: System, lifeline: str) -> tuple[str, ...]:
+    """The lifelines of the same server, and the brokers."""
+    players = system.binding.players
+    group = players[lifeline].group if lifeline in players else ""
+    return tuple(
+        name
+        for name in system.lifelines
+        if name == lifeline or (name in players and (players[name].role == "broker" or players[name].group == group))
+    )
+
+
+def _undrawn(
+    system: System, state: State, around: Iterable[str], binding: Binding, *, with_environment: int
+) -> Iterator[Move]:
+    """What can happen undrawn. The environment waits until that is done: a start takes many steps, in any order.
+
+    But a broker does not take what others have sent it meanwhile, nothing at all if it can be done without (2, not 3),
+    and does not even pass on what it has taken if that need not be (1): all that may be drawn later.
+    """
+    if with_environment:
+        brokers = {lifeline for lifeline in around if system.is_broker(lifeline)}
+        around = [lifeline for lifeline in around if with_environment > 1 or lifeline not in brokers]
+        near = {*around, ""} if with_environment > 2 else {"", *brokers}  # noqa: PLR2004 - as said above
+        found = [
+            move
+            for move in _undrawn(system, state, around, binding, with_environment=0)
+            if move.act.kind == "!" or move.act.peer in near
+        ]
+        busy = next((move.act.lifeline for move in found if system.is_busy(state, move.act.lifeline)), None)
+        yield from (move for move in found if busy in {None, move.act.lifeline})
+        if not found:
+            for lifeline in around:
+                yield from system.orders(state, lifeline, binding.from_outside(lifeline))
+        return
+    for lifeline in around:
+        alike = set()
+        for sent, _ in system.sends(state, lifeline, lambda act, who=lifeline: binding.may(who, str(act), act.peer)):  # type: ignore[misc]
+            # Of several messages of one kind to one receiver, which comes first makes no difference to what is drawn.
+            if (sent.act.message, sent.act.peer) not in alike:
+                alike.add((sent.act.message, sent.act.peer))
+                yield sent
+        for received, act, _ in system.receives(state, lifeline):
+            ignored = act.ignored and binding.may_ignore_undrawn(lifeline)
+            if received is not None and (ignored or binding.may(lifeline, str(act), act.peer)):
+                yield received

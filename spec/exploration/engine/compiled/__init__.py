@@ -1,0 +1,1 @@
+"""The search compiled with numba; nothing outside this package knows of it but by `search`."""

@@ -1,0 +1,285 @@
+"""Breadth-first search of a closed system with the compiled inner loop, in as many threads as there are processors.
+
+The work is split into lanes. In turns, all lanes expand states, and then each looks up the successors that belong to
+its part of the hash table, whoever has collected them. What is found, and in which order, does not depend on the number
+of threads.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar, TypeVar
+
+import numpy as np
+
+from spec.exploration.engine.compiled import growth, hashing, kernel, peeling
+from spec.exploration.engine.compiled.hashing import LANES
+from spec.exploration.engine.compiled.lanes import NOBODY, Lanes, matrix, split
+from spec.exploration.engine.packing import Words, places
+from spec.exploration.engine.ragged import Ints, Numbers
+from spec.exploration.engine.search import BreadthFirst, Found, Hits, Origins, Progress
+from spec.exploration.engine.tables import Tables
+from spec.exploration.properties.language import Claims
+
+__all__ = ["Found", "Progress", "Search"]
+
+CHUNK = 1 << 17
+"""States that are expanded between two looks at the clock."""
+T = TypeVar("T")
+FEW = 1 << 18
+"""States that NumPy packs anew."""
+RECENT = 1 << 12
+"""Successors that a lane remembers, so as not to collect them again."""
+FULL = 15 / 16
+"""How full the part of one lane may be."""
+SMALL = 1 << 11
+"""States that are not worth a second thread."""
+EVERYTHING = NOBODY
+"""In place of numbers of states: those from one number to another."""
+
+
+@dataclass
+class Search(BreadthFirst):
+    """The compiled engine."""
+
+    load: ClassVar[float] = 0.8
+    step_size: ClassVar[int] = 24
+    threads: int = field(default_factory=lambda: min(LANES, _processors()))
+    _pool: ThreadPoolExecutor | None = None
+    _lanes: Lanes | None = None
+
+    @cached_property
+    def _ways(self) -> Ints:
+        return np.array(self.ways or [range(self.tables.components)], np.int32)
+
+    def run(self) -> Found:
+        with self._threads():
+            return super().run()
+
+    @contextmanager
+    def _threads(self) -> Iterator[None]:
+        if self.threads == 1:
+            yield
+            return
+        with ThreadPoolExecutor(self.threads - 1) as self._pool:
+            yield
+        self._pool = None
+
+    def _each(self, work: Callable[[int], T], size: int) -> list[T]:
+        """Do some work in every lane; in several threads, if there is enough of it."""
+        if self._pool is None or size < SMALL:
+            return [work(lane) for lane in range(LANES)]
+        shares = [range(first, LANES, self.threads) for first in range(self.threads)]
+        others = [self._pool.submit(lambda share: list(map(work, share)), share) for share in shares[1:]]
+        done = [list(map(work, shares[0])), *(other.result() for other in others)]
+        return [done[lane % self.threads][lane // self.threads] for lane in range(LANES)]
+
+    # The hash table.
+
+    def _rehash(self) -> None:
+        owners = hashing.owners(self.keys[: self.count])
+        self._owned = np.bincount(owners, minlength=LANES)
+        while self._is_crowded(self._owned):
+            self.places.resize((2 * len(self.places), self.words), refcheck=False)
+        is_new = np.zeros((1, self.count), np.bool_)
+
+        def fill(lane: int) -> None:
+            mine = np.flatnonzero(owners == lane)
+            owned = np.zeros((1, LANES, len(mine)), np.uint32)
+            owned[0, lane] = mine
+            filled = matrix(LANES)
+            filled[0, lane] = len(mine)
+            hashing.insert(self.places, self.keys[None, : self.count], owned, filled, lane, is_new, hashing.homes())
+
+        self._each(fill, self.count)
+
+    def _is_crowded(self, owned: Numbers) -> bool:
+        """Whether the part of a lane has hardly room for so many keys; as a rule all have about the same."""
+        return int(owned.max()) > len(self.places) // LANES * FULL
+
+    def _widen(self) -> None:
+        old = len(self.places)
+        self.places.resize((2 * old, self.words), refcheck=False)
+        if not hashing.spread(self.places, old, np.zeros((CHUNK, self.words), np.uint64)):
+            self._new_places(2 * old)
+
+    def _pack_anew(self, old: Words, keys: Words) -> None:
+        if self.count < FEW:  # it is not worth what numba needs to compile it
+            super()._pack_anew(old, keys)
+            return
+        parts = split(0, self.count)
+
+        def pack(lane: int) -> None:
+            kernel.pack_anew(self.keys, *parts[lane], old, self.layout, keys, np.zeros(self.words, np.uint64))
+
+        self._each(pack, self.count)
+
+    # Expansion.
+
+    def _level(self, begin: int, end: int) -> None:
+        aside: list[Numbers] = []
+        for start in range(begin, end, CHUNK):
+            aside += self._expand(EVERYTHING, start, min(start + CHUNK, end))
+            self._tell(end)
+        todo = np.concatenate(aside)
+        while len(todo):
+            todo = np.concatenate(self._expand(todo, 0, len(todo)))
+
+    def _expand(self, todo: Numbers, begin: int, end: int) -> list[Numbers]:
+        """Expand some states; returns those that were put aside, with the holes that kept them filled."""
+        left: list[Numbers] = []
+        ranges = split(begin, end)
+        while any(place < last for place, last in ranges):
+            lanes = self._lanes = self._room(self._lanes, RECENT)
+            ranges = self._collect(lanes, todo, ranges, self.tables)
+            self._make_room(self.count + sum(lanes.collected))
+            while self._is_crowded(self._owned + lanes.filled.sum(axis=0)):
+                self._spend(self.places.nbytes)
+                self._widen()
+            self._insert(lanes)
+            self.transitions += lanes.total(kernel.TAKEN)
+            self.at_rest += lanes.total(kernel.AT_REST)
+            left += lanes.aside()
+            if lanes.total(kernel.NOTES):
+                self._fill(lanes.holes())
+                if not self._fits():
+                    lanes.forget()
+        return left
+
+    def _room(self, lanes: Lanes | None, recent: int) -> Lanes:
+        most = int(self.tables.most_steps.sum())
+        if lanes is None or lanes.words != self.words or lanes.most < most:
+            return Lanes(self.tables.components, self.words, 2 * most, recent)
+        return lanes
+
+    def _collect(
+        self, lanes: Lanes, todo: Numbers, ranges: list[tuple[int, int]], tables: Tables
+    ) -> list[tuple[int, int]]:
+        """Have the successors of ranges of states collected; returns what is left of them."""
+        size = max(last - place for place, last in ranges)
+        lanes.begin(size)
+        fields, arrays = self._fields(), tables.arrays
+
+        def work(lane: int) -> int:
+            place, last = ranges[lane]
+            done: int = kernel.expand(todo, place, last, self.keys, fields, arrays, lanes.lanes[lane], lanes.room)
+            return done
+
+        return [(place, last) for place, (_, last) in zip(self._each(work, LANES * size), ranges, strict=True)]
+
+    def _insert(self, lanes: Lanes) -> None:
+        """Look up what was collected, and append what is new."""
+        collected = lanes.collected
+        size = sum(collected)
+
+        def look_up(lane: int) -> None:
+            self._owned[lane] += hashing.insert(
+                self.places, lanes.keys, lanes.owned, lanes.filled, lane, lanes.is_new, hashing.homes()
+            )
+
+        self._each(look_up, size)
+        new = [int(np.count_nonzero(flags[:count])) for flags, count in zip(lanes.is_new, collected, strict=True)]
+        begins = [self.count + sum(new[:lane]) for lane in range(LANES)]
+
+        def append(lane: int) -> None:
+            hashing.append(
+                self.keys, self.parents, begins[lane], lanes.keys[lane], lanes.origins[lane], lanes.is_new[lane],
+                collected[lane],
+            )  # fmt: skip
+
+        self._each(append, size)
+        self.count += sum(new)
+
+    def _fill(self, holes: Ints) -> None:
+        """Fill holes: in compiled code what can be, since it is the most."""
+        tables = self.tables
+        count = len(holes)
+        while tables.is_plain:
+            before = count
+            count = growth.grow(
+                holes, count, tables.push.flat, tables.push.place, tables.after.flat, tables.after.place,
+                tables.queue_names.flat, tables.queue_names.place, tables.heads, tables.marked, tables.parents,
+                tables.lasts, tables.lengths, tables.counts, tables.room(), tables.first_heads, tables.edit_kinds,
+                self._ways, tables.push_names, np.zeros(growth.DEEP, np.int64),
+            )  # fmt: skip
+            if not tables.widen() and (count == before or not count):
+                break
+        tables.fill(holes[:count])
+
+    # The graph.
+
+    def edges(self, tables: Tables) -> tuple[Origins, Origins]:
+        parts = split(0, self.count)
+        sources, targets = [np.zeros(0, np.uint32)], [np.zeros(0, np.uint32)]
+        with self._threads():
+            where = np.empty(self.count, np.uint32)
+            self._each(lambda lane: hashing.find(self.places, self.keys, *parts[lane], where), self.count)
+            numbers = np.zeros(len(self.places), np.uint32)
+            numbers[where] = np.arange(self.count, dtype=np.uint32)
+            todo, end = EVERYTHING, self.count
+            lanes = None
+            while end:
+                left = []
+                for start in range(0, end, CHUNK):
+                    ranges = split(start, min(start + CHUNK, end))
+                    while any(place < last for place, last in ranges):
+                        lanes = self._room(lanes, 0)
+                        ranges = self._collect(lanes, todo, ranges, tables)
+                        tables.fill(lanes.holes())
+                        left += lanes.aside()
+                        self._note_edges(lanes, numbers, sources, targets)
+                    if self.is_stopped():
+                        raise KeyboardInterrupt
+                todo = np.concatenate(left)
+                end = len(todo)
+        return np.concatenate(sources), np.concatenate(targets)
+
+    def peeled(self, sources: Origins, targets: Origins) -> Origins:
+        degrees: Origins = peeling.peel(self.count, sources, targets)
+        return degrees
+
+    def _note_edges(self, lanes: Lanes, numbers: Origins, sources: list[Origins], targets: list[Origins]) -> None:
+        collected = lanes.collected
+        found = [np.empty(count, np.uint32) for count in collected]
+        self._each(
+            lambda lane: hashing.find(self.places, lanes.keys[lane], 0, collected[lane], found[lane]), sum(collected)
+        )
+        targets += [numbers.take(where) for where in found]
+        sources += [origins[:count].copy() for origins, count in zip(lanes.origins, collected, strict=True)]
+
+    # Claims.
+
+    def _look(self, claims: Claims, masks: list[Words], watched: Words, hits: Hits) -> None:
+        size = max(len(bits) for bits in masks)
+        padded = np.zeros((len(masks), size, claims.words), np.uint64)
+        for component, bits in enumerate(masks):
+            padded[component, : len(bits)] = bits
+        fields, busy = self._fields(), self.tables.busy
+        kernel.scan(
+            0,
+            self.count,
+            self.keys,
+            fields,
+            busy,
+            padded,
+            claims.account_masks(),
+            watched,
+            hits,
+            np.zeros((3, len(masks)), np.int64),
+        )
+
+    def _fields(self) -> Words:
+        """Word, shift and mask of each component's local state, and of its queues; and of the account."""
+        made = np.zeros((self.tables.components + 1, 6), np.uint64)
+        for component, (local, queue) in enumerate(places(self.tables.components)):
+            made[component, :3], made[component, 3:] = self.layout[local], self.layout[queue]
+        made[-1, :3] = self.layout[-1]
+        return made
+
+
+def _processors() -> int:
+    """How many processors there are for this process."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

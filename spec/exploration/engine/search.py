@@ -1,0 +1,269 @@
+"""Breadth-first search of a closed system: what the engines have in common.
+
+States are numbered in the order in which they are reached, so the states of one depth stand together. Each keeps its
+key and the number of the state that it was reached from first: a shortest run to anything. An engine expands states,
+finds out which keys are new, and looks at claims.
+"""
+
+import signal
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from spec.exploration.engine import packing
+from spec.exploration.engine.memory import free, used
+from spec.exploration.engine.packing import Numbers, Words
+from spec.exploration.engine.tables import Tables
+from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.steps import Row
+from spec.exploration.properties.language import WORD, Claims
+
+Engine = Literal["auto", "compiled", "vectorised"]
+Hits = npt.NDArray[np.int64]
+Origins = npt.NDArray[np.uint32]
+"""Numbers of states."""
+MEGA = 1 << 20
+PAUSE = 0.1
+"""Seconds, at least, between two looks at how much memory there is."""
+ROOM = 1 << 14
+"""States that there is room for at first."""
+
+
+@dataclass
+class Progress:
+    """How far a search has come."""
+
+    states: int = 0
+    transitions: int = 0
+    depth: int = 0
+    frontier: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class Found:
+    """What a search found: keys in the order in which they were reached, and whether that is all of them."""
+
+    progress: Progress
+    complete: bool
+    at_rest: int
+    """States from which nothing can happen."""
+    stopped: str = ""
+    """Why it is not complete."""
+
+
+@dataclass
+class BreadthFirst(ABC):
+    """One search for the shortest ways to everything; `ways` are the permutations of components that change nothing."""
+
+    system: ClosedSystem
+    ways: tuple[tuple[int, ...], ...] = ()
+    most: int | None = None
+    """Stop after so many states."""
+    memory: int | None = None
+    """Stop before the process takes more bytes than these; otherwise before the machine has no more."""
+    tell: Callable[[Progress], None] = field(default=lambda _: None)
+    is_stopped: Callable[[], bool] = field(default=lambda: False)
+    """Whether to stop at the next opportunity."""
+    known: Tables | None = None
+    """Tables that an earlier search of the same system has filled."""
+    load: ClassVar[float] = 1 / 2
+    """How full the hash table may be."""
+    step_size: ClassVar[int] = 72
+    """Bytes that are needed for each step of a graph."""
+
+    def __post_init__(self) -> None:
+        row = self.system.initial()
+        self.tables = self.known or Tables(self.system, self.ways)
+        self.layout = packing.layout_of(self.tables.sizes())
+        self.keys: Words = np.zeros((ROOM, self.words), np.uint64)
+        self.parents = np.zeros(ROOM, np.uint32)
+        self.places: Words = np.zeros((2 * ROOM, self.words), np.uint64)
+        """A hash table of the keys; zero stands for an empty place."""
+        self.keys[0] = packing.pack(np.array([self.tables.numbered(row)]), self.layout)[0]
+        self.count = 1
+        self._rehash()
+        self.levels = [0, 1]
+        self.transitions = 0
+        self.at_rest = 0
+        self.progress = Progress(states=1)
+        self._began = time.perf_counter()
+        self._looked = -PAUSE
+        """When it was looked how much memory there is."""
+
+    @property
+    def words(self) -> int:
+        """How many words a key takes."""
+        return packing.words_of(self.layout)
+
+    # What an engine does.
+
+    @abstractmethod
+    def _level(self, begin: int, end: int) -> None:
+        """Expand the states of these numbers, and append what is new."""
+
+    @abstractmethod
+    def _rehash(self) -> None:
+        """Put all keys into the empty hash table."""
+
+    @abstractmethod
+    def _look(self, claims: Claims, masks: list[Words], watched: Words, hits: Hits) -> None:
+        """Note for each watch (a bit of `watched`) the first state that has its bit in all of its masks by side.
+
+        A side is twice the number of a local state, and one more if nothing is under way.
+        """
+
+    @abstractmethod
+    def edges(self, tables: Tables) -> tuple[Origins, Origins]:
+        """All steps between the states that were found, by number: from where, and to where.
+
+        `tables` are those of the search, or the same with fewer steps. Raises `KeyboardInterrupt` if it is stopped.
+        """
+
+    @abstractmethod
+    def peeled(self, sources: Origins, targets: Origins) -> Numbers | Origins:
+        """For each state, how many steps are left when states without any are taken away, again and again."""
+
+    # What is the same for all.
+
+    def row(self, at: int) -> Row:
+        """The row of the state of a number."""
+        return self.tables.row(packing.unpack(self.keys[at : at + 1], self.layout)[0].tolist())
+
+    def path(self, at: int) -> list[Row]:
+        """The rows from the initial state to a state, one step apart."""
+        found = [at]
+        while found[-1]:
+            found.append(int(self.parents[found[-1]]))
+        return [self.row(number) for number in reversed(found)]
+
+    def run(self) -> Found:
+        """Search until nothing is new, or there are too many states."""
+        why = ""
+        try:
+            while self.levels[-2] < self.levels[-1] and not why:
+                self._level(*self.levels[-2:])
+                self.levels.append(self.count)
+                self._tell(self.count)
+                if self.most is not None and self.count > self.most and self.levels[-2] < self.levels[-1]:
+                    why = f"more than {self.most:,} states were not wanted"
+        except KeyboardInterrupt:
+            why = "it was interrupted"
+        except MemoryError:
+            why = f"there is no more memory, it takes {used() / MEGA:,.0f} MB"
+        return Found(self.progress, not why, self.at_rest, why)
+
+    def spare(self) -> int | None:
+        """Bytes that may still be taken; None where that is not known."""
+        return free() if self.memory is None else self.memory - used()
+
+    def scan(self, claims: Claims) -> list[int | None]:
+        """The first state for each watch of the claims, among the states that were found."""
+        if not claims.is_current():
+            claims.renew()
+        masks = [claims.masks(component).reshape(-1, claims.words) for component in range(len(self.system.nodes))]
+        watched = np.full(claims.words, np.iinfo(np.uint64).max, np.uint64)
+        hits = np.full(claims.words * WORD, -1, np.int64)
+        self._look(claims, masks, watched, hits)
+        return [int(at) if at >= 0 else None for at in hits[: len(claims.watches)]]
+
+    def _fits(self) -> bool:
+        """Whether all numbers that the system has given still fit in a key; if not, the keys are packed anew."""
+        sizes = self.tables.sizes()
+        if packing.fits(sizes, self.layout):
+            return True
+        layout = packing.layout_of(sizes)
+        words = packing.words_of(layout)
+        if words != self.words:
+            self._spend((len(self.keys) + len(self.places)) * words * self.keys.itemsize)
+        old, self.layout = self.layout, layout
+        keys = self.keys if self.words == self.keys.shape[1] else np.zeros((len(self.keys), self.words), np.uint64)
+        self._pack_anew(old, keys)
+        self.keys = keys
+        self._new_places(len(self.places))
+        return False
+
+    def _pack_anew(self, old: Words, keys: Words) -> None:
+        """Pack the keys by the present layout instead of the old one; `keys` is where, perhaps where they are."""
+        for begin in range(0, self.count, ROOM):
+            rows = packing.unpack(self.keys[begin : min(begin + ROOM, self.count)], old)
+            keys[begin : begin + len(rows)] = packing.pack(rows, self.layout)
+
+    def _make_room(self, states: int) -> None:
+        """Make room for so many states. Raises `MemoryError` before there is not enough of it."""
+        width = self.keys.itemsize * self.words
+        if states > len(self.keys):
+            capacity = max(states, len(self.keys) * 5 // 4)
+            self._spend((capacity - len(self.keys)) * (width + self.parents.itemsize))
+            # In place: fresh memory costs more time than what is written to it. Nobody holds a view of these arrays.
+            self.keys.resize((capacity, self.words), refcheck=False)
+            self.parents.resize(capacity, refcheck=False)
+        while states > len(self.places) * self.load:
+            self._spend(len(self.places) * width)
+            self._widen()
+
+    def _spend(self, size: int) -> None:
+        """Raises `MemoryError` if there is less memory than so many bytes."""
+        spare = self.spare()
+        if spare is not None and size > spare:
+            raise MemoryError
+
+    def _widen(self) -> None:
+        """Make the hash table twice as large."""
+        self._new_places(2 * len(self.places))
+
+    def _new_places(self, size: int) -> None:
+        self.places[:] = 0
+        self.places.resize((size, self.words), refcheck=False)
+        self._rehash()
+
+    def _tell(self, end: int) -> None:
+        progress = self.progress
+        progress.states, progress.transitions = self.count, self.transitions
+        is_over = self.levels[-2] == self.levels[-1]
+        progress.depth, progress.frontier = len(self.levels) - 2 - is_over, self.count - end
+        progress.seconds = time.perf_counter() - self._began
+        self.tell(progress)
+        if progress.seconds - self._looked > PAUSE:
+            self._looked = progress.seconds
+            self._spend(self.tables.largest)  # it may have to grow any moment
+        if self.is_stopped():
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed meanwhile: compiled code must not be torn away from its work, so it is asked."""
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def engine(name: Engine = "auto") -> type[BreadthFirst]:
+    """The engine of that name; the compiled one is chosen where numba is installed. Raises `ImportError` without it."""
+    has_numba = find_spec("numba") is not None
+    if name == "compiled" and not has_numba:
+        raise ImportError(
+            "the compiled engine needs numba: pip install 'clientjoin[fast]', or take the vectorised engine"
+        )
+    if name == "vectorised" or not has_numba:
+        from spec.exploration.engine.vectorised.search import VectorisedSearch
+
+        return VectorisedSearch
+    from spec.exploration.engine.compiled.search import Search
+
+    return Search

@@ -1,0 +1,1 @@
+"""The search in NumPy, where nothing is compiled."""

@@ -1,0 +1,198 @@
+"""Explore a scenario: search, look at every claim, and tell the shortest story of each that is broken."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from spec.exploration.engine.search import Engine, Found, Progress, engine, interruptible
+from spec.exploration.liveness import comes_to_rest
+from spec.exploration.model.closed import ClosedSystem, NotInert
+from spec.exploration.model.reference import canonical, successors
+from spec.exploration.model.renaming import ways_of
+from spec.exploration.model.steps import Label, Row
+from spec.exploration.model.symmetry import Asymmetric, check
+from spec.exploration.properties.client_join import CLAIMS, side_of
+from spec.exploration.properties.language import Claim, Claims, Observe
+from spec.exploration.traces.story import Story, steps_of, tell
+
+Run = Sequence[tuple[Label, Row]]
+"""Steps, each with the state after it."""
+
+
+class Explorable(Protocol):
+    """What can be explored: a scenario, or a system of other charts."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    def build(self, **options: Any) -> ClosedSystem:
+        """The closed system; `options` are those of `ClosedSystem`."""
+
+    def interchangeable(self) -> tuple[tuple[int, ...], ...]:
+        """The components that differ in their names only, in groups."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to search; none of it changes a verdict."""
+
+    symmetric: bool = True
+    """States that differ only in which of the interchangeable torrent servers is which count once.
+
+    If these turn out not to act alike, it is searched without that.
+    """
+    reduced: bool = True
+    """Events that their receivers always ignore are not delivered."""
+    engine: Engine = "auto"
+    """The compiled search needs numba; the one in NumPy does not."""
+    most: int | None = None
+    """Stop after so many states."""
+    memory: int | None = None
+    """Stop before the process takes more bytes than these; otherwise before the machine has no more."""
+    tell: Callable[[Progress], None] = field(default=lambda _: None)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a claim. `holds` is None where that is not known: not all states were seen, or none applies."""
+
+    claim: Claim
+    holds: bool | None
+    exercised: bool
+    """Whether its premise held in any state."""
+    run: Run = ()
+    """The shortest run that breaks it."""
+    story: str = ""
+    """The same as a sequence diagram."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What exploring a scenario found."""
+
+    scenario: Explorable
+    found: Found
+    verdicts: tuple[Verdict, ...]
+    system: ClosedSystem
+    asymmetry: str = ""
+    """Why states that differ in names only were told apart, although they were to count as one."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether every claim that applies holds."""
+        return self.found.complete and all(verdict.holds is not False for verdict in self.verdicts)
+
+
+def explore(
+    scenario: Explorable, options: Options | None = None, claims: Sequence[Claim] = CLAIMS, observe: Observe = side_of
+) -> Result:
+    """Search a closed system and look at claims about it; `observe` says how the claims see its components."""
+    options = options or Options()
+    system = scenario.build(drop_inert=options.reduced)
+    why = ""
+    while True:
+        try:
+            with interruptible() as is_stopped:
+                return replace(_explored(scenario, system, options, claims, observe, is_stopped), asymmetry=why)
+        except NotInert:  # the system has noted what has to be delivered
+            system = system.again(drop_inert=options.reduced)
+        except Asymmetric as found:
+            why, options = str(found), replace(options, symmetric=False)
+            system = system.again(drop_inert=options.reduced)
+
+
+def _explored(
+    scenario: Explorable,
+    system: ClosedSystem,
+    options: Options,
+    claims: Sequence[Claim],
+    observe: Observe,
+    is_stopped: Callable[[], bool],
+) -> Result:
+    ways = ways_of(len(system.nodes), scenario.interchangeable()) if options.symmetric else ()
+    search = engine(options.engine)(
+        system, ways, most=options.most, memory=options.memory, tell=options.tell, is_stopped=is_stopped
+    )
+    found = search.run()
+    check(system, ways)
+    watched = Claims(system, claims, observe)
+    first: dict[tuple[str, bool], int] = {}
+    for watch, at in zip(watched.watches, search.scan(watched), strict=True):
+        if at is not None:
+            key = (watch.instance.claim.name, watch.broken)
+            first[key] = min(first.get(key, at), at)
+    exact = system.again(drop_inert=False)
+    verdicts = []
+    for one in claims:
+        before = None  # a cycle
+        broken, exercised = first.get((one.name, True)), (one.name, False) in first
+        holds = True if found.complete and exercised else None
+        rows = [] if broken is None else search.path(broken)
+        if one.when == "rest" and found.complete:
+            rest = comes_to_rest(search, watched)
+            holds, exercised = rest.holds, rest.holds is not None
+            rows = [search.row(state) for state in (*rest.path, *rest.cycle)] if holds is False else []
+            before = len(rest.path) - 1 if rest.cycle else None
+        if rows:
+            told = run_of(system, rows, ways)
+            run = elaborated(exact, told, at_rest=one.when not in {"always", "rest"})
+            repeats = 0 if before is None else len(run) - len(elaborated(exact, told[:before], at_rest=False))
+            story = Story(scenario, one.name, steps_of(exact, run), repeats)
+            verdicts.append(Verdict(one, False, exercised, run, tell(exact, story, run)))
+        else:
+            verdicts.append(Verdict(one, holds, exercised))
+    return Result(scenario, found, tuple(verdicts), system)
+
+
+def run_of(system: ClosedSystem, rows: Sequence[Row], ways: tuple[tuple[int, ...], ...] = ()) -> Run:
+    """The steps between rows that stand for themselves and for those that differ in names only."""
+    run = []
+    here = rows[0]
+    for row in rows[1:]:
+        wanted = canonical(system, row, ways)
+        label, here = next(
+            (label, then) for label, then in successors(system, here) if canonical(system, then, ways) == wanted
+        )
+        run.append((label, here))
+    return run
+
+
+def elaborated(exact: ClosedSystem, run: Run, *, at_rest: bool) -> Run:
+    """The same run where everything is delivered: what a receiver ignores anyway is read when it is in the way.
+
+    `at_rest`: all of it is read in the end, since a claim about a quiet system is about one where nothing is under way.
+    """
+    found: list[tuple[Label, Row]] = []
+    row = exact.initial()
+    everybody = range(len(exact.nodes))
+
+    def drain(component: int) -> bool:
+        """Read one message that changes nothing, if that is possible."""
+        nonlocal row
+        for label, then in successors(exact, row):
+            before, after = exact.slots[component][row[component]], exact.slots[component][then[component]]
+            read = label.component == component and label.kind == "read" and before.local == after.local
+            if read and exact.nodes[component].ignores(exact.locals[component][before.local], label.message):
+                found.append((label, then))
+                row = then
+                return True
+        return False
+
+    for wanted, _ in run:
+        while (step := _alike(exact, row, wanted)) is None:
+            if not drain(wanted.component) and not any(drain(component) for component in everybody):
+                raise AssertionError(f"a run of the reduced system is none of the whole one: {wanted}")
+        found.append(step)
+        row = step[1]
+    while at_rest and any(drain(component) for component in everybody):
+        pass
+    return tuple(found)
+
+
+def _alike(system: ClosedSystem, row: Row, wanted: Label) -> tuple[Label, Row] | None:
+    """The step that is the wanted one in another system of the same nodes."""
+    for label, then in successors(system, row):
+        if label == wanted:
+            return label, then
+    return None

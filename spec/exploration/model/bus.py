@@ -1,0 +1,66 @@
+"""The bus: to whom the broker passes an event, as the broker's chart says."""
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from machines import Broker, Participant
+from machines.participant import Snapshot
+from spec.exploration.model.node import STEPS, Node
+from spec.system.process import ChartMachine, Taking, name_of
+
+
+class Bus(Protocol):
+    """Who hears what."""
+
+    def receivers(self, sender: str, message: Hashable) -> frozenset[str]:
+        """The names of the nodes that a message reaches, if they are connected."""
+
+
+@dataclass
+class BrokerBus:
+    """The chart of a broker, with which every server holds a session and its subscriptions.
+
+    Sessions are clean: one that has ended takes nothing, and changes nothing for the others.
+    """
+
+    nodes: tuple[Node, ...]
+    broker: Participant = field(default_factory=Broker)
+
+    def __post_init__(self) -> None:
+        self._machine = ChartMachine(self.broker)
+        state = self._machine.begin()
+        for node in self.nodes:
+            for arrow in (arrow for started in node.order(node.begin(), "start")[:1] for arrow in started.arrows):
+                if arrow.receiver == "broker" and arrow.sender == "client":
+                    state = self._machine.receive(state, arrow.message, node.name)[1]
+                    state = [state, *(then for _, then in self._sent(state))][-1]
+        self._state: Snapshot = state
+
+    def receivers(self, sender: str, message: Hashable) -> frozenset[str]:
+        taking, state, _ = self._machine.receive(self._state, message, sender)
+        return frozenset(to for to, _ in self._sent(state)) if taking is Taking.TAKEN else frozenset()
+
+    def _sent(self, state: Snapshot) -> Iterator[tuple[str, Snapshot]]:
+        """To whom the broker sends all that is due, one after the other; a broker that sends for ever is cut off."""
+        for _ in range(STEPS):
+            due = self._machine.sends(state)
+            if not due:
+                return
+            then = self._machine.send(state, due[0])
+            yield due[0].to, then or state
+            if then is None:
+                return
+            state = then
+
+
+@dataclass
+class Wires:
+    """No broker: each message goes to the nodes that are named for it, or to all that take it."""
+
+    nodes: tuple[str, ...]
+    routes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def receivers(self, sender: str, message: Hashable) -> frozenset[str]:
+        named = self.routes.get(name_of(message), self.nodes)
+        return frozenset(named) - {sender}

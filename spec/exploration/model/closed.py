@@ -1,0 +1,418 @@
+"""The closed system: servers, the bus between them, and the faults that a scenario allows, as tables of small integers.
+
+A *component* is a server with what is under way to it (`down`, from the broker) and, where both hops are kept apart,
+from it (`up`). A *slot* is one state of a component, numbered when it is first met. A state of the whole system is a
+row of slots, and one number more for how much of each bounded fault is spent. Everything that can happen is a step of
+one component, which may publish: each publication is pushed to the slots of its receivers. So a search needs three
+tables, which are filled as it asks: the steps of a slot, the slot after a push, and the account after a fault.
+
+The bus. A connection is first in, first out, on each hop (MQTT runs over TCP; MQTT 3.1.1, 4.6). The broker passes
+an event on in one step, to every session that has subscribed. Unless `keeps_hops`, it does so when the event is
+published. That leaves out no reachable combination of local states: an event that dwells before the broker can as
+well dwell after it, since a sender cannot tell, and what its sender does later stays behind it on its connection. Two
+things tell: a crash takes what has not reached the broker, as a loss does; and what was published before the calm is
+read after it only where hops are kept apart.
+
+Faults. A loss takes the oldest event of a hop. A duplicate (QoS 1) leaves the event where it is, marked as delivered,
+to be delivered once more. A timeout may expire at any time while it is set; if timeouts are patient, only when nothing
+is under way. A crash takes the charts and what is under way; a lost connection what is under way.
+
+The calm. At any one moment faults can end for good: the tracker is replaced, and from then on nothing is lost or
+crashes, and timeouts are patient. So what is claimed of a quiet system in the calm is claimed of every past.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from machines.events import BusEvent
+from spec.exploration.model.budget import FREE, Account, Accounts
+from spec.exploration.model.bus import Bus
+from spec.exploration.model.faults import Faults
+from spec.exploration.model.node import AGAIN, Node, Outcome
+from spec.exploration.model.queues import Edit, Heads, Queues, Shape, edited
+from spec.exploration.model.renaming import Renaming
+from spec.exploration.model.steps import Label, Move, Row, Slot, Step
+
+BREAK = -1
+"""What is pushed to every component when the broker restarts: all connections are lost."""
+NOTHING = -2
+"""In place of a message: what happens without one."""
+MOST_UNDER_WAY = 64
+"""Messages on one connection, after which a system counts as unbounded."""
+ENDLESS = "there is no end of states; bound the faults that make it so, or how often a chart sends"
+TRACKER = 0
+"""The component that a broker restart and the calm begin with."""
+
+
+class Unbounded(ValueError):  # noqa: N818 - what it is
+    """A system whose connections fill without end."""
+
+
+class NotInert(Exception):  # noqa: N818 - what was found out, not a defect
+    """A message that had not been delivered turns out to matter: the system has to be built anew."""
+
+
+@dataclass
+class ClosedSystem:
+    """Nodes on a bus under faults."""
+
+    nodes: tuple[Node, ...]
+    bus: Bus
+    faults: Faults
+    keeps_hops: bool = False
+    """Whether what is on its way to the broker is kept apart from what the broker has passed on."""
+    ordered: bool = True
+    drop_inert: bool = True
+    """Whether a message that its receiver ignores in every state it can be in is not delivered to it at all."""
+    interesting: set[tuple[int, Hashable]] = field(default_factory=set)
+    """Components, and messages that they were found not always to ignore."""
+    told: dict[tuple[int, Hashable, str, Hashable], tuple[Outcome, ...]] = field(default_factory=dict)
+    """What nodes said, by component, local state, what was asked, and the message."""
+
+    def __post_init__(self) -> None:
+        width = range(len(self.nodes))
+        self.locals: tuple[list[Hashable], ...] = tuple([] for _ in width)
+        self._local_numbers: tuple[dict[Hashable, int], ...] = tuple({} for _ in width)
+        self.online: tuple[list[bool], ...] = tuple([] for _ in width)
+        self.slots: tuple[list[Slot], ...] = tuple([] for _ in width)
+        self._slot_numbers: tuple[dict[Slot, int], ...] = tuple({} for _ in width)
+        self.longest = [(0, 0)] * len(self.nodes)
+        """How many messages were under way from and to each component at most."""
+        self.messages: list[Hashable] = []
+        self._message_numbers: dict[Hashable, int] = {}
+        self.publications: list[tuple[tuple[int, int], ...]] = [()]
+        self._publication_numbers: dict[tuple[tuple[int, int], ...], int] = {(): 0}
+        self.reactions: dict[tuple[int, int, str, int], tuple[tuple[int, tuple[int, ...], Outcome], ...]] = {}
+        """What nodes said, by component, local state, what was asked, and the message; all by number."""
+        self._known_moves: dict[tuple[int, int, int], tuple[Move, ...]] = {}
+        self._shaped: dict[tuple[int, Shape], tuple[tuple[int, Edit, Move], ...]] = {}
+        self._renamings: dict[tuple[int, int, tuple[int, ...]], int] = {}
+        self._name_changes: dict[tuple[int, ...], Renaming] = {}
+        self.fans: dict[tuple[int, int], tuple[int, ...]] = {}
+        """To whom the bus passes what, by sender and message."""
+        self._inert: tuple[dict[int, bool], ...] = tuple({} for _ in width)
+        self._accounts = Accounts(self.faults, self.nodes[TRACKER].name)
+        self.accounts: list[Account] = self._accounts.known
+        self.costs = self._accounts.costs
+        self.can_repeat = self._cost("duplicates") is not None
+
+    def again(self, *, drop_inert: bool) -> "ClosedSystem":
+        """A system of the same nodes that has met nothing yet; what nodes have said is not asked once more."""
+        return replace(self, drop_inert=drop_inert)
+
+    # Numbers.
+
+    def local(self, component: int, state: Hashable) -> int:
+        """The number of a local state."""
+        numbers = self._local_numbers[component]
+        if state not in numbers:
+            numbers[state] = len(numbers)
+            self.locals[component].append(state)
+            self.online[component].append(self.nodes[component].is_online(state))
+            for message, inert in self._inert[component].items():
+                if inert and self.online[component][-1] and not self._ignores(component, state, message):
+                    self.interesting.add((component, self.messages[message]))
+                    raise NotInert
+        return numbers[state]
+
+    def message(self, message: Hashable) -> int:
+        """The number of a message."""
+        numbers = self._message_numbers
+        if message not in numbers:
+            numbers[message] = len(numbers)
+            self.messages.append(message)
+        return numbers[message]
+
+    def slot(self, component: int, slot: Slot) -> int:
+        """The number of a slot."""
+        numbers = self._slot_numbers[component]
+        if slot not in numbers:
+            self.measure(component, slot[1:])
+            numbers[slot] = len(numbers)
+            self.slots[component].append(slot)
+        return numbers[slot]
+
+    def measure(self, component: int, queues: Queues) -> None:
+        """Note how much is under way to and from a component. Raises `Unbounded` where it is too much."""
+        up, down = self.longest[component]
+        self.longest[component] = (max(up, len(queues[0])), max(down, len(queues[1])))
+        if len(queues[1]) > MOST_UNDER_WAY:
+            raise Unbounded(f"more than {MOST_UNDER_WAY} messages wait for {self.nodes[component].name}: {ENDLESS}")
+
+    def initial(self) -> Row:
+        """Everybody where their nodes begin, nothing under way, nothing spent."""
+        begun = (self.local(place, node.begin()) for place, node in enumerate(self.nodes))
+        return (*(self.slot(place, Slot(local)) for place, local in enumerate(begun)), 0)
+
+    # The three tables.
+
+    def steps(self, component: int, number: int) -> list[Step]:
+        """What a component can do in a slot."""
+        return [step for step, _ in self.labelled(component, number)]
+
+    def push(self, component: int, number: int, message: int) -> int:
+        """The slot once a message is under way to it."""
+        slot = self.slots[component][number]
+        if not self.online[component][slot.local]:
+            return self.slot(component, slot._replace(up=())) if message == BREAK else number
+        if message == BREAK:
+            return self.slot(component, Slot(self.broken(component, slot.local)))
+        down = (*slot.down, message) if self.ordered else tuple(sorted((*slot.down, message)))
+        return self.slot(component, Slot(slot.local, slot.up, down))
+
+    def broken(self, component: int, local: int) -> int:
+        """The local state once the connection is lost."""
+        (ending,) = self.ask(component, local, "disconnect", NOTHING)
+        return ending[0]
+
+    def spend(self, account: int, cost: int) -> int:
+        """The account after a fault; negative if it cannot happen (any more)."""
+        return self._accounts.spend(account, cost)
+
+    def renamed(self, component: int, number: int, way: tuple[int, ...]) -> int:
+        """The slot of component `way[component]` that is this one after each component `i` is called `way[i]`."""
+        slot = self.slots[component][number]
+        local = self.renamed_local(component, slot.local, way)
+        up, down = (tuple(self.renamed_message(message, way) for message in queue) for queue in (slot.up, slot.down))
+        return self.slot(way[component], Slot(local, up, down if self.ordered else tuple(sorted(down))))
+
+    def renamed_local(self, component: int, local: int, way: tuple[int, ...]) -> int:
+        """The same for a local state alone."""
+        key = (component, local, way)
+        if key not in self._renamings:
+            state = self._name_change(way)(self.locals[component][local])
+            self._renamings[key] = self.local(way[component], state)
+        return self._renamings[key]
+
+    def renamed_message(self, message: int, way: tuple[int, ...]) -> int:
+        """The same for a message."""
+        key = (-1, message, way)
+        if key not in self._renamings:
+            self._renamings[key] = self.message(self._name_change(way)(self.messages[message]))
+        return self._renamings[key]
+
+    def _name_change(self, way: tuple[int, ...]) -> Renaming:
+        if way not in self._name_changes:
+            names = [node.name for node in self.nodes]
+            self._name_changes[way] = Renaming({name: names[to] for name, to in zip(names, way, strict=True)})
+        return self._name_changes[way]
+
+    def is_idle(self, component: int, number: int) -> bool:
+        """Whether nothing is under way to or from a component, and it is about to publish nothing."""
+        slot = self.slots[component][number]
+        return not slot.up and not slot.down and not self.is_busy(component, slot.local)
+
+    def is_busy(self, component: int, local: int) -> bool:
+        """Whether a component is about to publish something."""
+        return self.nodes[component].is_busy(self.locals[component][local])
+
+    # Steps, with what they are called.
+
+    def labelled(self, component: int, number: int) -> Iterator[tuple[Step, Label]]:
+        """What a component can do in a slot, and what that is called."""
+        slot = self.slots[component][number]
+        for local, edit, move in self.shaped(component, self.shape(slot)):
+            then = self.settled(component, Slot(local, *edited(slot[1:], edit, ordered=self.ordered)))
+            yield Step(then, move.publication, move.cost, move.late, move.loss, move.failure), move.label
+
+    def shape(self, slot: Slot) -> Shape:
+        """What the moves in a slot depend on."""
+        return slot.local, *self.heads(slot[1:])
+
+    def heads(self, queues: Queues) -> Heads:
+        """What can be taken next of what is under way."""
+        up, down = queues
+        return up[0] if up else NOTHING, tuple(self._heads(down))
+
+    def shaped(self, component: int, shape: Shape) -> tuple[tuple[int, Edit, "Move"], ...]:
+        """Each move in slots of a shape, with the local state after it, and what it does to what is under way."""
+        key = (component, shape)
+        if key not in self._shaped:
+            self._shaped[key] = tuple(self._of_shape(component, shape))
+        return self._shaped[key]
+
+    def _of_shape(self, component: int, shape: Shape) -> Iterator[tuple[int, Edit, "Move"]]:
+        local, first, heads = shape
+        for place, message in heads:
+            for move in self._moves(component, local, message):
+                yield move.local, Edit(place, move.stays, sent=move.sent, keeps_down=move.keeps_down), move
+        if first != NOTHING:
+            for move in self._forwards(component, first):
+                yield local, Edit(forwards=True), move
+        for move in self._moves(component, local, NOTHING):
+            # What was sent before a start is still under way on the old connection.
+            if move.label.kind != "start" or first == NOTHING:
+                yield move.local, Edit(sent=move.sent, keeps_down=move.keeps_down, keeps_up=move.keeps_up), move
+
+    def _heads(self, down: tuple[int, ...]) -> Iterable[tuple[int, int]]:
+        if self.ordered:
+            return ((0, down[0]),) if down else ()
+        return {message: (place, message) for place, message in enumerate(down)}.values()
+
+    def _moves(self, component: int, local: int, message: int) -> tuple["Move", ...]:
+        """The moves with a message, or without one, in a local state."""
+        key = (component, local, message)
+        if key not in self._known_moves:
+            found = self._reading(*key) if message != NOTHING else self._acting(component, local)
+            self._known_moves[key] = tuple(found)
+        return self._known_moves[key]
+
+    def _reading(self, component: int, local: int, message: int) -> Iterator["Move"]:
+        name = self.messages[message]
+        busy = self.is_busy(component, local)
+        if not busy:
+            yield from self._asked(component, local, "read", message)
+        cost = self._loss(name)
+        if cost is not None:
+            yield Move(Label("lose 2", component, name, None), local, cost=cost)
+        cost = self._cost("duplicates")
+        if cost is not None and isinstance(name, BusEvent) and not busy:
+            marked = self.message(replace(name, event_id=AGAIN))
+            for move in self._asked(component, local, "read", marked, cost=cost):
+                label = move.label._replace(kind="duplicate")
+                yield move._replace(label=label, stays=marked)
+
+    def _forwards(self, component: int, message: int) -> Iterator["Move"]:
+        name = self.messages[message]
+        publication = self._publication(self.fan(component, (message,)))
+        yield Move(Label("forward", component, name, None), publication=publication)
+        cost = self._loss(name)
+        if cost is not None:
+            yield Move(Label("lose 1", component, name, None), cost=cost)
+
+    def _acting(self, component: int, local: int) -> Iterator["Move"]:
+        """Expiries, and orders of the owner or of fate."""
+        if self.faults.timeouts == "any":
+            yield from self._asked(component, local, "expire", cost=self.costs["expiry"])
+        if self.faults.timeouts == "patient" or self.faults.calm:
+            price = FREE if self.faults.timeouts == "patient" else self.costs["calm expiry"]
+            yield from self._asked(component, local, "expire", cost=price, late=True)
+        yield from self._asked(component, local, "publish")
+        yield from self._asked(component, local, "start")
+        for order, fault in self.faults.orders(self.nodes[component].name):
+            cost = self._cost(fault)
+            if cost is not None:
+                yield from self._asked(component, local, order, cost=cost)
+        if component == TRACKER and self.faults.calm:
+            yield from self._asked(component, local, "calm", cost=self.costs["calm"])
+        cost = self._cost("broker restart")
+        if component == TRACKER and cost is not None:
+            everybody = tuple((place, BREAK) for place in range(len(self.nodes)))
+            label = Label("restart", component, None, None)
+            yield Move(label, local, self._publication(everybody), cost=cost)
+
+    def _asked(
+        self, component: int, local: int, kind: str, message: int = NOTHING, cost: int = FREE, *, late: bool = False
+    ) -> Iterator["Move"]:
+        """What a node says: with its publications under way, and, where the bus has one hop, with each of them lost."""
+        for then, sent, outcome in self.ask(component, local, kind, message):
+            failure = self._cost(outcome.fault) if outcome.fault else FREE
+            if failure is None:
+                continue
+            label = Label(kind, component, None if message == NOTHING else self.messages[message], outcome)
+            move = Move(
+                label,
+                then,
+                cost=cost,
+                late=late,
+                failure=failure,
+                keeps_down=self.online[component][then] and kind in {"read", "expire", "start", "publish"},
+                keeps_up=kind not in {"crash", "wipe", "disconnect", "calm"},
+            )
+            if self.keeps_hops:
+                yield move._replace(sent=sent)
+                continue
+            yield move._replace(publication=self._publication(self.fan(component, sent)))
+            for place, lost in enumerate(sent):
+                loss = self._loss(self.messages[lost])
+                if loss is not None and self.fan(component, (lost,)):
+                    fan = self.fan(component, (*sent[:place], *sent[place + 1 :]))
+                    lossy = label._replace(lost=place)
+                    yield move._replace(label=lossy, publication=self._publication(fan), loss=loss)
+
+    def settled(self, component: int, slot: Slot) -> int:
+        """The number of a slot, once nobody needs to remember what was delivered twice."""
+        if self.can_repeat and not any(map(self.is_marked, slot.down)):
+            slot = slot._replace(local=self.unmarked(component, slot.local))
+        return self.slot(component, slot)
+
+    def unmarked(self, component: int, local: int) -> int:
+        """The local state in which nobody remembers what was delivered twice."""
+        return self.local(component, self.nodes[component].unmarked(self.locals[component][local]))
+
+    def is_marked(self, message: int) -> bool:
+        """Whether a message is delivered once more."""
+        return bool(getattr(self.messages[message], "event_id", ""))
+
+    # What nodes say, asked once.
+
+    def ask(
+        self, component: int, local: int, kind: str, message: int
+    ) -> tuple[tuple[int, tuple[int, ...], Outcome], ...]:
+        """What a node says to a message, an order or an expiry: local states, what is published, and the outcomes."""
+        key = (component, local, kind, message)
+        if key not in self.reactions:
+            state = self.locals[component][local]
+            question = (component, state, kind, None if message == NOTHING else self.messages[message])
+            if question not in self.told:
+                self.told[question] = self._told(*question)
+            found = self.told[question]
+            numbered: dict[tuple[int, tuple[int, ...], str], Outcome] = {}
+            for outcome in found:
+                sent = tuple(self.message(message) for message in outcome.sent)
+                numbered.setdefault((self.local(component, outcome.then), sent, outcome.fault), outcome)
+            self.reactions[key] = tuple((local, sent, outcome) for (local, sent, _), outcome in numbered.items())
+        return self.reactions[key]
+
+    def _told(self, component: int, state: Hashable, kind: str, message: Hashable) -> tuple[Outcome, ...]:
+        node = self.nodes[component]
+        if kind == "read":
+            return node.receive(state, message)
+        return node.expiries(state) if kind == "expire" else node.order(state, kind)
+
+    # The bus.
+
+    def fan(self, sender: int, sent: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+        """To whom the broker passes what a component published."""
+        found = []
+        for message in sent:
+            found += [(place, message) for place in self.reached(sender, message) if not self._is_inert(place, message)]
+        return tuple(found)
+
+    def reached(self, sender: int, message: int) -> tuple[int, ...]:
+        """The components that the bus passes a message of a component to, whatever becomes of it there."""
+        if (sender, message) not in self.fans:
+            names = self.bus.receivers(self.nodes[sender].name, self.messages[message])
+            self.fans[sender, message] = tuple(place for place, node in enumerate(self.nodes) if node.name in names)
+        return self.fans[sender, message]
+
+    def _is_inert(self, component: int, message: int) -> bool:
+        if not self.drop_inert:
+            return False
+        known = self._inert[component]
+        if message not in known:
+            states = zip(self.locals[component], self.online[component], strict=True)
+            known[message] = (component, self.messages[message]) not in self.interesting and all(
+                self._ignores(component, state, message) for state, online in states if online
+            )
+        return known[message]
+
+    def _ignores(self, component: int, state: Hashable, message: int) -> bool:
+        return self.nodes[component].ignores(state, self.messages[message])
+
+    def _publication(self, pushes: tuple[tuple[int, int], ...]) -> int:
+        if pushes not in self._publication_numbers:
+            self._publication_numbers[pushes] = len(self.publications)
+            self.publications.append(pushes)
+        return self._publication_numbers[pushes]
+
+    # Costs.
+
+    def _cost(self, fault: str) -> int | None:
+        """The cost of a fault; None if it does not happen in this scenario."""
+        return None if self.faults.bounds.get(fault, 0) == 0 else self.costs[fault]
+
+    def _loss(self, message: Hashable) -> int | None:
+        if self.faults.loses and type(message).__name__ not in self.faults.loses:
+            return None
+        return self._cost("losses")

@@ -1,0 +1,406 @@
+"""One server as the explorer sees it: a state, and what it does with an event, an expiry or an order.
+
+The charts of a server (its MQTT client, its clock, its view) call each other without the bus, so what one event makes
+them do is one step: it is taken, calls go to and fro until all charts wait again, and what they publish on the way
+goes to the bus. Nothing is lost by that: nobody outside can tell, or prevent, what happens in between, and a crash in
+the middle is a crash after the step with the publication lost. The exception is a timeout that expires while a step
+is being done; it counts as expiring before or after it.
+
+A start takes the handshake with the broker (CONNECT, SUBSCRIBE) into its step, without a fault; what can fail there is
+drawn, and checked, in the courses of the startups. It ends before the first publication, which is a step of its own:
+others may connect in between, and hear it.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
+
+from immutabledict import immutabledict
+
+from machines import ConnectionLost, Participant, Start, Stop, View, ViewChangeFailed
+from machines.clock import ClockData
+from machines.events import BusEvent
+from machines.participant import Snapshot
+from machines.torrent_server import TorrentServerData
+from machines.tracker import TrackerData
+from spec.system.foreign import ForeignMachine
+from spec.system.process import ChartMachine, Sending, Taking
+
+AGAIN = "again"
+"""The `event_id` of an event that is delivered twice."""
+WAITING = frozenset({"offline", "withdrawing", "requesting", "awaiting_timeout", "awaiting_hello"})
+"""Where nobody looks at who is registered, or gone, before both are told or forgotten anew. A step ends in a state that
+is about to publish only after a start, so what was forgotten offline is forgotten there, too."""
+STEPS = 1000
+"""More calls than one step of a server can take: it calls itself for ever."""
+SHOWN = 20
+"""Calls of such a step that are kept, and told."""
+
+
+class Arrow(NamedTuple):
+    """One arrow inside a step: roles of the server ("client", "clock", "view"), or "broker"; the owner has none."""
+
+    sender: str
+    receiver: str
+    message: Hashable
+
+
+class Outcome(NamedTuple):
+    """What a step comes to: the state after it, what was published, and its arrows in order."""
+
+    then: Hashable
+    sent: tuple[Hashable, ...]
+    arrows: tuple[Arrow, ...]
+    fault: str = ""
+    """The fault that this outcome takes, if any: `storage failure`."""
+
+
+class Node(Protocol):
+    """A participant of the closed system: a server, or one chart."""
+
+    name: str
+
+    def begin(self) -> Hashable:
+        """Its state when the exploration begins."""
+
+    def is_online(self, state: Hashable) -> bool:
+        """Whether the bus delivers to it."""
+
+    def receive(self, state: Hashable, message: Hashable) -> tuple[Outcome, ...]:
+        """What a message from the bus can come to; several outcomes are a choice."""
+
+    def expiries(self, state: Hashable) -> tuple[Outcome, ...]:
+        """What happens by itself, one outcome for each timeout that is set."""
+
+    def is_busy(self, state: Hashable) -> bool:
+        """Whether it is about to publish, and reads nothing before that."""
+
+    def order(self, state: Hashable, order: str) -> tuple[Outcome, ...]:
+        """What an order of the owner, or a fault, comes to; nothing if it cannot happen here.
+
+        `publish` is the order to go on that a busy node gives itself.
+        """
+
+    def ignores(self, state: Hashable, message: Hashable) -> bool:
+        """Whether reading a message changes nothing at all in this state."""
+
+    def unmarked(self, state: Hashable) -> Hashable:
+        """The state once nothing that was delivered twice is under way any more."""
+
+
+class ServerState(NamedTuple):
+    """The charts of a server. `broken` says what happened that its charts call impossible."""
+
+    client: Snapshot
+    clock: Snapshot
+    view: Snapshot
+    broken: str = ""
+
+    @property
+    def where(self) -> str:
+        """The atomic state of the MQTT client."""
+        return self.client.states[0]
+
+    @property
+    def knows(self) -> View:
+        """What the server's Distribution View holds."""
+        view: View = self.view.data.view
+        return view
+
+
+ROLES = ("client", "clock", "view")
+
+
+@dataclass
+class Server:
+    """A server of `machines`: the chart of its MQTT client, with a clock and a view."""
+
+    name: str
+    client: Participant
+    view: Participant
+    clock: Participant
+    broker: Participant
+
+    def __post_init__(self) -> None:
+        self._machines = {role: ChartMachine(getattr(self, role)) for role in ROLES}
+        self._broker = ChartMachine(self.broker)
+
+    @cached_property
+    def initial(self) -> ServerState:
+        """Offline, with nothing set."""
+        charts: dict[str, Any] = {role: machine.begin() for role, machine in self._machines.items()}
+        return ServerState(**charts)
+
+    def begin(self) -> ServerState:
+        return self.initial
+
+    def is_online(self, state: Hashable) -> bool:
+        assert isinstance(state, ServerState)
+        return state.where != "offline" and not state.broken
+
+    def receive(self, state: Hashable, message: Hashable) -> tuple[Outcome, ...]:
+        assert isinstance(state, ServerState)
+        return self._taken(state, message, Arrow("broker", "client", message))
+
+    def expiries(self, state: Hashable) -> tuple[Outcome, ...]:
+        assert isinstance(state, ServerState)
+        if state.broken or self.is_busy(state):
+            return ()
+        sendings = self._machines["clock"].sends(state.clock)
+        begun = _Progress(state, self._broker.begin(), (), ())
+        return tuple(end for sending in sendings for end in self._run(self._send(begun, "clock", sending)))
+
+    def order(self, state: Hashable, order: str) -> tuple[Outcome, ...]:
+        """`start`, `stop`, `disconnect` (the connection is lost, the server lives on), `crash` (only the view is
+        kept), `wipe` (a crash that takes the view, too) and `calm` (it is replaced, and the view is kept).
+        """
+        assert isinstance(state, ServerState)
+        if order == "calm":
+            return self._owner(self.reborn(state, keeps_view=True), Start())
+        if order == "start":
+            return () if self.is_online(state) or state.broken else self._owner(state, Start())
+        if not self.is_online(state) or (order == "publish") > self.is_busy(state):
+            return ()
+        if order == "publish":
+            return self._run(_Progress(state, self._broker.begin(), (), ()))
+        if order == "stop":
+            return () if self.is_busy(state) else self._owner(state, Stop())
+        if order == "disconnect":
+            return self._owner(state, ConnectionLost())
+        return (Outcome(normal(self.reborn(state, keeps_view=order == "crash")), (), ()),)
+
+    def reborn(self, crashed: ServerState, *, keeps_view: bool) -> ServerState:
+        """The server after a crash, with the view that it stored or a new one.
+
+        A torrent server names its requests otherwise than before: here by numbering on.
+        """
+        client, data = self.initial.client, crashed.client.data
+        if isinstance(data, TorrentServerData) and data.session:
+            client = client._replace(data=replace(client.data, request=data.request))
+        return self.initial._replace(client=client, view=crashed.view if keeps_view else self.initial.view)
+
+    def ignores(self, state: Hashable, message: Hashable) -> bool:
+        assert isinstance(state, ServerState)
+        if self.is_busy(state):
+            return True  # it will read it later, in another state
+        return self._machines["client"].receive(state.client, message, "")[0] is Taking.IGNORED
+
+    def is_busy(self, state: Hashable) -> bool:
+        assert isinstance(state, ServerState)
+        return not state.broken and self._machines["client"].busy(state.client)
+
+    def unmarked(self, state: Hashable) -> Hashable:
+        assert isinstance(state, ServerState)
+        data = state.client.data
+        return state._replace(client=state.client._replace(data=_unmarked(data)))
+
+    def _owner(self, state: ServerState, message: Hashable) -> tuple[Outcome, ...]:
+        return self._taken(state, message, Arrow("", "client", message))
+
+    # A step: until all wait again.
+
+    def _taken(self, state: ServerState, message: Hashable, arrow: Arrow) -> tuple[Outcome, ...]:
+        begun = _Progress(state, self._broker.begin(), (), (arrow,))
+        return self._run(self._deliver(begun, "client", message))
+
+    def _run(self, begun: "_Progress") -> tuple[Outcome, ...]:
+        """All ways in which a step can end."""
+        found: dict[Outcome, None] = {}
+        todo = [begun]
+        while todo:
+            here = todo.pop()
+            if len(here.arrows) > STEPS:
+                found[self._endless(here)] = None
+                break  # with a choice in each round there would be no end of ways
+            busy = None if here.state.broken else self._busy(here)
+            if busy is None or self._pauses(here, busy):
+                found[Outcome(normal(here.state), here.sent, here.arrows, here.fault)] = None
+                continue
+            role, sendings = busy
+            for sending in reversed(sendings):
+                failed = len(sendings) > 1 and isinstance(sending.message, ViewChangeFailed)
+                todo.append(self._send(here._replace(fault="storage failure" if failed else here.fault), role, sending))
+        return tuple(found)
+
+    def _endless(self, here: "_Progress") -> Outcome:
+        """Where a server is that never comes to rest: nowhere that its charts call possible."""
+        arrows = here.arrows[:SHOWN]
+        sent = tuple(arrow.message for arrow in arrows if arrow[:2] == ("client", "broker"))
+        events = tuple(message for message in sent if isinstance(message, BusEvent))
+        broken = f"after {STEPS} calls in one step it still goes on, in {here.state.where}"
+        return Outcome(self.initial._replace(client=here.state.client, broken=broken), events, arrows, here.fault)
+
+    def _busy(self, here: "_Progress") -> tuple[str, tuple[Sending, ...]] | None:
+        """Who has something to do, and what: the broker and the view answer before the client goes on."""
+        due = self._broker.sends(here.broker)
+        if due:
+            return "broker", due[:1]  # the broker agrees, and refuses nothing
+        for role in ("view", "client"):
+            snapshot = getattr(here.state, role)
+            if self._machines[role].busy(snapshot):
+                return role, _choices(self._machines[role].sends(snapshot))
+        return None
+
+    def _pauses(self, here: "_Progress", busy: tuple[str, tuple[Sending, ...]]) -> bool:
+        """Whether a step ends before its first publication, because it began with a handshake."""
+        role, sendings = busy
+        shook_hands = any(arrow.receiver == "broker" for arrow in here.arrows)
+        return role == "client" and shook_hands and not here.sent and isinstance(sendings[0].message, BusEvent)
+
+    def _send(self, here: "_Progress", role: str, sending: Sending) -> "_Progress":
+        receiver = "client" if role == "broker" else sending.to
+        here = here._replace(arrows=(*here.arrows, Arrow(role, receiver, sending.message)))
+        if role == "broker":
+            broker = self._broker.send(here.broker, sending)
+            return self._deliver(here._replace(broker=broker or self._broker.begin()), receiver, sending.message)
+        then = self._machines[role].send(getattr(here.state, role), sending)
+        if then is None:
+            return _broken(here, f"{role} cannot send {sending.message}")
+        here = here._replace(state=_with(here.state, role, then))
+        if receiver != "broker":
+            return self._deliver(here, receiver, sending.message)
+        if isinstance(sending.message, BusEvent):
+            return here._replace(sent=(*here.sent, sending.message))
+        taking, session, why = self._broker.receive(here.broker, sending.message, self.name)
+        return _broken(here, why) if taking is Taking.REFUSED else here._replace(broker=session)
+
+    def _deliver(self, here: "_Progress", role: str, message: Hashable) -> "_Progress":
+        taking, then, why = self._machines[role].receive(getattr(here.state, role), message, "")
+        if taking in {Taking.REFUSED, Taking.DEFERRED}:
+            return _broken(here, why)
+        return here._replace(state=_with(here.state, role, then))
+
+
+def _with(state: ServerState, role: str, then: Snapshot) -> ServerState:
+    charts: dict[str, Any] = {role: then}
+    return state._replace(**charts)
+
+
+class _Progress(NamedTuple):
+    state: ServerState
+    broker: Snapshot
+    sent: tuple[Hashable, ...]
+    arrows: tuple[Arrow, ...]
+    fault: str = ""
+
+
+def _broken(here: _Progress, why: str) -> _Progress:
+    return here._replace(state=here.state._replace(broken=why))
+
+
+def _choices(sendings: tuple[Sending, ...]) -> tuple[Sending, ...]:
+    """Different messages are a choice; several of one kind are all sent, in any order, which nobody sees."""
+    return sendings if len({type(sending.message) for sending in sendings}) > 1 else sendings[:1]
+
+
+# What does not matter is forgotten: a finite state space needs it.
+
+
+def normal(state: ServerState) -> ServerState:
+    """Attempts are compared with the timeouts that are set, and with nothing else: they are numbered from there."""
+    state = _without_old_names(state)
+    data, clock = state.client.data, state.clock.data
+    running = clock.running if isinstance(clock, ClockData) else immutabledict[str, int]()
+    if isinstance(data, TorrentServerData):
+        ranks = _ranks({data.attempt, *running.values()})
+        data = replace(data, attempt=ranks[data.attempt])
+        running = immutabledict({client: ranks[number] for client, number in running.items()})
+    elif isinstance(data, TrackerData):
+        attempts, numbers = dict(data.attempts), dict(running)
+        for client in {*attempts, *numbers}:
+            ranks = _ranks({attempts.get(client, 0), *([numbers[client]] if client in numbers else [])})
+            attempts[client] = ranks[attempts.get(client, 0)]
+            if client in numbers:
+                numbers[client] = ranks[numbers[client]]
+        attempts = {client: number for client, number in attempts.items() if number}
+        requests = {client: mark for client, mark in data.requests.items() if mark}
+        data = replace(data, attempts=immutabledict(attempts), requests=immutabledict(requests))
+        running = immutabledict(numbers)
+    else:
+        return state
+    if isinstance(clock, ClockData):
+        state = state._replace(clock=state.clock._replace(data=replace(clock, running=running)))
+    return state._replace(client=state.client._replace(data=data))
+
+
+def _without_old_names(state: ServerState) -> ServerState:
+    """Only names of requests make many of the clients that a view still knows where it will be told anew."""
+    view = state.knows
+    names = any(info.request_id for info in view.clients.values())
+    names = names or any(one.info.request_id for one in view.admissions.values())
+    if not (names or view.gone) or state.where not in {*WAITING, "awaiting_answer"}:
+        return state
+    view = replace(
+        view,
+        clients=immutabledict(),
+        admissions=immutabledict(),
+        gone=immutabledict() if state.where in WAITING else view.gone,
+    )
+    return state._replace(view=state.view._replace(data=replace(state.view.data, view=view)))
+
+
+def _ranks(numbers: set[int]) -> dict[int, int]:
+    return {number: rank for rank, number in enumerate(sorted(numbers))}
+
+
+def _unmarked(data: Any) -> Any:
+    """`event_id`s are compared with those of events that are delivered twice, and with nothing else."""
+    if isinstance(data, TorrentServerData):
+        return replace(data, hello="") if data.hello else data
+    if isinstance(data, TrackerData):
+        return replace(data, requests=immutabledict()) if data.requests else data
+    return data
+
+
+@dataclass
+class Chart:
+    """A chart that is not ours, or one of ours alone: its sends happen by themselves, and everybody else is outside."""
+
+    name: str
+    machine: ChartMachine | ForeignMachine
+    start: str = ""
+
+    def begin(self) -> Hashable:
+        return self.machine.begin(self.start)
+
+    def is_online(self, state: Hashable) -> bool:  # noqa: ARG002 - a chart has no connection to lose
+        return True
+
+    def receive(self, state: Hashable, message: Hashable) -> tuple[Outcome, ...]:
+        if isinstance(state, Broken):
+            return ()
+        taking, then, why = self.machine.receive(state, message, "")
+        arrow = Arrow("", self.name, message)
+        if taking is Taking.DEFERRED:
+            return ()
+        return (Outcome(Broken(state, why) if taking is Taking.REFUSED else then, (), (arrow,)),)
+
+    def expiries(self, state: Hashable) -> tuple[Outcome, ...]:
+        if isinstance(state, Broken):
+            return ()
+        found = []
+        for sending in self.machine.sends(state):
+            then = self.machine.send(state, sending)
+            if then is not None:
+                found.append(Outcome(then, (sending.message,), (Arrow(self.name, sending.to, sending.message),)))
+        return tuple(found)
+
+    def order(self, state: Hashable, order: str) -> tuple[Outcome, ...]:  # noqa: ARG002 - it has no owner
+        return ()
+
+    def is_busy(self, state: Hashable) -> bool:
+        return not isinstance(state, Broken) and self.machine.busy(state)
+
+    def ignores(self, state: Hashable, message: Hashable) -> bool:
+        return isinstance(state, Broken) or self.machine.receive(state, message, "")[0] is Taking.IGNORED
+
+    def unmarked(self, state: Hashable) -> Hashable:
+        return state
+
+
+class Broken(NamedTuple):
+    """A chart in a state in which something came that it does not take."""
+
+    state: Hashable
+    broken: str

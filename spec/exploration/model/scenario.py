@@ -1,0 +1,256 @@
+"""Scenarios: who takes part and what can go wrong, as data.
+
+The scenarios that come with the explorer stand in `scenarios.toml`; a file of the same form adds more. A scenario is a
+table `[scenario.<name>]` with these keys, all optional but `tells`:
+
+    tells = "one sentence"
+    torrents = 2              # how many torrent servers
+    conflicting = 0           # so many of them, the last ones, offer the same endpoint
+    careful = false           # whether they name their requests, and close the gaps of the protocol as drawn
+    files = false             # whether each brings a file and a fragment
+    timeouts = "any"          # "any": whenever they are set; "patient": when nothing is under way; "never"
+    calm = false              # whether faults can end for good, at any moment, with a new tracker
+    unordered = false         # whether a bus may let events overtake each other
+    keeps_hops = false        # whether what is on its way to the broker is kept apart: more states, same verdicts;
+                              # always so where a crash can take what is on its way, and not every event can be lost
+    loses = []                # names of the events that can be lost; empty: all
+    [scenario.<name>.faults]  # how often; "any" for any number of times
+    losses = "any"            # on either hop
+    duplicates = 0            # an event is delivered twice (QoS 1)
+    "storage failure" = 0     # a torrent server cannot change its view
+    "broker restart" = 0      # all connections are lost
+    "stop tracker" = 0        # also: "disconnect ...", "crash ..." (only the view is kept), "wipe ..." (nothing is)
+    "stop torrent" = 0        # the same for the torrent servers, all together
+    "breaks in all" = "any"   # how many of these five kinds together
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from immutabledict import immutabledict
+
+from machines import (
+    BUS_EVENTS,
+    Broker,
+    ClientMetadata,
+    Clock,
+    DistributionView,
+    FileMetadata,
+    FragmentMetadata,
+    Participant,
+    TorrentServer,
+    Tracker,
+    View,
+)
+from spec.exploration.model.bus import BrokerBus
+from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.faults import BREAKING, IN_ALL, ORDERS, Faults
+from spec.exploration.model.node import Server
+
+FRAGMENT_SIZE = 1024
+"""Bytes, of the service."""
+SESSION = "request"
+"""What a careful torrent server's names of requests begin with; after a crash it numbers on."""
+MOST_TORRENTS = 9
+Timeouts = Literal["any", "patient", "never"]
+FAULTS = (
+    *("losses", "duplicates", "storage failure", "broker restart", IN_ALL),
+    *(f"{order} {server}" for server in ("tracker", "torrent") for order in ORDERS),
+)
+"""What a scenario can bound."""
+EVENTS = tuple(event.__name__ for event in BUS_EVENTS)
+
+Charts = Mapping[str, type[Participant]]
+"""Charts by the names of those that they take the place of."""
+OURS: Charts = immutabledict(
+    {chart.__name__: chart for chart in (Tracker, TorrentServer, DistributionView, Clock, Broker)}
+)
+
+
+class ScenarioError(ValueError):
+    """A scenario that cannot be explored: the message names the place and the remedy."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Who takes part and what can go wrong; see above."""
+
+    name: str
+    tells: str = ""
+    torrents: int = 2
+    conflicting: int = 0
+    careful: bool = False
+    files: bool = False
+    timeouts: Timeouts = "any"
+    calm: bool = False
+    unordered: bool = False
+    keeps_hops: bool = False
+    loses: frozenset[str] = frozenset()
+    faults: Mapping[str, int | None] = field(default_factory=immutabledict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the torrent servers."""
+        return tuple(f"torrent{number}" for number in range(1, self.torrents + 1))
+
+    def build(self, charts: Charts | None = None, **options: Any) -> ClosedSystem:
+        """The closed system; the tracker is its first component. `options` are those of `ClosedSystem`.
+
+        `charts` take the place of ours of the same name: of `Tracker`, say.
+        """
+        playing: Mapping[str, Any] = {**OURS, **(charts or {})}
+        nodes = (self._tracker(playing), *(self._torrent(name, playing) for name in self.names))
+        bounds = {name: bound for name, bound in self.faults.items() if bound != 0}
+        kinds = dict.fromkeys(self.names, "torrent")
+        faults = Faults(bounds, self.timeouts, self.calm, self.loses, kinds)
+        options = {"keeps_hops": self.keeps_hops or self._cuts_short(), "ordered": not self.unordered, **options}
+        return ClosedSystem(nodes, BrokerBus(nodes, playing["Broker"]()), faults, **options)
+
+    def _cuts_short(self) -> bool:
+        """Whether an event can be gone before the broker has it, though not every event can be lost anyway."""
+        lossless = self.faults.get("losses", 0) is not None or bool(self.loses)
+        cuts = tuple(fault for fault in BREAKING if fault != "stop")
+        return lossless and any(bound != 0 and fault.startswith(cuts) for fault, bound in self.faults.items())
+
+    def _tracker(self, charts: Mapping[str, Any]) -> Server:
+        return _server("tracker", charts["Tracker"]("tracker"), View(fragment_size=FRAGMENT_SIZE), charts)
+
+    def _torrent(self, name: str, charts: Mapping[str, Any]) -> Server:
+        place = self.names.index(name)
+        host = "shared" if place >= self.torrents - self.conflicting else name
+        fragment = f"{name}-fragment"
+        brought = {fragment: FragmentMetadata(10)} if self.files else {}
+        view = View(
+            storage="either" if self.faults.get("storage failure", 0) != 0 else "sound",
+            own=ClientMetadata(frozenset({f"http://{host}/"}), frozenset(brought)),
+            files=immutabledict({f"{name}-file": FileMetadata(10, (fragment,))} if self.files else {}),
+            fragments=immutabledict(brought),
+        )
+        session = {"session": SESSION} if self.careful else {}
+        return _server(name, charts["TorrentServer"](name, **session), view, charts)
+
+    def interchangeable(self) -> tuple[tuple[int, ...], ...]:
+        """The components that differ in their names only, in groups."""
+        alone = self.torrents - self.conflicting
+        groups = (tuple(range(1, alone + 1)), tuple(range(alone + 1, self.torrents + 1)))
+        return tuple(group for group in groups if len(group) > 1)
+
+
+@dataclass(frozen=True)
+class Recast:
+    """A scenario with other charts in the place of ours of the same name."""
+
+    scenario: Scenario
+    charts: Charts
+
+    @property
+    def name(self) -> str:
+        """The scenario's."""
+        return self.scenario.name
+
+    def build(self, **options: Any) -> ClosedSystem:
+        """The closed system."""
+        return self.scenario.build(self.charts, **options)
+
+    def interchangeable(self) -> tuple[tuple[int, ...], ...]:
+        """The scenario's."""
+        return self.scenario.interchangeable()
+
+
+def _server(name: str, client: Participant, view: View, charts: Mapping[str, Any]) -> Server:
+    return Server(name, client, charts["DistributionView"](view), charts["Clock"](), charts["Broker"]())
+
+
+@cache
+def scenarios(path: Path | None = None) -> Mapping[str, Scenario]:
+    """The scenarios that come with the explorer, and those of a file, by name. Raises `ScenarioError`."""
+    found = _read(Path(__file__).with_name("scenarios.toml"))
+    return found if path is None else {**found, **_read(path)}
+
+
+def scenario(name: str, path: Path | None = None) -> Scenario:
+    """The scenario of that name. Raises `ScenarioError` that lists the names."""
+    known = scenarios(path)
+    if name not in known:
+        raise ScenarioError(f"no scenario {name!r}; there are {', '.join(known)}")
+    return known[name]
+
+
+def with_bounds(scenario: Scenario, bounds: Mapping[str, int | None]) -> Scenario:
+    """The scenario with other bounds for some faults. Raises `ScenarioError` for a fault that there is not."""
+    for name in bounds:
+        if name not in FAULTS:
+            raise ScenarioError(f"no fault {name!r}; there are {', '.join(FAULTS)}")
+    return replace(scenario, faults=immutabledict({**scenario.faults, **bounds}))
+
+
+def bound(text: object, where: str) -> int | None:
+    """A bound as a scenario or the command line gives it. Raises `ScenarioError`."""
+    if text == "any":
+        return None
+    if isinstance(text, str) and text.isdecimal():
+        return int(text)
+    if isinstance(text, int) and not isinstance(text, bool) and text >= 0:
+        return text
+    raise ScenarioError(f'{where}: {text!r} is no bound; give a number from 0, or "any"')
+
+
+def _read(path: Path) -> Mapping[str, Scenario]:
+    try:
+        read = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ScenarioError(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"{path}: is not TOML in UTF-8: {error}") from None
+    tables = read.get("scenario")
+    if not isinstance(tables, dict) or len(read) > 1:
+        raise ScenarioError(f"{path}: has to hold tables [scenario.<name>] and nothing else")
+    return {name: scenario_of(f"{path}: [scenario.{name}]", name, table) for name, table in tables.items()}
+
+
+def scenario_of(where: str, name: str, table: object) -> Scenario:
+    """The scenario that a table of keys and values describes, as in a file of them; `where` it stands is for errors.
+
+    Raises `ScenarioError`.
+    """
+    if not isinstance(table, dict):
+        raise ScenarioError(f"{where}: has to be a table")
+    kinds: dict[str, object] = {
+        "tells": str, "torrents": int, "conflicting": int, "careful": bool, "files": bool,
+        "timeouts": get_args(Timeouts), "calm": bool, "unordered": bool, "keeps_hops": bool, "loses": list,
+        "faults": dict,
+    }  # fmt: skip
+    assert kinds.keys() == {known.name for known in fields(Scenario)} - {"name"}
+    for key, value in table.items():
+        _check(f"{where} {key}", kinds.get(key), value, tuple(kinds))
+    values = dict(table)
+    for event in values.get("loses", ()):
+        if event not in EVENTS:
+            raise ScenarioError(f"{where} loses: no event {event!r}; there are {', '.join(EVENTS)}")
+    values["loses"] = frozenset(values.get("loses", ()))
+    given = values.pop("faults", {})
+    values["faults"] = immutabledict({fault: bound(value, f"{where} faults {fault}") for fault, value in given.items()})
+    made = with_bounds(Scenario(name, **{**values, "faults": immutabledict()}), values["faults"])
+    check(made, where)
+    return made
+
+
+def check(scenario: Scenario, where: str) -> None:
+    """Raises `ScenarioError` if there are too few or too many servers."""
+    if not 1 <= scenario.torrents <= MOST_TORRENTS:
+        raise ScenarioError(f"{where}: torrents is {scenario.torrents}; it has to be from 1 to {MOST_TORRENTS}")
+    if scenario.conflicting == 1 or not 0 <= scenario.conflicting <= scenario.torrents:
+        raise ScenarioError(f"{where}: conflicting is {scenario.conflicting}; it has to be 0, or from 2 to torrents")
+
+
+def _check(where: str, kind: object, value: object, known: tuple[str, ...]) -> None:
+    if kind is None:
+        raise ScenarioError(f"{where}: no such key; there are {', '.join(known)}")
+    if isinstance(kind, tuple) and value not in kind:
+        raise ScenarioError(f"{where}: {value!r} is not one of {', '.join(kind)}")
+    if isinstance(kind, type) and type(value) is not kind:
+        raise ScenarioError(f"{where}: {value!r} is no {kind.__name__}")

@@ -1,0 +1,66 @@
+"""Whether servers that differ in their names only act alike, as symmetry takes for granted.
+
+A search that counts states once that differ in names only is sound where exchanging names changes nothing else (Ip and
+Dill, "Better verification through symmetry", 1996). So all that nodes have said, and to whom the bus has passed what,
+is asked once more under other names. Exchanging neighbours is enough: whatever these leave alike, all permutations do.
+"""
+
+from collections.abc import Iterable
+
+from spec.exploration.model.closed import NOTHING, ClosedSystem
+from spec.system.process import name_of
+
+Way = tuple[int, ...]
+
+
+class Asymmetric(Exception):  # noqa: N818 - what was found, not a defect
+    """Servers that differ in their names only do not act alike: the message says where."""
+
+
+def check(system: ClosedSystem, ways: Iterable[Way]) -> None:
+    """Hold all that a system has met against the same under other names. Raises `Asymmetric`."""
+    for way in exchanges(ways):
+        begun = system.initial()
+        for component, number in enumerate(begun[:-1]):
+            if system.renamed(component, number, way) != begun[way[component]]:
+                raise Asymmetric(f"{system.nodes[component].name} does not begin as {_other(system, component, way)}")
+        for component, local, kind, message in [*system.reactions]:
+            if _said(system, way, component, local, kind, message):
+                continue
+            what = kind if message == NOTHING else f"{kind} {name_of(system.messages[message])}"
+            where = getattr(system.locals[component][local], "where", "")
+            there = f" in {where}" if where else ""
+            raise Asymmetric(
+                f"{system.nodes[component].name}{there} does something else at {what!r} than under exchanged names"
+            )
+        for sender, message in [*system.fans]:
+            heard = {way[receiver] for receiver in system.reached(sender, message)}
+            if heard != {*system.reached(way[sender], system.renamed_message(message, way))}:
+                told = f"{name_of(system.messages[message])} of {system.nodes[sender].name}"
+                raise Asymmetric(f"the bus passes {told} to others than under exchanged names")
+
+
+def exchanges(ways: Iterable[Way]) -> list[Way]:
+    """The permutations that exchange two neighbours; all others are made of these."""
+    pairs = {}
+    for way in ways:
+        moved = [place for place, other in enumerate(way) if place != other]
+        if len(moved) == 2:  # noqa: PLR2004 - a pair
+            pairs[moved[0], moved[1]] = way
+    return [way for (one, two), way in pairs.items() if not any((one, between) in pairs for between in range(one, two))]
+
+
+def _other(system: ClosedSystem, component: int, way: Way) -> str:
+    return system.nodes[way[component]].name
+
+
+def _said(system: ClosedSystem, way: Way, component: int, local: int, kind: str, message: int) -> bool:
+    """Whether what a component said is what the other says under exchanged names."""
+    there = system.renamed_local(component, local, way)
+    asked = message if message == NOTHING else system.renamed_message(message, way)
+    here = {
+        (system.renamed_local(component, then, way), tuple(system.renamed_message(m, way) for m in sent), outcome.fault)
+        for then, sent, outcome in system.ask(component, local, kind, message)
+    }
+    other = {(then, sent, outcome.fault) for then, sent, outcome in system.ask(way[component], there, kind, asked)}
+    return here == other

@@ -1,0 +1,294 @@
+"""What Client Join promises, claim by claim; to be read from top to bottom.
+
+*Quiet*: nothing is under way and no timeout is set. *In the calm*: quiet, after faults have ended for good with a new
+tracker. Each claim's docstring says where in the protocol it comes from. `spec/findings/` shows those that the protocol
+as drawn does not keep.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from machines.clock import ClockData
+from machines.rules import normal_form
+from spec.exploration.model.budget import Account
+from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.node import Server, ServerState
+from spec.exploration.properties.language import Claim, Implication, always, claim, in_the_calm, when_quiet
+
+
+@dataclass(frozen=True)
+class TrackerSide:
+    """What claims say of the tracker server."""
+
+    is_online: bool
+    is_quiet: bool
+    is_waiting: bool
+    """Whether it awaits requests, with no admission pending."""
+    broken: str
+    pending: frozenset[str]
+    """Clients with a pending admission, to the tracker's chart."""
+    admitted: frozenset[str]
+    """Clients with a pending admission, to its view."""
+    timed: frozenset[str]
+    """Clients for which a timeout is set."""
+    registered: frozenset[str]
+    shared: bool
+    """Whether its view gives one endpoint to two clients."""
+
+
+@dataclass(frozen=True)
+class ClientSide:
+    """What claims say of a torrent server."""
+
+    name: str
+    is_online: bool
+    is_quiet: bool
+    is_joining: bool
+    is_waiting: bool
+    """Whether it waits for the next TrackerHello."""
+    is_registered: bool
+    """Whether it counts itself as registered."""
+    broken: str
+    is_timed: bool
+    knows: frozenset[str]
+    """The clients in its view, where it counts itself as registered."""
+    rivals: frozenset[str]
+    """Who offers an endpoint of its own."""
+
+
+Side = TrackerSide | ClientSide
+
+
+def side_of(system: ClosedSystem, component: int, state: Hashable, idle: bool) -> Side:
+    """How claims see a component."""
+    assert isinstance(state, ServerState)
+    clock = state.clock.data
+    timed = frozenset(clock.running) if isinstance(clock, ClockData) else frozenset[str]()
+    online = system.nodes[component].is_online(state)
+    quiet = idle and not timed and not system.nodes[component].is_busy(state)
+    if component == 0:
+        return _tracker(state, timed, online=online, quiet=quiet)
+    joining = online and state.where not in {"registered", "awaiting_hello", "withdrawing"}
+    registered = online and state.where == "registered"
+    return ClientSide(
+        name=system.nodes[component].name,
+        is_online=online,
+        is_quiet=quiet,
+        is_joining=joining,
+        is_waiting=online and state.where == "awaiting_hello",
+        is_registered=registered,
+        broken=state.broken,
+        is_timed=bool(timed),
+        knows=frozenset(state.knows.clients) if registered else frozenset(),
+        rivals=_rivals(system, component),
+    )
+
+
+def _tracker(state: ServerState, timed: frozenset[str], *, online: bool, quiet: bool) -> TrackerSide:
+    view = state.knows
+    infos = [*view.clients.values(), *(one.info for one in view.admissions.values())]
+    endpoints = [normal_form(uri) for info in infos for uri in info.endpoints]
+    return TrackerSide(
+        is_online=online,
+        is_quiet=quiet,
+        is_waiting=state.where == "awaiting_requests",
+        broken=state.broken,
+        pending=frozenset(getattr(state.client.data, "pending", ())),
+        admitted=frozenset(view.admissions),
+        timed=timed,
+        registered=frozenset(view.clients),
+        shared=len(set(endpoints)) < len(endpoints),
+    )
+
+
+def _rivals(system: ClosedSystem, component: int) -> frozenset[str]:
+    nodes = {place: node for place, node in enumerate(system.nodes) if isinstance(node, Server) and place}
+    own = {place: node.initial.knows.own.endpoints for place, node in nodes.items()}
+    return frozenset(nodes[place].name for place in nodes if place != component and own[place] & own[component])
+
+
+# In every state.
+
+
+@always
+def the_tracker_meets_nothing_that_its_charts_call_impossible(tracker: TrackerSide) -> Implication:
+    """The decision tables of the charts of `machines`."""
+    return tracker.is_online or bool(tracker.broken), not tracker.broken
+
+
+@always
+def no_client_meets_anything_that_its_charts_call_impossible(client: ClientSide) -> Implication:
+    """The decision tables of the charts of `machines`."""
+    return client.is_online or bool(client.broken), not client.broken
+
+
+@always
+def the_tracker_and_its_view_agree_on_who_is_admitted(tracker: TrackerSide) -> Implication:
+    """What a pending admission was promised counts as taken until it is confirmed, has failed or timed out."""
+    return tracker.is_online and bool(tracker.pending | tracker.admitted), tracker.pending == tracker.admitted
+
+
+@always
+def every_pending_admission_has_a_timeout(tracker: TrackerSide) -> Implication:
+    """The seed, line 35: the tracker sets a timeout before it accepts. Without one an admission would never end."""
+    return tracker.is_online and bool(tracker.pending), tracker.pending <= tracker.timed
+
+
+@always
+def the_tracker_times_nobody_but_pending_clients(tracker: TrackerSide, account: Account) -> Implication:
+    """A timeout of an admission that has ended must not end the next one.
+
+    A tracker that has lost its connection leaves its timeouts to expire; the next admission sets them anew.
+    """
+    return tracker.is_online and bool(tracker.timed) and not account.changed, tracker.timed <= tracker.pending
+
+
+@always
+def nobody_is_both_admitted_and_registered(tracker: TrackerSide) -> Implication:
+    """A client that asks anew gives up the place it has."""
+    return bool(tracker.admitted and tracker.registered), not tracker.admitted & tracker.registered
+
+
+@always
+def the_trackers_view_never_gives_one_endpoint_to_two_clients(tracker: TrackerSide) -> Implication:
+    """The protocol's invariants: endpoints of two registered clients never overlap."""
+    return len(tracker.admitted | tracker.registered) > 0, not tracker.shared
+
+
+@always
+def whoever_joins_has_a_timeout(client: ClientSide) -> Implication:
+    """The seed, line 26: the client sets its timeout before it asks."""
+    return client.is_joining, client.is_timed
+
+
+@always
+def whoever_has_joined_or_waits_has_no_timeout(client: ClientSide) -> Implication:
+    """A timeout that nobody waits for would end the next attempt."""
+    return client.is_registered or client.is_waiting, not client.is_timed
+
+
+@always
+def whoever_counts_itself_as_registered_knows_itself(client: ClientSide) -> Implication:
+    """All participants share one Distribution View, and a registered client is part of it."""
+    return client.is_registered, client.name in client.knows
+
+
+@always
+def two_clients_that_count_themselves_as_registered_never_share_an_endpoint(
+    client: ClientSide, other: ClientSide, account: Account
+) -> Implication:
+    """The protocol's invariants: endpoints of two registered clients never overlap.
+
+    Of two trackers each may have one of them, until the new one's hello is heard: what holds then is said of the calm.
+    """
+    rivals = client.is_registered and other.name in client.rivals and not account.changed
+    return rivals, not other.is_registered
+
+
+# Once the bus is quiet.
+
+
+@when_quiet
+def every_attempt_ends(client: ClientSide) -> Implication:
+    """Client Join ends registered, or waiting for the next TrackerHello (the seed, line 59)."""
+    return client.is_online, not client.is_joining
+
+
+@when_quiet
+def the_tracker_is_back_where_it_serves(tracker: TrackerSide) -> Implication:
+    """Alternatives 2 and 4: the tracker forgets the pending client, and goes on."""
+    return tracker.is_online, tracker.is_waiting and not tracker.pending
+
+
+@when_quiet
+def nothing_remains_promised(tracker: TrackerSide) -> Implication:
+    """What was promised to a client that never confirmed is free again."""
+    return tracker.is_online, not tracker.admitted
+
+
+@when_quiet
+def whoever_counts_itself_as_registered_is_registered_unless_the_tracker_changed(
+    tracker: TrackerSide, client: ClientSide, account: Account
+) -> Implication:
+    """The client counts itself as registered when the tracker has told so (the standard course)."""
+    same = tracker.is_online and not account.changed
+    return same and client.is_registered, client.name in tracker.registered
+
+
+@when_quiet
+def whoever_is_registered_counts_itself_as_registered(tracker: TrackerSide, client: ClientSide) -> Implication:
+    """A client that has given up is not part of the Distribution Service: no fragment may be given to it."""
+    return tracker.is_online and client.name in tracker.registered, client.is_registered
+
+
+@when_quiet
+def nobody_knows_a_client_that_is_not_registered(
+    tracker: TrackerSide, client: ClientSide, account: Account
+) -> Implication:
+    """The protocol's invariants: all participants share the same Distribution View."""
+    same = tracker.is_online and not account.changed
+    return same and client.is_registered, client.knows <= tracker.registered
+
+
+@when_quiet
+def everybody_registered_knows_everybody_registered(
+    tracker: TrackerSide, client: ClientSide, account: Account
+) -> Implication:
+    """The protocol's invariants: all participants share the same Distribution View."""
+    same = tracker.is_online and not account.changed
+    return same and client.is_registered, tracker.registered <= client.knows
+
+
+# In the calm.
+
+
+@in_the_calm
+def every_client_without_a_rival_is_registered(tracker: TrackerSide, client: ClientSide) -> Implication:
+    """After a failure, in every alternative: when the tracker is replaced, the client runs Client Join again."""
+    return client.is_online and tracker.is_online and not client.rivals, client.is_registered
+
+
+@in_the_calm
+def of_two_rivals_one_is_registered(client: ClientSide, other: ClientSide) -> Implication:
+    """An endpoint conflict keeps one client out, not both."""
+    rivals = client.is_online and other.is_online and client.rivals == {other.name}
+    return rivals, client.is_registered or other.is_registered
+
+
+@in_the_calm
+def two_registered_clients_share_no_endpoint(client: ClientSide, other: ClientSide) -> Implication:
+    """The protocol's invariants: endpoints of two registered clients never overlap."""
+    return client.is_registered and other.name in client.rivals, not other.is_registered
+
+
+@in_the_calm
+def the_tracker_has_registered_just_those_who_count_themselves_as_registered(
+    tracker: TrackerSide, client: ClientSide
+) -> Implication:
+    """Nobody is registered whom the tracker did not accept in this round, and the other way round."""
+    return client.is_online, (client.name in tracker.registered) == client.is_registered
+
+
+@in_the_calm
+def all_views_agree(tracker: TrackerSide, client: ClientSide) -> Implication:
+    """The protocol's invariants: all participants share the same Distribution View."""
+    return client.is_registered, client.knows == tracker.registered
+
+
+@in_the_calm
+def no_view_holds_a_client_that_is_gone(tracker: TrackerSide, client: ClientSide) -> Implication:
+    """A new tracker knows nobody but those who have joined it."""
+    return not client.is_online, client.name not in tracker.registered
+
+
+# Of runs.
+
+
+@claim("rest")
+def every_run_comes_to_rest_once_nothing_goes_wrong() -> Implication:
+    """Client Join ends (the seed, lines 57 to 62); what is said above of quiet states is said of how every run ends."""
+    return True, True
+
+
+CLAIMS: tuple[Claim, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Claim))
+"""All of them, in the order in which they stand here."""

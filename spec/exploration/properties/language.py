@@ -1,0 +1,239 @@
+"""Claims about a closed system, and how they are looked for in millions of states.
+
+A claim is a function of what it concerns (the tracker, a client, another client, the account of faults) that returns a
+premise and a conclusion; its name is the function's, read as a sentence. It is broken where the premise holds and the
+conclusion does not, and *exercised* where the premise holds: a claim that was never exercised says nothing.
+
+Each server is seen as a *side*: a small value made from its charts. A claim is asked once for each combination of
+sides; what breaks it is then covered by products of sets of sides, one bit each. A state breaks the claim where the
+bits of all its components have one in common. So looking at a state is a few bitwise operations, whatever is claimed.
+"""
+
+import inspect
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import permutations
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from spec.exploration.model.budget import Account
+from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.steps import Row
+
+When = Literal["always", "quiet", "calm", "rest"]
+"""In every state; where nothing is under way and no timeout is set; the same, after faults have ended for good; and of
+runs instead of states: that they come to rest (`spec.exploration.liveness`)."""
+Implication = tuple[bool, bool]
+"""A premise and a conclusion."""
+Observe = Callable[[ClosedSystem, int, Hashable, bool], Hashable]
+"""The side of a component: from its number, its local state, and whether nothing is under way to or from it."""
+WORD = 64
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim. `concerns` are the names of its function's parameters: tracker, client, other, account."""
+
+    name: str
+    when: When
+    says: Callable[..., Implication]
+    concerns: tuple[str, ...]
+    source: str
+
+
+def claim(when: When) -> Callable[[Callable[..., Implication]], Claim]:
+    """Make a claim of a function: its docstring says where it comes from."""
+
+    def made(says: Callable[..., Implication]) -> Claim:
+        concerns = tuple(inspect.signature(says).parameters)
+        return Claim(says.__name__.replace("_", " "), when, says, concerns, inspect.getdoc(says) or "")
+
+    return made
+
+
+always = claim("always")
+when_quiet = claim("quiet")
+in_the_calm = claim("calm")
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A claim about certain components, in the order of its parameters; the account is the last component."""
+
+    claim: Claim
+    components: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """One product of sets of sides that breaks an instance, or (`broken` is false) exercises it."""
+
+    instance: Instance
+    broken: bool
+    sets: tuple[frozenset[Hashable], ...]
+
+
+def instances(claims: Iterable[Claim], names: Sequence[str]) -> Iterator[Instance]:
+    """Each claim about the tracker (component 0), about each client, each pair of clients, or components by name."""
+    width = len(names)
+    for one in claims:
+        about = [name for name in one.concerns if name in {"client", "other"}]
+        for clients in permutations(range(1, width), len(about)):
+            named = {name: place for place, name in enumerate(names)}
+            chosen = {"tracker": 0, "account": width, **named, **dict(zip(about, clients, strict=True))}
+            unknown = [name for name in one.concerns if name not in chosen]
+            if unknown:
+                raise ValueError(f"claim {one.name!r}: no component {unknown[0]!r}; there are {', '.join(chosen)}")
+            yield Instance(one, tuple(chosen[name] for name in one.concerns))
+
+
+@dataclass
+class Claims:
+    """The claims about a system, as bits by component and local state."""
+
+    system: ClosedSystem
+    claims: Sequence[Claim]
+    observe: Observe
+    is_quiet: Callable[[Hashable], bool] = field(default=lambda side: bool(getattr(side, "is_quiet", True)))
+
+    def __post_init__(self) -> None:
+        width = len(self.system.nodes)
+        about_states = [one for one in self.claims if one.when != "rest"]
+        self.instances = tuple(instances(about_states, [node.name for node in self.system.nodes]))
+        self.watches: list[Watch] = []
+        self._sides: list[list[tuple[Hashable, Hashable]]] = [[] for _ in range(width)]  # by local: busy, idle
+        self._accounts: list[Account] = []
+        self._answers: dict[tuple[int, tuple[Hashable, ...]], Implication] = {}
+        self.renew()
+
+    def is_current(self) -> bool:
+        """Whether nothing has been met since the bits were made that they do not know."""
+        known = all(len(s) == len(n) for s, n in zip(self._sides, self.system.locals, strict=True))
+        return known and len(self._accounts) == len(self.system.accounts)
+
+    def renew(self) -> None:
+        """Make the bits for all that the system has met."""
+        for component, sides in enumerate(self._sides):
+            for state in self.system.locals[component][len(sides) :]:
+                sides.append(
+                    (
+                        self.observe(self.system, component, state, False),
+                        self.observe(self.system, component, state, True),
+                    )
+                )
+        self._accounts = list(self.system.accounts)
+        self.watches = [watch for number in range(len(self.instances)) for watch in self._watches(number)]
+
+    def _watches(self, number: int) -> Iterator[Watch]:
+        instance = self.instances[number]
+        sides = [self._sides_of(component) for component in instance.components]
+        for broken in (True, False):
+
+            def is_met(chosen: tuple[Hashable, ...], broken: bool = broken) -> bool:
+                premise, conclusion = self._answer(number, chosen)
+                return bool(premise and not (broken and conclusion))
+
+            for sets in _products(is_met, sides, ()):
+                yield Watch(instance, broken, sets)
+
+    def _answer(self, number: int, chosen: tuple[Hashable, ...]) -> Implication:
+        key = (number, chosen)
+        if key not in self._answers:
+            self._answers[key] = self.instances[number].claim.says(*chosen)
+        return self._answers[key]
+
+    def _sides_of(self, component: int) -> list[Hashable]:
+        if component == len(self._sides):
+            return list(dict.fromkeys(self._accounts))
+        return list(dict.fromkeys(side for pair in self._sides[component] for side in pair))
+
+    def judge(self, row: Row, claims: Iterable[Claim]) -> tuple[frozenset[str], frozenset[str]]:
+        """The names of the claims that a state breaks, and of those that it exercises; asked without any bits."""
+        account = self.system.accounts[row[-1]]
+        quiet = self.all_quiet(row)
+        sides = [*self._seen(row), account]
+        broken, exercised = set(), set()
+        for instance in instances(
+            (one for one in claims if one.when != "rest"), [node.name for node in self.system.nodes]
+        ):
+            when = instance.claim.when
+            if when == "always" or (quiet and (when == "quiet" or account.calm)):
+                premise, conclusion = instance.claim.says(*(sides[place] for place in instance.components))
+                if premise:
+                    exercised.add(instance.claim.name)
+                    if not conclusion:
+                        broken.add(instance.claim.name)
+        return frozenset(broken), frozenset(exercised)
+
+    def all_quiet(self, row: Row) -> bool:
+        """Whether nothing is under way and no timeout is set."""
+        return all(map(self.is_quiet, self._seen(row)))
+
+    def _seen(self, row: Row) -> list[Hashable]:
+        found = []
+        for component, number in enumerate(row[:-1]):
+            state = self.system.locals[component][self.system.slots[component][number].local]
+            found.append(self.observe(self.system, component, state, self.system.is_idle(component, number)))
+        return found
+
+    def broken_in(self, row: Row, claim: str) -> bool:
+        """Whether a state breaks the claim of a name."""
+        return claim in self.judge(row, (one for one in self.claims if one.name == claim))[0]
+
+    def quiet_sides(self, component: int) -> npt.NDArray[np.bool_]:
+        """For each local state of a component, busy and idle, whether it is quiet."""
+        return np.array([self.is_quiet(side) for pair in self._sides[component] for side in pair], np.bool_)
+
+    # Bits.
+
+    @property
+    def words(self) -> int:
+        """How many words of 64 bits the watches take."""
+        return max(1, -(-len(self.watches) // WORD))
+
+    def masks(self, component: int) -> npt.NDArray[np.uint64]:
+        """For each local state of a component, busy and idle, the watches that it leaves possible."""
+        return self._bits([side for pair in self._sides[component] for side in pair], component).reshape(
+            -1, 2, self.words
+        )
+
+    def account_masks(self) -> npt.NDArray[np.uint64]:
+        """For each account, the watches that it leaves possible."""
+        return self._bits(self._accounts, len(self._sides))
+
+    def _bits(self, sides: Sequence[Hashable], component: int) -> npt.NDArray[np.uint64]:
+        ways: dict[Hashable, list[int]] = {}
+        for side in sides:
+            if side not in ways:
+                ways[side] = self._words([self._allows(watch, component, side) for watch in self.watches])
+        return np.array([ways[side] for side in sides], np.uint64).reshape(len(sides), self.words)
+
+    def _allows(self, watch: Watch, component: int, side: Hashable) -> bool:
+        when = watch.instance.claim.when
+        if component == len(self._sides):
+            if when == "calm" and not (isinstance(side, Account) and side.calm):
+                return False
+        elif when != "always" and not self.is_quiet(side):
+            return False
+        places = [place for place, other in enumerate(watch.instance.components) if other == component]
+        return all(side in watch.sets[place] for place in places)
+
+    def _words(self, bits: list[bool]) -> list[int]:
+        number = sum(1 << place for place, bit in enumerate(bits) if bit)
+        return [(number >> (WORD * word)) & ((1 << WORD) - 1) for word in range(self.words)]
+
+
+def _products(
+    is_met: Callable[[tuple[Hashable, ...]], bool], sides: Sequence[Sequence[Hashable]], chosen: tuple[Hashable, ...]
+) -> tuple[tuple[frozenset[Hashable], ...], ...]:
+    """Products of sets that together are just the combinations for which `is_met`."""
+    here = sides[len(chosen)]
+    if len(chosen) + 1 == len(sides):
+        met = frozenset(side for side in here if is_met((*chosen, side)))
+        return ((met,),) if met else ()
+    alike: dict[tuple[tuple[frozenset[Hashable], ...], ...], list[Hashable]] = {}
+    for side in here:
+        alike.setdefault(_products(is_met, sides, (*chosen, side)), []).append(side)
+    return tuple((frozenset(group), *rest) for rests, group in alike.items() for rest in rests)

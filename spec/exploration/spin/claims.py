@@ -1,0 +1,94 @@
+"""Claims in a model for SPIN: tables of bits, and the assertion that no state has any of them.
+
+SPIN's own trails and never claims are not used: what is asked is which claims some state breaks, all in one search.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.properties.language import Claims
+
+WORD = 64
+
+
+def braces(values: Iterable[object]) -> str:
+    """An initialiser in C."""
+    return f"{{{', '.join(map(str, values))}}}"
+
+
+def array(name: str, values: Iterable[object]) -> str:
+    """A constant table in C."""
+    return f"static const {name} = {braces(values)};"
+
+
+class Bad(NamedTuple):
+    """What no state should be, as bits: a state is what each component's mask and the account's mask have in common."""
+
+    masks: tuple[Mapping[tuple[int, bool], int], ...]
+    """For each component: by its local state, and whether nothing is under way to or from it."""
+    accounts: Mapping[int, int]
+
+
+def bad(claims: Claims) -> Bad:
+    """The watches of claims, by number: those that are broken somewhere, and those that are exercised."""
+    claims.renew()
+    components = tuple(
+        {
+            (local, bool(idle)): _joined(words)
+            for local, sides in enumerate(claims.masks(component))
+            for idle, words in enumerate(sides)
+        }
+        for component in range(len(claims.system.nodes))
+    )
+    return Bad(components, {number: _joined(words) for number, words in enumerate(claims.account_masks())})
+
+
+def _joined(words: Iterable[Any]) -> int:
+    return sum(int(word) << (WORD * place) for place, word in enumerate(words))
+
+
+def in_c(system: ClosedSystem, bad: Bad, left_names: Sequence[str]) -> Iterator[str]:
+    """The function `violates`. `left_names` are the bounded faults in the order of the model's variables."""
+    of_states = (mask for rows in bad.masks for mask in rows.values())
+    widest = max(mask.bit_length() for mask in (*of_states, *bad.accounts.values()))
+    words = max(1, -(-widest // WORD))
+    for component, masks in enumerate(bad.masks):
+        rows = [
+            braces(_words(masks.get((local, idle), 0), words) for idle in (False, True))
+            for local in range(len(system.locals[component]))
+        ]
+        yield array(f"Word bad{component}[][2][{words}]", rows)
+    nothing_up = " && !now.up{}[0]" if system.keeps_hops else ""
+    accounts = [_words(bad.accounts.get(number, 0), words) for number in range(len(system.accounts))]
+    yield array(f"Word bad_account[][{words}]", accounts)
+    yield "static int account(void) {"
+    for number, account in enumerate(system.accounts):
+        left = dict(account.left)
+        here = [f"now.left{place} == {left.get(name, 0)}" for place, name in enumerate(left_names)]
+        here += ["now.calm" if account.calm else "!now.calm", "now.changed" if account.changed else "!now.changed"]
+        yield f"  if ({' && '.join(here)}) return {number};"
+    yield '  give_up("unknown account", -1, -1, -1); return 0; }'
+    yield _VIOLATES.replace("WORDS", str(words))
+    masks_of = [
+        f"bad{c}[now.at{c}][!now.down{c}[0]{nothing_up.format(c)} && !busy{c}[now.at{c}]][i]"
+        for c in range(len(system.nodes))
+    ]
+    yield f"    const Word here = {' & '.join((*masks_of, 'bad_account[a][i]'))};"
+    yield "    violated[i] |= here; if (here & watched[i]) stop = 1; }"
+    yield "  return stop; }"
+
+
+def _words(number: int, count: int) -> str:
+    return braces(f"{number >> WORD * place & (1 << WORD) - 1:#x}ULL" for place in range(count))
+
+
+_VIOLATES = """\
+static const Word watched[WORDS] = {CLAIMS};
+static Word violated[WORDS];
+static void __attribute__((destructor)) tell(void) { int i;
+  printf("violated: ");
+  for (i = WORDS; i--;) printf("%016llx", violated[i]);
+  printf("\\n"); }
+static int violates(void) { int i, stop = 0; const int a = account();
+  for (i = 0; i < WORDS; i++) {"""

@@ -1,0 +1,378 @@
+"""A closed system as a model for SPIN (Holzmann, "The SPIN Model Checker", 2004), for a second opinion.
+
+The model begins from what the charts do: for each local state of a component and each message, expiry or order, what
+that comes to. What follows from there is said once more, in Promela and C: connections, losses, duplicates, orders,
+the calm, the account of the faults. Slots, and what is pushed to them, do not occur. So the two searches share the
+charts, and neither the bus nor the faults nor any search code.
+
+Each component has the number of its local state (`at`) and its connection (`down`, and `up` where both hops are kept
+apart): an array with the length in front, oldest message first, or sorted where the bus is unordered. What is free is
+zero, so that equal states are equal bytes. The account is a variable for each bounded fault, and one for the calm.
+One process does everything, in one `d_step` for each transition. So SPIN stores the states of the closed system and no
+others, and counts its transitions, and one more for the initial state.
+
+Queues as arrays and reactions as tables in C cost SPIN the least: channels take half as many bytes again, and a guard
+for each reaction, instead of a look-up, takes three times as long, with the same states and transitions.
+
+What the charts do has to be known beforehand: the system has to be searched completely. What is missing all the same
+is a hole: a model that steps into one ends at once.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from machines.events import BusEvent
+from spec.exploration.model.closed import TRACKER, ClosedSystem
+from spec.exploration.model.node import AGAIN
+from spec.exploration.spin.claims import Bad, array, braces, in_c
+
+HOLE = -1
+BLOCK = 10_000
+"""How much C stands in one piece, at least, in characters."""
+ONCE = -2
+"""A message that is never delivered twice: it is no event of the bus."""
+ORDERS = ("expire", "publish", "start", "stop", "disconnect", "crash", "wipe", "calm")
+"""What can be asked of a local state beside its messages."""
+ENDS_CONNECTION = ("crash", "wipe", "disconnect", "calm")
+"""The orders after which nothing is under way to the broker any more."""
+
+
+class Way(NamedTuple):
+    """One thing that a reaction can come to: the local state, what is published, and which of it is lost at once."""
+
+    then: int
+    sent: tuple[int, ...]
+    lost: int = HOLE
+    fault: str = ""
+
+
+class Unwritable(ValueError):  # noqa: N818 - says what is in the way
+    """A system that cannot be written as a model: the message says why, and what to do."""
+
+
+def write(system: ClosedSystem, bad: Bad | None = None) -> str:
+    """The closed system in Promela. The system has to have been searched completely. Raises `Unwritable`.
+
+    With `bad`, the model asserts that no state is one of `CLAIMS`, words of bits that are defined when it is compiled,
+    and it prints at its end which of them some state is.
+    """
+    return _Writer(system, bad).model()
+
+
+@dataclass
+class _Writer:
+    system: ClosedSystem
+    bad: Bad | None
+
+    def __post_init__(self) -> None:
+        system = self.system
+        self.components = range(len(system.nodes))
+        self.caps = [down or 1 for _, down in system.longest]
+        self.ups = [up or 1 for up, _ in system.longest]
+        self.left = [name for name, bound in system.faults.bounds.items() if bound]
+        self.ways = self._all_ways()
+        numbers: dict[object, int] = {message: number for number, message in enumerate(system.messages)}
+        self.marked = [bool(getattr(message, "event_id", "")) for message in system.messages]
+        self.again = [
+            numbers.get(replace(message, event_id=AGAIN), HOLE) if isinstance(message, BusEvent) else ONCE
+            for message in system.messages
+        ]
+        widest = max(len(system.messages), *(len(states) for states in system.locals), *self.caps, *self.ups)
+        if widest >= 1 << 15:
+            raise Unwritable(f"{widest} local states or messages: a short of Promela holds no such number")
+        self.cell = "byte" if widest < 1 << 8 else "short"
+
+    # What the charts do.
+
+    def _all_ways(self) -> dict[tuple[int, int, int], list[Way]]:
+        """By component, local state, and what is asked: the number of a message, or of an order after those."""
+        messages = len(self.system.messages)
+        return {
+            (component, local, message if kind == "read" else messages + ORDERS.index(kind)): [
+                way
+                for then, sent, outcome in outcomes
+                if not outcome.fault or self._happens(outcome.fault)
+                for way in self._with_losses(component, kind, Way(then, sent, fault=outcome.fault))
+            ]
+            for (component, local, kind, message), outcomes in self.system.reactions.items()
+        }
+
+    def _with_losses(self, component: int, kind: str, way: Way) -> Iterator[Way]:
+        yield way
+        if self.system.keeps_hops or kind == "calm":
+            return
+        for place, message in enumerate(way.sent):
+            if self._can_be_lost(message) and self._hearers(component, message):
+                yield way._replace(lost=place)
+
+    def _happens(self, fault: str) -> bool:
+        return self.system.faults.bounds.get(fault, 0) != 0
+
+    def _hearers(self, sender: int, message: int) -> tuple[int, ...]:
+        return tuple(place for place, _ in self.system.fan(sender, (message,)))
+
+    def _can_be_lost(self, message: int) -> bool:
+        faults = self.system.faults
+        named = not faults.loses or type(self.system.messages[message]).__name__ in faults.loses
+        return named and self._happens("losses")
+
+    def _most_ways(self, component: int, asked: Sequence[int]) -> list[set[str]]:
+        """The faults besides that are taken by the first, second ... of the ways that any local state has."""
+        rows = [ways for (who, _, what), ways in self.ways.items() if who == component and what in asked]
+        return [
+            {fault for ways in rows for way in ways[place : place + 1] for fault in _besides(way)}
+            for place in range(max(map(len, rows), default=0))
+        ]
+
+    # The model.
+
+    def model(self) -> str:
+        """The text."""
+        steps = [step for component in self.components for step in self._steps(component)]
+        if self.bad is not None:
+            steps.insert(0, "  :: d_step { c_expr { (violates()) } -> assert(false) }")
+        watching = () if self.bad is None else in_c(self.system, self.bad, self.left)
+        return "\n".join((
+            *_blocks("c_decl", self._tables()),
+            *self._variables(),
+            *_blocks("c_code", (*self._functions(), *watching)),
+            *("active proctype closed_system() {", "end: do", *steps, "  od", "}"),
+            "",
+        ))  # fmt: skip
+
+    def _variables(self) -> Iterator[str]:
+        begun = self.system.initial()
+        for component, node in enumerate(self.system.nodes):
+            local = self.system.slots[component][begun[component]].local
+            yield f"{self.cell} at{component} = {local}; /* {node.name} */"
+            yield f"{self.cell} down{component}[{self.caps[component] + 1}];"
+            if self.system.keeps_hops:
+                yield f"{self.cell} up{component}[{self.ups[component] + 1}];"
+        yield "bool calm;"
+        yield "bool changed; /* whether the tracker stopped, crashed, or lost its connection */"
+        for number, name in enumerate(self.left):
+            yield f"byte left{number} = {self.system.faults.bounds[name]}; /* {name} */"
+
+    def _tables(self) -> Iterator[str]:
+        system, cell = self.system, "unsigned char" if self.cell == "byte" else "short"
+        sent = max((len(way.sent) for ways in self.ways.values() for way in ways), default=0) or 1
+        yield f"#define MESSAGES {len(system.messages)}"
+        yield from (f"#define ASK_{order.upper()} (MESSAGES + {place})" for place, order in enumerate(ORDERS))
+        yield f"#define ONCE {ONCE}"
+        yield f"typedef {cell} Cell; typedef unsigned long long Word;"
+        yield f"typedef struct Way {{ Cell then; Cell sends; Cell sent[{sent}]; short lost; Cell fails; }} Way;"
+        yield "typedef struct Asked { int first; int ways; } Asked;"
+        yield array("Cell marked[]", map(int, self.marked))
+        yield array("short again[]", self.again)
+        yield array("Cell can_be_lost[]", (int(self._can_be_lost(m)) for m in range(len(system.messages))))
+        for component in self.components:
+            yield from self._tables_of(component)
+
+    def _tables_of(self, component: int) -> Iterator[str]:
+        system = self.system
+        states = system.locals[component]
+        known = {state: number for number, state in enumerate(states)}
+        calm = [known.get(system.nodes[component].unmarked(state), HOLE) for state in states]
+        yield array(f"short unmarked{component}[]", calm)
+        yield array(f"Cell online{component}[]", map(int, system.online[component]))
+        yield array(f"Cell busy{component}[]", (int(system.nodes[component].is_busy(state)) for state in states))
+        for local in range(len(states)):
+            listed: list[Way] = []
+            row = []
+            for what in range(len(system.messages) + len(ORDERS)):
+                ways = self.ways.get((component, local, what))
+                row.append(braces((0, HOLE) if ways is None else (len(listed), len(ways))))
+                listed += ways or ()
+            texts = [
+                braces((way.then, len(way.sent), braces(way.sent or (0,)), way.lost, int(bool(way.fault))))
+                for way in listed
+            ]
+            yield array(f"Way way{component}_{local}[]", texts or [braces((0, 0, braces((0,)), HOLE, 0))])
+            yield array(f"Asked asked{component}_{local}[]", row)
+        for kind, table in ("Way", "way"), ("Asked", "asked"):
+            rows = (f"{table}{component}_{local}" for local in range(len(states)))
+            yield array(f"{kind} *const {table}{component}[]", rows)
+
+    def _functions(self) -> Iterator[str]:
+        yield _FUNCTIONS
+        idle = [f"!now.down{c}[0] && !busy{c}[now.at{c}]" for c in self.components]
+        idle += [f"!now.up{c}[0]" for c in self.components if self.system.keeps_hops]
+        yield f"static int idle(void) {{ return {' && '.join(idle)}; }}"
+        for component in self.components:
+            yield f"static void deliver{component}(Cell m) {{ if (online{component}[now.at{component}]) "
+            yield f"  {self._enqueue}(now.down{component}, {self.caps[component]}, m); }}"
+        for component in self.components:
+            yield from self._functions_of(component)
+        yield "static void break_all(void) {"
+        for c in self.components:
+            yield f"  if (online{c}[now.at{c}]) {{ finds{c}(ASK_DISCONNECT, 0); now.at{c} = found->then;"
+            yield f"    empty(now.down{c}); }} {self._emptied_up(c)}"
+        yield "}"
+
+    @property
+    def _enqueue(self) -> str:
+        return "append" if self.system.ordered else "insert"
+
+    def _emptied_up(self, component: int) -> str:
+        return f"empty(now.up{component});" if self.system.keeps_hops else ""
+
+    def _functions_of(self, component: int) -> Iterator[str]:
+        """`finds` looks a way up; `publish` passes on, `settle` forgets marks, `act` takes a way."""
+        c = component
+        yield f"static int finds{c}(int what, int place) {{"
+        yield f"  const Asked *a = &asked{c}[now.at{c}][what];"
+        yield f'  if (what < 0 || a->ways < 0) give_up("hole", {c}, now.at{c}, what);'
+        yield f"  found = &way{c}[now.at{c}][a->first + place]; return place < a->ways; }}"
+        yield f"static void publish{c}(Cell m) {{ switch (m) {{"
+        for message in range(len(self.system.messages)):
+            hearers = self._hearers(component, message)
+            if hearers:
+                yield f"  case {message}: {' '.join(f'deliver{each}(m);' for each in hearers)} break;"
+        yield "} }"
+        yield f"static void settle{c}(void) {{ int i;"
+        yield f"  for (i = 1; i <= now.down{c}[0]; i++) if (marked[now.down{c}[i]]) return;"
+        yield f'  if (unmarked{c}[now.at{c}] < 0) give_up("hole", {c}, now.at{c}, -1);'
+        yield f"  now.at{c} = unmarked{c}[now.at{c}]; }}"
+        yield f"static void act{c}(const Way *w) {{ int i;"
+        yield f"  now.at{c} = w->then; if (!online{c}[w->then]) empty(now.down{c});"
+        yield f"  {self._settle(c)}"
+        send = f"append(now.up{c}, {self.ups[c]}, w->sent[i])" if self.system.keeps_hops else f"publish{c}(w->sent[i])"
+        yield f"  for (i = 0; i < w->sends; i++) if (i != w->lost) {send}; }}"
+
+    # The steps.
+
+    def _steps(self, component: int) -> Iterator[str]:
+        """All that a component can do, each as one guarded step."""
+        system, c = self.system, component
+        places = [1] if system.ordered else range(1, self.caps[c] + 1)
+        for place in places:
+            yield from self._reading(c, place)
+        if system.keeps_hops:
+            forward = f"Cell m = now.up{c}[1]; take(now.up{c}, 1); {self._settle(c)}"
+            yield _step([f"now.up{c}[0]"], f"{forward} publish{c}(m);")
+            if self._happens("losses"):
+                guard = [f"now.up{c}[0]", f"can_be_lost[now.up{c}[1]]", *self._can_pay("losses")]
+                yield _step(guard, f"take(now.up{c}, 1); {self._settle(c)} {self._pay('losses')}")
+        timeouts, calm = system.faults.timeouts, system.faults.calm
+        if timeouts == "any":
+            yield from self._doing(c, "expire", "expiry")
+        if timeouts == "patient":
+            yield from self._doing(c, "expire", "", "idle()")
+        elif calm:
+            yield from self._doing(c, "expire", "calm expiry", "idle()")
+        yield from self._doing(c, "publish", "")
+        yield from self._doing(c, "start", "", *([f"!now.up{c}[0]"] if system.keeps_hops else []))
+        for order, fault in system.faults.orders(system.nodes[c].name):
+            if self._happens(fault):
+                yield from self._doing(c, order, fault)
+        if c == TRACKER and calm:
+            yield from self._doing(c, "calm", "calm")
+        if c == TRACKER and self._happens("broker restart"):
+            pay = self._pay("broker restart")
+            yield _step(self._can_pay("broker restart"), f"{self._settle(c)} break_all(); {pay}")
+
+    def _reading(self, c: int, place: int) -> Iterator[str]:
+        down = f"now.down{c}"
+        here = [f"{down}[0] > {place - 1}", *([f"{down}[{place}] != {down}[{place - 1}]"] if place > 1 else [])]
+        messages = range(len(self.system.messages))
+        ways = self._most_ways(c, messages)
+        reads = [*here, f"!busy{c}[now.at{c}]"]
+        for way, besides in enumerate(ways):
+            found = f"finds{c}({down}[{place}], {way})"
+            yield self._way([*reads, found], f"take({down}, {place}); act{c}(found);", "", besides)
+        if self._happens("losses"):
+            guard = [*here, f"can_be_lost[{down}[{place}]]", *self._can_pay("losses")]
+            yield _step(guard, f"take({down}, {place}); {self._settle(c)} {self._pay('losses')}")
+        if self._happens("duplicates"):
+            for way, besides in enumerate(ways):
+                found = f"again[{down}[{place}]] != ONCE && finds{c}(again[{down}[{place}]], {way})"
+                mark = f"Cell m = again[{down}[{place}]]; take({down}, {place}); put_back({down}, m); act{c}(found);"
+                mark = mark.replace("put_back", "prepend" if self.system.ordered else "insert_back")
+                yield self._way([*reads, found], mark, "duplicates", besides)
+
+    def _doing(self, c: int, order: str, fault: str, *guard: str) -> Iterator[str]:
+        """An expiry or an order."""
+        empties = "" if order in {"expire", "publish", "start"} else f"empty(now.down{c});"
+        empties += self._emptied_up(c) if order in ENDS_CONNECTION else ""
+        what = f"ASK_{order.upper()}"
+        asked = len(self.system.messages) + ORDERS.index(order)
+        for way, besides in enumerate(self._most_ways(c, (asked,))):
+            found = f"finds{c}({what}, {way})"
+            yield self._way([*guard, found], f"{empties} act{c}(found);", fault, besides)
+
+    def _way(self, guard: list[str], effect: str, fault: str, besides: set[str]) -> str:
+        """A step that takes a way. What else goes wrong on the way has to be paid, too."""
+        guard = [*self._can_pay(fault), *guard]
+        effects = [effect]
+        for other in sorted(besides):
+            taken = "found->lost > -1" if other == "losses" else "found->fails"
+            can_pay = "0" if fault == "calm" else " && ".join(self._can_pay(other))
+            guard.append(f"(!({taken}) || ({can_pay}))")
+            effects += [f"if ({taken}) {{ {pay} }}" for pay in [self._pay(other)] if pay]
+        return _step(guard, " ".join((*effects, self._pay(fault))))
+
+    # The account.
+
+    def _can_pay(self, fault: str) -> list[str]:
+        if not fault:
+            return []
+        guard = ["now.calm" if fault == "calm expiry" else "!now.calm"]
+        return [*guard, *(f"now.left{self.left.index(bound)}" for bound in self.system.faults.bounds_of(fault))]
+
+    def _pay(self, fault: str) -> str:
+        if fault == "calm":
+            return "".join(("now.calm = now.changed = 1;", *(f" now.left{n} = 0;" for n in range(len(self.left)))))
+        paid = [f"now.left{self.left.index(bound)}--;" for bound in self.system.faults.bounds_of(fault)]
+        if fault == "broker restart" or fault.endswith(f" {self.system.nodes[TRACKER].name}"):
+            paid.append("now.changed = 1;")
+        return " ".join(paid)
+
+    def _settle(self, component: int) -> str:
+        """Forget marks, where there are any in this scenario, and none is under way any more."""
+        return f"settle{component}();" if self._happens("duplicates") else ""
+
+
+def _besides(way: Way) -> Iterator[str]:
+    if way.lost != HOLE:
+        yield "losses"
+    if way.fault:
+        yield way.fault
+
+
+def _blocks(keyword: str, lines: Iterable[str]) -> Iterator[str]:
+    """C in Promela, in pieces in which braces match: SPIN takes no more than 64 KB at once."""
+    block: list[str] = []
+    for line in lines:
+        block.append(line)
+        text = "\n".join(block)
+        if len(text) > BLOCK and text.count("{") == text.count("}"):
+            yield f"{keyword} {{\n{text}\n}}"
+            block = []
+    yield "\n".join((f"{keyword} {{", *block, "}"))
+
+
+def _step(guard: Sequence[str], effect: str) -> str:
+    # the parentheses keep SPIN from taking a look-up for a side effect
+    return f"  :: d_step {{ c_expr {{ ({' && '.join(guard)}) }} -> c_code {{ {effect} }} }}"
+
+
+_FUNCTIONS = """\
+static const Way *found;
+static void give_up(const char *why, int component, int local, int what) {
+  printf("gave up: %s: component %d, local state %d, asked %d\\n", why, component, local, what); exit(3); }
+static void append(Cell *q, int most, Cell m) {
+  if (q[0] == most) give_up("full", -1, -1, m);
+  q[++q[0]] = m; }
+static void insert(Cell *q, int most, Cell m) { int i;
+  if (q[0] == most) give_up("full", -1, -1, m);
+  for (i = ++q[0]; i > 1 && q[i - 1] > m; i--) q[i] = q[i - 1];
+  q[i] = m; }
+static void prepend(Cell *q, Cell m) { int i;
+  for (i = ++q[0]; i > 1; i--) q[i] = q[i - 1];
+  q[1] = m; }
+static void insert_back(Cell *q, Cell m) { insert(q, q[0] + 1, m); }
+static void take(Cell *q, int place) {
+  for (; place < q[0]; place++) q[place] = q[place + 1];
+  q[q[0]--] = 0; }
+static void empty(Cell *q) { while (q[0]) q[q[0]--] = 0; }"""

@@ -1,0 +1,147 @@
+"""A story played again, step by step, in the system in which nothing is left out.
+
+A story can come from a search that did not deliver what its receivers always ignore. Here everything is delivered, so
+such an event lies in front of the next one that the story speaks of. It is read where it is in the way: its receiver
+ignores it where it is, so that this changes nothing, and whoever follows the run sees it.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from spec.exploration.liveness import by_itself, is_fair
+from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.reference import canonical
+from spec.exploration.model.scenario import Scenario, ScenarioError, scenario_of
+from spec.exploration.model.steps import Label, Row
+from spec.exploration.properties.language import Claims
+from spec.exploration.traces.story import choices
+
+KEPT = re.compile(r"^\s*//\s*(scenario|claim|step \d+): (.*?)\s*$", re.MULTILINE)
+Ways = tuple[tuple[int, ...], ...]
+ACTOR = re.compile(r"(?:lose [12]|\w+) (\w+)")
+
+
+class Saved(NamedTuple):
+    """What a file tells: a run in a scenario, and the claim that it breaks."""
+
+    scenario: Scenario
+    claim: str
+    steps: tuple[str, ...]
+
+
+class Played(NamedTuple):
+    """A step of a story, and the state after it. `number` is 0 where an event was read that was in the way."""
+
+    number: int
+    text: str
+    label: Label
+    row: Row
+
+
+def read(text: str, where: str) -> Saved:
+    """The story of a file that people may have edited. Raises `ScenarioError` if it holds none, or one with a hole."""
+    found: dict[str, str] = {}
+    for key, value in KEPT.findall(text):
+        if key in found:
+            raise ScenarioError(f"{where}: the comment '// {key}:' stands there twice; keep one")
+        found[key] = value
+    if "scenario" not in found or "claim" not in found:
+        raise ScenarioError(f"{where}: holds no story; it needs the comments '// scenario: ...' and '// claim: ...'")
+    steps = {key: value for key, value in found.items() if key.startswith("step ")}
+    for number in range(1, len(steps) + 1):
+        if f"step {number}" not in steps:
+            raise ScenarioError(f"{where}: step {number} is missing; steps are numbered from 1 without a gap")
+    scenario = _scenario_in(found["scenario"], f"{where}: the comment '// scenario:'")
+    return Saved(scenario, found["claim"], tuple(steps[f"step {number}"] for number in range(1, len(steps) + 1)))
+
+
+def _scenario_in(text: str, where: str) -> Scenario:
+    try:
+        table = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ScenarioError(f"{where}: is not JSON: {error}") from None
+    if not isinstance(table, dict) or not isinstance(table.get("faults", {}), dict):
+        raise ScenarioError(f"{where}: has to be an object, and its faults, too")
+    bounds = {name: "any" if bound is None else bound for name, bound in table.get("faults", {}).items()}
+    try:
+        return scenario_of(where, str(table.pop("name", "")), {**table, "faults": bounds})
+    except (ScenarioError, TypeError) as error:
+        told = str(error)
+        raise ScenarioError(told if told.startswith(where) else f"{where}: {told}") from None
+
+
+def play(system: ClosedSystem, steps: Sequence[str]) -> Iterator[Played]:
+    """The run that the steps tell; `system` has to deliver everything.
+
+    Raises `ScenarioError` at a step that cannot happen, with those that can.
+    """
+    row = system.initial()
+    for number, wanted in enumerate(steps, start=1):
+        skipped = _until(system, row, wanted)
+        if skipped is None:
+            known = "; ".join(text for text, _, _ in choices(system, row)) or "nothing"
+            raise ScenarioError(f"step {number}: {wanted!r} cannot happen here; what can: {known}")
+        yield from skipped
+        row = skipped[-1].row if skipped else row
+        label, row = next((label, then) for text, label, then in choices(system, row) if text == wanted)
+        yield Played(number, wanted, label, row)
+
+
+def rest(system: ClosedSystem, row: Row) -> Iterator[Played]:
+    """Whatever is under way and ignored where it arrives is read."""
+    while (skipped := next(_ignored(system, row), None)) is not None:
+        yield skipped
+        row = skipped.row
+
+
+def never_rests(system: ClosedSystem, claims: Claims, steps: Sequence[Played], ways: Ways = ()) -> bool:
+    """Whether a run ends where nothing happens by itself and not all is quiet, or with one round of a fair cycle.
+
+    Events that are ignored where they are do not count, nor does who is called what (`ways`; see `liveness`).
+    """
+    rows = [system.initial(), *(step.row for step in steps)]
+
+    def rested(row: Row) -> Row:
+        return [row, *(skipped.row for skipped in rest(system, row))][-1]
+
+    last = rested(rows[-1])
+    if not by_itself(system, last):
+        return not claims.all_quiet(last)
+    same, always, acts = canonical(system, last, ways), by_itself(system, last), set[int]()
+    for step, before in zip(reversed(steps), reversed(rows[:-1]), strict=True):
+        if not is_fair(step.label):
+            return False
+        here = rested(before)
+        always &= by_itself(system, here)
+        acts |= {step.label.component} if step.number else set()
+        if acts and canonical(system, here, ways) == same:
+            return always <= acts
+    return False
+
+
+def _until(system: ClosedSystem, row: Row, wanted: str) -> list[Played] | None:
+    """What has to be read before a step can happen: by who acts in it, or by everybody; None if it cannot happen."""
+    actor = ACTOR.match(wanted)
+    for name in (actor[1] if actor else "", ""):
+        here, skipped = row, list[Played]()
+        while True:
+            if any(text == wanted for text, _, _ in choices(system, here)):
+                return skipped
+            one = next(_ignored(system, here, name), None)
+            if one is None:
+                break
+            skipped.append(one)
+            here = one.row
+    return None
+
+
+def _ignored(system: ClosedSystem, row: Row, name: str = "") -> Iterator[Played]:
+    """The events that can be read next, by the server of that name or by any, and are ignored."""
+    for text, label, then in choices(system, row):
+        node = system.nodes[label.component]
+        if label.kind == "read" and name in {"", node.name}:
+            state = system.locals[label.component][system.slots[label.component][row[label.component]].local]
+            if node.ignores(state, label.message):
+                yield Played(0, text, label, then)

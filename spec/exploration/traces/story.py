@@ -1,0 +1,315 @@
+"""A run of the closed system as text: as a sequence diagram that people read, and as steps that can be replayed.
+
+A step has one textual form, such as `read torrent1 ClientJoinAccepted (torrent1)` or `lose 2 tracker
+ClientJoinRequested (torrent1)`. A story is a diagram in the notation of the specification; the scenario, the claim and
+the steps stand in it as comments, so that the file can be read back and played again (`replay`).
+Handshakes with the broker are drawn as a reference to the startup procedures.
+"""
+
+import json
+import re
+from collections import deque
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from machines.calls import Message as CallMessage
+from machines.events import BusEvent
+from spec.exploration.model.closed import TRACKER, ClosedSystem
+from spec.exploration.model.node import Arrow, Chart
+from spec.exploration.model.reference import successors
+from spec.exploration.model.scenario import Scenario
+from spec.exploration.model.steps import Label, Row
+from spec.rendering.labels import label as words_for
+from spec.rendering.sequence import Comment, Divider, End, Group, Lifeline, Mark, Note, Reference, rows_of, to_notation
+from spec.rendering.sequence import Row as Row_
+from spec.system.process import name_of
+
+BROKER = "Broker"
+ROLES = {"client": ("", "MQTT Client", "participant"), "clock": ("Clock", "Clock", "participant")} | {
+    "view": ("View", "Distribution View", "database")
+}
+
+
+@dataclass(frozen=True)
+class Story:
+    """What is to be told: a run in a scenario, and the claim that it breaks."""
+
+    scenario: object
+    """The `Scenario`; only a run of one can be read back from a file."""
+    claim: str
+    steps: tuple[str, ...]
+    repeats: int = 0
+    """How many of the steps, the last ones, can happen again and again."""
+
+
+# Steps as text.
+
+
+def step_text(system: ClosedSystem, label: Label) -> str:
+    """One step in words."""
+    if label.kind == "restart":
+        return "restart broker"
+    node = system.nodes[label.component]
+    found = f"{'send' if isinstance(node, Chart) and label.kind == 'expire' else label.kind} {node.name}"
+    if label.message is not None:
+        client = getattr(label.message, "client", "")
+        found += f" {name_of(label.message)}" + (f" ({client})" if client else "")
+    if label.kind == "expire" and label.outcome is not None:
+        message = label.outcome.arrows[0].message
+        timer = getattr(message, "timer", None)
+        found += f" ({timer.client})" if timer is not None else f" {name_of(message)}"
+    if label.outcome is not None and label.outcome.fault:
+        found += f"; {label.outcome.fault}"
+    if label.lost is not None and label.outcome is not None:
+        found += f"; lose 1 {name_of(label.outcome.sent[label.lost])}"
+    return found
+
+
+def choices(system: ClosedSystem, row: Row) -> Iterator[tuple[str, Label, Row]]:
+    """Everything that can happen next; what reads alike is numbered."""
+    seen: dict[str, int] = {}
+    for label, then in successors(system, row):
+        text = step_text(system, label)
+        seen[text] = seen.get(text, 0) + 1
+        yield text + (f" #{seen[text]}" if seen[text] > 1 else ""), label, then
+
+
+def steps_of(system: ClosedSystem, run: Sequence[tuple[Label, Row]]) -> tuple[str, ...]:
+    """The texts of a run."""
+    found = []
+    row = system.initial()
+    for label, then in run:
+        found.append(next(text for text, other, after in choices(system, row) if after == then and _same(other, label)))
+        row = then
+    return tuple(found)
+
+
+def _same(first: Label, second: Label) -> bool:
+    return first[:3] == second[:3] and first.lost == second.lost
+
+
+# As a file.
+
+
+def tell(system: ClosedSystem, story: Story, run: Sequence[tuple[Label, Row]]) -> str:
+    """The story as a diagram, with what is needed to play it again. `system` has to keep all that is drawn."""
+    scenarios = [story.scenario] if isinstance(story.scenario, Scenario) else []
+    kept: list[Row_] = [
+        *(Comment(f"scenario: {json.dumps(_plain(scenario), sort_keys=True)}") for scenario in scenarios),
+        Comment(f"claim: {story.claim}"),
+        *(Comment(f"step {number}: {step}") for number, step in enumerate(story.steps, start=1)),
+    ]
+    title, groups, rows = sketch(system, story.claim, run, story.repeats)
+    return to_notation(title, groups, [*kept, *rows])
+
+
+def sketch(
+    system: ClosedSystem, claim: str, run: Sequence[tuple[Label, Row]], repeats: int = 0
+) -> tuple[str, list[Group], list[Row_]]:
+    """A run that breaks a claim, as title, groups and rows of a drawing. Its last steps may be one round of a cycle."""
+    drawing = _Drawing(system)
+    for left, (label, row) in zip(range(len(run), 0, -1), run, strict=True):
+        if left == repeats:
+            drawing.ends.append(Divider("From here on this goes round for ever"))
+        drawing.add(label, row)
+    rows = rows_of([*drawing.ends, Divider(f"Broken: {claim}")])
+    return f"{claim[:1].upper()}{claim[1:]} (broken)", drawing.groups(), rows
+
+
+def _plain(scenario: Scenario) -> dict[str, Any]:
+    values = {field.name: getattr(scenario, field.name) for field in fields(scenario)}
+    return {**values, "loses": sorted(scenario.loses), "faults": dict(scenario.faults)}
+
+
+# As a drawing.
+
+
+class _Drawing:
+    """Follows a run, and notes the ends of its arrows."""
+
+    def __init__(self, system: ClosedSystem) -> None:
+        self.system = system
+        self.ends: list[End | Mark] = []
+        self._used: dict[tuple[int, str], None] = {}
+        self._has_broker = False
+        self._row = system.initial()
+        width = range(len(system.nodes))
+        self._up: list[deque[int]] = [deque() for _ in width]
+        self._down: list[list[tuple[int, Hashable]]] = [[] for _ in width]
+
+    def add(self, label: Label, row: Row) -> None:
+        """One step, and the row after it."""
+        self._step(label)
+        if not self._is_online(label.component, row):
+            self._cut(label.component, up=False)
+        self._row = row
+
+    def _step(self, label: Label) -> None:
+        component, kind = label.component, label.kind
+        if kind == "restart":
+            for place in range(len(self.system.nodes)):
+                self._cut(place)
+            self.ends.append(Note((BROKER,), "The broker restarts:\\nall connections are lost."))
+            self._has_broker = True
+            return
+        if kind == "lose 2":
+            self._lose(self._take(component, label.message))
+            return
+        if kind in {"forward", "lose 1"}:
+            place = self._up[component].popleft()
+            self._arrive(component, place, label, lost=kind == "lose 1")
+            return
+        if kind in {"crash", "wipe", "disconnect", "calm"}:
+            self._cut(component)
+            told = {"disconnect": "Its connection is lost.", "wipe": "It crashes, and loses its view."}
+            if kind == "calm":
+                self.ends.append(Divider("From here on nothing goes wrong"))
+            self._note(component, told.get(kind, "It crashes." if kind == "crash" else "It is replaced."))
+        if label.outcome is not None:
+            self._act(label, label.outcome.arrows)
+
+    def _act(self, label: Label, arrows: Sequence[Arrow]) -> None:
+        component = label.component
+        sent = 0
+        folded = False
+        for arrow in arrows:
+            is_event = isinstance(arrow.message, BusEvent) or isinstance(self.system.nodes[component], Chart)
+            if BROKER.lower() in arrow[:2] and not is_event:
+                if not folded:
+                    folded = True
+                    self._hands(component, name_of(arrow.message))
+                continue
+            if arrow.sender == "broker" or (is_event and not arrow.sender):
+                self._come(component, arrow.message, again=label.kind == "duplicate")
+            elif is_event:
+                self._publish(component, arrow.message, lost=label.lost == sent)
+                sent += 1
+            elif arrow.sender or name_of(arrow.message) != "ConnectionLost":
+                self._inside(component, arrow)
+
+    def _hands(self, component: int, packet: str) -> None:
+        if packet == "CONNECT":
+            server = "Tracker" if component == TRACKER else "Torrent"
+            self._has_broker = True
+            self.ends.append(Reference((self._name(component), BROKER), f"{server} Server Startup"))
+        else:
+            self._both(self._name(component), self._broker(), packet)
+
+    def _inside(self, component: int, arrow: Arrow) -> None:
+        sender = self._name(component, arrow.sender) if arrow.sender else ""
+        self._both(sender, self._name(component, arrow.receiver), _words(arrow.message))
+
+    def _both(self, sender: str, receiver: str, label: str) -> None:
+        if sender:
+            self.ends.append(End("!", sender, receiver, label, arrow=len(self.ends)))
+        self.ends.append(End("?", receiver, sender, label, arrow=len(self.ends) - 1 if sender else None))
+
+    # Over the bus.
+
+    def _publish(self, component: int, message: Hashable, *, lost: bool) -> None:
+        place = len(self.ends)
+        self.ends.append(End("!", self._name(component), self._broker(), _words(message), arrow=place))
+        if self.system.keeps_hops and not lost:
+            self._up[component].append(place)
+        else:
+            self._arrive(component, place, Label("forward", component, message, None), lost=lost)
+
+    def _arrive(self, component: int, place: int, label: Label, *, lost: bool) -> None:
+        if lost:
+            self._lose(place)
+            return
+        end = self.ends[place]
+        assert isinstance(end, End)
+        self.ends.append(End("?", end.peer, end.lifeline, end.label, arrow=place))
+        message = self.system.message(label.message)
+        for receiver, pushed in self.system.fan(component, (message,)):
+            if self._is_online(receiver):
+                at = len(self.ends)
+                self.ends.append(End("!", self._broker(), self._name(receiver), end.label, arrow=at))
+                self._down[receiver].append((at, self.system.messages[pushed]))
+
+    def _come(self, component: int, message: Hashable, *, again: bool) -> None:
+        place = self._take(component, message, keep=again)
+        end = self.ends[place] if place >= 0 else None
+        label = _words(message)
+        arrow = end.arrow if isinstance(end, End) else None
+        self.ends.append(End("?", self._name(component), self._broker(), label, arrow=arrow))
+
+    def _take(self, component: int, message: Hashable, *, keep: bool = False) -> int:
+        """The place of what was under way, which is no longer."""
+        for number, (place, other) in enumerate(self._down[component]):
+            if _unmarked(other) == _unmarked(message):
+                if keep:
+                    self._down[component][number] = (-1, other)
+                else:
+                    del self._down[component][number]
+                return place
+        return -1
+
+    def _lose(self, place: int) -> None:
+        if place >= 0:
+            end = self.ends[place]
+            assert isinstance(end, End)
+            self.ends[place] = replace(end, lost=True)
+
+    def _cut(self, component: int, *, up: bool = True) -> None:
+        """The connection is gone, and what was under way on it."""
+        for place, _ in self._down[component]:
+            self._lose(place)
+        self._down[component].clear()
+        while up and self._up[component]:
+            self._lose(self._up[component].popleft())
+
+    def _is_online(self, component: int, row: Row | None = None) -> bool:
+        slot = (row or self._row)[component]
+        return self.system.online[component][self.system.slots[component][slot].local]
+
+    # Names.
+
+    def _name(self, component: int, role: str = "client") -> str:
+        self._used[component, role] = None
+        return _alias(self.system, component, role)
+
+    def _broker(self) -> str:
+        self._has_broker = True
+        return BROKER
+
+    def _note(self, component: int, text: str) -> None:
+        self.ends.append(Note((self._name(component),), text))
+
+    def groups(self) -> list[Group]:
+        """The lifelines that were used, server by server, with the broker after the tracker's."""
+        found = []
+        for component, node in enumerate(self.system.nodes):
+            roles = [role for role in ROLES if (component, role) in self._used]
+            kind = "Tracker Server" if component == TRACKER else f"Torrent Server {component}"
+            if isinstance(node, Chart):
+                found.append(Group("", (Lifeline(_alias(self.system, component, "client"), node.name),)))
+            elif roles:
+                lifelines = (
+                    Lifeline(_alias(self.system, component, role), ROLES[role][1], ROLES[role][2]) for role in roles
+                )
+                found.append(Group(kind, tuple(lifelines)))
+        if self._has_broker:
+            found.insert(1, Group("Event Bus", (Lifeline(BROKER, "MQTT Broker"),)))
+        return found
+
+
+def _alias(system: ClosedSystem, component: int, role: str) -> str:
+    node = system.nodes[component]
+    if isinstance(node, Chart):
+        return re.sub(r"\W", "_", node.name)
+    part = ROLES[role][0]
+    return f"Tracker{part}" if component == TRACKER else f"Torrent{part}{component}"
+
+
+def _words(message: Hashable) -> str:
+    if not isinstance(message, CallMessage):
+        return str(message)
+    client = getattr(message, "client", "")
+    return words_for(message) + (rf"\nof {client}" if client and isinstance(message, BusEvent) else "")
+
+
+def _unmarked(message: Hashable) -> Hashable:
+    return replace(message, event_id="") if isinstance(message, BusEvent) and message.event_id else message

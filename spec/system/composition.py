@@ -1,0 +1,406 @@
+"""All participants together: a closed system of local machines and the channels between their lifelines.
+
+A channel is first-in first-out for each pair of lifelines, as MQTT over TCP is for a connection, and calls are inside a
+server. A message is lost when it is sent, so the sender has sent it and nobody receives it. What a clock tells comes
+when nothing else can happen, if the system is patient: timeouts are longer than messages take.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from machines.events import BusEvent, ClientEvent
+from spec.binding import Binding
+from spec.binding.obligations import EMPTY, Breach, Ledger, Said
+from spec.system.process import (
+    ChartMachine,
+    LocalMachine,
+    ScriptedMachine,
+    Sending,
+    Taking,
+    detail_of,
+    name_of,
+    said_of,
+)
+from spec.system.state import Act, Move, State, with_local, with_message, without_head
+
+__all__ = ["Act", "Move", "State", "System"]
+
+ENDLESS = 10
+"""How many copies of a message that nobody draws can wait for one reader: nobody is meant to send more."""
+_LAST = "DISCONNECT"
+"""The last message of a connection (MQTT 3.1.1, 3.14)."""
+
+
+class Sent(NamedTuple):
+    """A message that is due: as it is sent, and as it is lost."""
+
+    act: Act
+    lost: Act
+    message: int
+    receiver: int | None
+    sending: Sending
+
+
+class _Received(NamedTuple):
+    act: Act
+    then: int | None
+    why: str
+    taking: Taking
+
+
+@dataclass
+class System:
+    """Machines by lifeline, and who is called what.
+
+    `routes` gives for a foreign chart, which does not say to whom it sends, the receivers of each message.
+    """
+
+    machines: Mapping[str, LocalMachine]
+    binding: Binding
+    routes: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    environment: Callable[[str, str], Iterable[Hashable]] = lambda _lifeline, _order: ()
+    """The messages that an order of the environment to a lifeline can be."""
+    repeats: bool = False
+    """Whether an event can be delivered again. Then each that is published has an `event_id`."""
+
+    def __post_init__(self) -> None:
+        self.lifelines = tuple(self.machines)
+        self.is_reduced = all(isinstance(machine, ChartMachine | ScriptedMachine) for machine in self.machines.values())
+        """Whether `scheduling` may leave out orders that make no difference: it knows what its machines put first."""
+        self._places = {lifeline: place for place, lifeline in enumerate(self.lifelines)}
+        self._machines = tuple(self.machines.values())
+        # Local states and messages are numbered when they are first met, and each local step is asked for once.
+        self._numbers: tuple[dict[tuple[Hashable, Ledger], int], ...] = tuple({} for _ in self.lifelines)
+        self._locals: tuple[list[Hashable], ...] = tuple([] for _ in self.lifelines)
+        self._ledgers: tuple[list[Ledger], ...] = tuple([] for _ in self.lifelines)
+        self._message_numbers: dict[Hashable, int] = {}
+        self._messages: list[Hashable] = []
+        self._sent: dict[tuple[int, int], tuple[Sent, ...]] = {}
+        self._afters: dict[tuple[int, int, Sending], int | None] = {}
+        self._received: dict[tuple[int, int, int, int], _Received] = {}
+        self._told: dict[tuple[int, int, str], tuple[tuple[Act, int, Hashable], ...]] = {}
+        self._busy: dict[tuple[int, int], bool] = {}
+        found = ((name, self.binding.discipline(name)) for name in self.lifelines)
+        self.disciplines = {name: discipline for name, discipline in found if discipline is not None}
+        """Of whom the binding says what they owe."""
+        self._breaches: dict[tuple[str, int], Breach | None] = {}
+
+    def variants(self, message: str) -> int:
+        """How many messages of that name were met so far: two of one name can be for different participants."""
+        return sum(name_of(known) == message for known in self._messages)
+
+    def asked(self, lifeline: str) -> Iterator[tuple[Hashable, str]]:
+        """What a lifeline was asked so far, and in which local state: what it could send, and was to receive."""
+        here = self._places[lifeline]
+        locals_ = self._locals[here]
+        for (place, local), due in self._sent.items():
+            if place == here:
+                yield from ((locals_[local], str(sent.act)) for sent in due)
+        for place, local, number, _ in self._received:
+            if place == here:
+                yield locals_[local], f"?{name_of(self._messages[number])}"
+        for place, local, order in self._told:
+            if place == here:
+                yield locals_[local], f"?{order}"
+
+    def met(self, lifeline: str) -> tuple[Hashable, ...]:
+        """The local states of a lifeline that were met."""
+        return tuple(self._locals[self._places[lifeline]])
+
+    def spelled(self, number: int) -> str:
+        """The name of a message."""
+        return name_of(self._messages[number])
+
+    def _message(self, message: Hashable) -> int:
+        if message not in self._message_numbers:
+            self._message_numbers[message] = len(self._messages)
+            self._messages.append(message)
+        return self._message_numbers[message]
+
+    def number(self, lifeline: str, local: Hashable, ledger: Ledger = EMPTY) -> int:
+        """The number of a local state of a lifeline, and of what it owes there."""
+        place = self._places[lifeline]
+        numbers, key = self._numbers[place], (local, ledger)
+        if key not in numbers:
+            numbers[key] = len(numbers)
+            self._locals[place].append(local)
+            self._ledgers[place].append(ledger)
+        return numbers[key]
+
+    def ledger(self, state: State, lifeline: str) -> Ledger:
+        """What a lifeline owes, if the binding says of it what that is."""
+        place = self._places[lifeline]
+        return self._ledgers[place][state.locals[place]]
+
+    def breach(self, state: State) -> Breach | None:
+        """What a lifeline that is drawn does here against what the binding says that it owes, or without end."""
+        for lifeline in self.disciplines:
+            key = (lifeline, state.locals[self._places[lifeline]])
+            if key not in self._breaches:
+                self._breaches[key] = self._breach(state, lifeline) if self.binding.is_drawn(lifeline) else None
+            if self._breaches[key] is not None:
+                return self._breaches[key]
+        for (sender, receiver), messages in state.channels:
+            if len(messages) > ENDLESS:
+                return self._endless(self.lifelines[sender], self.lifelines[receiver], messages)
+        return None
+
+    def _endless(self, sender: str, receiver: str, messages: Collection[int]) -> Breach | None:
+        number, count = Counter(messages).most_common(1)[0]
+        name = self.spelled(number)
+        if count <= ENDLESS or not self.binding.may(sender, f"!{name}", receiver):
+            return None
+        text = f"sends {name} to {receiver} again and again: {count} wait there, and nothing keeps it from sending more"
+        return Breach("endless", sender, text)
+
+    def _breach(self, state: State, lifeline: str) -> Breach | None:
+        due = {self._said(sent): sent for sent in self.due(state, lifeline)}
+
+        def can_send(said: Said) -> bool:
+            return self._after(state, lifeline, due[said]) is not None
+
+        return self.disciplines[lifeline].breach(self.ledger(state, lifeline), due, can_send)
+
+    def _said(self, sent: "Sent") -> Said:
+        return said_of(self._messages[sent.message], sent.message, sent.act.peer)
+
+    def local(self, state: State, lifeline: str) -> Hashable:
+        """The local state of a lifeline."""
+        place = self._places[lifeline]
+        return self._locals[place][state.locals[place]]
+
+    def where(self, state: State, lifeline: str) -> tuple[str, ...]:
+        """The atomic states of a lifeline."""
+        return self.machines[lifeline].where(self.local(state, lifeline))
+
+    def put(self, state: State, lifeline: str, local: Hashable) -> State:
+        """The state with a lifeline in another local state."""
+        return with_local(state, self._places[lifeline], self.number(lifeline, local))
+
+    def is_busy(self, state: State, lifeline: str) -> bool:
+        """Whether a lifeline is about to send, and reads nothing before that."""
+        place = self._places[lifeline]
+        key = (place, state.locals[place])
+        if key not in self._busy:
+            self._busy[key] = self._machines[place].busy(self.local(state, lifeline))
+        return self._busy[key]
+
+    # Who is meant.
+
+    def receivers(self, lifeline: str, sending: Sending) -> tuple[int, ...]:
+        """The lifelines that a message goes to; none if nobody in this system plays them."""
+        if not sending.to:
+            found = self.routes.get((lifeline, name_of(sending.message)), ())
+        else:
+            found = tuple(self._called(lifeline, sending.to))
+        return tuple(self._places[name] for name in found if name in self._places)
+
+    def _called(self, lifeline: str, to: str) -> Iterator[str]:
+        """Who is meant by `to`: a broker names sessions, everybody else the broker or a role of the own server."""
+        players = self.binding.players
+        sender = players.get(lifeline)
+        for name in self.lifelines:
+            player = players.get(name)
+            if player is None or sender is None:
+                continue
+            if sender.role == "broker":
+                meant = player.role == "client" and player.client == to
+            elif to == "broker":
+                meant = player.role == "broker"
+            else:
+                meant = player.group == sender.group and player.role == to
+            if meant:
+                yield name
+
+    def client_of(self, lifeline: str) -> str:
+        """The MQTT client identifier of a lifeline."""
+        player = self.binding.players.get(lifeline)
+        return player.client if player else ""
+
+    # Steps.
+
+    def sends(
+        self, state: State, lifeline: str, wanted: Callable[[Act], bool] = lambda _: True
+    ) -> Iterator[tuple[Move, Move | None]]:
+        """What a lifeline can send, of what is `wanted`: the move, and the same with the message lost, if it can be."""
+        place = self._places[lifeline]
+        for sent in self.due(state, lifeline):
+            if not (wanted(sent.act) or wanted(sent.lost)):
+                continue
+            then = self._after(state, lifeline, sent)
+            if then is None:
+                continue
+            after = with_local(state, place, then)
+            if sent.receiver is None:
+                yield Move(sent.act, after), None
+                continue
+            ends, message = (place, sent.receiver), sent.message
+            if self.repeats and isinstance(sent.sending.message, BusEvent):
+                message = self._stamped(state, sent)
+                after = after._replace(posted=(*after.posted, (ends, message)))
+            yield Move(sent.act, self._with_arrival(after, ends, message)), Move(sent.lost, after)
+
+    def _stamped(self, state: State, sent: "Sent") -> int:
+        """The event that is sent, with an `event_id` if it has none so far."""
+        event = sent.sending.message
+        assert isinstance(event, BusEvent)
+        return sent.message if event.event_id else self._message(replace(event, event_id=str(len(state.posted) + 1)))
+
+    def again(self, state: State, lifeline: str, wanted: Callable[[Act], bool]) -> Iterator[Move]:
+        """The latest event that was `wanted`, delivered once more; its sender is not changed by it."""
+        place = self._places[lifeline]
+        for ends, number in reversed(state.posted):
+            message = self._messages[number]
+            act = Act("!", lifeline, name_of(message), detail_of(message), self.lifelines[ends[1]])
+            if ends[0] == place and wanted(act):
+                yield Move(act, self._with_arrival(state, ends, number))
+                return
+
+    def publishes(self, state: State, lifeline: str, name: str) -> Iterator[Move]:
+        """What the server of a lifeline publishes without its chart."""
+        place = self._places[lifeline]
+        for message in self.environment(lifeline, name):
+            if isinstance(message, ClientEvent):
+                message = replace(message, client=self.client_of(lifeline))  # noqa: PLW2901
+            for broker in self._called(lifeline, "broker"):
+                act = Act("!", lifeline, name, detail_of(message), broker)
+                yield Move(act, self._with_arrival(state, (place, self._places[broker]), self._message(message)))
+
+    def _with_arrival(self, state: State, ends: tuple[int, int], message: int) -> State:
+        """The state with a message under way. A client that has disconnected reads nothing more from the broker."""
+        back = (ends[1], ends[0])
+        if name_of(self._messages[message]) == _LAST:
+            state = state._replace(channels=tuple(row for row in state.channels if row[0] != back))
+        closing = next((messages for key, messages in state.channels if key == back), ())
+        if any(name_of(self._messages[number]) == _LAST for number in closing):
+            return state
+        return with_message(state, ends, message)
+
+    def due(self, state: State, lifeline: str) -> tuple["Sent", ...]:
+        """What a lifeline is about to send, whether it can be sent or not."""
+        here = (self._places[lifeline], state.locals[self._places[lifeline]])
+        if here not in self._sent:
+            self._sent[here] = tuple(self._ask_sends(lifeline, state))
+        return self._sent[here]
+
+    def _ask_sends(self, lifeline: str, state: State) -> Iterator["Sent"]:
+        for sending in self.machines[lifeline].sends(self.local(state, lifeline)):
+            message = self._message(sending.message)
+            name, detail = name_of(sending.message), detail_of(sending.message)
+            for receiver in self.receivers(lifeline, sending) or (None,):
+                peer = "" if receiver is None else self.lifelines[receiver]
+                act = Act("!", lifeline, name, detail, peer)
+                to = sending if sending.to else sending._replace(to=peer)
+                yield Sent(act, act._replace(lost=True), message, receiver, to)
+
+    def _after(self, state: State, lifeline: str, sent: "Sent") -> int | None:
+        """Where sending leaves its lifeline; a chart is stepped only for what is wanted of it."""
+        key = (self._places[lifeline], state.locals[self._places[lifeline]], sent.sending)
+        if key not in self._afters:
+            then = self.machines[lifeline].send(self.local(state, lifeline), sent.sending)
+            ledger = self.ledger(state, lifeline)
+            if lifeline in self.disciplines:
+                ledger = self.disciplines[lifeline].sent(ledger, self._said(sent))
+            self._afters[key] = None if then is None else self.number(lifeline, then, ledger)
+        return self._afters[key]
+
+    def receives(self, state: State, lifeline: str) -> Iterator[tuple[Move | None, Act, str]]:
+        """What a lifeline can receive: the head of each channel to it; None with the reason where it refuses."""
+        place = self._places[lifeline]
+        for sender, received in self._arrived(state, lifeline):
+            if received.then is None:
+                yield None, received.act, received.why
+            else:
+                after = with_local(without_head(state, (sender, place)), place, received.then)
+                yield Move(received.act, after), received.act, ""
+
+    def waiting(self, state: State, *, deferred: bool) -> Iterator[tuple[Act, str]]:
+        """What has come and is not taken, with the reason; what is `deferred` for now, or what is refused for good."""
+        for lifeline in self.lifelines:
+            for _, received in self._arrived(state, lifeline):
+                if received.then is None and deferred is (received.taking is Taking.DEFERRED):
+                    yield received.act, received.why
+
+    def _arrived(self, state: State, lifeline: str) -> Iterator[tuple[int, "_Received"]]:
+        place = self._places[lifeline]
+        for (sender, receiver), messages in state.channels:
+            if receiver == place:
+                yield sender, self._receiving(lifeline, state, messages[0], sender)
+
+    def _receiving(self, lifeline: str, state: State, number: int, sender: int) -> "_Received":
+        place = self._places[lifeline]
+        key = (place, state.locals[place], number, sender)
+        if key not in self._received:
+            self._received[key] = self._ask_receive(lifeline, state, number, sender)
+        return self._received[key]
+
+    def _ask_receive(self, lifeline: str, state: State, number: int, sender: int) -> "_Received":
+        message, peer = self._messages[number], self.lifelines[sender]
+        local = self.local(state, lifeline)
+        machine = self.machines[lifeline]
+        who = self.client_of(peer) if isinstance(machine, ChartMachine) else peer
+        taking, then, why = machine.receive(local, message, who)
+        act = self._reception(lifeline, local, message, peer, taking)
+        if taking not in {Taking.TAKEN, Taking.IGNORED}:
+            return _Received(act, None, why, taking)
+        ledger = self._heard(state, lifeline, message, number, act)
+        return _Received(act, self.number(lifeline, then, ledger), why, taking)
+
+    def _heard(self, state: State, lifeline: str, message: Hashable, number: int, act: Act) -> Ledger:
+        ledger = self.ledger(state, lifeline)
+        if lifeline not in self.disciplines:
+            return ledger
+        return self.disciplines[lifeline].received(ledger, said_of(message, number, act.peer), ignored=act.ignored)
+
+    def orders(self, state: State, lifeline: str, orders: Iterable[str]) -> Iterator[Move]:
+        """What the environment can tell a lifeline: the owner's orders, and what the network does to it."""
+        place = self._places[lifeline]
+        for order in orders:
+            key = (place, state.locals[place], order)
+            if key not in self._told:
+                self._told[key] = tuple(self._ask_order(lifeline, state, order))
+            for act, then, message in self._told[key]:
+                after = with_local(state, place, then)
+                if not act.ignored and order in {"ConnectionLost", "ConnectionFailed"}:
+                    after = self._break(after, lifeline, message)
+                yield Move(act, after)
+
+    def _ask_order(self, lifeline: str, state: State, order: str) -> Iterator[tuple[Act, int, Hashable]]:
+        local = self.local(state, lifeline)
+        for message in self.environment(lifeline, order):
+            taking, then, _ = self.machines[lifeline].receive(local, message, "")
+            act = self._reception(lifeline, local, message, "", taking)
+            if taking is Taking.TAKEN or act.allowed:
+                ledger = self._heard(state, lifeline, message, self._message(message), act)
+                yield act, self.number(lifeline, then, ledger), message
+
+    def _reception(self, lifeline: str, local: Hashable, message: Hashable, peer: str, taking: Taking) -> Act:
+        act = Act("?", lifeline, name_of(message), detail_of(message), peer)
+        if taking is not Taking.IGNORED:
+            return act
+        where = self.machines[lifeline].where(local)
+        told = lifeline in self.disciplines and self.disciplines[lifeline].covers(str(act))  # it says itself of whom
+        return act._replace(ignored=True, allowed=told or self.binding.may_ignore(lifeline, str(act), where))
+
+    def _break(self, state: State, lifeline: str, message: Hashable) -> State:
+        """A connection breaks: what was under way on it is gone, and the broker's end of it hears so, too."""
+        place = self._places[lifeline]
+        for broker in self._called(lifeline, "broker"):
+            end = self._places[broker]
+            gone = {(place, end), (end, place)}
+            state = state._replace(channels=tuple(row for row in state.channels if row[0] not in gone))
+            received = self._receiving(broker, state, self._message(message), place)
+            if received.then is not None and not received.act.ignored:
+                state = with_local(state, end, received.then)
+        return state
+
+    def initial(self) -> State:
+        """Everybody where their charts begin, and nothing under way."""
+        return State(tuple(self.number(name, machine.begin()) for name, machine in self.machines.items()))
+
+    def is_broker(self, lifeline: str) -> bool:
+        """Whether a lifeline passes on what others send."""
+        player = self.binding.players.get(lifeline)
+        return player is not None and player.role == "broker"

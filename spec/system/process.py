@@ -1,0 +1,244 @@
+"""Charts as local machines that a checker can step without running anything.
+
+A local machine has hashable states and says what can be sent from one and what receiving does to it. Ours are the
+charts of `machines`, stepped through python-statemachine once for each state and message and remembered. A chart that
+is not ours takes part too (`spec.system.foreign`); its messages are their names.
+"""
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
+
+from machines.calls import CONNACK, SUBACK, SUBSCRIBE, Answer, PublishFailed, ViewDescribed
+from machines.events import AttemptEvent, ClientEvent
+from machines.participant import Decision, Participant, Refused, Snapshot, actions, atomic_states
+from spec.binding.obligations import Said
+
+
+class Taking(Enum):
+    """What receiving came to."""
+
+    TAKEN = "taken"
+    IGNORED = "ignored"
+    DEFERRED = "deferred"
+    REFUSED = "refused"
+
+
+class Sending(NamedTuple):
+    """One message that can be sent, and to whom in the sender's words; empty if a chart does not say."""
+
+    message: Hashable
+    to: str
+
+
+class LocalMachine(Protocol):
+    """One participant."""
+
+    name: str
+    patient: bool
+    """Whether what it sends waits until nothing else can happen: a clock."""
+
+    def begin(self, where: str = "") -> Hashable:
+        """Its state when it begins in an atomic state of that name. Raises `ValueError` if there is none."""
+
+    def where(self, state: Hashable) -> tuple[str, ...]:
+        """The atomic states that a state is in."""
+
+    def sends(self, state: Hashable) -> tuple[Sending, ...]:
+        """Everything that can be sent."""
+
+    def send(self, state: Hashable, sending: Sending) -> Hashable | None:
+        """The state after sending; None if it cannot be sent after all."""
+
+    def busy(self, state: Hashable) -> bool:
+        """Whether what it can send comes before anything that it could receive."""
+
+    def receive(self, state: Hashable, message: Hashable, sender: str) -> tuple[Taking, Hashable, str]:
+        """What receiving does: how it is taken, the state after it, and why it was not taken."""
+
+    def takes(self, message: str) -> bool:
+        """Whether there is any state in which a message of that name is taken or ignored on purpose."""
+
+
+def name_of(message: Hashable) -> str:
+    """The name of a message, as a binding gives it."""
+    return message if isinstance(message, str) else type(message).__name__
+
+
+def detail_of(message: Hashable) -> str:
+    """What tells messages of one name apart in a diagram."""
+    if isinstance(message, PublishFailed):
+        return message.event.__name__
+    if isinstance(message, AttemptEvent) and message.request_id:
+        return f"{message.client}, request {message.request_id}"
+    if isinstance(message, ClientEvent):
+        return message.client
+    if isinstance(message, ViewDescribed):
+        return " ".join(sorted(message.known_file_infos))
+    verdict = "" if not isinstance(message, CONNACK | SUBACK) else "accepted" if message.accepted else "refused"
+    topic = message.topic if isinstance(message, SUBSCRIBE | SUBACK) else ""
+    return f"{topic} {verdict}".strip()
+
+
+def said_of(message: Hashable, number: int, peer: str) -> Said:
+    """A message for a ledger: what it is about, and who is at its other end."""
+    return Said(name_of(message), detail_of(message), str(getattr(message, "topic", "")), number, peer)
+
+
+@dataclass
+class Steps:
+    """What a chart's class has been asked: a step depends on nothing but the snapshot and the message."""
+
+    sends: dict[Snapshot, tuple[Sending, ...]] = field(default_factory=dict)
+    sent: dict[tuple[Snapshot, Sending], Snapshot | None] = field(default_factory=dict)
+    received: dict[tuple[Snapshot, Hashable, str], tuple[Taking, Snapshot, str]] = field(default_factory=dict)
+
+
+_STEPS: WeakKeyDictionary[type[Participant], Steps] = WeakKeyDictionary()
+"""One step of a chart through python-statemachine costs as much as hundreds here: each is done once in a process."""
+
+
+def steps_of(chart: type[Participant]) -> Steps:
+    """All that a chart's class has been asked so far."""
+    return _STEPS.setdefault(chart, Steps())
+
+
+class ChartMachine:
+    """A chart of ours (`machines.Participant`)."""
+
+    def __init__(self, chart: Participant) -> None:
+        """`chart` gives the data to begin with; it is used up: the machine steps it as it needs."""
+        self.name = type(chart).__name__
+        self.patient = not chart.urgent
+        self.states = tuple(state.id for state in atomic_states(type(chart)))
+        self._chart = chart
+        self._events = actions(type(chart))
+        self._initial = chart.snapshot()
+        self._steps = steps_of(type(chart))
+
+    def begin(self, where: str = "") -> Snapshot:
+        """The chart's own beginning, or the atomic state named, with the data that the chart was made with."""
+        if not where:
+            return self._initial
+        self._chart.restore(Snapshot((where,), self._initial.data))
+        return self._chart.snapshot()
+
+    def where(self, state: Hashable) -> tuple[str, ...]:
+        """The atomic states."""
+        assert isinstance(state, Snapshot)
+        return state.states
+
+    def sends(self, state: Hashable) -> tuple[Sending, ...]:
+        """What is due."""
+        assert isinstance(state, Snapshot)
+        if state not in self._steps.sends:
+            self._steps.sends[state] = tuple(self._sendings(state))
+        return self._steps.sends[state]
+
+    def _sendings(self, state: Snapshot) -> list[Sending]:
+        try:
+            self._chart.restore(state)
+            return [Sending(*output) for output in self._chart.due()]
+        except Exception:  # noqa: BLE001 - a mutated chart may break anywhere; it then sends nothing
+            return []
+
+    def send(self, state: Hashable, sending: Sending) -> Snapshot | None:
+        """The state after one of the messages that are due; None where it composes one that no transition sends."""
+        assert isinstance(state, Snapshot)
+        key = (state, sending)
+        if key not in self._steps.sent:
+            self._steps.sent[key] = self._sent(state, sending)
+        return self._steps.sent[key]
+
+    def _sent(self, state: Snapshot, sending: Sending) -> Snapshot | None:
+        self._chart.restore(state)
+        try:
+            # As `emit` does, which would ask once more what is due.
+            event = self._events[f"!{type(sending.message).__name__}"]
+            self._chart.send(event, message=sending.message, to=sending.to)
+        except Exception:  # noqa: BLE001 - see above
+            return None
+        return self._chart.snapshot()
+
+    def busy(self, state: Hashable) -> bool:
+        """Whether it is about to send, and reads nothing before that."""
+        return not self.patient and bool(self.sends(state))
+
+    def receive(self, state: Hashable, message: Hashable, sender: str) -> tuple[Taking, Snapshot, str]:
+        """`?message`; deferred is what its decision table defers."""
+        assert isinstance(state, Snapshot)
+        key = (state, message, sender)
+        if key not in self._steps.received:
+            self._steps.received[key] = self._received(state, message, sender)
+        return self._steps.received[key]
+
+    def _received(self, state: Snapshot, message: Any, sender: str) -> tuple[Taking, Snapshot, str]:
+        self._chart.restore(state)
+        try:
+            if type(message) in self._chart.inputs and self._chart.decide(type(message)) is Decision.DEFERRED:
+                return Taking.DEFERRED, state, "it has something to do first"
+            taking = Taking(self._chart.receive(message, sender).value)
+        except Refused as refused:
+            return Taking.REFUSED, state, str(refused)
+        except Exception as error:  # noqa: BLE001 - see above
+            return Taking.REFUSED, state, f"{self.name} in {'/'.join(state.states)} breaks on {message}: {error!r}"
+        return taking, self._chart.snapshot(), ""
+
+    def takes(self, message: str) -> bool:
+        """Whether it is an input of the chart."""
+        return any(known.__name__ == message for known in self._chart.inputs)
+
+
+class ScriptedMachine:
+    """A participant that no chart plays: it can send any of its messages at any time, and reads whatever it is sent.
+
+    What of that it does, a diagram says. It waits for that: nothing drives it.
+    """
+
+    patient = True
+
+    def __init__(self, messages: Iterable[Sending]) -> None:
+        """`messages` are all that it can send."""
+        self.name = "scripted"
+        self._messages = tuple(messages)
+
+    def begin(self, where: str = "") -> Hashable:
+        """It has one state."""
+        if where not in {"", self.name}:
+            raise ValueError(f"a scripted lifeline is in no state {where!r}: leave it out")
+        return self.name
+
+    def where(self, state: Hashable) -> tuple[str, ...]:  # noqa: ARG002
+        """Its one state."""
+        return (self.name,)
+
+    def sends(self, state: Hashable) -> tuple[Sending, ...]:  # noqa: ARG002
+        """Everything."""
+        return self._messages
+
+    def send(self, state: Hashable, sending: Sending) -> Hashable:  # noqa: ARG002
+        """Its one state."""
+        return state
+
+    def busy(self, state: Hashable) -> bool:  # noqa: ARG002
+        """Nothing that it sends has to come first."""
+        return False
+
+    def receive(self, state: Hashable, message: Hashable, sender: str) -> tuple[Taking, Hashable, str]:  # noqa: ARG002
+        """Read."""
+        return Taking.TAKEN, state, ""
+
+    def takes(self, message: str) -> bool:  # noqa: ARG002
+        """Everything."""
+        return True
+
+
+def is_answer(message: Hashable) -> bool:
+    """Whether a message answers a call of the receiver's own server."""
+    return isinstance(message, Answer)
+
+
+Machines = Mapping[str, LocalMachine]
+"""The machine of each lifeline."""

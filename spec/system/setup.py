@@ -1,0 +1,365 @@
+"""The cast: the charts of `machines` with data to begin with, and the system brought to where a diagram begins.
+
+A diagram does not say what a torrent server stores, nor whether it conflicts with the service: both are tried. The
+system is not put where a diagram begins but driven there, from everybody offline, by the owner's orders and without
+a loss, so that it is in a configuration that it can really reach.
+"""
+
+import difflib
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields, replace
+from typing import Any
+
+from immutabledict import immutabledict
+from statemachine import StateChart
+
+from machines import (
+    BUS_EVENTS,
+    CONNECT,
+    DISCONNECT,
+    LIFELINES,
+    SUBSCRIBE,
+    Broker,
+    BusEvent,
+    ClientJoinDenied,
+    ClientJoinRequested,
+    ClientMetadata,
+    Clock,
+    ConnectionFailed,
+    ConnectionLost,
+    DistributionView,
+    FileMetadata,
+    FragmentMetadata,
+    Message,
+    Participant,
+    PublishFailed,
+    ReasonCode,
+    Start,
+    Stop,
+    SubscriptionFailed,
+    TrackerHello,
+    View,
+)
+from machines.session import MqttClient
+from spec.binding import BUILT_IN, Begin, Binding, Player
+from spec.system.composition import Act, State, System
+from spec.system.foreign import ForeignMachine, actions_of
+from spec.system.process import ChartMachine, LocalMachine, ScriptedMachine, Sending
+from spec.system.scheduling import advance
+
+Charts = Mapping[str, type[StateChart[Any]]]
+"""The chart that plays each lifeline, or the chart of each name that a binding gives."""
+
+OURS: Charts = immutabledict({**{chart.__name__: chart for chart in LIFELINES.values()}})
+"""Our charts, by the names that a binding uses."""
+
+KINDS = (MqttClient, DistributionView, Clock, Broker)
+"""What data a chart is given depends on which of these it is."""
+
+FRAGMENT_SIZE = 1024
+"""Bytes; a torrent server that conflicts can only work with twice that."""
+STEPS = 10_000
+"""More than any start takes."""
+
+
+class CastError(ValueError):
+    """A system cannot be made or brought to its beginning: the message says what is missing."""
+
+
+@dataclass
+class Cast:
+    """Who plays, for a binding; a machine is made once, and what it has learned of its chart serves every diagram."""
+
+    binding: Binding
+    charts: Charts = OURS
+
+    def __post_init__(self) -> None:
+        self._machines: dict[tuple[str, bool, str, str], LocalMachine] = {}
+        self._driven: dict[tuple[str, frozenset[str], bool, bool], tuple[System, State] | CastError] = {}
+
+    def systems(
+        self,
+        lifelines: frozenset[str],
+        begin: Begin,
+        routes: Mapping[tuple[str, str], tuple[str, ...]],
+        *,
+        repeats: bool = False,
+    ) -> list[tuple[System, State]]:
+        """The systems that a diagram can be about, each where the diagram begins. Raises `CastError` if none is."""
+        outcomes = [
+            self._system(lifelines, begin, routes, conflicts=conflicts, repeats=repeats)
+            for conflicts in ((False,) if begin.endpoints else (False, True))
+        ]
+        found = [outcome for outcome in outcomes if not isinstance(outcome, CastError)]
+        if not found:
+            raise next(outcome for outcome in outcomes if isinstance(outcome, CastError))
+        return found[:1] if all(isinstance(m, ForeignMachine) for m in found[0][0].machines.values()) else found
+
+    def made(self) -> list[System]:
+        """The systems that were asked for so far."""
+        return [driven[0] for driven in self._driven.values() if not isinstance(driven, CastError)]
+
+    def _system(
+        self,
+        lifelines: frozenset[str],
+        begin: Begin,
+        routes: Mapping[tuple[str, str], tuple[str, ...]],
+        *,
+        conflicts: bool,
+        repeats: bool,
+    ) -> tuple[System, State] | CastError:
+        key = (begin.title, lifelines, conflicts, repeats)
+        if key not in self._driven or routes:
+            try:
+                machines = self._players(lifelines, begin, conflicts=conflicts)
+                servers = {name for name, player in self.binding.players.items() if player.role != "broker"}
+                in_full = frozenset(servers if begin.in_full else ())
+                binding = replace(self.binding, drawn=lifelines, in_full=in_full)
+                system = System(machines, binding, routes=routes, environment=order, repeats=repeats)
+                self._driven[key] = (system, _drive(system, begin))
+            except CastError as error:
+                self._driven[key] = error
+        return self._driven[key]
+
+    def _players(self, lifelines: frozenset[str], begin: Begin, *, conflicts: bool) -> dict[str, LocalMachine]:
+        """The machine of each lifeline of each server that the diagram draws anything of."""
+        players = self.binding.players
+        groups = {player.group or name for name, player in players.items() if name in lifelines}
+        if any(players[name].role == "client" for name in lifelines if name in players):
+            groups |= {player.group for player in players.values() if player.role == "broker"}
+        parts: dict[tuple[str, str], str] = {}
+        for name, player in sorted(
+            players.items(), key=lambda item: (item[0] not in lifelines, item[1].place == BUILT_IN)
+        ):
+            other = parts.setdefault((player.group, player.role or name), name)
+            if other != name and name in lifelines:
+                raise CastError(
+                    f"{other} and {name} are both the {player.role} of {player.group!r}: give one of them another "
+                    "group in [lifeline]"
+                )
+        found = {}
+        for name, player in players.items():
+            is_part = name in lifelines or (player.chart in self.charts and name in parts.values())
+            if (player.group or name) in groups and is_part:
+                session, endpoint = (_of_server(name, said, players) for said in (begin.sessions, begin.endpoints))
+                # Only what a view holds can conflict.
+                key = (name, conflicts and player.role == "view", session, endpoint)
+                if key not in self._machines:
+                    self._machines[key] = self._machine(name, player, *key[1:])
+                found[name] = self._machines[key]
+        return found
+
+    def _machine(self, name: str, player: Player, conflicts: bool, session: str, endpoint: str) -> LocalMachine:
+        if player.scripted:
+            return ScriptedMachine(_anything(player.client, self.charts))
+        chart = self.charts.get(name) or self.charts.get(player.chart)
+        if chart is None:
+            raise CastError(
+                f"the binding says that the chart {player.chart} plays {name}, but there is no such chart; "
+                f"there are {', '.join(sorted(self.charts))}"
+            )
+        if issubclass(chart, Participant):
+            return ChartMachine(_ours(chart, name, self.binding, conflicts, session, endpoint))
+        try:
+            return ForeignMachine(
+                chart,
+                patient=player.patient,
+                may_ignore=lambda message: self.binding.may_ignore(name, f"?{message}"),
+            )
+        except ValueError as error:
+            raise CastError(str(error)) from None
+
+
+def _of_server(lifeline: str, said: Mapping[str, str], players: Mapping[str, Player]) -> str:
+    """What is said of a lifeline, or of another one of its server."""
+    group = players[lifeline].group
+    return next((text for name, text in said.items() if name == lifeline or players[name].group == group != ""), "")
+
+
+def _anything(client: str, charts: Charts) -> Iterator[Sending]:
+    """All that a scripted lifeline can send: what crosses the broker, and what charts that are not ours receive."""
+    packets: list[Message] = [CONNECT(), DISCONNECT(), ConnectionLost()]
+    packets += [SUBSCRIBE(topic=event.topic) for event in BUS_EVENTS]
+    packets += [sample(event, client) for event in BUS_EVENTS]
+    yield from (Sending(packet, "broker") for packet in packets)
+    theirs = (chart for chart in charts.values() if not issubclass(chart, Participant))
+    names = {action[1:] for chart in theirs for action in actions_of(chart) if action[0] == "?"}
+    yield from (Sending(name, "") for name in sorted(names))
+
+
+def sample(event: type[BusEvent], client: str) -> BusEvent:
+    """An event of this kind that says as little as it can, about a client."""
+    required = (each.name for each in fields(event) if each.default is MISSING and each.default_factory is MISSING)
+    return event(**{name: _SAMPLE.get(name, client) for name in required})
+
+
+_SAMPLE: Mapping[str, Any] = immutabledict(
+    hash_algorithm="sha256",
+    fragment_size=FRAGMENT_SIZE,
+    reason_code=ReasonCode.OTHER,
+    info=ClientMetadata(),
+    hash="new-file",
+    size=FRAGMENT_SIZE,
+)
+"""What events have to say besides naming a client."""
+
+
+def _ours(
+    chart: Any,
+    lifeline: str,
+    binding: Binding,
+    conflicts: bool,
+    session: str,
+    endpoint: str,
+) -> Participant:
+    """A chart of ours, or one that stands in for it, with data."""
+    player = binding.players[lifeline]
+    ours = chart if issubclass(chart, KINDS) else OURS.get(player.chart, chart)
+    if issubclass(ours, MqttClient):
+        try:
+            made: Participant = chart(player.client, start="offline", **({"session": session} if session else {}))
+        except TypeError:
+            raise CastError(
+                f"[[begin]] sessions: {chart.__name__}, which plays {lifeline}, is given no session"
+            ) from None
+    elif not player.group:
+        raise CastError(
+            f"{player.place or lifeline}: say whose {chart.__name__} {lifeline} is: give it the group of its server, "
+            f"or let it be like another lifeline"
+        )
+    elif issubclass(ours, DistributionView):
+        made = chart(_view(lifeline, binding, endpoint, conflicts=conflicts))
+    elif issubclass(ours, (Clock, Broker)):
+        made = chart()
+    else:
+        raise CastError(f"{chart.__name__} for {lifeline}: no way to give it data; name a chart of machines")
+    return made
+
+
+def _view(lifeline: str, binding: Binding, endpoint: str, *, conflicts: bool) -> View:
+    """The view of a tracker knows one file; that of a torrent server brings another, and may fail to be changed."""
+    group = binding.players[lifeline].group
+    owners = (player for player in binding.players.values() if player.group == group and player.role == "client")
+    owner = min(owners, key=lambda player: player.place == BUILT_IN, default=None)
+    if owner is None or owner.chart == "Tracker":
+        files = immutabledict({"file": FileMetadata(FRAGMENT_SIZE, ("fragment",))})
+        fragments = immutabledict({"fragment": FragmentMetadata(FRAGMENT_SIZE)})
+        return View(fragment_size=FRAGMENT_SIZE, files=files, fragments=fragments)
+    own = f"{owner.client}-fragment"
+    joining = owner.chart == "TorrentServer"
+    return View(
+        fragment_size=2 * FRAGMENT_SIZE if conflicts and joining else None,
+        files=immutabledict({f"{owner.client}-file": FileMetadata(10, (own,))}),
+        fragments=immutabledict({own: FragmentMetadata(10)}),
+        own=ClientMetadata(frozenset({endpoint or f"http://{owner.client}/"}), frozenset({own})),
+        storage="either" if joining else "sound",
+    )
+
+
+def order(lifeline: str, name: str) -> Iterator[Hashable]:
+    """The messages that an order of the environment can be."""
+    if name == "PublishFailed":
+        yield from (PublishFailed(event=event) for event in (TrackerHello, ClientJoinDenied, ClientJoinRequested))
+    elif name in _BESIDE:
+        yield sample(_BESIDE[name], lifeline)
+    elif name == "SubscriptionFailed":
+        yield from (SubscriptionFailed(topic=topic) for topic in sorted(_topics()))
+    else:
+        found = _ORDERS.get(name)
+        yield name if found is None else found()  # charts that are not ours call their messages by name
+
+
+_BESIDE = {event.__name__: event for event in BUS_EVENTS if event.topic.startswith(("files/", "fragments/"))}
+"""What is published outside the procedures that the charts play."""
+_ORDERS = {order.__name__: order for order in (Start, Stop, ConnectionLost, ConnectionFailed)}
+
+
+def _topics() -> frozenset[str]:
+    return frozenset(topic for chart in LIFELINES.values() for topic in getattr(chart, "topics", ()))
+
+
+def _drive(system: System, begin: Begin) -> State:
+    state, begun = _driven(system, begin.states)
+    held = {lifeline for lifeline in begun if system.is_busy(state, lifeline)}
+    if held and state.channels:  # who waits there has missed others who began later
+        order = sorted(begin.states, key=lambda name: (name in held, begun.index(name) if name in begun else 0))
+        state, _ = _driven(system, {name: begin.states[name] for name in order})
+    return state
+
+
+def _driven(system: System, states: Mapping[str, str]) -> tuple[State, list[str]]:
+    """Everybody at their beginning, started in this order as far as it goes, and the order that it was."""
+    state = system.initial()
+    waiting: list[tuple[str, str]] = []
+    for lifeline, target in states.items():
+        if lifeline not in system.machines:
+            continue  # the diagram does without that server
+        if isinstance(system.machines[lifeline], ForeignMachine):
+            state = _put(system, state, lifeline, target)
+        elif system.where(state, lifeline) != (target,):
+            waiting.append((lifeline, target))
+    begun: list[str] = []
+    while waiting:
+        errors, before = [], len(begun)
+        for lifeline, target in list(waiting):
+            try:
+                state = _start(system, state, lifeline, target, begun)
+            except CastError as error:  # it may need another one that is started first
+                errors.append(error)
+            else:
+                waiting.remove((lifeline, target))
+                begun.append(lifeline)
+        if len(begun) == before:
+            raise errors[0]
+    return state, begun
+
+
+def _put(system: System, state: State, lifeline: str, target: str) -> State:
+    try:
+        local = system.machines[lifeline].begin(target)
+    except ValueError as error:
+        raise CastError(f"[[begin]] {lifeline}: {error}") from None
+    return system.put(state, lifeline, local)
+
+
+def _start(system: System, state: State, lifeline: str, target: str, begun: Collection[str]) -> State:
+    """Start a lifeline, and let the system run until that one is where it should be, and then until all is quiet."""
+    machine = system.machines[lifeline]
+    if isinstance(machine, ChartMachine) and target not in machine.states:
+        near = difflib.get_close_matches(target, machine.states, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise CastError(
+            f"[[begin]] {lifeline}: {machine.name} has no state {target!r}{hint}; there are {', '.join(machine.states)}"
+        )
+    started = next(system.orders(state, lifeline, ("Start",)), None)
+    if started is None:
+        raise CastError(f"{lifeline} cannot be started in {'/'.join(system.where(state, lifeline))}")
+    state = _run(system, started.then, lambda there: system.where(there, lifeline) == (target,), begun)
+    if system.where(state, lifeline) != (target,):
+        raise CastError(
+            f"{lifeline} was started to bring it to {target!r}, and came to rest in "
+            f"{'/'.join(system.where(state, lifeline))!r}; [[begin]] must name a state that it reaches without a loss"
+        )
+    if system.is_busy(state, lifeline):
+        return state  # it begins with a send
+    return _run(system, state, lambda _: False, begun)
+
+
+def _run(system: System, state: State, stop: Callable[[State], bool], begun: Collection[str]) -> State:
+    """Let everybody act until `stop`, or all is quiet; who has `begun` waits there with what it is about to send."""
+
+    def may_send(act: Act) -> bool:
+        return not (act.lost or act.lifeline in held or system.machines[act.lifeline].patient)
+
+    held = {lifeline for lifeline in begun if system.is_busy(state, lifeline)}
+    for _ in range(STEPS):
+        if stop(state):
+            return state
+        move = next(advance(system, state, may_send), None)
+        if move is None:
+            return state
+        state = move.then
+        breach = system.breach(state)
+        if breach is not None:
+            raise CastError(f"{breach.lifeline}, before the diagram begins, {breach.text}")
+    raise CastError(f"the system did not come to rest within {STEPS} steps")
