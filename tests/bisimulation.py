@@ -39,7 +39,7 @@ MANY: Scenarios = (
 MOST = 400_000
 """States of a scenario; all but three have fewer."""
 RENUMBERED = frozenset({"attempt", "attempts", "requests", "hello", "request"})
-"""What the explorer numbers anew after each step (`spec.exploration.model`): its states differ from ours in these alone."""
+"""What the explorer numbers anew after each step (`spec.exploration.model`): its states differ in these alone."""
 
 
 @dataclass

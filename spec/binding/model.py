@@ -1,7 +1,8 @@
 r"""The binding: what ties a diagram's words to the messages and charts that it speaks of.
 
-A binding is read from TOML files. `spec/binding/default.toml` is about the diagrams of this project; files of a user are
-laid over it: their label rules and beginnings come first, and what they say of a lifeline replaces ours. The tables, all optional:
+A binding is read from TOML files. `spec/binding/default.toml` is about the diagrams of this project; files of a user
+are laid over it: their label rules and beginnings come first, and what they say of a lifeline replaces ours. The
+tables, all optional:
 
 `[[label]]`: which label is which message. The first rule that fits counts; labels are compared without markup and with
 single blanks. A label that is itself the name of a message needs no rule.

@@ -57,8 +57,8 @@ TOO_LARGE = "what comes after them was not compared; draw less in parallel, or i
 class Finding:
     """What was found: where, what the diagram says, what the chart does, and the shortest run that shows it.
 
-    `run` is that run, action by action, and `witness` the same as a sequence diagram (see `counterexample`). `warning` is
-    about the diagram itself rather than about a chart.
+    `run` is that run, action by action, and `witness` the same as a sequence diagram (see `counterexample`). `warning`
+    is about the diagram itself rather than about a chart.
     """
 
     kind: Kind

@@ -1,8 +1,8 @@
 """The inner loop of the search, compiled by numba: it knows states as packed numbers, and no word of any protocol.
 
-It expands states by tables (`spec.exploration.engine`). Where a table has a hole, the state is put aside and the hole is
-noted; whoever called fills the holes and calls again. Successors are collected before they are looked up, so that the
-processor can wait for many places of the hash table at once.
+It expands states by tables (`spec.exploration.engine`). Where a table has a hole, the state is put aside and the hole
+is noted; whoever called fills the holes and calls again. Successors are collected before they are looked up, so that
+the processor can wait for many places of the hash table at once.
 """
 
 from typing import NamedTuple
