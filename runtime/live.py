@@ -108,7 +108,8 @@ class Live:
         self.stage = Stage(show=self._show, lifelines=lifelines(names))
         self.watch = Watch(self.stage)
         self.broker = EmbeddedBroker(observer=self.watch)
-        self.sent_by_earlier: Counter[str] = Counter()
+        self.earlier: list[ToldServer] = []
+        """Servers that have crashed."""
         self.broken: dict[str, str] = {}
         self.failure: Exception | None = None
         self.servers = {node.name: self._new(node, node.initial) for node in self.nodes}
@@ -172,6 +173,7 @@ class Live:
     async def _act(self, step: Played, name: str) -> None:
         server, node, label = self.servers[name], self.nodes[step.label.component], step.label
         server.fails = label.outcome is not None and label.outcome.fault == "storage failure"
+        server.loses, server.published = label.lost, 0
         pauses = label.outcome is not None and not label.outcome.sent
         kind = label.kind
         if kind in {"read", "duplicate"}:
@@ -188,9 +190,9 @@ class Live:
         elif kind == "stop":
             server.leave()
         elif kind == "disconnect":
-            await server.lose_connection()
+            await server.lose_connection(label.arrive)
         elif kind in {"crash", "wipe", "calm"}:
-            await self._replace(node, keeps_view=kind != "wipe")
+            await self._replace(node, label.arrive, keeps_view=kind != "wipe")
             if kind == "calm":
                 self.servers[name].pauses = pauses
                 self.servers[name].start()
@@ -222,16 +224,21 @@ class Live:
             raise LookupError(f"{server.name} was to read {name_of(wanted)}; what has come is: {there}")
         return held[0]
 
-    async def _replace(self, node: Node, *, keeps_view: bool) -> None:
-        """The process dies; another one is there, not yet started."""
+    async def _replace(self, node: Node, arrive: int, *, keeps_view: bool) -> None:
+        """The process dies; another one is there, not yet started. So many of the events that are held still go out."""
         before = self.servers[node.name]
-        await before.crash()
-        while node.name in self.watch.connections:  # noqa: ASYNC110 - as above
-            await asyncio.sleep(0.001)
-        self.sent_by_earlier[node.name] += before.sent
+        if arrive:
+            before.leave_behind(arrive)
+        else:
+            await before.crash()
+            while node.name in self.watch.connections:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.001)
+        self.earlier.append(before)
         client, clock, view = (before.charts[role].snapshot() for role in CHARTS)
         crashed = ServerState(client, clock, view)
         self.servers[node.name] = self._new(node, node.reborn(crashed, keeps_view=keeps_view))
+        if arrive:
+            self.servers[node.name].take_over(before)
 
     def _new(self, node: Node, state: ServerState) -> ToldServer:
         charts: dict[Role, Participant] = {"client": node.client, "clock": node.clock, "view": node.view}
@@ -256,7 +263,8 @@ class Live:
         """What is still on its way, as sentences."""
         found = []
         for name, server in self.servers.items():
-            out = self.sent_by_earlier[name] + server.sent - self.watch.taken[name]
+            sent = server.sent + sum(before.sent for before in self.earlier if before.name == name)
+            out = sent - self.watch.taken[name]
             connected = name in self.watch.connections
             if not server.is_at_rest:
                 found.append(f"{name} is busy, in {'/'.join(server.where)}")

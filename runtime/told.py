@@ -44,6 +44,10 @@ class ToldServer(Server):
         self.holds_publishing = holds_publishing
         self.fails = False
         """Whether a storage that may fail does so."""
+        self.published = 0
+        """Events that were published in the present step."""
+        self.loses: int | None = None
+        """Which of these is lost as it is sent, and so is not held."""
         self.pauses = False
         """Whether it publishes nothing for now: it has started, and is to be told to go on."""
         self.sent = 0
@@ -80,10 +84,32 @@ class ToldServer(Server):
         """Say goodbye and disconnect; without waiting for that."""
         self._arrive(Stop(), "")
 
-    async def lose_connection(self) -> None:
-        """Lose the connection, and what is under way on it; the server lives on."""
-        await self._cut_off()
+    async def lose_connection(self, arrive: int = 0) -> None:
+        """Lose the connection, and what is under way on it but for some events; the server lives on."""
+        if arrive:
+            self.leave_behind(arrive)
+        else:
+            await self._cut_off()
         self._arrive(ConnectionLost(), "")
+
+    def leave_behind(self, arrive: int) -> None:
+        """Let go of the connection, which ends once so many of the events that are held have gone out."""
+        session, self._session = self._session, None
+        assert session is not None
+        self.held.clear()
+        self.came = 0
+        while len(self.leaving) > arrive:
+            self.leaving.pop().go.cancel()
+        self._spawn(self._end(session), self._closing)
+
+    def take_over(self, before: "ToldServer") -> None:
+        """Be the one that lets go what another server, which is no more, has left behind."""
+        self.leaving, self._publishing, self._closing = before.leaving, before._publishing, before._closing
+
+    async def _end(self, session: Session) -> None:
+        if self._publishing:
+            await asyncio.wait(self._publishing)
+        await session.crash()
 
     # How it is doing.
 
@@ -128,7 +154,8 @@ class ToldServer(Server):
         super()._tell(session, message)
 
     async def _do_publish(self, session: Session | None, event: BusEvent) -> None:
-        if self.holds_publishing and session is not None:
+        place, self.published = self.published, self.published + 1
+        if self.holds_publishing and session is not None and place != self.loses:
             leaving = _Leaving(event)
             self.leaving.append(leaving)
             await leaving.go

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from spec.exploration.explore import Options, Result, explore
-from spec.exploration.model.budget import Account, Accounts
+from spec.exploration.model.budget import CAUGHT_UP, FIRST_UNHEARD, ORDINARY, UNHEARD, Account, Accounts
 from spec.exploration.model.closed import ClosedSystem, NotInert
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.reference import explore as explore_plainly
@@ -21,22 +21,27 @@ STALE = "whoever counts itself as registered is registered unless the tracker ch
 GIVEN_UP = "whoever is registered counts itself as registered"
 GHOST = "nobody knows a client that is not registered"
 MISSED = "everybody registered knows everybody registered"
+AGREE = "all views agree"
+GONE = "no view holds a client that is gone"
+ONE_OF_TWO = "of two rivals one is registered"
+STILL_SHARED = "two registered clients share no endpoint"
+JUST_THOSE = "the tracker has registered just those who count themselves as registered"
 SHARED = "two clients that count themselves as registered never share an endpoint"
 
 BROKEN = {
-    "default": {STALE, GIVEN_UP, GHOST, MISSED},
+    "default": {STALE, GIVEN_UP, GHOST, MISSED, AGREE, GONE},
     "standard": set(),
     "hasty": {GIVEN_UP},
     "losses": {GIVEN_UP, MISSED},
     "leaving": {GHOST},
-    "crashing": {STALE, GIVEN_UP, GHOST, MISSED},
-    "alone": {STALE, GIVEN_UP, GHOST},
+    "crashing": {STALE, GIVEN_UP, GHOST, MISSED, GONE},
+    "alone": {STALE, GIVEN_UP, GHOST, GONE},
     "dying": {GIVEN_UP},
     "replaced": {GIVEN_UP, MISSED},
     "disconnected": {STALE, GIVEN_UP, GHOST},
     "duplicates": {GIVEN_UP},
     "overtaking": {STALE, GIVEN_UP, GHOST, MISSED},
-    "rivals": {SHARED, STALE, GIVEN_UP, GHOST, MISSED},
+    "rivals": {SHARED, STALE, GIVEN_UP, GHOST, MISSED, AGREE, GONE, ONE_OF_TWO, STILL_SHARED, JUST_THOSE},
     "files": {GIVEN_UP, MISSED},
     "both-hops": {GIVEN_UP, MISSED},
 }
@@ -89,8 +94,8 @@ def test_reductions_change_no_verdict(name: str) -> None:
 
 
 def test_hops_that_are_kept_apart_change_no_verdict() -> None:
-    """Apart from the calm: what was on its way to the broker before it is then read by the new tracker."""
-    for chosen in (small(calm=False), Scenario("two", faults={"losses": None}), small(calm=False, files=True)):
+    """Random scenarios: `spec/exploration/test_one_hop.py`."""
+    for chosen in (small(), small(calm=False), Scenario("two", faults={"losses": None}), small(files=True)):
         apart = replace(chosen, keeps_hops=True)
         assert _verdicts(explore(apart)) == _verdicts(explore(chosen)), chosen
 
@@ -150,7 +155,8 @@ def test_a_counterexample_can_be_read_back_and_breaks_its_claim_at_its_end_only(
         diagram = read_diagram(verdict.story)
         assert not diagram.diagnostics, diagram.diagnostics
         story = read(verdict.story, "the story")
-        assert story.scenario == scenario(name)
+        hops = {"keeps_hops": scenario(name).keeps_hops}  # where what was done unheard matters, it is told apart
+        assert replace(story.scenario, **hops) == scenario(name)
         assert story.claim == verdict.claim.name
         system = story.scenario.build(drop_inert=False)
         claims = Claims(system, CLAIMS, side_of)
@@ -209,5 +215,28 @@ def test_the_calm_lasts() -> None:
     assert accounts.known[calm] == Account(calm=True, changed=True)
     assert accounts.spend(calm, accounts.costs["calm expiry"]) == calm
     assert accounts.spend(0, accounts.costs["calm expiry"]) < 0
-    others = [cost for fault, cost in accounts.costs.items() if fault != "calm expiry"]
+    others = [cost for fault, cost in accounts.costs.items() if fault not in {"calm expiry", ORDINARY}]
     assert all(accounts.spend(calm, cost) < 0 for cost in others)
+
+
+def test_what_was_done_unheard_is_told_before_anything_else_happens_in_the_calm() -> None:
+    accounts = Accounts(Faults({"losses": None, "crash tracker": 1}, calm=True), "tracker", unheard=True)
+
+    def spent(*faults: str) -> Account | None:
+        account = 0
+        for fault in faults:
+            account = accounts.spend(account, accounts.costs[fault]) if account >= 0 else account
+        return accounts.known[account] if account >= 0 else None
+
+    left = (("crash tracker", 1),)
+    assert spent("calm") == Account(left, calm=True, changed=True, past="open")
+    assert spent("calm", FIRST_UNHEARD) == Account(left, calm=True, changed=True, past="told")
+    told = spent("calm", FIRST_UNHEARD, UNHEARD, "losses", "crash tracker")
+    assert told == Account(calm=True, changed=True, past="told")
+    assert spent("calm", FIRST_UNHEARD, CAUGHT_UP) == spent("calm")
+    assert spent("calm", ORDINARY) == Account(calm=True, changed=True)
+    assert spent(ORDINARY) == accounts.known[0]
+    impossible = [(FIRST_UNHEARD,), ("calm", UNHEARD), ("calm", "losses"), ("calm", FIRST_UNHEARD, ORDINARY)]
+    impossible += [("calm", FIRST_UNHEARD, fault) for fault in ("calm", "calm expiry", FIRST_UNHEARD)]
+    impossible += [("calm", ORDINARY, fault) for fault in (FIRST_UNHEARD, UNHEARD, CAUGHT_UP, "losses")]
+    assert not [faults for faults in impossible if spent(*faults) is not None]

@@ -30,8 +30,8 @@ def searched(system: ClosedSystem) -> tuple[set[Row], int]:
         idle = all(system.is_idle(component, row[component]) for component in components)
         for component in components:
             for step in steps(component, row[component]):
-                account = spend(row[-1], step.cost)
-                for price in (step.loss, step.failure):
+                account = row[-1]
+                for price in step.prices:
                     account = spend(account, price) if account >= 0 else account
                 if account < 0 or (step.late and not idle):
                     continue

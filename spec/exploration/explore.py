@@ -9,14 +9,13 @@ from spec.exploration.liveness import comes_to_rest
 from spec.exploration.model.closed import ClosedSystem, NotInert
 from spec.exploration.model.reference import canonical, successors
 from spec.exploration.model.renaming import ways_of
-from spec.exploration.model.steps import Label, Row
+from spec.exploration.model.scenario import Scenario
+from spec.exploration.model.steps import Row
 from spec.exploration.model.symmetry import Asymmetric, check
 from spec.exploration.properties.client_join import CLAIMS, side_of
 from spec.exploration.properties.language import Claim, Claims, Observe
+from spec.exploration.traces.elaboration import Run, elaborated
 from spec.exploration.traces.story import Story, steps_of, tell
-
-Run = Sequence[tuple[Label, Row]]
-"""Steps, each with the state after it."""
 
 
 class Explorable(Protocol):
@@ -122,7 +121,6 @@ def _explored(
         if at is not None:
             key = (watch.instance.claim.name, watch.broken)
             first[key] = min(first.get(key, at), at)
-    exact = system.again(drop_inert=False)
     verdicts = []
     for one in claims:
         before = None  # a cycle
@@ -136,10 +134,10 @@ def _explored(
             before = len(rest.path) - 1 if rest.cycle else None
         if rows:
             told = run_of(system, rows, ways)
-            run = elaborated(exact, told, at_rest=one.when not in {"always", "rest"})
-            repeats = 0 if before is None else len(run) - len(elaborated(exact, told[:before], at_rest=False))
-            story = Story(scenario, one.name, steps_of(exact, run), repeats)
-            verdicts.append(Verdict(one, False, exercised, run, tell(exact, story, run)))
+            whole, run = elaborated(system, told, at_rest=one.when not in {"always", "rest"})
+            repeats = 0 if before is None else len(run) - len(elaborated(system, told[:before], at_rest=False)[1])
+            story = Story(_in(whole, scenario), one.name, steps_of(whole, run), repeats)
+            verdicts.append(Verdict(one, False, exercised, run, tell(whole, story, run)))
         else:
             verdicts.append(Verdict(one, holds, exercised))
     return Result(scenario, found, tuple(verdicts), system)
@@ -158,41 +156,8 @@ def run_of(system: ClosedSystem, rows: Sequence[Row], ways: tuple[tuple[int, ...
     return run
 
 
-def elaborated(exact: ClosedSystem, run: Run, *, at_rest: bool) -> Run:
-    """The same run where everything is delivered: what a receiver ignores anyway is read when it is in the way.
-
-    `at_rest`: all of it is read in the end, since a claim about a quiet system is about one where nothing is under way.
-    """
-    found: list[tuple[Label, Row]] = []
-    row = exact.initial()
-    everybody = range(len(exact.nodes))
-
-    def drain(component: int) -> bool:
-        """Read one message that changes nothing, if that is possible."""
-        nonlocal row
-        for label, then in successors(exact, row):
-            before, after = exact.slots[component][row[component]], exact.slots[component][then[component]]
-            read = label.component == component and label.kind == "read" and before.local == after.local
-            if read and exact.nodes[component].ignores(exact.locals[component][before.local], label.message):
-                found.append((label, then))
-                row = then
-                return True
-        return False
-
-    for wanted, _ in run:
-        while (step := _alike(exact, row, wanted)) is None:
-            if not drain(wanted.component) and not any(drain(component) for component in everybody):
-                raise AssertionError(f"a run of the reduced system is none of the whole one: {wanted}")
-        found.append(step)
-        row = step[1]
-    while at_rest and any(drain(component) for component in everybody):
-        pass
-    return tuple(found)
-
-
-def _alike(system: ClosedSystem, row: Row, wanted: Label) -> tuple[Label, Row] | None:
-    """The step that is the wanted one in another system of the same nodes."""
-    for label, then in successors(system, row):
-        if label == wanted:
-            return label, then
-    return None
+def _in(system: ClosedSystem, scenario: Explorable) -> Explorable:
+    """The scenario of a story that is told in a system of it."""
+    if isinstance(scenario, Scenario) and system.keeps_hops and not scenario.tells_hops_apart:
+        return replace(scenario, keeps_hops=True)
+    return scenario

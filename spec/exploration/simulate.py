@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from spec.exploration.explore import Run, Verdict
+from spec.exploration.explore import Verdict
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.reference import successors
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import Label, Row
 from spec.exploration.properties.client_join import CLAIMS, side_of
 from spec.exploration.properties.language import Claim, Claims, Observe
+from spec.exploration.traces.elaboration import Run
 from spec.exploration.traces.story import Story, steps_of, tell
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spec.exploration.engine.ragged import HOLE, Ints, Numbers, Ragged, roomy
-from spec.exploration.model.closed import BREAK, ClosedSystem
+from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.queues import Edit, Heads, Queues, edited
+from spec.exploration.model.steps import BREAK
 
 EMPTY = 0
 """The number of the queues with nothing under way, of each component."""
@@ -46,7 +47,7 @@ class UnderWay:
         self.queue_names = Ragged(width, columns=max(1, len(ways)))
         # Where queues are mere sequences: by component and queues, what they are without the last message, which one
         # that is, and how many there are; and by component and message pushed, the heads where it is alone.
-        self.is_plain = system.ordered and not system.keeps_hops
+        self.is_plain = system.ordered and not system.keeps_hops and not system.recalls
         self.parents: Ints = np.full((width, 64), HOLE, np.int32)
         self.lasts: Ints = np.full((width, 64), HOLE, np.int32)
         self.lengths: Ints = np.zeros((width, 64), np.int32)
@@ -247,4 +248,4 @@ class UnderWay:
 def _kind(edit: Edit) -> int:
     if not edit.keeps_down:
         return CLEARS if not edit.sent else OTHERWISE
-    return {Edit(): KEEPS, Edit(place=0): TAKES}.get(edit._replace(keeps_up=True), OTHERWISE)
+    return {Edit(): KEEPS, Edit(place=0): TAKES}.get(edit._replace(keeps_up=None), OTHERWISE)

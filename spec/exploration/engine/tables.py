@@ -60,7 +60,7 @@ class _Planned(NamedTuple):
     then: int
     edit: int
     publication: int
-    prices: tuple[int, int, int]
+    prices: tuple[int, ...]
     late: bool
 
 
@@ -225,7 +225,7 @@ class Tables(UnderWay):
 
     def _plans(self, component: int, local: int, heads: Heads) -> Iterable[_Planned]:
         for then, edit, move in self.system.shaped(component, (local, *heads)):
-            prices = (move.cost, move.loss, move.failure)
+            prices = (move.part, move.cost, move.loss, move.failure)
             yield _Planned(then, self._edit_number(component, edit), move.publication, prices, move.late)
 
     def _paid(self, account: int, prices: Iterable[int]) -> int:

@@ -1,47 +1,53 @@
 """The closed system: servers, the bus between them, and the faults that a scenario allows, as tables of small integers.
 
-A *component* is a server with what is under way to it (`down`, from the broker) and, where both hops are kept apart,
-from it (`up`). A *slot* is one state of a component, numbered when it is first met. A state of the whole system is a
-row of slots, and one number more for how much of each bounded fault is spent. Everything that can happen is a step of
+A *component* is a server with what is under way to it (`down`, from the broker) and from it (`up`, to the broker). A
+*slot* is one state of a component, numbered when it is first met. A state of the whole system is a row of slots, and one
+number more for how much of each bounded fault is spent. Everything that can happen is a step of
 one component, which may publish: each publication is pushed to the slots of its receivers. So a search needs three
 tables, which are filled as it asks: the steps of a slot, the slot after a push, and the account after a fault.
 
 The bus. A connection is first in, first out, on each hop (MQTT runs over TCP; MQTT 3.1.1, 4.6). The broker passes
-an event on in one step, to every session that has subscribed. Unless `keeps_hops`, it does so when the event is
-published. That leaves out no reachable combination of local states: an event that dwells before the broker can as
-well dwell after it, since a sender cannot tell, and what its sender does later stays behind it on its connection. Two
-things tell: a crash takes what has not reached the broker, as a loss does; and what was published before the calm is
-read after it only where hops are kept apart.
+an event on in one step, to every session that has subscribed. With `keeps_hops` it does so some time after the event
+is published: that is how a bus is. Otherwise it does so at once, which is far fewer states.
 
-Faults. A loss takes the oldest event of a hop. A duplicate (QoS 1) leaves the event where it is, marked as delivered,
-to be delivered once more. A timeout may expire at any time while it is set; if timeouts are patient, only when nothing
-is under way. A crash takes the charts and what is under way; a lost connection what is under way.
+Faults. A loss takes the oldest event of a hop, or an event as it is sent. A duplicate (QoS 1) leaves the event where
+it is, marked as delivered, to be delivered once more. A timeout may expire at any time while it is set; if timeouts are
+patient, only when nothing is under way. A crash takes the charts and what is under way; a lost connection what is under
+way. But of what was on its way to the broker the oldest events may still arrive.
 
 The calm. At any one moment faults can end for good: the tracker is replaced, and from then on nothing is lost or
-crashes, and timeouts are patient. So what is claimed of a quiet system in the calm is claimed of every past.
+crashes, and timeouts are patient. So what is claimed of a quiet system in the calm is claimed of every past. What is on
+its way to the broker then is not lost, be its sender still there or not: only what the old tracker had sent is gone.
+
+One hop leaves out no reachable combination of local states, and none where nothing is under way. Take a run with both
+hops. What never reaches the broker in it changes nobody else, so it can as well wait at its receivers. Until all else
+reaches it, its sender's steps from there on can as well be done later: nobody has heard of them, and what comes to the
+sender meanwhile waits. That needs two things.
+- What is cut off on its way to the broker is lost. So every event can be lost, or hops are kept apart
+  (`Scenario.tells_hops_apart`). Then it can be lost as it is sent, and of what a connection that ends had under way all
+  may arrive.
+- A step can be done later, at a time that is not over: an expiry, an order or a loss cannot happen in the calm any
+  more. So once the calm has begun, and before anything else happens in it, servers but the tracker can tell what they
+  had done *unheard* (`Moves`): steps from one on that published, of which nothing has reached the broker. They tell one
+  after the other, since none had heard another one. In the calm a server does nothing more until the broker has what it
+  had sent; by the same argument it could as well do that later. A patient timeout that publishes asks what is under way
+  everywhere: where timeouts are patient, hops are kept apart.
+To tell it afterwards is cheaper than to hold events back on suspicion: of a new tracker there are few states.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from machines.events import BusEvent
-from spec.exploration.model.budget import FREE, Account, Accounts
+from spec.exploration.model.budget import Account, Accounts
 from spec.exploration.model.bus import Bus
 from spec.exploration.model.faults import Faults
-from spec.exploration.model.node import AGAIN, Node, Outcome
+from spec.exploration.model.moves import Moves
+from spec.exploration.model.node import Node, Outcome
 from spec.exploration.model.queues import Edit, Heads, Queues, Shape, edited
 from spec.exploration.model.renaming import Renaming
-from spec.exploration.model.steps import Label, Move, Row, Slot, Step
+from spec.exploration.model.steps import BREAK, MOST_UNDER_WAY, NOTHING, TRACKER, UNTOLD, Label, Move, Row, Slot, Step
 
-BREAK = -1
-"""What is pushed to every component when the broker restarts: all connections are lost."""
-NOTHING = -2
-"""In place of a message: what happens without one."""
-MOST_UNDER_WAY = 64
-"""Messages on one connection, after which a system counts as unbounded."""
 ENDLESS = "there is no end of states; bound the faults that make it so, or how often a chart sends"
-TRACKER = 0
-"""The component that a broker restart and the calm begin with."""
 
 
 class Unbounded(ValueError):  # noqa: N818 - what it is
@@ -84,21 +90,25 @@ class ClosedSystem:
         self._publication_numbers: dict[tuple[tuple[int, int], ...], int] = {(): 0}
         self.reactions: dict[tuple[int, int, str, int], tuple[tuple[int, tuple[int, ...], Outcome], ...]] = {}
         """What nodes said, by component, local state, what was asked, and the message; all by number."""
-        self._known_moves: dict[tuple[int, int, int], tuple[Move, ...]] = {}
         self._shaped: dict[tuple[int, Shape], tuple[tuple[int, Edit, Move], ...]] = {}
         self._renamings: dict[tuple[int, int, tuple[int, ...]], int] = {}
         self._name_changes: dict[tuple[int, ...], Renaming] = {}
         self.fans: dict[tuple[int, int], tuple[int, ...]] = {}
         """To whom the bus passes what, by sender and message."""
         self._inert: tuple[dict[int, bool], ...] = tuple({} for _ in width)
-        self._accounts = Accounts(self.faults, self.nodes[TRACKER].name)
+        self.recalls = self.faults.calm and not self.keeps_hops
+        """Whether what servers had done unheard is told once the calm has begun."""
+        self._accounts = Accounts(self.faults, self.nodes[TRACKER].name, unheard=self.recalls)
         self.accounts: list[Account] = self._accounts.known
         self.costs = self._accounts.costs
-        self.can_repeat = self._cost("duplicates") is not None
+        self.lingers = self.faults.calm and self.keeps_hops
+        """Whether what is on its way to the broker can still reach it when the connection of its sender has ended."""
+        self._moves = Moves(self)
+        self.can_repeat = self.cost("duplicates") is not None
 
-    def again(self, *, drop_inert: bool) -> "ClosedSystem":
+    def again(self, *, drop_inert: bool, keeps_hops: bool | None = None) -> "ClosedSystem":
         """A system of the same nodes that has met nothing yet; what nodes have said is not asked once more."""
-        return replace(self, drop_inert=drop_inert)
+        return replace(self, drop_inert=drop_inert, keeps_hops=self.keeps_hops if keeps_hops is None else keeps_hops)
 
     # Numbers.
 
@@ -136,8 +146,10 @@ class ClosedSystem:
         """Note how much is under way to and from a component. Raises `Unbounded` where it is too much."""
         up, down = self.longest[component]
         self.longest[component] = (max(up, len(queues[0])), max(down, len(queues[1])))
-        if len(queues[1]) > MOST_UNDER_WAY:
-            raise Unbounded(f"more than {MOST_UNDER_WAY} messages wait for {self.nodes[component].name}: {ENDLESS}")
+        for queue, word in zip(queues, ("from", "for"), strict=True):
+            if len(queue) > MOST_UNDER_WAY:
+                name = self.nodes[component].name
+                raise Unbounded(f"more than {MOST_UNDER_WAY} messages wait {word} {name}: {ENDLESS}")
 
     def initial(self) -> Row:
         """Everybody where their nodes begin, nothing under way, nothing spent."""
@@ -186,6 +198,8 @@ class ClosedSystem:
 
     def renamed_message(self, message: int, way: tuple[int, ...]) -> int:
         """The same for a message."""
+        if message == UNTOLD:
+            return message
         key = (-1, message, way)
         if key not in self._renamings:
             self._renamings[key] = self.message(self._name_change(way)(self.messages[message]))
@@ -213,7 +227,8 @@ class ClosedSystem:
         slot = self.slots[component][number]
         for local, edit, move in self.shaped(component, self.shape(slot)):
             then = self.settled(component, Slot(local, *edited(slot[1:], edit, ordered=self.ordered)))
-            yield Step(then, move.publication, move.cost, move.late, move.loss, move.failure), move.label
+            step = Step(then, move.publication, move.cost, move.late, move.loss, move.failure, move.part)
+            yield step, move.label
 
     def shape(self, slot: Slot) -> Shape:
         """What the moves in a slot depend on."""
@@ -222,113 +237,19 @@ class ClosedSystem:
     def heads(self, queues: Queues) -> Heads:
         """What can be taken next of what is under way."""
         up, down = queues
-        return up[0] if up else NOTHING, tuple(self._heads(down))
+        return up[0] if up else NOTHING, tuple(self._heads(down)), len(up) if self.lingers else 0
 
-    def shaped(self, component: int, shape: Shape) -> tuple[tuple[int, Edit, "Move"], ...]:
+    def shaped(self, component: int, shape: Shape) -> tuple[tuple[int, Edit, Move], ...]:
         """Each move in slots of a shape, with the local state after it, and what it does to what is under way."""
         key = (component, shape)
         if key not in self._shaped:
-            self._shaped[key] = tuple(self._of_shape(component, shape))
+            self._shaped[key] = tuple(self._moves.of_shape(component, shape))
         return self._shaped[key]
-
-    def _of_shape(self, component: int, shape: Shape) -> Iterator[tuple[int, Edit, "Move"]]:
-        local, first, heads = shape
-        for place, message in heads:
-            for move in self._moves(component, local, message):
-                yield move.local, Edit(place, move.stays, sent=move.sent, keeps_down=move.keeps_down), move
-        if first != NOTHING:
-            for move in self._forwards(component, first):
-                yield local, Edit(forwards=True), move
-        for move in self._moves(component, local, NOTHING):
-            # What was sent before a start is still under way on the old connection.
-            if move.label.kind != "start" or first == NOTHING:
-                yield move.local, Edit(sent=move.sent, keeps_down=move.keeps_down, keeps_up=move.keeps_up), move
 
     def _heads(self, down: tuple[int, ...]) -> Iterable[tuple[int, int]]:
         if self.ordered:
             return ((0, down[0]),) if down else ()
         return {message: (place, message) for place, message in enumerate(down)}.values()
-
-    def _moves(self, component: int, local: int, message: int) -> tuple["Move", ...]:
-        """The moves with a message, or without one, in a local state."""
-        key = (component, local, message)
-        if key not in self._known_moves:
-            found = self._reading(*key) if message != NOTHING else self._acting(component, local)
-            self._known_moves[key] = tuple(found)
-        return self._known_moves[key]
-
-    def _reading(self, component: int, local: int, message: int) -> Iterator["Move"]:
-        name = self.messages[message]
-        busy = self.is_busy(component, local)
-        if not busy:
-            yield from self._asked(component, local, "read", message)
-        cost = self._loss(name)
-        if cost is not None:
-            yield Move(Label("lose 2", component, name, None), local, cost=cost)
-        cost = self._cost("duplicates")
-        if cost is not None and isinstance(name, BusEvent) and not busy:
-            marked = self.message(replace(name, event_id=AGAIN))
-            for move in self._asked(component, local, "read", marked, cost=cost):
-                label = move.label._replace(kind="duplicate")
-                yield move._replace(label=label, stays=marked)
-
-    def _forwards(self, component: int, message: int) -> Iterator["Move"]:
-        name = self.messages[message]
-        publication = self._publication(self.fan(component, (message,)))
-        yield Move(Label("forward", component, name, None), publication=publication)
-        cost = self._loss(name)
-        if cost is not None:
-            yield Move(Label("lose 1", component, name, None), cost=cost)
-
-    def _acting(self, component: int, local: int) -> Iterator["Move"]:
-        """Expiries, and orders of the owner or of fate."""
-        if self.faults.timeouts == "any":
-            yield from self._asked(component, local, "expire", cost=self.costs["expiry"])
-        if self.faults.timeouts == "patient" or self.faults.calm:
-            price = FREE if self.faults.timeouts == "patient" else self.costs["calm expiry"]
-            yield from self._asked(component, local, "expire", cost=price, late=True)
-        yield from self._asked(component, local, "publish")
-        yield from self._asked(component, local, "start")
-        for order, fault in self.faults.orders(self.nodes[component].name):
-            cost = self._cost(fault)
-            if cost is not None:
-                yield from self._asked(component, local, order, cost=cost)
-        if component == TRACKER and self.faults.calm:
-            yield from self._asked(component, local, "calm", cost=self.costs["calm"])
-        cost = self._cost("broker restart")
-        if component == TRACKER and cost is not None:
-            everybody = tuple((place, BREAK) for place in range(len(self.nodes)))
-            label = Label("restart", component, None, None)
-            yield Move(label, local, self._publication(everybody), cost=cost)
-
-    def _asked(
-        self, component: int, local: int, kind: str, message: int = NOTHING, cost: int = FREE, *, late: bool = False
-    ) -> Iterator["Move"]:
-        """What a node says: with its publications under way, and, where the bus has one hop, with each of them lost."""
-        for then, sent, outcome in self.ask(component, local, kind, message):
-            failure = self._cost(outcome.fault) if outcome.fault else FREE
-            if failure is None:
-                continue
-            label = Label(kind, component, None if message == NOTHING else self.messages[message], outcome)
-            move = Move(
-                label,
-                then,
-                cost=cost,
-                late=late,
-                failure=failure,
-                keeps_down=self.online[component][then] and kind in {"read", "expire", "start", "publish"},
-                keeps_up=kind not in {"crash", "wipe", "disconnect", "calm"},
-            )
-            if self.keeps_hops:
-                yield move._replace(sent=sent)
-                continue
-            yield move._replace(publication=self._publication(self.fan(component, sent)))
-            for place, lost in enumerate(sent):
-                loss = self._loss(self.messages[lost])
-                if loss is not None and self.fan(component, (lost,)):
-                    fan = self.fan(component, (*sent[:place], *sent[place + 1 :]))
-                    lossy = label._replace(lost=place)
-                    yield move._replace(label=lossy, publication=self._publication(fan), loss=loss)
 
     def settled(self, component: int, slot: Slot) -> int:
         """The number of a slot, once nobody needs to remember what was delivered twice."""
@@ -400,7 +321,7 @@ class ClosedSystem:
     def _ignores(self, component: int, state: Hashable, message: int) -> bool:
         return self.nodes[component].ignores(state, self.messages[message])
 
-    def _publication(self, pushes: tuple[tuple[int, int], ...]) -> int:
+    def publication(self, pushes: tuple[tuple[int, int], ...]) -> int:
         if pushes not in self._publication_numbers:
             self._publication_numbers[pushes] = len(self.publications)
             self.publications.append(pushes)
@@ -408,11 +329,6 @@ class ClosedSystem:
 
     # Costs.
 
-    def _cost(self, fault: str) -> int | None:
+    def cost(self, fault: str) -> int | None:
         """The cost of a fault; None if it does not happen in this scenario."""
         return None if self.faults.bounds.get(fault, 0) == 0 else self.costs[fault]
-
-    def _loss(self, message: Hashable) -> int | None:
-        if self.faults.loses and type(message).__name__ not in self.faults.loses:
-            return None
-        return self._cost("losses")

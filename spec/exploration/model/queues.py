@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 Queues = tuple[tuple[int, ...], tuple[int, ...]]
 """The numbers of the messages to the broker and from it, oldest first."""
-Heads = tuple[int, tuple[tuple[int, int], ...]]
-"""The first message to the broker, and the messages that can be read next, with their places."""
-Shape = tuple[int, int, tuple[tuple[int, int], ...]]
+Heads = tuple[int, tuple[tuple[int, int], ...], int]
+"""The first message to the broker, the messages that can be read next, with their places, and how many wait for the
+broker where that matters."""
+Shape = tuple[int, int, tuple[tuple[int, int], ...], int]
 """A local state, and what can be taken next."""
 
 
@@ -21,7 +22,8 @@ class Edit(NamedTuple):
     forwards: bool = False
     """Whether the broker takes the first of what is under way to it."""
     keeps_down: bool = True
-    keeps_up: bool = True
+    keeps_up: int | None = None
+    """How many of those under way to the broker still reach it: the oldest; None for all."""
 
 
 def edited(queues: Queues, edit: Edit, *, ordered: bool) -> Queues:
@@ -31,5 +33,4 @@ def edited(queues: Queues, edit: Edit, *, ordered: bool) -> Queues:
         stays = () if edit.stays is None else (edit.stays,)
         down = (*down[: edit.place], *stays, *down[edit.place + 1 :])
         down = down if ordered or not stays else tuple(sorted(down))
-    up = up[edit.forwards :] if edit.keeps_up else ()
-    return (*up, *edit.sent), down if edit.keeps_down else ()
+    return (*up[edit.forwards :][: edit.keeps_up], *edit.sent), down if edit.keeps_down else ()

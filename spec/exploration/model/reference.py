@@ -13,7 +13,7 @@ def successors(system: ClosedSystem, row: Row) -> Iterator[tuple[Label, Row]]:
     for component, slot in enumerate(slots):
         for step, label in system.labelled(component, slot):
             left = account
-            for price in (step.cost, step.loss, step.failure):
+            for price in step.prices:
                 left = system.spend(left, price) if left >= 0 else left
             if left < 0 or (step.late and not idle):
                 continue

@@ -11,8 +11,9 @@ table `[scenario.<name>]` with these keys, all optional but `tells`:
     timeouts = "any"          # "any": whenever they are set; "patient": when nothing is under way; "never"
     calm = false              # whether faults can end for good, at any moment, with a new tracker
     unordered = false         # whether a bus may let events overtake each other
-    keeps_hops = false        # whether what is on its way to the broker is kept apart: more states, same verdicts;
-                              # always so where a crash can take what is on its way, and not every event can be lost
+    keeps_hops = false        # whether what is on its way to the broker is kept apart: more states, same verdicts (the
+                              # argument stands in `closed.py`); always so where a crash, or the calm, can take what is
+                              # on its way and not every event can be lost, and in the calm after patient timeouts
     loses = []                # names of the events that can be lost; empty: all
     [scenario.<name>.faults]  # how often; "any" for any number of times
     losses = "any"            # on either hop
@@ -107,14 +108,20 @@ class Scenario:
         bounds = {name: bound for name, bound in self.faults.items() if bound != 0}
         kinds = dict.fromkeys(self.names, "torrent")
         faults = Faults(bounds, self.timeouts, self.calm, self.loses, kinds)
-        options = {"keeps_hops": self.keeps_hops or self._cuts_short(), "ordered": not self.unordered, **options}
+        options = {"keeps_hops": self.tells_hops_apart, "ordered": not self.unordered, **options}
         return ClosedSystem(nodes, BrokerBus(nodes, playing["Broker"]()), faults, **options)
 
-    def _cuts_short(self) -> bool:
-        """Whether an event can be gone before the broker has it, though not every event can be lost anyway."""
+    @property
+    def tells_hops_apart(self) -> bool:
+        """Whether both hops have to be kept apart: that is asked for, or what one hop leaves out would be missed.
+
+        That is so where an event can be gone before the broker has it, though not every event can be lost anyway, and
+        in the calm where a timeout waits until nothing is under way (see `ClosedSystem`).
+        """
         lossless = self.faults.get("losses", 0) is not None or bool(self.loses)
         cuts = tuple(fault for fault in BREAKING if fault != "stop")
-        return lossless and any(bound != 0 and fault.startswith(cuts) for fault, bound in self.faults.items())
+        is_cut = self.calm or any(bound != 0 and fault.startswith(cuts) for fault, bound in self.faults.items())
+        return self.keeps_hops or (lossless and is_cut) or (self.calm and self.timeouts == "patient")
 
     def _tracker(self, charts: Mapping[str, Any]) -> Server:
         return _server("tracker", charts["Tracker"]("tracker"), View(fragment_size=FRAGMENT_SIZE), charts)

@@ -6,6 +6,19 @@ from typing import NamedTuple
 from spec.exploration.model.budget import FREE
 from spec.exploration.model.node import Outcome
 
+BREAK = -1
+"""What is pushed to every component when the broker restarts: all connections are lost."""
+NOTHING = -2
+"""In place of a message: what happens without one."""
+UNTOLD = -3
+"""Before what is on its way to the broker: of this component more unheard steps may be told."""
+MOST_UNDER_WAY = 64
+"""Messages on one connection, after which a system counts as unbounded."""
+ENDS_CONNECTION = ("crash", "wipe", "disconnect")
+"""The orders after which what is on its way to the broker may be cut off."""
+TRACKER = 0
+"""The component that a broker restart and the calm begin with."""
+
 
 class Slot(NamedTuple):
     """A state of a component: the number of its local state, and those of the messages under way, oldest first."""
@@ -27,6 +40,13 @@ class Step(NamedTuple):
     """What it costs besides, where what it publishes is lost at once."""
     failure: int = FREE
     """What it costs besides, where the storage of a view fails."""
+    part: int = FREE
+    """What it costs before all that, for the part of a run that it belongs to."""
+
+    @property
+    def prices(self) -> tuple[int, ...]:
+        """All that has to be paid, in this order."""
+        return self.part, self.cost, self.loss, self.failure
 
 
 class Label(NamedTuple):
@@ -34,13 +54,18 @@ class Label(NamedTuple):
 
     kind: str
     """`read`, `expire`, `publish`, `forward` (by the broker), `start`, `stop`, `disconnect`, `crash`, `wipe`, `calm`,
-    `restart` (of the broker), `lose 1` and `lose 2` (on the first or second hop), `duplicate`."""
+    `restart` (of the broker), `lose 1` and `lose 2` (on the first or second hop), `duplicate`, `settle` (no
+    more unheard steps of this component are told)."""
     component: int
     message: Hashable
     """What was read, lost or forwarded."""
     outcome: Outcome | None
     lost: int | None = None
     """Which of what is published is lost at once, before the broker."""
+    arrive: int = 0
+    """How many of the events that are on their way to the broker still reach it, though the connection ends."""
+    unheard: bool = False
+    """Whether it was made before the calm began, though what it published had not reached the broker then."""
 
 
 Row = tuple[int, ...]
@@ -60,6 +85,9 @@ class Move(NamedTuple):
     loss: int = FREE
     failure: int = FREE
     keeps_down: bool = True
-    keeps_up: bool = True
+    keeps_up: int | None = None
     stays: int | None = None
     """What takes the place of the message that was read."""
+    part: int = FREE
+    begins: bool = False
+    """Whether it can only be the first of the steps of a server that are unheard when the calm begins."""

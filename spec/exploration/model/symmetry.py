@@ -7,7 +7,8 @@ is asked once more under other names. Exchanging neighbours is enough: whatever 
 
 from collections.abc import Iterable
 
-from spec.exploration.model.closed import NOTHING, ClosedSystem
+from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.steps import NOTHING
 from spec.system.process import name_of
 
 Way = tuple[int, ...]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.steps import TRACKER
 from spec.exploration.properties.language import Claims
 
 WORD = 64
@@ -20,6 +21,11 @@ def braces(values: Iterable[object]) -> str:
 def array(name: str, values: Iterable[object]) -> str:
     """A constant table in C."""
     return f"static const {name} = {braces(values)};"
+
+
+def hops(system: ClosedSystem) -> list[bool]:
+    """For each component, whether something can be on its way from it to the broker."""
+    return [system.keeps_hops or (system.recalls and c != TRACKER) for c in range(len(system.nodes))]
 
 
 class Bad(NamedTuple):
@@ -59,7 +65,7 @@ def in_c(system: ClosedSystem, bad: Bad, left_names: Sequence[str]) -> Iterator[
             for local in range(len(system.locals[component]))
         ]
         yield array(f"Word bad{component}[][2][{words}]", rows)
-    nothing_up = " && !now.up{}[0]" if system.keeps_hops else ""
+    ups = [" && !now.up{}[0]" * has_up for has_up in hops(system)]
     accounts = [_words(bad.accounts.get(number, 0), words) for number in range(len(system.accounts))]
     yield array(f"Word bad_account[][{words}]", accounts)
     yield "static int account(void) {"
@@ -67,11 +73,12 @@ def in_c(system: ClosedSystem, bad: Bad, left_names: Sequence[str]) -> Iterator[
         left = dict(account.left)
         here = [f"now.left{place} == {left.get(name, 0)}" for place, name in enumerate(left_names)]
         here += ["now.calm" if account.calm else "!now.calm", "now.changed" if account.changed else "!now.changed"]
+        here += [{"": "!now.past", "open": "now.past == 1", "told": "now.past > 1"}[account.past]] * system.recalls
         yield f"  if ({' && '.join(here)}) return {number};"
     yield '  give_up("unknown account", -1, -1, -1); return 0; }'
     yield _VIOLATES.replace("WORDS", str(words))
     masks_of = [
-        f"bad{c}[now.at{c}][!now.down{c}[0]{nothing_up.format(c)} && !busy{c}[now.at{c}]][i]"
+        f"bad{c}[now.at{c}][!now.down{c}[0]{ups[c].format(c)} && !busy{c}[now.at{c}]][i]"
         for c in range(len(system.nodes))
     ]
     yield f"    const Word here = {' & '.join((*masks_of, 'bad_account[a][i]'))};"

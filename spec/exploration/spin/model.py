@@ -8,6 +8,7 @@ charts, and neither the bus nor the faults nor any search code.
 Each component has the number of its local state (`at`) and its connection (`down`, and `up` where both hops are kept
 apart): an array with the length in front, oldest message first, or sorted where the bus is unordered. What is free is
 zero, so that equal states are equal bytes. The account is a variable for each bounded fault, and one for the calm.
+Where the calm begins with what was done unheard (`spec.exploration.model.closed`), that has a variable, too: `past`.
 One process does everything, in one `d_step` for each transition. So SPIN stores the states of the closed system and no
 others, and counts its transitions, and one more for the initial state.
 
@@ -23,19 +24,19 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from machines.events import BusEvent
-from spec.exploration.model.closed import TRACKER, ClosedSystem
+from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.node import AGAIN
-from spec.exploration.spin.claims import Bad, array, braces, in_c
+from spec.exploration.model.steps import ENDS_CONNECTION, TRACKER
+from spec.exploration.spin.c_text import FUNCTIONS, blocks
+from spec.exploration.spin.claims import Bad, array, braces, hops, in_c
 
 HOLE = -1
-BLOCK = 10_000
-"""How much C stands in one piece, at least, in characters."""
 ONCE = -2
 """A message that is never delivered twice: it is no event of the bus."""
 ORDERS = ("expire", "publish", "start", "stop", "disconnect", "crash", "wipe", "calm")
 """What can be asked of a local state beside its messages."""
-ENDS_CONNECTION = ("crash", "wipe", "disconnect", "calm")
-"""The orders after which nothing is under way to the broker any more."""
+TELLS = 2
+"""The past is one of these and the number of a component, while that one's unheard steps are told."""
 
 
 class Way(NamedTuple):
@@ -68,6 +69,7 @@ class _Writer:
     def __post_init__(self) -> None:
         system = self.system
         self.components = range(len(system.nodes))
+        self.has_up = hops(system)
         self.caps = [down or 1 for _, down in system.longest]
         self.ups = [up or 1 for up, _ in system.longest]
         self.left = [name for name, bound in system.faults.bounds.items() if bound]
@@ -100,7 +102,7 @@ class _Writer:
 
     def _with_losses(self, component: int, kind: str, way: Way) -> Iterator[Way]:
         yield way
-        if self.system.keeps_hops or kind == "calm":
+        if (self.system.keeps_hops and not self.system.lingers) or kind == "calm":
             return
         for place, message in enumerate(way.sent):
             if self._can_be_lost(message) and self._hearers(component, message):
@@ -134,9 +136,9 @@ class _Writer:
             steps.insert(0, "  :: d_step { c_expr { (violates()) } -> assert(false) }")
         watching = () if self.bad is None else in_c(self.system, self.bad, self.left)
         return "\n".join((
-            *_blocks("c_decl", self._tables()),
+            *blocks("c_decl", self._tables()),
             *self._variables(),
-            *_blocks("c_code", (*self._functions(), *watching)),
+            *blocks("c_code", (*self._functions(), *watching)),
             *("active proctype closed_system() {", "end: do", *steps, "  od", "}"),
             "",
         ))  # fmt: skip
@@ -147,9 +149,11 @@ class _Writer:
             local = self.system.slots[component][begun[component]].local
             yield f"{self.cell} at{component} = {local}; /* {node.name} */"
             yield f"{self.cell} down{component}[{self.caps[component] + 1}];"
-            if self.system.keeps_hops:
+            if self.has_up[component]:
                 yield f"{self.cell} up{component}[{self.ups[component] + 1}];"
         yield "bool calm;"
+        if self.system.recalls:
+            yield "byte past; /* 1: what was done unheard before the calm is open; more: it is told of a component */"
         yield "bool changed; /* whether the tracker stopped, crashed, or lost its connection */"
         for number, name in enumerate(self.left):
             yield f"byte left{number} = {self.system.faults.bounds[name]}; /* {name} */"
@@ -195,15 +199,18 @@ class _Writer:
             yield array(f"{kind} *const {table}{component}[]", rows)
 
     def _functions(self) -> Iterator[str]:
-        yield _FUNCTIONS
+        yield FUNCTIONS
         idle = [f"!now.down{c}[0] && !busy{c}[now.at{c}]" for c in self.components]
-        idle += [f"!now.up{c}[0]" for c in self.components if self.system.keeps_hops]
+        idle += [f"!now.up{c}[0]" for c in self.components if self.has_up[c]]
         yield f"static int idle(void) {{ return {' && '.join(idle)}; }}"
         for component in self.components:
             yield f"static void deliver{component}(Cell m) {{ if (online{component}[now.at{component}]) "
             yield f"  {self._enqueue}(now.down{component}, {self.caps[component]}, m); }}"
         for component in self.components:
             yield from self._functions_of(component)
+        if self.system.recalls:
+            lefts = "".join(f" now.left{number} = 0;" for number in range(len(self.left)))
+            yield f"static void go_on(void) {{ if (now.past) {{ now.past = 0;{lefts} }} }}"
         yield "static void break_all(void) {"
         for c in self.components:
             yield f"  if (online{c}[now.at{c}]) {{ finds{c}(ASK_DISCONNECT, 0); now.at{c} = found->then;"
@@ -215,7 +222,7 @@ class _Writer:
         return "append" if self.system.ordered else "insert"
 
     def _emptied_up(self, component: int) -> str:
-        return f"empty(now.up{component});" if self.system.keeps_hops else ""
+        return f"empty(now.up{component});" if self.has_up[component] else ""
 
     def _functions_of(self, component: int) -> Iterator[str]:
         """`finds` looks a way up; `publish` passes on, `settle` forgets marks, `act` takes a way."""
@@ -239,6 +246,17 @@ class _Writer:
         yield f"  {self._settle(c)}"
         send = f"append(now.up{c}, {self.ups[c]}, w->sent[i])" if self.system.keeps_hops else f"publish{c}(w->sent[i])"
         yield f"  for (i = 0; i < w->sends; i++) if (i != w->lost) {send}; }}"
+        if self.system.recalls and c != TRACKER:
+            yield array(f"Cell heard{c}[]", (int(bool(self._hearers(c, m))) for m in range(len(self.system.messages))))
+            yield f"static int tells{c}(const Way *w) {{ int i;"
+            yield f"  if (now.past == {TELLS + c}) return 1;"
+            yield f"  if (now.past != 1 || now.up{c}[0]) return 0;"
+            yield f"  for (i = 0; i < w->sends; i++) if (i != w->lost && heard{c}[w->sent[i]]) return 1;"
+            yield "  return 0; }"
+            yield f"static void hold{c}(const Way *w) {{ int i; now.past = {TELLS + c};"
+            yield f"  now.at{c} = w->then; if (!online{c}[w->then]) empty(now.down{c}); {self._settle(c)}"
+            yield "  for (i = 0; i < w->sends; i++) if (i != w->lost && "
+            yield f"    heard{c}[w->sent[i]]) append(now.up{c}, {self.ups[c]}, w->sent[i]); }}"
 
     # The steps.
 
@@ -248,10 +266,12 @@ class _Writer:
         places = [1] if system.ordered else range(1, self.caps[c] + 1)
         for place in places:
             yield from self._reading(c, place)
-        if system.keeps_hops:
+        if self.has_up[c]:
             forward = f"Cell m = now.up{c}[1]; take(now.up{c}, 1); {self._settle(c)}"
-            yield _step([f"now.up{c}[0]"], f"{forward} publish{c}(m);")
-            if self._happens("losses"):
+            yield self._ordinary([f"now.up{c}[0]"], f"{forward} publish{c}(m);")
+            if system.recalls:
+                yield _step([f"now.past == {TELLS + c}"], "now.past = 1;")
+            elif self._happens("losses"):
                 guard = [f"now.up{c}[0]", f"can_be_lost[now.up{c}[1]]", *self._can_pay("losses")]
                 yield _step(guard, f"take(now.up{c}, 1); {self._settle(c)} {self._pay('losses')}")
         timeouts, calm = system.faults.timeouts, system.faults.calm
@@ -262,7 +282,7 @@ class _Writer:
         elif calm:
             yield from self._doing(c, "expire", "calm expiry", "idle()")
         yield from self._doing(c, "publish", "")
-        yield from self._doing(c, "start", "", *([f"!now.up{c}[0]"] if system.keeps_hops else []))
+        yield from self._doing(c, "start", "", *([f"!now.up{c}[0]"] if self.has_up[c] else []))
         for order, fault in system.faults.orders(system.nodes[c].name):
             if self._happens(fault):
                 yield from self._doing(c, order, fault)
@@ -270,47 +290,75 @@ class _Writer:
             yield from self._doing(c, "calm", "calm")
         if c == TRACKER and self._happens("broker restart"):
             pay = self._pay("broker restart")
-            yield _step(self._can_pay("broker restart"), f"{self._settle(c)} break_all(); {pay}")
+            yield self._ordinary(self._can_pay("broker restart"), f"{self._settle(c)} break_all(); {pay}")
 
     def _reading(self, c: int, place: int) -> Iterator[str]:
-        down = f"now.down{c}"
+        system, down = self.system, f"now.down{c}"
         here = [f"{down}[0] > {place - 1}", *([f"{down}[{place}] != {down}[{place - 1}]"] if place > 1 else [])]
         messages = range(len(self.system.messages))
         ways = self._most_ways(c, messages)
         reads = [*here, f"!busy{c}[now.at{c}]"]
         for way, besides in enumerate(ways):
             found = f"finds{c}({down}[{place}], {way})"
-            yield self._way([*reads, found], f"take({down}, {place}); act{c}(found);", "", besides)
+            yield from self._way(c, [*reads, found], f"take({down}, {place}); act{c}(found);", "", besides)
         if self._happens("losses"):
-            guard = [*here, f"can_be_lost[{down}[{place}]]", *self._can_pay("losses")]
-            yield _step(guard, f"take({down}, {place}); {self._settle(c)} {self._pay('losses')}")
+            guard, effect = [*here, f"can_be_lost[{down}[{place}]]"], f"take({down}, {place}); {self._settle(c)}"
+            yield self._first([*guard, *self._can_pay("losses")], f"{effect} {self._pay('losses')}", c)
+            if system.recalls and c != TRACKER:
+                tells = [*guard, f"now.past == {TELLS + c}", *self._can_pay("losses")[1:]]
+                yield _step(tells, f"{effect} {self._pay('losses')}")
         if self._happens("duplicates"):
             for way, besides in enumerate(ways):
                 found = f"again[{down}[{place}]] != ONCE && finds{c}(again[{down}[{place}]], {way})"
                 mark = f"Cell m = again[{down}[{place}]]; take({down}, {place}); put_back({down}, m); act{c}(found);"
                 mark = mark.replace("put_back", "prepend" if self.system.ordered else "insert_back")
-                yield self._way([*reads, found], mark, "duplicates", besides)
+                yield from self._way(c, [*reads, found], mark, "duplicates", besides)
 
     def _doing(self, c: int, order: str, fault: str, *guard: str) -> Iterator[str]:
         """An expiry or an order."""
         empties = "" if order in {"expire", "publish", "start"} else f"empty(now.down{c});"
-        empties += self._emptied_up(c) if order in ENDS_CONNECTION else ""
+        empties += self._emptied_up(c) if order in {*ENDS_CONNECTION, "calm"} else ""
+        arrivals = range(1, self.ups[c] + 1) if self.system.lingers and order in ENDS_CONNECTION else ()
         what = f"ASK_{order.upper()}"
         asked = len(self.system.messages) + ORDERS.index(order)
         for way, besides in enumerate(self._most_ways(c, (asked,))):
             found = f"finds{c}({what}, {way})"
-            yield self._way([*guard, found], f"{empties} act{c}(found);", fault, besides)
+            yield from self._way(c, [*guard, found], f"{empties} act{c}(found);", fault, besides)
+            for arrive in arrivals:
+                cut = f"empty(now.down{c}); while (now.up{c}[0] > {arrive}) take(now.up{c}, now.up{c}[0]);"
+                here = [*guard, f"now.up{c}[0] >= {arrive}", found]
+                yield from self._way(c, here, f"{cut} act{c}(found);", fault, besides)
 
-    def _way(self, guard: list[str], effect: str, fault: str, besides: set[str]) -> str:
-        """A step that takes a way. What else goes wrong on the way has to be paid, too."""
-        guard = [*self._can_pay(fault), *guard]
+    def _way(self, c: int, guard: list[str], effect: str, fault: str, besides: set[str]) -> Iterator[str]:
+        """Steps that take a way: as always, and unheard. What else goes wrong on the way has to be paid, too."""
+        yield self._first(*self._paid(guard, effect, fault, besides, from_first=0), c)
+        if self.system.recalls and c != TRACKER and fault != "calm expiry":
+            unheard = effect.replace(f"empty(now.up{c});", "").replace(f"act{c}(", f"hold{c}(")
+            yield _step(*self._paid([*guard, f"tells{c}(found)"], unheard, fault, besides, from_first=1))
+
+    def _paid(
+        self, guard: list[str], effect: str, fault: str, besides: set[str], *, from_first: int
+    ) -> tuple[list[str], str]:
+        """A guard and an effect with what has to be paid; `from_first` leaves out that it is not the calm."""
+        guard = [*self._can_pay(fault)[from_first:], *guard]
         effects = [effect]
         for other in sorted(besides):
             taken = "found->lost > -1" if other == "losses" else "found->fails"
-            can_pay = "0" if fault == "calm" else " && ".join(self._can_pay(other))
+            can_pay = "0" if fault == "calm" else " && ".join(self._can_pay(other)[from_first:]) or "1"
             guard.append(f"(!({taken}) || ({can_pay}))")
             effects += [f"if ({taken}) {{ {pay} }}" for pay in [self._pay(other)] if pay]
-        return _step(guard, " ".join((*effects, self._pay(fault))))
+        return guard, " ".join((*effects, self._pay(fault)))
+
+    def _ordinary(self, guard: list[str], effect: str) -> str:
+        """A step that ends what can be told of the time before the calm."""
+        if not self.system.recalls:
+            return _step(guard, effect)
+        return _step([*guard, f"now.past < {TELLS}"], effect if "now.past = 1" in effect else f"go_on(); {effect}")
+
+    def _first(self, guard: list[str], effect: str, c: int) -> str:
+        """The same, where nothing of this component is on its way to the broker, before which it does nothing more."""
+        behind = [f"!now.up{c}[0]"] if self.system.recalls and self.has_up[c] else []
+        return self._ordinary([*guard, *behind], effect)
 
     # The account.
 
@@ -321,6 +369,8 @@ class _Writer:
         return [*guard, *(f"now.left{self.left.index(bound)}" for bound in self.system.faults.bounds_of(fault))]
 
     def _pay(self, fault: str) -> str:
+        if fault == "calm" and self.system.recalls:
+            return "now.calm = now.changed = now.past = 1;"
         if fault == "calm":
             return "".join(("now.calm = now.changed = 1;", *(f" now.left{n} = 0;" for n in range(len(self.left)))))
         paid = [f"now.left{self.left.index(bound)}--;" for bound in self.system.faults.bounds_of(fault)]
@@ -340,39 +390,6 @@ def _besides(way: Way) -> Iterator[str]:
         yield way.fault
 
 
-def _blocks(keyword: str, lines: Iterable[str]) -> Iterator[str]:
-    """C in Promela, in pieces in which braces match: SPIN takes no more than 64 KB at once."""
-    block: list[str] = []
-    for line in lines:
-        block.append(line)
-        text = "\n".join(block)
-        if len(text) > BLOCK and text.count("{") == text.count("}"):
-            yield f"{keyword} {{\n{text}\n}}"
-            block = []
-    yield "\n".join((f"{keyword} {{", *block, "}"))
-
-
 def _step(guard: Sequence[str], effect: str) -> str:
     # the parentheses keep SPIN from taking a look-up for a side effect
     return f"  :: d_step {{ c_expr {{ ({' && '.join(guard)}) }} -> c_code {{ {effect} }} }}"
-
-
-_FUNCTIONS = """\
-static const Way *found;
-static void give_up(const char *why, int component, int local, int what) {
-  printf("gave up: %s: component %d, local state %d, asked %d\\n", why, component, local, what); exit(3); }
-static void append(Cell *q, int most, Cell m) {
-  if (q[0] == most) give_up("full", -1, -1, m);
-  q[++q[0]] = m; }
-static void insert(Cell *q, int most, Cell m) { int i;
-  if (q[0] == most) give_up("full", -1, -1, m);
-  for (i = ++q[0]; i > 1 && q[i - 1] > m; i--) q[i] = q[i - 1];
-  q[i] = m; }
-static void prepend(Cell *q, Cell m) { int i;
-  for (i = ++q[0]; i > 1; i--) q[i] = q[i - 1];
-  q[1] = m; }
-static void insert_back(Cell *q, Cell m) { insert(q, q[0] + 1, m); }
-static void take(Cell *q, int place) {
-  for (; place < q[0]; place++) q[place] = q[place + 1];
-  q[q[0]--] = 0; }
-static void empty(Cell *q) { while (q[0]) q[q[0]--] = 0; }"""

@@ -15,11 +15,11 @@ from typing import Any
 
 from machines.calls import Message as CallMessage
 from machines.events import BusEvent
-from spec.exploration.model.closed import TRACKER, ClosedSystem
+from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.node import Arrow, Chart
 from spec.exploration.model.reference import successors
 from spec.exploration.model.scenario import Scenario
-from spec.exploration.model.steps import Label, Row
+from spec.exploration.model.steps import TRACKER, Label, Row
 from spec.rendering.labels import label as words_for
 from spec.rendering.sequence import Comment, Divider, End, Group, Lifeline, Mark, Note, Reference, rows_of, to_notation
 from spec.rendering.sequence import Row as Row_
@@ -59,11 +59,13 @@ def step_text(system: ClosedSystem, label: Label) -> str:
         message = label.outcome.arrows[0].message
         timer = getattr(message, "timer", None)
         found += f" ({timer.client})" if timer is not None else f" {name_of(message)}"
+    if label.arrive:
+        found += f"; {label.arrive} on the way still arrive"
     if label.outcome is not None and label.outcome.fault:
         found += f"; {label.outcome.fault}"
     if label.lost is not None and label.outcome is not None:
         found += f"; lose 1 {name_of(label.outcome.sent[label.lost])}"
-    return found
+    return found + ("; unheard" if label.unheard else "")
 
 
 def choices(system: ClosedSystem, row: Row) -> Iterator[tuple[str, Label, Row]]:
@@ -86,7 +88,7 @@ def steps_of(system: ClosedSystem, run: Sequence[tuple[Label, Row]]) -> tuple[st
 
 
 def _same(first: Label, second: Label) -> bool:
-    return first[:3] == second[:3] and first.lost == second.lost
+    return first[:3] == second[:3] and first[4:] == second[4:]
 
 
 # As a file.
@@ -161,7 +163,7 @@ class _Drawing:
             self._arrive(component, place, label, lost=kind == "lose 1")
             return
         if kind in {"crash", "wipe", "disconnect", "calm"}:
-            self._cut(component)
+            self._cut(component, arrive=label.arrive)
             told = {"disconnect": "Its connection is lost.", "wipe": "It crashes, and loses its view."}
             if kind == "calm":
                 self.ends.append(Divider("From here on nothing goes wrong"))
@@ -253,13 +255,13 @@ class _Drawing:
             assert isinstance(end, End)
             self.ends[place] = replace(end, lost=True)
 
-    def _cut(self, component: int, *, up: bool = True) -> None:
-        """The connection is gone, and what was under way on it."""
+    def _cut(self, component: int, *, up: bool = True, arrive: int = 0) -> None:
+        """The connection is gone, and what was under way on it, but for what still reaches the broker."""
         for place, _ in self._down[component]:
             self._lose(place)
         self._down[component].clear()
-        while up and self._up[component]:
-            self._lose(self._up[component].popleft())
+        while up and len(self._up[component]) > arrive:
+            self._lose(self._up[component].pop())
 
     def _is_online(self, component: int, row: Row | None = None) -> bool:
         slot = (row or self._row)[component]

@@ -1,0 +1,184 @@
+"""What can happen in a closed system: the moves of a node in a local state, by what is under way to and from it."""
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from machines.events import BusEvent
+from spec.exploration.model.budget import CAUGHT_UP, FIRST_UNHEARD, FREE, ORDINARY, UNHEARD
+from spec.exploration.model.node import AGAIN
+from spec.exploration.model.queues import Edit, Shape
+from spec.exploration.model.steps import (
+    BREAK,
+    ENDS_CONNECTION,
+    MOST_UNDER_WAY,
+    NOTHING,
+    TRACKER,
+    UNTOLD,
+    Label,
+    Move,
+)
+
+if TYPE_CHECKING:
+    from spec.exploration.model.closed import ClosedSystem
+
+
+@dataclass
+class Moves:
+    """The moves of a system's nodes; each is asked for once."""
+
+    system: "ClosedSystem"
+    _known: dict[tuple[int, int, int], tuple[Move, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._ordinary = self.system.costs[ORDINARY] if self.system.recalls else FREE
+
+    def of_shape(self, component: int, shape: Shape) -> Iterator[tuple[int, Edit, Move]]:
+        """Each with the local state after it, and what it does to what is under way."""
+        local, first, heads, waiting = shape
+        for place, message in heads:
+            for move in self._moves(component, local, message):
+                if self._is_possible(move, first):
+                    yield move.local, Edit(place, move.stays, sent=move.sent, keeps_down=move.keeps_down), move
+        if first != NOTHING:
+            for move in self._forwards(component, first):
+                yield local, Edit(forwards=True), move
+        for move in self._moves(component, local, NOTHING):
+            if self._is_possible(move, first) and move.label.arrive <= waiting:
+                yield move.local, Edit(sent=move.sent, keeps_down=move.keeps_down, keeps_up=move.keeps_up), move
+
+    def _is_possible(self, move: Move, first: int) -> bool:
+        """Whether a move is possible behind what is on its way to the broker, of which this is the first."""
+        if first != NOTHING and move.label.kind == "start":
+            return False  # what was sent before a start is still under way on the old connection
+        if not self.system.recalls:
+            return True
+        if move.label.unheard:
+            return first == (NOTHING if move.begins else UNTOLD)
+        return first == NOTHING  # what comes behind can as well be done after that
+
+    def _moves(self, component: int, local: int, message: int) -> tuple[Move, ...]:
+        """The moves with a message, or without one, in a local state."""
+        key = (component, local, message)
+        if key not in self._known:
+            found = self._reading(*key) if message != NOTHING else self._acting(component, local)
+            self._known[key] = tuple(found)
+        return self._known[key]
+
+    def _reading(self, component: int, local: int, message: int) -> Iterator[Move]:
+        name = self.system.messages[message]
+        busy = self.system.is_busy(component, local)
+        if not busy:
+            yield from self._asked(component, local, "read", message)
+        cost = self.loss(name)
+        if cost is not None:
+            lost = Move(Label("lose 2", component, name, None), local, cost=cost)
+            yield lost._replace(part=self._ordinary)
+            yield from self._unheard(lost)
+        cost = self.system.cost("duplicates")
+        if cost is not None and isinstance(name, BusEvent) and not busy:
+            marked = self.system.message(replace(name, event_id=AGAIN))
+            for move in self._asked(component, local, "read", marked, cost=cost):
+                label = move.label._replace(kind="duplicate")
+                yield move._replace(label=label, stays=marked)
+
+    def _forwards(self, component: int, message: int) -> Iterator[Move]:
+        if message == UNTOLD:
+            yield Move(Label("settle", component, None, None), part=self.system.costs[CAUGHT_UP])
+            return
+        name = self.system.messages[message]
+        publication = self.system.publication(self.system.fan(component, (message,)))
+        yield Move(Label("forward", component, name, None), publication=publication, part=self._ordinary)
+        cost = self.loss(name)
+        if cost is not None and not self.system.recalls:
+            yield Move(Label("lose 1", component, name, None), cost=cost)
+
+    def _acting(self, component: int, local: int) -> Iterator[Move]:
+        """Expiries, and orders of the owner or of fate."""
+        if self.system.faults.timeouts == "any":
+            yield from self._asked(component, local, "expire", cost=self.system.costs["expiry"])
+        if self.system.faults.timeouts == "patient" or self.system.faults.calm:
+            price = FREE if self.system.faults.timeouts == "patient" else self.system.costs["calm expiry"]
+            yield from self._asked(component, local, "expire", cost=price, late=True)
+        yield from self._asked(component, local, "publish")
+        yield from self._asked(component, local, "start")
+        for order, fault in self.system.faults.orders(self.system.nodes[component].name):
+            cost = self.system.cost(fault)
+            if cost is not None:
+                yield from self._asked(component, local, order, cost=cost)
+        if component == TRACKER and self.system.faults.calm:
+            yield from self._asked(component, local, "calm", cost=self.system.costs["calm"])
+        cost = self.system.cost("broker restart")
+        if component == TRACKER and cost is not None:
+            everybody = tuple((place, BREAK) for place in range(len(self.system.nodes)))
+            label = Label("restart", component, None, None)
+            yield Move(label, local, self.system.publication(everybody), cost=cost, part=self._ordinary)
+
+    def _asked(
+        self, component: int, local: int, kind: str, message: int = NOTHING, cost: int = FREE, *, late: bool = False
+    ) -> Iterator[Move]:
+        """What a node says: with its publications under way, and, where the bus has one hop, with each of them lost."""
+        for then, sent, outcome in self.system.ask(component, local, kind, message):
+            failure = self.system.cost(outcome.fault) if outcome.fault else FREE
+            if failure is None:
+                continue
+            label = Label(kind, component, None if message == NOTHING else self.system.messages[message], outcome)
+            move = Move(
+                label,
+                then,
+                cost=cost,
+                late=late,
+                failure=failure,
+                keeps_down=self.system.online[component][then] and kind in {"read", "expire", "start", "publish"},
+                keeps_up=0 if kind in {*ENDS_CONNECTION, "calm"} else None,
+            )
+            if self.system.keeps_hops:
+                yield from self._kept_apart(move, sent)
+                continue
+            fan = self.system.publication(self.system.fan(component, sent))
+            yield move._replace(publication=fan, part=self._ordinary)
+            if not late:
+                yield from self._unheard(move, sent)
+            for place, lost in enumerate(sent):
+                loss = self.loss(self.system.messages[lost])
+                if loss is not None and self.system.fan(component, (lost,)):
+                    left = (*sent[:place], *sent[place + 1 :])
+                    lossy = move._replace(label=label._replace(lost=place), loss=loss)
+                    fan = self.system.publication(self.system.fan(component, left))
+                    yield lossy._replace(publication=fan, part=self._ordinary)
+                    yield from self._unheard(lossy, left)
+
+    def _kept_apart(self, move: Move, sent: tuple[int, ...]) -> Iterator[Move]:
+        """A move where both hops are kept apart: with all that is sent on its way to the broker.
+
+        Where a calm may begin, it matters what is on its way then. So something can be lost as it is sent, though what
+        was sent before it is still on its way; and though a connection ends, the oldest events on it may arrive.
+        """
+        yield move._replace(sent=sent)
+        if not self.system.lingers:
+            return
+        for place, lost in enumerate(sent):
+            loss = self.loss(self.system.messages[lost])
+            if loss is not None and move.label.kind != "calm" and self.system.fan(move.label.component, (lost,)):
+                label = move.label._replace(lost=place)
+                yield move._replace(label=label, sent=(*sent[:place], *sent[place + 1 :]), loss=loss)
+        if move.label.kind in ENDS_CONNECTION:
+            for arrive in range(1, MOST_UNDER_WAY + 1):
+                yield move._replace(label=move.label._replace(arrive=arrive), keeps_up=arrive)
+
+    def _unheard(self, move: Move, sent: tuple[int, ...] = ()) -> Iterator[Move]:
+        """The same, done before the calm, where nothing of what is sent has reached the broker when that begins."""
+        component = move.label.component
+        if not self.system.recalls or component == TRACKER:
+            return
+        held = tuple(message for message in sent if self.system.fan(component, (message,)))
+        unheard = move._replace(label=move.label._replace(unheard=True), sent=held, keeps_up=None)
+        yield unheard._replace(part=self.system.costs[UNHEARD])
+        if held:
+            yield unheard._replace(part=self.system.costs[FIRST_UNHEARD], sent=(UNTOLD, *held), begins=True)
+
+    def loss(self, message: Hashable) -> int | None:
+        """What the loss of a message costs; None if it cannot be lost in this scenario."""
+        if self.system.faults.loses and type(message).__name__ not in self.system.faults.loses:
+            return None
+        return self.system.cost("losses")

@@ -1,0 +1,1 @@
+"""Tests of `spec`, in the folders of its packages."""

@@ -1,0 +1,95 @@
+"""Whole systems as the plain search sees them, and random scenarios to try equivalences on."""
+
+from collections.abc import Hashable
+from typing import Any
+
+from hypothesis import HealthCheck, assume, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from spec.exploration.explore import Result
+from spec.exploration.model import reference as plain
+from spec.exploration.model.closed import ClosedSystem, Unbounded
+from spec.exploration.model.faults import ORDERS
+from spec.exploration.model.scenario import EVENTS, Scenario, scenario_of
+from spec.exploration.model.steps import Row
+
+MOST = 2500
+"""States of a system that the plain search can search."""
+BOUNDS = st.sampled_from([1, 2, "any"])
+BREAKS = ["broker restart", *(f"{order} {server}" for server in ("tracker", "torrent") for order in ORDERS)]
+FAULTS = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("losses", "storage failure", "duplicates", "breaks in all"), BOUNDS)
+)
+Joint = tuple[tuple[Hashable, ...], bool, bool, tuple[tuple[str, int], ...]]
+"""The local state of each component, and the account: calm, changed, and what is left before the calm."""
+
+
+def patiently(examples: int) -> settings:
+    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def scenarios(**fixed: Any) -> SearchStrategy[Scenario]:
+    """Scenarios of one or two torrent servers, as somebody may write them, some of their keys fixed."""
+
+    def made(breaks: dict[str, Any], faults: dict[str, Any], rivals: bool, **keys: Any) -> Scenario:
+        keys |= fixed
+        known = {**breaks, **faults, **keys.pop("faults", {})}
+        rivals = rivals and keys["torrents"] == 2
+        return scenario_of("random", "random", {**keys, "conflicting": 2 * rivals, "faults": known})
+
+    switch = st.sampled_from([False, False, True])
+    return st.builds(
+        made,
+        breaks=st.dictionaries(st.sampled_from(BREAKS), BOUNDS, max_size=2),
+        faults=FAULTS,
+        rivals=switch,
+        torrents=st.integers(1, 2),
+        careful=switch,
+        files=switch,
+        timeouts=st.sampled_from(["any", "patient", "never"]),
+        calm=switch,
+        unordered=switch,
+        keeps_hops=switch,
+        loses=st.lists(st.sampled_from(EVENTS[:9]), max_size=2, unique=True),
+    )
+
+
+def states(system: ClosedSystem, most: int = MOST) -> list[Row]:
+    """All states of a system; a hypothesis example with more than `most` is given up."""
+    seen = {system.initial()}
+    todo = [*seen]
+    try:
+        for row in todo:
+            assume(len(todo) <= most)
+            for _, then in plain.successors(system, row):
+                if then not in seen:
+                    seen.add(then)
+                    todo.append(then)
+    except Unbounded:
+        assume(False)
+    return todo
+
+
+def joint(system: ClosedSystem, row: Row) -> Joint:
+    """Where everybody is, whatever is under way."""
+    account = system.accounts[row[-1]]
+    slots = (system.slots[component][number] for component, number in enumerate(row[:-1]))
+    locals_ = tuple(system.locals[component][slot.local] for component, slot in enumerate(slots))
+    return locals_, account.calm, account.changed, () if account.calm else account.left
+
+
+def is_idle(system: ClosedSystem, row: Row) -> bool:
+    """Whether nothing is under way."""
+    return all(system.is_idle(component, number) for component, number in enumerate(row[:-1]))
+
+
+def joints(system: ClosedSystem) -> tuple[set[Joint], set[Joint]]:
+    """Where everybody can be, and where everybody can be with nothing under way."""
+    rows = states(system)
+    return {joint(system, row) for row in rows}, {joint(system, row) for row in rows if is_idle(system, row)}
+
+
+def verdicts(result: Result) -> list[tuple[str, bool | None, bool]]:
+    """The verdicts, by name of claim."""
+    return [(verdict.claim.name, verdict.holds, verdict.exercised) for verdict in result.verdicts]
