@@ -238,7 +238,7 @@ class Live:
         crashed = ServerState(client, clock, view)
         self.servers[node.name] = self._new(node, node.reborn(crashed, keeps_view=keeps_view))
         if arrive:
-            self.servers[node.name].take_over(before)
+            before.bequeath(self.servers[node.name])
 
     def _new(self, node: Node, state: ServerState) -> ToldServer:
         charts: dict[Role, Participant] = {"client": node.client, "clock": node.clock, "view": node.view}

@@ -102,9 +102,9 @@ class ToldServer(Server):
             self.leaving.pop().go.cancel()
         self._spawn(self._end(session), self._closing)
 
-    def take_over(self, before: "ToldServer") -> None:
-        """Be the one that lets go what another server, which is no more, has left behind."""
-        self.leaving, self._publishing, self._closing = before.leaving, before._publishing, before._closing
+    def bequeath(self, heir: "ToldServer") -> None:
+        """Leave it to another server to let go what is held, since this one is no more."""
+        heir.leaving, heir._publishing, heir._closing = self.leaving, self._publishing, self._closing  # noqa: SLF001
 
     async def _end(self, session: Session) -> None:
         if self._publishing:

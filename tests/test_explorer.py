@@ -155,8 +155,8 @@ def test_a_counterexample_can_be_read_back_and_breaks_its_claim_at_its_end_only(
         diagram = read_diagram(verdict.story)
         assert not diagram.diagnostics, diagram.diagnostics
         story = read(verdict.story, "the story")
-        hops = {"keeps_hops": scenario(name).keeps_hops}  # where what was done unheard matters, it is told apart
-        assert replace(story.scenario, **hops) == scenario(name)
+        # Where it matters what was done unheard, both hops are told.
+        assert replace(story.scenario, keeps_hops=scenario(name).keeps_hops) == scenario(name)
         assert story.claim == verdict.claim.name
         system = story.scenario.build(drop_inert=False)
         claims = Claims(system, CLAIMS, side_of)

@@ -7,11 +7,11 @@ the story, and what holds with the remedy, are searched each time, so a page can
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 from spec.exploration.explore import Result, Verdict, explore
-from spec.exploration.model.scenario import scenario
+from spec.exploration.model.scenario import Scenario, scenario
 from spec.exploration.traces.replay import play, read
 from spec.exploration.traces.story import sketch
 from spec.rendering.sequence import to_mermaid
@@ -41,14 +41,18 @@ def findings() -> tuple[Finding, ...]:
 
 def page(finding: Finding) -> str:
     """The page of a finding. Raises `ValueError` if what it says is not so."""
-    as_drawn = explore(scenario(finding.scenario))
-    careful = explore(replace(scenario(finding.scenario), careful=True))
+    as_drawn, careful = (_explored(replace(scenario(finding.scenario), careful=careful)) for careful in (False, True))
     broken, mended = _verdict(as_drawn, finding), _verdict(careful, finding)
     if broken.holds is not False:
         raise ValueError(f"{finding.name}: scenario {finding.scenario!r} does not break {finding.claim!r} any more")
     if (mended.holds is True) != finding.mended:
         raise ValueError(f"{finding.name}: with careful servers the claim's verdict is {mended.holds}: change the page")
     return "\n".join((*_lines(finding, as_drawn, careful, broken), ""))
+
+
+@cache
+def _explored(chosen: Scenario) -> Result:
+    return explore(chosen)
 
 
 def _verdict(result: Result, finding: Finding) -> Verdict:
@@ -59,8 +63,10 @@ def _verdict(result: Result, finding: Finding) -> Verdict:
 
 
 def _lines(finding: Finding, as_drawn: Result, careful: Result, broken: Verdict) -> Iterator[str]:
-    exact = scenario(finding.scenario).build(drop_inert=False)
-    title, groups, rows = sketch(exact, finding.claim, tuple(_again(exact, broken)))
+    story = read(broken.story, "the story")
+    exact = story.scenario.build(drop_inert=False)  # it has numbers of its own
+    run = tuple((played.label, played.row) for played in play(exact, story.steps))
+    title, groups, rows = sketch(exact, finding.claim, run)
     yield HEAD
     yield f"# {finding.claim[:1].upper()}{finding.claim[1:]}: not as drawn\n"
     yield f"**Claim.** {' '.join(broken.claim.source.split())}\n"
@@ -75,12 +81,6 @@ def _lines(finding: Finding, as_drawn: Result, careful: Result, broken: Verdict)
     )
     yield f"## The shortest story\n\n```mermaid\n{to_mermaid(title, groups, rows)}```\n"
     yield f"## The same, to be replayed: `clientjoin replay FILE [--live]`\n\n```text\n{broken.story}```"
-
-
-def _again(exact: Any, broken: Verdict) -> Iterator[Any]:
-    """The run of a verdict, in a system that has the numbers of its own."""
-    for played in play(exact, read(broken.story, "the story").steps):
-        yield played.label, played.row
 
 
 def main() -> None:

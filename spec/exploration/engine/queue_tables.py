@@ -2,7 +2,8 @@
 
 Where a bus keeps the order and has one hop, what is under way to a component is a sequence of messages, and its number
 stands in a trie: each queue has a *parent*, which is the queue without its last message. Compiled code can go on from
-there by itself (`spec.exploration.engine.compiled.growth`), since all that it needs stands in arrays.
+there by itself (`spec.exploration.engine.compiled.growth`), since all that it needs stands in arrays. Where something
+is on its way from the component, too, the queues are listed instead, and have no parent.
 """
 
 from itertools import product
@@ -20,7 +21,7 @@ EMPTY = 0
 BREAKS = 0
 """What is pushed to a component when its connection is lost, among what is pushed to it by number."""
 KEEPS, TAKES, CLEARS, OTHERWISE = range(4)
-"""What an edit does to the messages under way, if these are a mere sequence."""
+"""What an edit does to the messages under way, where these are a mere sequence."""
 Flags = npt.NDArray[np.bool_]
 
 
@@ -31,7 +32,7 @@ class UnderWay:
         self.system, self.ways = system, ways
         width = self.components = len(system.nodes)
         # By component, but where queues are mere sequences: they are not listed there.
-        self._queues: list[list[Queues]] = [[] for _ in range(width)]
+        self._queues: list[dict[int, Queues]] = [{} for _ in range(width)]
         self._queue_numbers: list[dict[Queues, int]] = [{} for _ in range(width)]
         self._measured = [0] * width
         self._heads: list[list[Heads]] = [[] for _ in range(width)]
@@ -47,7 +48,7 @@ class UnderWay:
         self.queue_names = Ragged(width, columns=max(1, len(ways)))
         # Where queues are mere sequences: by component and queues, what they are without the last message, which one
         # that is, and how many there are; and by component and message pushed, the heads where it is alone.
-        self.is_plain = system.ordered and not system.keeps_hops and not system.recalls
+        self.is_plain = system.ordered and not system.keeps_hops
         self.parents: Ints = np.full((width, 64), HOLE, np.int32)
         self.lasts: Ints = np.full((width, 64), HOLE, np.int32)
         self.lengths: Ints = np.zeros((width, 64), np.int32)
@@ -65,7 +66,7 @@ class UnderWay:
 
     def queue(self, component: int, queues: Queues) -> int:
         """The number of what is under way."""
-        if self.is_plain:
+        if self._is_sequence(queues):
             number = EMPTY
             for message in queues[1]:
                 number = self._longer(component, number, self._push_number(component, message))
@@ -75,9 +76,16 @@ class UnderWay:
             self._list(component, queues)
         return numbers[queues]
 
+    def _is_sequence(self, queues: Queues) -> bool:
+        """Whether the number of these stands in the trie."""
+        return self.is_plain and not queues[0]
+
+    def _is_in_trie(self, component: int, number: int) -> bool:
+        return self.is_plain and number not in self._queues[component]
+
     def _under_way(self, component: int, number: int) -> Queues:
         """What is under way, by its number."""
-        if not self.is_plain:
+        if number in self._queues[component]:
             return self._queues[component][number]
         found = []
         while number != EMPTY:
@@ -94,8 +102,8 @@ class UnderWay:
             numbers[heads] = len(numbers)
             self._heads[component].append(heads)
         number = self._numbered(component, numbers[heads], any(map(self.system.is_marked, queues[1])))
-        if not self.is_plain:
-            self._queues[component].append(queues)
+        if not self._is_sequence(queues):
+            self._queues[component][number] = queues
             self._queue_numbers[component][queues] = number
         return number
 
@@ -202,7 +210,7 @@ class UnderWay:
     # What becomes of queues.
 
     def _fill_after(self, component: int, queues: int, edit: int, *_: int) -> None:
-        if self.is_plain and self.edit_kinds[component, edit] == TAKES:
+        if self._is_in_trie(component, queues) and self.edit_kinds[component, edit] == TAKES:
             self._take(component, queues, edit)
             return
         then = edited(self._under_way(component, queues), self._edits[component][edit], ordered=self.system.ordered)
@@ -223,7 +231,7 @@ class UnderWay:
             self.after.tables[component][longer, edit] = number
 
     def _fill_push(self, component: int, queues: int, number: int, *_: int) -> None:
-        if self.is_plain:
+        if self._is_in_trie(component, queues):
             longer = queues if number == BREAKS else self._longer(component, queues, number)
         else:
             up, down = self._under_way(component, queues)

@@ -1,10 +1,10 @@
 """The closed system: servers, the bus between them, and the faults that a scenario allows, as tables of small integers.
 
 A *component* is a server with what is under way to it (`down`, from the broker) and from it (`up`, to the broker). A
-*slot* is one state of a component, numbered when it is first met. A state of the whole system is a row of slots, and one
-number more for how much of each bounded fault is spent. Everything that can happen is a step of
-one component, which may publish: each publication is pushed to the slots of its receivers. So a search needs three
-tables, which are filled as it asks: the steps of a slot, the slot after a push, and the account after a fault.
+*slot* is one state of a component, numbered when it is first met. A state of the whole system is a row of slots, and
+one number more for how much of each bounded fault is spent. Everything that can happen is a step of one component,
+which may publish: each publication is pushed to the slots of its receivers. So a search needs three tables, which are
+filled as it asks: the steps of a slot, the slot after a push, and the account after a fault.
 
 The bus. A connection is first in, first out, on each hop (MQTT runs over TCP; MQTT 3.1.1, 4.6). The broker passes
 an event on in one step, to every session that has subscribed. With `keeps_hops` it does so some time after the event

@@ -19,7 +19,7 @@ What the charts do has to be known beforehand: the system has to be searched com
 is a hole: a model that steps into one ends at once.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 

@@ -1,5 +1,7 @@
 """Fill holes in the tables of queues, compiled by numba: for buses that keep the order, with one hop.
 
+Queues of a component from which something is on its way, too, are left to whoever called.
+
 There, all that is under way to a component is a sequence of messages, and its number stands in a trie: each queue has a
 *parent*, which is the queue without its last message. What is left without the first message, or under other names, is
 found by way of the parents.
@@ -51,7 +53,10 @@ def grow(  # type: ignore[no-untyped-def]
         kind, one = np.int64(holes[at, 0]), np.int64(holes[at, 1])
         two, three = np.int64(holes[at, 2]), np.int64(holes[at, 3])
         done = False
-        if kind == PUSH:
+        queue = three if kind == QUEUE_NAME else two
+        if queue != EMPTY and parents[two if kind == QUEUE_NAME else one, queue] < 0:
+            pass  # it stands in no trie
+        elif kind == PUSH:
             if three == BREAKS:
                 push[push_at[one, 0] + two * push_at[one, 1] + three] = two
                 done = True
