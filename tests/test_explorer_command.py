@@ -54,7 +54,7 @@ def test_bounds_and_sizes_from_the_command_line() -> None:
 
 def test_a_search_that_is_stopped_is_no_pass() -> None:
     done = explore("--scenario", "leaving", "--states", "100")
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     assert "not all of them" in done.output
     assert "\nholds" not in done.output
 
@@ -87,6 +87,7 @@ def test_lists() -> None:
         (["--torrents", "77"], "from 1 to 9"),
         (["--bound", "losses"], "write FAULT=N"),
         (["--bound", "losses=many"], "is no bound"),
+        (["--bound", "losses=1", "--bound", "losses=any"], "'losses' is bounded twice"),
         (["--bound", "meteors=1"], "no fault 'meteors'; there are losses"),
         (["--property", "flying pigs"], "no claim has these words"),
         (["--scenarios", "/nowhere/at/all.toml"], "cannot be read"),
@@ -111,6 +112,7 @@ def test_bad_input_is_told_in_a_line(arguments: list[str], told: str) -> None:
         ("[scenario.x]\nconflicting = 1", "from 2 to torrents"),
         ("[scenario.x]\nloses = ['Joining']", "no event 'Joining'; there are TrackerHello"),
         ("[scenario.x.faults]\nlosses = -1", "is no bound"),
+        ("[scenario.x.faults]\nlossses = 1", "no fault 'lossses'; there are losses, duplicates"),
         ("[scenario.x", "is not TOML"),
     ],
 )
@@ -132,7 +134,7 @@ def test_a_scenario_of_ones_own(tmp_path: Path) -> None:
 
 def test_what_stopped_a_search_is_told() -> None:
     done = explore("--scenario", "losses", "--memory", "1", "--property", "admitted")
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     assert "not all of them: there is no more memory, it takes" in done.output
     told = json.loads(explore("--scenario", "losses", "--states", "10", "--json", "--property", "admitted").stdout)
     assert (told["complete"], told["stopped"]) == (False, "more than 10 states were not wanted")
@@ -145,5 +147,5 @@ def test_ctrl_c_reports_what_was_covered() -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert "Traceback" not in err
-    assert process.returncode in {1, 130}, err
+    assert process.returncode in {1, 3, 130}, err
     assert "it was interrupted" in out or process.returncode == 130, "130: it had not begun yet"

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from spec.exploration.properties.language import Claim
     from spec.exploration.simulate import Simulation
 
-WORDS = {True: "holds", False: "BROKEN", None: "unknown"}
+STATUS = {"holds": 0, "broken": 1, "undetermined": 3}
+"""The exit statuses; 2 is for what cannot be explored."""
 
 
 def explore(
@@ -58,13 +59,15 @@ def explore(
     stats: Annotated[bool, typer.Option("--stats", help="How large the tables are, and the memory.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
 ) -> None:
-    """Explore everything that can happen; exit status 0 only if every claim that applies holds in every state.
+    """Explore everything that can happen, and look at each claim that says anything of the scenario.
 
-    With --simulate, exit status 0 if no claim was broken in any run.
+    Exit status 0 if all of them hold, 1 if one is broken, 3 if none is broken but one is undetermined: not all states
+    were seen (random runs never see all), or its premise never held; 2 for what cannot be explored.
     """
     from spec.exploration.explore import Options
     from spec.exploration.model.closed import Unbounded
     from spec.exploration.model.scenario import ScenarioError
+    from spec.exploration.result import joined
 
     try:
         chosen = _chosen(scenario, scenarios, torrents, bounds or (), careful=careful, unordered=unordered)
@@ -79,14 +82,10 @@ def explore(
             return
         if simulate is not None:
             ended = _simulated(chosen, wanted, simulate, length, seed, as_json=as_json)
-            passed = all(verdict.holds is not False for verdict in ended)
         else:
             size = None if memory is None else memory << 20
             options = Options(symmetric=symmetry, reduced=reduction, most=most, memory=size, engine=engine)
-            result = _explored(chosen, wanted, options, as_json=as_json, stats=stats)
-            ended = result.verdicts
-            known = all(verdict.holds is not None or not verdict.exercised for verdict in ended)
-            passed = result.holds and known
+            ended = _explored(chosen, wanted, options, as_json=as_json, stats=stats).verdicts
         for verdict in ended:
             if save is not None and verdict.story:
                 path = save / f"{re.sub('[^a-z0-9]+', '-', verdict.claim.name.lower())}.txt"
@@ -98,7 +97,7 @@ def explore(
     except OSError as error:
         typer.echo(f"clientjoin: cannot write to {error.filename or save}: {error.strerror or error}", err=True)
         raise typer.Exit(2) from None
-    raise typer.Exit(0 if passed else 1)
+    raise typer.Exit(STATUS[joined(ended)])
 
 
 def _chosen(
@@ -116,6 +115,8 @@ def _chosen(
         fault, equals, number = text.partition("=")
         if not equals:
             raise ScenarioError(f"--bound {text!r}: write FAULT=N, such as 'losses=2' or 'crash tracker=any'")
+        if fault in given:
+            raise ScenarioError(f"--bound {text!r}: {fault!r} is bounded twice; give one bound")
         given[fault] = bound(number, f"--bound {text!r}")
     return with_bounds(chosen, given)
 
@@ -152,7 +153,7 @@ def _explored(
     with _progress() as tell:
         result = explore(scenario, replace(options, tell=tell), claims)
     if as_json:
-        typer.echo(json.dumps(as_data(result), indent=1))
+        typer.echo(json.dumps(result.as_data(), indent=1))
     else:
         _show(result, scenario, stats=stats)
     return result
@@ -193,6 +194,7 @@ def _write_model(
 def _simulated(
     scenario: "Scenario", claims: "tuple[Claim, ...]", runs: int, length: int, seed: int, *, as_json: bool
 ) -> "tuple[Verdict, ...]":
+    from spec.exploration.result import table
     from spec.exploration.simulate import simulate
 
     done = simulate(scenario, runs, length, seed, claims)
@@ -203,45 +205,22 @@ def _simulated(
             f"{scenario.name}, {scenario.torrents} torrent servers: {done.runs:,} random runs of at most {length} "
             f"steps (seed {seed}), {done.steps:,} steps, {done.states:,} states met, {done.seconds:.1f} s"
         )
-        _show_verdicts(done.verdicts, complete=False)
+        typer.echo("\n" + "\n".join(table(done.verdicts)))
     return done.verdicts
 
 
-def as_data(result: "Result") -> dict[str, Any]:
-    """The result for `--json`."""
-    progress = result.found.progress
-    return {
-        "scenario": result.scenario.name,
-        "states": progress.states,
-        "transitions": progress.transitions,
-        "depth": progress.depth,
-        "seconds": round(progress.seconds, 3),
-        "complete": result.found.complete,
-        "stopped": result.found.stopped or None,
-        "asymmetry": result.asymmetry or None,
-        "properties": [_verdict_data(verdict) for verdict in result.verdicts],
-    }
-
-
 def _simulation_data(scenario: "Scenario", done: "Simulation") -> dict[str, Any]:
+    from spec.exploration.result import data_of, joined
+
     return {
         "scenario": scenario.name,
+        "verdict": joined(done.verdicts),
         "runs": done.runs,
         "steps": done.steps,
         "states": done.states,
         "seconds": round(done.seconds, 3),
         "complete": False,
-        "properties": [_verdict_data(verdict) for verdict in done.verdicts],
-    }
-
-
-def _verdict_data(verdict: "Verdict") -> dict[str, Any]:
-    return {
-        "name": verdict.claim.name,
-        "kind": verdict.claim.when,
-        "holds": verdict.holds,
-        "exercised": verdict.exercised,
-        "counterexample": verdict.story or None,
+        "properties": [data_of(verdict) for verdict in done.verdicts],
     }
 
 
@@ -249,17 +228,11 @@ def _verdict_data(verdict: "Verdict") -> dict[str, Any]:
 
 
 def _show(result: "Result", scenario: "Scenario", *, stats: bool) -> None:
-    progress = result.found.progress
+    from spec.exploration.result import table
+
     servers = "careful torrent servers" if scenario.careful else "torrent servers"
     typer.echo(f"{scenario.name}, {scenario.torrents} {servers}: {scenario.tells}")
-    covered = "all of them" if result.found.complete else f"not all of them: {result.found.stopped}"
-    rate = progress.states / max(progress.seconds, 1e-9)
-    typer.echo(
-        f"{progress.states:,} states ({covered}), {progress.transitions:,} transitions, depth {progress.depth}, "
-        f"{progress.seconds:.1f} s, {rate:,.0f} states/s"
-    )
-    if result.asymmetry:
-        typer.echo(f"Names were told apart, since they matter: {result.asymmetry}.")
+    typer.echo("\n".join(result.heading()))
     if stats:
         system = result.system
         for node, local, (up, down) in zip(system.nodes, system.locals, system.longest, strict=True):
@@ -269,20 +242,7 @@ def _show(result: "Result", scenario: "Scenario", *, stats: bool) -> None:
         typer.echo(f"  {len(system.messages):,} different messages, {len(system.accounts):,} accounts of faults")
         typer.echo(f"  {result.found.at_rest:,} states from which nothing can happen")
         typer.echo(f"  {_memory():,.0f} MB at most")
-    _show_verdicts(result.verdicts, complete=result.found.complete)
-
-
-def _show_verdicts(verdicts: "Sequence[Verdict]", *, complete: bool) -> None:
-    typer.echo()
-    for verdict in verdicts:
-        word = WORDS[verdict.holds]
-        if not verdict.exercised and verdict.holds is None:
-            word = "does not apply" if complete else "not met"
-        typer.echo(f"{word:<16}{verdict.claim.when:<8}{verdict.claim.name}")
-    for verdict in verdicts:
-        if verdict.story:
-            source = " ".join(verdict.claim.source.split())
-            typer.echo(f"\n{verdict.claim.name}: {len(verdict.run)} steps\n{source}\n\n{verdict.story}")
+    typer.echo("\n" + "\n".join(table(result.verdicts)))
 
 
 def _memory() -> float:

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
 
-from spec.exploration.engine.search import Engine, Found, Progress, engine, interruptible
+from spec.exploration.engine.search import Engine, Progress, engine, interruptible
 from spec.exploration.liveness import comes_to_rest
 from spec.exploration.model.closed import ClosedSystem, NotInert
 from spec.exploration.model.reference import canonical, successors
@@ -14,22 +13,14 @@ from spec.exploration.model.steps import Row
 from spec.exploration.model.symmetry import Asymmetric, check
 from spec.exploration.properties.client_join import CLAIMS, side_of
 from spec.exploration.properties.language import Claim, Claims, Observe
+from spec.exploration.result import Explorable, Result, Verdict
 from spec.exploration.traces.elaboration import Run, elaborated
 from spec.exploration.traces.story import Story, steps_of, tell
 
+__all__ = ["Explorable", "Options", "Result", "Verdict", "explore", "run_of"]
 
-class Explorable(Protocol):
-    """What can be explored: a scenario, or a system of other charts."""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-
-    def build(self, **options: Any) -> ClosedSystem:
-        """The closed system; `options` are those of `ClosedSystem`."""
-
-    def interchangeable(self) -> tuple[tuple[int, ...], ...]:
-        """The components that differ in their names only, in groups."""
+NEVER_EXERCISED = "its premise held in no state"
+CUT_GRAPH = "the steps between the states were not looked at to the end, or no fair cycle was found among them"
 
 
 @dataclass(frozen=True)
@@ -50,37 +41,6 @@ class Options:
     memory: int | None = None
     """Stop before the process takes more bytes than these; otherwise before the machine has no more."""
     tell: Callable[[Progress], None] = field(default=lambda _: None)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What became of a claim. `holds` is None where that is not known: not all states were seen, or none applies."""
-
-    claim: Claim
-    holds: bool | None
-    exercised: bool
-    """Whether its premise held in any state."""
-    run: Run = ()
-    """The shortest run that breaks it."""
-    story: str = ""
-    """The same as a sequence diagram."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What exploring a scenario found."""
-
-    scenario: Explorable
-    found: Found
-    verdicts: tuple[Verdict, ...]
-    system: ClosedSystem
-    asymmetry: str = ""
-    """Why states that differ in names only were told apart, although they were to count as one."""
-
-    @property
-    def holds(self) -> bool:
-        """Whether every claim that applies holds."""
-        return self.found.complete and all(verdict.holds is not False for verdict in self.verdicts)
 
 
 def explore(
@@ -126,10 +86,11 @@ def _explored(
         before = None  # a cycle
         broken, exercised = first.get((one.name, True)), (one.name, False) in first
         holds = True if found.complete and exercised else None
+        reason = "" if holds else found.stopped or NEVER_EXERCISED
         rows = [] if broken is None else search.path(broken)
         if one.when == "rest" and found.complete:
             rest = comes_to_rest(search, watched)
-            holds, exercised = rest.holds, rest.holds is not None
+            holds, exercised, reason = rest.holds, True, CUT_GRAPH if rest.holds is None else ""
             rows = [search.row(state) for state in (*rest.path, *rest.cycle)] if holds is False else []
             before = len(rest.path) - 1 if rest.cycle else None
         if rows:
@@ -139,7 +100,8 @@ def _explored(
             story = Story(_in(whole, scenario), one.name, steps_of(whole, run), repeats)
             verdicts.append(Verdict(one, False, exercised, run, tell(whole, story, run)))
         else:
-            verdicts.append(Verdict(one, holds, exercised))
+            applies = one.applies_to(system)
+            verdicts.append(Verdict(one, holds, exercised, applies=applies, reason=reason if applies else ""))
     return Result(scenario, found, tuple(verdicts), system)
 
 

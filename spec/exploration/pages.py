@@ -45,8 +45,11 @@ def page(finding: Finding) -> str:
     broken, mended = _verdict(as_drawn, finding), _verdict(careful, finding)
     if broken.holds is not False:
         raise ValueError(f"{finding.name}: scenario {finding.scenario!r} does not break {finding.claim!r} any more")
-    if (mended.holds is True) != finding.mended:
-        raise ValueError(f"{finding.name}: with careful servers the claim's verdict is {mended.holds}: change the page")
+    if mended.holds is not finding.mended:
+        raise ValueError(f"{finding.name}: with careful servers the claim's verdict is {mended.word}: change the page")
+    for result in (as_drawn, careful):
+        if not result.found.complete:
+            raise ValueError(f"{finding.name}: not all states were searched: {result.found.stopped}")
     return "\n".join((*_lines(finding, as_drawn, careful, broken), ""))
 
 

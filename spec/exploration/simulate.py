@@ -15,6 +15,8 @@ from spec.exploration.properties.language import Claim, Claims, Observe
 from spec.exploration.traces.elaboration import Run
 from spec.exploration.traces.story import Story, steps_of, tell
 
+NOT_ALL = "random runs do not meet all states"
+
 
 @dataclass(frozen=True)
 class Simulation:
@@ -74,6 +76,7 @@ def simulate(
 
 def _verdict(system: ClosedSystem, scenario: Scenario, claim: Claim, run: Run | None, exercised: bool) -> Verdict:
     if run is None:
-        return Verdict(claim, None, exercised)
+        applies = claim.applies_to(system)
+        return Verdict(claim, None, exercised, applies=applies, reason=NOT_ALL if applies else "")
     story = Story(scenario, claim.name, steps_of(system, run))
     return Verdict(claim, False, exercised, run, tell(system, story, run))

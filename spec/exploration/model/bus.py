@@ -10,6 +10,10 @@ from spec.exploration.model.node import STEPS, Node
 from spec.system.process import ChartMachine, Taking, name_of
 
 
+class Unbounded(ValueError):  # noqa: N818 - what it is
+    """A system that goes on without end: its connections fill, or its broker never has done."""
+
+
 class Bus(Protocol):
     """Who hears what."""
 
@@ -42,16 +46,23 @@ class BrokerBus:
         return frozenset(to for to, _ in self._sent(state)) if taking is Taking.TAKEN else frozenset()
 
     def _sent(self, state: Snapshot) -> Iterator[tuple[str, Snapshot]]:
-        """To whom the broker sends all that is due, one after the other; a broker that sends for ever is cut off."""
+        """To whom the broker sends all that is due, one after the other.
+
+        A broker that goes round for ever sends nobody else anything after the first round. Raises `Unbounded` for one
+        of which nobody can tell that.
+        """
+        met = {state}
         for _ in range(STEPS):
             due = self._machine.sends(state)
             if not due:
                 return
             then = self._machine.send(state, due[0])
             yield due[0].to, then or state
-            if then is None:
+            if then is None or then in met:
                 return
+            met.add(then)
             state = then
+        raise Unbounded(f"after passing on {STEPS} messages in one step the broker still goes on; mend its chart")
 
 
 @dataclass

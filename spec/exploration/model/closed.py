@@ -39,7 +39,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from spec.exploration.model.budget import Account, Accounts
-from spec.exploration.model.bus import Bus
+from spec.exploration.model.bus import Bus, Unbounded
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.moves import Moves
 from spec.exploration.model.node import Node, Outcome
@@ -47,11 +47,9 @@ from spec.exploration.model.queues import Edit, Heads, Queues, Shape, edited
 from spec.exploration.model.renaming import Renaming
 from spec.exploration.model.steps import BREAK, MOST_UNDER_WAY, NOTHING, TRACKER, UNTOLD, Label, Move, Row, Slot, Step
 
+__all__ = ["ClosedSystem", "NotInert", "Unbounded"]
+
 ENDLESS = "there is no end of states; bound the faults that make it so, or how often a chart sends"
-
-
-class Unbounded(ValueError):  # noqa: N818 - what it is
-    """A system whose connections fill without end."""
 
 
 class NotInert(Exception):  # noqa: N818 - what was found out, not a defect

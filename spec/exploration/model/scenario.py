@@ -93,10 +93,33 @@ class Scenario:
     loses: frozenset[str] = frozenset()
     faults: Mapping[str, int | None] = field(default_factory=immutabledict)
 
+    def __post_init__(self) -> None:
+        """Raises `ScenarioError` for a fault, an event or a kind of timeouts that there is not, and for a bad bound."""
+        for name, known, given in (
+            ("fault", FAULTS, self.faults),
+            ("event", EVENTS, self.loses),
+            ("kind of timeouts", get_args(Timeouts), [self.timeouts]),
+        ):
+            for one in given:
+                if one not in known:
+                    raise ScenarioError(f"no {name} {one!r}; there are {', '.join(known)}")
+        for fault, most in self.faults.items():
+            bound("any" if most is None else most, f"faults {fault}")
+
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the torrent servers."""
         return tuple(f"torrent{number}" for number in range(1, self.torrents + 1))
+
+    @property
+    def happening(self) -> Mapping[str, int | None]:
+        """The bounds of what can happen at all; nothing of it does where it is bounded by zero together."""
+        none_breaks = self.faults.get(IN_ALL) == 0
+        return immutabledict(
+            (fault, bound)
+            for fault, bound in self.faults.items()
+            if bound != 0 and not (none_breaks and fault.startswith(BREAKING))
+        )
 
     def build(self, charts: Charts | None = None, **options: Any) -> ClosedSystem:
         """The closed system; the tracker is its first component. `options` are those of `ClosedSystem`.
@@ -105,7 +128,7 @@ class Scenario:
         """
         playing: Mapping[str, Any] = {**OURS, **(charts or {})}
         nodes = (self._tracker(playing), *(self._torrent(name, playing) for name in self.names))
-        bounds = {name: bound for name, bound in self.faults.items() if bound != 0}
+        bounds = self.happening
         kinds = dict.fromkeys(self.names, "torrent")
         faults = Faults(bounds, self.timeouts, self.calm, self.loses, kinds)
         options = {"keeps_hops": self.tells_hops_apart, "ordered": not self.unordered, **options}
@@ -118,9 +141,9 @@ class Scenario:
         That is so where an event can be gone before the broker has it, though not every event can be lost anyway, and
         in the calm where a timeout waits until nothing is under way (see `ClosedSystem`).
         """
-        lossless = self.faults.get("losses", 0) is not None or bool(self.loses)
+        lossless = self.happening.get("losses", 0) is not None or bool(self.loses)
         cuts = tuple(fault for fault in BREAKING if fault != "stop")
-        is_cut = self.calm or any(bound != 0 and fault.startswith(cuts) for fault, bound in self.faults.items())
+        is_cut = self.calm or any(fault.startswith(cuts) for fault in self.happening)
         return self.keeps_hops or (lossless and is_cut) or (self.calm and self.timeouts == "patient")
 
     def _tracker(self, charts: Mapping[str, Any]) -> Server:
@@ -189,9 +212,6 @@ def scenario(name: str, path: Path | None = None) -> Scenario:
 
 def with_bounds(scenario: Scenario, bounds: Mapping[str, int | None]) -> Scenario:
     """The scenario with other bounds for some faults. Raises `ScenarioError` for a fault that there is not."""
-    for name in bounds:
-        if name not in FAULTS:
-            raise ScenarioError(f"no fault {name!r}; there are {', '.join(FAULTS)}")
     return replace(scenario, faults=immutabledict({**scenario.faults, **bounds}))
 
 
@@ -241,7 +261,10 @@ def scenario_of(where: str, name: str, table: object) -> Scenario:
     values["loses"] = frozenset(values.get("loses", ()))
     given = values.pop("faults", {})
     values["faults"] = immutabledict({fault: bound(value, f"{where} faults {fault}") for fault, value in given.items()})
-    made = with_bounds(Scenario(name, **{**values, "faults": immutabledict()}), values["faults"])
+    try:
+        made = Scenario(name, **values)
+    except ScenarioError as error:
+        raise ScenarioError(f"{where}: {error}") from None
     check(made, where)
     return made
 

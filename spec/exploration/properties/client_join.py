@@ -13,7 +13,15 @@ from machines.rules import normal_form
 from spec.exploration.model.budget import Account
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.node import Server, ServerState
-from spec.exploration.properties.language import Claim, Implication, always, claim, in_the_calm, when_quiet
+from spec.exploration.properties.language import (
+    Claim,
+    Implication,
+    always,
+    claim,
+    in_the_calm,
+    needs,
+    when_quiet,
+)
 
 
 @dataclass(frozen=True)
@@ -107,6 +115,16 @@ def _rivals(system: ClosedSystem, component: int) -> frozenset[str]:
     return frozenset(nodes[place].name for place in nodes if place != component and own[place] & own[component])
 
 
+def has_rivals(system: ClosedSystem) -> bool:
+    """Whether two torrent servers offer the same endpoint."""
+    return any(_rivals(system, component) for component in range(1, len(system.nodes)))
+
+
+def has_one_without_rivals(system: ClosedSystem) -> bool:
+    """Whether a torrent server offers endpoints of its own only."""
+    return not all(_rivals(system, component) for component in range(1, len(system.nodes)))
+
+
 # In every state.
 
 
@@ -146,7 +164,7 @@ def the_tracker_times_nobody_but_pending_clients(tracker: TrackerSide, account: 
 @always
 def nobody_is_both_admitted_and_registered(tracker: TrackerSide) -> Implication:
     """A client that asks anew gives up the place it has."""
-    return bool(tracker.admitted and tracker.registered), not tracker.admitted & tracker.registered
+    return bool(tracker.admitted | tracker.registered), not tracker.admitted & tracker.registered
 
 
 @always
@@ -173,6 +191,7 @@ def whoever_counts_itself_as_registered_knows_itself(client: ClientSide) -> Impl
     return client.is_registered, client.name in client.knows
 
 
+@needs(has_rivals)
 @always
 def two_clients_that_count_themselves_as_registered_never_share_an_endpoint(
     client: ClientSide, other: ClientSide, account: Account
@@ -242,12 +261,14 @@ def everybody_registered_knows_everybody_registered(
 # In the calm.
 
 
+@needs(has_one_without_rivals)
 @in_the_calm
 def every_client_without_a_rival_is_registered(tracker: TrackerSide, client: ClientSide) -> Implication:
     """After a failure, in every alternative: when the tracker is replaced, the client runs Client Join again."""
     return client.is_online and tracker.is_online and not client.rivals, client.is_registered
 
 
+@needs(has_rivals)
 @in_the_calm
 def of_two_rivals_one_is_registered(client: ClientSide, other: ClientSide) -> Implication:
     """An endpoint conflict keeps one client out, not both."""
@@ -255,6 +276,7 @@ def of_two_rivals_one_is_registered(client: ClientSide, other: ClientSide) -> Im
     return rivals, client.is_registered or other.is_registered
 
 
+@needs(has_rivals)
 @in_the_calm
 def two_registered_clients_share_no_endpoint(client: ClientSide, other: ClientSide) -> Implication:
     """The protocol's invariants: endpoints of two registered clients never overlap."""

@@ -11,7 +11,7 @@ bits of all its components have one in common. So looking at a state is a few bi
 
 import inspect
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import permutations
 from typing import Literal
 
@@ -41,6 +41,12 @@ class Claim:
     says: Callable[..., Implication]
     concerns: tuple[str, ...]
     source: str
+    needs: Callable[[ClosedSystem], bool] = field(default=lambda _: True)
+    """Whether it says anything of a system, as far as the system tells before it is searched."""
+
+    def applies_to(self, system: ClosedSystem) -> bool:
+        """Whether it says anything of a system. One that does, and whose premise never holds, is no pass."""
+        return (self.when != "calm" or system.faults.calm) and self.needs(system)
 
 
 def claim(when: When) -> Callable[[Callable[..., Implication]], Claim]:
@@ -51,6 +57,11 @@ def claim(when: When) -> Callable[[Callable[..., Implication]], Claim]:
         return Claim(says.__name__.replace("_", " "), when, says, concerns, inspect.getdoc(says) or "")
 
     return made
+
+
+def needs(what: Callable[[ClosedSystem], bool]) -> Callable[[Claim], Claim]:
+    """Say of what systems a claim says something."""
+    return lambda made: replace(made, needs=what)
 
 
 always = claim("always")

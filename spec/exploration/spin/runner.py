@@ -73,6 +73,8 @@ def run(
         _call([compiler, *options, *defined, "-w", "-o", "pan", "pan.c"], folder)
         compiling = time.perf_counter() - began
         told = _call(["./pan", f"-m{depth}", f"-w{table}"], folder, timeout=timeout, fails=True)
+    if "violated:" in model and "violated:" not in told:
+        raise SpinError(f"SPIN did not say which claims are violated; it said: {told[-2000:]}")
     return _read(told, compiling, claims, depth, memory)
 
 
@@ -110,7 +112,7 @@ def _read(told: str, compiling: float, claims: int, depth: int, memory: int) -> 
         raise SpinError(f"paths are longer than {depth}; give a greater depth")
     if "-DMEMLIM bound" in told or "out of memory" in told:
         raise SpinError(f"the search needs more than {memory} megabytes; give more, or a smaller scenario")
-    if "Search not completed" in told and not claims:
+    if "Search not completed" in told and not (claims and _number(r"errors: (\d+)", told)):
         raise SpinError(f"the search was not completed: {told[-2000:]}")
     return Report(
         states=int(_number(r"(\d+) states, stored", told)),
