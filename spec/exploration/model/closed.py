@@ -68,6 +68,11 @@ class ClosedSystem:
     ordered: bool = True
     drop_inert: bool = True
     """Whether a message that its receiver ignores in every state it can be in is not delivered to it at all."""
+    loses_anywhere: bool = False
+    """Whether a loss from the broker takes any event; otherwise it takes the oldest.
+
+    That is the same: its receiver cannot tell before its turn has come, and what is lost can wait as long.
+    """
     interesting: set[tuple[int, Hashable]] = field(default_factory=set)
     """Components, and messages that they were found not always to ignore."""
     told: dict[tuple[int, Hashable, str, Hashable], tuple[Outcome, ...]] = field(default_factory=dict)
@@ -245,6 +250,8 @@ class ClosedSystem:
         return self._shaped[key]
 
     def _heads(self, down: tuple[int, ...]) -> Iterable[tuple[int, int]]:
+        if self.ordered and self.loses_anywhere:
+            return enumerate(down)
         if self.ordered:
             return ((0, down[0]),) if down else ()
         return {message: (place, message) for place, message in enumerate(down)}.values()

@@ -38,7 +38,8 @@ class Moves:
         local, first, heads, waiting = shape
         for place, message in heads:
             for move in self._moves(component, local, message):
-                if self._is_possible(move, first):
+                behind = place > 0 and self.system.ordered and move.label.kind != "lose 2"
+                if not behind and self._is_possible(move, first):
                     yield move.local, Edit(place, move.stays, sent=move.sent, keeps_down=move.keeps_down), move
         if first != NOTHING:
             for move in self._forwards(component, first):

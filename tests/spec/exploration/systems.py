@@ -55,20 +55,29 @@ def scenarios(**fixed: Any) -> SearchStrategy[Scenario]:
     )
 
 
-def states(system: ClosedSystem, most: int = MOST) -> list[Row]:
-    """All states of a system; a hypothesis example with more than `most` is given up."""
+def all_states(system: ClosedSystem, most: int | None = None) -> list[Row] | None:
+    """All states of a system; None if there are more than `most`, or no end of them."""
     seen = {system.initial()}
     todo = [*seen]
     try:
         for row in todo:
-            assume(len(todo) <= most)
+            if most is not None and len(todo) > most:
+                return None
             for _, then in plain.successors(system, row):
                 if then not in seen:
                     seen.add(then)
                     todo.append(then)
     except Unbounded:
-        assume(False)
+        return None
     return todo
+
+
+def states(system: ClosedSystem) -> list[Row]:
+    """All states of a system; a hypothesis example with too many is given up."""
+    found = all_states(system, MOST)
+    assume(found is not None)
+    assert found is not None
+    return found
 
 
 def joint(system: ClosedSystem, row: Row) -> Joint:
@@ -84,9 +93,9 @@ def is_idle(system: ClosedSystem, row: Row) -> bool:
     return all(system.is_idle(component, number) for component, number in enumerate(row[:-1]))
 
 
-def joints(system: ClosedSystem) -> tuple[set[Joint], set[Joint]]:
+def joints(system: ClosedSystem, rows: list[Row] | None = None) -> tuple[set[Joint], set[Joint]]:
     """Where everybody can be, and where everybody can be with nothing under way."""
-    rows = states(system)
+    rows = states(system) if rows is None else rows
     return {joint(system, row) for row in rows}, {joint(system, row) for row in rows if is_idle(system, row)}
 
 

@@ -1,0 +1,165 @@
+"""What docstrings of the explorer call the same is the same: each argument has a switch, and both sides are compared.
+
+- one hop and two hops, and what is done unheard before the calm: `test_one_hop.py`;
+- messages that are never delivered (`ClosedSystem.drop_inert`), and names that are exchanged (`Options.symmetric`;
+  verdicts: `test_explorer_random.py`);
+- a loss of the oldest event, and of any (`ClosedSystem.loses_anywhere`);
+- a server that does all that one event makes it do in one step, and one that stops before each publication;
+- what a server's state forgets: numbers of attempts and old names (`normal`), and marks of events that came twice
+  (`unmarked`).
+
+Engines, keys and bits of claims: `test_explorer_engines.py`. Assumed, and not tried: that a broker grants what it is
+asked for at a startup, and that several calls of one kind that are due at once can be made in any order.
+"""
+
+from collections.abc import Hashable
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from machines.events import BusEvent
+from spec.exploration.model import node as node_module
+from spec.exploration.model.closed import ClosedSystem, NotInert
+from spec.exploration.model.node import Server, ServerState, normal
+from spec.exploration.model.renaming import Renaming, ways_of
+from spec.exploration.model.scenario import Scenario
+from spec.exploration.model.steps import Row
+from tests.spec.exploration.systems import Joint, all_states, is_idle, joint, joints, patiently, scenarios
+
+
+@patiently(10)
+@given(scenarios())
+def test_what_is_never_delivered_changes_no_joint_state(scenario: Scenario) -> None:
+    whole = joints(scenario.build(drop_inert=False))
+    system = scenario.build()
+    while True:
+        try:
+            assert joints(system) == whole
+        except NotInert:
+            system = system.again(drop_inert=True)
+        else:
+            break
+
+
+@patiently(8)
+@given(scenarios())
+def test_a_loss_may_as_well_wait_until_its_turn(scenario: Scenario) -> None:
+    whole = joints(scenario.build(drop_inert=False, loses_anywhere=True))
+    assert joints(scenario.build(drop_inert=False)) == whole
+
+
+@pytest.mark.parametrize("calm", [False, True])
+def test_a_loss_in_the_middle_is_another_step(calm: bool) -> None:
+    """The switch does something, where several servers hear an event."""
+    scenario = Scenario("two", calm=calm, timeouts="never", faults={"losses": None})
+    system, whole = (scenario.build(drop_inert=False, loses_anywhere=anywhere) for anywhere in (False, True))
+    oldest, any_ = all_states(system), all_states(whole)
+    assert oldest is not None
+    assert any_ is not None
+    assert len(oldest) < len(any_)
+    assert joints(system, oldest) == joints(whole, any_)
+
+
+@patiently(4)
+@given(scenarios(torrents=2))
+def test_exchanged_names_stand_for_each_other(scenario: Scenario) -> None:
+    """A joint state is reached just where the same under other names is."""
+    system = scenario.build(drop_inert=False)
+    found, _ = joints(system)
+    names = [node.name for node in system.nodes]
+    for way in ways_of(len(names), scenario.interchangeable()):
+        renaming = Renaming({name: names[to] for name, to in zip(names, way, strict=True)})
+
+        def renamed(one: Joint, way: tuple[int, ...] = way, renaming: Renaming = renaming) -> Joint:
+            moved: list[Hashable] = [None] * len(way)
+            for component, state in enumerate(one[0]):
+                moved[way[component]] = renaming(state)
+            return tuple(moved), *one[1:]
+
+        assert {renamed(one) for one in found} == found
+
+
+# One step of a server.
+
+
+def nobody_is_busy(system: ClosedSystem, row: Row) -> bool:
+    return not any(
+        system.is_busy(component, system.slots[component][number].local) for component, number in enumerate(row[:-1])
+    )
+
+
+def stopping_before_each_publication(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pauses(_self: Server, here: Any, busy: tuple[str, tuple[Any, ...]]) -> bool:
+        role, sendings = busy
+        return role == "client" and bool(here.arrows) and isinstance(sendings[0].message, BusEvent)
+
+    monkeypatch.setattr(Server, "_pauses", pauses)
+
+
+STEPS = {
+    "losses": Scenario("losses", torrents=1, faults={"losses": None, "storage failure": None}),
+    "breaks": Scenario("breaks", torrents=1, faults={"losses": None, "crash torrent": 1, "stop tracker": 1}),
+    "cut off": Scenario("cut off", torrents=1, faults={"disconnect torrent": 1, "wipe tracker": 1, "breaks in all": 1}),
+    "calm": Scenario("calm", torrents=1, calm=True, faults={"losses": None, "stop torrent": 1}),
+    "two": Scenario("two", timeouts="never", files=True, faults={"losses": 1}),
+    "twice": Scenario("twice", torrents=1, faults={"duplicates": 2, "crash tracker": 1}),
+    "rivals": Scenario("rivals", conflicting=2, timeouts="patient"),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_what_happens_in_one_step_may_as_well(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody is about to publish, everybody is where they are if others act before each publication."""
+
+    def found(system: ClosedSystem) -> tuple[set[Joint], set[Joint], int]:
+        rows = all_states(system)
+        assert rows is not None
+        still = [row for row in rows if nobody_is_busy(system, row)]
+        idle = {joint(system, row) for row in still if is_idle(system, row)}
+        return {joint(system, row) for row in still}, idle, len(rows)
+
+    *at_once, few = found(STEPS[name].build(drop_inert=False))
+    stopping_before_each_publication(monkeypatch)
+    *stepwise, many = found(STEPS[name].build(drop_inert=False))
+    assert many > few, "there is something in between"
+    assert at_once == stepwise
+
+
+# What a state forgets.
+
+FORGETS = {
+    "leaving": Scenario("leaving", torrents=1, timeouts="patient", faults={"stop torrent": 2}),
+    "careful": Scenario(
+        "careful", torrents=1, careful=True, timeouts="patient", faults={"stop torrent": 1, "losses": 1}
+    ),
+    "crashing": Scenario("crashing", torrents=1, timeouts="patient", faults={"crash torrent": 1, "losses": 1}),
+    "two": Scenario("two", careful=True, timeouts="patient"),
+    "twice": Scenario("twice", torrents=1, timeouts="patient", faults={"duplicates": 2}),
+    "twice, two": Scenario("twice", torrents=2, timeouts="never", faults={"duplicates": 1}),
+}
+
+
+@pytest.mark.parametrize("name", FORGETS)
+@pytest.mark.parametrize("what", ["normal", "unmarked"])
+def test_what_is_forgotten_does_not_matter(what: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a server can come to is the same whether it forgets at once or remembers to the end."""
+
+    def forgotten(one: Joint, server: Server) -> Joint:
+        def least(state: Hashable) -> Hashable:
+            assert isinstance(state, ServerState)
+            return server.unmarked(normal(state)) if what == "unmarked" else normal(state)
+
+        return tuple(map(least, one[0])), *one[1:]
+
+    system = FORGETS[name].build(drop_inert=False)
+    (server,) = [node for node in system.nodes if node.name == "tracker" and isinstance(node, Server)]
+    known = [{forgotten(one, server) for one in each} for each in joints(system, all_states(system, 10**5))]
+    with monkeypatch.context() as patch:
+        if what == "normal":
+            patch.setattr(node_module, "normal", lambda state: state)
+        else:
+            patch.setattr(Server, "unmarked", lambda _self, state: state)
+        system = FORGETS[name].build(drop_inert=False)
+        remembered = joints(system, all_states(system, 10**5))
+    assert [{forgotten(one, server) for one in each} for each in remembered] == known
