@@ -135,31 +135,43 @@ FORGETS = {
     ),
     "crashing": Scenario("crashing", torrents=1, timeouts="patient", faults={"crash torrent": 1, "losses": 1}),
     "two": Scenario("two", careful=True, timeouts="patient"),
-    "twice": Scenario("twice", torrents=1, timeouts="patient", faults={"duplicates": 2}),
+    "disconnected": Scenario("disconnected", torrents=1, timeouts="patient", faults={"disconnect torrent": 1}),
+    "tracker disconnected": Scenario("tracker", torrents=1, timeouts="patient", faults={"disconnect tracker": 1}),
+    "twice, any timeout": Scenario("twice", torrents=1, faults={"duplicates": 1}),
+    "twice, and stopped": Scenario("twice", torrents=1, timeouts="never", faults={"duplicates": 1, "stop torrent": 1}),
+    # One duplicate each: all have the same identifier, and who never forgot it would take the next one for the same.
+    "twice": Scenario("twice", torrents=1, timeouts="patient", faults={"duplicates": 1}),
+    "careful, two leave": Scenario("leave", careful=True, timeouts="never", faults={"stop torrent": 1}),
     "twice, two": Scenario("twice", torrents=2, timeouts="never", faults={"duplicates": 1}),
 }
+
+
+def remembering(system: ClosedSystem, what: str) -> set[Hashable]:
+    """All states with what is under way, of each server only what it would not forget."""
+    rows = all_states(system, 10**5)
+    assert rows is not None
+
+    def least(component: int, number: int) -> Hashable:
+        slot, server = system.slots[component][number], system.nodes[component]
+        state = system.locals[component][slot.local]
+        assert isinstance(state, ServerState)
+        marked = any(map(system.is_marked, slot.down))
+        kept = normal(state if what == "normal" or marked else UNMARKED(server, state))
+        return kept, *(tuple(system.messages[message] for message in queue) for queue in slot[1:])
+
+    return {(*(least(*pair) for pair in enumerate(row[:-1])), system.accounts[row[-1]]) for row in rows}
+
+
+UNMARKED: Any = Server.unmarked
 
 
 @pytest.mark.parametrize("name", FORGETS)
 @pytest.mark.parametrize("what", ["normal", "unmarked"])
 def test_what_is_forgotten_does_not_matter(what: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a server can come to is the same whether it forgets at once or remembers to the end."""
-
-    def forgotten(one: Joint, server: Server) -> Joint:
-        def least(state: Hashable) -> Hashable:
-            assert isinstance(state, ServerState)
-            return server.unmarked(normal(state)) if what == "unmarked" else normal(state)
-
-        return tuple(map(least, one[0])), *one[1:]
-
-    system = FORGETS[name].build(drop_inert=False)
-    (server,) = [node for node in system.nodes if node.name == "tracker" and isinstance(node, Server)]
-    known = [{forgotten(one, server) for one in each} for each in joints(system, all_states(system, 10**5))]
-    with monkeypatch.context() as patch:
-        if what == "normal":
-            patch.setattr(node_module, "normal", lambda state: state)
-        else:
-            patch.setattr(Server, "unmarked", lambda _self, state: state)
-        system = FORGETS[name].build(drop_inert=False)
-        remembered = joints(system, all_states(system, 10**5))
-    assert [{forgotten(one, server) for one in each} for each in remembered] == known
+    known = remembering(FORGETS[name].build(drop_inert=False), what)
+    if what == "normal":
+        monkeypatch.setattr(node_module, "normal", lambda state: state)
+    else:
+        monkeypatch.setattr(Server, "unmarked", lambda _self, state: state)
+    assert remembering(FORGETS[name].build(drop_inert=False), what) == known
