@@ -84,6 +84,16 @@ SCENARIOS = {
     "an expiry in the calm": Scenario(
         "", torrents=1, timeouts="never", calm=True, faults={"losses": 1, "disconnect torrent": 1}
     ),
+    "breaks, calm": Scenario(
+        "", torrents=1, calm=True, faults={"losses": None, "storage failure": 1, "crash torrent": 1, "stop torrent": 1}
+    ),
+    "breaks, calm, unordered": Scenario(
+        "", torrents=1, calm=True, unordered=True, faults={"losses": None, "disconnect torrent": 1, "wipe torrent": 1}
+    ),
+    "breaks, calm, two hops": Scenario(
+        "", torrents=1, calm=True, keeps_hops=True, faults={"losses": 1, "crash torrent": 1, "disconnect torrent": 1}
+    ),
+    "leaving, calm": Scenario("", torrents=2, calm=True, timeouts="never", faults={"losses": None, "stop torrent": 1}),
     "three": Scenario("", torrents=3, timeouts="patient", faults={"losses": 1}),
 }
 
