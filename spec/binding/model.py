@@ -39,6 +39,8 @@ single blanks. A label that is itself the name of a message needs no rule.
   `at_rest = true`: where such a diagram ends nothing is under way, and nobody has anything to send any more.
   `sessions = { Name = "..." }`: what the torrent server of a lifeline is given as its session: it is careful then.
   `endpoints = { Name = "..." }`: the URI where the server of a lifeline serves. Nobody conflicts for another reason.
+  `patient = false`: clocks, and other patient lifelines, need not wait there until nothing else can happen.
+  `recurring = true`: where these diagrams have ended they may begin again, any number of times.
 
 `[[besides]]`: what may happen without being drawn: `lifelines`, `actions` (`!m`, `?m`, `*`; `-` before one excepts it),
 and `why`. Nothing needs to be drawn between a lifeline that is drawn and one that is not.
@@ -57,6 +59,8 @@ that it was sent before counts no longer. Where there is nothing of both, they a
 `states`, patterns likewise, it may so in these atomic states.
 `[[publishes]]`: `lifelines`, `messages` and `why`: what the server of a lifeline publishes in a procedure of its own
 that its chart does not play. It can do so at any time, and its chart is not changed by it.
+`[channels]`: `model`: how messages wait, in both directions of a check: `"receiver"`, one queue for each receiver, which
+  is usual; `"pair"`, one for each sender and receiver; `"any"`, in no order. See `spec.system.channels`.
 `[environment]`: `Name = ["Start", ...]`, what can come from outside where a course cannot go on without it.
 `[needs]`: `TimeoutExceeded = "SetTimeout"`, what a message needs to have come before, from its receiver to its sender.
 `[[fault]]`: `message` and `detail` (`*` stands for anything) of what happens only where some diagram draws it.
@@ -78,6 +82,11 @@ from spec.binding.obligations import Discipline, Forgets, Owes, fits
 
 BUILT_IN = "spec/binding/default.toml"
 """Where what stands in the default binding stands: only what others say is held against the charts."""
+
+
+Model = Literal["receiver", "pair", "any"]
+"""How messages wait: in one queue for each receiver, in one for each pair of lifelines, or in no order."""
+MODELS: tuple[Model, ...] = ("receiver", "pair", "any")
 
 
 class BindingError(ValueError):
@@ -171,6 +180,10 @@ class Begin:
     """Whether nothing is left to happen where they end."""
     sessions: Mapping[str, str] = field(default_factory=dict)
     endpoints: Mapping[str, str] = field(default_factory=dict)
+    patient: bool = True
+    """Whether what patient lifelines send waits until nothing else can happen."""
+    recurring: bool = False
+    """Whether these diagrams may begin again where they have ended, any number of times."""
 
 
 @dataclass(frozen=True)
@@ -235,6 +248,8 @@ class Binding:
     """Lifelines of the diagrams that it is used for that do nothing undrawn."""
     owes: tuple[Owes, ...] = ()
     forgets: tuple[Forgets, ...] = ()
+    channels: Model | None = None
+    """How messages wait, see `spec.system.channels`; None: nothing is said, which is one queue for each receiver."""
     _allowed: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What was asked of `besides`: it is asked of every step of every search."""
 
@@ -339,6 +354,7 @@ class Binding:
             publishes=self.publishes + base.publishes,
             owes=self.owes + base.owes,
             forgets=self.forgets + base.forgets,
+            channels=self.channels or base.channels,
         )
 
     def without(self, lifelines: frozenset[str]) -> "Binding":

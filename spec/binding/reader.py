@@ -9,12 +9,14 @@ from typing import Any
 
 from spec.binding.model import (
     BUILT_IN,
+    MODELS,
     Alike,
     Begin,
     Besides,
     Binding,
     BindingError,
     LabelRule,
+    Model,
     Outside,
     Player,
     Publishes,
@@ -37,6 +39,7 @@ TABLES = (
     "alike",
     "ahead",
     "publishes",
+    "channels",
 )
 
 ACTIONS = ("lifelines", "actions", "why")
@@ -49,6 +52,8 @@ BEGIN = {
     "at_rest": "",
     "sessions": "s1",
     "endpoints": "http://one/",
+    "patient": "",
+    "recurring": "",
 }
 """The keys of a [[begin]] that name no lifeline, each with what it can say of one."""
 
@@ -80,7 +85,7 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
     for key, value in data.items():
         if key not in TABLES:
             raise BindingError(f"{file}: unknown table {key!r}{_near(key, TABLES)}; there are {', '.join(TABLES)}")
-        if key in {"lifeline", "environment", "needs"}:
+        if key in {"lifeline", "environment", "needs", "channels"}:
             if not isinstance(value, dict):
                 raise BindingError(f"{file}: expected a table [{key}], not {value!r}")
         elif not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
@@ -105,7 +110,17 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
         publishes=tuple(_publishes(row, file, is_default=is_default) for row in data.get("publishes", ())),
         owes=tuple(_owes(row, f"{file}: [[owes]]", is_default=is_default) for row in data.get("owes", ())),
         forgets=tuple(_forgets(row, f"{file}: [[forgets]]", is_default=is_default) for row in data.get("forgets", ())),
+        channels=_channels(data["channels"], f"{file}: [channels]") if "channels" in data else None,
     )
+
+
+def _channels(row: Mapping[str, Any], place: str) -> Model:
+    _known(row, ("model", "why"), place)
+    said = _text(row, "model", place)
+    for model in MODELS:
+        if model == said:
+            return model
+    raise BindingError(f"{place} model: expected {', '.join(map(repr, MODELS))}, not {said!r}{_near(said, MODELS)}")
 
 
 def _label(row: Mapping[str, Any], file: str, *, is_default: bool) -> LabelRule:
@@ -183,6 +198,8 @@ def _begin(row: Mapping[str, Any], file: str, *, is_default: bool) -> Begin:
         at_rest=_flag(row, "at_rest", place),
         sessions=sessions,
         endpoints=endpoints,
+        patient=_flag(row, "patient", place, default=True),
+        recurring=_flag(row, "recurring", place),
     )
 
 
@@ -277,8 +294,8 @@ def _texts(value: Any, place: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _flag(row: Mapping[str, Any], key: str, place: str) -> bool:
-    value = row.get(key, False)
+def _flag(row: Mapping[str, Any], key: str, place: str, *, default: bool = False) -> bool:
+    value = row.get(key, default)
     if not isinstance(value, bool):
         raise BindingError(f"{place}: expected {key} = true or false, not {value!r}")
     return value

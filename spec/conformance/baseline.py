@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spec.binding import BindingError
-from spec.conformance.inclusion import Finding
+from spec.conformance.finding import Finding
 
 
 @dataclass(frozen=True)

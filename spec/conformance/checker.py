@@ -11,8 +11,9 @@ from statemachine import StateChart
 from spec.binding import BUILT_IN, Begin, Binding, load
 from spec.conformance.baseline import Accepted, accept, read_accepted
 from spec.conformance.counterexample import Stage
+from spec.conformance.finding import Finding
 from spec.conformance.implied import explore, implied
-from spec.conformance.inclusion import Comparison, Finding, compare
+from spec.conformance.inclusion import Comparison, compare
 from spec.conformance.parallel import beside_each_other, uninterrupted
 from spec.conformance.specification import Course, Specification, UseCase, specification
 from spec.interaction import InteractionError

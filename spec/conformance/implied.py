@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from spec.binding import Binding, Word
 from spec.binding.obligations import Breach
-from spec.conformance.inclusion import Finding
+from spec.conformance.finding import Finding
 from spec.projection import Automaton
 from spec.system.composition import Act, State, System
 from spec.system.foreign import ForeignMachine

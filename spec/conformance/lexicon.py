@@ -8,7 +8,7 @@ from statemachine import StateChart
 from machines import BUS_EVENTS, Participant
 from spec.binding import Binding, Word, normal
 from spec.binding.inheritance import misspelled
-from spec.conformance.inclusion import Finding
+from spec.conformance.finding import Finding
 from spec.notation.model import Diagram
 from spec.system.foreign import actions_of
 from spec.system.setup import Charts

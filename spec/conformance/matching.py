@@ -7,26 +7,38 @@ from spec.binding import Binding, Word
 from spec.binding.obligations import Breach
 from spec.interaction import Action
 from spec.system.composition import Act, Move, State, System
+from spec.system.scheduling import enabled, is_quiet
 
 SILENT_STATES = 1_500
 """More states than undrawn housekeeping between two drawn actions reaches: fewer than 300 in all diagrams here."""
 
 
 def match(
-    system: System, state: State, action: Action, word: Word, binding: Binding, *, with_environment: int = 0
+    system: System,
+    state: State,
+    action: Action,
+    word: Word,
+    binding: Binding,
+    *,
+    with_environment: int = 0,
+    waits: bool = False,
+    hasty: bool = True,
 ) -> set[State]:
     """The states after an action of the diagram, undrawn actions before it included; as few of those as possible.
 
     A broker may have several messages of one name to pass on, and not the nearest one be meant: there all are found.
+    If it `waits`, it comes where nothing else can happen; what comes from outside comes so, too, if not `hasty`.
     """
     found: set[State] = set()
     several = action.kind == "!" and system.is_broker(action.lifeline) and system.variants(word.message) > 1
 
     def tries(there: State) -> bool:
-        found.update(_done(system, there, action, word))
+        if not waits or is_quiet(system, there):
+            found.update(_done(system, there, action, word))
         return bool(found) and not several
 
-    list(silently(system, state, action.lifeline, binding, tries, with_environment=with_environment))
+    around = system.lifelines if waits else _around(system, action.lifeline)
+    list(_spread(system, state, around, binding, tries, with_environment=with_environment, hasty=hasty))
     return found
 
 
@@ -34,7 +46,7 @@ def _done(system: System, state: State, action: Action, word: Word) -> Iterator[
     if action.kind == "!":
 
         def wanted(act: Act) -> bool:
-            return word.covers(act.message, act.detail) and _meets(act, action, system.binding)
+            return word.covers(act.message, act.detail) and meets(act.peer, action, system.binding)
 
         if word.again:
             yield from (move.then for move in system.again(state, action.lifeline, wanted))
@@ -56,14 +68,14 @@ def _done(system: System, state: State, action: Action, word: Word) -> Iterator[
                 received is not None
                 and (act.allowed or not act.ignored)
                 and word.covers(act.message, act.detail)
-                and _meets(act, action, system.binding)
+                and meets(act.peer, action, system.binding)
             ):
                 yield received.then
 
 
-def _meets(act: Act, action: Action, binding: Binding) -> bool:
+def meets(peer: str, action: Action, binding: Binding) -> bool:
     """Whether the other end is the one that is drawn: if it is not drawn at all, who speaks through it is."""
-    return action.peer is None or act.peer == action.peer or not binding.is_drawn(act.peer)
+    return action.peer is None or peer == action.peer or not binding.is_drawn(peer)
 
 
 def silently(
@@ -100,8 +112,8 @@ def left_to_do(system: System, state: State, binding: Binding) -> str:
     due = next(_due(system, state), None)
     if due is not None:
         return f"{due.lifeline} can still send {due.message} to {due.peer or 'the environment'}"
-    (_, receiver), messages = state.channels[0]
-    return f"{system.spelled(messages[0])} is still under way to {system.lifelines[receiver]}"
+    flight = next(system.channels.all(state.channels))
+    return f"{system.spelled(flight.message)} is still under way to {system.lifelines[flight.key[1]]}"
 
 
 def _due(system: System, state: State) -> Iterator[Act]:
@@ -117,6 +129,7 @@ def _spread(
     wanted: Any,
     *,
     with_environment: int = 0,
+    hasty: bool = True,
 ) -> Iterator[State]:
     layer, seen = [state], {state}
     while layer:
@@ -128,10 +141,14 @@ def _spread(
         for there in layer:
             if system.breach(there) is not None:
                 continue  # what comes after that says nothing more
-            for move in _undrawn(system, there, around, binding, with_environment=with_environment):
-                if move.then not in seen and len(seen) < SILENT_STATES:
-                    seen.add(move.then)
-                    following.append(move.then)
+            for move in _undrawn(system, there, around, binding, with_environment=with_environment, hasty=hasty):
+                if move.then in seen:
+                    continue
+                if len(seen) >= SILENT_STATES:
+                    system.cut += 1  # whoever finds nothing has to say so
+                    continue
+                seen.add(move.then)
+                following.append(move.then)
         layer = following
 
 
@@ -142,18 +159,25 @@ def _around(system: System, lifeline: str) -> tuple[str, ...]:
     return tuple(
         name
         for name in system.lifelines
-        if name == lifeline or (name in players and (players[name].role == "broker" or players[name].group == group))
+        if name == lifeline
+        or (name in players and (players[name].role == "broker" or players[name].group == group != ""))
     )
 
 
 def _undrawn(
-    system: System, state: State, around: Iterable[str], binding: Binding, *, with_environment: int
+    system: System, state: State, around: Iterable[str], binding: Binding, *, with_environment: int, hasty: bool = True
 ) -> Iterator[Move]:
     """What can happen undrawn. The environment waits until that is done: a start takes many steps, in any order.
 
     But a broker does not take what others have sent it meanwhile, nothing at all if it can be done without (2, not 3),
     and does not even pass on what it has taken if that need not be (1): all that may be drawn later.
     """
+    if with_environment and not hasty:
+        yield from _undrawn(system, state, system.lifelines, binding, with_environment=0)
+        if not enabled(system, state, lambda _: True):
+            for lifeline in around:
+                yield from system.orders(state, lifeline, binding.from_outside(lifeline))
+        return
     if with_environment:
         brokers = {lifeline for lifeline in around if system.is_broker(lifeline)}
         around = [lifeline for lifeline in around if with_environment > 1 or lifeline not in brokers]
@@ -170,6 +194,7 @@ def _undrawn(
                 yield from system.orders(state, lifeline, binding.from_outside(lifeline))
         return
     for lifeline in around:
+        yield from system.internal(state, lifeline)
         alike = set()
         for sent, _ in system.sends(state, lifeline, lambda act, who=lifeline: binding.may(who, str(act), act.peer)):  # type: ignore[misc]
             # Of several messages of one kind to one receiver, which comes first makes no difference to what is drawn.

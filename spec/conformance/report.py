@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spec.conformance.checker import DiagramReport, Report
-from spec.conformance.inclusion import Finding
+from spec.conformance.finding import Finding
 
 
 def as_json(report: Report, *, strict: bool = False) -> dict[str, Any]:

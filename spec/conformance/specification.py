@@ -9,8 +9,8 @@ from statemachine import StateChart
 from machines import Participant
 from spec.binding import BUILT_IN, Begin, Binding, Player, Word
 from spec.binding.inheritance import misspelled, our_names, refuse_unknown, renamed, seen
+from spec.conformance.finding import Finding
 from spec.conformance.implied import Faults, Lifeline
-from spec.conformance.inclusion import Finding
 from spec.conformance.lexicon import is_ours, unplayed, word_of
 from spec.conformance.reduction import in_one_order
 from spec.interaction import Interaction, Library, compile_diagram

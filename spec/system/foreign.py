@@ -89,27 +89,56 @@ class ForeignMachine:
         labels = (label for label in self._events if label.startswith("!"))
         return tuple(Sending(label[1:], "") for label in labels if self._fitting(state, label))
 
-    def send(self, state: Hashable, sending: Sending) -> Local | None:
+    def send(self, state: Hashable, sending: Sending) -> tuple[Local, ...]:
         """The state after `!message`; None where a guard forbids it."""
         assert isinstance(state, Local)
-        return self._step(state, f"!{sending.message}", sending.to)
+        then = self._step(state, f"!{sending.message}", sending.to)
+        return () if then is None else (then,)
+
+    def internal(self, state: Hashable) -> tuple[tuple[str, Local], ...]:
+        """None so far."""
+        return ()
+
+    def reads(self, state: Hashable) -> bool:
+        """Whether."""
+        assert isinstance(state, Local)
+        return any(self._fitting(state, label) for label in self._events if label[0] == "?")
+
+    def could_send(self, state: Hashable) -> frozenset[str]:
+        """Names."""
+        assert isinstance(state, Local)
+        seen, todo = set(), [each for each in atomic_states(self._class) if each.id in state.states]
+        ids = {event: label for label, events in self._events.items() for event in events}
+        names = set()
+        while todo:
+            at = todo.pop()
+            if at.id in seen:
+                continue
+            seen.add(at.id)
+            for holder in lineage(at):
+                for transition in holder.transitions:
+                    names |= {ids[str(e.id)][1:] for e in transition.events if ids.get(str(e.id), "?")[0] == "!"}
+                    for target in transition.targets if hasattr(transition, "targets") else [transition.target]:
+                        if target is not None:
+                            todo += [t for t in atomic_states(self._class) if target in lineage(t)]
+        return frozenset(names)
 
     def busy(self, state: Hashable) -> bool:  # noqa: ARG002
         """Nothing is known of its priorities."""
         return False
 
-    def receive(self, state: Hashable, message: Hashable, sender: str) -> tuple[Taking, Local, str]:
+    def receive(self, state: Hashable, message: Hashable, sender: str) -> tuple[tuple[Taking, Local, str], ...]:
         """The event `?message`, if it is enabled."""
         assert isinstance(state, Local)
         label = f"?{name_of(message)}"
         then = self._step(state, label, sender)
         if then is not None:
-            return Taking.TAKEN, then, ""
+            return ((Taking.TAKEN, then, ""),)
         if self._may_ignore(label[1:]):
-            return Taking.IGNORED, state, ""
+            return ((Taking.IGNORED, state, ""),)
         here = "/".join(state.states)
         why = self._why.get((state, label, sender)) or f"{self.name} in {here} has no transition {label}"
-        return Taking.REFUSED, state, why
+        return ((Taking.REFUSED, state, why),)
 
     def takes(self, message: str) -> bool:
         """Whether the chart has the event at all."""

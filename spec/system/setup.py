@@ -72,6 +72,8 @@ class Cast:
 
     binding: Binding
     charts: Charts = OURS
+    by_pairs: bool = True
+    """Whether systems of our charts keep a queue for each pair of lifelines, see `System`."""
 
     def __post_init__(self) -> None:
         self._machines: dict[tuple[str, bool, str, str], LocalMachine] = {}
@@ -115,7 +117,15 @@ class Cast:
                 servers = {name for name, player in self.binding.players.items() if player.role != "broker"}
                 in_full = frozenset(servers if begin.in_full else ())
                 binding = replace(self.binding, drawn=lifelines, in_full=in_full)
-                system = System(machines, binding, routes=routes, environment=order, repeats=repeats)
+                system = System(
+                    machines,
+                    binding,
+                    routes=routes,
+                    environment=order,
+                    repeats=repeats,
+                    patience=begin.patient,
+                    by_pairs=self.by_pairs,
+                )
                 self._driven[key] = (system, _drive(system, begin))
             except CastError as error:
                 self._driven[key] = error
