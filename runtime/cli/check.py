@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
+
+from runtime.cli.terminal import interruptible, progress_line
 
 FILE = typer.Argument(metavar="FILE", help="Diagrams in the sequencediagram.org notation.", show_default=False)
 
@@ -35,38 +38,65 @@ def check(
     binding: Annotated[
         list[Path] | None, typer.Option(help="A TOML file that binds the diagram's words; laid over ours.")
     ] = None,
+    complete: Annotated[
+        bool,
+        typer.Option("--complete", help="The diagrams draw all that can happen; what they lose may be lost anywhere."),
+    ] = False,
+    refer: Annotated[
+        list[Path] | None,
+        typer.Option("--refer", metavar="DIAGRAM", help="A diagram that others refer to, besides those of the project."),
+    ] = None,
+    baseline: Annotated[
+        list[Path] | None,
+        typer.Option(help="A TOML file of accepted findings, by the identifiers that are printed."),
+    ] = None,
+    states: Annotated[
+        int | None, typer.Option(min=1, help="States of one question before it counts as not answered.")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="Seconds of all before the rest is not answered.")] = None,
     strict: Annotated[bool, typer.Option(help="Findings about a diagram itself are errors, too.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tables, and what is accepted.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the verdict.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON object.")] = False,
 ) -> None:
-    """Hold the statecharts against sequence diagrams, in both directions; exit status 0 only if all conform."""
+    """Check the statecharts against sequence diagrams, in both directions.
+
+    Exit status: 0 conforms, 1 does not conform, 3 undetermined (something was not asked or not answered), 2 cannot be used.
+    """
     from spec.binding import BindingError, load
+    from spec.conformance.bounds import STATES, Bounds
     from spec.conformance.checker import DIAGRAMS, check_all, read_accepted
     from spec.conformance.report import as_json as report_as_json
-    from spec.conformance.report import show
-    from spec.system.setup import CastError
+    from spec.conformance.report import lines
 
     ours = sorted(DIAGRAMS.glob("*.txt"))
     files = list(diagrams or ours)
     try:
-        report = check_all(
-            [(str(file) if diagrams else file.name, _text(file)) for file in files],
-            load(binding or ()),
-            accepted=read_accepted(DIAGRAMS / "accepted.toml"),
-            courses=[(file.name, _text(file)) for file in ours] if diagrams else (),
-            processes=2,
-        )
-    except (BindingError, CastError) as error:
+        rows = [row for file in (DIAGRAMS / "baseline.toml", *(baseline or ())) for row in read_accepted(file)]
+        with progress_line() as progress, interruptible():
+            report = check_all(
+                [(str(file) if diagrams else file.name, _text(file)) for file in files],
+                load(binding or ()),
+                accepted=rows,
+                referred=[(file.name, _text(file)) for file in (*(refer or ()), *ours)] if diagrams else (),
+                complete=complete or not diagrams,
+                strict=strict,
+                bounds=Bounds(states or STATES, seconds, progress),
+                processes=2,
+            )
+    except ValueError as error:  # a binding, a chart or a diagram that cannot be used: the message says which
         typer.echo(f"clientjoin: {error}", err=True)
         raise typer.Exit(2) from None
     if as_json:
-        typer.echo(json.dumps(report_as_json(report, strict=strict), indent=1))
+        typer.echo(json.dumps(report_as_json(report), indent=1))
+    elif quiet:
+        typer.echo(str(report.verdict))
     else:
-        show(
-            report,
-            Console(highlight=False, emoji=False, markup=False, soft_wrap=not sys.stdout.isatty()),
-            strict=strict,
-        )
-    raise typer.Exit(0 if report.conforms(strict=strict) else 1)
+        console = Console(highlight=False, emoji=False, markup=False, soft_wrap=not sys.stdout.isatty())
+        for line in lines(report, verbose=verbose):
+            rest = line.rest if line.rest else ""
+            console.print(Text.assemble((line.first, line.style), rest), soft_wrap=True)
+    raise typer.Exit(report.verdict.status)
 
 
 def _text(file: Path) -> str:

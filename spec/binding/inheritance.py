@@ -196,11 +196,12 @@ def _named(duty: Owes | Forgets) -> list[str]:
 # What a binding makes of a diagram.
 
 
-def our_names(binding: Binding) -> dict[str, str]:
-    """The names that a user has for lifelines of ours."""
+def our_names(binding: Binding, drawn: Collection[str]) -> dict[str, str]:
+    """The names that a user has for lifelines of ours, of those that are `drawn`."""
     return {
         player.like: name
         for name, player in reversed(list(binding.players.items()))
+        if name in drawn and player.like not in drawn
         if player.like in binding.players and player.group == binding.players[player.like].group
     }
 

@@ -12,6 +12,16 @@ class Stopped(Exception):  # noqa: N818 - what happened, not a defect
     """A search was stopped before its end: the message says by what, and how far it had come."""
 
 
+class Interruption:
+    """Whether somebody wants searches to end: who handles Ctrl-C sets it."""
+
+    is_set = False
+
+
+interruption = Interruption()
+"""Of this process."""
+
+
 @dataclass(frozen=True)
 class Reductions:
     """What a search may leave out because it makes no difference; each can be switched off, to hold it against the rest.
@@ -44,6 +54,8 @@ class Bounds:
 
     def watch(self, what: str, states: int) -> None:
         """Go on with one state more. Raises `Stopped` where a bound is hit."""
+        if interruption.is_set:
+            raise Stopped(f"interrupted after {states} states")
         if states >= self.states:
             raise Stopped(f"stopped after {states} states; --states allows more")
         if self._end is not None and states % 64 == 0 and time.monotonic() > self._end:

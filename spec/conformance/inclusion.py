@@ -199,9 +199,6 @@ class _Search:
             self.findings.append(
                 unanswered(f"whether the charts can do all that the diagram says: {stop}; {TOO_LARGE}")
             )
-        except KeyboardInterrupt:
-            stop_text = f"interrupted after {self.nodes} states, {len(queue)} of them were waiting"
-            self.findings.append(unanswered(f"whether the charts can do all that the diagram says: {stop_text}"))
 
     def _expand(self, node: Node) -> list[Node]:
         if can_end(node.term):

@@ -1,5 +1,6 @@
 """The courses of a specification: diagrams that were read, compiled and bound once, whatever charts are asked."""
 
+import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,10 +11,12 @@ from machines import Participant
 from spec.binding import BUILT_IN, Begin, Binding, Player, Word
 from spec.binding.inheritance import misspelled, our_names, refuse_unknown, renamed, seen
 from spec.conformance.finding import Finding
-from spec.conformance.implied import Faults, Lifeline
+from spec.conformance.implied import Circumstances, Faults
 from spec.conformance.lexicon import is_ours, unplayed, word_of
 from spec.conformance.reduction import in_one_order
-from spec.interaction import Interaction, Library, compile_diagram
+from spec.conformance.local import Lifeline
+from spec.conformance.whole import Whole
+from spec.interaction import Interaction, Library, alt, compile_diagram, loop
 from spec.notation import read
 from spec.notation.model import Diagram
 from spec.projection import Automaton, project
@@ -72,8 +75,8 @@ class UseCase:
     courses: tuple[Course, ...]
     binding: Binding
     begin: Begin
-    is_partial: bool = False
-    """Whether not all courses need be drawn: our charts can do more than a user's diagrams are about."""
+    complete: bool = True
+    """Whether these are all courses that there are; otherwise they are scenarios, and the network does as drawn."""
 
     def __post_init__(self) -> None:
         self.words = {label: word for course in self.courses for label, word in course.words.items()}
@@ -85,24 +88,41 @@ class UseCase:
             for action in course.interaction.actions()
             if action.kind == "!" and action.lost and action.label in self.words
         )
-        self._lifelines: dict[str, Lifeline] = {}
 
     @property
     def says_all(self) -> bool:
         """Whether what the courses do not draw does not happen, so that it can be looked for."""
         return not self.begin.examples and not any(self.binding.is_scripted(name) for name in self.names)
 
+    def whole(self) -> Whole:
+        """What the courses say of all lifelines together. What a use case that they refer to says stands elsewhere."""
+        terms = tuple(course.interaction.term for course in self.courses)
+        if self.begin.recurring:
+            terms = (loop(alt(*terms)),)
+        return Whole(terms, self.words, self.binding)
+
+    @property
+    def refers_on(self) -> bool:
+        """Whether what comes after a reference to a use case is compared, too: lifeline by lifeline."""
+        return self.complete and any(course.whole.term is not course.interaction.term for course in self.courses)
+
     def lifeline(self, name: str) -> Lifeline:
-        """What the courses say of a lifeline."""
-        if name not in self._lifelines:
-            told = [course for course in self.courses if name in course.whole.lifelines]
-            automata = tuple(course.local(name, whole=True) for course in told)
-            self._lifelines[name] = Lifeline(name, automata, self.words, self.binding)
-        return self._lifelines[name]
+        """What the courses, with all that they refer to, say of a lifeline."""
+        told = [course for course in self.courses if name in course.whole.lifelines]
+        return Lifeline(name, tuple(course.local(name, whole=True) for course in told), self.words, self.binding)
+
+    def circumstances(self, system: System) -> Circumstances:
+        """What can happen to a system besides what its charts do."""
+        words = tuple(self.words.values())
+        return Circumstances(self.faults, words, self.begin.later, self.gates(system), self.complete)
 
     def routes(self, charts: Charts) -> Routes:
         """Those of all courses."""
-        return {key: to for course in self.courses for key, to in course.routes(charts).items()}
+        found: dict[tuple[str, str], dict[str, None]] = {}
+        for course in self.courses:
+            for key, receivers in course.routes(charts).items():
+                found.setdefault(key, {}).update(dict.fromkeys(receivers))
+        return {key: tuple(receivers) for key, receivers in found.items()}
 
     def gates(self, system: System) -> tuple[tuple[str, str], ...]:
         """What the diagrams draw as coming from outside to charts that are not ours."""
@@ -128,29 +148,56 @@ class Specification:
 
 
 def specification(
-    texts: Iterable[tuple[str, str]], binding: Binding, charts: Charts, others: Iterable[tuple[str, str]] = ()
+    texts: Iterable[tuple[str, str]],
+    binding: Binding,
+    charts: Charts,
+    others: Iterable[tuple[str, str]] = (),
+    *,
+    complete: bool = True,
 ) -> Specification:
-    """Read diagrams, given as file and text; `others` are of the same use cases, or referred to."""
+    """Read diagrams, given as file and text; `others` are referred to. Unless `complete` they are scenarios among others,
+    if any of our charts takes part in them: with charts of others a user's diagrams are all that there is.
+    """
+    given = charts
     charts = {**OURS, **charts}
     binding = _with_charts(binding, charts)
     refuse_unknown(binding, charts, {action[1:] for chart in charts.values() for action in actions_of(chart)})
     diagrams = [read(text, file=file) for file, text in texts]
+    refuse_idle(given, diagrams, binding)
     frames = {diagram.frame for diagram in diagrams if diagram.frame}
     further = [other for file, text in others if (other := read(text, file=file)).frame not in frames]
+    drawn = {lifeline.name for diagram in diagrams for lifeline in diagram.lifelines}
     meant = [renamed(diagram, misspelled(diagram, binding)) for diagram in diagrams]
-    meant += [renamed(diagram, our_names(binding)) for diagram in further]
+    meant += [renamed(diagram, our_names(binding, drawn)) for diagram in further]
     played = [seen(diagram, binding, binding.players) for diagram in meant]
     libraries = (Library(played, families="opaque"), Library(played, families="expand"))
-    courses = [_course(diagram, libraries, binding, charts) for diagram in played]
-    checked = [
-        replace(course, findings=(*unplayed(diagram, binding, charts), *course.findings))
-        for diagram, course in zip(diagrams, courses, strict=False)
+    courses = [
+        replace(
+            _course(diagram, libraries, binding, charts),
+            findings=(*unplayed(as_drawn, binding, charts), *_course(diagram, libraries, binding, charts).findings),
+        )
+        for as_drawn, diagram in zip(diagrams, played, strict=False)
     ]
-    rest = courses[len(diagrams) :]
-    names = dict.fromkeys(course.use_case for course in checked)
-    return Specification(
-        binding, charts, tuple(checked), tuple(_use_case(name, checked, rest, binding, charts) for name in names)
-    )
+    names = dict.fromkeys(course.use_case for course in courses)
+    use_cases = tuple(_use_case(name, courses, binding, charts, complete=complete) for name in names)
+    return Specification(binding, charts, tuple(courses), use_cases)
+
+
+def refuse_idle(charts: Charts, diagrams: Iterable[Diagram], binding: Binding) -> None:
+    """Raise `CastError` for a chart that plays no lifeline of any of the diagrams: it was not asked anything."""
+    drawn = {lifeline.name for diagram in diagrams for lifeline in diagram.lifelines}
+    played = {binding.players[name].chart for name in drawn if name in binding.players}
+    likes = {binding.players[name].like for name in drawn if name in binding.players}
+    groups = {binding.players[name].group for name in drawn if name in binding.players} - {""}
+    for name in charts:
+        beside = name in binding.players and (binding.players[name].group in groups or binding.players[name].role)
+        if drawn and not (name in drawn or name in played or name in likes or name in OURS or beside):
+            near = difflib.get_close_matches(name, sorted(drawn), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise CastError(
+                f"charts: {name!r} plays nobody: no diagram has a lifeline of that name{hint}; "
+                f"there are {', '.join(sorted(drawn))}"
+            )
 
 
 def _with_charts(binding: Binding, charts: Charts) -> Binding:
@@ -170,28 +217,13 @@ def _with_charts(binding: Binding, charts: Charts) -> Binding:
     return replace(binding, players={**binding.players, **added})
 
 
-def _use_case(name: str, checked: list[Course], rest: list[Course], binding: Binding, charts: Charts) -> UseCase:
-    """The courses of that name. A user's diagrams may be of a use case of ours that is called otherwise."""
-    members = tuple(course for course in (*checked, *rest) if course.use_case == name)
-    begin = members[0].begin
-    if begin.place == BUILT_IN or not all(is_ours(chart) for chart in charts.values()):
-        return UseCase(name, members, binding, begin)
-    same = _same_use_case(members, rest, binding)
-    return UseCase(name, (*members, *same), binding, same[0].begin if same else begin, is_partial=not same)
-
-
-def _same_use_case(members: Iterable[Course], others: Iterable[Course], binding: Binding) -> tuple[Course, ...]:
-    """The courses of ours that begin like a user's diagrams, whatever they are called: they are of one use case."""
-    lifelines = {name for course in members for name in course.interaction.lifelines}
-    homes = {player.group for player in binding.players.values() if player.place == BUILT_IN}
-    if not all(binding.players[name].group in homes for name in lifelines):
-        return ()  # with more servers than ours, more can happen than ours draw
-
-    def where(begin: Begin) -> tuple[dict[str, str], ...]:
-        return tuple({n: s for n, s in said.items() if n in lifelines} for said in (begin.states, begin.orders))
-
-    here = next(where(course.begin) for course in members)
-    return tuple(other for other in others if where(other.begin) == here and not other.begin.examples)
+def _use_case(name: str, courses: list[Course], binding: Binding, charts: Charts, *, complete: bool) -> UseCase:
+    """The courses of that name."""
+    members = tuple(course for course in courses if course.use_case == name)
+    lifelines = {lifeline for course in members for lifeline in course.interaction.lifelines}
+    players = [binding.players[lifeline] for lifeline in lifelines if lifeline in binding.players]
+    ours = any(player.chart in charts and is_ours(charts[player.chart]) for player in players)
+    return UseCase(name, members, binding, members[0].begin, complete=complete or not ours)
 
 
 def _course(diagram: Diagram, libraries: tuple[Library, Library], binding: Binding, charts: Charts) -> Course:
