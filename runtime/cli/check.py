@@ -44,7 +44,9 @@ def check(
     ] = False,
     refer: Annotated[
         list[Path] | None,
-        typer.Option("--refer", metavar="DIAGRAM", help="A diagram that others refer to, besides those of the project."),
+        typer.Option(
+            "--refer", metavar="DIAGRAM", help="A diagram that others refer to, besides those of the project."
+        ),
     ] = None,
     baseline: Annotated[
         list[Path] | None,
@@ -53,7 +55,9 @@ def check(
     states: Annotated[
         int | None, typer.Option(min=1, help="States of one question before it counts as not answered.")
     ] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="Seconds of all before the rest is not answered.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="Seconds of all before the rest is not answered.")
+    ] = None,
     strict: Annotated[bool, typer.Option(help="Findings about a diagram itself are errors, too.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tables, and what is accepted.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the verdict.")] = False,
@@ -63,7 +67,7 @@ def check(
 
     Exit status: 0 conforms, 1 does not conform, 3 undetermined (something was not asked or not answered), 2 cannot be used.
     """
-    from spec.binding import BindingError, load
+    from spec.binding import load
     from spec.conformance.bounds import STATES, Bounds
     from spec.conformance.checker import DIAGRAMS, check_all, read_accepted
     from spec.conformance.report import as_json as report_as_json
@@ -94,7 +98,7 @@ def check(
     else:
         console = Console(highlight=False, emoji=False, markup=False, soft_wrap=not sys.stdout.isatty())
         for line in lines(report, verbose=verbose):
-            rest = line.rest if line.rest else ""
+            rest = line.rest or ""
             console.print(Text.assemble((line.first, line.style), rest), soft_wrap=True)
     raise typer.Exit(report.verdict.status)
 

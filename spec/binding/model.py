@@ -63,7 +63,8 @@ that its chart does not play. It can do so at any time, and its chart is not cha
   is usual; `"pair"`, one for each sender and receiver; `"any"`, in no order. See `spec.system.channels`.
 `[environment]`: `Name = ["Start", ...]`, what can come from outside where a course cannot go on without it.
 `[needs]`: `TimeoutExceeded = "SetTimeout"`, what a message needs to have come before, from its receiver to its sender.
-`[[fault]]`: `message` and `detail` (`*` stands for anything) of what happens only where some diagram draws it.
+`[[fault]]`: `message` and `detail` (`*` stands for anything) of what happens only where some diagram draws it, and
+  `instead`, the message that usually comes in its place (without it: one of the same name).
 `[[alike]]`: `messages` that charts treat the same whatever they are about, and `why`: see `spec.conformance.reduction`.
 `[[ahead]]`: keys as in `[[besides]]`, for what may be sent before it is drawn to what is drawn to be sent later.
 
@@ -109,6 +110,21 @@ class Word:
     def covers(self, message: str, detail: str) -> bool:
         """Whether it can mean this message; a detail need not be told beyond a comma."""
         return self.message == message and self.detail in {"", detail, detail.partition(",")[0]}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A message that happens only where a diagram draws it, in place of another one."""
+
+    message: str
+    detail: str = ""
+    """Shell pattern; empty: whatever it says."""
+    instead: str = ""
+    """The message that usually comes in its place; empty: one of the same name."""
+
+    def covers(self, message: str, detail: str) -> bool:
+        """Whether it is such a message."""
+        return self.message == message and (not self.detail or fnmatch.fnmatchcase(detail, self.detail))
 
 
 @dataclass(frozen=True)
@@ -234,8 +250,8 @@ class Binding:
     ignores: tuple[Besides, ...] = ()
     environment: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs: Mapping[str, str] = field(default_factory=dict)
-    faults: tuple[Word, ...] = ()
-    """Messages that happen only where a diagram draws them; a detail is a shell pattern."""
+    faults: tuple[Fault, ...] = ()
+    """Messages that happen only where a diagram draws them."""
     outside: Mapping[str, "Outside"] = field(default_factory=dict)
     """Lifelines that nobody plays: left out with all their arrows, or part of the environment."""
     drawn: frozenset[str] = frozenset()
@@ -332,10 +348,12 @@ class Binding:
 
     def is_rare(self, message: str, detail: str) -> bool:
         """Whether a message happens only where a diagram draws it."""
-        return any(
-            word.message == message and (not word.detail or fnmatch.fnmatchcase(detail, word.detail))
-            for word in self.faults
-        )
+        return any(fault.covers(message, detail) for fault in self.faults)
+
+    def outcomes(self, message: str) -> frozenset[str]:
+        """The messages of which one comes in the place of another: this one, and those that faults put in its place."""
+        groups = [{fault.message, fault.instead or fault.message} for fault in self.faults]
+        return frozenset({message}.union(*[group for group in groups if message in group]))
 
     def over(self, base: "Binding") -> "Binding":
         """This binding laid over another: its rules come first, and what it says of a lifeline replaces the other."""

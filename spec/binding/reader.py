@@ -15,12 +15,12 @@ from spec.binding.model import (
     Besides,
     Binding,
     BindingError,
+    Fault,
     LabelRule,
     Model,
     Outside,
     Player,
     Publishes,
-    Word,
     normal,
 )
 from spec.binding.obligations import Forgets, Owes
@@ -263,9 +263,13 @@ def _alike(row: Mapping[str, Any], place: str, *, is_default: bool) -> Alike:
     return Alike(frozenset(_texts(row.get("messages"), f"{place} messages")), BUILT_IN if is_default else place)
 
 
-def _fault(row: Mapping[str, Any], place: str) -> Word:
-    _known(row, ("message", "detail", "why"), place)
-    return Word(_text(row, "message", place), _text(row, "detail", place, ""))
+def _fault(row: Mapping[str, Any], place: str) -> Fault:
+    _known(row, ("message", "detail", "instead", "why"), place)
+    message, detail, instead = (
+        _text(row, "message", place),
+        *(_text(row, key, place, "") for key in ("detail", "instead")),
+    )
+    return Fault(message, detail, instead)
 
 
 def _known(row: Mapping[str, Any], keys: Collection[str], place: str) -> None:

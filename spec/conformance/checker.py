@@ -183,9 +183,7 @@ def _check_all(
 # The charts can do what a diagram says.
 
 
-def compared(
-    course: Course, cast: Cast, *, only_first: bool = False, bounds: Bounds | None = None
-) -> Comparison:
+def compared(course: Course, cast: Cast, *, only_first: bool = False, bounds: Bounds | None = None) -> Comparison:
     """Hold a diagram against charts, until the first error if that will do. Raises `CastError` if it cannot begin."""
     systems = _systems(course, cast)
     bounds = bounds or Bounds()

@@ -181,11 +181,22 @@ class _Search:
                 is_drawn = self.whole.draws(act, places)
                 if act.lost:
                     return is_drawn
-                if not is_drawn and self.whole.draws(act._replace(lost=True), places):
+                if not is_drawn and (
+                    self.whole.draws(act._replace(lost=True), places) or self._is_drawn_otherwise(act, places)
+                ):
                     return False  # the network does as drawn
             return may_happen(act, self.around, self.binding)
 
         return may
+
+    def _is_drawn_otherwise(self, act: Act, places: Places) -> bool:
+        """Whether what comes in the place of another message, or is left to come, is drawn so here."""
+        outcomes = self.binding.outcomes(act.message)
+        if len(outcomes) == 1 and not any(fault.message == act.message for fault in self.binding.faults):
+            return False
+        words = (w for w in self.around.drawn if w.message in outcomes)
+        others = (act._replace(message=w.message, detail=w.detail) for w in words)
+        return any(other[2:4] != act[2:4] and self.whole.draws(other, places) for other in others)
 
     def _ordered(self, stand: Stand, places: Places) -> Iterator[tuple[Move, int]]:
         """What the next order leads to; one that nobody could follow here is passed over."""
@@ -207,7 +218,9 @@ class _Search:
         elif self.system.is_reduced:
             yield from self.system.waiting(state, deferred=False)
         else:
-            yield from ((act, why) for act, why in self.system.waiting(state, deferred=False) if self._is_final(state, act))
+            yield from (
+                (act, why) for act, why in self.system.waiting(state, deferred=False) if self._is_final(state, act)
+            )
 
     def _is_final(self, state: State, act: Act) -> bool:
         """Whether who refuses a message can do nothing any more but wait for another one that cannot come first."""

@@ -8,7 +8,7 @@ from statemachine import StateChart
 from machines import BUS_EVENTS, Participant
 from spec.binding import Binding, Word, normal
 from spec.binding.inheritance import misspelled
-from spec.conformance.finding import Finding
+from spec.conformance.finding import Finding, unanswered
 from spec.notation.model import Diagram
 from spec.system.foreign import actions_of
 from spec.system.setup import Charts
@@ -67,7 +67,7 @@ def unplayed(diagram: Diagram, binding: Binding, charts: Charts) -> list[Finding
     words = (word_of(label, line, binding, charts)[1] for label, line in left_out.items())
     unbound = [finding for finding in words if finding is not None]
     if not any(True for _ in diagram.messages()):
-        unbound = [Finding("unreadable", "there is no arrow in it: nothing is compared", 0, warning=True)]
+        unbound = [unanswered("there is no arrow in it: nothing is compared")]
     return unbound + [
         Finding(
             "unplayed-lifeline",
@@ -76,6 +76,7 @@ def unplayed(diagram: Diagram, binding: Binding, charts: Charts) -> list[Finding
             + "; mend the name, add it to [lifeline], or say there that it is ignored or part of the environment",
             each.line,
             each.name,
+            unanswered=each.name not in meant,
         )
         for each in diagram.lifelines
         if each.name not in known

@@ -13,8 +13,8 @@ from spec.binding.inheritance import misspelled, our_names, refuse_unknown, rena
 from spec.conformance.finding import Finding
 from spec.conformance.implied import Circumstances, Faults
 from spec.conformance.lexicon import is_ours, unplayed, word_of
-from spec.conformance.reduction import in_one_order
 from spec.conformance.local import Lifeline
+from spec.conformance.reduction import in_one_order
 from spec.conformance.whole import Whole
 from spec.interaction import Interaction, Library, alt, compile_diagram, loop
 from spec.notation import read
@@ -99,7 +99,7 @@ class UseCase:
         terms = tuple(course.interaction.term for course in self.courses)
         if self.begin.recurring:
             terms = (loop(alt(*terms)),)
-        return Whole(terms, self.words, self.binding)
+        return Whole(terms, self.words, self.binding, self.complete)
 
     @property
     def refers_on(self) -> bool:
@@ -240,6 +240,7 @@ def _course(diagram: Diagram, libraries: tuple[Library, Library], binding: Bindi
             problem.line,
             problem.lifeline or "",
             warning=problem.warning or problem.kind == "missing-reference",
+            unanswered=problem.kind == "missing-reference",
         )
         for problem in interaction.problems
         if problem.file in {"", diagram.file}

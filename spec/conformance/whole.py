@@ -42,17 +42,20 @@ class Whole:
     terms: tuple[Term, ...]
     words: Mapping[str, Word]
     binding: Binding
+    complete: bool = True
+    """Whether no other courses of the use case are to be thought of."""
     _after: dict[tuple[Act, Place], Places] = field(default_factory=dict, repr=False)
     _drawn: dict[tuple[Act, Place], Places] = field(default_factory=dict, repr=False)
     _sends: dict[tuple[str, Term], frozenset[Word]] = field(default_factory=dict, repr=False)
-    _settled: dict[Place, Place] = field(default_factory=dict, repr=False)
+    _settled: dict[Place, Places] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self._needs = Needs(self.binding, self.words)
 
     def beginning(self) -> Places:
         """Where the courses begin."""
-        return frozenset(self._without_mistakes(Place(term, n)) for n, term in enumerate(self.terms))
+        places = (self._without_mistakes(Place(term, n)) for n, term in enumerate(self.terms))
+        return frozenset[Place]().union(*places)
 
     def after(self, act: Act, places: Places) -> Places:
         """Where the courses can be after an action; nowhere if none of them allows it here."""
@@ -117,7 +120,7 @@ class Whole:
                 done = place.done
                 if action.kind == "!" and self.binding.may_be_ahead(act.lifeline, str(act)):
                     done |= {(act.lifeline, word)}
-                yield self._without_mistakes(place._replace(term=rest, still_open=still_open, done=done))
+                yield from self._without_mistakes(place._replace(term=rest, still_open=still_open, done=done))
 
     def _allowed(self, act: Act, place: Place) -> Iterator[Place]:
         """Where a course can be after an action, drawn or not."""
@@ -126,7 +129,8 @@ class Whole:
             yield place._replace(free=place.free | {name})
             return
         for action, rest in self._steps(place.term, name):
-            if action.kind == "ref":  # its own diagrams say how that goes on
+            # Its own diagrams say how that goes on; but what needs no drawing is no beginning of it.
+            if action.kind == "ref" and not self.binding.may(name, str(act), act.peer):
                 yield from self._allowed(act, place._replace(term=rest, free=place.free | {name}))
         if act.ignored and not act.allowed:
             return
@@ -145,7 +149,7 @@ class Whole:
         """Whether a lifeline may send something before its turn: some course draws it, and it was not sent so far."""
         if not self.binding.may_be_ahead(lifeline, f"!{said.message}") or (lifeline, said) in place.ahead | place.done:
             return False
-        return any(said in self._sent(lifeline, term) for term in self.terms)
+        return not self.complete or any(said in self._sent(lifeline, term) for term in self.terms)
 
     def _sent(self, lifeline: str, term: Term) -> frozenset[Word]:
         """What a lifeline sends in a term."""
@@ -173,24 +177,25 @@ class Whole:
         discipline = self.binding.discipline(lifeline)
         return discipline is not None and discipline.covers(action)
 
-    def _without_mistakes(self, place: Place) -> Place:
-        """The place with what is drawn by mistake passed over: no participants could do it."""
+    def _without_mistakes(self, place: Place) -> Places:
+        """The place, and those where what is drawn by mistake is passed over: no participants could do it."""
+        if not self.binding.needs:
+            return frozenset({place})
         if place not in self._settled:
-            at = place
-            while (then := self._next_mistake(at)) is not None:
-                at = then
-            self._settled[place] = at
+            todo, seen = [place], {place}
+            while todo:
+                new = [there for there in self._past_a_mistake(todo.pop()) if there not in seen]
+                seen.update(new)
+                todo += new
+            self._settled[place] = frozenset(seen)
         return self._settled[place]
 
-    def _next_mistake(self, place: Place) -> Place | None:
-        if not self.binding.needs:
-            return None
+    def _past_a_mistake(self, place: Place) -> Iterator[Place]:
         for action, rest in steps(place.term):
             if action.kind == "!" and self._needs.after(action, place.still_open) is None:
-                return place._replace(term=rest, skipped=place.skipped | {action.arrow})
-            if action.kind == "?" and action.arrow in place.skipped:
-                return place._replace(term=rest)
-        return None
+                yield place._replace(term=rest, skipped=place.skipped | {action.arrow})
+            elif action.kind == "?" and action.arrow in place.skipped:
+                yield place._replace(term=rest)
 
     def _can_end(self, place: Place) -> bool:
         if can_end(place.term):
