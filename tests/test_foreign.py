@@ -43,7 +43,7 @@ def test_a_protocol_of_others_conforms(name: str) -> None:
     report = check(*PROTOCOLS[name])
     assert found(report) == []
     assert all(row.conforms and row.chart_states > 0 for row in report.diagrams[0].rows)
-    assert all(complete and states > 5 for states, complete in report.explored.values())
+    assert all(found.complete and found.states > 5 for found in report.explored.values())
 
 
 class Forgetful(Sender):
@@ -97,7 +97,7 @@ def test_a_mistake_in_a_chart_is_found(
 ) -> None:
     text, binding, charts = PROTOCOLS[name]
     report = check(text, binding, {**charts, lifeline: chart})
-    assert not report.conforms()
+    assert not report.conforms
     assert any(f.kind == kind and says in f.message and f.witness for f in found(report)), found(report)
 
 
@@ -108,7 +108,7 @@ def test_where_a_chart_begins_and_what_it_ignores_is_said_in_the_binding() -> No
     )
     charts: Charts = {"Client": Client, "Server": Server}
     text = "Client->Server:FIN\nServer->Client:FINACK\nServer->Client:FIN\nClient->Server:FINACK\n"
-    assert check(text, binding, charts).conforms()
+    assert check(text, binding, charts).conforms
     wrong = check(text, Binding(begins=(Begin("*", {"Server": "open"}, {}),)), charts)
     (finding,) = wrong.diagrams[0].findings
     assert finding.kind == "no-beginning"

@@ -65,7 +65,8 @@ def check(
 ) -> None:
     """Check the statecharts against sequence diagrams, in both directions.
 
-    Exit status: 0 conforms, 1 does not conform, 3 undetermined (something was not asked or not answered), 2 cannot be used.
+    Exit status: 0 conforms, 1 does not conform, 3 undetermined (something was not asked or not answered), 2 cannot be
+    used.
     """
     from spec.binding import load
     from spec.conformance.bounds import STATES, Bounds

@@ -59,8 +59,8 @@ that it was sent before counts no longer. Where there is nothing of both, they a
 `states`, patterns likewise, it may so in these atomic states.
 `[[publishes]]`: `lifelines`, `messages` and `why`: what the server of a lifeline publishes in a procedure of its own
 that its chart does not play. It can do so at any time, and its chart is not changed by it.
-`[channels]`: `model`: how messages wait, in both directions of a check: `"receiver"`, one queue for each receiver, which
-  is usual; `"pair"`, one for each sender and receiver; `"any"`, in no order. See `spec.system.channels`.
+`[channels]`: `model`: how messages wait, in both directions of a check: `"receiver"`, one queue for each receiver,
+  which is usual; `"pair"`, one for each sender and receiver; `"any"`, in no order. See `spec.system.channels`.
 `[environment]`: `Name = ["Start", ...]`, what can come from outside where a course cannot go on without it.
 `[needs]`: `TimeoutExceeded = "SetTimeout"`, what a message needs to have come before, from its receiver to its sender.
 `[[fault]]`: `message` and `detail` (`*` stands for anything) of what happens only where some diagram draws it, and

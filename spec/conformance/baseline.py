@@ -36,13 +36,13 @@ def read_accepted(path: Path) -> list[Accepted]:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         rows = data.pop("baseline", [])
-        if data or not isinstance(rows, list):
-            raise TypeError(f"unknown table {next(iter(data), 'baseline')!r}")
         found = [Accepted(**row) for row in rows]
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BindingError(f"{path}: {error}; {FORM}") from None
     except TypeError as error:
         raise BindingError(f"{path}: {error}; {FORM}") from None
+    if data:
+        raise BindingError(f"{path}: unknown table {next(iter(data))!r}; {FORM}")
     for row in found:
         if not (isinstance(row.id, str) and isinstance(row.why, str) and row.why.strip()):
             raise BindingError(f"{path}: {row.id!r}: {FORM}")

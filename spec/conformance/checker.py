@@ -61,10 +61,17 @@ class DiagramReport:
         """The answer, where warnings are no mistakes."""
         return verdict(self.findings)
 
+    @property
+    def conforms(self) -> bool:
+        """Whether all was asked, all was answered, and nothing was found that is not accepted."""
+        return self.verdict is Verdict.CONFORMS
+
 
 @dataclass(frozen=True)
 class Explored:
-    """What looking at all that charts can do came to: the states of the system that were met, and whether these are all."""
+    """What looking at all that charts can do came to: the states of the system that were met, and whether these are
+    all.
+    """
 
     states: int
     complete: bool
@@ -108,6 +115,10 @@ class Report:
         wanted = kinds.get(self.verdict, ("unanswered",))
         return tuple(f.message for f in self.findings if f.severity in wanted and not f.accepted)
 
+    def strictly(self) -> "Report":
+        """The same with warnings as mistakes."""
+        return replace(self, strict=True)
+
     def __str__(self) -> str:
         """The report as text."""
         from spec.conformance.report import as_text
@@ -149,9 +160,9 @@ def check_all(
     """Check diagrams, given as file and text; those that are `referred` to are not checked themselves.
 
     Diagrams of one use case (the title without what stands in parentheses at its end) belong together. If they are
-    `complete` they are all that can happen; otherwise diagrams of our charts are taken as scenarios, and the network does
-    as they draw. With more than one of the `processes`, use cases and diagrams are checked beside each other where the
-    system allows. `bounds` say how far to look. What is `accepted` is no mistake; if `strict`, warnings are.
+    `complete` they are all that can happen; otherwise diagrams of our charts are taken as scenarios, and the network
+    does as they draw. With more than one of the `processes`, use cases and diagrams are checked beside each other where
+    the system allows. `bounds` say how far to look. What is `accepted` is no mistake; if `strict`, warnings are.
     """
     bounds = bounds or Bounds()
     bounds.begin()
@@ -301,9 +312,9 @@ def explored(use_case: UseCase, cast: Cast, bounds: Bounds | None = None) -> Loo
     states = 0
     bounds = bounds or Bounds()
     systems = cast.systems(frozenset(use_case.names), use_case.begin, use_case.routes(cast.charts))
-    for place, (system, state) in enumerate(systems):
-        if len(systems) > 1 and not use_case.complete and not _is_about(use_case, cast, place, bounds):
-            continue
+    if len(systems) > 1 and not use_case.complete:
+        systems = _those_meant(use_case, cast, systems, bounds)
+    for system, state in systems:
         for started in _set_going(system, state, use_case.begin):
             outcome = implied(use_case.whole(), system, started, use_case.circumstances(system), bounds)
             states += outcome.states
@@ -326,10 +337,12 @@ def _after_references(use_case: UseCase, system: System, begin: State, bounds: B
     return [finding for finding in found if finding is not None]
 
 
-def _is_about(use_case: UseCase, cast: Cast, place: int, bounds: Bounds) -> bool:
-    """Whether some diagram can be run to its end in one of the systems, or in none of them: then all are looked at."""
-    ended = [compared(course, cast, bounds=bounds).ended for course in use_case.courses]
-    return any(place in each for each in ended) or not any(ended)
+def _those_meant(
+    use_case: UseCase, cast: Cast, systems: list[tuple[System, State]], bounds: Bounds
+) -> list[tuple[System, State]]:
+    """The systems in which some diagram can be run to its end; all, if there is none."""
+    ended = {place for course in use_case.courses for place in compared(course, cast, bounds=bounds).ended}
+    return [each for place, each in enumerate(systems) if place in ended] or systems
 
 
 def _explored(use_case: UseCase, cast: Cast, bounds: Bounds) -> tuple[tuple[Finding, ...], Explored | None] | None:

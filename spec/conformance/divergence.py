@@ -36,9 +36,9 @@ def blocked(states: Iterable[int], action: Action, word: Word, memory: Memory) -
     for number in sorted(states):
         system, state = memory.states[number]
         why = _waits(system, state, action, memory) or _is_behind(system, state, action, word)
-        if not why and system.patience:
-            hasty = (memory.match(number, action, word, with_environment=level, hasty=True) for level in (1, 2, 3))
-            why = _outside_waits(system, state, action) if any(hasty) else ""
+        if not why and system.patience and memory.may_be_set_off([number], action):
+            hasty = memory.match(number, action, word, with_environment=3, hasty=True)
+            why = _outside_waits(system, state, action) if hasty else ""
         if not why:
             return ""
     return why

@@ -1,18 +1,20 @@
 """Implied scenarios: the diagrams say what the charts can do.
 
-The system is explored from where the diagrams of a use case begin, under the faults that they draw. Each global trace that
-this can come to must be a beginning of one that some course of the use case allows, and where the system comes to rest it
-must be a whole one. One that is not is an *implied scenario* (Alur, Etessami, Yannakakis, "Inference of message sequence
-charts", 2003): the participants, each acting as drawn, do together what nobody drew. Global traces are compared, not only
-those of single lifelines: what each does may be drawn somewhere, and yet nobody drew it all at once.
+The system is explored from where the diagrams of a use case begin, under the faults that they draw. Each global trace
+that this can come to must be a beginning of one that some course of the use case allows, and where the system comes to
+rest it must be a whole one. One that is not is an *implied scenario* (Alur, Etessami, Yannakakis, "Inference of message
+sequence charts", 2003): the participants, each acting as drawn, do together what nobody drew. Global traces are
+compared, not only those of single lifelines: what each does may be drawn somewhere, and yet nobody drew it all at once.
 
-Faults and refusals are those that the courses draw. If the courses are *all* that can happen (`complete`), a message may
-be lost on a hop wherever some course draws it lost there. Otherwise they are scenarios of a use case that has others, too:
-then the network does as they draw, and loses a message just where they do. What charts do by themselves counts in both.
+Faults and refusals are those that the courses draw. If the courses are *all* that can happen (`complete`), a message
+may be lost on a hop wherever some course draws it lost there. Otherwise they are scenarios of a use case that has
+others, too: then the network does as they draw, and loses a message just where they do. What charts do by themselves
+counts in both.
 
-What a course refers to is part of it, a use case as a choice among its courses, or where scenarios are looked at, the end
-of what they say. An order from outside that sets it going, such as that a tracker starts again, comes when nothing else can
-happen, if the binding says so (`later`).
+What a course refers to is part of it; a use case is the end of what it says, and what comes after that is compared
+lifeline by lifeline (`local`). An order from outside that sets it going, such as that a tracker starts again, comes
+when nothing else can happen: in the order that the binding says (`later`), or for scenarios if it lets them go on as
+drawn.
 """
 
 from __future__ import annotations
@@ -26,8 +28,9 @@ from spec.binding import Binding, Word
 from spec.binding.obligations import Breach
 from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.finding import Finding, unanswered
+from spec.conformance.matching import match
 from spec.conformance.whole import Places, Whole
-from spec.interaction import InteractionError
+from spec.interaction import Action, InteractionError
 from spec.system.composition import Act, Move, State, System
 from spec.system.scheduling import choice
 
@@ -76,7 +79,9 @@ class Outcome:
 
 
 def implied(whole: Whole, system: System, begin: State, around: Circumstances, bounds: Bounds) -> Outcome:
-    """Every kind of thing that a system does and no course allows, each with a shortest run; what was not looked at, too."""
+    """Every kind of thing that a system does and no course allows, each with a shortest run; what was not looked at,
+    too.
+    """
     search = _Search(whole, system, around, bounds)
     search.run(begin)
     return Outcome(search.findings, len({stand for stand, _ in search.parents}), len(search.parents))
@@ -120,12 +125,19 @@ class _Search:
         for act, why in self._stuck(stand.state, settled=False):
             self._tell(here, act, "never-taken", f"{act.lifeline} cannot take {act}, which has come: {why}")
         moves = self._moves(here)
+        if moves and not self.around.complete and all(self._is_undrawn_expiry(act) for act, _ in moves):
+            new = self._set_off(here)
+            if new:
+                return new  # a scenario goes on as drawn before a clock that nobody drew runs out
         if not moves:
             for act, why in self._stuck(stand.state, settled=True):
                 self._tell(here, act, "never-taken", f"{act.lifeline} cannot take {act}, which has come: {why}")
-            if not self.whole.may_rest(places):
+            new = [] if self.around.complete else self._set_off(here)
+            if not new and not self.whole.may_rest(places):
                 self._rests(here)
-            moves = [(m.act, Stand(m.then, n)) for m, n in self._ordered(stand, places)]
+            if not self.around.complete:
+                return new
+            moves = [(m.act, Stand(m.then, n)) for m, n in self._ordered(stand)]
         return self._followed(here, moves)
 
     def _followed(self, here: Here, moves: list[tuple[Act, Stand]]) -> list[Here]:
@@ -198,10 +210,34 @@ class _Search:
         others = (act._replace(message=w.message, detail=w.detail) for w in words)
         return any(other[2:4] != act[2:4] and self.whole.draws(other, places) for other in others)
 
-    def _ordered(self, stand: Stand, places: Places) -> Iterator[tuple[Move, int]]:
+    def _is_undrawn_expiry(self, act: Act) -> bool:
+        """Whether it is what a patient lifeline sends that no diagram draws."""
+        return act.kind == "!" and self.system.is_patient(act.lifeline) and not self.binding.is_drawn(act.lifeline)
+
+    def _set_off(self, here: Here) -> list[Here]:
+        """Where a scenario goes on when something comes from outside, drawn or not, that lets it go on as drawn."""
+        stand, places = here
+        new: list[Here] = []
+        for action, word in self.whole.next_drawn(places).items():
+            if not self._can_be_set_off(action):
+                continue
+            reached = match(self.system, stand.state, action, word, self.binding, with_environment=1, hasty=False)
+            act = Act(action.kind, action.lifeline, word.message, word.detail, action.peer or "", action.lost)
+            for state in reached:
+                there = (Stand(state, stand.ordered), self.whole.after_drawn(action, places))
+                if there not in self.parents:
+                    self.parents[there] = (here, act)
+                    new.append(there)
+        return new
+
+    def _can_be_set_off(self, action: Action) -> bool:
+        """Whether something from outside can be what an action waits for, where nothing is under way."""
+        if action.kind == "?":
+            return action.peer is None
+        return bool(self.binding.from_outside(action.lifeline))
+
+    def _ordered(self, stand: Stand) -> Iterator[tuple[Move, int]]:
         """What the next order leads to; one that nobody could follow here is passed over."""
-        if not self.around.complete and self.whole.is_over(places):
-            return  # what comes after a scenario is not its business
         for place, (lifeline, order) in enumerate(self.around.later[stand.ordered :], stand.ordered + 1):
             in_play = lifeline in self.system.machines
             found = list(self.system.orders(stand.state, lifeline, (order,))) if in_play else []

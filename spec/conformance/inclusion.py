@@ -1,22 +1,22 @@
 """Inclusion: the charts can do what a diagram says.
 
-All traces of a diagram, with all its alternatives and interleavings, are held against the system of all charts: for each
-action the system must be able to do it next, except for what the binding lets participants do undrawn. States of the
-diagram are explored together with the *set* of states that the system can be in after the same trace, so the check is
-trace inclusion, not a walk along one run. A trace that fails is reported at its first action that nobody can do, and not
-followed further.
+All traces of a diagram, with all its alternatives and interleavings, are held against the system of all charts: for
+each action the system must be able to do it next, except for what the binding lets participants do undrawn. States of
+the diagram are explored together with the *set* of states that the system can be in after the same trace, so the check
+is trace inclusion, not a walk along one run. A trace that fails is reported at its first action that nobody can do, and
+not followed further.
 
-Order on paper is order on each lifeline only; which of the orders that a diagram leaves open can occur is up to the model
-of the channels (`spec.system.channels`) and to patience. One that they rule out is no mistake, but something of each
-branch has to be left: where all orders end before the diagram does, that is a finding (`never-runs`).
+Order on paper is order on each lifeline only; which of the orders that a diagram leaves open can occur is up to the
+model of the channels (`spec.system.channels`) and to patience. One that they rule out is no mistake, but something of
+each branch has to be left: where all orders end before the diagram does, that is a finding (`never-runs`).
 
 Actions of different lifelines are independent unless they put messages into one queue, so one order of them is enough
-(`enough`). An action whose need the diagram itself leaves unmet (`spec.conformance.needs`) is the diagram's own mistake;
-the trace goes on without it, so that the rest is still compared.
+(`enough`). An action whose need the diagram itself leaves unmet (`spec.conformance.needs`) is the diagram's own
+mistake; the trace goes on without it, so that the rest is still compared.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ from spec.binding.obligations import Breach
 from spec.conformance import divergence
 from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.finding import Finding, counts, unanswered
-from spec.conformance.matching import beyond, left_to_do, match, silently
+from spec.conformance.matching import around, beyond, left_to_do, match, meets, silently
 from spec.conformance.needs import Needs, Open, branching, path_to, ways_through
 from spec.interaction import Action, Interaction, InteractionError, Term, avoids, can_end, erase, steps
 from spec.interaction.exploration import has_strict_order
@@ -133,6 +133,19 @@ class Memory:
                 self._cut.add(key[:-2])
         return self._matched[key]
 
+    def may_be_set_off(self, states: Iterable[int], action: Action) -> bool:
+        """Whether something from outside can be what an action waits for: not if what it receives is under way."""
+        for number in states:
+            system, state = self.states[number]
+            if action.kind == "?" and action.lifeline in system.machines:
+                word = self.words[action.label]
+                flights = system.flights(state, action.lifeline)
+                if any(word.covers(f.message, f.detail) and meets(f.sender, action, system.binding) for f in flights):
+                    continue
+            if any(system.binding.from_outside(name) for name in around(system, action.lifeline)):
+                return True
+        return action.peer is None
+
     def was_cut(self, number: int, action: Action, word: Word) -> bool:
         """Whether looking for an action ended at a bound, without finding it."""
         return (number, action.kind, action.lifeline, action.peer, action.lost, word) in self._cut
@@ -227,7 +240,7 @@ class _Search:
         return new
 
     def _next(self, node: Node) -> tuple[Step, ...]:
-        """The steps of the diagram to follow. What patient lifelines send comes when nothing else is drawn to happen."""
+        """The steps of the diagram to follow; what patient lifelines send is always among them."""
         every = steps(node.term)
         if node.call is not None:
             received = tuple(step for step in every if step[0].kind == "?" and step[0].arrow == node.call)
@@ -263,7 +276,8 @@ class _Search:
             return after._replace(skipped=node.skipped | {action.arrow}), None, ""
         word = memory.words[action.label]
         waits = action.kind == "!" and memory.is_patient(action.lifeline)  # not for what comes from outside
-        for with_environment in (0,) if waits else (0, 1, 2, 3):
+        levels = (1,) if memory.systems[0].patience else (1, 2, 3)
+        for with_environment in (0, *(() if waits or not memory.may_be_set_off(node.states, action) else levels)):
             reached: set[int] = set()
             for number in node.states:
                 reached |= memory.match(number, action, word, with_environment=with_environment)
@@ -380,9 +394,9 @@ def enough(term: Term, every: tuple[Step, ...], memory: Memory) -> tuple[Step, .
 
     They are enough if the lifeline has to act, can do now all that it could ever do next, and puts nothing into a queue
     into which others may still put something: then any trace can be reordered so that its first action of this lifeline
-    comes first, without any lifeline or queue noticing. A call inside a server is received as soon as it is sent, so its
-    receiver has to await just that. Where a strict order is drawn somebody could notice, and all
-    steps are needed; and what patient lifelines send is no such step, since it waits for all others.
+    comes first, without any lifeline or queue noticing. A call inside a server is received as soon as it is sent, so
+    its receiver has to await just that. Where a strict order is drawn somebody could notice, and all steps are needed;
+    and what patient lifelines send is no such step, since it waits for all others.
     """
     if len(every) <= 1 or has_strict_order(term):
         return every

@@ -1,8 +1,8 @@
 """What courses say of each lifeline by itself, as far as a use case refers to itself.
 
 A use case whose courses end with a reference to it has no end of global traces to compare with. What comes after such a
-reference is compared lifeline by lifeline: every local trace that the system can come to must be a beginning of what some
-course, with all that it refers to, says of that lifeline (see `implied` for what is compared globally).
+reference is compared lifeline by lifeline: every local trace that the system can come to must be a beginning of what
+some course, with all that it refers to, says of that lifeline (see `implied` for what is compared globally).
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ def match(
             found.update(_done(system, there, action, word))
         return bool(found) and not several
 
-    around = system.lifelines if waits else _around(system, action.lifeline)
-    list(_spread(system, state, around, binding, tries, with_environment=with_environment, hasty=hasty))
+    near = system.lifelines if waits else around(system, action.lifeline)
+    list(_spread(system, state, near, binding, tries, with_environment=with_environment, hasty=hasty))
     return found
 
 
@@ -88,7 +88,7 @@ def silently(
     with_environment: int = 0,
 ) -> Iterator[State]:
     """The nearest states that are `wanted`, after actions that nobody needs to draw of those around a lifeline."""
-    yield from _spread(system, state, _around(system, lifeline), binding, wanted, with_environment=with_environment)
+    yield from _spread(system, state, around(system, lifeline), binding, wanted, with_environment=with_environment)
 
 
 def beyond(system: System, state: State, binding: Binding, lifelines: Iterable[str]) -> Breach | None:
@@ -124,7 +124,7 @@ def _due(system: System, state: State) -> Iterator[Act]:
 def _spread(
     system: System,
     state: State,
-    around: tuple[str, ...],
+    near: tuple[str, ...],
     binding: Binding,
     wanted: Any,
     *,
@@ -141,7 +141,7 @@ def _spread(
         for there in layer:
             if system.breach(there) is not None:
                 continue  # what comes after that says nothing more
-            for move in _undrawn(system, there, around, binding, with_environment=with_environment, hasty=hasty):
+            for move in _undrawn(system, there, near, binding, with_environment=with_environment, hasty=hasty):
                 if move.then in seen:
                     continue
                 if len(seen) >= SILENT_STATES:
@@ -152,7 +152,7 @@ def _spread(
         layer = following
 
 
-def _around(system: System, lifeline: str) -> tuple[str, ...]:
+def around(system: System, lifeline: str) -> tuple[str, ...]:
     """The lifelines of the same server, and the brokers."""
     players = system.binding.players
     group = players[lifeline].group if lifeline in players else ""

@@ -1,8 +1,8 @@
 """Branches that no system can run, whatever its charts: the diagram leaves open what a message of it needs.
 
-`[needs]` in a binding says that a message needs another one before it, from its receiver to its sender: that a timeout is
-exceeded needs that it was set. The diagram is searched by itself, so that no mistake of a chart hides one of it. Each way
-through the diagram's branches on which a need is not met is a finding of its own.
+`[needs]` in a binding says that a message needs another one before it, from its receiver to its sender: that a timeout
+is exceeded needs that it was set. The diagram is searched by itself, so that no mistake of a chart hides one of it.
+Each way through the diagram's branches on which a need is not met is a finding of its own.
 """
 
 from collections import deque
@@ -60,7 +60,7 @@ class _Node(NamedTuple):
 def impossible_branches(
     interaction: Interaction, words: Mapping[str, Word], binding: Binding, bounds: Bounds
 ) -> Iterator[Finding]:
-    """The sends whose need a diagram does not meet, each with the run that leads there; and whether all was looked at."""
+    """The sends whose need a diagram does not meet, each with the run that leads there, and what was not looked at."""
     needs = Needs(binding, words)
     if not any(word.message in binding.needs for word in words.values()):
         return

@@ -68,7 +68,7 @@ def as_text(report: Report, *, verbose: bool = False) -> str:
 
 
 def lines(report: Report, *, verbose: bool = False) -> Iterator[Line]:
-    """The report line by line. If `verbose`, with a table of the lifelines of each diagram, and with what is accepted."""
+    """The report line by line; if `verbose`, with the lifelines of each diagram, and with what is accepted."""
     for diagram in report.diagrams:
         said = f"{diagram.name}  ({diagram.file}), {diagram.nodes} states compared"
         yield Line(f"{diagram.verdict!s:{WIDTH}}  ", said, STYLES[diagram.verdict])

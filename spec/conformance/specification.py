@@ -155,8 +155,8 @@ def specification(
     *,
     complete: bool = True,
 ) -> Specification:
-    """Read diagrams, given as file and text; `others` are referred to. Unless `complete` they are scenarios among others,
-    if any of our charts takes part in them: with charts of others a user's diagrams are all that there is.
+    """Read diagrams, given as file and text; `others` are referred to. Unless `complete` they are scenarios among
+    others, if any of our charts takes part in them: with charts of others a user's diagrams are all that there is.
     """
     given = charts
     charts = {**OURS, **charts}

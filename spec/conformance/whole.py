@@ -91,6 +91,24 @@ class Whole:
                     found.add(f"{action.kind}{word}" + (to if with_ends else ""))
         return sorted(found)
 
+    def next_drawn(self, places: Iterable[Place]) -> dict[Action, Word]:
+        """What the courses draw next."""
+        found: dict[Action, Word] = {}
+        for place in sorted(places, key=repr):
+            for action, _ in steps(place.term):
+                if action.kind != "ref" and action.label in self.words and action.lifeline not in place.free:
+                    found.setdefault(action, self.words[action.label])
+        return found
+
+    def after_drawn(self, action: Action, places: Iterable[Place]) -> Places:
+        """Where the courses are after an action of a diagram."""
+        found: set[Place] = set()
+        for place in places:
+            for drawn, rest in steps(place.term):
+                if drawn == action and (open_ := self._needs.after(action, place.still_open)) is not None:
+                    found |= self._without_mistakes(place._replace(term=rest, still_open=open_))
+        return frozenset(found)
+
     def awaited(self, places: Iterable[Place]) -> tuple[str, str]:
         """A lifeline that is drawn to go on, and what it is drawn to do; empty if there is none."""
         for place in places:

@@ -7,8 +7,9 @@ A binding names the model (`[channels] model = "..."`); what leaves a lifeline a
 - `any`: no order at all, a bag for each receiver.
 
 These are the mailbox, the peer-to-peer and the asynchronous model of Di Giusto, Ferré, Laversa and Lozes ("A partial
-order view of message-passing communication models", POPL 2023). Messages between lifelines of one server (a *call*) never
-share a queue with what comes from elsewhere: a server that awaits the answer of its own view leaves the bus alone.
+order view of message-passing communication models", POPL 2023). Messages between lifelines of one server (a *call*)
+never share a queue with what comes from elsewhere: a server that awaits the answer of its own view leaves the bus
+alone.
 
 A state keeps its channels as a sorted tuple of rows: a key, and what is under way, oldest first. The key is sender and
 receiver, or `SHARED` and receiver; under a shared key each entry tells its sender, too.

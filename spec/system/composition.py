@@ -4,9 +4,9 @@ How messages wait is said by the model of the channels (`spec.system.channels`).
 the sender has sent it and nobody receives it. What a patient lifeline sends (a clock, say) comes when nothing else can
 happen: timeouts are longer than messages take.
 
-Systems of our charts keep a queue for each pair of lifelines where the model is one queue for each receiver. Nobody could
-notice a difference: MQTT clients speak to one another only by way of the broker, so an order in which the broker reads
-what two of them sent is an order in which they could have sent it. `by_pairs=False` switches that off.
+Systems of our charts keep a queue for each pair of lifelines where the model is one queue for each receiver. Nobody
+could notice a difference: MQTT clients speak to one another only by way of the broker, so an order in which the broker
+reads what two of them sent is an order in which they could have sent it. `by_pairs=False` switches that off.
 """
 
 from collections import Counter

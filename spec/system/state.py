@@ -16,7 +16,9 @@ class State(NamedTuple):
 
 
 class Act(NamedTuple):
-    """One end of an arrow: `kind` is `!` or `?`, or `.` for a step that nobody sees. `peer` is the other lifeline, or empty for the environment."""
+    """One end of an arrow: `kind` is `!` or `?`, or `.` for a step that nobody sees. `peer` is the other lifeline, or
+    empty for the environment.
+    """
 
     kind: str
     lifeline: str
