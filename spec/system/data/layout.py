@@ -15,6 +15,8 @@ from collections import OrderedDict, defaultdict, deque
 from collections.abc import Hashable, Iterable
 from typing import Any
 
+from immutabledict import immutabledict
+
 from spec.system.data.atoms import ITERATOR, KEEP_DATA, Kind, Opaque, slots_of
 from spec.system.data.containers import (
     DefaultdictKind,
@@ -79,10 +81,13 @@ VALUES = frozenset(
         ipaddress.IPv6Address,
         ipaddress.IPv4Network,
         ipaddress.IPv6Network,
+        immutabledict,
     }
 )
 """Types that cannot change, so that it does not matter which of two equal ones is held."""
 
+_REMEMBERED = {immutabledict: "_hash"}
+"""What values keep once it has been asked for, and would find out again."""
 _NATIVE: dict[type, Kind] = {
     list: ListKind(),
     deque: DequeKind(),
@@ -182,6 +187,8 @@ def fields_of(value: Any, kind: Kind) -> list[tuple[Hashable, Any]]:
     found: list[tuple[Hashable, Any]] = [(name, names[name]) for name in sorted(names, key=str)]
     cls: Any = type(value)
     rows = (*slots_of(cls), *(_members(cls) if isinstance(kind, ErrorKind) else ()))
+    if cls in _REMEMBERED:
+        found = [(name, None if name == _REMEMBERED[cls] else each) for name, each in found]
     for name, descriptor in rows:
         try:
             found.append((name, descriptor.__get__(value)))

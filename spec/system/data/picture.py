@@ -45,6 +45,22 @@ class Picture:
         self._order = children_first(nodes, tops)
         self.form: Hashable = canonical_form(nodes, tops, self._order)
 
+    def differing(self, other: "Picture") -> str:
+        """Where two pictures of the same values differ: the place of one, and the name of an attribute of it."""
+        for place, (one, two) in enumerate(zip(self.tops, other.tops, strict=True)):
+            fields = [
+                dict(each.nodes[ref].fields) if isinstance(ref, int) else {}
+                for each, ref in ((self, one), (other, two))
+            ]
+            for name in dict.fromkeys(name for row in fields for name in row):
+                if self.form_of(fields[0].get(name)) != other.form_of(fields[1].get(name)):
+                    return f"{place}.{spelled(name)}"
+        return ""
+
+    def form_of(self, ref: Ref | None) -> Hashable:
+        """The form of what hangs on one reference."""
+        return None if ref is None else canonical_form(self.nodes, (ref,), children_first(self.nodes, (ref,)))
+
     def restore(
         self,
         into: Sequence[Any] = (),
