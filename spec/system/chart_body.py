@@ -131,7 +131,7 @@ class ChartBody:
         for executor in chart._callbacks._registry.values():  # noqa: SLF001 - the library has no hook for it
             for callback in executor:
                 if callback._iscoro:  # noqa: SLF001 - as above
-                    raise _Stop(f"callback {callback.meta.attr_name!r}", _ASYNC)
+                    raise _Stop(f"callback {callback.meta.attr_name!r}", ASYNC)
                 if not isinstance(callback._callback, _Watched):  # noqa: SLF001 - as above
                     callback._callback = _Watched(self, callback._callback, callback.meta)  # noqa: SLF001
 
@@ -377,7 +377,7 @@ class _Watched:
         if inspect.isawaitable(answer):
             if inspect.iscoroutine(answer):
                 answer.close()
-            self._body.stop(f"callback {self.__name__!r}", _ASYNC)
+            self._body.stop(f"callback {self.__name__!r}", ASYNC)
         return answer
 
 
@@ -405,4 +405,4 @@ class _Bare(StateChart[Any]):
 
 OWN = (frozenset(vars(_Bare())) | {"model", "state_field", "_get_engine"}) - {"only"}
 _NO_ARGUMENTS = "give a chart whose constructor needs no arguments"
-_ASYNC = "it is async: a step of a chart is one action, done at once; write it without async, and let messages wait"
+ASYNC = "it is async: a step of a chart is one action, done at once; write it without async, and let messages wait"

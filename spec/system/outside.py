@@ -1,5 +1,6 @@
 """What a step must not ask: a clock, chance, the operating system. What it answers cannot be repeated."""
 
+import gc
 import random
 import sys
 import time
@@ -51,6 +52,8 @@ def witnessed() -> Iterator[list[str]]:
             if what and frame.f_globals.get("__name__", "").partition(".")[0] not in _LIBRARIES:
                 found.append(f"{what} ({_spelled(called)}) in {frame.f_code.co_qualname}")
 
+    collecting = gc.isenabled()
+    gc.disable()  # what it calls when it runs is nobody's step
     if watching:
         sys.setprofile(see)
     try:
@@ -58,6 +61,8 @@ def witnessed() -> Iterator[list[str]]:
     finally:
         if watching:
             sys.setprofile(None)
+        if collecting:
+            gc.enable()
         if random.getstate() != before and not found:
             found.append(f"{_CHANCE} (module random)")
 

@@ -246,13 +246,13 @@ class SteppedMachine:
     def _begun(self, one: Body, other: Body) -> tuple[Body, Local]:
         """The body to ask, and its initial state. Both are made alike, or something besides the chart has a say."""
         self._body = one
-        for root, name in zip(one.roots, one.names, strict=True):
+        for root, name in () if one is other else zip(one.roots, one.names, strict=True):
             if any(root is each for each in other.roots):
                 text = "all charts of this class are given the same one; make a new one in __init__"
                 raise ChartError(self.name, name, text)
         while True:
             looks = [one.look(), other.look()]
-            if not self._share(looks[0][1], looks[1][1]):
+            if one is other or not self._share(looks[0][1], looks[1][1]):
                 break
         for key, value in self._book.shared.items():
             self._around.add_object(

@@ -104,23 +104,35 @@ def _edges(chart: type[StateChart[Any]], labels: Labels) -> Iterator[Edge]:
         for transition in state.transitions:
             if transition.initial:
                 continue
-            enters = frozenset(each.id for target in transition.targets for each in _entered(target))
+            within = _domain(transition)
+            enters = frozenset(each.id for target in transition.targets for each in _entered(target, within))
             target = "/".join(each.id for each in transition.targets)
             named = [each for each in events if transition.match(each) and each not in labels.aliases]
             for event in [""] if transition.is_eventless else named:
                 yield Edge(state.id, labels.of(event) if event else "", event, target, enters)
 
 
-def _entered(target: State) -> Iterator[State]:
-    """What entering a state can make active: it, what it begins in, what holds it, and the regions beside it."""
+def _entered(target: State, within: State | None = None) -> Iterator[State]:
+    """What entering a state can make active: it, what it begins in, what holds it, and the regions beside it.
+
+    `within` is a state that is not left on the way: what is beside it stays where it is.
+    """
     if target.is_history:
         yield from (each for state in _below(target.parent) for each in (state, *state.ancestors()))
         return
     yield from _by_default(target)
     for holder in target.ancestors():
+        if holder is within:
+            return
         yield holder
         if holder.parallel:
             yield from (each for region in holder.states for each in _by_default(region))
+
+
+def _domain(transition: Transition) -> State | None:
+    """The innermost state around a transition that it does not leave, as the library finds it."""
+    around = (state for state in transition.source.ancestors() if state.is_compound)
+    return next((state for state in around if all(target.is_descendant(state) for target in transition.targets)), None)
 
 
 def _by_default(state: State) -> Iterator[State]:
@@ -174,7 +186,7 @@ def labels_of(
 ) -> Labels:
     """What the events of a chart are; raises `ChartError` for one of which nothing says what it is."""
     declared = {
-        kind: {**_declared(chart, name), **_as_mapping(more)}
+        kind: {**_declared(chart, name), **as_mapping(more)}
         for kind, name, more in (("!", "sends", sends), ("?", "receives", receives), ("", "internal", internal))
     }
     kinds: dict[str, str] = {}
@@ -183,7 +195,7 @@ def labels_of(
         for event in rows:
             _check_declared(chart, event, known)
             if kinds.setdefault(event, kind) != kind:
-                names = " and ".join(_NAMES[each] for each in (kinds[event], kind))
+                names = " and ".join(NAMES[each] for each in (kinds[event], kind))
                 raise ChartError(chart.__name__, f"event {event!r}", f"it stands in {names}; leave it in one of them")
     found: dict[str, list[str]] = {}
     for name, event in known.items():
@@ -191,7 +203,7 @@ def labels_of(
         if kinds.get(name):
             given = f"{kinds[name]}{declared[kinds[name]][name]}"
             if label is not None and label[0] != given[0]:
-                text = f"it is called {label!r} and stands in {_NAMES[kinds[name]]}; say one or the other"
+                text = f"it is called {label!r} and stands in {NAMES[kinds[name]]}; say one or the other"
                 raise ChartError(chart.__name__, f"event {name!r}", text)
             label = label or given
         if label is not None:
@@ -204,7 +216,7 @@ def labels_of(
     return labels._replace(aliases=_aliases(chart, labels, known))
 
 
-_NAMES = {"!": "`sends`", "?": "`receives`", "": "`internal`"}
+NAMES = {"!": "`sends`", "?": "`receives`", "": "`internal`"}
 
 
 def _declared(chart: type[StateChart[Any]], name: str) -> dict[str, str]:
@@ -214,10 +226,11 @@ def _declared(chart: type[StateChart[Any]], name: str) -> dict[str, str]:
         return {}
     if not all(isinstance(each, str) for each in said):
         return {}
-    return _as_mapping(said)
+    return as_mapping(said)
 
 
-def _as_mapping(said: Declared) -> dict[str, str]:
+def as_mapping(said: Declared) -> dict[str, str]:
+    """The names of messages by the ids of events."""
     if isinstance(said, str):
         return {said: said}
     if isinstance(said, Mapping):
@@ -282,5 +295,5 @@ def actions_of(chart: type[StateChart[Any]], sends: Declared = (), receives: Dec
     """The actions of a chart that can be read off its events, and off what it or its binding says of them."""
     found = {str(text) for event in chart._events for text in (event.name, event.id)}  # noqa: SLF001 - as above
     for kind, name, more in (("!", "sends", sends), ("?", "receives", receives)):
-        found |= {f"{kind}{message}" for message in {**_declared(chart, name), **_as_mapping(more)}.values()}
+        found |= {f"{kind}{message}" for message in {**_declared(chart, name), **as_mapping(more)}.values()}
     return frozenset(name for name in found if name[:1] in {"?", "!"})
