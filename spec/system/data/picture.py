@@ -193,7 +193,10 @@ class Look:
             return self._places[key]
         if key in self._shared and self._shared[key] is value:
             return Atom(Same(value), value)
-        name = self._anchors.name(value)
+        try:
+            name = self._anchors.name(value)
+        except Opaque as opaque:
+            raise Opaque(self._named(parent, edge), opaque.cls, opaque.remedy) from None
         atom = atom_of(value) if name is None else None
         if atom is not None:
             return atom
@@ -228,7 +231,10 @@ class Look:
         )
 
     def _path(self, place: int) -> str:
-        edges: list[str] = []
+        return self._named(*self._origins[place])
+
+    def _named(self, place: int, edge: str) -> str:
+        edges = [edge]
         while place >= 0:
             origin = self._origins[place]
             edges.append(origin.edge)
