@@ -233,7 +233,7 @@ class TransitionsBody:
     def look(self) -> tuple[Local, Look]:
         """Where it is, and what it holds. Raises `ChartError` for what cannot be copied and compared."""
         try:
-            look = take(self.roots, self.names, self._skipped, self._shared, self._anchors)
+            look = take(self.roots, self.names, self._skipped, self._shared, self._anchors, used=True)
         except Opaque as opaque:
             text = f"{opaque.cls.__module__}.{opaque.cls.__qualname__}: {opaque.remedy}"
             raise ChartError(self.name, opaque.path, text) from None
@@ -353,7 +353,7 @@ def _made(source: Machine | Callable[[], Machine], name: str) -> Machine:
         raise ChartError(name, f"{name}()", f"expected a machine of `transitions`, not {machine!r}")
     kind = next((each.__name__ for each in _EXTENSIONS if isinstance(machine, each)), None)
     if kind is not None:
-        raise ChartError(name, type(machine).__name__, f"a {kind} is not checked; make it a plain Machine")
+        raise ChartError(name, type(machine).__name__, f"{kind} is not checked; make it a plain Machine")
     if machine.on_exception:
         text = "what a machine does after an error is not checked; let callbacks raise nothing, and leave it out"
         raise ChartError(name, "on_exception", text)

@@ -163,7 +163,7 @@ class ChartBody:
     def look(self) -> tuple[Local, Look]:
         """Where it is, and all that it holds. Raises `ChartError` for what cannot be copied and compared."""
         try:
-            look = take(self.roots, self.names, self.skipped, self._shared, self._anchors)
+            look = take(self.roots, self.names, self.skipped, self._shared, self._anchors, used=True)
         except Opaque as opaque:
             text = f"{opaque.cls.__module__}.{opaque.cls.__qualname__}: {opaque.remedy}"
             raise ChartError(self.name, opaque.path, text) from None

@@ -246,6 +246,8 @@ class SteppedMachine:
     def _begun(self, one: Body, other: Body) -> tuple[Body, Local]:
         """The body to ask, and its initial state. Both are made alike, or something besides the chart has a say."""
         self._body = one
+        for root in one.roots:
+            self._around.add_class(type(root))
         for root, name in () if one is other else zip(one.roots, one.names, strict=True):
             if any(root is each for each in other.roots):
                 text = "all charts of this class are given the same one; make a new one in __init__"

@@ -120,15 +120,18 @@ def take(
     skip: Mapping[int, frozenset[str]] | None = None,
     shared: Mapping[int, Any] | None = None,
     anchors: Anchors = NO_ANCHORS,
+    *,
+    used: bool = False,
     limit: int | None = None,
 ) -> "Look":
     """A look at `values`.
 
     `names` are what the values are called in paths. `skip` names, by the place of a value, attributes that are not
     data. Objects of `shared` (by `id`) are not looked into: they stand for themselves. Raises `Opaque` for what
-    cannot be copied and compared, and `TooLarge` for more than `limit` objects.
+    cannot be copied and compared, and `TooLarge` for more than `limit` objects. If they are `used`, the values are
+    not made again but filled, so that their own class does not matter.
     """
-    return Look(values, names, skip or {}, shared or {}, anchors, limit)
+    return Look(values, names, skip or {}, shared or {}, anchors, used=used, limit=limit)
 
 
 def freeze(value: Any) -> Hashable:
@@ -151,6 +154,8 @@ class Look:
         skip: Mapping[int, frozenset[str]],
         shared: Mapping[int, Any],
         anchors: Anchors,
+        *,
+        used: bool,
         limit: int | None,
     ) -> None:
         self._values = values
@@ -158,6 +163,7 @@ class Look:
         self._skip = skip
         self._shared = shared
         self._anchors = anchors
+        self._used = used
         self._limit = limit
         self._objects: list[Any] = []  # also keeps what is made on the way alive, so that no `id` comes twice
         self._places: dict[int, int] = {}
@@ -224,7 +230,7 @@ class Look:
         edges = kind.edges(value, items)
         return Node(
             kind,
-            type(value),
+            object if self._used and self._origins[place].parent < 0 else cls,  # it is not made again
             extra,
             tuple(self._ref(item, place, edge) for item, edge in zip(items, edges, strict=True)),
             tuple((name, self._ref(each, place, f".{spelled(name)}")) for name, each in fields),
