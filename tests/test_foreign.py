@@ -11,6 +11,7 @@ from spec import check, load
 from spec.binding import Begin, Besides, Binding, Player
 from spec.conformance.checker import Report
 from spec.conformance.inclusion import Finding
+from spec.system.foreign import ChartError
 from spec.system.setup import CastError
 from tests.others import (
     ALTERNATING,
@@ -139,6 +140,12 @@ class Breaks(StateChart[Any]):
         raise ZeroDivisionError
 
 
+class Takes(StateChart[Any]):
+    a = State(initial=True)
+    b = State(final=True)
+    go = Event(a.to(b), name="?x")
+
+
 class Sends(StateChart[Any]):
     a = State(initial=True)
     b = State(final=True)
@@ -150,12 +157,16 @@ class Sends(StateChart[Any]):
     [
         (NoAction, "the event 'go' is no action: name events '?message'"),
         (NeedsMore, "give a chart whose constructor needs no arguments"),
-        (Breaks, "breaks on ?x: ZeroDivisionError"),
     ],
 )
 def test_a_chart_that_cannot_be_used_is_named_with_the_remedy(chart: Any, says: str) -> None:
     messages = [finding.message for finding in found(check("A->B:x\n", Binding(), {"A": Sends, "B": chart}))]
     assert any(says in message for message in messages), messages
+
+
+def test_a_callback_that_raises_is_an_error_in_its_own_words() -> None:
+    with pytest.raises(ChartError, match=r"breaks on \?x: ZeroDivisionError\(\) in burst"):
+        check("A->B:x\n", Binding(), {"A": Sends, "B": Breaks})
 
 
 @pytest.mark.parametrize("chart", [Sends(), int, None])
@@ -165,7 +176,7 @@ def test_what_is_no_chart_is_refused(chart: Any) -> None:
 
 
 def test_a_lifeline_that_nobody_plays_is_one_finding_and_its_messages_come_from_outside() -> None:
-    findings = found(check("User->A:x\n", Binding(), {"A": Breaks}))
+    findings = found(check("User->A:x\n", Binding(), {"A": Takes}))
     assert [(f.kind, f.line) for f in findings if f.kind == "unplayed-lifeline"] == [("unplayed-lifeline", 1)]
 
 

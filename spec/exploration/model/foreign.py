@@ -14,13 +14,13 @@ from immutabledict import immutabledict
 from statemachine import StateChart
 
 from machines import Participant
-from machines.participant import actions
 from spec.exploration.model.bus import Wires
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.node import Broken, Chart
-from spec.system.foreign import ForeignMachine
+from spec.system.foreign import actions_of
 from spec.system.process import ChartMachine
+from spec.system.setup import SingleForeign
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,13 @@ class Others:
     def _node(self, name: str) -> Chart:
         chart: Any = self.charts[name]
         ours = issubclass(chart, Participant)
-        machine = ChartMachine(chart()) if ours else ForeignMachine(chart)
+        machine = ChartMachine(chart()) if ours else SingleForeign(chart)
         return Chart(name, machine, self.starts.get(name, ""))
 
 
 def _sends(chart: type[StateChart[Any]]) -> list[str]:
     """The names of the messages that a chart has a send for."""
-    return [label[1:] for label in actions(chart) if label.startswith("!")]
+    return [label[1:] for label in actions_of(chart) if label.startswith("!")]
 
 
 @dataclass(frozen=True)

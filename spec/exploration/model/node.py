@@ -24,8 +24,8 @@ from machines.events import BusEvent
 from machines.participant import Snapshot
 from machines.torrent_server import TorrentServerData
 from machines.tracker import TrackerData
-from spec.system.foreign import ForeignMachine
 from spec.system.process import ChartMachine, Sending, Taking
+from spec.system.setup import SingleForeign
 
 AGAIN = "again"
 """The `event_id` of an event that is delivered twice."""
@@ -358,7 +358,7 @@ class Chart:
     """A chart that is not ours, or one of ours alone: its sends happen by themselves, and everybody else is outside."""
 
     name: str
-    machine: ChartMachine | ForeignMachine
+    machine: ChartMachine | SingleForeign
     start: str = ""
 
     def begin(self) -> Hashable:
