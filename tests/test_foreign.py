@@ -1,6 +1,6 @@
 """Foreign protocols with charts that are not ours: what conforms, and what does not."""
 
-import time
+import re
 import types
 from typing import Any
 
@@ -160,8 +160,8 @@ class Sends(StateChart[Any]):
     ],
 )
 def test_a_chart_that_cannot_be_used_is_named_with_the_remedy(chart: Any, says: str) -> None:
-    messages = [finding.message for finding in found(check("A->B:x\n", Binding(), {"A": Sends, "B": chart}))]
-    assert any(says in message for message in messages), messages
+    with pytest.raises(ValueError, match=re.escape(says)):
+        check("A->B:x\n", Binding(), {"A": Sends, "B": chart})
 
 
 def test_a_callback_that_raises_is_an_error_in_its_own_words() -> None:
@@ -193,14 +193,14 @@ def ring(number: int, others: list[int], rounds: int) -> type[StateChart[Any]]:
     return types.new_class(f"Ring{number}", (StateChart,), exec_body=lambda space: space.update(body))
 
 
-def test_sixty_arrows_between_six_lifelines_are_checked_quickly() -> None:
+def test_sixty_arrows_between_six_lifelines_take_few_states() -> None:
     members, rounds = list(range(6)), 10
     lines = ["[->L0:t0_0"]
     for turn in range(rounds):
         lines += [f"L{n}->L{n + 1}:t{turn}_{n + 1}" for n in members[:-1]]
         lines.append(f"L5->{'L0' if turn < rounds - 1 else ']'}:t{turn + 1}_0")
     charts: Charts = {f"L{n}": ring(n, members, rounds) for n in members}
-    began = time.perf_counter()
     report = check("\n".join(lines), Binding(), charts)
     assert found(report) == []
-    assert time.perf_counter() - began < 5
+    assert report.diagrams[0].nodes < 10 * len(lines)
+    assert report.explored["<text>"].states < 10 * len(lines)

@@ -8,7 +8,7 @@ a loss, so that it is in a configuration that it can really reach.
 import difflib
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from immutabledict import immutabledict
 from statemachine import StateChart
@@ -43,8 +43,8 @@ from machines import (
 from machines.session import MqttClient
 from spec.binding import BUILT_IN, Begin, Binding, Player
 from spec.system.composition import Act, State, System
-from spec.system.foreign import ChartError, ForeignMachine, Local, actions_of
-from spec.system.process import ChartMachine, LocalMachine, ScriptedMachine, Sending, Taking, name_of
+from spec.system.foreign import ForeignMachine, actions_of
+from spec.system.process import ChartMachine, LocalMachine, ScriptedMachine, Sending
 from spec.system.scheduling import advance
 
 Charts = Mapping[str, type[StateChart[Any]]]
@@ -58,28 +58,8 @@ KINDS = (MqttClient, DistributionView, Clock, Broker)
 
 FRAGMENT_SIZE = 1024
 """Bytes; a torrent server that conflicts can only work with twice that."""
-T = TypeVar("T")
 STEPS = 10_000
 """More than any start takes."""
-
-
-class SingleForeign(ForeignMachine):
-    """A chart that is not ours where a system takes one outcome of each step. Several are refused."""
-
-    def send(self, state: Hashable, sending: Sending) -> Local | None:  # type: ignore[override]
-        """The state after sending, None if no guard lets it be sent. Raises `ChartError` where there are several."""
-        found = super().send(state, sending)
-        return self._single(found, f"!{name_of(sending.message)}") if found else None
-
-    def receive(self, state: Hashable, message: Hashable, sender: str) -> tuple[Taking, Local, str]:  # type: ignore[override]
-        """What receiving does. Raises `ChartError` where there are several outcomes."""
-        return self._single(super().receive(state, message, sender), f"?{name_of(message)}")
-
-    def _single(self, found: tuple[T, ...], label: str) -> T:
-        if len(found) > 1:
-            text = f"{len(found)} events of that name are enabled at once; let guards decide between them"
-            raise ChartError(self.name, f"{self.name} on {label}", text)
-        return found[0]
 
 
 class CastError(ValueError):
@@ -190,14 +170,9 @@ class Cast:
             )
         if issubclass(chart, Participant):
             return ChartMachine(_ours(chart, name, self.binding, conflicts, session, endpoint))
-        try:
-            return SingleForeign(
-                chart,
-                patient=player.patient,
-                may_ignore=lambda message: self.binding.may_ignore(name, f"?{message}"),
-            )
-        except ValueError as error:
-            raise CastError(str(error)) from None
+        return ForeignMachine(
+            chart, patient=player.patient, may_ignore=lambda message: self.binding.may_ignore(name, f"?{message}")
+        )
 
 
 def _of_server(lifeline: str, said: Mapping[str, str], players: Mapping[str, Player]) -> str:
