@@ -92,7 +92,7 @@ def diagrams(
 def demo(
     scenario: Annotated[str, typer.Option(help="Which course to play; --list names them.")] = "",
     list_scenarios: Annotated[bool, typer.Option("--list", help="List the scenarios, and stop.")] = False,
-    torrents: Annotated[int, typer.Option(min=1, max=50, help="How many torrent servers ask to join.")] = 1,
+    torrents: Annotated[int, typer.Option(min=1, max=100, help="How many torrent servers ask to join.")] = 1,
     lose: Annotated[
         list[str] | None,
         typer.Option(metavar="EVENT@HOP[:CLIENT][#K]", help="Lose an event; HOP is to-broker or from-broker."),
