@@ -45,6 +45,12 @@ class InFlight:
         self._sending = False
         self._ended = ""
 
+    @property
+    def awaited(self) -> int:
+        """How many publications somebody waits for, sent or not."""
+        outcomes = (*self._sent.values(), *(waiting.outcome for waiting in self._waiting))
+        return sum(not outcome.done() for outcome in outcomes)
+
     async def publish(self, send: Callable[[], int | None]) -> None:
         """Call `send` when its turn has come, and wait for the acknowledgement.
 
