@@ -49,9 +49,9 @@ def test_all_are_sent_once_in_order_and_never_more_than_fit(picks: list[int], co
             turn += 1
             await some_turns()
             assert sum(sender.done() for sender in senders) == turn
-        await asyncio.gather(*senders)
         assert wire.sent == list(range(count))
         assert not window.awaited
+        await asyncio.gather(*senders)
 
     asyncio.run(play())
 
