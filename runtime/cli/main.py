@@ -92,7 +92,9 @@ def diagrams(
 def demo(
     scenario: Annotated[str, typer.Option(help="Which course to play; --list names them.")] = "",
     list_scenarios: Annotated[bool, typer.Option("--list", help="List the scenarios, and stop.")] = False,
-    torrents: Annotated[int, typer.Option(min=1, max=50, help="How many torrent servers ask to join.")] = 1,
+    torrents: Annotated[
+        int, typer.Option(min=1, max=100, help="How many torrent servers ask to join, at most 100.")
+    ] = 1,
     lose: Annotated[
         list[str] | None,
         typer.Option(metavar="EVENT@HOP[:CLIENT][#K]", help="Lose an event; HOP is to-broker or from-broker."),
@@ -185,7 +187,7 @@ def demo(
         if record is not None:
             in_mermaid = record.suffix.lower() in {".mmd", ".mermaid"}
             _write(record, recording(f"Client Join ({chosen.name})", show.stage, mermaid=in_mermaid))
-    if outcome.stage.divergences or not (outcome.expected or settings.faults):
+    if outcome.stage.divergences or outcome.missed or not (outcome.expected or settings.faults):
         raise typer.Exit(1)
 
 
