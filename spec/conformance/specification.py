@@ -197,9 +197,11 @@ def _same_use_case(members: Iterable[Course], others: Iterable[Course], binding:
 def _course(diagram: Diagram, libraries: tuple[Library, Library], binding: Binding, charts: Charts) -> Course:
     """A diagram, with use cases that it refers to opaque, and expanded."""
     interaction, whole = (compile_diagram(diagram, library) for library in libraries)
+    problems = {(problem.line, problem.message) for problem in interaction.problems}
     findings = [
         Finding("unreadable", f"column {d.column}: {d.message}", d.line, warning=d.severity == "warning")
         for d in diagram.diagnostics
+        if (d.line, d.message) not in problems  # of its life cycle, which is said below
     ]
     findings += [
         Finding(
