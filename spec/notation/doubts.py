@@ -33,14 +33,19 @@ _INSEPARABLE = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 
 def doubts(diagram: Diagram, declared: Collection[str], texts: Mapping[int, tuple[int, str]]) -> list[Diagnostic]:
-    """The warnings; `declared` are the names with a declaration, `texts` the column and text of each line by number."""
+    """The warnings.
+
+    `declared` are the names with a declaration, `texts` the column and text of each line by number.
+    """
     found = [
         *_about_names(diagram, declared, texts),
         *((line, message) for line, _, message in absences(diagram.body)),
         *_about_lines(texts),
     ]
     if not diagram.lifelines and not diagram.diagnostics and not found and _is_empty(diagram):
-        return [Diagnostic(1, 1, "warning", "there is no diagram in here: no lifeline, and no message")]
+        first = min(texts, default=1)
+        column = texts[first][0] if texts else 1
+        return [Diagnostic(first, column, "warning", "there is no diagram in here: no lifeline, and no message")]
     return [Diagnostic(line, texts[line][0] if line in texts else 1, "warning", message) for line, message in found]
 
 
@@ -58,7 +63,8 @@ def _about_lines(texts: Mapping[int, tuple[int, str]]) -> Iterator[tuple[int, st
 def _about_names(
     diagram: Diagram, declared: Collection[str], texts: Mapping[int, tuple[int, str]]
 ) -> Iterator[tuple[int, str]]:
-    """At most one warning for each lifeline, where it first comes up."""
+    """At most one warning for each lifeline, where it first comes up. Being created introduces it, too."""
+    declared = {*declared, *_created(diagram)}
     names = {each.name: each for each in diagram.lifelines}
     nets = _Nets(diagram, declared)
     for lifeline in diagram.lifelines:
@@ -183,6 +189,14 @@ def _taking_part(diagram: Diagram) -> Iterator[str | None]:
                 yield from over
 
 
+def _created(diagram: Diagram) -> Iterator[str]:
+    for statement in diagram.statements():
+        if isinstance(statement, Create):
+            yield statement.name
+        elif isinstance(statement, Message) and statement.created and statement.receiver is not None:
+            yield statement.receiver
+
+
 def _is_part(part: str, name: str) -> bool:
     """Whether the longer name goes on, or begins, where a word ends; a beginning of some length may be any."""
     if name.startswith(part) and (not name[len(part)].isalnum() or len(part) >= _SHORTEST - 1):
@@ -191,8 +205,9 @@ def _is_part(part: str, name: str) -> bool:
 
 
 def squashed(name: str) -> str:
-    """The letters and digits of a name, in one case."""
-    return "".join(char for char in unicodedata.normalize("NFKC", name).casefold() if char.isalnum())
+    """A name in one case without blanks, dashes and the like."""
+    shown = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(char for char in shown if unicodedata.category(char)[0] in "LNM")
 
 
 def _seen(name: str) -> str:

@@ -53,6 +53,7 @@ _STYLED_HEAD = re.compile(
     rf"\s*{_STYLE}\s*(?P<right>[^:#]*)(?P<text>(?:[:#].*)?)"
 )
 _GLUED = re.compile(r"(?P<word>[a-z]+)(?::|(?=[\[({]))(?P<rest>.*)", re.IGNORECASE)
+_PLACED = re.compile(r"\w+\s+(?:over|left\s+of|right\s+of)\s", re.IGNORECASE)
 _HEADLESS = re.compile(r"(?<!-)--?(?!-)")
 _LONG = 60
 _MANY = 200
@@ -98,17 +99,21 @@ def shortened(line: str) -> str:
 
 
 def is_prose(arrow: Arrow, line: str, known: Container[str]) -> bool:
-    """Whether the arrow is rather the x in `a non-xml answer`: two strangers, several words, no text."""
+    """Whether the arrow is rather the x in `a non-xml answer`, or that of a name: `Participant x-proxy`.
+
+    Two strangers, several words and no text; or a keyword with a slip in it, which stands before a name.
+    """
     head = line[arrow.start : arrow.end]
-    return (
-        arrow.lost
-        and head in {"-x", "x-", "--x", "x--"}
-        and ":" not in line
-        and not is_known(arrow.left, known)
-        and not is_known(arrow.right, known)
-        and (" " in arrow.left or " " in arrow.right)
-        and not (line[arrow.start - 1].isspace() and line[arrow.end].isspace())
+    bounded = line[arrow.start - 1].isspace() and line[arrow.end].isspace()
+    if not arrow.lost or head not in {"-x", "x-", "--x", "x--"} or is_known(arrow.left, known) or bounded:
+        return False
+    if ":" not in line and not is_known(arrow.right, known) and (" " in arrow.left or " " in arrow.right):
+        return True
+    first = _FIRST.match(line)
+    is_slip = (
+        first is not None and first[1] not in WORDS and (first[1].lower() in WORDS or suggest(first[1]) is not None)
     )
+    return is_slip and (":" not in line or _PLACED.match(line) is not None)
 
 
 def _empty(line: str) -> Mended | None:
@@ -248,7 +253,7 @@ def _keyword(line: str) -> Mended | None:
     word, rest = first[1], first[3]
     low = word.lower()
     if (first[2] or low != word) and low in WORDS:
-        instead = trim(f"{low} {rest}")
+        instead = trim(f"{low} {rest.lower() if low == 'parallel' else rest}")
         complaint = f"expected the keyword `{low}`, got `{word}{first[2]}`; read as `{shortened(instead)}`"
         return Mended(complaint, instead, "error" if first[2] else "warning")
     if low in WORDS:

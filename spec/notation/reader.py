@@ -186,8 +186,10 @@ class _Reader(Placed):
 
     def _guard(self, line: Line) -> None:
         """A guard may say anything; a message between lifelines that are there was probably meant as one."""
-        arrow = scan(line.rest, self.cast.lifelines) if ":" in line.rest else None
-        if arrow and is_known(arrow.left, self.cast.lifelines) and is_known(arrow.right, self.cast.lifelines):
+        known = self.cast.lifelines
+        arrow = scan(line.rest, known) if ":" in line.rest else None
+        ends_named = arrow and (is_known(arrow.left, known) or any(arrow.left.endswith(f" {name}") for name in known))
+        if arrow and ends_named and is_known(arrow.right, known):
             complaint = (
                 f"a message stands on a line of its own; `{shortened(line.rest)}` is read as the text of `{line.word}`"
             )
