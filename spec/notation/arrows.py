@@ -102,7 +102,7 @@ def _begins(right: str) -> bool:
 
 def unquoted(name: str) -> str:
     """The name without the quotes that belong to declarations only."""
-    if len(name) > len('""') and name[0] == name[-1] == '"':
+    if len(name) > len('""') and name[0] in '"“„' and name[-1] in '"”“':
         return trim(name[1:-1])
     return name
 

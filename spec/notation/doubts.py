@@ -20,10 +20,11 @@ from spec.notation.words import ACTIVATIONS, DESTRUCTIONS, FRAGMENTS, KINDS, WOR
 _SHORTEST = 4
 """Among shorter names one letter is no slip."""
 
-_ITEM = re.compile(r"(?:[-*•–+|]|\d{1,3}[.)]|[a-z]\))\s+\S.*")  # noqa: RUF001
+_ITEM = re.compile(r"(?:[-*•–+|]|--|/\*|\d{1,3}[.)]|[a-z]\))\s+\S.*")  # noqa: RUF001
 _PARTS = re.compile(r"\s*,\s*|\s+&\s+|\s+and\s+|\s*/\s*|\s*\|\s*")
-_COMMENT = re.compile(r"\s//\s")
-_MARKS = re.compile(r"(?:\+\+|--|\*\*|!!|[;,.!?])+$")
+_COMMENT = re.compile(r"\s//")
+_MARKS = re.compile(r"(?:--|[+*;,.!?])+$")
+_HALF_ARROW = re.compile(r"\(\s*-?\d[^()]*\)\s*\w.*|.*-\s*(?:\([^()]*\))?$")
 _OPENERS = re.compile(
     rf"(?:{'|'.join(sorted(FRAGMENTS | {'else'}, key=len, reverse=True))})[\[({{].*".replace("+", r"\+")
 )
@@ -64,19 +65,25 @@ def _about_names(
     diagram: Diagram, declared: Collection[str], texts: Mapping[int, tuple[int, str]]
 ) -> Iterator[tuple[int, str]]:
     """At most one warning for each lifeline, where it first comes up. Being created introduces it, too."""
-    declared = {*declared, *_created(diagram)}
+    spelled = {*declared, *_created(diagram)}
     names = {each.name: each for each in diagram.lifelines}
-    nets = _Nets(diagram, declared)
+    nets = _Nets(diagram, spelled)
+    uses = Counter(name for each in diagram.messages() for name in (each.sender, each.receiver))
     for lifeline in diagram.lifelines:
         complaint = _shape(lifeline, names)
         if lifeline.name not in declared:
-            complaint = nets.complaint(lifeline) or complaint or _unlikely(lifeline.name)
+            hint = nets.complaint(lifeline) if lifeline.name not in spelled else ""
+            complaint = hint or complaint or _unlikely(lifeline.name)
+            begun = next((name for name in _beginnings(lifeline.name) if name in names), None)
+            if begun and not uses[lifeline.name]:
+                complaint = complaint or (
+                    f"`{lifeline.name}` is read as a name, though `{begun}` is one, and takes part in no message"
+                )
         if complaint:
             yield lifeline.line, complaint
-    uses = Counter(name for each in diagram.messages() for name in (each.sender, each.receiver))
     for message in diagram.messages():
         right = message.sender if message.look.reversed else message.receiver
-        if right is None or right in declared or uses[right] > 1 or ":" in texts.get(message.line, (0, ":"))[1]:
+        if right is None or right in spelled or uses[right] > 1 or ":" in texts.get(message.line, (0, ":"))[1]:
             continue
         begun = next((name for name in _beginnings(right) if name in names), None)
         if begun or len(right.split()) >= _WORDY:
@@ -91,8 +98,14 @@ def _beginnings(name: str) -> Iterator[str]:
 
 def _unlikely(name: str) -> str:
     """What no one would call a lifeline without declaring it."""
-    mark = next((mark for mark in ',;"' if mark in name), "")
-    return f"expected a name, got one with a `{mark}` in it; read as a lifeline named `{name}`" if mark else ""
+    mark = next((mark for mark in ',;":，；：' if mark in name), "")  # noqa: RUF001
+    if mark:
+        return f"expected a name, got one with a `{mark}` in it; read as a lifeline named `{name}`"
+    if name.count("[") != name.count("]"):
+        return f"expected a name or, for the environment, a bracket alone; read as a lifeline named `{name}`"
+    if _HALF_ARROW.fullmatch(name):
+        return f"expected an arrow without blanks in it, and a delay such as `->(5)`; read as a lifeline named `{name}`"
+    return ""
 
 
 def _shape(lifeline: Lifeline, names: Collection[str]) -> str:

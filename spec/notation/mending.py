@@ -11,7 +11,7 @@ from typing import NamedTuple
 from spec.notation.arrows import Arrow, is_known, scan
 from spec.notation.model import Severity
 from spec.notation.text import INVISIBLE, trim
-from spec.notation.words import COLOURS, FOREIGN, FOREIGN_KINDS, FRAGMENTS, KINDS, WORDS, suggest
+from spec.notation.words import COLOURS, FOREIGN, FOREIGN_KINDS, FRAGMENTS, KINDS, PLACED, WORDS, suggest
 
 
 class Mended(NamedTuple):
@@ -54,6 +54,7 @@ _STYLED_HEAD = re.compile(
 )
 _GLUED = re.compile(r"(?P<word>[a-z]+)(?::|(?=[\[({]))(?P<rest>.*)", re.IGNORECASE)
 _PLACED = re.compile(r"\w+\s+(?:over|left\s+of|right\s+of)\s", re.IGNORECASE)
+_PLACE = re.compile(r"^(?:over|left\s+of|right\s+of)\s", re.IGNORECASE)
 _HEADLESS = re.compile(r"(?<!-)--?(?!-)")
 _LONG = 60
 _MANY = 200
@@ -253,7 +254,11 @@ def _keyword(line: str) -> Mended | None:
     word, rest = first[1], first[3]
     low = word.lower()
     if (first[2] or low != word) and low in WORDS:
-        instead = trim(f"{low} {rest.lower() if low == 'parallel' else rest}")
+        if low == "parallel":
+            rest = rest.lower()
+        elif low in PLACED:
+            rest = _PLACE.sub(lambda found: found.group().lower(), rest)
+        instead = trim(f"{low} {rest}")
         complaint = f"expected the keyword `{low}`, got `{word}{first[2]}`; read as `{shortened(instead)}`"
         return Mended(complaint, instead, "error" if first[2] else "warning")
     if low in WORDS:

@@ -230,7 +230,7 @@ class _Reader(Placed):
         foreign = line.word == "create" and first in words.KINDS and more and name not in self.cast.lifelines
         if not name or ":" in name or has_arrow(line.rest) or foreign:
             return False if foreign else self._nameless(line)
-        name = self._name(line, name)
+        name = self._introduced(line, name) if line.word == "create" else self._name(line, name)
         if not self._uses(line, name):
             return True
         self._odd_style(line, style)
@@ -239,6 +239,18 @@ class _Reader(Placed):
         else:
             self.tree.add(Destroy(line.number, line.column, name, cast("Destruction", line.word)))
         return True
+
+    def _introduced(self, line: Line, name: str) -> str:
+        """`create "Label" as X`: the label belongs into a declaration."""
+        lifeline = declaration("participant", name)[0] if " as " in name and name not in self.cast.lifelines else None
+        if lifeline is None or not is_writable(lifeline.name):
+            return self._name(line, name)
+        instead = f'`participant "{shortened(lifeline.raw_label)}" as {lifeline.name}`'
+        self.report.error(
+            line.number, line.column, f"a label belongs into a declaration; read as if there were {instead}"
+        )
+        self.cast.declare(replace(lifeline, line=line.number, column=line.column))
+        return lifeline.name
 
     def _nameless(self, line: Line) -> bool:
         if line.rest:

@@ -356,3 +356,20 @@ def test_create_keeps_its_name_without_the_style() -> None:
     (created,) = read("create P ;2").body
     assert isinstance(created, Create)
     assert created.name == "P"
+
+
+def test_bent_quotes_in_a_message_are_quotes() -> None:
+    assert names(read("“A B”->C:x")) == ["A B", "C"]
+    assert told("“A B”->C:x") == [(1, "warning")]
+
+
+def test_a_label_in_a_create_is_one() -> None:
+    diagram = read('create "X Y" as X\nA->X:x')
+    assert [(each.name, each.label) for each in diagram.lifelines] == [("X", "X Y"), ("A", "A")]
+    assert told('create "X Y" as X\nA->X:x') == [(1, "error")]
+    assert names(read('create actor "X Y" as X\nA->X:x')) == ["X", "A"]
+
+
+def test_a_place_may_have_capitals_like_its_keyword() -> None:
+    assert read("Note Right of A: t").presentation() == (("note", "right of A:t"),)
+    assert told("Note Right of A: t") == [(1, "warning")]
