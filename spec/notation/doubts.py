@@ -83,7 +83,7 @@ def _about_names(
             yield lifeline.line, complaint
     for message in diagram.messages():
         right = message.sender if message.look.reversed else message.receiver
-        if right is None or right in spelled or uses[right] > 1 or ":" in texts.get(message.line, (0, ":"))[1]:
+        if right is None or right in declared or uses[right] > 1 or ":" in texts.get(message.line, (0, ":"))[1]:
             continue
         begun = next((name for name in _beginnings(right) if name in names), None)
         if begun or len(right.split()) >= _WORDY:
@@ -134,7 +134,8 @@ class _Nets:
     def __init__(self, diagram: Diagram, declared: Collection[str]) -> None:
         known = [each for each in diagram.lifelines if each.name in declared]
         strangers = [each for each in diagram.lifelines if each.name not in declared]
-        silent = [each for each in known if each.name not in set(_taking_part(diagram))]
+        speaking = set(_taking_part(diagram))
+        silent = [each for each in known if each.name not in speaking]
         self.exact = {squashed(each.name): each for each in reversed(known)}
         self.labels = {squashed(each.label): each for each in reversed(known) if each.label != each.name}
         self.silent = {each.name: each for each in silent}
@@ -142,8 +143,9 @@ class _Nets:
         self.inside: dict[str, Lifeline] = {}
         """Of each silent name, what a name that is its beginning or its end can be."""
         wanted = {each.name for each in strangers}
+        lengths = {len(name) for name in wanted}
         for each in silent:
-            for length in {len(name) for name in wanted}:
+            for length in lengths:
                 for part in (each.name[:length], each.name[-length:]):
                     if part in wanted and part != each.name and _is_part(part, each.name):
                         self.inside.setdefault(part, each)

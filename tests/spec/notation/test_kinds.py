@@ -373,3 +373,8 @@ def test_a_label_in_a_create_is_one() -> None:
 def test_a_place_may_have_capitals_like_its_keyword() -> None:
     assert read("Note Right of A: t").presentation() == (("note", "right of A:t"),)
     assert told("Note Right of A: t") == [(1, "warning")]
+
+
+@pytest.mark.parametrize("word", ["activate", "deactivate", "deactivateafter"])
+def test_a_colour_is_no_lifeline(word: str) -> None:
+    assert told(f"A->B:x\n{word} #red") == [(2, "error")]
