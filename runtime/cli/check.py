@@ -1,4 +1,4 @@
-"""The commands `clientjoin read` and `clientjoin check`."""
+"""The command `clientjoin check`."""
 
 import json
 import sys
@@ -10,25 +10,6 @@ from rich.console import Console
 from rich.text import Text
 
 from runtime.cli.terminal import interruptible, progress_line
-
-FILE = typer.Argument(metavar="FILE", help="Diagrams in the sequencediagram.org notation.", show_default=False)
-
-
-def read(
-    files: Annotated[list[Path], FILE],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file.")] = False,
-) -> None:
-    """Show what was understood of sequence diagrams; exit status 0 if every line was read."""
-    from spec.notation import read as read_diagram
-    from spec.notation.summary import render_text, summary
-
-    worst = 0
-    for file in files:
-        diagram = read_diagram(_text(file), file=str(file))
-        typer.echo(json.dumps(summary(diagram)) if as_json else render_text(diagram))
-        if any(diagnostic.severity == "error" for diagnostic in diagram.diagnostics):
-            worst = 1
-    raise typer.Exit(worst)
 
 
 def check(
@@ -106,10 +87,13 @@ def check(
 
 def _text(file: Path) -> str:
     """The text of a file, or a message and an exit."""
+    from spec.notation.files import FileError, load
+
     try:
-        return file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        typer.echo(f"clientjoin: cannot read {file}: {error.strerror or error}", err=True)
-    except UnicodeDecodeError as error:
-        typer.echo(f"clientjoin: {file} is not UTF-8 (byte {error.start}): save it as UTF-8", err=True)
-    raise typer.Exit(2) from None
+        source = load(file)
+    except FileError as error:
+        typer.echo(f"clientjoin: {error}", err=True)
+        raise typer.Exit(2) from None
+    if source.remark:
+        typer.echo(f"clientjoin: {source.remark}", err=True)
+    return source.text

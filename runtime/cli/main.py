@@ -19,8 +19,9 @@ try:
 
     from machines import CHARTS
     from machines.diagrams import decision_page, dot, mermaid
-    from runtime.cli.check import check, read
+    from runtime.cli.check import check
     from runtime.cli.explore import explore
+    from runtime.cli.read import read
     from runtime.cli.replay import replay
 except KeyboardInterrupt:  # loading takes long enough to be interrupted
     raise SystemExit(130) from None

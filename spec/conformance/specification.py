@@ -229,9 +229,11 @@ def _use_case(name: str, courses: list[Course], binding: Binding, charts: Charts
 def _course(diagram: Diagram, libraries: tuple[Library, Library], binding: Binding, charts: Charts) -> Course:
     """A diagram, with use cases that it refers to opaque, and expanded."""
     interaction, whole = (compile_diagram(diagram, library) for library in libraries)
+    problems = {(problem.line, problem.message) for problem in interaction.problems}
     findings = [
         Finding("unreadable", f"column {d.column}: {d.message}", d.line, warning=d.severity == "warning")
         for d in diagram.diagnostics
+        if (d.line, d.message) not in problems  # of its life cycle, which is said below
     ]
     findings += [
         Finding(
