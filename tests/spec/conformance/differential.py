@@ -67,7 +67,7 @@ def pairs(seed: int, features: Features) -> Iterator[tuple[Pair, Answer]]:
     """Random pairs without end, of which about half conform."""
     random = Random(seed)
     while True:
-        wanted = random.random() < 0.5  # noqa: PLR2004
+        wanted = random.random() < 0.5
         last = None
         for _ in range(TRIES):
             try:

@@ -38,16 +38,16 @@ class Drawing:
         self.features = features
         self.cause = random.choice(names)
         """Who has something to do next, probably."""
-        self.is_tame = random.random() < 0.7  # noqa: PLR2004 - mostly, so that charts can know which branch they are in
-        self.gates = random.random() < 0.12  # noqa: PLR2004
-        self.losses = random.random() < 0.3  # noqa: PLR2004
+        self.is_tame = random.random() < 0.7
+        self.gates = random.random() < 0.12
+        self.losses = random.random() < 0.3
 
     def body(self, size: int, depth: int = 0, *, can_break: bool = True) -> Body:
         """Statements with about `size` arrows."""
         found: list[Node] = []
         while size > 0:
             used = self.random.randint(1, size)
-            if depth < 3 and used > 1 and self.random.random() < (0.45 if depth else 0.6):  # noqa: PLR2004
+            if depth < 3 and used > 1 and self.random.random() < (0.45 if depth else 0.6):
                 found.append(self._block(used, depth, can_break=can_break))
                 size -= used
             else:
@@ -58,15 +58,17 @@ class Drawing:
     def arrow(self, sender: str = "", word: str = "") -> Arrow:
         """An arrow, mostly from who has just received something."""
         random = self.random
-        sender = sender or (self.cause if random.random() < (0.85 if self.is_tame else 0.5) else random.choice(self.names))
+        sender = sender or (
+            self.cause if random.random() < (0.85 if self.is_tame else 0.5) else random.choice(self.names)
+        )
         receiver = random.choice([name for name in self.names if name != sender])
         word = word or random.choice(self.words)
-        if self.gates and random.random() < 0.25:  # noqa: PLR2004
-            if random.random() < 0.6:  # noqa: PLR2004
+        if self.gates and random.random() < 0.25:
+            if random.random() < 0.6:
                 self.cause = sender
                 return Arrow("", sender, word)
             return Arrow(sender, "", word)
-        if self.losses and random.random() < 0.25:  # noqa: PLR2004
+        if self.losses and random.random() < 0.25:
             return Arrow(sender, receiver, word, lost=True)
         self.cause = receiver
         return Arrow(sender, receiver, word)
@@ -79,7 +81,7 @@ class Drawing:
         kind = random.choice(kinds)
         if kind == "alt":
             return Block("alt", self._branches(size, depth))
-        if kind in {"par", "strict"} and random.random() < 0.7:  # noqa: PLR2004
+        if kind in {"par", "strict"} and random.random() < 0.7:
             return Block(kind, self._operands(size, depth))
         if kind in {"par", "strict", "parallel"}:
             return Block(kind, (self.body(size, depth + 1, can_break=False),))
@@ -99,7 +101,7 @@ class Drawing:
 
     def _branches(self, size: int, depth: int) -> tuple[Body, ...]:
         """Branches that, in a tame diagram, one lifeline chooses and begins."""
-        if self.random.random() < 0.1:  # noqa: PLR2004
+        if self.random.random() < 0.1:
             return (self.body(size, depth + 1),)
         chooser, found = self.cause, []
         words = self.random.sample(self.words, len(self.words))
@@ -118,7 +120,7 @@ class Drawing:
     def _parts(self, size: int) -> list[int]:
         first = self.random.randint(1, max(1, size - 1))
         rest = max(1, size - first)
-        if rest > 1 and self.random.random() < 0.2:  # noqa: PLR2004
+        if rest > 1 and self.random.random() < 0.2:
             return [first, 1, rest - 1]
         return [first, rest]
 
@@ -244,7 +246,9 @@ class Mutating:
 
     def _redirect(self, chart: Chart) -> Chart:
         place = self._any(chart)
-        return self._with(chart, place, chart.transitions[place]._replace(target=self.random.choice(self._states(chart))))
+        return self._with(
+            chart, place, chart.transitions[place]._replace(target=self.random.choice(self._states(chart)))
+        )
 
     def _label(self) -> str:
         return self.random.choice("!?") + self.random.choice(WORDS)
@@ -254,7 +258,7 @@ class Mutating:
         target = self.random.choice([*states, max(states) + 1])
         label = self.random.choice([*(t.label for t in chart.transitions), self._label()])
         new = Transition(self.random.choice(states), label, target)
-        first = self.random.random() < 0.3  # noqa: PLR2004 - it can hide another one then
+        first = self.random.random() < 0.3
         return replace(chart, transitions=(new, *chart.transitions) if first else (*chart.transitions, new))
 
     def _rename(self, chart: Chart) -> Chart:
@@ -307,11 +311,11 @@ def pair_of(random: Random, features: Features, *, mutations: int) -> Pair:
     """A random pair. Raises `TooLarge` where the diagrams are."""
     names = NAMES[: random.choice([2, 3, 3, 3, 4])]
     words = tuple(random.sample(WORDS, random.choice([1, 2, 3, 3, 4])))
-    several = random.random() < 0.3  # noqa: PLR2004
+    several = random.random() < 0.3
     drawings = [Drawing(random, names, words, features) for _ in range(2 if several else 1)]
     bodies = [drawing.body(random.randint(1, 4 if several else 7)) for drawing in drawings]
     referred: dict[str, Body] = {}
-    if random.random() < 0.12:  # noqa: PLR2004
+    if random.random() < 0.12:
         referred["Part"] = drawings[0].body(random.randint(1, 3))
         place = random.randint(0, len(bodies[0]))
         bodies[0] = (*bodies[0][:place], Refer(names, "Part"), *bodies[0][place:])
@@ -321,7 +325,7 @@ def pair_of(random: Random, features: Features, *, mutations: int) -> Pair:
     orders = tuple(order for diagram in reading.diagrams[: len(bodies)] for order in reading.resolutions(diagram))
     charts = {name: _chart(random, orders, name, setting, features) for name in names}
     pair = replace(bare, charts=charts)
-    if random.random() < 0.25:  # noqa: PLR2004
+    if random.random() < 0.25:
         pair = _besides(random, pair)
     for _ in range(mutations):
         pair = Mutating(random, pair).one()
@@ -332,27 +336,29 @@ def pair_of(random: Random, features: Features, *, mutations: int) -> Pair:
 
 def _chart(random: Random, orders: Orders, name: str, setting: Setting, features: Features) -> Chart:
     chart = chart_of(orders, name, recurring=setting.recurring)
-    if random.random() < 0.6:  # noqa: PLR2004
+    if random.random() < 0.6:
         chart = smaller(chart)
-    ends = {(event.kind + event.message, event.peer) for order in orders for event in order.events if event.lifeline == name}
-    if random.random() < 0.9:  # noqa: PLR2004
+    ends = {
+        (event.kind + event.message, event.peer) for order in orders for event in order.events if event.lifeline == name
+    }
+    if random.random() < 0.9:
         chart = without_needless_peers(chart, ends)
     else:
         chart = replace(chart, transitions=tuple(dict.fromkeys(t._replace(peer="") for t in chart.transitions)))
-    return replace(chart, encoded=random.random() < 0.2, several=features.several and random.random() < 0.4)  # noqa: PLR2004
+    return replace(chart, encoded=random.random() < 0.2, several=features.several and random.random() < 0.4)
 
 
 def _setting(random: Random, names: tuple[str, ...], features: Features) -> Setting:
     groups: Mapping[str, str] = {}
-    if random.random() < 0.25:  # noqa: PLR2004
+    if random.random() < 0.25:
         groups = dict.fromkeys(random.sample(names, 2), "server")
-    patient = frozenset(random.sample(names, 1)) if random.random() < 0.25 else frozenset()  # noqa: PLR2004
+    patient = frozenset(random.sample(names, 1)) if random.random() < 0.25 else frozenset()
     return Setting(
         channels=random.choice(["receiver", "receiver", "pair", "any"]),
         groups=groups,
         patient=patient,
-        patience=not patient or random.random() < 0.75,  # noqa: PLR2004
-        recurring=features.recurring and random.random() < 0.12,  # noqa: PLR2004
+        patience=not patient or random.random() < 0.75,
+        recurring=features.recurring and random.random() < 0.12,
     )
 
 
@@ -360,10 +366,10 @@ def _besides(random: Random, pair: Pair) -> Pair:
     """The pair with something that may happen undrawn, and with charts that do it once, in some states."""
     drawn = [arrow for body in pair.diagrams for arrow in arrows(body) if arrow.sender and arrow.receiver]
     rows: list[tuple[str, str]] = []
-    if drawn and random.random() < 0.5:  # noqa: PLR2004
+    if drawn and random.random() < 0.5:
         arrow = random.choice(drawn)
         rows = [(arrow.sender, f"!{arrow.message}"), (arrow.receiver, f"?{arrow.message}")]
-        rows = rows if random.random() < 0.7 else rows[: random.choice([1, 2])]  # noqa: PLR2004
+        rows = rows if random.random() < 0.7 else rows[: random.choice([1, 2])]
     else:
         rows = [(random.choice(list(pair.charts)), random.choice(["!", "!", "?"]) + random.choice([*WORDS, "eke"]))]
     for name, action in rows:
@@ -375,7 +381,7 @@ def _once(random: Random, chart: Chart, action: str) -> Chart:
     """The chart with an action that it can do once, in some of its states, and that changes nothing else."""
     states = sorted({0, *(s for t in chart.transitions for s in (t.source, t.target))})
     by = max(states) + 1
-    where = [state for state in states if random.random() < 0.6] or [0]  # noqa: PLR2004
+    where = [state for state in states if random.random() < 0.6] or [0]
     again = tuple(t._replace(source=t.source + by, target=t.target + by) for t in chart.transitions)
     new = tuple(Transition(state, action, state + by) for state in where)
     return replace(chart, transitions=(*chart.transitions, *new, *again))

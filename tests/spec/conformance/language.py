@@ -73,7 +73,7 @@ class Order:
 
     def can_finish(self, done: int) -> bool:
         """Whether the rest can follow on these actions: regions may block each other."""
-        if len(self.regions) < 2:  # noqa: PLR2004 - it takes two
+        if len(self.regions) < 2:
             return True
         if done not in self._finishing:
             self._finishing[done] = any(self.can_finish(done | 1 << place) for place in self._free(done))

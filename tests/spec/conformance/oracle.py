@@ -232,7 +232,7 @@ class _Running:
             if key not in self._after:
                 self._after[key] = tuple(self._drawn(place, event))
             found.update(self._after[key])
-        if any(len(place) > 8 for place in found):  # noqa: PLR2004 - rounds that have begun and are not over
+        if any(len(place) > 8 for place in found):
             raise TooLarge("rounds at once")
         return frozenset(found)
 

@@ -151,7 +151,7 @@ class Chart:
 def made(program: str, name: str) -> type[StateChart[Any]]:
     """The class that a program defines."""
     scope: dict[str, Any] = {"StateChart": StateChart, "State": State, "Event": Event}
-    exec(program, scope)  # noqa: S102 - written by `Chart.program`
+    exec(program, scope)
     found: type[StateChart[Any]] = scope[name]
     return found
 

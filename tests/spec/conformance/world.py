@@ -74,7 +74,7 @@ class Local:
             if key not in self._known:
                 self._known[key] = len(self._paths)
                 self._paths.append(path)
-                if len(self._paths) > 200:  # noqa: PLR2004 - no generated chart has as many
+                if len(self._paths) > 200:
                     raise TooLarge("local states of a chart")
             yield self._known[key]
 
