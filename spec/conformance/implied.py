@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from spec.binding import Binding, Word
@@ -82,7 +82,8 @@ def implied(whole: Whole, system: System, begin: State, around: Circumstances, b
     """Every kind of thing that a system does and no course allows, each with a shortest run; what was not looked at,
     too.
     """
-    search = _Search(whole, system, around, bounds)
+    must_be_drawn = frozenset(around.gates) - frozenset(around.later)
+    search = _Search(replace(whole, gates=must_be_drawn), system, around, bounds)
     search.run(begin)
     return Outcome(search.findings, len({stand for stand, _ in search.parents}), len(search.parents))
 
@@ -162,7 +163,7 @@ class _Search:
             stand.state,
             self._may(places),
             self.order,
-            reduced=self.bounds.reductions.partial_order,
+            reduced=self.bounds.reductions.partial_order and not self.whole.has_strict_order(places),
         )
         moves = self._with_gates(stand, options.enough)
         if len(options.enough) < len(options.all) and self._leads_back(here, moves):

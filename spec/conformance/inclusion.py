@@ -7,8 +7,9 @@ is trace inclusion, not a walk along one run. A trace that fails is reported at 
 not followed further.
 
 Order on paper is order on each lifeline only; which of the orders that a diagram leaves open can occur is up to the
-model of the channels (`spec.system.channels`) and to patience. One that they rule out is no mistake, but something of
-each branch has to be left: where all orders end before the diagram does, that is a finding (`never-runs`).
+model of the channels (`spec.system.channels`) and to patience. One that they rule out is no mistake, but one has to be
+left for each resolution of the diagram's choices: where all orders end before the diagram does, that is a finding
+(`never-runs`).
 
 Actions of different lifelines are independent unless they put messages into one queue, so one order of them is enough
 (`enough`). An action whose need the diagram itself leaves unmet (`spec.conformance.needs`) is the diagram's own
@@ -27,7 +28,8 @@ from spec.conformance import divergence
 from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.finding import Finding, counts, unanswered
 from spec.conformance.matching import around, beyond, left_to_do, match, meets, silently
-from spec.conformance.needs import Needs, Open, branching, path_to, ways_through
+from spec.conformance.needs import Needs, Open, path_to
+from spec.conformance.resolutions import resolutions
 from spec.interaction import Action, Interaction, InteractionError, Term, avoids, can_end, erase, steps
 from spec.interaction.exploration import has_strict_order
 from spec.interaction.semantics import Step
@@ -48,8 +50,6 @@ class Node(NamedTuple):
     still_open: Open = ()
     skipped: frozenset[Any] = frozenset()
     """Arrows that the diagram draws by mistake, and lifelines of which nobody can know what they did."""
-    branches: frozenset[Any] = frozenset()
-    """Arrows of branches on the way here, where these are told apart."""
     call: Any = None
     """The arrow of a call inside a server that was just sent: it is received at once."""
 
@@ -169,12 +169,8 @@ def compare(
     memory.missing = {problem.line for problem in interaction.problems if problem.kind == "missing-reference"}
     search = _Search(memory, bounds or Bounds(), at_rest=at_rest, only_first=only_first)
     search.run(interaction.term)
-    if search.dead and not search.findings:
-        search = _Search(memory, search.bounds, at_rest=at_rest, only_first=only_first)
-        search.arrows = branching(interaction.term)
-        search.run(interaction.term)
-        if not search.findings:
-            search.report_what_never_runs(interaction.term)
+    if search.blocked and not search.findings:
+        search.find_what_never_runs(interaction.term)
     return search.comparison()
 
 
@@ -187,12 +183,10 @@ class _Search:
         self.at_rest = at_rest
         self.only_first = only_first
         self.needs = Needs(memory.binding, memory.words)
-        self.arrows: frozenset[Any] = frozenset()
-        """Arrows of branches that are told apart."""
         self.findings: list[Finding] = []
         self.parents: dict[Node, tuple[Node, Action] | None] = {}
-        self.dead: list[tuple[Node, list[tuple[Action, str]]]] = []
-        """Where the channels or patience let nothing that is drawn happen, and why."""
+        self.blocked: list[tuple[Node, Action, str]] = []
+        """Where the channels or patience do not let happen what is drawn, and why."""
         self.ends: list[Node] = []
         self.nodes = 0
         self._reported: set[tuple[int, str, str]] = set()
@@ -220,7 +214,6 @@ class _Search:
                 self._report(self._not_at_rest(node))
         new: list[Node] = []
         blocked: list[tuple[Action, str]] = []
-        is_dead = True
         for action, term in self._steps_of(node, blocked):
             then, finding, why_not = self._follow(node, action, term)
             if then is not None:
@@ -231,12 +224,10 @@ class _Search:
             if why_not:
                 blocked.append((action, why_not))
                 continue
-            is_dead = False
             if then is not None and then not in self.parents:
                 self.parents[then] = (node, action)
                 new.append(then)
-        if blocked and is_dead and not can_end(node.term):
-            self.dead.append((node, blocked))
+        self.blocked += [(node, action, why) for action, why in blocked]
         return new
 
     def _next(self, node: Node) -> tuple[Step, ...]:
@@ -262,7 +253,7 @@ class _Search:
     def _follow(self, node: Node, action: Action, term: Term) -> tuple[Node | None, Finding | None, str]:
         """The node after an action, or what is wrong with it, or why it cannot come in this order."""
         memory = self.memory
-        after = node._replace(term=term, branches=node.branches | ({action.arrow} & self.arrows), call=None)
+        after = node._replace(term=term, call=None)
         is_unknown = action.line in memory.missing if action.kind == "ref" else action.label not in memory.words
         if is_unknown or action.lifeline in node.skipped or action.peer in node.skipped:
             # A procedure that is missing, or a message that nobody knows, can do anything; and so can who hears of it.
@@ -352,26 +343,35 @@ class _Search:
             self._reported.add(key)
             self.findings.append(finding)
 
-    def report_what_never_runs(self, term: Term) -> None:
-        """Report each way through the branches of a diagram that is run to its end in no order."""
-        run = {node.branches for node in self.ends}
+    def find_what_never_runs(self, term: Term) -> None:
+        """Report each resolution of the diagram's choices that is run to its end in no order."""
         try:
-            ways = ways_through(term, self.arrows)
+            for way in resolutions(term):
+                self._run_to_its_end(way)
         except Stopped as stop:
-            self.findings.append(unanswered(f"whether each way through the branches can be run: {stop}"))
-            return
-        for way in sorted(ways - run, key=lambda arrows: (len(arrows), sorted(arrows))):
-            ends = [(node, blocked) for node, blocked in self.dead if node.branches <= way]
-            node, blocked = max(ends, key=lambda end: len(end[0].branches), default=(Node(term, self.memory.begin), []))
-            if not blocked:
-                self.findings.append(unanswered("whether each way through the branches can be run: no run goes there"))
-                continue
-            action, why = blocked[0]
+            self.findings.append(unanswered(f"whether each resolution of the choices can be run to its end: {stop}"))
+
+    def _run_to_its_end(self, way: Term) -> None:
+        """Look for an order of a term without choices that comes to its end."""
+        search = _Search(self.memory, self.bounds, at_rest=False, only_first=True)
+        begin = Node(way, self.memory.begin)
+        search.parents = {begin: None}
+        stack = [begin]
+        while stack:
+            self.bounds.watch("each resolution of the choices", self.nodes)
+            node = stack.pop()
+            if can_end(node.term):
+                return
+            self.nodes += 1
+            stack += reversed(search._expand(node))
+        for finding in search.findings:
+            self._report(finding)
+        if not search.findings:
+            ends = ((path_to(search.parents, node), action, why) for node, action, why in search.blocked)
+            path, action, why = max(ends, key=lambda end: len(end[0]))
             said = divergence.said(action, self.memory.words[action.label])
             text = f"{said}, but in no order that is left can this be: {why}"
-            self._report(
-                Finding("never-runs", text, action.line, action.lifeline, (*path_to(self.parents, node), action))
-            )
+            self._report(Finding("never-runs", text, action.line, action.lifeline, (*path, action)))
 
     def comparison(self) -> Comparison:
         """All of it."""

@@ -75,7 +75,7 @@ def _done(system: System, state: State, action: Action, word: Word) -> Iterator[
 
 def meets(peer: str, action: Action, binding: Binding) -> bool:
     """Whether the other end is the one that is drawn: if it is not drawn at all, who speaks through it is."""
-    return action.peer is None or peer == action.peer or not binding.is_drawn(peer)
+    return peer == (action.peer or "") or not binding.is_drawn(peer)
 
 
 def silently(

@@ -6,14 +6,14 @@ Each way through the diagram's branches on which a need is not met is a finding 
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from spec.binding import Binding, Word
 from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.finding import Finding, unanswered
 from spec.interaction import Action, Interaction, InteractionError, ample
-from spec.interaction.terms import Act, Alt, Definition, Loop, Ref, Term, children
+from spec.interaction.terms import Act, Alt, Loop, Ref, Term, children
 
 SEVERAL = 2
 """How often the same that is needed later is counted: more would go on forever where a diagram has a loop."""
@@ -153,47 +153,6 @@ def branching(term: Term) -> frozenset[Any]:
         is_choice = inside or isinstance(here, Alt | Loop)
         stack += [(child, is_choice) for child in children(here)]
     return frozenset(found)
-
-
-def ways_through(term: Term, arrows: frozenset[Any], most: int = 4_096) -> frozenset[frozenset[Any]]:
-    """The sets of these arrows that occur together in a complete trace. Raises `Stopped` where there are too many."""
-    known: dict[Definition, frozenset[frozenset[Any]]] = {}
-
-    def ways(here: Term) -> frozenset[frozenset[Any]]:
-        match here:
-            case Act(action=action):
-                return frozenset({frozenset({action.arrow} & arrows)})
-            case Ref(definition=definition):
-                return known.setdefault(definition, frozenset())
-            case Alt(branches=branches):
-                return frozenset().union(*[ways(branch) for branch in branches])
-            case Loop(body=body, low=low, high=high):
-                once = ways(body)
-                found = frozenset({frozenset[Any]()}) if low == 0 else once
-                for _ in range(len(arrows) if high is None else max(high - 1, 1)):
-                    further = found | joined(found, once)
-                    if further == found:
-                        break
-                    found = further
-                return found
-        found = frozenset({frozenset[Any]()})
-        for part in children(here):
-            found = joined(found, ways(part))
-        return found
-
-    def joined(one: Iterable[frozenset[Any]], other: Iterable[frozenset[Any]]) -> frozenset[frozenset[Any]]:
-        found = frozenset(a | b for a in one for b in other)
-        if len(found) > most:
-            raise Stopped(f"there are more than {most} of them")
-        return found
-
-    while True:
-        before = dict(known)
-        found = ways(term)
-        for definition in list(known):
-            known[definition] = ways(definition.body)
-        if known == before:
-            return found
 
 
 def path_to(parents: Mapping[Any, tuple[Any, Action] | None], node: Any) -> list[Action]:

@@ -48,6 +48,15 @@ class Course:
         """Its title without what stands in parentheses at its end."""
         return (self.diagram.title or self.diagram.frame or self.diagram.file).partition(" (")[0]
 
+    @property
+    def refers_on(self) -> bool:
+        """Whether it refers to a use case; a frame that it refers to is part of it."""
+
+        def references(interaction: Interaction) -> set[tuple[str, str]]:
+            return {(each.lifeline, each.label) for each in interaction.actions() if each.kind == "ref"}
+
+        return references(self.interaction) != references(self.whole)
+
     def local(self, lifeline: str, *, whole: bool = False) -> Automaton:
         """What it says of a lifeline."""
         if (lifeline, whole) not in self._local:
@@ -55,15 +64,15 @@ class Course:
         return self._local[lifeline, whole]
 
     def routes(self, charts: Charts) -> Routes:
-        """For charts that do not say to whom they send: the receivers that the diagram draws."""
+        """For charts that do not say to whom they send: the receivers that the diagram draws; "" is the environment."""
         routes: dict[tuple[str, str], list[str]] = {}
         if all(is_ours(chart) for chart in charts.values()):
             return {}
         for action in self.interaction.actions():
-            if action.kind == "!" and action.peer and action.label in self.words:
+            if action.kind == "!" and action.label in self.words:
                 receivers = routes.setdefault((action.lifeline, self.words[action.label].message), [])
-                if action.peer not in receivers:
-                    receivers.append(action.peer)
+                if (action.peer or "") not in receivers:
+                    receivers.append(action.peer or "")
         return {key: tuple(receivers) for key, receivers in routes.items()}
 
 
@@ -104,12 +113,17 @@ class UseCase:
     @property
     def refers_on(self) -> bool:
         """Whether what comes after a reference to a use case is compared, too: lifeline by lifeline."""
-        return self.complete and any(course.whole.term is not course.interaction.term for course in self.courses)
+        return self.complete and any(course.refers_on for course in self.courses)
 
     def lifeline(self, name: str) -> Lifeline:
         """What the courses, with all that they refer to, say of a lifeline."""
         told = [course for course in self.courses if name in course.whole.lifelines]
-        return Lifeline(name, tuple(course.local(name, whole=True) for course in told), self.words, self.binding)
+        if self.begin.recurring:
+            again = loop(alt(*[course.whole.term for course in told]))
+            automata = (project(replace(told[0].whole, term=again), name),)
+        else:
+            automata = tuple(course.local(name, whole=True) for course in told)
+        return Lifeline(name, automata, self.words, self.binding)
 
     def circumstances(self, system: System) -> Circumstances:
         """What can happen to a system besides what its charts do."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from spec.binding import Binding, Word
 from spec.conformance.needs import Needs, Open
 from spec.interaction import Action, Term, can_end, erase, steps
+from spec.interaction.exploration import has_strict_order
 from spec.interaction.terms import Act as TermAct
 from spec.interaction.terms import children, referred
 from spec.system.state import Act
@@ -44,10 +45,12 @@ class Whole:
     binding: Binding
     complete: bool = True
     """Whether no other courses of the use case are to be thought of."""
-    _after: dict[tuple[Act, Place], Places] = field(default_factory=dict, repr=False)
-    _drawn: dict[tuple[Act, Place], Places] = field(default_factory=dict, repr=False)
-    _sends: dict[tuple[str, Term], frozenset[Word]] = field(default_factory=dict, repr=False)
-    _settled: dict[Place, Places] = field(default_factory=dict, repr=False)
+    gates: frozenset[tuple[str, str]] = frozenset()
+    """Receiver and message of what comes from outside where it is drawn; other orders need no drawing."""
+    _after: dict[tuple[Act, Place], Places] = field(default_factory=dict, init=False, repr=False)
+    _drawn: dict[tuple[Act, Place], Places] = field(default_factory=dict, init=False, repr=False)
+    _sends: dict[tuple[str, Term], frozenset[Word]] = field(default_factory=dict, init=False, repr=False)
+    _settled: dict[Place, Places] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._needs = Needs(self.binding, self.words)
@@ -67,6 +70,10 @@ class Whole:
                 self._after[act, place] = frozenset(self._allowed(act, place))
             found |= self._after[act, place]
         return frozenset(found)
+
+    def has_strict_order(self, places: Places) -> bool:
+        """Whether what is left of some course draws an order of lifelines that have nothing to do with each other."""
+        return any(has_strict_order(place.term) for place in places)
 
     def draws(self, act: Act, places: Places) -> bool:
         """Whether a course draws an action here."""
@@ -131,7 +138,7 @@ class Whole:
                 continue
             if action.kind == "!" and action.lost != act.lost:
                 continue
-            if action.peer is not None and action.peer != act.peer and self.binding.is_drawn(act.peer):
+            if act.peer != (action.peer or "") and self.binding.is_drawn(act.peer):
                 continue
             still_open = self._needs.after(action, place.still_open)
             if still_open is not None:
@@ -159,7 +166,7 @@ class Whole:
             yield place._replace(ahead=place.ahead | {(name, said)})
         if act.ignored and self._is_owed(name, str(act)):
             return  # it is right to ignore that, but who draws that it is sent?
-        ordered = act.kind == "?" and not act.peer
+        ordered = act.kind == "?" and not act.peer and (name, act.message) not in self.gates
         if act.ignored or ordered or self.binding.may(name, str(act), act.peer):
             yield place
 

@@ -68,7 +68,8 @@ class _Received(NamedTuple):
 class System:
     """Machines by lifeline, and who is called what.
 
-    `routes` gives for a foreign chart, which does not say to whom it sends, the receivers of each message.
+    `routes` gives for a foreign chart, which does not say to whom it sends, the receivers of each message; "" is the
+    environment.
     """
 
     machines: Mapping[str, LocalMachine]
@@ -218,13 +219,13 @@ class System:
 
     # Who is meant.
 
-    def receivers(self, lifeline: str, sending: Sending) -> tuple[int, ...]:
-        """The lifelines that a message goes to; none if nobody in this system plays them."""
+    def receivers(self, lifeline: str, sending: Sending) -> tuple[int | None, ...]:
+        """The lifelines that a message goes to, None being the environment; none if nobody here plays them."""
         if not sending.to:
             found = self.routes.get((lifeline, name_of(sending.message)), ())
         else:
             found = tuple(self._called(lifeline, sending.to))
-        return tuple(self._places[name] for name in found if name in self._places)
+        return tuple(self._places.get(name) for name in found if name in self._places or not name)
 
     def _called(self, lifeline: str, to: str) -> Iterator[str]:
         """Who is meant by `to`: a broker names sessions, everybody else the broker or a role of the own server."""
