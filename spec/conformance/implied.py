@@ -293,6 +293,8 @@ class _Search:
 
     def _rests(self, here: Here) -> None:
         name, action = self.whole.awaited(here[1])
+        if not name:
+            return  # what is left is drawn elsewhere
         text = f"{name} can come to rest here, where every course goes on; the courses go on with {action} of {name}"
         self._tell(here, None, "never-goes-on", text, name)
 

@@ -63,7 +63,9 @@ class Comparison:
     seen: dict[str, set[Any]] = field(default_factory=dict)
     """The states of each lifeline's chart that were met."""
     ended: frozenset[int] = frozenset()
-    """The systems, by place, in which some trace of the diagram came to its end."""
+    """The systems, by place, in which some trace of the diagram came to its end, or else farthest; as far as it is
+    known what is drawn.
+    """
 
 
 class Memory:
@@ -188,13 +190,15 @@ class _Search:
         self.blocked: list[tuple[Node, Action, str]] = []
         """Where the channels or patience do not let happen what is drawn, and why."""
         self.ends: list[Node] = []
+        self.depth: dict[Node, int] = {}
+        """How many actions led to each node."""
         self.nodes = 0
         self._reported: set[tuple[int, str, str]] = set()
 
     def run(self, term: Term) -> None:
         """Search all that the diagram allows."""
         begin = Node(term, self.memory.begin)
-        self.parents = {begin: None}
+        self.parents, self.depth = {begin: None}, {begin: 0}
         queue = deque([begin])
         try:
             while queue and not (self.only_first and any(counts(finding) for finding in self.findings)):
@@ -226,6 +230,7 @@ class _Search:
                 continue
             if then is not None and then not in self.parents:
                 self.parents[then] = (node, action)
+                self.depth[then] = self.depth[node] + 1
                 new.append(then)
         self.blocked += [(node, action, why) for action, why in blocked]
         return new
@@ -355,7 +360,7 @@ class _Search:
         """Look for an order of a term without choices that comes to its end."""
         search = _Search(self.memory, self.bounds, at_rest=False, only_first=True)
         begin = Node(way, self.memory.begin)
-        search.parents = {begin: None}
+        search.parents, search.depth = {begin: None}, {begin: 0}
         stack = [begin]
         while stack:
             self.bounds.watch("each resolution of the choices", self.nodes)
@@ -370,6 +375,10 @@ class _Search:
             ends = ((path_to(search.parents, node), action, why) for node, action, why in search.blocked)
             path, action, why = max(ends, key=lambda end: len(end[0]))
             said = divergence.said(action, self.memory.words[action.label])
+            if any(node.skipped for node, _, _ in search.blocked):
+                text = f"whether {said}: something before it is drawn by mistake, or refers to nothing"
+                self._report(unanswered(text, action.line, action.lifeline))
+                return
             text = f"{said}, but in no order that is left can this be: {why}"
             self._report(Finding("never-runs", text, action.line, action.lifeline, (*path, action)))
 
@@ -377,8 +386,10 @@ class _Search:
         """All of it."""
         memory = self.memory
         result = Comparison(self.findings, self.nodes)
-        ended = {number for node in self.ends if can_end(node.term) for number in node.states}
-        result.ended = frozenset(memory.place(number) for number in ended)
+        known = [node for node in self.parents if not any(isinstance(each, str) for each in node.skipped)]
+        ended = {number for node in known if can_end(node.term) for number in node.states}
+        last = max(known, key=self.depth.__getitem__)
+        result.ended = frozenset(memory.place(number) for number in ended or last.states)
         met = {number for node in self.parents for number in node.states}
         for system, state in (memory.states[number] for number in met):
             for lifeline, local in zip(system.lifelines, state.locals, strict=True):

@@ -173,7 +173,11 @@ def _undrawn(
     and does not even pass on what it has taken if that need not be (1): all that may be drawn later.
     """
     if with_environment and not hasty:
-        yield from _undrawn(system, state, system.lifelines, binding, with_environment=0)
+        near = set(around)
+        for move in _undrawn(system, state, system.lifelines, binding, with_environment=0):
+            act = move.act  # of others only what they do within their servers, or ignore
+            if act.lifeline in near or act.ignored or act.kind == "." or system.is_call(act):
+                yield move
         if not enabled(system, state, lambda _: True):
             for lifeline in around:
                 yield from system.orders(state, lifeline, binding.from_outside(lifeline))

@@ -478,6 +478,10 @@ class System:
         """Whether what a lifeline sends waits until nothing else can happen."""
         return self.patience and self.machines[lifeline].patient
 
+    def is_call(self, act: Act) -> bool:
+        """Whether an action is one end of an arrow inside a server."""
+        return bool(act.peer) and self.channels.is_call(self._places[act.lifeline], self._places[act.peer])
+
     def channel(self, sender: str, receiver: str) -> Key:
         """The key of the row in which messages from one lifeline to another wait."""
         return self.channels.key(self._places[sender], self._places[receiver])

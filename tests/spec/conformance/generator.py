@@ -224,8 +224,18 @@ class Mutating:
         name = self.random.choice([name for name, chart in self.pair.charts.items() if chart.transitions] or ["A"])
         chart = self.pair.charts[name]
         change = self.random.choice(
-            [self._drop, self._redirect, self._redirect, self._add, self._rename, self._merge, self._unguard]
-            + [self._count, self._see, self._turn]
+            [
+                self._drop,
+                self._redirect,
+                self._redirect,
+                self._add,
+                self._rename,
+                self._merge,
+                self._unguard,
+                self._count,
+                self._see,
+                self._turn,
+            ]
         )
         return self.pair.with_chart(name, change(chart))
 
