@@ -54,15 +54,15 @@ def implied() -> Sequence[Finding]:
 def test_an_implied_scenario_is_drawn_with_the_participants_and_labels_of_the_diagrams(
     implied: Sequence[Finding],
 ) -> None:
-    (finding,) = [f for f in implied if f.lifeline == "Tracker" and "?ClientJoinFailed" in f.message][-1:]
+    (finding,) = [f for f in implied if f.lifeline == "Torrent" and "?ClientJoinDenied" in f.message][-1:]
     diagram = reads(finding.witness)
     seed = {each.name: (each.label, each.kind, each.group) for each in read(TEXTS["ClientJoin_Alternative2"]).lifelines}
     assert {each.name: (each.label, each.kind, each.group) for each in diagram.lifelines}.items() <= seed.items()
     assert diagram.title == "Client Join (implied scenario)"
     below = finding.witness.partition("==No diagram allows this==\n")[2]
-    assert arrows(below) == [r"Broker->>Tracker:PUBLISH clients/join/failed\n(ClientJoinFailed Event)"]
-    assert "note over Tracker:Tracker can do ?ClientJoinFailed" in below
-    assert r"TrackerView->>Tracker:Returns what the //Torrent\nServer// has to change" in finding.witness
+    assert arrows(below) == [r"Broker->>Torrent:PUBLISH clients/join/denied\n(ClientJoinDeniedEvent)"]
+    assert "note over Torrent:Torrent can do ?ClientJoinDenied" in below
+    assert r"TrackerView->>Tracker:Returns that the //Torrent\nServer// can not join" in finding.witness
     assert "note over Torrent:begins in describing view" in finding.witness
 
 
@@ -80,7 +80,7 @@ def test_a_finding_of_a_diagram_is_drawn_with_the_lines_of_its_arrows() -> None:
     assert lines == [" the arrows of lines 26, 28, 29, 56, 30, 43, 55"]
     assert [message.sender for message in diagram.messages()][-1] == "TrackerClock"
     again = check(mistake.witness).diagrams[0]
-    assert [f.kind for f in again.findings if not f.accepted] == ["impossible-branch"]
+    assert [f.kind for f in again.findings if not f.unanswered] == ["impossible-branch"]
 
 
 def test_a_loss_is_drawn_as_a_loss() -> None:

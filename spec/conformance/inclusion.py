@@ -120,19 +120,26 @@ class Memory:
         return key[0] == SHARED and not system.is_bag(key)
 
     def match(
-        self, number: int, action: Action, word: Word, *, with_environment: int, hasty: bool = False
+        self,
+        number: int,
+        action: Action,
+        word: Word,
+        *,
+        with_environment: int,
+        hasty: bool = False,
+        reserved: frozenset[tuple[str, str]] = frozenset(),
     ) -> frozenset[int]:
         """The numbers of the states after an action; if `hasty`, what comes from outside does not wait for the rest."""
-        key = (number, action.kind, action.lifeline, action.peer, action.lost, word, with_environment, hasty)
+        key = (number, action.kind, action.lifeline, action.peer, action.lost, word, with_environment, hasty, reserved)
         if key not in self._matched:
             system, state = self.states[number]
             place, before = self.systems.index(system), system.cut
             waits = action.kind == "!" and self.is_patient(action.lifeline)
             how = {"with_environment": with_environment, "hasty": hasty or not system.patience}
-            found = match(system, state, action, word, self.binding, waits=waits, **how)
+            found = match(system, state, action, word, self.binding, waits=waits, reserved=reserved, **how)
             self._matched[key] = frozenset(self.number(place, then) for then in found)
             if system.cut > before and not found:
-                self._cut.add(key[:-2])
+                self._cut.add(key[:-3])
         return self._matched[key]
 
     def may_be_set_off(self, states: Iterable[int], action: Action) -> bool:
@@ -275,8 +282,9 @@ class _Search:
         levels = (1,) if memory.systems[0].patience else (1, 2, 3)
         for with_environment in (0, *(() if waits or not memory.may_be_set_off(node.states, action) else levels)):
             reached: set[int] = set()
+            reserved = self._reserved(node.term, action) if waits or with_environment else frozenset()
             for number in node.states:
-                reached |= memory.match(number, action, word, with_environment=with_environment)
+                reached |= memory.match(number, action, word, with_environment=with_environment, reserved=reserved)
             if reached:
                 call = action.arrow if action.kind == "!" and memory.is_call(action) else None
                 return after._replace(states=frozenset(reached), still_open=still_open, call=call), None, ""
@@ -285,6 +293,13 @@ class _Search:
             return None, unanswered(said, action.line, action.lifeline), ""
         why_not = divergence.blocked(node.states, action, word, memory)
         return None, None if why_not else divergence.cannot(node.states, action, word, memory), why_not
+
+    def _reserved(self, term: Term, action: Action) -> frozenset[tuple[str, str]]:
+        """What is drawn to be received, of lifelines that have nothing to do with an action that waits for the rest."""
+        system, words = self.memory.systems[0], self.memory.words
+        near = around(system, action.lifeline)
+        drawn = ((a.lifeline, a.label) for a in _receives(term) if a.lifeline not in near)
+        return frozenset((lifeline, words[label].message) for lifeline, label in drawn if label in words)
 
     def _refer(self, node: Node, after: Node, action: Action) -> tuple[Node, Finding | None]:
         """A reference to a use case: from here on any of its courses, so its beginning must be within reach."""
@@ -363,11 +378,11 @@ class _Search:
         search.parents, search.depth = {begin: None}, {begin: 0}
         stack = [begin]
         while stack:
-            self.bounds.watch("each resolution of the choices", self.nodes)
+            self.bounds.watch("each resolution of the choices", search.nodes)
             node = stack.pop()
             if can_end(node.term):
                 return
-            self.nodes += 1
+            search.nodes += 1
             stack += reversed(search._expand(node))
         for finding in search.findings:
             self._report(finding)
@@ -445,18 +460,24 @@ def _is_contested(send: Action, term: Term, memory: Memory) -> bool:
 
 
 @lru_cache(1 << 14)
-def _senders(term: Term, receiver: str) -> frozenset[str]:
-    """Who sends anything to a lifeline in what is left."""
-    found: set[str] = set()
+def _receives(term: Term) -> frozenset[Action]:
+    """The receives in what is left."""
+    return frozenset(action for action in _actions(term) if action.kind == "?")
+
+
+def _actions(term: Term) -> Iterator[Action]:
     stack: list[Term] = [term, *(definition.body for definition in referred(term))]
     while stack:
         here = stack.pop()
         if isinstance(here, TermAct):
-            action = here.action
-            if action.kind == "!" and action.peer == receiver and not action.lost:
-                found.add(action.lifeline)
+            yield here.action
         stack += children(here)
-    return frozenset(found)
+
+
+@lru_cache(1 << 14)
+def _senders(term: Term, receiver: str) -> frozenset[str]:
+    """Who sends anything to a lifeline in what is left."""
+    return frozenset(a.lifeline for a in _actions(term) if a.kind == "!" and a.peer == receiver and not a.lost)
 
 
 __all__ = ["Comparison", "Finding", "InteractionError", "compare", "enough"]

@@ -1,6 +1,6 @@
 """Matching: what a system can be in after an action that a diagram draws, undrawn actions before it included."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from spec.binding import Binding, Word
@@ -23,11 +23,13 @@ def match(
     with_environment: int = 0,
     waits: bool = False,
     hasty: bool = True,
+    reserved: Collection[tuple[str, str]] = (),
 ) -> set[State]:
     """The states after an action of the diagram, undrawn actions before it included; as few of those as possible.
 
     A broker may have several messages of one name to pass on, and not the nearest one be meant: there all are found.
-    If it `waits`, it comes where nothing else can happen; what comes from outside comes so, too, if not `hasty`.
+    If it `waits`, it comes where nothing else can happen; what comes from outside comes so, too, if not `hasty`. What is
+    `reserved`, a lifeline with a message, is received where it is drawn and not before.
     """
     found: set[State] = set()
     several = action.kind == "!" and system.is_broker(action.lifeline) and system.variants(word.message) > 1
@@ -38,7 +40,9 @@ def match(
         return bool(found) and not several
 
     near = system.lifelines if waits else around(system, action.lifeline)
-    list(_spread(system, state, near, binding, tries, with_environment=with_environment, hasty=hasty))
+    list(
+        _spread(system, state, near, binding, tries, with_environment=with_environment, hasty=hasty, reserved=reserved)
+    )
     return found
 
 
@@ -130,6 +134,7 @@ def _spread(
     *,
     with_environment: int = 0,
     hasty: bool = True,
+    reserved: Collection[tuple[str, str]] = (),
 ) -> Iterator[State]:
     layer, seen = [state], {state}
     while layer:
@@ -142,7 +147,8 @@ def _spread(
             if system.breach(there) is not None:
                 continue  # what comes after that says nothing more
             for move in _undrawn(system, there, near, binding, with_environment=with_environment, hasty=hasty):
-                if move.then in seen:
+                is_early = move.act.kind == "?" and (move.act.lifeline, move.act.message) in reserved
+                if move.then in seen or is_early:
                     continue
                 if len(seen) >= SILENT_STATES:
                     system.cut += 1  # whoever finds nothing has to say so

@@ -15,8 +15,10 @@ from spec.interaction.terms import EMPTY, Alt, Critical, Loop, Par, Ref, Seq, St
 
 MOST = 4_096
 """Resolutions of one diagram; more are not looked at one by one."""
-ROUNDS = 2
-"""Rounds beyond the fewest that a loop without an upper bound is tried with."""
+ROUNDS = (2, 1)
+"""Rounds beyond the fewest that a loop without an upper bound is tried with; fewer, where that makes too many."""
+MANY = 256
+"""Resolutions with more rounds, beyond which fewer rounds have to do."""
 _DEEP = 8
 """References inside one another."""
 
@@ -25,34 +27,41 @@ Terms = tuple[Term, ...]
 
 def resolutions(term: Term) -> Terms:
     """The term with its choices made, in each way that there is. Raises `Stopped` where these are too many."""
-    return _resolutions(term, _DEEP)
+    for rounds in ROUNDS[:-1]:
+        try:
+            found = _resolutions(term, _DEEP, rounds)
+        except Stopped:
+            continue
+        if len(found) <= MANY:
+            return found
+    return _resolutions(term, _DEEP, ROUNDS[-1])
 
 
 @lru_cache(1 << 10)
-def _resolutions(term: Term, deep: int) -> Terms:
+def _resolutions(term: Term, deep: int, more: int) -> Terms:
     match term:
         case Alt(branches=branches):
-            return _few(each for branch in branches for each in _resolutions(branch, deep))
+            return _few(each for branch in branches for each in _resolutions(branch, deep, more))
         case Seq() | Strict():
-            return _joined(seq if isinstance(term, Seq) else strict, chain(term), deep)
+            return _joined(seq if isinstance(term, Seq) else strict, chain(term), deep, more)
         case Par(parts=parts):
-            return _joined(par, parts, deep)
+            return _joined(par, parts, deep, more)
         case Loop(body=body, low=low, high=high):
-            return _rounds(_resolutions(body, deep), low, low + ROUNDS if high is None else high)
+            return _rounds(_resolutions(body, deep, more), low, low + more if high is None else high)
         case Critical(body=body, has_begun=has_begun):
-            return _few(critical(each, has_begun) for each in _resolutions(body, deep))
+            return _few(critical(each, has_begun) for each in _resolutions(body, deep, more))
         case Ref(definition=definition):
             if not deep:
                 raise Stopped(f"{definition.name!r} refers to itself")
-            return _resolutions(definition.body, deep - 1)
+            return _resolutions(definition.body, deep - 1, more)
     return (term,)
 
 
-def _joined(make: Callable[..., Term], parts: Iterable[Term], deep: int) -> Terms:
+def _joined(make: Callable[..., Term], parts: Iterable[Term], deep: int, more: int) -> Terms:
     found: Terms = (EMPTY,)
     for part in reversed(list(parts)):
         rest = found
-        found = _few(make(each, after) for each in _resolutions(part, deep) for after in rest)
+        found = _few(make(each, after) for each in _resolutions(part, deep, more) for after in rest)
     return found
 
 
