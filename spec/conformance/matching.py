@@ -28,8 +28,8 @@ def match(
     """The states after an action of the diagram, undrawn actions before it included; as few of those as possible.
 
     A broker may have several messages of one name to pass on, and not the nearest one be meant: there all are found.
-    If it `waits`, it comes where nothing else can happen; what comes from outside comes so, too, if not `hasty`. What is
-    `reserved`, a lifeline with a message, is received where it is drawn and not before.
+    If it `waits`, it comes where nothing else can happen; what comes from outside comes so, too, if not `hasty`. What
+    is `reserved`, a lifeline with a message, is received where it is drawn and not before.
     """
     found: set[State] = set()
     several = action.kind == "!" and system.is_broker(action.lifeline) and system.variants(word.message) > 1
