@@ -44,14 +44,13 @@ class Run:
 
     def breaks(self, row: "Row") -> bool:
         """Whether a state breaks the claim of the story; or the run that ends in it, if the claim is about runs."""
-        from spec.exploration.model.renaming import ways_of
-        from spec.exploration.traces.replay import never_rests
+        from spec.exploration.properties.language import OF_RUNS
+        from spec.exploration.traces.replay import repeats
 
         (claim,) = self.claims.claims
-        if claim.when != "rest":
+        if claim.when not in OF_RUNS:
             return self.claims.broken_in(row, claim.name)
-        ways = ways_of(len(self.system.nodes), self.story.scenario.interchangeable())
-        return row == self.last and never_rests(self.system, self.claims, self.steps, ways)
+        return row == self.last and repeats(self.system, self.claims, claim, self.steps) is not None
 
 
 def replay(
