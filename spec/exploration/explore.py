@@ -70,6 +70,8 @@ class Verdict:
     """Why a claim about runs is undetermined."""
     assumed: str = ""
     """What was assumed of runs; empty for a claim about states."""
+    repeats: int = 0
+    """How many of the last steps of a run that breaks a claim about runs are repeated for ever; 0 if it ends there."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def _of_runs(one: Claim, scenario: Explorable, liveness: Liveness, found: Found,
         return Verdict(one, answer.holds, answer.exercised, reason=answer.reason, assumed=ASSUMED)
     run, repeats = looped(fairness, one, answer.lasso)
     story = Story(scenario, one.name, steps_of(fairness.system, run), repeats)
-    return Verdict(one, False, True, run, tell(fairness.system, story, run), assumed=ASSUMED)
+    return Verdict(one, False, True, run, tell(fairness.system, story, run), assumed=ASSUMED, repeats=repeats)
 
 
 def looped(fairness: Fairness, claim: Claim, lasso: Lasso) -> tuple[Run, int]:
