@@ -79,6 +79,7 @@ def played(file: Path) -> Run:
     """The story of a file, played in the explorer. Raises `ReplayError`."""
     from spec.exploration.model.scenario import ScenarioError
     from spec.exploration.properties.client_join import CLAIMS, side_of
+    from spec.exploration.properties.client_join_runs import RUN_CLAIMS
     from spec.exploration.properties.language import Claims
     from spec.exploration.traces.replay import play, read, rest
 
@@ -90,9 +91,10 @@ def played(file: Path) -> Run:
         raise ReplayError(f"cannot read {file}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise ReplayError(f"{file} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
-    claims = [claim for claim in CLAIMS if claim.name == story.claim]
+    known = (*CLAIMS, *RUN_CLAIMS)
+    claims = [claim for claim in known if claim.name == story.claim]
     if not claims:
-        raise ReplayError(f"{file}: no claim {story.claim!r}{_near(story.claim, [claim.name for claim in CLAIMS])}")
+        raise ReplayError(f"{file}: no claim {story.claim!r}{_near(story.claim, [claim.name for claim in known])}")
     system = story.scenario.build(drop_inert=False)
     try:
         steps = tuple(play(system, story.steps))

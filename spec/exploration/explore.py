@@ -88,7 +88,8 @@ class Result:
     @property
     def holds(self) -> bool:
         """Whether every claim that applies holds."""
-        return self.found.complete and all(verdict.holds is not False for verdict in self.verdicts)
+        known = all(verdict.holds or not verdict.exercised for verdict in self.verdicts)
+        return self.found.complete and known and all(verdict.holds is not False for verdict in self.verdicts)
 
 
 def explore(

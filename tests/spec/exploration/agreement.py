@@ -20,6 +20,8 @@ from tests.spec.exploration.random_systems import every_run_comes_to_rest, of_ch
 
 MOST = 90
 """States of a system that the oracle lists."""
+CLAIMS = 6
+"""Claims about each, beside that it comes to rest."""
 
 
 class Case(NamedTuple):
@@ -53,7 +55,8 @@ def made(number: int) -> Case | None:
         oracle = Oracle(whole, MOST)
     except (TooLarge, Unbounded):
         return None
-    claims = (every_run_comes_to_rest, of_runs(chance, tuple(node.name for node in whole.nodes)))
+    names = tuple(node.name for node in whole.nodes)
+    claims = (every_run_comes_to_rest, *(of_runs(chance, names, place) for place in range(CLAIMS)))
     return Case(number, system, claims, oracle, tuple(expected(oracle, one) for one in claims))
 
 
@@ -130,7 +133,7 @@ def main() -> None:
     asked = parser.parse_args()
     kinds: Counter[Any] = Counter()
     for case in cases(asked.count, asked.seed):
-        kinds[type(case.system).__name__, case.expected] += 1
+        kinds.update((type(case.system).__name__, one.when, found) for one, found in zip(case.claims, case.expected, strict=True))
         wrong = difference(case)
         if wrong:
             raise SystemExit(wrong)

@@ -128,13 +128,14 @@ class Table(Chart):
         self, state: Any, then: int, last: str, sender: str, sends: tuple[Sent, ...], arrows: tuple[Arrow, ...]
     ) -> Outcome:
         named = {"self": self.name, "sender": sender, "last": state[1] or self.name}
-        sent = tuple(f"{kind} {named[who]}" for kind, who in sends)
-        return Outcome((then, last), sent, (*arrows, *(Arrow(self.name, "", message) for message in sent)))
+        told = tuple(f"{kind} {named[who]}" for kind, who in sends)
+        sent = tuple(message for message in told if not message.startswith("tick"))
+        return Outcome((then, last), sent, (*arrows, *(Arrow(self.name, "", message) for message in told)))
 
 
 @dataclass(frozen=True)
 class Names:
-    """A bus that passes calls to the hub, answers to whom they name, news to all other peers, and ticks to nobody."""
+    """A bus that passes calls to the hub, answers to whom they name, and news to all other peers. A tick is not sent at all."""
 
     hub: str
     peers: tuple[str, ...]
@@ -172,7 +173,7 @@ def of_tables(chance: Random) -> Tables:
     hub = _rules(chance, ("call", "hello"), (("answer", "sender"), ("answer", "last"), ("tick", "self")))
     peer = _rules(chance, ("answer", "news"), (("call", "self"), ("hello", "self"), ("tick", "self"), ("news", "self")))
     faults = Faults(chance.choice(({}, {}, {"losses": 1}, {"losses": None})), chance.choice(TIMEOUTS))
-    options = {"ordered": chance.random() < 3 / 4, "keeps_hops": chance.random() < 1 / 5}
+    options = {"ordered": chance.random() < 3 / 4, "keeps_hops": chance.random() < 1 / 3}
     return Tables(hub, peer, ("ann", "bob", "cid")[: chance.choice((1, 2, 3, 3, 3))], faults, options)
 
 
@@ -182,19 +183,20 @@ def _rules(chance: Random, heard: tuple[str, ...], sends: tuple[Sent, ...]) -> R
     def outcome() -> tuple[int, bool, tuple[Sent, ...]]:
         return chance.randrange(size), chance.random() < 1 / 2, (chance.choice(sends),) * chance.choice((0, 0, 0, 1))
 
+    minded = [kind for kind in heard if chance.random() < 2 / 3]
     reads = {
         (state, kind, known): tuple(outcome() for _ in range(chance.choice((0, 1, 1, 1, 2))))
         for state in range(size)
-        for kind in heard
+        for kind in minded
         for known in (False, True)
-        if chance.random() < 2 / 3
+        if chance.random() < 3 / 4
     }
     acts = {
         state: tuple((chance.randrange(size), chance.choice(sends)) for _ in range(chance.choice((0, 1, 1, 2))))
         for state in range(size)
     }
     others = range(1, size)
-    busy = frozenset(state for state in others if chance.random() < 1 / 6)
+    busy = frozenset(state for state in others if chance.random() < 1 / 4)
     offline = frozenset(state for state in others if chance.random() < 1 / 8) - busy
     return Rules(reads, acts, busy, offline)
 
@@ -233,15 +235,18 @@ def every_run_comes_to_rest() -> Implication:
     return True, True
 
 
-def of_runs(chance: Random, names: tuple[str, ...]) -> Claim:
+def of_runs(chance: Random, names: tuple[str, ...], number: int) -> Claim:
     """A claim that something happens, or leads to something, about one component or two."""
-    ask, answer = chance.choice(names), chance.choice(names)
-    places = [frozenset(chance.sample(range(3), chance.randint(1, 2))) for _ in range(2)]
-    quiet = chance.random() < 1 / 4
+    ask = chance.choice(names)
+    answer = chance.choice((ask, ask, chance.choice(names)))
+    asked = frozenset(chance.sample(range(3), chance.randint(1, 2)))
+    wanted = frozenset(range(3)) - asked if chance.random() < 1 / 2 else frozenset({chance.randrange(3)})
+    quiet = chance.random() < 1 / 8
     concerns = tuple(dict.fromkeys((ask, answer)))
 
     def says(*sides: Any) -> Implication:
         by_name = dict(zip(concerns, sides, strict=True))
-        return _is_at(by_name[ask], places[0], False), _is_at(by_name[answer], places[1], quiet)
+        return _is_at(by_name[ask], asked, False), _is_at(by_name[answer], wanted, quiet)
 
-    return Claim("something leads to something", chance.choice(("eventually", "leads-to")), says, concerns, "Random.")
+    kind: Any = chance.choice(("eventually", "leads-to", "leads-to"))
+    return Claim(f"something leads to something ({number})", kind, says, concerns, "Random.")
