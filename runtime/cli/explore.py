@@ -141,7 +141,10 @@ def _list(path: Path | None) -> None:
     typer.echo("Scenarios")
     for one in scenarios(path).values():
         typer.echo(f"  {one.name:<20}{one.tells}")
-    for title, known in (("Claims", CLAIMS), ("Claims about runs that are looked at on request (--property)", RUN_CLAIMS)):
+    for title, known in (
+        ("Claims", CLAIMS),
+        ("Claims about runs that are looked at on request (--property)", RUN_CLAIMS),
+    ):
         typer.echo(title)
         width = max(8, *(len(claim.when) + 2 for claim in known))
         for claim in known:

@@ -1,6 +1,6 @@
 """What the explorer says of runs, held against the oracle, on random systems.
 
-    python -m tests.spec.exploration.agreement 5000 --seed 7
+python -m tests.spec.exploration.agreement 5000 --seed 7
 """
 
 import argparse
@@ -48,7 +48,7 @@ def cases(count: int, seed: int = 0) -> Iterator[Case]:
 
 def made(number: int) -> Case | None:
     """The system of a number; None if it is too large."""
-    chance = Random(number)  # noqa: S311 - it has to be repeatable
+    chance = Random(number)
     system: Any = of_charts(chance) if chance.random() < 1 / 2 else of_tables(chance)
     whole = system.build(drop_inert=False)
     try:
@@ -133,12 +133,14 @@ def main() -> None:
     asked = parser.parse_args()
     kinds: Counter[Any] = Counter()
     for case in cases(asked.count, asked.seed):
-        kinds.update((type(case.system).__name__, one.when, found) for one, found in zip(case.claims, case.expected, strict=True))
+        kinds.update(
+            (type(case.system).__name__, one.when, found) for one, found in zip(case.claims, case.expected, strict=True)
+        )
         wrong = difference(case)
         if wrong:
             raise SystemExit(wrong)
     for kind, number in sorted(kinds.items(), key=repr):
-        print(number, *kind)  # noqa: T201 - a command
+        print(number, *kind)
 
 
 if __name__ == "__main__":

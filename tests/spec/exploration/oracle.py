@@ -9,6 +9,7 @@ where one of the steps that end a round can be reached from where it leads to.
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.reference import successors
@@ -57,7 +58,7 @@ class Oracle:
             if len(self.steps) > self.most:
                 raise TooLarge
         self.possible = {row: {done(label) for label, _ in steps} - {None} for row, steps in self.steps.items()}
-        self.turns = sorted(set().union(*self.possible.values()), key=repr)
+        self.turns: list[Any] = sorted(set().union(*self.possible.values()), key=repr)
 
     def is_quiet(self, row: Row) -> bool:
         """Whether nothing is under way, and nobody is about to publish something."""
@@ -103,7 +104,9 @@ class Oracle:
 
     def _next(self, row: Row, label: Label, then: Row, turn: int) -> tuple[Node, bool]:
         """Where a step leads, and whether all actions have had their turn."""
-        while turn < len(self.turns) and (self.turns[turn] not in self.possible[row] or self.turns[turn] == done(label)):
+        while turn < len(self.turns) and (
+            self.turns[turn] not in self.possible[row] or self.turns[turn] == done(label)
+        ):
             turn += 1
         return (then, turn % len(self.turns)), turn == len(self.turns)
 

@@ -1,4 +1,4 @@
-"""Small systems that nobody thought of: of charts in the manner of users, and of tables with names in their messages."""
+"""Small systems that nobody thought of: of charts as users write them, and of tables with names in their messages."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +23,7 @@ KINDS = ("m", "n", "o")
 
 def a_chart(chance: Random) -> type[StateChart[Any]]:
     """A chart of up to four states that sends and receives."""
+    metaclass: Any = type(StateChart)
     while True:
         size = chance.randint(1, 4)
         steps = {
@@ -38,7 +39,7 @@ def a_chart(chance: Random) -> type[StateChart[Any]]:
         }
         named = {f"state{number}": state for number, state in enumerate(states)}
         try:
-            made: Any = type(StateChart)("Made", (StateChart,), {**named, **events})
+            made = metaclass("Made", (StateChart,), {**named, **events})
         except InvalidDefinition:
             continue
         return made  # type: ignore[no-any-return]
@@ -49,7 +50,7 @@ def of_charts(chance: Random) -> Others:
     names = ("left", "middle", "right")[: chance.choice((1, 2, 2, 3, 3))]
     charts = {name: a_chart(chance) for name in names}
     alike: tuple[tuple[str, ...], ...] = ()
-    if len(names) > 2 and chance.random() < 2 / 3:  # noqa: PLR2004 - the first component cannot be exchanged
+    if len(names) > 2 and chance.random() < 2 / 3:
         charts["right"] = charts["middle"]
         alike = (("middle", "right"),)
     faults = Faults(chance.choice(({}, {}, {"losses": 1}, {"losses": None})), chance.choice(TIMEOUTS))
@@ -135,7 +136,10 @@ class Table(Chart):
 
 @dataclass(frozen=True)
 class Names:
-    """A bus that passes calls to the hub, answers to whom they name, and news to all other peers. A tick is not sent at all."""
+    """A bus that passes calls to the hub, answers to whom they name, and news to all other peers.
+
+    A tick is not sent at all.
+    """
 
     hub: str
     peers: tuple[str, ...]

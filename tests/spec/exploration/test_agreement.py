@@ -44,7 +44,7 @@ def forgetting(kind: str) -> Callable[[pytest.MonkeyPatch], None]:
     """Nobody has to do what is of this kind."""
 
     def plant(patch: pytest.MonkeyPatch) -> None:
-        right: Any = Parts._unfair  # noqa: SLF001 - it is to be broken
+        right: Any = Parts._unfair
 
         def forgetful(self: Any, graph: Any, states: Any, taken: Any, *rest: Any) -> Any:
             kept = ~np.isin(taken, [number for known, number in self._numbers.items() if known.kind == kind])
