@@ -290,9 +290,11 @@ class Graph:
         stem = self.run(path)
         here = stem[-1][1] if stem else self.search.row(path[0])
         group = np.zeros(len(states), np.int64)
-        all_rows = packing.unpack(self.search.keys[states], self.search.layout)
-        begin = np.array([self.tables.numbered(here)], np.int64)
-        part = unrolled(self.tables, all_rows, group, (begin, group[:1]), self._spend)
+        rows = packing.unpack(self.search.keys[states], self.search.layout)
+        begins = np.array([self.tables.numbered(here)], np.int64)
+        if len(self.search.ways) < 2:  # noqa: PLR2004 - nothing has to be reached under other names
+            begins = np.concatenate((begins, rows[states != path[-1]]))
+        part = unrolled(self.tables, rows, group, (begins, group[: len(begins)]), self._spend)
         return self.lasso(stem, tuple(self._labelled(part, Walks(part).round())))
 
     def _labelled(self, part: Unrolled, steps: Sequence[int]) -> Iterator[tuple[Label, Row]]:
@@ -363,7 +365,9 @@ class Parts:
         self.unfair = self._unfair(graph, graph.able, taken[graph.possible], sizes, done)
         """By component: whether an action is possible in all of its states, and none of its steps serves it."""
         firm = ~late[graph.possible]
-        self.firmly_unfair = self._unfair(graph, graph.able[firm], taken[graph.possible[firm]], sizes, done)
+        self.firmly_unfair = self.unfair
+        if not firm.all():
+            self.firmly_unfair = self._unfair(graph, graph.able[firm], taken[graph.possible[firm]], sizes, done)
         """The same where that does not depend on whether all is quiet."""
 
     def _unfair(

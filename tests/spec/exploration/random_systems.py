@@ -138,7 +138,7 @@ class Table(Chart):
 class Names:
     """A bus that passes calls to the hub, answers to whom they name, and news to all other peers.
 
-    A tick is not sent at all.
+    What is passed on goes to those others that can be exchanged. A tick is not sent at all.
     """
 
     hub: str
@@ -146,8 +146,9 @@ class Names:
 
     def receivers(self, sender: str, message: Any) -> frozenset[str]:
         kind, who = message.split()
-        reached = {"call": {self.hub}, "hello": {self.hub}, "answer": {who}, "news": {*self.peers}}.get(kind, set())
-        return frozenset(reached - {sender})
+        reached = {"call": {self.hub}, "hello": {self.hub}, "answer": {who}, "news": {*self.peers}}
+        reached["pass"] = {*self.peers[1:]}
+        return frozenset(reached.get(kind, set()) - {sender})
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from spec.exploration.model.faults import Faults
 from spec.exploration.spin.model import Unwritable, write
 from spec.exploration.spin.runner import has_fair_cycle
 from tests.spec.exploration.agreement import Case, cases
+from tests.spec.exploration.crafted import crafted
 from tests.spec.exploration.random_systems import every_run_comes_to_rest, seen
 from tests.spec.exploration.test_liveness import Driver, Pinging, Ponging, Spinner, Starter, system
 
@@ -41,7 +42,8 @@ def has_cycle(case: Case) -> bool:
 
 
 def comparable() -> Iterator[Case]:
-    found = [case for case in cases(500) if is_comparable(case)]
+    made = (case for case in (*crafted(), *cases(500)) if case.claims[0] is every_run_comes_to_rest)
+    found = [case for case in made if is_comparable(case)]
     for rests in (True, False):
         yield from islice((case for case in found if case.expected[0] is rests), EACH)
 

@@ -54,7 +54,7 @@ def unrolled(
 
     `rows` are the numbers of all states of these components (`Tables.numbered`), `group` says of which each is.
     `begins` are the numbers of one state for each component, under any names, and their groups; without symmetry, where
-    nothing has to be reached, all states. `spend` raises `MemoryError` if there are not so many bytes.
+    nothing has to be reached, all states in any order. `spend` raises `MemoryError` if there are not so many bytes.
     """
     while True:
         layout = packing.layout_of(tables.sizes())
@@ -75,7 +75,8 @@ class _Unrolling:
 
     def run(self, rows: Numbers, group: Numbers) -> Unrolled:
         todo = packing.pack(rows, self.layout)
-        seen = set(map(bytes, todo))
+        is_whole = len(self.tables.ways) < 2  # noqa: PLR2004 - the identity alone: all states are there
+        seen = set() if is_whole else set(map(bytes, todo))
         keys, groups = [todo], [group]
         inner: list[tuple[Numbers, Words, Numbers]] = []
         able: list[tuple[Numbers, Numbers]] = []
@@ -92,6 +93,8 @@ class _Unrolling:
                     inner.append((sources.take(stays), then[stays], steps.take(stays)))
                     found.append(then[stays])
             base += len(todo)
+            if is_whole:
+                break
             todo = np.unique(np.concatenate(found), axis=0)
             todo = todo[np.array([key not in seen for key in map(bytes, todo)], np.bool_)]
             seen.update(map(bytes, todo))
