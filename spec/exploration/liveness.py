@@ -128,7 +128,7 @@ class Liveness:
 
     def _leads_to(self, claim: Claim) -> Answer:
         graph, claims = self._exact
-        claims.renew()  # states may have been met since
+        _renew(claims)
         exercised = False
         for instance in instances((claim,), [node.name for node in graph.system.nodes]):
             premise, conclusion = graph.answers(claims, instance)
@@ -144,8 +144,14 @@ class Liveness:
         return Answer(True)
 
 
+def _renew(claims: Claims) -> None:
+    """Have claims know all states that have been met since they were last looked at."""
+    if not claims.is_current():
+        claims.renew()
+
+
 def _rest(graph: "Graph", claims: Claims) -> Answer:
-    claims.renew()
+    _renew(claims)
     stuck = graph.ends[~graph.quiet(claims, graph.ends)]
     if len(stuck):
         return Answer(False, lasso=graph.lasso(graph.run(graph.path(int(stuck.min())))))
