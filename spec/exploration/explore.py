@@ -1,6 +1,6 @@
 """Explore a scenario: search, look at every claim, and tell the shortest story of each that is broken."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -180,11 +180,15 @@ def looped(fairness: Fairness, claim: Claim, lasso: Lasso) -> tuple[Run, int]:
     steps are repeated for ever. What nobody minds is read at the end of each round, so that no queue grows.
     """
     exact = fairness.system
-    run = [*elaborated(exact, lasso.stem, at_rest=not lasso.whole)]
+
+    def is_left_out(component: int, message: Hashable) -> bool:
+        return not lasso.delivers(component, message)
+
+    run = [*elaborated(exact, lasso.stem, at_rest=True, reads=is_left_out)]
     seen: dict[Row, int] = {}
     while lasso.cycle and (row := run[-1][1] if run else exact.initial()) not in seen:
         seen[row] = len(run)
-        run += elaborated(exact, lasso.cycle, at_rest=not lasso.whole, begin=row)
+        run += elaborated(exact, lasso.cycle, at_rest=True, begin=row, reads=is_left_out)
     rows, labels = [exact.initial(), *(row for _, row in run)], [label for label, _ in run]
     for steps in range(len(run) + 1):
         repeats = fairness.breaks(claim, rows[: steps + 1], labels[:steps])
@@ -206,11 +210,18 @@ def run_of(system: ClosedSystem, rows: Sequence[Row], ways: tuple[tuple[int, ...
     return run
 
 
-def elaborated(exact: ClosedSystem, run: Run, *, at_rest: bool, begin: Row | None = None) -> Run:
+def elaborated(
+    exact: ClosedSystem,
+    run: Run,
+    *,
+    at_rest: bool,
+    begin: Row | None = None,
+    reads: Callable[[int, Hashable], bool] = lambda _component, _message: True,
+) -> Run:
     """The same run where everything is delivered: what a receiver ignores anyway is read when it is in the way.
 
     It begins with the initial state, or with another one. `at_rest`: all of it is read in the end, since a claim about
-    a quiet system is about one where nothing is under way.
+    a quiet system is about one where nothing is under way. `reads`: which messages of a component are read so.
     """
     found: list[tuple[Label, Row]] = []
     row = exact.initial() if begin is None else begin
@@ -222,7 +233,8 @@ def elaborated(exact: ClosedSystem, run: Run, *, at_rest: bool, begin: Row | Non
         for label, then in successors(exact, row):
             before, after = exact.slots[component][row[component]], exact.slots[component][then[component]]
             read = label.component == component and label.kind == "read" and before.local == after.local
-            if read and exact.nodes[component].ignores(exact.locals[component][before.local], label.message):
+            is_ignored = read and exact.nodes[component].ignores(exact.locals[component][before.local], label.message)
+            if is_ignored and reads(component, label.message):
                 found.append((label, then))
                 row = then
                 return True

@@ -26,8 +26,8 @@ others were read at once. But while they are under way, nobody's patient timeout
 timeouts keep a component from being fair, it is looked at again with everything delivered.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -70,8 +70,8 @@ class Lasso:
 
     stem: Run
     cycle: Run = ()
-    whole: bool = True
-    """Whether all messages are delivered in it."""
+    delivers: Callable[[int, Hashable], bool] = field(default=lambda _component, _message: True)
+    """Which messages are delivered to a component."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ class Graph:
 
     def lasso(self, stem: Run, cycle: Run = ()) -> Lasso:
         """A lasso of these steps."""
-        return Lasso(stem, cycle, whole=not self.system.drop_inert)
+        return Lasso(stem, cycle, self.system.delivers)
 
     def run(self, path: Sequence[int]) -> Run:
         """The steps along states by number, with names that are not exchanged on the way."""
