@@ -123,10 +123,11 @@ def _chosen(
 def _claims(words: Sequence[str]) -> "tuple[Claim, ...]":
     from spec.exploration.model.scenario import ScenarioError
     from spec.exploration.properties.client_join import CLAIMS
+    from spec.exploration.properties.client_join_runs import RUN_CLAIMS
 
     if not words:
         return CLAIMS
-    found = tuple(claim for claim in CLAIMS if any(text.lower() in claim.name for text in words))
+    found = tuple(claim for claim in (*CLAIMS, *RUN_CLAIMS) if any(text.lower() in claim.name for text in words))
     if not found:
         raise ScenarioError(f"--property {' '.join(words)!r}: no claim has these words; --list names the claims")
     return found
@@ -135,13 +136,19 @@ def _claims(words: Sequence[str]) -> "tuple[Claim, ...]":
 def _list(path: Path | None) -> None:
     from spec.exploration.model.scenario import scenarios
     from spec.exploration.properties.client_join import CLAIMS
+    from spec.exploration.properties.client_join_runs import RUN_CLAIMS
 
     typer.echo("Scenarios")
-    for known in scenarios(path).values():
-        typer.echo(f"  {known.name:<20}{known.tells}")
-    typer.echo("Claims")
-    for claim in CLAIMS:
-        typer.echo(f"  {claim.when:<8}{claim.name}")
+    for one in scenarios(path).values():
+        typer.echo(f"  {one.name:<20}{one.tells}")
+    for title, known in (
+        ("Claims", CLAIMS),
+        ("Claims about runs that are looked at on request (--property)", RUN_CLAIMS),
+    ):
+        typer.echo(title)
+        width = max(8, *(len(claim.when) + 2 for claim in known))
+        for claim in known:
+            typer.echo(f"  {claim.when:<{width}}{claim.name}")
 
 
 def _explored(
@@ -242,6 +249,7 @@ def _verdict_data(verdict: "Verdict") -> dict[str, Any]:
         "holds": verdict.holds,
         "exercised": verdict.exercised,
         "counterexample": verdict.story or None,
+        **({"assumed": verdict.assumed, "reason": verdict.reason or None} if verdict.assumed else {}),
     }
 
 
@@ -274,11 +282,16 @@ def _show(result: "Result", scenario: "Scenario", *, stats: bool) -> None:
 
 def _show_verdicts(verdicts: "Sequence[Verdict]", *, complete: bool) -> None:
     typer.echo()
+    width = max(8, *(len(verdict.claim.when) + 2 for verdict in verdicts))
     for verdict in verdicts:
         word = WORDS[verdict.holds]
         if not verdict.exercised and verdict.holds is None:
             word = "does not apply" if complete else "not met"
-        typer.echo(f"{word:<16}{verdict.claim.when:<8}{verdict.claim.name}")
+        typer.echo(f"{word:<16}{verdict.claim.when:<{width}}{verdict.claim.name}")
+        if verdict.reason:
+            typer.echo(f"{'':<16}{'':<{width}}not known: {verdict.reason}")
+    for assumed in dict.fromkeys(verdict.assumed for verdict in verdicts if verdict.assumed):
+        typer.echo(f"\nAssumed of runs: {assumed}.")
     for verdict in verdicts:
         if verdict.story:
             source = " ".join(verdict.claim.source.split())

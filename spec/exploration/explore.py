@@ -1,18 +1,19 @@
 """Explore a scenario: search, look at every claim, and tell the shortest story of each that is broken."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from spec.exploration.engine.search import Engine, Found, Progress, engine, interruptible
-from spec.exploration.liveness import comes_to_rest
+from spec.exploration.engine.search import BreadthFirst, Engine, Found, Progress, engine, interruptible
+from spec.exploration.fairness import ASSUMED, Fairness
+from spec.exploration.liveness import Cut, Lasso, Liveness
 from spec.exploration.model.closed import ClosedSystem, NotInert
 from spec.exploration.model.reference import canonical, successors
 from spec.exploration.model.renaming import ways_of
 from spec.exploration.model.steps import Label, Row
 from spec.exploration.model.symmetry import Asymmetric, check
 from spec.exploration.properties.client_join import CLAIMS, side_of
-from spec.exploration.properties.language import Claim, Claims, Observe
+from spec.exploration.properties.language import OF_RUNS, Claim, Claims, Observe
 from spec.exploration.traces.story import Story, steps_of, tell
 
 Run = Sequence[tuple[Label, Row]]
@@ -65,6 +66,12 @@ class Verdict:
     """The shortest run that breaks it."""
     story: str = ""
     """The same as a sequence diagram."""
+    reason: str = ""
+    """Why a claim about runs is undetermined."""
+    assumed: str = ""
+    """What was assumed of runs; empty for a claim about states."""
+    repeats: int = 0
+    """How many of the last steps of a run that breaks a claim about runs are repeated for ever; 0 if it ends there."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,8 @@ class Result:
     @property
     def holds(self) -> bool:
         """Whether every claim that applies holds."""
-        return self.found.complete and all(verdict.holds is not False for verdict in self.verdicts)
+        known = all(verdict.holds or not verdict.exercised for verdict in self.verdicts)
+        return self.found.complete and known and all(verdict.holds is not False for verdict in self.verdicts)
 
 
 def explore(
@@ -111,9 +119,7 @@ def _explored(
     is_stopped: Callable[[], bool],
 ) -> Result:
     ways = ways_of(len(system.nodes), scenario.interchangeable()) if options.symmetric else ()
-    search = engine(options.engine)(
-        system, ways, most=options.most, memory=options.memory, tell=options.tell, is_stopped=is_stopped
-    )
+    search = _search(system, ways, options, is_stopped)
     found = search.run()
     check(system, ways)
     watched = Claims(system, claims, observe)
@@ -123,26 +129,72 @@ def _explored(
             key = (watch.instance.claim.name, watch.broken)
             first[key] = min(first.get(key, at), at)
     exact = system.again(drop_inert=False)
+
+    def exactly() -> tuple[BreadthFirst, Claims]:
+        whole = _search(exact, (), options, is_stopped)
+        ended = whole.run()
+        if not ended.complete:
+            raise Cut(f"with all messages delivered and all names told apart, {ended.stopped}")
+        return whole, Claims(exact, (), observe)
+
+    liveness = Liveness(search, watched, exactly)
     verdicts = []
     for one in claims:
-        before = None  # a cycle
+        if one.when in OF_RUNS:
+            verdicts.append(_of_runs(one, scenario, liveness, found, Fairness(exact, Claims(exact, (), observe))))
+            continue
         broken, exercised = first.get((one.name, True)), (one.name, False) in first
         holds = True if found.complete and exercised else None
         rows = [] if broken is None else search.path(broken)
-        if one.when == "rest" and found.complete:
-            rest = comes_to_rest(search, watched)
-            holds, exercised = rest.holds, rest.holds is not None
-            rows = [search.row(state) for state in (*rest.path, *rest.cycle)] if holds is False else []
-            before = len(rest.path) - 1 if rest.cycle else None
         if rows:
-            told = run_of(system, rows, ways)
-            run = elaborated(exact, told, at_rest=one.when not in {"always", "rest"})
-            repeats = 0 if before is None else len(run) - len(elaborated(exact, told[:before], at_rest=False))
-            story = Story(scenario, one.name, steps_of(exact, run), repeats)
+            run = elaborated(exact, run_of(system, rows, ways), at_rest=one.when != "always")
+            story = Story(scenario, one.name, steps_of(exact, run))
             verdicts.append(Verdict(one, False, exercised, run, tell(exact, story, run)))
         else:
             verdicts.append(Verdict(one, holds, exercised))
     return Result(scenario, found, tuple(verdicts), system)
+
+
+def _search(
+    system: ClosedSystem, ways: tuple[tuple[int, ...], ...], options: Options, is_stopped: Callable[[], bool]
+) -> BreadthFirst:
+    return engine(options.engine)(
+        system, ways, most=options.most, memory=options.memory, tell=options.tell, is_stopped=is_stopped
+    )
+
+
+def _of_runs(one: Claim, scenario: Explorable, liveness: Liveness, found: Found, fairness: Fairness) -> Verdict:
+    """The verdict on a claim about runs. What was not searched to the end says nothing of runs."""
+    if not found.complete:
+        return Verdict(one, None, True, reason=f"the search was cut: {found.stopped}", assumed=ASSUMED)
+    answer = liveness.answer(one)
+    if answer.lasso is None:
+        return Verdict(one, answer.holds, answer.exercised, reason=answer.reason, assumed=ASSUMED)
+    run, repeats = looped(fairness, one, answer.lasso)
+    story = Story(scenario, one.name, steps_of(fairness.system, run), repeats)
+    return Verdict(one, False, True, run, tell(fairness.system, story, run), assumed=ASSUMED, repeats=repeats)
+
+
+def looped(fairness: Fairness, claim: Claim, lasso: Lasso) -> tuple[Run, int]:
+    """A lasso where everything is delivered, as its shortest beginning that breaks the claim, and how many of its last
+    steps are repeated for ever. What nobody minds is read at the end of each round, so that no queue grows.
+    """
+    exact = fairness.system
+
+    def is_left_out(component: int, message: Hashable) -> bool:
+        return not lasso.delivers(component, message)
+
+    run = [*elaborated(exact, lasso.stem, at_rest=True, reads=is_left_out)]
+    seen: dict[Row, int] = {}
+    while lasso.cycle and (row := run[-1][1] if run else exact.initial()) not in seen:
+        seen[row] = len(run)
+        run += elaborated(exact, lasso.cycle, at_rest=True, begin=row, reads=is_left_out)
+    rows, labels = [exact.initial(), *(row for _, row in run)], [label for label, _ in run]
+    for steps in range(len(run) + 1):
+        repeats = fairness.breaks(claim, rows[: steps + 1], labels[:steps])
+        if repeats is not None:
+            return tuple(run[:steps]), repeats
+    raise AssertionError(f"a run that was to break {claim.name!r} does not, by the definition of fair runs")
 
 
 def run_of(system: ClosedSystem, rows: Sequence[Row], ways: tuple[tuple[int, ...], ...] = ()) -> Run:
@@ -158,13 +210,21 @@ def run_of(system: ClosedSystem, rows: Sequence[Row], ways: tuple[tuple[int, ...
     return run
 
 
-def elaborated(exact: ClosedSystem, run: Run, *, at_rest: bool) -> Run:
+def elaborated(
+    exact: ClosedSystem,
+    run: Run,
+    *,
+    at_rest: bool,
+    begin: Row | None = None,
+    reads: Callable[[int, Hashable], bool] = lambda _component, _message: True,
+) -> Run:
     """The same run where everything is delivered: what a receiver ignores anyway is read when it is in the way.
 
-    `at_rest`: all of it is read in the end, since a claim about a quiet system is about one where nothing is under way.
+    It begins with the initial state, or with another one. `at_rest`: all of it is read in the end, since a claim about
+    a quiet system is about one where nothing is under way. `reads`: which messages of a component are read so.
     """
     found: list[tuple[Label, Row]] = []
-    row = exact.initial()
+    row = exact.initial() if begin is None else begin
     everybody = range(len(exact.nodes))
 
     def drain(component: int) -> bool:
@@ -173,7 +233,8 @@ def elaborated(exact: ClosedSystem, run: Run, *, at_rest: bool) -> Run:
         for label, then in successors(exact, row):
             before, after = exact.slots[component][row[component]], exact.slots[component][then[component]]
             read = label.component == component and label.kind == "read" and before.local == after.local
-            if read and exact.nodes[component].ignores(exact.locals[component][before.local], label.message):
+            is_ignored = read and exact.nodes[component].ignores(exact.locals[component][before.local], label.message)
+            if is_ignored and reads(component, label.message):
                 found.append((label, then))
                 row = then
                 return True

@@ -11,7 +11,7 @@ from spec.exploration.model.reference import successors
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import Label, Row
 from spec.exploration.properties.client_join import CLAIMS, side_of
-from spec.exploration.properties.language import Claim, Claims, Observe
+from spec.exploration.properties.language import OF_RUNS, Claim, Claims, Observe
 from spec.exploration.traces.story import Story, steps_of, tell
 
 
@@ -73,6 +73,7 @@ def simulate(
 
 def _verdict(system: ClosedSystem, scenario: Scenario, claim: Claim, run: Run | None, exercised: bool) -> Verdict:
     if run is None:
-        return Verdict(claim, None, exercised)
+        reason = "random runs are cut short, and say nothing of how runs go on" if claim.when in OF_RUNS else ""
+        return Verdict(claim, None, exercised, reason=reason)
     story = Story(scenario, claim.name, steps_of(system, run))
     return Verdict(claim, False, exercised, run, tell(system, story, run))

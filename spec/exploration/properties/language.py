@@ -7,6 +7,15 @@ conclusion does not, and *exercised* where the premise holds: a claim that was n
 Each server is seen as a *side*: a small value made from its charts. A claim is asked once for each combination of
 sides; what breaks it is then covered by products of sets of sides, one bit each. A state breaks the claim where the
 bits of all its components have one in common. So looking at a state is a few bitwise operations, whatever is claimed.
+
+Claims about runs (`OF_RUNS`) are of the same form. `eventually`: where the premise holds in the initial state, the
+conclusion holds some day in every run. `leads_to`: whenever the premise holds, the conclusion holds then or later.
+`rest`: every run comes to rest. All three are about fair runs (`spec.exploration.fairness`), and are looked for in the
+graph of all states (`spec.exploration.liveness`):
+
+    @leads_to
+    def who_asks_is_answered(client: Standing) -> Implication:
+        return client.where == ("waiting",), client.where in {("accepted",), ("denied",)}
 """
 
 import inspect
@@ -22,9 +31,11 @@ from spec.exploration.model.budget import Account
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.steps import Row
 
-When = Literal["always", "quiet", "calm", "rest"]
+When = Literal["always", "quiet", "calm", "rest", "eventually", "leads-to"]
 """In every state; where nothing is under way and no timeout is set; the same, after faults have ended for good; and of
-runs instead of states: that they come to rest (`spec.exploration.liveness`)."""
+runs instead of states (`OF_RUNS`): that they come to rest, that something happens, that one thing leads to another."""
+OF_RUNS: frozenset[When] = frozenset({"rest", "eventually", "leads-to"})
+"""The kinds of claims that no state breaks by itself."""
 Implication = tuple[bool, bool]
 """A premise and a conclusion."""
 Observe = Callable[[ClosedSystem, int, Hashable, bool], Hashable]
@@ -56,6 +67,8 @@ def claim(when: When) -> Callable[[Callable[..., Implication]], Claim]:
 always = claim("always")
 when_quiet = claim("quiet")
 in_the_calm = claim("calm")
+eventually = claim("eventually")
+leads_to = claim("leads-to")
 
 
 @dataclass(frozen=True)
@@ -100,7 +113,7 @@ class Claims:
 
     def __post_init__(self) -> None:
         width = len(self.system.nodes)
-        about_states = [one for one in self.claims if one.when != "rest"]
+        about_states = [one for one in self.claims if one.when not in OF_RUNS]
         self.instances = tuple(instances(about_states, [node.name for node in self.system.nodes]))
         self.watches: list[Watch] = []
         self._sides: list[list[tuple[Hashable, Hashable]]] = [[] for _ in range(width)]  # by local: busy, idle
@@ -156,7 +169,7 @@ class Claims:
         sides = [*self._seen(row), account]
         broken, exercised = set(), set()
         for instance in instances(
-            (one for one in claims if one.when != "rest"), [node.name for node in self.system.nodes]
+            (one for one in claims if one.when not in OF_RUNS), [node.name for node in self.system.nodes]
         ):
             when = instance.claim.when
             if when == "always" or (quiet and (when == "quiet" or account.calm)):
@@ -170,6 +183,17 @@ class Claims:
     def all_quiet(self, row: Row) -> bool:
         """Whether nothing is under way and no timeout is set."""
         return all(map(self.is_quiet, self._seen(row)))
+
+    def answer(self, instance: Instance, row: Row) -> Implication:
+        """The premise and the conclusion of an instance in a state, whatever kind of claim it is."""
+        sides = [*self._seen(row), self.system.accounts[row[-1]]]
+        return instance.claim.says(*(sides[place] for place in instance.components))
+
+    def side(self, component: int, number: int) -> Hashable:
+        """A side by number: twice the number of a local state, and one more if idle; of an account, just its number."""
+        if component == len(self._sides):
+            return self._accounts[number]
+        return self._sides[component][number // 2][number % 2]
 
     def _seen(self, row: Row) -> list[Hashable]:
         found = []

@@ -80,13 +80,9 @@ def steps_of(system: ClosedSystem, run: Sequence[tuple[Label, Row]]) -> tuple[st
     found = []
     row = system.initial()
     for label, then in run:
-        found.append(next(text for text, other, after in choices(system, row) if after == then and _same(other, label)))
+        found.append(next(text for text, other, after in choices(system, row) if after == then and other == label))
         row = then
     return tuple(found)
-
-
-def _same(first: Label, second: Label) -> bool:
-    return first[:3] == second[:3] and first.lost == second.lost
 
 
 # As a file.
