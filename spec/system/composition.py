@@ -12,7 +12,7 @@ reads what two of them sent is an order in which they could have sent it. `by_pa
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from machines.events import BusEvent, ClientEvent
 from spec.binding import Binding
@@ -24,6 +24,9 @@ from spec.system.process import (
     ScriptedMachine,
     Sending,
     Taking,
+    after_internal,
+    after_receiving,
+    after_sending,
     detail_of,
     name_of,
     said_of,
@@ -276,7 +279,7 @@ class System:
         key = (place, state.locals[place])
         if key not in self._internal:
             local, ledger = self.local(state, lifeline), self.ledger(state, lifeline)
-            steps = _within(self._machines[place], local)
+            steps = after_internal(self._machines[place], local)
             acts = [(Act(".", lifeline, name, "", ""), self.number(lifeline, then, ledger)) for name, then in steps]
             self._internal[key] = tuple(acts)
         for act, then in self._internal[key]:
@@ -340,7 +343,7 @@ class System:
         """Where sending can leave its lifeline; a chart is stepped only for what is wanted of it."""
         key = (self._places[lifeline], state.locals[self._places[lifeline]], sent.sending)
         if key not in self._afters:
-            afters = _sending(self.machines[lifeline], self.local(state, lifeline), sent.sending)
+            afters = after_sending(self.machines[lifeline], self.local(state, lifeline), sent.sending)
             ledger = self.ledger(state, lifeline)
             if lifeline in self.disciplines:
                 ledger = self.disciplines[lifeline].sent(ledger, self._said(sent))
@@ -387,7 +390,7 @@ class System:
         local = self.local(state, lifeline)
         machine = self.machines[lifeline]
         who = self.client_of(peer) if isinstance(machine, ChartMachine) else peer
-        for taking, then, why in _reading(machine, local, message, who):
+        for taking, then, why in after_receiving(machine, local, message, who):
             act = self._reception(lifeline, local, message, peer, taking)
             if taking not in {Taking.TAKEN, Taking.IGNORED}:
                 yield _Received(act, (), why, taking)
@@ -417,7 +420,7 @@ class System:
     def _ask_order(self, lifeline: str, state: State, order: str) -> Iterator[tuple[Act, int, Hashable]]:
         local = self.local(state, lifeline)
         for message in self.environment(lifeline, order):
-            for taking, then, _ in _reading(self.machines[lifeline], local, message, ""):
+            for taking, then, _ in after_receiving(self.machines[lifeline], local, message, ""):
                 act = self._reception(lifeline, local, message, "", taking)
                 if taking is Taking.TAKEN or act.allowed:
                     ledger = self._heard(state, lifeline, message, self._message(message), act)
@@ -489,22 +492,3 @@ class System:
     def is_bag(self, key: Key) -> bool:
         """Whether messages in that row are in no order."""
         return key[0] == SHARED and self.channels.model == "any"
-
-
-# What a machine answers: ours have one outcome of each step, others may have several.
-
-
-def _sending(machine: Any, local: Hashable, sending: Sending) -> tuple[Hashable, ...]:
-    then = machine.send(local, sending)
-    if isinstance(machine, ChartMachine | ScriptedMachine):
-        return () if then is None else (then,)
-    return tuple(then)
-
-
-def _reading(machine: Any, local: Hashable, message: Hashable, sender: str) -> tuple[tuple[Taking, Hashable, str], ...]:
-    found = machine.receive(local, message, sender)
-    return (found,) if isinstance(machine, ChartMachine | ScriptedMachine) else tuple(found)
-
-
-def _within(machine: Any, local: Hashable) -> tuple[tuple[str, Hashable], ...]:
-    return () if isinstance(machine, ChartMachine | ScriptedMachine) else tuple(machine.internal(local))

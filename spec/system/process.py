@@ -235,6 +235,30 @@ class ScriptedMachine:
         return True
 
 
+# What a machine answers: ours have one outcome of each step, others may have several.
+
+
+def after_sending(machine: Any, state: Hashable, sending: Sending) -> tuple[Hashable, ...]:
+    """Every state that a machine can be in after sending; none where it cannot be sent."""
+    then = machine.send(state, sending)
+    if isinstance(machine, ChartMachine | ScriptedMachine):
+        return () if then is None else (then,)
+    return tuple(then)
+
+
+def after_receiving(
+    machine: Any, state: Hashable, message: Hashable, sender: str
+) -> tuple[tuple[Taking, Hashable, str], ...]:
+    """Everything that receiving can come to: how it is taken, the state after it, and why it was not taken."""
+    found = machine.receive(state, message, sender)
+    return (found,) if isinstance(machine, ChartMachine | ScriptedMachine) else tuple(found)
+
+
+def after_internal(machine: Any, state: Hashable) -> tuple[tuple[str, Hashable], ...]:
+    """The steps of a machine that nobody sees: the name of each, and the state after it."""
+    return () if isinstance(machine, ChartMachine | ScriptedMachine) else tuple(machine.internal(state))
+
+
 def is_answer(message: Hashable) -> bool:
     """Whether a message answers a call of the receiver's own server."""
     return isinstance(message, Answer)

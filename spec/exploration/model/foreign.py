@@ -18,9 +18,8 @@ from spec.exploration.model.bus import Wires
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.node import Broken, Chart
-from spec.system.foreign import actions_of
+from spec.system.foreign import ForeignMachine, actions_of
 from spec.system.process import ChartMachine
-from spec.system.setup import SingleForeign
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Others:
     def _node(self, name: str) -> Chart:
         chart: Any = self.charts[name]
         ours = issubclass(chart, Participant)
-        machine = ChartMachine(chart()) if ours else SingleForeign(chart)
+        machine = ChartMachine(chart()) if ours else ForeignMachine(chart)
         return Chart(name, machine, self.starts.get(name, ""))
 
 

@@ -24,8 +24,8 @@ from machines.events import BusEvent
 from machines.participant import Snapshot
 from machines.torrent_server import TorrentServerData
 from machines.tracker import TrackerData
-from spec.system.process import ChartMachine, Sending, Taking
-from spec.system.setup import SingleForeign
+from spec.system.foreign import ForeignMachine
+from spec.system.process import ChartMachine, Sending, Taking, after_internal, after_receiving, after_sending
 
 AGAIN = "again"
 """The `event_id` of an event that is delivered twice."""
@@ -358,7 +358,7 @@ class Chart:
     """A chart that is not ours, or one of ours alone: its sends happen by themselves, and everybody else is outside."""
 
     name: str
-    machine: ChartMachine | SingleForeign
+    machine: ChartMachine | ForeignMachine
     start: str = ""
 
     def begin(self) -> Hashable:
@@ -370,20 +370,22 @@ class Chart:
     def receive(self, state: Hashable, message: Hashable) -> tuple[Outcome, ...]:
         if isinstance(state, Broken):
             return ()
-        taking, then, why = self.machine.receive(state, message, "")
         arrow = Arrow("", self.name, message)
-        if taking is Taking.DEFERRED:
-            return ()
-        return (Outcome(Broken(state, why) if taking is Taking.REFUSED else then, (), (arrow,)),)
+        return tuple(
+            Outcome(Broken(state, why) if taking is Taking.REFUSED else then, (), (arrow,))
+            for taking, then, why in after_receiving(self.machine, state, message, "")
+            if taking is not Taking.DEFERRED
+        )
 
     def expiries(self, state: Hashable) -> tuple[Outcome, ...]:
         if isinstance(state, Broken):
             return ()
         found = []
         for sending in self.machine.sends(state):
-            then = self.machine.send(state, sending)
-            if then is not None:
+            for then in after_sending(self.machine, state, sending):
                 found.append(Outcome(then, (sending.message,), (Arrow(self.name, sending.to, sending.message),)))
+        for name, then in after_internal(self.machine, state):
+            found.append(Outcome(then, (), (Arrow(self.name, self.name, name),)))
         return tuple(found)
 
     def order(self, state: Hashable, order: str) -> tuple[Outcome, ...]:  # noqa: ARG002 - it has no owner
@@ -393,7 +395,9 @@ class Chart:
         return not isinstance(state, Broken) and self.machine.busy(state)
 
     def ignores(self, state: Hashable, message: Hashable) -> bool:
-        return isinstance(state, Broken) or self.machine.receive(state, message, "")[0] is Taking.IGNORED
+        if isinstance(state, Broken):
+            return True
+        return all(taking is Taking.IGNORED for taking, _, _ in after_receiving(self.machine, state, message, ""))
 
     def unmarked(self, state: Hashable) -> Hashable:
         return state
