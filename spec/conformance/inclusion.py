@@ -135,8 +135,17 @@ class Memory:
             system, state = self.states[number]
             place, before = self.systems.index(system), system.cut
             waits = action.kind == "!" and self.is_patient(action.lifeline)
-            how = {"with_environment": with_environment, "hasty": hasty or not system.patience}
-            found = match(system, state, action, word, self.binding, waits=waits, reserved=reserved, **how)
+            found = match(
+                system,
+                state,
+                action,
+                word,
+                self.binding,
+                with_environment=with_environment,
+                waits=waits,
+                hasty=hasty or not system.patience,
+                reserved=reserved,
+            )
             self._matched[key] = frozenset(self.number(place, then) for then in found)
             if system.cut > before and not found:
                 self._cut.add(key[:-3])

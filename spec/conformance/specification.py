@@ -120,9 +120,8 @@ class UseCase:
         told = [course for course in self.courses if name in course.whole.lifelines]
         if self.begin.recurring:
             again = loop(alt(*[course.whole.term for course in told]))
-            automata = (project(replace(told[0].whole, term=again), name),)
-        else:
-            automata = tuple(course.local(name, whole=True) for course in told)
+            return Lifeline(name, (project(replace(told[0].whole, term=again), name),), self.words, self.binding)
+        automata = tuple(course.local(name, whole=True) for course in told)
         return Lifeline(name, automata, self.words, self.binding)
 
     def circumstances(self, system: System) -> Circumstances:

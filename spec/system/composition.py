@@ -12,7 +12,7 @@ reads what two of them sent is an order in which they could have sent it. `by_pa
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from machines.events import BusEvent, ClientEvent
 from spec.binding import Binding
@@ -453,7 +453,7 @@ class System:
         place = self._places[lifeline]
         key = (place, state.locals[place])
         if key not in self._futures:
-            machine = self._machines[place]
+            machine: Any = self._machines[place]
             if isinstance(machine, ChartMachine | ScriptedMachine):
                 self._futures[key] = frozenset(self.lifelines)  # they may speak to whom they like
             else:
@@ -463,10 +463,10 @@ class System:
 
     def reads(self, state: State, lifeline: str) -> bool:
         """Whether a lifeline takes anything where it is; never too seldom."""
-        machine = self.machines[lifeline]
+        machine: Any = self.machines[lifeline]
         if isinstance(machine, ChartMachine | ScriptedMachine):
             return not self.is_busy(state, lifeline)
-        return machine.reads(self.local(state, lifeline))
+        return bool(machine.reads(self.local(state, lifeline)))
 
     def initial(self) -> State:
         """Everybody where their charts begin, and nothing under way."""

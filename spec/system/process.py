@@ -5,7 +5,7 @@ charts of `machines`, stepped through python-statemachine once for each state an
 is not ours takes part too (`spec.system.foreign`); its messages are their names.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
@@ -34,7 +34,7 @@ class Sending(NamedTuple):
 
 
 class LocalMachine(Protocol):
-    """One participant."""
+    """One participant. What it does is asked by `after_sending`, `after_receiving` and `after_internal`."""
 
     name: str
     patient: bool
@@ -49,14 +49,8 @@ class LocalMachine(Protocol):
     def sends(self, state: Hashable) -> tuple[Sending, ...]:
         """Everything that can be sent."""
 
-    def send(self, state: Hashable, sending: Sending) -> Hashable | None:
-        """The state after sending; None if it cannot be sent after all."""
-
     def busy(self, state: Hashable) -> bool:
         """Whether what it can send comes before anything that it could receive."""
-
-    def receive(self, state: Hashable, message: Hashable, sender: str) -> tuple[Taking, Hashable, str]:
-        """What receiving does: how it is taken, the state after it, and why it was not taken."""
 
     def takes(self, message: str) -> bool:
         """Whether there is any state in which a message of that name is taken or ignored on purpose."""
@@ -262,7 +256,3 @@ def after_internal(machine: Any, state: Hashable) -> tuple[tuple[str, Hashable],
 def is_answer(message: Hashable) -> bool:
     """Whether a message answers a call of the receiver's own server."""
     return isinstance(message, Answer)
-
-
-Machines = Mapping[str, LocalMachine]
-"""The machine of each lifeline."""

@@ -380,13 +380,13 @@ class Chart:
     def expiries(self, state: Hashable) -> tuple[Outcome, ...]:
         if isinstance(state, Broken):
             return ()
-        found = []
-        for sending in self.machine.sends(state):
-            for then in after_sending(self.machine, state, sending):
-                found.append(Outcome(then, (sending.message,), (Arrow(self.name, sending.to, sending.message),)))
-        for name, then in after_internal(self.machine, state):
-            found.append(Outcome(then, (), (Arrow(self.name, self.name, name),)))
-        return tuple(found)
+        sent = (
+            Outcome(then, (sending.message,), (Arrow(self.name, sending.to, sending.message),))
+            for sending in self.machine.sends(state)
+            for then in after_sending(self.machine, state, sending)
+        )
+        steps = after_internal(self.machine, state)
+        return (*sent, *(Outcome(then, (), (Arrow(self.name, self.name, name),)) for name, then in steps))
 
     def order(self, state: Hashable, order: str) -> tuple[Outcome, ...]:  # noqa: ARG002 - it has no owner
         return ()
