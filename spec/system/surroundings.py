@@ -67,16 +67,16 @@ class Surroundings:
         """The first of all that has changed: its path, and what to do."""
         for path, name, get, value, form in self._watched:
             now = get()
-            if now is value and form is None:
+            if now is value and atom_of(value) is not None:
                 continue
-            if (now is not value and form is None) or _form(now) != form:
+            if _form(now) != form:
                 return path, REMEDY.format(name=name)
         return None
 
     def _add(self, path: str, name: str, get: Callable[[], Any], *, strict: bool, limit: int | None = None) -> None:
         value = get()
         if atom_of(value) is not None:
-            self._watched.append(_Watched(path, name, get, value, None))
+            self._watched.append(_Watched(path, name, get, value, _form(value)))
             return
         try:
             form = take([value], [path], limit=limit).picture.form
@@ -128,8 +128,8 @@ def _form(value: Any) -> Any:
         return atom.key
     try:
         return take([value]).picture.form
-    except Opaque:
-        return None
+    except Opaque as opaque:
+        return opaque  # it equals nothing that was there before
 
 
 def _itself(value: Any) -> Any:

@@ -9,6 +9,7 @@ from statemachine import Event, HistoryState, State, StateChart, StateMachine
 
 from spec.system.foreign import ChartError, ForeignMachine, Payload
 from spec.system.process import Sending, Taking
+from tests.others import Voter
 from tests.spec.system.charts import holds, take
 
 
@@ -319,6 +320,53 @@ class Regions(StateChart[Any]):
         self.log.append(source.id)
 
 
+class Ordered(StateChart[Any]):
+    """One event moves both regions; in which order, the region that was entered last tells."""
+
+    class both(State.Parallel):  # noqa: N801 - as above
+        class left(State.Compound):  # noqa: N801 - as above
+            l1 = State(initial=True)
+            go = Event(l1.to.itself(on="note"), name="?left")
+            tell = Event(l1.to.itself(on="note"), name="?all")
+
+        class right(State.Compound):  # noqa: N801 - as above
+            r1 = State(initial=True)
+            tell_too = r1.to.itself(event="tell", on="note")
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        super().__init__()
+
+    def note(self, source: State, message: str) -> None:
+        self.log.append(f"{source.id} {message}")
+
+
+def test_the_order_of_regions_is_as_python_statemachine_has_it() -> None:
+    machine = ForeignMachine(Ordered)
+    events = {"left": "go", "all": "tell"}
+    logs = []
+    for messages in (["all"], ["left", "all"], ["left", "left", "all", "all"]):
+        driven, state = Ordered(), machine.begin()
+        for message in messages:
+            driven.send(events[message], message=message)
+            state = take(machine, state, message)
+        assert holds(machine, state).log == driven.log
+        logs.append(driven.log)
+    assert logs[0] == ["l1 all", "r1 all"]
+    assert logs[1][1:] == ["r1 all", "l1 all"], "the order depends on what was entered last"
+
+
+def test_other_names_of_an_event_are_no_transitions_of_their_own() -> None:
+    assert ForeignMachine(Voter).declared == {
+        ("idle", "?prepare", "voting"),
+        ("voting", "!yes", "ready"),
+        ("voting", "!no", "refused"),
+        ("ready", "?commit", "finished"),
+        ("ready", "?abort", "finished"),
+        ("refused", "?abort", "finished"),
+    }
+
+
 def test_where_a_chart_begins() -> None:
     machine = ForeignMachine(Regions)
     assert machine.begin("l2").states == ("l2", "r1")
@@ -332,6 +380,10 @@ def test_where_a_chart_begins() -> None:
     complete = ForeignMachine(Complete)
     assert take(complete, complete.begin("two"), "on").states == ("one",)
     assert complete.receive(complete.begin("stopped"), "begin", "B")[0][0] is Taking.REFUSED
+    twofold = ForeignMachine(Twofold)
+    assert twofold.begin("right") == take(twofold, twofold.begin(), "go", "C"), (
+        "it has come to its end, as if by itself"
+    )
     with pytest.raises(ChartError, match="it does not stay there: by itself it goes on to one; name that"):
         complete.begin("checked")
 
