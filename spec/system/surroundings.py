@@ -4,6 +4,7 @@ Watched are the data in the bodies of classes, of modules as far as callbacks na
 and variables around functions.
 """
 
+import functools
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -81,7 +82,7 @@ class Surroundings:
         try:
             form = take([value], [path], limit=limit).picture.form
         except (Opaque, TooLarge):
-            if strict:
+            if strict and not hasattr(type(value), "__get__"):  # what has that is code
                 raise
             return  # it can be no data of a chart either, and what it does is looked at by doing each step twice
         self._watched.append(_Watched(path, name, get, value, form))
@@ -149,6 +150,8 @@ def _function_in(value: Any) -> types.FunctionType | None:
         value = value.__func__
     elif isinstance(value, property):
         value = value.fget
+    elif isinstance(value, functools.cached_property):
+        value = value.func
     return value if isinstance(value, types.FunctionType) else None
 
 
