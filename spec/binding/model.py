@@ -43,7 +43,8 @@ single blanks. A label that is itself the name of a message needs no rule.
   `recurring = true`: where these diagrams have ended they may begin again, any number of times.
 
 `[[besides]]`: what may happen without being drawn: `lifelines`, `actions` (`!m`, `?m`, `*`; `-` before one excepts it),
-and `why`. Nothing needs to be drawn between a lifeline that is drawn and one that is not.
+and `why`. Nothing needs to be drawn between a lifeline that is drawn and one that is not. With `unless_drawn = true` it
+holds where the diagrams of a use case draw no such message at all: they leave all of them out.
 `[[owes]]`: what lifelines owe for what they receive. What is owed needs no drawing. It is a finding if they send what
 they do not owe, or send it twice, or owe something and are not about to send it. That is meant for those who pass on or
 answer at once, as a broker does, not for a server that first asks others.
@@ -211,6 +212,8 @@ class Besides:
     place: str = ""
     states: tuple[str, ...] = ("*",)
     """The atomic states for which it is said, as patterns likewise."""
+    unless_drawn: bool = False
+    """Whether it holds only where the diagrams draw no such message at all."""
 
     def allows(self, lifeline: str, action: str, where: Iterable[str] = ()) -> bool:
         """Whether `lifeline` may do `action`, such as `!StopTimeout`, in a state, or in whichever."""
@@ -260,6 +263,8 @@ class Binding:
     ahead: tuple[Besides, ...] = ()
     """Sends that need not wait for their turn."""
     publishes: tuple[Publishes, ...] = ()
+    drawn_messages: frozenset[str] = frozenset()
+    """The messages of the diagrams that it is used for."""
     in_full: frozenset[str] = frozenset()
     """Lifelines of the diagrams that it is used for that do nothing undrawn."""
     owes: tuple[Owes, ...] = ()
@@ -303,7 +308,11 @@ class Binding:
         if (lifeline, action) not in self._allowed:
             discipline = self.discipline(lifeline)
             self._allowed[lifeline, action] = (
-                any(besides.allows(lifeline, action) for besides in self.besides)
+                any(
+                    besides.allows(lifeline, action)
+                    for besides in self.besides
+                    if not (besides.unless_drawn and action[1:] in self.drawn_messages)
+                )
                 or (discipline is not None and discipline.covers(action))
                 or (action[0] == "?" and self.is_scripted(lifeline))
             )

@@ -212,7 +212,11 @@ def compared(course: Course, cast: Cast, *, only_first: bool = False, bounds: Bo
 def _systems(course: Course, cast: Cast) -> list[tuple[System, State]]:
     repeats = any(word.again for word in course.words.values())
     return cast.systems(
-        frozenset(course.interaction.lifelines), course.begin, course.routes(cast.charts), repeats=repeats
+        frozenset(course.interaction.lifelines),
+        course.begin,
+        course.routes(cast.charts),
+        repeats=repeats,
+        messages=course.messages,
     )
 
 
@@ -311,7 +315,8 @@ def explored(use_case: UseCase, cast: Cast, bounds: Bounds | None = None) -> Loo
     found: dict[tuple[str, str], Finding] = {}
     states = 0
     bounds = bounds or Bounds()
-    systems = cast.systems(frozenset(use_case.names), use_case.begin, use_case.routes(cast.charts))
+    names, messages = frozenset(use_case.names), use_case.binding.drawn_messages
+    systems = cast.systems(names, use_case.begin, use_case.routes(cast.charts), messages=messages)
     if len(systems) > 1 and not use_case.complete:
         systems = _those_meant(use_case, cast, systems, bounds)
     for system, state in systems:

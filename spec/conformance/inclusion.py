@@ -39,6 +39,8 @@ from spec.system.channels import SHARED
 from spec.system.composition import State, System
 from spec.system.process import ScriptedMachine
 
+MORE = 1_000
+"""States that are looked at where mistakes were found: there may be others, but the verdict is known."""
 TOO_LARGE = "what comes after that was not compared; draw less in parallel, or in diagrams of their own"
 
 
@@ -219,6 +221,8 @@ class _Search:
         try:
             while queue and not (self.only_first and any(counts(finding) for finding in self.findings)):
                 self.bounds.watch("what the diagram says", self.nodes)
+                if self.nodes > MORE and any(counts(finding) for finding in self.findings):
+                    raise Stopped(f"stopped after {self.nodes} states, since there are mistakes already")
                 node = queue.popleft()
                 self.nodes += 1
                 queue.extend(self._expand(node))

@@ -57,6 +57,12 @@ class Course:
 
         return references(self.interaction) != references(self.whole)
 
+    @property
+    def messages(self) -> frozenset[str]:
+        """The messages that it draws itself, not those of use cases that it refers to."""
+        labels = _labels(self.interaction)
+        return frozenset(word.message for label, word in self.words.items() if label in labels)
+
     def local(self, lifeline: str, *, whole: bool = False) -> Automaton:
         """What it says of a lifeline."""
         if (lifeline, whole) not in self._local:
@@ -90,7 +96,8 @@ class UseCase:
     def __post_init__(self) -> None:
         self.words = {label: word for course in self.courses for label, word in course.words.items()}
         self.names = tuple(dict.fromkeys(name for course in self.courses for name in course.interaction.lifelines))
-        self.binding = replace(self.binding, drawn=frozenset(self.names))
+        messages = frozenset[str]().union(*[course.messages for course in self.courses])
+        self.binding = replace(self.binding, drawn=frozenset(self.names), drawn_messages=messages)
         self.faults: Faults = frozenset(
             (action.lifeline, action.peer or "", self.words[action.label].message)
             for course in self.courses

@@ -162,7 +162,7 @@ class Whole:
         drawn = self.drawn(act, place)
         yield from (there for each in drawn for there in self._caught_up(each))
         said = Word(act.message, act.detail)
-        if act.kind == "!" and not act.lost and self._may_be_ahead(name, said, place):
+        if act.kind == "!" and not act.lost and not drawn and self._may_be_ahead(name, said, place):
             yield place._replace(ahead=place.ahead | {(name, said)})
         if act.ignored and self._is_owed(name, str(act)):
             return  # it is right to ignore that, but who draws that it is sent?
