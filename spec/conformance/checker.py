@@ -226,9 +226,8 @@ def _compared(course: Course, cast: Cast, accepted: Sequence[Accepted], bounds: 
     title = course.diagram.title or course.diagram.frame or ""
     stage = Stage(title, [course.diagram], course.words, cast.binding, course.begin)
     try:
-        findings += map(stage.drawn, impossible_branches(course.ordered, course.words, cast.binding, bounds))
-        for name in course.interaction.lifelines:
-            course.local(name)
+        words = {label: word for label, word in course.words.items() if word.message in course.messages}
+        findings += map(stage.drawn, impossible_branches(course.ordered, words, cast.binding, bounds))
         comparison = compared(course, cast, bounds=bounds)
     except CastError as error:
         findings.append(Finding("no-beginning", str(error)))
@@ -287,7 +286,7 @@ def _report(course: Course, comparison: Comparison, findings: list[Finding], bin
             name,
             binding.players[name].chart or "as drawn",
             name not in blamed and not everywhere,
-            0 if everywhere else len(course.local(name).edges),
+            0 if everywhere else course.size(name),
             len(comparison.seen.get(name, ())),
         )
         for name in course.interaction.lifelines

@@ -16,7 +16,7 @@ from spec.conformance.lexicon import is_ours, unplayed, word_of
 from spec.conformance.local import Lifeline
 from spec.conformance.reduction import in_one_order
 from spec.conformance.whole import Whole
-from spec.interaction import Interaction, Library, alt, compile_diagram, loop
+from spec.interaction import Interaction, InteractionError, Library, alt, compile_diagram, loop
 from spec.notation import read
 from spec.notation.model import Diagram
 from spec.projection import Automaton, project
@@ -68,6 +68,13 @@ class Course:
         if (lifeline, whole) not in self._local:
             self._local[lifeline, whole] = project(self.whole if whole else self.interaction, lifeline)
         return self._local[lifeline, whole]
+
+    def size(self, lifeline: str) -> int:
+        """How many states there are in what it says of a lifeline; 0 if they are too many to be told apart."""
+        try:
+            return len(self.local(lifeline).edges)
+        except InteractionError:
+            return 0
 
     def routes(self, charts: Charts) -> Routes:
         """For charts that do not say to whom they send: the receivers that the diagram draws; "" is the environment."""
