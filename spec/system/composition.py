@@ -458,6 +458,14 @@ class System:
                 self._futures[key] = frozenset(to for name in sent for to in self.routes.get((lifeline, name), ()))
         return receiver in self._futures[key]
 
+    def sends_undrawn(self) -> bool:
+        """Whether a chart that is not ours may send undrawn what somebody is drawn to receive."""
+        return any(
+            bool(receiver) and self.binding.may(lifeline, f"!{message}", receiver)
+            for (lifeline, message), receivers in self.routes.items()
+            for receiver in receivers
+        )
+
     def reads(self, state: State, lifeline: str) -> bool:
         """Whether a lifeline takes anything where it is; never too seldom."""
         machine = self.machines[lifeline]
