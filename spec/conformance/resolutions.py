@@ -1,7 +1,8 @@
 """The resolutions of a diagram's choices: one way through its alternatives and loops each, as a term without choices.
 
 A diagram says of each of them that it can happen. Most come to their ends as a matter of course; where channels or
-patience hold something up, each is asked for by itself. A loop without an upper bound is tried with few rounds.
+patience hold something up, each is asked for by itself. There is no end of them where a loop has no upper bound: such a
+loop is tried with the fewest rounds, and with one more.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from spec.interaction.terms import EMPTY, Alt, Critical, Loop, Par, Ref, Seq, St
 
 MOST = 4_096
 """Resolutions of one diagram; more are not looked at one by one."""
-ROUNDS = 2
+ROUNDS = 1
 """Rounds beyond the fewest that a loop without an upper bound is tried with."""
 _DEEP = 8
 """References inside one another."""
