@@ -111,6 +111,10 @@ class System:
         self.disciplines = {name: discipline for name, discipline in found if discipline is not None}
         """Of whom the binding says what they owe."""
         self._breaches: dict[tuple[str, int], Breach | None] = {}
+        self.is_foreign = not any(isinstance(m, ChartMachine | ScriptedMachine) for m in self.machines.values())
+        """Whether no chart of ours takes part."""
+        self.spread: dict[tuple[State, bool, bool], tuple[State, ...]] = {}
+        """What undrawn actions lead to, as far as it was asked: see `spec.conformance.matching`."""
         self.cut = 0
         """How often looking for undrawn actions ended at a bound."""
 
