@@ -83,6 +83,8 @@ class Memory:
         self._numbers: dict[tuple[int, State], int] = {}
         self._matched: dict[tuple[Any, ...], frozenset[int]] = {}
         self._cut: set[tuple[Any, ...]] = set()
+        self.sends_undrawn = any(system.sends_undrawn() for system in self.systems)
+        """Whether what is undrawn can stand in a queue before what is drawn."""
         self.begin = frozenset(self.number(place, state) for place, (_, state) in enumerate(systems))
 
     def number(self, place: int, state: State) -> int:
@@ -262,7 +264,7 @@ class _Search:
             received = tuple(step for step in every if step[0].kind == "?" and step[0].arrow == node.call)
             if received:
                 return received
-        if not self.bounds.reductions.partial_order:
+        if not self.bounds.reductions.partial_order or self.memory.sends_undrawn:
             return every
         chosen = enough(node.term, every, self.memory)
         patient = [step for step in every if step[0].kind == "!" and self.memory.is_patient(step[0].lifeline)]

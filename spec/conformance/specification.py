@@ -41,6 +41,8 @@ class Course:
     words: Mapping[str, Word]
     begin: Begin
     findings: tuple[Finding, ...]
+    together: tuple["Course", ...] = field(default=(), repr=False)
+    """The courses of its use case: what is drawn in one of them says what can happen in all."""
     _local: dict[tuple[str, bool], Automaton] = field(default_factory=dict, repr=False)
 
     @property
@@ -77,16 +79,21 @@ class Course:
             return 0
 
     def routes(self, charts: Charts) -> Routes:
-        """For charts that do not say to whom they send: the receivers that the diagram draws; "" is the environment."""
-        routes: dict[tuple[str, str], list[str]] = {}
-        if all(is_ours(chart) for chart in charts.values()):
-            return {}
-        for action in self.interaction.actions():
-            if action.kind == "!" and action.label in self.words:
-                receivers = routes.setdefault((action.lifeline, self.words[action.label].message), [])
-                if (action.peer or "") not in receivers:
-                    receivers.append(action.peer or "")
-        return {key: tuple(receivers) for key, receivers in routes.items()}
+        """For charts that do not say to whom they send: the receivers that its use case draws; "" is the environment."""
+        return routes_of(self.together or (self,), charts)
+
+
+def routes_of(courses: Iterable[Course], charts: Charts) -> Routes:
+    """The receivers that courses draw of each message of each lifeline; none where all charts say to whom they send."""
+    if all(is_ours(chart) for chart in charts.values()):
+        return {}
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for course in courses:
+        for action in course.interaction.actions():
+            if action.kind == "!" and action.label in course.words:
+                key = (action.lifeline, course.words[action.label].message)
+                found.setdefault(key, {})[action.peer or ""] = None
+    return {key: tuple(receivers) for key, receivers in found.items()}
 
 
 @dataclass
@@ -145,11 +152,7 @@ class UseCase:
 
     def routes(self, charts: Charts) -> Routes:
         """Those of all courses."""
-        found: dict[tuple[str, str], dict[str, None]] = {}
-        for course in self.courses:
-            for key, receivers in course.routes(charts).items():
-                found.setdefault(key, {}).update(dict.fromkeys(receivers))
-        return {key: tuple(receivers) for key, receivers in found.items()}
+        return routes_of(self.courses, charts)
 
     def gates(self, system: System) -> tuple[tuple[str, str], ...]:
         """What the diagrams draw as coming from outside to charts that are not ours."""
@@ -247,6 +250,8 @@ def _with_charts(binding: Binding, charts: Charts) -> Binding:
 def _use_case(name: str, courses: list[Course], binding: Binding, charts: Charts, *, complete: bool) -> UseCase:
     """The courses of that name."""
     members = tuple(course for course in courses if course.use_case == name)
+    for course in members:
+        course.together = members
     lifelines = {lifeline for course in members for lifeline in course.interaction.lifelines}
     players = [binding.players[lifeline] for lifeline in lifelines if lifeline in binding.players]
     ours = any(player.chart in charts and is_ours(charts[player.chart]) for player in players)

@@ -281,10 +281,23 @@ def seq(*terms: Term) -> Term:
             result = term
         elif type(term) is Seq:
             for part in reversed(list(chain(term))):
-                result = _the(Seq, part, result)
+                result = _before(part, result)
         elif term is not EMPTY:
-            result = _the(Seq, term, result)
+            result = _before(term, result)
     return result
+
+
+def _before(term: Term, rest: Term) -> Term:
+    """A term in front of others; nothing if it is any number of rounds that those that follow it allow, too."""
+    if type(term) is Loop and term.low == 0 and term.high is None:
+        following = rest.head if type(rest) is Seq else rest
+        if type(following) is Loop and following.high is None and _branches(term.body) <= _branches(following.body):
+            return rest
+    return _the(Seq, term, rest)
+
+
+def _branches(term: Term) -> set[Term]:
+    return set(term.branches) if type(term) is Alt else {term}
 
 
 def strict(*terms: Term) -> Term:

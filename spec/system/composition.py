@@ -114,6 +114,10 @@ class System:
         self.disciplines = {name: discipline for name, discipline in found if discipline is not None}
         """Of whom the binding says what they owe."""
         self._breaches: dict[tuple[str, int], Breach | None] = {}
+        self.is_foreign = not any(isinstance(m, ChartMachine | ScriptedMachine) for m in self.machines.values())
+        """Whether no chart of ours takes part."""
+        self.spread: dict[tuple[State, bool, bool], tuple[State, ...]] = {}
+        """What undrawn actions lead to, as far as it was asked: see `spec.conformance.matching`."""
         self.cut = 0
         """How often looking for undrawn actions ended at a bound."""
 
@@ -460,6 +464,14 @@ class System:
                 sent = machine.could_send(self.local(state, lifeline))
                 self._futures[key] = frozenset(to for name in sent for to in self.routes.get((lifeline, name), ()))
         return receiver in self._futures[key]
+
+    def sends_undrawn(self) -> bool:
+        """Whether a chart that is not ours may send undrawn what somebody is drawn to receive."""
+        return any(
+            bool(receiver) and self.binding.may(lifeline, f"!{message}", receiver)
+            for (lifeline, message), receivers in self.routes.items()
+            for receiver in receivers
+        )
 
     def reads(self, state: State, lifeline: str) -> bool:
         """Whether a lifeline takes anything where it is; never too seldom."""

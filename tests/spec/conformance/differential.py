@@ -16,7 +16,7 @@ from spec.conformance.checker import Report, check_all
 from spec.conformance.finding import Verdict
 from tests.spec.conformance.generator import Features, pair_of
 from tests.spec.conformance.language import TooLarge
-from tests.spec.conformance.oracle import Answer, answer
+from tests.spec.conformance.oracle import STATES, Answer, answer
 from tests.spec.conformance.pair import Block, Body, Chart, Pair
 
 TRIES = 12
@@ -53,7 +53,7 @@ def checked(pair: Pair, *, reduced: bool = True) -> Report:
     texts = [(f"d{n}.txt", text) for n, text in enumerate(pair.texts())]
     referred = [(f"r{n}.txt", text) for n, text in enumerate(pair.frames())]
     reductions = Reductions() if reduced else Reductions(partial_order=False, interchangeable=False, by_pairs=False)
-    bounds = Bounds(reductions=reductions)
+    bounds = Bounds(states=STATES, reductions=reductions)
     return check_all(texts, pair.binding(), pair.classes(), referred=referred, bounds=bounds)
 
 
@@ -183,6 +183,8 @@ def main() -> int:
             shown += 1
             if shown <= told.shrink:
                 print(shown_of(result), flush=True)
+        elif result.said == "undetermined":
+            print(f"pair {number} is undetermined: {checked(pair).reasons}", flush=True)
         if number % 100 == 0 or number == told.pairs:
             print(f"{number} pairs, {time.monotonic() - begin:.0f} s: {dict(sorted(counts.items()))}", flush=True)
         if number == told.pairs:

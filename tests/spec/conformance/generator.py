@@ -39,7 +39,7 @@ class Drawing:
         self.cause = random.choice(names)
         """Who has something to do next, probably."""
         self.is_tame = random.random() < 0.7
-        self.gates = random.random() < 0.12
+        self.gates = random.random() < 0.15
         self.losses = random.random() < 0.3
 
     def body(self, size: int, depth: int = 0, *, can_break: bool = True) -> Body:
@@ -335,7 +335,7 @@ def pair_of(random: Random, features: Features, *, mutations: int) -> Pair:
     orders = tuple(order for diagram in reading.diagrams[: len(bodies)] for order in reading.resolutions(diagram))
     charts = {name: _chart(random, orders, name, setting, features) for name in names}
     pair = replace(bare, charts=charts)
-    if random.random() < 0.25:
+    for _ in range(random.choice([0, 0, 0, 1, 1, 2])):
         pair = _besides(random, pair)
     for _ in range(mutations):
         pair = Mutating(random, pair).one()
@@ -360,9 +360,9 @@ def _chart(random: Random, orders: Orders, name: str, setting: Setting, features
 
 def _setting(random: Random, names: tuple[str, ...], features: Features) -> Setting:
     groups: Mapping[str, str] = {}
-    if random.random() < 0.25:
+    if random.random() < 0.35:
         groups = dict.fromkeys(random.sample(names, 2), "server")
-    patient = frozenset(random.sample(names, 1)) if random.random() < 0.25 else frozenset()
+    patient = frozenset(random.sample(names, 1)) if random.random() < 0.35 else frozenset()
     return Setting(
         channels=random.choice(["receiver", "receiver", "pair", "any"]),
         groups=groups,
@@ -384,7 +384,8 @@ def _besides(random: Random, pair: Pair) -> Pair:
         rows = [(random.choice(list(pair.charts)), random.choice(["!", "!", "?"]) + random.choice([*WORDS, "eke"]))]
     for name, action in rows:
         pair = pair.with_chart(name, _once(random, pair.charts[name], action))
-    return replace(pair, setting=replace(pair.setting, besides=tuple(rows)))
+    rows = [*pair.setting.besides, *rows]
+    return replace(pair, setting=replace(pair.setting, besides=tuple(dict.fromkeys(rows))))
 
 
 def _once(random: Random, chart: Chart, action: str) -> Chart:
