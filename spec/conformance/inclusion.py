@@ -27,10 +27,10 @@ from spec.binding.obligations import Breach
 from spec.conformance import divergence
 from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.finding import Finding, counts, unanswered
-from spec.conformance.matching import around, beyond, left_to_do, match, meets, silently
+from spec.conformance.matching import around, beyond, left_to_do, match, meets, next_undrawn, silently
 from spec.conformance.needs import Needs, Open, path_to
 from spec.conformance.resolutions import resolutions
-from spec.interaction import Action, Interaction, InteractionError, Term, avoids, can_end, erase, steps
+from spec.interaction import EMPTY, Action, Interaction, InteractionError, Term, avoids, can_end, erase, steps
 from spec.interaction.exploration import has_strict_order
 from spec.interaction.semantics import Step
 from spec.interaction.terms import Act as TermAct
@@ -98,6 +98,11 @@ class Memory:
     def place(self, number: int) -> int:
         """Which of the systems a state is one of."""
         return next(place for place, system in enumerate(self.systems) if system is self.states[number][0])
+
+    @property
+    def is_of_patient_charts(self) -> bool:
+        """Whether charts of ours take part alone, and clocks wait for the rest: so not in examples."""
+        return self.systems[0].is_reduced and self.systems[0].patience
 
     def is_played(self, lifeline: str) -> bool:
         """Whether a lifeline takes part in the systems."""
@@ -238,6 +243,8 @@ class _Search:
             self.ends.append(node)
             if self.at_rest:
                 self._report(self._not_at_rest(node))
+            elif node.term is EMPTY and not node.skipped and self.memory.is_of_patient_charts:
+                self._report(self._goes_on(node))
         new: list[Node] = []
         blocked: list[tuple[Action, str]] = []
         for action, term in self._steps_of(node, blocked):
@@ -361,6 +368,21 @@ class _Search:
                 kept.add(number)
         found = None if first is None else divergence.against_duty(first, action)
         return (node._replace(states=frozenset(kept)) if kept else None), found
+
+    def _goes_on(self, node: Node) -> Finding | None:
+        """What charts of ours go on to do where nothing is left of the diagram, in each state that they can be in."""
+        move = None
+        for number in sorted(node.states):
+            system, state = self.memory.states[number]
+            move = next_undrawn(system, state, self.memory.binding)
+            if move is None:
+                return None
+        if move is None:
+            return None
+        run = tuple(path_to(self.parents, node))
+        to = f" to {move.peer}" if move.peer else ""
+        said = f"the diagram ends here, {move.lifeline} goes on with {move}{to}"
+        return Finding("goes-on", said, run[-1].line if run else 0, move.lifeline, run)
 
     def _not_at_rest(self, node: Node) -> Finding | None:
         left = ""

@@ -167,6 +167,25 @@ def left_to_do(system: System, state: State, binding: Binding) -> str:
     return f"{system.spelled(flight.message)} is still under way to {system.lifelines[flight.key[1]]}"
 
 
+def next_undrawn(system: System, state: State, binding: Binding) -> Act | None:
+    """A send that needs drawing and can still come, after whatever needs none; None if the system can come to rest.
+
+    What clocks can do does not count: whether they run is not drawn everywhere.
+    """
+    found: list[Act] = []
+
+    def is_quiet_there(there: State) -> bool:
+        acts = [
+            act for act in _due(system, there) if not system.is_patient(act.lifeline) and binding.is_drawn(act.lifeline)
+        ]
+        found.extend(act for act in acts if not binding.may(act.lifeline, str(act), act.peer))
+        return not acts
+
+    if any(True for _ in _spread(system, state, system.lifelines, binding, is_quiet_there)):
+        return None
+    return found[0] if found else None
+
+
 def _due(system: System, state: State) -> Iterator[Act]:
     for lifeline in system.lifelines:
         yield from (sent.act for sent, _ in system.sends(state, lifeline))
