@@ -217,9 +217,15 @@ class Besides:
 
     def allows(self, lifeline: str, action: str, where: Iterable[str] = ()) -> bool:
         """Whether `lifeline` may do `action`, such as `!StopTimeout`, in a state, or in whichever."""
-        if lifeline not in self.lifelines or not fits(action, self.actions):
+        if lifeline not in self.lifelines or not fits(action, map(_of_action, self.actions)):
             return False
         return all(fits(state, self.states) for state in where)
+
+
+def _of_action(pattern: str) -> str:
+    """The pattern of an action, in which the `?` that begins it stands for receiving, not for any one character."""
+    excepted, rest = ("-", pattern[1:]) if pattern[:1] == "-" else ("", pattern)
+    return excepted + ("[?]" + rest[1:] if rest[:1] == "?" else rest)
 
 
 @dataclass(frozen=True)

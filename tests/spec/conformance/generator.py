@@ -221,7 +221,10 @@ class Mutating:
 
     def one(self) -> Pair:
         """The pair with one chart changed."""
-        name = self.random.choice([name for name, chart in self.pair.charts.items() if chart.transitions] or ["A"])
+        names = [name for name, chart in self.pair.charts.items() if chart.transitions]
+        if not names:
+            return self.pair
+        name = self.random.choice(names)
         chart = self.pair.charts[name]
         change = self.random.choice(
             [

@@ -137,6 +137,14 @@ CASES: dict[str, tuple[Pair, bool]] = {
         ),
         True,
     ),
+    "a row that allows to receive a message, and not to send it": (
+        pair(
+            {"A": chart((0, "!m", 1)), "B": chart((0, "?m", 1), (1, "!m", 2))},
+            (Arrow("A", "B", "m"),),
+            besides=(("B", "?m"),),
+        ),
+        False,
+    ),
     "an undrawn action of another lifeline": (
         pair(
             {
