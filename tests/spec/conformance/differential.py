@@ -1,4 +1,4 @@
-"""The checker against the oracle on random pairs: `python -m tests.spec.conformance.differential --pairs N --seed S`."""
+"""The checker against the oracle: `python -m tests.spec.conformance.differential --pairs N --seed S`."""
 
 from __future__ import annotations
 
