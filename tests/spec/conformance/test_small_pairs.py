@@ -145,6 +145,17 @@ CASES: dict[str, tuple[Pair, bool]] = {
         ),
         False,
     ),
+    "lost somewhere, so lost anywhere": (
+        pair(
+            {
+                "A": chart((0, "!m", 1), (1, "?k", 2), (2, "!m", 3)),
+                "B": chart((0, "?m", 1), (1, "!k", 2), (2, "?m", 3)),
+            },
+            (Arrow("A", "B", "m"), Arrow("B", "A", "k"), Arrow("A", "B", "m")),
+            (Arrow("A", "B", "m"), Arrow("B", "A", "k"), Arrow("A", "B", "m", lost=True)),
+        ),
+        False,
+    ),
     "an undrawn action of another lifeline": (
         pair(
             {
