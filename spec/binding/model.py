@@ -80,7 +80,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
-from spec.binding.obligations import Discipline, Forgets, Owes, fits
+from spec.binding.obligations import Discipline, Forgets, Owes, fits, of_action
 
 BUILT_IN = "spec/binding/default.toml"
 """Where what stands in the default binding stands: only what others say is held against the charts."""
@@ -217,7 +217,7 @@ class Besides:
 
     def allows(self, lifeline: str, action: str, where: Iterable[str] = ()) -> bool:
         """Whether `lifeline` may do `action`, such as `!StopTimeout`, in a state, or in whichever."""
-        if lifeline not in self.lifelines or not fits(action, self.actions):
+        if lifeline not in self.lifelines or not fits(action, map(of_action, self.actions)):
             return False
         return all(fits(state, self.states) for state in where)
 

@@ -19,7 +19,6 @@ mistake; the trace goes on without it, so that the rest is still compared.
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from spec.binding import Binding, Word
@@ -29,12 +28,10 @@ from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.finding import Finding, counts, unanswered
 from spec.conformance.matching import around, beyond, left_to_do, match, meets, next_undrawn, silently
 from spec.conformance.needs import Needs, Open, path_to
+from spec.conformance.one_order import enough, receives_in
 from spec.conformance.resolutions import resolutions
-from spec.interaction import EMPTY, Action, Interaction, InteractionError, Term, avoids, can_end, erase, steps
-from spec.interaction.exploration import has_strict_order
+from spec.interaction import EMPTY, Action, Interaction, InteractionError, Term, can_end, steps
 from spec.interaction.semantics import Step
-from spec.interaction.terms import Act as TermAct
-from spec.interaction.terms import children, referred
 from spec.system.channels import SHARED
 from spec.system.composition import State, System
 from spec.system.process import ScriptedMachine
@@ -320,7 +317,7 @@ class _Search:
         """What is drawn to be received, of lifelines that have nothing to do with an action that waits for the rest."""
         system, words = self.memory.systems[0], self.memory.words
         near = around(system, action.lifeline)
-        drawn = ((a.lifeline, a.label) for a in _receives(term) if a.lifeline not in near)
+        drawn = ((a.lifeline, a.label) for a in receives_in(term) if a.lifeline not in near)
         return frozenset((lifeline, words[label].message) for lifeline, label in drawn if label in words)
 
     def _refer(self, node: Node, after: Node, action: Action) -> tuple[Node, Finding | None]:
@@ -447,74 +444,6 @@ class _Search:
             for lifeline, local in zip(system.lifelines, state.locals, strict=True):
                 result.seen.setdefault(lifeline, set()).add((id(system), local))
         return result
-
-
-# One order for many.
-
-
-def enough(term: Term, every: tuple[Step, ...], memory: Memory) -> tuple[Step, ...]:
-    """Enough of the steps to see every trace up to the order of what is independent; often those of one lifeline.
-
-    They are enough if the lifeline has to act, can do now all that it could ever do next, and puts nothing into a queue
-    into which others may still put something: then any trace can be reordered so that its first action of this lifeline
-    comes first, without any lifeline or queue noticing. A call inside a server is received as soon as it is sent, so
-    its receiver has to await just that. Where a strict order is drawn somebody could notice, and all steps are needed;
-    and what patient lifelines send is no such step, since it waits for all others.
-    """
-    if len(every) <= 1 or has_strict_order(term):
-        return every
-    by_lifeline: dict[str, list[Step]] = {}
-    for step in every:
-        by_lifeline.setdefault(step[0].lifeline, []).append(step)
-    for lifeline, own in sorted(by_lifeline.items(), key=lambda item: len(item[1])):
-        sends = [action for action, _ in own if action.kind == "!"]
-        if len(own) == len(every) or avoids(term, frozenset({lifeline})):
-            continue
-        if sends and memory.is_patient(lifeline):
-            continue
-        if any(_is_contested(action, term, memory) for action in sends):
-            continue
-        if any(memory.is_call(action) and not _is_awaited(action, rest) for action, rest in own if action.kind == "!"):
-            continue
-        possible = set(steps(erase(term, lifeline)))
-        if possible <= {(action, erase(rest, lifeline)) for action, rest in own}:
-            return tuple(own)
-    return every
-
-
-def _is_awaited(call: Action, rest: Term) -> bool:
-    """Whether receiving a call at once rules nothing out: its receiver can do nothing else next."""
-    possible = steps(erase(rest, call.peer or ""))
-    return all(action.kind == "?" and action.arrow == call.arrow for action, _ in possible)
-
-
-def _is_contested(send: Action, term: Term, memory: Memory) -> bool:
-    """Whether somebody else may still put a message into the queue that this one goes into."""
-    if send.lost or send.peer is None or not memory.is_shared(send.lifeline, send.peer):
-        return False
-    others = _senders(term, send.peer) - {send.lifeline}
-    return any(memory.is_shared(other, send.peer) for other in others)
-
-
-@lru_cache(1 << 14)
-def _receives(term: Term) -> frozenset[Action]:
-    """The receives in what is left."""
-    return frozenset(action for action in _actions(term) if action.kind == "?")
-
-
-def _actions(term: Term) -> Iterator[Action]:
-    stack: list[Term] = [term, *(definition.body for definition in referred(term))]
-    while stack:
-        here = stack.pop()
-        if isinstance(here, TermAct):
-            yield here.action
-        stack += children(here)
-
-
-@lru_cache(1 << 14)
-def _senders(term: Term, receiver: str) -> frozenset[str]:
-    """Who sends anything to a lifeline in what is left."""
-    return frozenset(a.lifeline for a in _actions(term) if a.kind == "!" and a.peer == receiver and not a.lost)
 
 
 __all__ = ["Comparison", "Finding", "InteractionError", "compare", "enough"]

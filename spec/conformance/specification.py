@@ -79,7 +79,7 @@ class Course:
             return 0
 
     def routes(self, charts: Charts) -> Routes:
-        """For charts that do not say to whom they send: the receivers that its use case draws; "" is the environment."""
+        """For charts that do not say to whom they send: the receivers that its use case draws; "" is outside."""
         return routes_of(self.together or (self,), charts)
 
 
@@ -139,6 +139,7 @@ class UseCase:
     def lifeline(self, name: str) -> Lifeline:
         """What the courses, with all that they refer to, say of a lifeline."""
         told = [course for course in self.courses if name in course.whole.lifelines]
+        automata = [course.local(name, whole=True) for course in told]
         if self.begin.recurring:
             again = loop(alt(*[course.whole.term for course in told]))
             return Lifeline(name, (project(replace(told[0].whole, term=again), name),), self.words, self.binding)

@@ -289,15 +289,10 @@ def seq(*terms: Term) -> Term:
 
 def _before(term: Term, rest: Term) -> Term:
     """A term in front of others; nothing if it is any number of rounds that those that follow it allow, too."""
-    if type(term) is Loop and term.low == 0 and term.high is None:
-        following = rest.head if type(rest) is Seq else rest
-        if type(following) is Loop and following.high is None and _branches(term.body) <= _branches(following.body):
-            return rest
+    following = rest.head if type(rest) is Seq else rest
+    if type(term) is Loop and type(following) is Loop and (term.low, term.high, following.high) == (0, None, None):
+        return rest if alt(following.body, term.body) is following.body else _the(Seq, term, rest)
     return _the(Seq, term, rest)
-
-
-def _branches(term: Term) -> set[Term]:
-    return set(term.branches) if type(term) is Alt else {term}
 
 
 def strict(*terms: Term) -> Term:

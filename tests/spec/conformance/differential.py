@@ -1,8 +1,9 @@
-"""The checker against the oracle on random pairs: `python -m tests.spec.conformance.differential --pairs N --seed S`."""
+"""The checker against the oracle: `python -m tests.spec.conformance.differential --pairs N --seed S`."""
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from collections import Counter
@@ -65,20 +66,23 @@ def outcome(pair: Pair, found: Answer | None = None) -> Outcome:
 
 def pairs(seed: int, features: Features) -> Iterator[tuple[Pair, Answer]]:
     """Random pairs without end, of which about half conform."""
-    random = Random(seed)
-    while True:
-        wanted = random.random() < 0.5
-        last = None
-        for _ in range(TRIES):
-            try:
-                pair = pair_of(random, features, mutations=0 if wanted else random.choice([0, 1, 1, 2]))
-                last = pair, asked(pair)
-            except TooLarge:
-                continue
-            if last[1].conforms is wanted:
-                break
-        if last is not None:
-            yield last
+    return (numbered(seed, number, features) for number in itertools.count(1))
+
+
+def numbered(seed: int, number: int, features: Features) -> tuple[Pair, Answer]:
+    """The n-th of these pairs, and what the oracle says of it."""
+    random = Random(f"{seed}/{number}")
+    wanted = random.random() < 0.5
+    last = None
+    for tries in itertools.count(1):
+        try:
+            pair = pair_of(random, features, mutations=0 if wanted else random.choice([0, 1, 1, 2]))
+            last = pair, asked(pair)
+        except TooLarge:
+            continue
+        if last[1].conforms is wanted or tries >= TRIES:
+            return last
+    raise AssertionError
 
 
 # Small pairs for what they do not agree on.

@@ -40,7 +40,7 @@ class Drawing:
         """Who has something to do next, probably."""
         self.is_tame = random.random() < 0.7
         self.gates = random.random() < 0.15
-        self.losses = random.random() < 0.3
+        self.losses = random.random() < 0.4
 
     def body(self, size: int, depth: int = 0, *, can_break: bool = True) -> Body:
         """Statements with about `size` arrows."""
@@ -76,7 +76,7 @@ class Drawing:
     def _block(self, size: int, depth: int, *, can_break: bool) -> Node:
         random = self.random
         kinds = ["alt"] * 6 + ["opt", "loop", "loop", "par", "par", "parallel", "critical", "seq", "group"]
-        kinds += ["strict"] if self.features.strict else []
+        kinds += ["strict"] * 2 if self.features.strict else []
         kinds += ["break"] * 2 if can_break else []
         kind = random.choice(kinds)
         if kind == "alt":
@@ -142,11 +142,11 @@ def chart_of(orders: Orders, name: str, *, recurring: bool) -> Chart:
             for event, then in local[number].steps(done):
                 following.setdefault((event.kind + event.message, event.peer), set()).add((number, then))
         for (label, peer), then_set in sorted(following.items()):
-            then = _closed(frozenset(then_set), local, recurring=recurring)
-            if then not in numbers:
-                numbers[then] = len(numbers)
-                todo.append(then)
-            found.append(Transition(numbers[here], label, numbers[then], peer))
+            there = _closed(frozenset(then_set), local, recurring=recurring)
+            if there not in numbers:
+                numbers[there] = len(numbers)
+                todo.append(there)
+            found.append(Transition(numbers[here], label, numbers[there], peer))
         if len(numbers) > MOST_STATES:
             raise TooLarge("states of a chart")
     return Chart(tuple(found))
@@ -221,7 +221,10 @@ class Mutating:
 
     def one(self) -> Pair:
         """The pair with one chart changed."""
-        name = self.random.choice([name for name, chart in self.pair.charts.items() if chart.transitions] or ["A"])
+        names = [name for name, chart in self.pair.charts.items() if chart.transitions]
+        if not names:
+            return self.pair
+        name = self.random.choice(names)
         chart = self.pair.charts[name]
         change = self.random.choice(
             [
@@ -364,7 +367,7 @@ def _setting(random: Random, names: tuple[str, ...], features: Features) -> Sett
         groups = dict.fromkeys(random.sample(names, 2), "server")
     patient = frozenset(random.sample(names, 1)) if random.random() < 0.35 else frozenset()
     return Setting(
-        channels=random.choice(["receiver", "receiver", "pair", "any"]),
+        channels=random.choice(["receiver", "receiver", "receiver", "pair", "any", "any"]),
         groups=groups,
         patient=patient,
         patience=not patient or random.random() < 0.75,

@@ -137,6 +137,25 @@ CASES: dict[str, tuple[Pair, bool]] = {
         ),
         True,
     ),
+    "a row that allows to receive a message, and not to send it": (
+        pair(
+            {"A": chart((0, "!m", 1)), "B": chart((0, "?m", 1), (1, "!m", 2))},
+            (Arrow("A", "B", "m"),),
+            besides=(("B", "?m"),),
+        ),
+        False,
+    ),
+    "lost somewhere, so lost anywhere": (
+        pair(
+            {
+                "A": chart((0, "!m", 1), (1, "?k", 2), (2, "!m", 3)),
+                "B": chart((0, "?m", 1), (1, "!k", 2), (2, "?m", 3)),
+            },
+            (Arrow("A", "B", "m"), Arrow("B", "A", "k"), Arrow("A", "B", "m")),
+            (Arrow("A", "B", "m"), Arrow("B", "A", "k"), Arrow("A", "B", "m", lost=True)),
+        ),
+        False,
+    ),
     "an undrawn action of another lifeline": (
         pair(
             {

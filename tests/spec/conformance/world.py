@@ -68,7 +68,7 @@ class Local:
         for event in self._labels[local].get(label, ()):
             chart = self._there[local] or self._made(self._paths[local])
             try:
-                chart.send(event, **dict(ends))
+                chart.send(event, **_arguments(ends))
             except TransitionNotAllowed:
                 self._there[local] = chart  # a refusal changes nothing
                 continue
@@ -94,8 +94,12 @@ class Local:
         chart.allow_event_without_transition = False
         chart.catch_errors_as_events = False
         for event, ends in path:
-            chart.send(event, **dict(ends))
+            chart.send(event, **_arguments(ends))
         return chart
+
+
+def _arguments(ends: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    return dict(ends)
 
 
 def _key(chart: StateChart[Any]) -> tuple[Any, ...]:
@@ -124,7 +128,7 @@ class Move(NamedTuple):
 
 
 class World:
-    """The charts and their channels. `routes` are the drawn receivers, "" being outside; `losses` what is drawn lost."""
+    """The charts and their channels. `routes` are the drawn receivers, "" being outside; `losses` what is lost."""
 
     def __init__(
         self,
