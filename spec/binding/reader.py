@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from spec.binding.labels import LabelRule, normal
 from spec.binding.model import (
     BUILT_IN,
     MODELS,
@@ -15,19 +16,19 @@ from spec.binding.model import (
     Besides,
     Binding,
     BindingError,
+    Events,
     Fault,
-    LabelRule,
     Model,
     Outside,
     Player,
     Publishes,
-    normal,
 )
 from spec.binding.obligations import Forgets, Owes
 
 TABLES = (
     "label",
     "lifeline",
+    "chart",
     "begin",
     "besides",
     "owes",
@@ -85,7 +86,7 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
     for key, value in data.items():
         if key not in TABLES:
             raise BindingError(f"{file}: unknown table {key!r}{_near(key, TABLES)}; there are {', '.join(TABLES)}")
-        if key in {"lifeline", "environment", "needs", "channels"}:
+        if key in {"lifeline", "chart", "environment", "needs", "channels"}:
             if not isinstance(value, dict):
                 raise BindingError(f"{file}: expected a table [{key}], not {value!r}")
         elif not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
@@ -96,6 +97,7 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
         labels=tuple(_label(row, file, is_default=is_default) for row in data.get("label", ())),
         players={name: player for name, player in players.items() if isinstance(player, Player)},
         outside={name: outside for name, outside in players.items() if not isinstance(outside, Player)},
+        events={name: _events(row, f"{file}: [chart.{name}]") for name, row in data.get("chart", {}).items()},
         begins=tuple(_begin(row, file, is_default=is_default) for row in data.get("begin", ())),
         besides=tuple(_besides(row, f"{file}: [[besides]]", is_default=is_default) for row in data.get("besides", ())),
         ignores=tuple(_besides(row, f"{file}: [[ignores]]", is_default=is_default) for row in data.get("ignores", ())),
@@ -176,6 +178,25 @@ def _player(name: str, row: Any, file: str, *, is_default: bool) -> Player | Out
         )
     stands = BUILT_IN if is_default else place
     return Player(chart, group, role, client, like, _flag(row, "patient", place), stands, scripted)
+
+
+def _events(row: Any, place: str) -> Events:
+    if not isinstance(row, dict):
+        raise BindingError(f"{place}: expected a table with sends, receives or internal, not {row!r}")
+    _known(row, ("sends", "receives", "internal", "why"), place)
+    sends, receives = (_messages(row.get(key, []), f"{place} {key}") for key in ("sends", "receives"))
+    return Events(sends, receives, _texts(row.get("internal", []), f"{place} internal"), place)
+
+
+def _messages(said: Any, place: str) -> dict[str, str]:
+    """Events with the names of their messages, from a list or a table."""
+    if isinstance(said, dict):
+        return {event: _text(said, event, place) for event in said}
+    if not isinstance(said, list):
+        raise BindingError(
+            f'{place}: expected a list of events, or a table as in {{ event = "message" }}, not {said!r}'
+        )
+    return {event: event for event in _texts(said, place)}
 
 
 def _begin(row: Mapping[str, Any], file: str, *, is_default: bool) -> Begin:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from statemachine import StateChart
 
-from spec.binding import BUILT_IN, Begin, Binding, load
+from spec.binding import BUILT_IN, Begin, Binding, load_for
 from spec.conformance.baseline import Accepted, accept, read_accepted
 from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.counterexample import Stage
@@ -20,6 +20,7 @@ from spec.conformance.needs import impossible_branches
 from spec.conformance.parallel import beside_each_other, uninterrupted
 from spec.conformance.specification import Course, Specification, UseCase, specification
 from spec.interaction import InteractionError
+from spec.notation import read
 from spec.projection import realisability
 from spec.system.composition import State, System
 from spec.system.process import ChartMachine
@@ -140,9 +141,13 @@ def check(
 ) -> Report:
     """Check the text of one diagram against charts: ours, or those in `charts` by lifeline or by the binding's names.
 
+    Without a binding it is the default one, or, where only `charts` play, none.
+
     Raises `BindingError`, `CastError` and `ChartError` (all `ValueError`), whose messages say what to mend.
     """
-    return check_all([(file, diagram)], binding or load(), charts, bounds=bounds)
+    if binding is None:
+        binding = load_for({lifeline.name for lifeline in read(diagram).lifelines}, charts or ())
+    return check_all([(file, diagram)], binding, charts, bounds=bounds)
 
 
 def check_all(

@@ -6,12 +6,13 @@ from typing import Any
 from statemachine import StateChart
 
 from machines import BUS_EVENTS, Participant
-from spec.binding import Binding, Word, normal
+from spec.binding import Binding, BindingError, Word, normal
 from spec.binding.inheritance import misspelled
 from spec.conformance.finding import Finding, unanswered
 from spec.notation.model import Diagram
-from spec.system.foreign import actions_of
-from spec.system.setup import Charts
+from spec.system.chart_error import ChartError
+from spec.system.setup import Charts, spoken
+from spec.system.structure import labels_of
 
 SURE = 0.8
 """How alike two labels are if one is taken as the other."""
@@ -24,8 +25,8 @@ def word_of(label: str, line: int, binding: Binding, charts: Charts) -> tuple[Wo
     What is nearly right is taken as what it was probably meant to be, so that the rest can be compared.
     """
     shown = normal(label)
-    theirs = {action[1:] for chart in charts.values() if not is_ours(chart) for action in actions_of(chart)}
-    known = {action[1:] for chart in charts.values() for action in actions_of(chart)}
+    theirs = messages_of({name: chart for name, chart in charts.items() if not is_ours(chart)}, binding)
+    known = messages_of(charts, binding)
     word = binding.word(label)
     if word is None or (shown in theirs and word.message not in theirs):
         word = Word(shown) if shown in known else None
@@ -49,6 +50,31 @@ def word_of(label: str, line: int, binding: Binding, charts: Charts) -> tuple[Wo
     if word.topic and word.topic != topic:
         return word, Finding("wrong-topic", f"{word.message} is published to {topic}, not to {word.topic}", line)
     return word, None
+
+
+def messages_of(charts: Charts, binding: Binding) -> set[str]:
+    """The names of all messages that charts send or receive."""
+    return {action[1:] for name, chart in charts.items() for action in spoken(name, chart, binding)}
+
+
+def refuse_events(binding: Binding, charts: Charts) -> None:
+    """Raise `BindingError` where it says of a chart, or of an event, that is not there what it is."""
+    for name, said in binding.events.items():
+        found = [chart for key, chart in charts.items() if name in {key, chart.__name__}]
+        if not found:
+            known = sorted({*charts, *(chart.__name__ for chart in charts.values())})
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise BindingError(f"{said.place}: no chart {name!r}{hint}; there are {', '.join(known)}")
+        for chart in found:
+            if is_ours(chart):
+                raise BindingError(
+                    f"{said.place}: the events of {chart.__name__} say what they are: leave out the table"
+                )
+            try:
+                labels_of(chart, **said.declared())
+            except ChartError as error:
+                raise BindingError(f"{said.place}: {error}") from None
 
 
 def is_ours(chart: type[StateChart[Any]]) -> bool:

@@ -12,7 +12,7 @@ from spec.binding import BUILT_IN, Begin, Binding, Player, Word
 from spec.binding.inheritance import misspelled, our_names, refuse_unknown, renamed, seen
 from spec.conformance.finding import Finding
 from spec.conformance.implied import Circumstances, Faults
-from spec.conformance.lexicon import is_ours, unplayed, word_of
+from spec.conformance.lexicon import is_ours, messages_of, refuse_events, unplayed, word_of
 from spec.conformance.local import Lifeline
 from spec.conformance.reduction import in_one_order
 from spec.conformance.whole import Whole
@@ -21,7 +21,7 @@ from spec.notation import read
 from spec.notation.model import Diagram
 from spec.projection import Automaton, project
 from spec.system.composition import System
-from spec.system.foreign import ForeignMachine, actions_of
+from spec.system.foreign import ForeignMachine
 from spec.system.setup import OURS, CastError
 
 Charts = Mapping[str, type[StateChart[Any]]]
@@ -174,7 +174,8 @@ def specification(
     given = charts
     charts = {**OURS, **charts}
     binding = _with_charts(binding, charts)
-    refuse_unknown(binding, charts, {action[1:] for chart in charts.values() for action in actions_of(chart)})
+    refuse_events(binding, charts)
+    refuse_unknown(binding, charts, messages_of(charts, binding))
     diagrams = [read(text, file=file) for file, text in texts]
     refuse_idle(given, diagrams, binding)
     frames = {diagram.frame for diagram in diagrams if diagram.frame}

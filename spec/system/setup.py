@@ -161,7 +161,7 @@ class Cast:
 
     def _machine(self, name: str, player: Player, conflicts: bool, session: str, endpoint: str) -> LocalMachine:
         if player.scripted:
-            return ScriptedMachine(_anything(player.client, self.charts))
+            return ScriptedMachine(_anything(player.client, self.charts, self.binding))
         chart = self.charts.get(name) or self.charts.get(player.chart)
         if chart is None:
             raise CastError(
@@ -171,7 +171,10 @@ class Cast:
         if issubclass(chart, Participant):
             return ChartMachine(_ours(chart, name, self.binding, conflicts, session, endpoint))
         return ForeignMachine(
-            chart, patient=player.patient, may_ignore=lambda message: self.binding.may_ignore(name, f"?{message}")
+            chart,
+            patient=player.patient,
+            may_ignore=lambda message: self.binding.may_ignore(name, f"?{message}"),
+            **self.binding.events_of(name if name in self.charts else player.chart, chart).declared(),
         )
 
 
@@ -181,14 +184,20 @@ def _of_server(lifeline: str, said: Mapping[str, str], players: Mapping[str, Pla
     return next((text for name, text in said.items() if name == lifeline or players[name].group == group != ""), "")
 
 
-def _anything(client: str, charts: Charts) -> Iterator[Sending]:
+def spoken(name: str, chart: type[StateChart[Any]], binding: Binding) -> frozenset[str]:
+    """The actions of a chart that is given under a name, as it says itself and as the binding says of it."""
+    said = binding.events_of(name, chart)
+    return actions_of(chart, said.sends, said.receives)
+
+
+def _anything(client: str, charts: Charts, binding: Binding) -> Iterator[Sending]:
     """All that a scripted lifeline can send: what crosses the broker, and what charts that are not ours receive."""
     packets: list[Message] = [CONNECT(), DISCONNECT(), ConnectionLost()]
     packets += [SUBSCRIBE(topic=event.topic) for event in BUS_EVENTS]
     packets += [sample(event, client) for event in BUS_EVENTS]
     yield from (Sending(packet, "broker") for packet in packets)
-    theirs = (chart for chart in charts.values() if not issubclass(chart, Participant))
-    names = {action[1:] for chart in theirs for action in actions_of(chart) if action[0] == "?"}
+    theirs = ((name, chart) for name, chart in charts.items() if not issubclass(chart, Participant))
+    names = {action[1:] for name, chart in theirs for action in spoken(name, chart, binding) if action[0] == "?"}
     yield from (Sending(name, "") for name in sorted(names))
 
 

@@ -24,6 +24,7 @@ from machines.events import BusEvent
 from machines.participant import Snapshot
 from machines.torrent_server import TorrentServerData
 from machines.tracker import TrackerData
+from spec.system.chart_error import CallbackError
 from spec.system.foreign import ForeignMachine
 from spec.system.process import ChartMachine, Sending, Taking, after_internal, after_receiving, after_sending
 
@@ -371,6 +372,12 @@ class Chart:
         if isinstance(state, Broken):
             return ()
         arrow = Arrow("", self.name, message)
+        try:
+            return self._received(state, message, arrow)
+        except CallbackError as error:
+            return (Outcome(Broken(state, "", str(error)), (), (arrow,)),)
+
+    def _received(self, state: Hashable, message: Hashable, arrow: Arrow) -> tuple[Outcome, ...]:
         return tuple(
             Outcome(Broken(state, why) if taking is Taking.REFUSED else then, (), (arrow,))
             for taking, then, why in after_receiving(self.machine, state, message, "")
@@ -380,13 +387,22 @@ class Chart:
     def expiries(self, state: Hashable) -> tuple[Outcome, ...]:
         if isinstance(state, Broken):
             return ()
-        sent = (
-            Outcome(then, (sending.message,), (Arrow(self.name, sending.to, sending.message),))
-            for sending in self.machine.sends(state)
-            for then in after_sending(self.machine, state, sending)
-        )
-        steps = after_internal(self.machine, state)
-        return (*sent, *(Outcome(then, (), (Arrow(self.name, self.name, name),)) for name, then in steps))
+        found: list[Outcome] = []
+        for sending in self.machine.sends(state):
+            arrow = Arrow(self.name, sending.to, sending.message)
+            try:
+                afters = after_sending(self.machine, state, sending)
+            except CallbackError as error:
+                found.append(Outcome(Broken(state, "", str(error)), (), (arrow._replace(receiver=self.name),)))
+            else:
+                found += [Outcome(then, (sending.message,), (arrow,)) for then in afters]
+        try:
+            steps = after_internal(self.machine, state)
+        except CallbackError as error:
+            found.append(Outcome(Broken(state, "", str(error)), (), (Arrow(self.name, self.name, "internal step"),)))
+        else:
+            found += [Outcome(then, (), (Arrow(self.name, self.name, name),)) for name, then in steps]
+        return tuple(found)
 
     def order(self, state: Hashable, order: str) -> tuple[Outcome, ...]:  # noqa: ARG002 - it has no owner
         return ()
@@ -397,6 +413,12 @@ class Chart:
     def ignores(self, state: Hashable, message: Hashable) -> bool:
         if isinstance(state, Broken):
             return True
+        try:
+            return self._ignored(state, message)
+        except CallbackError:
+            return False
+
+    def _ignored(self, state: Hashable, message: Hashable) -> bool:
         return all(taking is Taking.IGNORED for taking, _, _ in after_receiving(self.machine, state, message, ""))
 
     def unmarked(self, state: Hashable) -> Hashable:
@@ -404,7 +426,8 @@ class Chart:
 
 
 class Broken(NamedTuple):
-    """A chart in a state in which something came that it does not take."""
+    """A chart in a state in which something came that it does not take, or one of its callbacks raised an error."""
 
     state: Hashable
     broken: str
+    raised: str = ""
