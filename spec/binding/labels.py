@@ -1,7 +1,14 @@
 """Labels of arrows, and the messages that they stand for."""
 
+import ast
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass, field
+
+MARK = "\ue000"
+"""So many stand behind a label as it has other meanings, between other lifelines: see `spec.conformance.meanings`."""
+Ends = tuple[str, str]
+"""The lifelines that an arrow comes from and goes to; empty for the environment."""
 
 
 @dataclass(frozen=True)
@@ -13,6 +20,8 @@ class Word:
     topic: str = field(default="", compare=False)
     again: bool = False
     """Whether it is delivered once more."""
+    values: tuple[Hashable, ...] | None = field(default=None, compare=False)
+    """What a message of a chart that is not ours is sent with; its `detail` says the same."""
 
     def __str__(self) -> str:
         return f"{self.message} {self.detail}".rstrip() + (" again" if self.again else "")
@@ -38,11 +47,15 @@ class LabelRule:
     """Where it stands, for errors."""
     again: bool = False
     """Whether the message is delivered once more."""
+    sender: str = ""
+    """The lifeline that the arrow comes from; empty: any."""
+    receiver: str = ""
+    """The lifeline that it goes to."""
 
-    def read(self, label: str) -> Word | None:
-        """The message of a normalised label, or None if the rule is about another."""
+    def read(self, label: str, ends: Ends = ("", "")) -> Word | None:
+        """The message of a normalised label on an arrow, or None if the rule is about another."""
         found = self.pattern.fullmatch(label)
-        if found is None:
+        if found is None or (self.sender and self.sender != ends[0]) or (self.receiver and self.receiver != ends[1]):
             return None
         groups = {name: text or "" for name, text in found.groupdict().items()}
         message, detail, topic = (text.format(**groups) for text in (self.message, self.detail, self.topic))
@@ -55,4 +68,35 @@ class LabelRule:
 
 def normal(label: str) -> str:
     """A label as labels are compared: single blanks, no line breaks, none at the ends."""
-    return " ".join(label.split())
+    return " ".join(label.replace(MARK, "").split())
+
+
+def values_of(text: str) -> tuple[Hashable, ...] | None:
+    """What stands in the parentheses of `amount(7, "x", yes)`: numbers, texts in quotes, and names, which are texts.
+
+    None if it is anything else.
+    """
+    try:
+        parsed = ast.parse(f"values({text})", mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+    if not (isinstance(parsed, ast.Call) and isinstance(parsed.func, ast.Name)) or parsed.keywords:
+        return None
+    values: list[Hashable] = []
+    for each in parsed.args:
+        if isinstance(each, ast.Name):
+            values.append(each.id)
+            continue
+        try:
+            value = ast.literal_eval(each)
+        except (ValueError, TypeError):
+            return None
+        if not isinstance(value, str | int | float | bool | None):
+            return None
+        values.append(value)
+    return tuple(values)
+
+
+def detail_of_values(values: tuple[Hashable, ...]) -> str:
+    """How a word tells apart messages with different values; no comma separates them, see `Word.covers`."""
+    return "; ".join(map(repr, values))

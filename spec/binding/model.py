@@ -7,10 +7,12 @@ tables, all optional:
 `[[label]]`: which label is which message. The first rule that fits counts; labels are compared without markup and with
 single blanks. A label that is itself the name of a message needs no rule.
   `text` or `pattern`: the label, literally, or a regular expression for the whole of it.
+  `from`, `to`: the lifelines that the arrow comes from and goes to, where one label means several messages.
   `message`: the message's name; `{name}` is what the pattern's `(?P<name>...)` found.
   `detail`: tells apart what one message says: a topic, `accepted` and `refused`, the MQTT client that an event is
   about (and the name of its request, after a comma), or what a view holds. Without it any is meant.
   `again = true`: the latest such message on the same hop is delivered once more (MQTT 3.1.1, 3.3.1.1: DUP).
+    Of a message of a chart that is not ours: its values, as in `7, "x"`. A label `amount(7, "x")` needs no rule.
   `topic`: where the label says that an event is published; another topic than the event's own is an error.
   `ignored = true`: arrows with this label mean nothing to the charts and are left out.
 
@@ -83,7 +85,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
-from spec.binding.labels import LabelRule, Word, normal
+from spec.binding.labels import Ends, LabelRule, Word, normal
 from spec.binding.obligations import Discipline, Forgets, Owes, fits
 
 BUILT_IN = "spec/binding/default.toml"
@@ -93,6 +95,10 @@ BUILT_IN = "spec/binding/default.toml"
 Model = Literal["receiver", "pair", "any"]
 """How messages wait: in one queue for each receiver, in one for each pair of lifelines, or in no order."""
 MODELS: tuple[Model, ...] = ("receiver", "pair", "any")
+
+
+NEAR = 0.7
+"""How alike a label has to be to one that is known for this to be a hint."""
 
 
 class BindingError(ValueError):
@@ -241,20 +247,35 @@ class Binding:
     _allowed: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What was asked of `besides`: it is asked of every step of every search."""
 
-    def word(self, label: str) -> Word | None:
-        """The message that a label stands for, or None if nothing binds it."""
+    def word(self, label: str, ends: Ends = ("", "")) -> Word | None:
+        """The message that a label stands for on an arrow between two lifelines, or None if nothing binds it."""
         text = normal(label)
-        return next((word for rule in self.labels if (word := rule.read(text)) is not None), None)
+        return next((word for rule in self.labels if (word := rule.read(text, ends)) is not None), None)
 
-    def ignores_label(self, label: str) -> bool:
-        """Whether arrows with that label mean nothing to the charts."""
+    def ignores_label(self, label: str, ends: Ends = ("", "")) -> bool:
+        """Whether arrows with that label, between these lifelines, mean nothing to the charts."""
         text = normal(label)
-        return next((rule.ignored for rule in self.labels if rule.read(text) is not None), False)
+        return next((rule.ignored for rule in self.labels if rule.read(text, ends) is not None), False)
+
+    def bound_elsewhere(self, label: str) -> list[Ends]:
+        """Between which lifelines a label is bound."""
+        text = normal(label)
+        return [
+            (rule.sender, rule.receiver)
+            for rule in self.labels
+            if (rule.sender or rule.receiver) and rule.pattern.fullmatch(text)
+        ]
+
+    @property
+    def tells_ends(self) -> bool:
+        """Whether one label may mean several messages, by who sends it and who receives it."""
+        return any(rule.sender or rule.receiver for rule in self.labels)
 
     def nearest(self, label: str, others: Iterable[str] = ()) -> str | None:
         """The known label that looks most like this one, of those that are bound literally and of `others`."""
-        known = {text.lower(): text for text in (*(rule.shown for rule in self.labels), *others)}
-        found = difflib.get_close_matches(normal(label).lower(), known, n=1, cutoff=0.4)
+        bound = (rule.shown for rule in self.labels if not (rule.sender or rule.receiver))
+        known = {text.lower(): text for text in (*bound, *others)}
+        found = difflib.get_close_matches(normal(label).lower(), known, n=1, cutoff=NEAR)
         return known[found[0]] if found else None
 
     def events_of(self, name: str, chart: type) -> Events:

@@ -43,6 +43,7 @@ TABLES = (
     "channels",
 )
 
+LABEL = ("text", "pattern", "from", "to", "message", "detail", "topic", "ignored", "again")
 ACTIONS = ("lifelines", "actions", "why")
 BEGIN = {
     "title": "",
@@ -127,22 +128,23 @@ def _channels(row: Mapping[str, Any], place: str) -> Model:
 
 def _label(row: Mapping[str, Any], file: str, *, is_default: bool) -> LabelRule:
     place = f"{file}: [[label]] {row.get('text') or row.get('pattern') or ''!r}"
-    _known(row, ("text", "pattern", "message", "detail", "topic", "ignored", "again"), place)
+    _known(row, LABEL, place)
     ignored = _flag(row, "ignored", place)
     if ignored and "message" in row:
         raise BindingError(f"{place}: an arrow that is ignored has no message: leave out one of the two")
     message = "" if ignored else _text(row, "message", place)
-    detail, topic = (_text(row, key, place, "") for key in ("detail", "topic"))
+    detail, topic, sender, receiver = (_text(row, key, place, "") for key in ("detail", "topic", "from", "to"))
     stands, again = BUILT_IN if is_default else place, _flag(row, "again", place)
     if ("text" in row) == ("pattern" in row):
         raise BindingError(f"{place}: give either text or pattern")
     if "text" in row:
         shown = normal(_text(row, "text", place))
         said = [text.replace("{", "{{").replace("}", "}}") for text in (message, detail, topic)]
-        return LabelRule(re.compile(re.escape(shown)), shown, said[0], said[1], said[2], ignored, stands, again)
+        pattern = re.compile(re.escape(shown))
+        return LabelRule(pattern, shown, said[0], said[1], said[2], ignored, stands, again, sender, receiver)
     shown = _text(row, "pattern", place)
     try:
-        rule = LabelRule(re.compile(shown), shown, message, detail, topic, ignored, stands, again)
+        rule = LabelRule(re.compile(shown), shown, message, detail, topic, ignored, stands, again, sender, receiver)
         groups = dict.fromkeys(rule.pattern.groupindex, "")
         for text in (message, detail, topic):
             text.format(**groups)

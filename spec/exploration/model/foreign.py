@@ -24,8 +24,7 @@ from spec.exploration.model.faults import Faults
 from spec.exploration.model.node import Broken, Chart
 from spec.system.chart_body import Held, Local
 from spec.system.foreign import ForeignMachine, actions_of
-from spec.system.process import ChartMachine, name_of
-from spec.system.stepped import Payloads
+from spec.system.process import ChartMachine, Payloads, name_of
 
 
 @dataclass(frozen=True)

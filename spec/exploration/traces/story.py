@@ -26,7 +26,7 @@ from spec.notation.text import escape
 from spec.rendering.labels import label as words_for
 from spec.rendering.sequence import Comment, Divider, End, Group, Lifeline, Mark, Note, Reference, rows_of, to_notation
 from spec.rendering.sequence import Row as Row_
-from spec.system.process import name_of
+from spec.system.process import Payload, name_of
 
 BROKER = "Broker"
 UNHEARD = "no message that nobody takes"
@@ -61,16 +61,20 @@ def step_text(system: ClosedSystem, label: Label) -> str:
     found = f"{'send' if isinstance(node, Chart) and label.kind == 'expire' else label.kind} {node.name}"
     if label.message is not None:
         client = getattr(label.message, "client", "")
-        found += f" {name_of(label.message)}" + (f" ({client})" if client else "")
+        found += f" {_named(label.message)}" + (f" ({client})" if client else "")
     if label.kind == "expire" and label.outcome is not None:
         message = label.outcome.arrows[0].message
         timer = getattr(message, "timer", None)
-        found += f" ({timer.client})" if timer is not None else f" {name_of(message)}"
+        found += f" ({timer.client})" if timer is not None else f" {_named(message)}"
     if label.outcome is not None and label.outcome.fault:
         found += f"; {label.outcome.fault}"
     if label.lost is not None and label.outcome is not None:
-        found += f"; lose 1 {name_of(label.outcome.sent[label.lost])}"
+        found += f"; lose 1 {_named(label.outcome.sent[label.lost])}"
     return found
+
+
+def _named(message: Hashable) -> str:
+    return str(message) if isinstance(message, Payload) else name_of(message)
 
 
 def choices(system: ClosedSystem, row: Row) -> Iterator[tuple[str, Label, Row]]:
@@ -350,7 +354,7 @@ def _alias(system: ClosedSystem, component: int, role: str) -> str:
 
 def _words(message: Hashable) -> str:
     if not isinstance(message, CallMessage):
-        return str(message)
+        return escape(str(message))
     client = getattr(message, "client", "")
     return words_for(message) + (rf"\nof {client}" if client and isinstance(message, BusEvent) else "")
 
