@@ -7,6 +7,7 @@ The module may hold, all optional:
     ROUTES = {"commit": ("P1", "P2")}      to whom messages go, otherwise all who take them; () is nobody
     STARTS = {"Server": "opened"}          the atomic state of charts that begin elsewhere
     RESTS = {"Server": ["listening"]}      atomic states, besides final ones, that a chart may stay in for good
+    BROADCAST = ["commit"]                 messages that go to all who take them at once; others go to one at a time
     ALIKE = [("P1", "P2")]                 charts that differ in their names only
     PAYLOADS = {"amount": [(7,), (8,)]}    the values that messages are sent with
 """
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 KINDS: Mapping[str, tuple[type, ...]] = {
     "CLAIMS": (list, tuple),
     "ALIKE": (list, tuple),
+    "BROADCAST": (list, tuple),
     **dict.fromkeys(("ROUTES", "STARTS", "RESTS", "PAYLOADS"), (Mapping,)),
 }
 
@@ -43,9 +45,12 @@ class Asked:
     @property
     def heading(self) -> str:
         """The system in a line."""
-        lost = self.others.faults.bounds.get("losses", 0)
-        number = "nothing is lost" if lost == 0 else "anything may be lost" if lost is None else f"losses: {lost}"
-        return f"{', '.join(self.others.charts)}; {number}"
+        faults = self.others.faults
+        bound = faults.bounds.get("losses", 0)
+        names = ", ".join(sorted(faults.loses)) or "anything"
+        often = "" if bound is None else f", {bound} time{'s' * (bound != 1)} in all"
+        lost = "nothing is lost" if bound == 0 else f"what may be lost: {names}{often}"
+        return f"{', '.join(self.others.charts)}; {lost}"
 
     def list(self) -> None:
         """The charts and the claims, printed."""
@@ -99,7 +104,9 @@ def asked(
         {str(name): _names(states, place, f"RESTS[{name!r}]") for name, states in said["RESTS"].items()},
         load(bindings, default=False).events,
         {str(message): tuple(map(tuple, values)) for message, values in said["PAYLOADS"].items()},
-        unordered,
+        addressed=True,
+        broadcast=frozenset(_names(said["BROADCAST"], place, "BROADCAST")),
+        unordered=unordered,
     )
     others.check()
     claims = tuple(claim for claim in (*CLAIMS, *own) if not words or any(text.lower() in claim.name for text in words))

@@ -44,6 +44,18 @@ class Payload(NamedTuple):
         return f"{self.message}({', '.join(map(repr, self.values))})"
 
 
+class Addressed(NamedTuple):
+    """A message under way between charts that are not ours, where they see who is at the other end."""
+
+    message: Hashable
+    sender: str
+    to: str
+    """Empty: all who take it."""
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+
 Payloads = Mapping[str, tuple[tuple[Hashable, ...], ...]]
 """The values that a message of a name is sent with: all the tuples that it can be."""
 
@@ -75,6 +87,8 @@ def name_of(message: Hashable) -> str:
     """The name of a message, as a binding gives it."""
     if isinstance(message, Payload):
         return message.message
+    if isinstance(message, Addressed):
+        return name_of(message.message)
     return message if isinstance(message, str) else type(message).__name__
 
 

@@ -45,16 +45,24 @@ class Others:
     """What the events of charts are that do not say so themselves, as a binding says it."""
     payloads: Payloads = field(default_factory=immutabledict)
     """The values that messages are sent with."""
+    addressed: bool = False
+    """Whether a chart sends to one receiver at a time, as in a check, and guards and callbacks see `to` and `sender`.
+    Otherwise what is sent goes to all who take it."""
+    broadcast: frozenset[str] = frozenset()
+    """The names of messages that go to all at once, nevertheless."""
     unordered: bool = False
     """Whether messages to a chart may overtake each other."""
 
     def build(self, **options: Any) -> ClosedSystem:
         """The closed system. Raises `ValueError` for a name that there is not, or an event that is no action."""
         self.check()
-        nodes = tuple(self._node(name) for name in self.charts)
         sent = dict.fromkeys(message for name in self.charts for message in self._messages(name, "!"))
-        takers = {message: tuple(node.name for node in nodes if node.machine.takes(message)) for message in sent}
-        wires = Wires(tuple(self.charts), {**takers, **self.routes})
+        takers = {
+            message: tuple(name for name in self.charts if message in self._messages(name, "?")) for message in sent
+        }
+        routes = {**takers, **self.routes}
+        nodes = tuple(self._node(name, routes) for name in self.charts)
+        wires = Wires(tuple(self.charts), routes)
         return ClosedSystem(nodes, wires, self.faults, **{"ordered": not self.unordered, **options})
 
     def interchangeable(self) -> tuple[tuple[int, ...], ...]:
@@ -78,6 +86,7 @@ class Others:
         for message, place in (
             *((each, "payloads") for each in self.payloads),
             *((each, "faults: loses") for each in self.faults.loses),
+            *((each, "broadcast") for each in self.broadcast),
         ):
             self._known(message, messages, place, "message")
         for name, states in self.rests.items():
@@ -100,14 +109,19 @@ class Others:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"{self.name}: {place}: no {kind} {name!r}{hint}; there are {', '.join(known)}")
 
-    def _node(self, name: str) -> Chart:
+    def _node(self, name: str, routes: Mapping[str, tuple[str, ...]]) -> Chart:
         chart: Any = self.charts[name]
         if issubclass(chart, Participant):
             return Chart(name, ChartMachine(chart()), self.starts.get(name, ""))
         spoken = {message for kind in "!?" for message in self._messages(name, kind)}
         payloads = {message: values for message, values in self.payloads.items() if message in spoken}
         machine = ForeignMachine(chart, payloads=payloads, **self._said(name).declared())
-        return Chart(name, machine, self.starts.get(name, ""))
+        peers = {
+            message: tuple(to for to in routes[message] if to != name)
+            for message in self._messages(name, "!")
+            if message not in self.broadcast
+        }
+        return Chart(name, machine, self.starts.get(name, ""), peers if self.addressed else None)
 
     def _said(self, name: str) -> Events:
         return self.events.get(name) or self.events.get(self.charts[name].__name__) or Events()

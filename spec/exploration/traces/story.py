@@ -26,7 +26,7 @@ from spec.notation.text import escape
 from spec.rendering.labels import label as words_for
 from spec.rendering.sequence import Comment, Divider, End, Group, Lifeline, Mark, Note, Reference, rows_of, to_notation
 from spec.rendering.sequence import Row as Row_
-from spec.system.process import Payload, name_of
+from spec.system.process import Addressed, Payload, name_of
 
 BROKER = "Broker"
 UNHEARD = "no message that nobody takes"
@@ -66,6 +66,7 @@ def step_text(system: ClosedSystem, label: Label) -> str:
         message = label.outcome.arrows[0].message
         timer = getattr(message, "timer", None)
         found += f" ({timer.client})" if timer is not None else f" {_named(message)}"
+        found += f" to {message.to}" if isinstance(message, Addressed) and message.to else ""
     if label.outcome is not None and label.outcome.fault:
         found += f"; {label.outcome.fault}"
     if label.lost is not None and label.outcome is not None:
@@ -74,7 +75,7 @@ def step_text(system: ClosedSystem, label: Label) -> str:
 
 
 def _named(message: Hashable) -> str:
-    return str(message) if isinstance(message, Payload) else name_of(message)
+    return str(message) if isinstance(message, Payload | Addressed) else name_of(message)
 
 
 def choices(system: ClosedSystem, row: Row) -> Iterator[tuple[str, Label, Row]]:

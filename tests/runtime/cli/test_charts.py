@@ -162,7 +162,7 @@ def test_a_loss_makes_a_deadlock_which_is_saved(folder: Path) -> None:
     result = run("explore", "--charts", "duo:BOTH", "--bound", "losses=1", "--property", "deadlock", "--save", "found")
     assert result.exit_code == 1, result.output
     story = (folder / "found" / "no-deadlock.txt").read_text()
-    assert "// step 1: send Asker question; lose 1 question\n" in story
+    assert "// step 1: send Asker question to Answerer; lose 1 question\n" in story
     assert "note over Asker:is in waiting\nnote over Answerer:is in listening\n" in story
     assert "unexpected" not in result.stdout
 

@@ -208,3 +208,68 @@ def test_the_name_of_a_chart_means_that_chart() -> None:
     assert [verdict.holds for verdict in result.verdicts] == [True], "the other one is done, and not meant"
     claims = Claims(others.build(), (nobody_is_done,), others.observe)
     assert [instance.components for instance in claims.instances] == [(0,)]
+
+
+class Caller(StateChart[Any]):
+    """It calls both, and notes who of them answers."""
+
+    calling = State(initial=True)
+    waiting = State()
+    done = State(final=True)
+    call = Event(
+        calling.to(waiting, cond="is_last", on="note") | calling.to.itself(cond="is_new", on="note"),
+        name="!call",
+    )
+    back = Event(
+        waiting.to(done, cond="is_last", on="note") | waiting.to.itself(on="note") | calling.to.itself(on="early"),
+        name="?back",
+    )
+
+    def __init__(self) -> None:
+        self.met: frozenset[str] = frozenset()
+        self.heard: frozenset[str] = frozenset()
+        super().__init__()
+
+    def is_new(self, to: str = "", sender: str = "") -> bool:
+        return (to or sender) not in self.met
+
+    def is_last(self, to: str = "", sender: str = "") -> bool:
+        who = self.heard | {sender} if sender else self.met | {to}
+        return who == {"X", "Y"}
+
+    def note(self, to: str = "", sender: str = "") -> None:
+        if sender:
+            self.heard |= {sender}
+        else:
+            self.met |= {to}
+
+    def early(self, sender: str = "") -> None:
+        self.heard |= {sender}
+
+
+class Called(StateChart[Any]):
+    listening = State(initial=True)
+    answering = State()
+    done = State(final=True)
+    called = Event(listening.to(answering), name="?call")
+    answer = Event(answering.to(done), name="!back")
+
+
+def test_charts_see_who_is_at_the_other_end_as_in_a_check() -> None:
+    charts = {"A": Caller, "X": Called, "Y": Called}
+    others = Others("calls", charts, addressed=True)
+    assert broken(explore(others, claims=CLAIMS, observe=others.observe)) == set()
+    blind = Others("calls", charts)
+    assert broken(explore(blind, claims=CLAIMS, observe=blind.observe)), "it cannot tell who was called"
+    lossy = Others("calls", charts, addressed=True, faults=Faults({"losses": 1}))
+    story = explore(lossy, claims=CLAIMS, observe=lossy.observe).verdicts[0].story
+    assert "// step 1: send A call to X" in story
+
+
+def test_what_is_broadcast_goes_to_all_at_once() -> None:
+    charts = {"A": Asker, "B": Server, "C": Server}
+    rests = {"B": ("listening", "thinking"), "C": ("listening", "thinking")}
+    one = Others("one at a time", charts, rests=rests, addressed=True)
+    all_ = Others("at once", charts, rests=rests, addressed=True, broadcast=frozenset({"question"}))
+    assert broken(explore(one, claims=CLAIMS, observe=one.observe)) == set()
+    assert broken(explore(all_, claims=CLAIMS, observe=all_.observe)) == {"no unexpected reception"}, "two answers"
