@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from runtime.cli.charts import HELP, Charts, charts_of
 from runtime.cli.terminal import interruptible, progress_line
 
 
@@ -19,6 +20,7 @@ def check(
     binding: Annotated[
         list[Path] | None, typer.Option(help="A TOML file that binds the diagram's words; laid over ours.")
     ] = None,
+    charts: Annotated[str | None, typer.Option(metavar="MODULE[:MAPPING]", help=HELP)] = None,
     complete: Annotated[
         bool,
         typer.Option("--complete", help="The diagrams draw all that can happen; what they lose may be lost anywhere."),
@@ -49,28 +51,49 @@ def check(
     Exit status: 0 conforms, 1 does not conform, 3 undetermined (something was not asked or not answered), 2 cannot be
     used.
     """
-    from spec.binding import load
+    from spec.binding import BUILT_IN, load, load_for
     from spec.conformance.bounds import STATES, Bounds
     from spec.conformance.checker import DIAGRAMS, check_all, read_accepted
     from spec.conformance.report import as_json as report_as_json
     from spec.conformance.report import lines
+    from spec.notation import read
 
     ours = sorted(DIAGRAMS.glob("*.txt"))
     files = list(diagrams or ours)
+    if charts is not None and not diagrams:
+        typer.echo("clientjoin: --charts: name the diagrams that these charts are to be checked against", err=True)
+        raise typer.Exit(2)
+    texts = [(str(file) if diagrams else file.name, _text(file)) for file in files]
+    others = [(file.name, _text(file)) for file in refer or ()]
     try:
+        playing: Charts = {}
+        if charts is not None:
+            given = charts_of(charts)
+            lifelines = {each.name for file, text in texts for each in read(text, file=file).lifelines}
+            laid = load_for(lifelines, given.charts, binding or ())
+            playing, idle = given.playing(lifelines, laid)
+            if idle:
+                typer.echo(
+                    f"clientjoin: {charts}: left out, for no diagram has its lifeline: {', '.join(idle)}", err=True
+                )
+        else:
+            laid = load(binding or ())
+        if charts is None or any(player.place == BUILT_IN for player in laid.players.values()):
+            others += [(file.name, _text(file)) for file in ours] if diagrams else []
         rows = [row for file in (DIAGRAMS / "baseline.toml", *(baseline or ())) for row in read_accepted(file)]
         with progress_line() as progress, interruptible():
             report = check_all(
-                [(str(file) if diagrams else file.name, _text(file)) for file in files],
-                load(binding or ()),
+                texts,
+                laid,
+                playing,
                 accepted=rows,
-                referred=[(file.name, _text(file)) for file in (*(refer or ()), *ours)] if diagrams else (),
+                referred=others,
                 complete=complete or not diagrams,
                 strict=strict,
                 bounds=Bounds(states or STATES, seconds, progress),
                 processes=2,
             )
-    except ValueError as error:  # a binding, a chart or a diagram that cannot be used: the message says which
+    except ValueError as error:  # charts, a binding, a chart or a diagram that cannot be used: the message says which
         typer.echo(f"clientjoin: {error}", err=True)
         raise typer.Exit(2) from None
     if as_json:

@@ -4,7 +4,7 @@ import json
 import re
 import resource
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,18 +13,28 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.console import Console
 
+from runtime.cli.charts import HELP, ChartsError
+from runtime.cli.explore_charts import asked, of_charts, refuse_ours, verdict_of
+
 if TYPE_CHECKING:
     from spec.exploration.engine.search import Progress
-    from spec.exploration.explore import Options, Result, Verdict
+    from spec.exploration.explore import Explorable, Options, Result, Verdict
     from spec.exploration.model.scenario import Scenario
     from spec.exploration.properties.language import Claim
     from spec.exploration.simulate import Simulation
 
+DEFAULT = "default"
+STATUS = {"holds": 0, "broken": 1, "undetermined": 3}
+"""The exit statuses for charts of a user; 2 is for what cannot be explored."""
 WORDS = {True: "holds", False: "BROKEN", None: "unknown"}
 
 
 def explore(
-    scenario: Annotated[str, typer.Option(help="What takes part and what goes wrong; --list names them.")] = "default",
+    charts: Annotated[str | None, typer.Option(metavar="MODULE[:MAPPING]", help=HELP)] = None,
+    binding: Annotated[
+        list[Path] | None, typer.Option(help="With --charts: a TOML file that says what their events are.")
+    ] = None,
+    scenario: Annotated[str, typer.Option(help="What takes part and what goes wrong; --list names them.")] = DEFAULT,
     scenarios: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file with more scenarios.")] = None,
     list_all: Annotated[bool, typer.Option("--list", help="List the scenarios and the claims, and stop.")] = False,
     torrents: Annotated[int | None, typer.Option(help="How many torrent servers, instead of the scenario's.")] = None,
@@ -67,6 +77,22 @@ def explore(
     from spec.exploration.model.scenario import ScenarioError
 
     try:
+        if charts is not None:
+            refuse_ours(
+                scenario=scenario != DEFAULT, scenarios=scenarios, torrents=torrents, careful=careful, promela=promela
+            )
+            question = asked(charts, binding or (), claims or (), bounds or (), unordered=unordered)
+            if list_all:
+                question.list()
+                return
+            size = None if memory is None else memory << 20
+            options = Options(symmetric=symmetry, reduced=reduction, most=most, memory=size, engine=engine)
+            runs = None if simulate is None else (simulate, length, seed)
+            found = of_charts(question, options, runs, as_json=as_json, stats=stats)
+            _save(found, save)
+            raise typer.Exit(STATUS[verdict_of(verdict.holds for verdict in found)])
+        if binding:
+            raise ChartsError("--binding goes with --charts: scenarios of this project need none")
         chosen = _chosen(scenario, scenarios, torrents, bounds or (), careful=careful, unordered=unordered)
         wanted = _claims(claims or ())
         if list_all:
@@ -87,18 +113,28 @@ def explore(
             ended = result.verdicts
             known = all(verdict.holds is not None or not verdict.exercised for verdict in ended)
             passed = result.holds and known
-        for verdict in ended:
-            if save is not None and verdict.story:
-                path = save / f"{re.sub('[^a-z0-9]+', '-', verdict.claim.name.lower())}.txt"
-                path.write_text(verdict.story, encoding="utf-8")
-                typer.echo(f"{path}", err=True)
+        _save(ended, save)
     except (ScenarioError, Unbounded, ImportError) as error:
+        typer.echo(f"clientjoin: {error}", err=True)
+        raise typer.Exit(2) from None
+    except ValueError as error:  # charts that cannot be used: the message says why
+        if charts is None and not isinstance(error, ChartsError):
+            raise
         typer.echo(f"clientjoin: {error}", err=True)
         raise typer.Exit(2) from None
     except OSError as error:
         typer.echo(f"clientjoin: cannot write to {error.filename or save}: {error.strerror or error}", err=True)
         raise typer.Exit(2) from None
     raise typer.Exit(0 if passed else 1)
+
+
+def _save(verdicts: "Iterable[Verdict]", folder: Path | None) -> None:
+    for verdict in verdicts:
+        if folder is not None and verdict.story:
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"{re.sub('[^a-z0-9]+', '-', verdict.claim.name.lower())}.txt"
+            path.write_text(verdict.story, encoding="utf-8")
+            typer.echo(f"{path}", err=True)
 
 
 def _chosen(
@@ -156,7 +192,7 @@ def _explored(
 ) -> "Result":
     from spec.exploration.explore import explore
 
-    with _progress() as tell:
+    with progress_of_search() as tell:
         result = explore(scenario, replace(options, tell=tell), claims)
     if as_json:
         typer.echo(json.dumps(as_data(result), indent=1))
@@ -177,7 +213,7 @@ def _write_model(
     from spec.exploration.spin.model import Unwritable, write
     from spec.exploration.spin.runner import words_in_c
 
-    with _progress() as tell:
+    with progress_of_search() as tell:
         result = explore(scenario, Options(symmetric=False, reduced=reduction, most=most, tell=tell), claims)
     if not result.found.complete:
         raise ScenarioError(
@@ -204,13 +240,13 @@ def _simulated(
 
     done = simulate(scenario, runs, length, seed, claims)
     if as_json:
-        typer.echo(json.dumps(_simulation_data(scenario, done), indent=1))
+        typer.echo(json.dumps(simulation_data(scenario, done), indent=1))
     else:
         typer.echo(
             f"{scenario.name}, {scenario.torrents} torrent servers: {done.runs:,} random runs of at most {length} "
             f"steps (seed {seed}), {done.steps:,} steps, {done.states:,} states met, {done.seconds:.1f} s"
         )
-        _show_verdicts(done.verdicts, complete=False)
+        show_verdicts(done.verdicts, complete=False)
     return done.verdicts
 
 
@@ -230,7 +266,8 @@ def as_data(result: "Result") -> dict[str, Any]:
     }
 
 
-def _simulation_data(scenario: "Scenario", done: "Simulation") -> dict[str, Any]:
+def simulation_data(scenario: "Explorable", done: "Simulation") -> dict[str, Any]:
+    """The same for random runs."""
     return {
         "scenario": scenario.name,
         "runs": done.runs,
@@ -257,9 +294,14 @@ def _verdict_data(verdict: "Verdict") -> dict[str, Any]:
 
 
 def _show(result: "Result", scenario: "Scenario", *, stats: bool) -> None:
-    progress = result.found.progress
     servers = "careful torrent servers" if scenario.careful else "torrent servers"
     typer.echo(f"{scenario.name}, {scenario.torrents} {servers}: {scenario.tells}")
+    show(result, stats=stats)
+
+
+def show(result: "Result", *, stats: bool) -> None:
+    """What was searched, and the verdicts, printed."""
+    progress = result.found.progress
     covered = "all of them" if result.found.complete else f"not all of them: {result.found.stopped}"
     rate = progress.states / max(progress.seconds, 1e-9)
     typer.echo(
@@ -277,10 +319,11 @@ def _show(result: "Result", scenario: "Scenario", *, stats: bool) -> None:
         typer.echo(f"  {len(system.messages):,} different messages, {len(system.accounts):,} accounts of faults")
         typer.echo(f"  {result.found.at_rest:,} states from which nothing can happen")
         typer.echo(f"  {_memory():,.0f} MB at most")
-    _show_verdicts(result.verdicts, complete=result.found.complete)
+    show_verdicts(result.verdicts, complete=result.found.complete)
 
 
-def _show_verdicts(verdicts: "Sequence[Verdict]", *, complete: bool) -> None:
+def show_verdicts(verdicts: "Sequence[Verdict]", *, complete: bool) -> None:
+    """A line for each claim, and the story of each that is broken."""
     typer.echo()
     width = max(8, *(len(verdict.claim.when) + 2 for verdict in verdicts))
     for verdict in verdicts:
@@ -305,7 +348,7 @@ def _memory() -> float:
 
 
 @contextmanager
-def _progress() -> "Iterator[Any]":
+def progress_of_search() -> "Iterator[Any]":
     """A line on a terminal that tells how far the search has come."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:

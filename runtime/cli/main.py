@@ -7,19 +7,16 @@ try:
     import logging
     import math
     import os
-    import shutil
     import signal
-    import subprocess
     import sys
     from pathlib import Path
-    from typing import TYPE_CHECKING, Annotated, Literal
+    from typing import TYPE_CHECKING, Annotated
 
     import typer
     from rich.console import Console
 
-    from machines import CHARTS
-    from machines.diagrams import decision_page, dot, mermaid
     from runtime.cli.check import check
+    from runtime.cli.diagrams import diagrams
     from runtime.cli.explore import explore
     from runtime.cli.read import read
     from runtime.cli.replay import replay
@@ -37,9 +34,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Format = Literal["mermaid", "dot", "svg", "png"]
-SUFFIXES: dict[str, str] = {"mermaid": "mmd", "dot": "dot", "svg": "svg", "png": "png"}
-
 
 @app.callback()
 def entry() -> None:
@@ -53,40 +47,6 @@ def fail(message: str, status: int = 1) -> typer.Exit:
     """Say what went wrong on standard error, and make the exit."""
     typer.echo(f"clientjoin: {message}", err=True)
     return typer.Exit(status)
-
-
-@app.command()
-def diagrams(
-    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("diagrams"),
-    format: Annotated[Format, typer.Option(help="svg and png need Graphviz.")] = "mermaid",  # noqa: A002 - the option's name
-) -> None:
-    """Write one state diagram and one decision table for each participant."""
-    graphviz = shutil.which("dot")
-    if format in {"svg", "png"} and graphviz is None:
-        raise fail(
-            f"--format {format} needs Graphviz, and no program 'dot' was found; install Graphviz, "
-            "or use --format mermaid or --format dot"
-        )
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for chart in CHARTS:
-            stem = chart.__module__.rpartition(".")[2]
-            picture = out / f"{stem}.{SUFFIXES[format]}"
-            if format == "mermaid":
-                picture.write_text(mermaid(chart), encoding="utf-8")
-            elif format == "dot":
-                picture.write_text(dot(chart), encoding="utf-8")
-            else:
-                assert graphviz is not None
-                command = [graphviz, f"-T{format}", "-o", str(picture)]
-                subprocess.run(command, input=dot(chart), text=True, check=True, capture_output=True)  # noqa: S603
-            table = out / f"{stem}.decisions.md"
-            table.write_text(decision_page(chart), encoding="utf-8")
-            typer.echo(f"{picture}\n{table}")
-    except OSError as error:
-        raise fail(f"cannot write to {out}: {error.strerror or error}; name another folder with --out") from None
-    except subprocess.CalledProcessError as error:
-        raise fail(f"Graphviz failed: {error.stderr.strip()}; --format dot writes what it was given") from None
 
 
 @app.command()
@@ -237,6 +197,7 @@ def _leave_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+app.command()(diagrams)
 app.command()(read)
 app.command()(check)
 app.command()(explore)

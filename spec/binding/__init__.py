@@ -5,7 +5,8 @@ like whom. Begin with `model`, whose docstring explains every table and key; `re
 `inheritance` settles whose part a lifeline takes, `obligations` holds participants to what they owe, `load` does all.
 """
 
-from spec.binding.load import DEFAULT, load, read_binding
+from spec.binding.labels import LabelRule, Word, normal
+from spec.binding.load import DEFAULT, load, load_for, read_binding
 from spec.binding.model import (
     BUILT_IN,
     MODELS,
@@ -14,15 +15,13 @@ from spec.binding.model import (
     Besides,
     Binding,
     BindingError,
+    Events,
     Fault,
-    LabelRule,
     Model,
     Outside,
     Player,
     Publishes,
     Row,
-    Word,
-    normal,
 )
 
 __all__ = [
@@ -34,6 +33,7 @@ __all__ = [
     "Besides",
     "Binding",
     "BindingError",
+    "Events",
     "Fault",
     "LabelRule",
     "Model",
@@ -43,6 +43,7 @@ __all__ = [
     "Row",
     "Word",
     "load",
+    "load_for",
     "normal",
     "read_binding",
 ]

@@ -152,6 +152,8 @@ def refuse_unknown(binding: Binding, charts: Collection[str], messages: Collecti
                     "mend the name or add it to [lifeline]"
                 )
 
+    for rule in binding.labels:
+        lifelines((name for name in (rule.sender, rule.receiver) if name), rule.place)
     for begin in binding.begins:
         lifelines((*begin.states, *begin.orders, *(name for name, _ in begin.later)), begin.place)
         lifelines((*begin.sessions, *begin.endpoints), begin.place)
@@ -269,7 +271,11 @@ def _seen(
         match statement:
             case Message(sender=sender, receiver=receiver):
                 ends = [end if end in played else None for end in (sender, receiver)]
-                left_out = sender in ignored or receiver in ignored or binding.ignores_label(statement.label)
+                left_out = (
+                    sender in ignored
+                    or receiver in ignored
+                    or binding.ignores_label(statement.label, (sender or "", receiver or ""))
+                )
                 if any(ends) and not left_out:
                     yield replace(statement, sender=ends[0], receiver=ends[1])
             case Fragment(operands=operands):

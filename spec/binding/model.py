@@ -7,10 +7,12 @@ tables, all optional:
 `[[label]]`: which label is which message. The first rule that fits counts; labels are compared without markup and with
 single blanks. A label that is itself the name of a message needs no rule.
   `text` or `pattern`: the label, literally, or a regular expression for the whole of it.
+  `from`, `to`: the lifelines that the arrow comes from and goes to, where one label means several messages.
   `message`: the message's name; `{name}` is what the pattern's `(?P<name>...)` found.
   `detail`: tells apart what one message says: a topic, `accepted` and `refused`, the MQTT client that an event is
   about (and the name of its request, after a comma), or what a view holds. Without it any is meant.
   `again = true`: the latest such message on the same hop is delivered once more (MQTT 3.1.1, 3.3.1.1: DUP).
+    Of a message of a chart that is not ours: its values, as in `7, "x"`. A label `amount(7, "x")` needs no rule.
   `topic`: where the label says that an event is published; another topic than the event's own is an error.
   `ignored = true`: arrows with this label mean nothing to the charts and are left out.
 
@@ -26,6 +28,11 @@ single blanks. A label that is itself the name of a message needs no rule.
   `scripted = true`: no chart plays it. It does what is drawn of it, whatever that is, and reads what it is sent: so a
   diagram can show what an MQTT client may do that ours never do. Such a diagram is taken as an example.
   `ignored = true`: it is left out with all its arrows. `environment = true`: its arrows come from outside and go there.
+
+`[chart.Name]`: what the events of a chart are that is not ours, where it does not say so itself by naming them
+`?message` and `!message`. `Name` is how it is given to `spec.check`, or its class. Events are named by their ids.
+  `sends`, `receives`: `["vote", ...]`; or a table where the messages have other names, `{ vote = "yes" }`.
+  `internal`: steps that nobody else sees, `["retry", ...]`.
 
 `[[begin]]`: where diagrams begin; the first rule whose `title` fits counts, and `*` in it stands for anything.
   `title`, and for each lifeline the atomic state that its chart is in (`a/b` where a foreign chart is in two at once).
@@ -75,11 +82,11 @@ Nothing here reads a diagram or runs a chart. What a user writes that no chart o
 
 import difflib
 import fnmatch
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
+from spec.binding.labels import Ends, LabelRule, Word, normal
 from spec.binding.obligations import Discipline, Forgets, Owes, fits, of_action
 
 BUILT_IN = "spec/binding/default.toml"
@@ -91,26 +98,12 @@ Model = Literal["receiver", "pair", "any"]
 MODELS: tuple[Model, ...] = ("receiver", "pair", "any")
 
 
+NEAR = 0.7
+"""How alike a label has to be to one that is known for this to be a hint."""
+
+
 class BindingError(ValueError):
     """A binding file cannot be used: the message names the file, the place and the remedy."""
-
-
-@dataclass(frozen=True)
-class Word:
-    """A message as a diagram can mention it; an empty `detail` leaves open which one of its kind is meant."""
-
-    message: str
-    detail: str = ""
-    topic: str = field(default="", compare=False)
-    again: bool = False
-    """Whether it is delivered once more."""
-
-    def __str__(self) -> str:
-        return f"{self.message} {self.detail}".rstrip() + (" again" if self.again else "")
-
-    def covers(self, message: str, detail: str) -> bool:
-        """Whether it can mean this message; a detail need not be told beyond a comma."""
-        return self.message == message and self.detail in {"", detail, detail.partition(",")[0]}
 
 
 @dataclass(frozen=True)
@@ -129,37 +122,6 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class LabelRule:
-    """A label, literally or as a regular expression for the whole of it, and the message that it stands for."""
-
-    pattern: re.Pattern[str]
-    shown: str
-    message: str
-    detail: str = ""
-    topic: str = ""
-    """Where an event is published, if the label says so; it must be the event's own topic."""
-    ignored: bool = False
-    """The arrow means nothing to the charts."""
-    place: str = ""
-    """Where it stands, for errors."""
-    again: bool = False
-    """Whether the message is delivered once more."""
-
-    def read(self, label: str) -> Word | None:
-        """The message of a normalised label, or None if the rule is about another."""
-        found = self.pattern.fullmatch(label)
-        if found is None:
-            return None
-        groups = {name: text or "" for name, text in found.groupdict().items()}
-        message, detail, topic = (text.format(**groups) for text in (self.message, self.detail, self.topic))
-        return Word(message, detail, topic, self.again)
-
-    def says(self, message: str, detail: str) -> bool:
-        """Whether it is the literal text for just this message."""
-        return self.pattern.pattern == re.escape(self.shown) and (self.message, self.detail) == (message, detail)
-
-
-@dataclass(frozen=True)
 class Player:
     """Who plays a lifeline: a chart by name, in a group of lifelines, under a role; `client` is its MQTT identifier.
 
@@ -175,6 +137,20 @@ class Player:
     place: str = ""
     scripted: bool = False
     """Whether it does whatever is drawn of it; it has no chart then."""
+
+
+@dataclass(frozen=True)
+class Events:
+    """What the events of a chart that is not ours are: ids of events to names of messages, and ids of internal ones."""
+
+    sends: Mapping[str, str] = field(default_factory=dict)
+    receives: Mapping[str, str] = field(default_factory=dict)
+    internal: tuple[str, ...] = ()
+    place: str = ""
+
+    def declared(self) -> dict[str, Any]:
+        """The same as arguments of `spec.system.foreign.ForeignMachine`."""
+        return {"sends": self.sends, "receives": self.receives, "internal": self.internal}
 
 
 @dataclass(frozen=True)
@@ -248,6 +224,8 @@ class Binding:
 
     labels: tuple[LabelRule, ...] = ()
     players: Mapping[str, Player] = field(default_factory=dict)
+    events: Mapping[str, Events] = field(default_factory=dict)
+    """What the events of charts that are not ours are, by the names of the charts."""
     begins: tuple[Begin, ...] = ()
     besides: tuple[Besides, ...] = ()
     ignores: tuple[Besides, ...] = ()
@@ -274,21 +252,40 @@ class Binding:
     _allowed: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What was asked of `besides`: it is asked of every step of every search."""
 
-    def word(self, label: str) -> Word | None:
-        """The message that a label stands for, or None if nothing binds it."""
+    def word(self, label: str, ends: Ends = ("", "")) -> Word | None:
+        """The message that a label stands for on an arrow between two lifelines, or None if nothing binds it."""
         text = normal(label)
-        return next((word for rule in self.labels if (word := rule.read(text)) is not None), None)
+        return next((word for rule in self.labels if (word := rule.read(text, ends)) is not None), None)
 
-    def ignores_label(self, label: str) -> bool:
-        """Whether arrows with that label mean nothing to the charts."""
+    def ignores_label(self, label: str, ends: Ends = ("", "")) -> bool:
+        """Whether arrows with that label, between these lifelines, mean nothing to the charts."""
         text = normal(label)
-        return next((rule.ignored for rule in self.labels if rule.read(text) is not None), False)
+        return next((rule.ignored for rule in self.labels if rule.read(text, ends) is not None), False)
+
+    def bound_elsewhere(self, label: str) -> list[Ends]:
+        """Between which lifelines a label is bound."""
+        text = normal(label)
+        return [
+            (rule.sender, rule.receiver)
+            for rule in self.labels
+            if (rule.sender or rule.receiver) and rule.pattern.fullmatch(text)
+        ]
+
+    @property
+    def tells_ends(self) -> bool:
+        """Whether one label may mean several messages, by who sends it and who receives it."""
+        return any(rule.sender or rule.receiver for rule in self.labels)
 
     def nearest(self, label: str, others: Iterable[str] = ()) -> str | None:
         """The known label that looks most like this one, of those that are bound literally and of `others`."""
-        known = {text.lower(): text for text in (*(rule.shown for rule in self.labels), *others)}
-        found = difflib.get_close_matches(normal(label).lower(), known, n=1, cutoff=0.4)
+        bound = (rule.shown for rule in self.labels if not (rule.sender or rule.receiver))
+        known = {text.lower(): text for text in (*bound, *others)}
+        found = difflib.get_close_matches(normal(label).lower(), known, n=1, cutoff=NEAR)
         return known[found[0]] if found else None
+
+    def events_of(self, name: str, chart: type) -> Events:
+        """What is said of the events of a chart, which is given under a name."""
+        return self.events.get(name) or self.events.get(chart.__name__) or Events()
 
     def begin(self, title: str) -> Begin:
         """Where a diagram of that title begins; nowhere in particular if no rule fits."""
@@ -369,6 +366,7 @@ class Binding:
         return Binding(
             labels=self.labels + base.labels,
             players={**{name: p for name, p in base.players.items() if name not in self.outside}, **self.players},
+            events={**base.events, **self.events},
             begins=self.begins + base.begins,
             besides=self.besides + base.besides,
             ignores=self.ignores + base.ignores,
@@ -422,8 +420,3 @@ class Binding:
 
 
 Outside = Literal["ignored", "environment"]
-
-
-def normal(label: str) -> str:
-    """A label as labels are compared: single blanks, no line breaks, none at the ends."""
-    return " ".join(label.split())

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from spec.binding.labels import LabelRule, normal
 from spec.binding.model import (
     BUILT_IN,
     MODELS,
@@ -15,19 +16,19 @@ from spec.binding.model import (
     Besides,
     Binding,
     BindingError,
+    Events,
     Fault,
-    LabelRule,
     Model,
     Outside,
     Player,
     Publishes,
-    normal,
 )
 from spec.binding.obligations import Forgets, Owes
 
 TABLES = (
     "label",
     "lifeline",
+    "chart",
     "begin",
     "besides",
     "owes",
@@ -42,6 +43,7 @@ TABLES = (
     "channels",
 )
 
+LABEL = ("text", "pattern", "from", "to", "message", "detail", "topic", "ignored", "again")
 ACTIONS = ("lifelines", "actions", "why")
 BEGIN = {
     "title": "",
@@ -85,7 +87,7 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
     for key, value in data.items():
         if key not in TABLES:
             raise BindingError(f"{file}: unknown table {key!r}{_near(key, TABLES)}; there are {', '.join(TABLES)}")
-        if key in {"lifeline", "environment", "needs", "channels"}:
+        if key in {"lifeline", "chart", "environment", "needs", "channels"}:
             if not isinstance(value, dict):
                 raise BindingError(f"{file}: expected a table [{key}], not {value!r}")
         elif not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
@@ -96,6 +98,7 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
         labels=tuple(_label(row, file, is_default=is_default) for row in data.get("label", ())),
         players={name: player for name, player in players.items() if isinstance(player, Player)},
         outside={name: outside for name, outside in players.items() if not isinstance(outside, Player)},
+        events={name: _events(row, f"{file}: [chart.{name}]") for name, row in data.get("chart", {}).items()},
         begins=tuple(_begin(row, file, is_default=is_default) for row in data.get("begin", ())),
         besides=tuple(_besides(row, f"{file}: [[besides]]", is_default=is_default) for row in data.get("besides", ())),
         ignores=tuple(_besides(row, f"{file}: [[ignores]]", is_default=is_default) for row in data.get("ignores", ())),
@@ -125,22 +128,23 @@ def _channels(row: Mapping[str, Any], place: str) -> Model:
 
 def _label(row: Mapping[str, Any], file: str, *, is_default: bool) -> LabelRule:
     place = f"{file}: [[label]] {row.get('text') or row.get('pattern') or ''!r}"
-    _known(row, ("text", "pattern", "message", "detail", "topic", "ignored", "again"), place)
+    _known(row, LABEL, place)
     ignored = _flag(row, "ignored", place)
     if ignored and "message" in row:
         raise BindingError(f"{place}: an arrow that is ignored has no message: leave out one of the two")
     message = "" if ignored else _text(row, "message", place)
-    detail, topic = (_text(row, key, place, "") for key in ("detail", "topic"))
+    detail, topic, sender, receiver = (_text(row, key, place, "") for key in ("detail", "topic", "from", "to"))
     stands, again = BUILT_IN if is_default else place, _flag(row, "again", place)
     if ("text" in row) == ("pattern" in row):
         raise BindingError(f"{place}: give either text or pattern")
     if "text" in row:
         shown = normal(_text(row, "text", place))
         said = [text.replace("{", "{{").replace("}", "}}") for text in (message, detail, topic)]
-        return LabelRule(re.compile(re.escape(shown)), shown, said[0], said[1], said[2], ignored, stands, again)
+        pattern = re.compile(re.escape(shown))
+        return LabelRule(pattern, shown, said[0], said[1], said[2], ignored, stands, again, sender, receiver)
     shown = _text(row, "pattern", place)
     try:
-        rule = LabelRule(re.compile(shown), shown, message, detail, topic, ignored, stands, again)
+        rule = LabelRule(re.compile(shown), shown, message, detail, topic, ignored, stands, again, sender, receiver)
         groups = dict.fromkeys(rule.pattern.groupindex, "")
         for text in (message, detail, topic):
             text.format(**groups)
@@ -176,6 +180,25 @@ def _player(name: str, row: Any, file: str, *, is_default: bool) -> Player | Out
         )
     stands = BUILT_IN if is_default else place
     return Player(chart, group, role, client, like, _flag(row, "patient", place), stands, scripted)
+
+
+def _events(row: Any, place: str) -> Events:
+    if not isinstance(row, dict):
+        raise BindingError(f"{place}: expected a table with sends, receives or internal, not {row!r}")
+    _known(row, ("sends", "receives", "internal", "why"), place)
+    sends, receives = (_messages(row.get(key, []), f"{place} {key}") for key in ("sends", "receives"))
+    return Events(sends, receives, _texts(row.get("internal", []), f"{place} internal"), place)
+
+
+def _messages(said: Any, place: str) -> dict[str, str]:
+    """Events with the names of their messages, from a list or a table."""
+    if isinstance(said, dict):
+        return {event: _text(said, event, place) for event in said}
+    if not isinstance(said, list):
+        raise BindingError(
+            f'{place}: expected a list of events, or a table as in {{ event = "message" }}, not {said!r}'
+        )
+    return {event: event for event in _texts(said, place)}
 
 
 def _begin(row: Mapping[str, Any], file: str, *, is_default: bool) -> Begin:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from statemachine import StateChart
 
-from spec.binding import BUILT_IN, Begin, Binding, load
+from spec.binding import BUILT_IN, Begin, Binding, load_for
 from spec.conformance.baseline import Accepted, accept, read_accepted
 from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.counterexample import Stage
@@ -16,10 +16,12 @@ from spec.conformance.finding import Finding, Verdict, unanswered, verdict
 from spec.conformance.implied import implied
 from spec.conformance.inclusion import Comparison, compare
 from spec.conformance.local import implied_locally, reached
+from spec.conformance.meanings import unmarked
 from spec.conformance.needs import impossible_branches
 from spec.conformance.parallel import beside_each_other, uninterrupted
 from spec.conformance.specification import Course, Specification, UseCase, specification
 from spec.interaction import InteractionError
+from spec.notation import read
 from spec.projection import realisability
 from spec.system.composition import State, System
 from spec.system.process import ChartMachine
@@ -140,9 +142,13 @@ def check(
 ) -> Report:
     """Check the text of one diagram against charts: ours, or those in `charts` by lifeline or by the binding's names.
 
+    Without a binding it is the default one, or, where only `charts` play, none.
+
     Raises `BindingError`, `CastError` and `ChartError` (all `ValueError`), whose messages say what to mend.
     """
-    return check_all([(file, diagram)], binding or load(), charts, bounds=bounds)
+    if binding is None:
+        binding = load_for({lifeline.name for lifeline in read(diagram).lifelines}, charts or ())
+    return check_all([(file, diagram)], binding, charts, bounds=bounds)
 
 
 def check_all(
@@ -174,7 +180,7 @@ def check_all(
 def _check_all(
     whole: Specification, accepted: Sequence[Accepted], bounds: Bounds, processes: int, *, strict: bool
 ) -> Report:
-    cast = Cast(whole.binding, whole.charts, bounds.reductions.by_pairs)
+    cast = Cast(whole.binding, whole.charts, bounds.reductions.by_pairs, whole.payloads)
     tasks: list[Callable[[], Any]] = [partial(_explored, use_case, cast, bounds) for use_case in whole.use_cases]
     tasks += [partial(_compared, course, cast, accepted, bounds) for course in whole.courses]
     done = beside_each_other(tasks, processes)
@@ -241,7 +247,8 @@ def _compared(course: Course, cast: Cast, accepted: Sequence[Accepted], bounds: 
             findings.append(stage.drawn(replace(finding, message=finding.message + said)))
         findings += _sent_to_nobody(course, system)
         findings += _realisable(course)
-    return _report(course, comparison, [accept(finding, accepted) for finding in findings], cast.binding)
+    shown = [accept(unmarked(finding), accepted) for finding in findings]
+    return _report(course, comparison, shown, cast.binding)
 
 
 def _realisable(course: Course) -> list[Finding]:
@@ -365,7 +372,8 @@ def _explored(use_case: UseCase, cast: Cast, bounds: Bounds) -> tuple[tuple[Find
     diagrams = [course.diagram for course in use_case.courses]
     stage = Stage(f"{use_case.name} (implied scenario)", diagrams, use_case.words, cast.binding, use_case.begin)
     findings = tuple(
-        replace(finding, message=f"{use_case.name}: {finding.message}") for finding in map(stage.drawn, found.findings)
+        unmarked(replace(finding, message=f"{use_case.name}: {finding.message}"))
+        for finding in map(stage.drawn, found.findings)
     )
     complete = not any(finding.unanswered for finding in findings)
     return findings, Explored(found.states, complete, as_drawn=not use_case.complete)

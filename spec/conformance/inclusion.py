@@ -226,7 +226,9 @@ class _Search:
             while queue and not (self.only_first and any(counts(finding) for finding in self.findings)):
                 self.bounds.watch("what the diagram says", self.nodes)
                 if self.nodes > MORE and any(counts(finding) for finding in self.findings):
-                    raise Stopped(f"stopped after {self.nodes} states, since there are mistakes already")
+                    text = f"stopped after {self.nodes} states, since there are mistakes already; {TOO_LARGE}"
+                    self.findings.append(unanswered(f"whether there are more mistakes: {text}"))
+                    break
                 node = queue.popleft()
                 self.nodes += 1
                 queue.extend(self._expand(node))

@@ -1,7 +1,7 @@
 """The courses of a specification: diagrams that were read, compiled and bound once, whatever charts are asked."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,8 +12,9 @@ from spec.binding import BUILT_IN, Begin, Binding, Player, Word
 from spec.binding.inheritance import misspelled, our_names, refuse_unknown, renamed, seen
 from spec.conformance.finding import Finding
 from spec.conformance.implied import Circumstances, Faults
-from spec.conformance.lexicon import is_ours, unplayed, word_of
+from spec.conformance.lexicon import is_ours, messages_of, refuse_events, unplayed
 from spec.conformance.local import Lifeline
+from spec.conformance.meanings import Meanings
 from spec.conformance.reduction import in_one_order
 from spec.conformance.whole import Whole
 from spec.interaction import Interaction, InteractionError, Library, alt, compile_diagram, loop
@@ -21,7 +22,8 @@ from spec.notation import read
 from spec.notation.model import Diagram
 from spec.projection import Automaton, project
 from spec.system.composition import System
-from spec.system.foreign import ForeignMachine, actions_of
+from spec.system.foreign import ForeignMachine
+from spec.system.process import Payloads
 from spec.system.setup import OURS, CastError
 
 Charts = Mapping[str, type[StateChart[Any]]]
@@ -177,6 +179,15 @@ class Specification:
     courses: tuple[Course, ...]
     use_cases: tuple[UseCase, ...]
 
+    @property
+    def payloads(self) -> Payloads:
+        """The values that the diagrams draw messages with: no others are sent."""
+        found: dict[str, dict[tuple[Hashable, ...], None]] = {}
+        for word in (word for course in self.courses for word in course.words.values()):
+            if word.values is not None:
+                found.setdefault(word.message, {})[word.values] = None
+        return {message: tuple(values) for message, values in found.items()}
+
 
 def specification(
     texts: Iterable[tuple[str, str]],
@@ -192,7 +203,8 @@ def specification(
     given = charts
     charts = {**OURS, **charts}
     binding = _with_charts(binding, charts)
-    refuse_unknown(binding, charts, {action[1:] for chart in charts.values() for action in actions_of(chart)})
+    refuse_events(binding, charts)
+    refuse_unknown(binding, charts, messages_of(charts, binding))
     diagrams = [read(text, file=file) for file, text in texts]
     refuse_idle(given, diagrams, binding)
     frames = {diagram.frame for diagram in diagrams if diagram.frame}
@@ -200,15 +212,14 @@ def specification(
     drawn = {lifeline.name for diagram in diagrams for lifeline in diagram.lifelines}
     meant = [renamed(diagram, misspelled(diagram, binding)) for diagram in diagrams]
     meant += [renamed(diagram, our_names(binding, drawn)) for diagram in further]
+    meanings = Meanings(binding, charts)
+    meant = [meanings.marked(diagram) for diagram in meant]
     played = [seen(diagram, binding, binding.players) for diagram in meant]
     libraries = (Library(played, families="opaque"), Library(played, families="expand"))
-    courses = [
-        replace(
-            _course(diagram, libraries, binding, charts),
-            findings=(*unplayed(as_drawn, binding, charts), *_course(diagram, libraries, binding, charts).findings),
-        )
-        for as_drawn, diagram in zip(diagrams, played, strict=False)
-    ]
+    courses = []
+    for as_drawn, diagram in zip(diagrams, played, strict=False):
+        course = _course(diagram, libraries, meanings)
+        courses.append(replace(course, findings=(*unplayed(as_drawn, binding, charts), *course.findings)))
     names = dict.fromkeys(course.use_case for course in courses)
     use_cases = tuple(_use_case(name, courses, binding, charts, complete=complete) for name in names)
     return Specification(binding, charts, tuple(courses), use_cases)
@@ -259,7 +270,7 @@ def _use_case(name: str, courses: list[Course], binding: Binding, charts: Charts
     return UseCase(name, members, binding, members[0].begin, complete=complete or not ours)
 
 
-def _course(diagram: Diagram, libraries: tuple[Library, Library], binding: Binding, charts: Charts) -> Course:
+def _course(diagram: Diagram, libraries: tuple[Library, Library], meanings: Meanings) -> Course:
     """A diagram, with use cases that it refers to opaque, and expanded."""
     interaction, whole = (compile_diagram(diagram, library) for library in libraries)
     problems = {(problem.line, problem.message) for problem in interaction.problems}
@@ -283,13 +294,13 @@ def _course(diagram: Diagram, libraries: tuple[Library, Library], binding: Bindi
     words: dict[str, Word] = {}
     lines = _labels(interaction)
     for label in {**lines, **_labels(whole)}:
-        word, finding = word_of(label, lines.get(label, 0), binding, charts)
+        word, finding = meanings.word(label, lines.get(label, 0))
         if word is not None:
             words[label] = word
         if finding is not None and label in lines:
             findings.append(finding)
-    ordered = in_one_order(interaction, words, binding)
-    begin = binding.begin(diagram.title or "")
+    ordered = in_one_order(interaction, words, meanings.binding)
+    begin = meanings.binding.begin(diagram.title or "")
     return Course(diagram, interaction, whole, ordered, words, begin, tuple(findings))
 
 

@@ -98,7 +98,9 @@ def explore(
     """Search a closed system and look at claims about it; `observe` says how the claims see its components."""
     options = options or Options()
     system = scenario.build(drop_inert=options.reduced)
-    why = ""
+    why = _names_one(system, scenario, claims) if options.symmetric else ""
+    if why:
+        options = replace(options, symmetric=False)
     while True:
         try:
             with interruptible() as is_stopped:
@@ -108,6 +110,13 @@ def explore(
         except Asymmetric as found:
             why, options = str(found), replace(options, symmetric=False)
             system = system.again(drop_inert=options.reduced)
+
+
+def _names_one(system: ClosedSystem, scenario: Explorable, claims: Sequence[Claim]) -> str:
+    """Which claim is about one of several components that would count as the same; empty if there is none."""
+    alike = {system.nodes[place].name for group in scenario.interchangeable() for place in group}
+    named = ((one.name, name) for one in claims for name in one.concerns if name in alike)
+    return next((f"the claim {claim!r} is about {name}" for claim, name in named), "")
 
 
 def _explored(

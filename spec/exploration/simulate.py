@@ -5,10 +5,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from spec.exploration.explore import Run, Verdict
+from spec.exploration.explore import Explorable, Run, Verdict
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.reference import successors
-from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import Label, Row
 from spec.exploration.properties.client_join import CLAIMS, side_of
 from spec.exploration.properties.language import OF_RUNS, Claim, Claims, Observe
@@ -28,7 +27,7 @@ class Simulation:
 
 
 def simulate(
-    scenario: Scenario,
+    scenario: Explorable,
     runs: int,
     length: int,
     seed: int,
@@ -71,7 +70,7 @@ def simulate(
     return Simulation(done, steps, len(judged), time.perf_counter() - began, verdicts)
 
 
-def _verdict(system: ClosedSystem, scenario: Scenario, claim: Claim, run: Run | None, exercised: bool) -> Verdict:
+def _verdict(system: ClosedSystem, scenario: Explorable, claim: Claim, run: Run | None, exercised: bool) -> Verdict:
     if run is None:
         reason = "random runs are cut short, and say nothing of how runs go on" if claim.when in OF_RUNS else ""
         return Verdict(claim, None, exercised, reason=reason)

@@ -23,7 +23,8 @@ from spec.system.chart_body import ASYNC, STEPS, Fired, Held, Local
 from spec.system.chart_error import ChartError
 from spec.system.data import Anchors, Look, Opaque, Picture, take
 from spec.system.outside import REMEDY, witnessed
-from spec.system.stepped import Book, Payloads, SteppedMachine
+from spec.system.process import Payloads
+from spec.system.stepped import Book, SteppedMachine
 from spec.system.structure import NAMES, Declared, Edge, Labels, Structure, as_mapping
 from spec.system.surroundings import Surroundings
 

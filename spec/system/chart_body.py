@@ -20,7 +20,7 @@ from statemachine.state import InstanceState
 from statemachine.transition import Transition
 
 from machines.participant import lineage
-from spec.system.chart_error import ChartError
+from spec.system.chart_error import CallbackError, ChartError
 from spec.system.data import Anchors, Look, Opaque, Picture, take
 from spec.system.outside import REMEDY, witnessed
 from spec.system.structure import DELAYED, Labels, Structure
@@ -289,14 +289,14 @@ class ChartBody:
         for trigger, handed in self._errors:
             if not any(trigger is each for each in self._handled):
                 text = f"{handed!r}{self._where(handed)}, and no transition for error.execution handles it"
-                raise ChartError(self.name, place, text) from handed
+                raise CallbackError(self.name, place, text) from handed
         if failed is None:
             return ""
         callback = next((row for row in self._raised if row[0] is failed), None)
         refuses = callback is not None and callback[2] is CallbackGroup.VALIDATOR
         if callback is not None and refuses and not isinstance(failed, MISTAKES) and not self._steps:
             return f"the validator {callback[1]} refuses it: {failed!r}"
-        raise ChartError(self.name, place, f"{failed!r}{self._where(failed)}") from failed
+        raise CallbackError(self.name, place, f"{failed!r}{self._where(failed)}") from failed
 
     def _where(self, error: BaseException) -> str:
         """Which callback raised it, and where it stands."""

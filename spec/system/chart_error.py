@@ -15,3 +15,7 @@ class ChartError(ValueError):
 
     def __reduce__(self) -> tuple[type["ChartError"], tuple[str, str, str]]:
         return type(self), (self.chart, self.place, self.text)
+
+
+class CallbackError(ChartError):
+    """A callback of a chart raised an error, on a message that it takes or sends."""

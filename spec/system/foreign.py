@@ -21,7 +21,8 @@ from machines.participant import atomic_states
 from spec.system.chart_body import OWN, ChartBody, Held, Local
 from spec.system.chart_error import ChartError
 from spec.system.data import Opaque
-from spec.system.stepped import Book, Payload, Payloads, SteppedMachine
+from spec.system.process import Payload, Payloads
+from spec.system.stepped import Book, SteppedMachine
 from spec.system.structure import (
     Declared,
     actions_of,

@@ -5,7 +5,7 @@ charts of `machines`, stepped through python-statemachine once for each state an
 is not ours takes part too (`spec.system.foreign`); its messages are their names.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from machines.calls import CONNACK, SUBACK, SUBSCRIBE, Answer, PublishFailed, ViewDescribed
 from machines.events import AttemptEvent, ClientEvent
 from machines.participant import Decision, Participant, Refused, Snapshot, actions, atomic_states
+from spec.binding.labels import detail_of_values
 from spec.binding.obligations import Said
 
 
@@ -31,6 +32,32 @@ class Sending(NamedTuple):
 
     message: Hashable
     to: str
+
+
+class Payload(NamedTuple):
+    """A message with values. A message without is just its name."""
+
+    message: str
+    values: tuple[Hashable, ...]
+
+    def __str__(self) -> str:
+        return f"{self.message}({', '.join(map(repr, self.values))})"
+
+
+class Addressed(NamedTuple):
+    """A message under way between charts that are not ours, where they see who is at the other end."""
+
+    message: Hashable
+    sender: str
+    to: str
+    """Empty: all who take it."""
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+
+Payloads = Mapping[str, tuple[tuple[Hashable, ...], ...]]
+"""The values that a message of a name is sent with: all the tuples that it can be."""
 
 
 class LocalMachine(Protocol):
@@ -58,11 +85,17 @@ class LocalMachine(Protocol):
 
 def name_of(message: Hashable) -> str:
     """The name of a message, as a binding gives it."""
+    if isinstance(message, Payload):
+        return message.message
+    if isinstance(message, Addressed):
+        return name_of(message.message)
     return message if isinstance(message, str) else type(message).__name__
 
 
 def detail_of(message: Hashable) -> str:
     """What tells messages of one name apart in a diagram."""
+    if isinstance(message, Payload):
+        return detail_of_values(message.values)
     if isinstance(message, PublishFailed):
         return message.event.__name__
     if isinstance(message, AttemptEvent) and message.request_id:

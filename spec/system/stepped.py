@@ -12,20 +12,9 @@ from spec.system.chart_body import Fired, Held, Local
 from spec.system.chart_error import ChartError
 from spec.system.data import Look, Picture
 from spec.system.outside import REMEDY
-from spec.system.process import Sending, Taking
+from spec.system.process import Payload, Payloads, Sending, Taking, name_of
 from spec.system.structure import Labels, Structure
 from spec.system.surroundings import Surroundings
-
-
-class Payload(NamedTuple):
-    """A message with values. A message without is just its name."""
-
-    message: str
-    values: tuple[Hashable, ...]
-
-
-Payloads = Mapping[str, tuple[tuple[Hashable, ...], ...]]
-"""The values that a message of a name is sent with: all the tuples that it can be."""
 
 
 class Body(Protocol):
@@ -106,6 +95,11 @@ class SteppedMachine:
     def _no_state(self, name: str) -> str:
         return f"{self.name} has no atomic state {name!r}; there are {', '.join(self._structure.atomic)}"
 
+    def knows(self, state: Hashable) -> bool:
+        """Whether it was ever in a state with such data."""
+        held = _local(state).data
+        return isinstance(held, Held) and held.values in self._book.pictures
+
     def where(self, state: Hashable) -> tuple[str, ...]:
         """The atomic states."""
         return _local(state).states
@@ -125,7 +119,7 @@ class SteppedMachine:
 
     def send(self, state: Hashable, sending: Sending) -> tuple[Local, ...]:
         """Every state that it can be in after sending; none if no guard lets it be sent. Raises `ChartError`."""
-        label = f"!{spelled(sending.message)}"
+        label = f"!{name_of(sending.message)}"
         asked = [
             self._ask(_local(state), event, label, sending.message, sending.to)
             for event in self._events(label, sending.to)
@@ -137,7 +131,7 @@ class SteppedMachine:
 
         Raises `ChartError`.
         """
-        local, label = _local(state), f"?{spelled(message)}"
+        local, label = _local(state), f"?{name_of(message)}"
         asked = [self._ask(local, event, label, message, sender) for event in self._events(label, sender)]
         taken = dict.fromkeys(each.then for each in asked if each.then is not None)
         if taken:
@@ -290,13 +284,6 @@ class SteppedMachine:
         return f"{self._body.names[int(place)]}.{name}" if name else ""
 
 
-def spelled(message: Hashable) -> str:
-    """The name of a message."""
-    if isinstance(message, Payload):
-        return message.message
-    return message if isinstance(message, str) else type(message).__name__
-
-
 def _local(state: Hashable) -> Local:
     assert isinstance(state, Local)
     return state
@@ -304,7 +291,7 @@ def _local(state: Hashable) -> Local:
 
 def _arguments(label: str, message: Hashable, peer: str) -> dict[str, Any]:
     """What callbacks are given."""
-    found: dict[str, Any] = {"message": spelled(message)}
+    found: dict[str, Any] = {"message": name_of(message)}
     if label[:1] in {"?", "!"}:
         found["sender" if label[0] == "?" else "to"] = peer
     if isinstance(message, Payload):

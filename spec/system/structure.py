@@ -299,7 +299,8 @@ def _undeclared(chart: type[StateChart[Any]], event: str) -> str:
     return (
         f"the event {event!r} is no action: name events '?message' where the chart receives and '!message' where it "
         f'sends, as in Event(a.to(b), name="?{event}"), or list it in {chart.__name__}.sends, .receives '
-        f"or, for a step that nobody else sees, .internal, as in receives = {{{event!r}}}; an event "
+        f"or, for a step that nobody else sees, .internal, as in receives = {{{event!r}}}, or in the table "
+        f"[chart.{chart.__name__}] of a binding; an event "
         "that only the chart's own callbacks raise is declared with Event(..., internal=True)"
     )
 

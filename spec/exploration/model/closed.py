@@ -32,6 +32,7 @@ from spec.exploration.model.node import AGAIN, Node, Outcome
 from spec.exploration.model.queues import Edit, Heads, Queues, Shape, edited
 from spec.exploration.model.renaming import Renaming
 from spec.exploration.model.steps import Label, Move, Row, Slot, Step
+from spec.system.process import name_of
 
 BREAK = -1
 """What is pushed to every component when the broker restarts: all connections are lost."""
@@ -417,6 +418,6 @@ class ClosedSystem:
         return None if self.faults.bounds.get(fault, 0) == 0 else self.costs[fault]
 
     def _loss(self, message: Hashable) -> int | None:
-        if self.faults.loses and type(message).__name__ not in self.faults.loses:
+        if self.faults.loses and name_of(message) not in self.faults.loses:
             return None
         return self._cost("losses")

@@ -1,6 +1,7 @@
 """Claims about a closed system, and how they are looked for in millions of states.
 
-A claim is a function of what it concerns (the tracker, a client, another client, the account of faults) that returns a
+A claim is a function of what it concerns (the tracker, a client, another client, the account of faults; or charts by
+their names, or `each` of them) that returns a
 premise and a conclusion; its name is the function's, read as a sentence. It is broken where the premise holds and the
 conclusion does not, and *exercised* where the premise holds: a claim that was never exercised says nothing.
 
@@ -21,7 +22,7 @@ graph of all states (`spec.exploration.liveness`):
 import inspect
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import permutations
+from itertools import permutations, product
 from typing import Literal
 
 import numpy as np
@@ -31,9 +32,10 @@ from spec.exploration.model.budget import Account
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.steps import Row
 
-When = Literal["always", "quiet", "calm", "rest", "eventually", "leads-to"]
-"""In every state; where nothing is under way and no timeout is set; the same, after faults have ended for good; and of
-runs instead of states (`OF_RUNS`): that they come to rest, that something happens, that one thing leads to another."""
+When = Literal["always", "quiet", "calm", "stuck", "rest", "eventually", "leads-to"]
+"""In every state; where nothing is under way and no timeout is set; the same, after faults have ended for good; where
+nothing can happen any more, in charts that are not ours (exercised wherever its premise holds); and of runs instead of
+states (`OF_RUNS`): that they come to rest, that something happens, that one thing leads to another."""
 OF_RUNS: frozenset[When] = frozenset({"rest", "eventually", "leads-to"})
 """The kinds of claims that no state breaks by itself."""
 Implication = tuple[bool, bool]
@@ -69,6 +71,9 @@ when_quiet = claim("quiet")
 in_the_calm = claim("calm")
 eventually = claim("eventually")
 leads_to = claim("leads-to")
+where_stuck = claim("stuck")
+EACH = "each"
+"""The name of a parameter that stands for every component."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +93,21 @@ class Watch:
     sets: tuple[frozenset[Hashable], ...]
 
 
+def is_stuck(side: Hashable) -> bool:
+    """Whether nothing is under way to or from a component, and it can do nothing by itself."""
+    return bool(getattr(side, "is_stuck", False))
+
+
 def instances(claims: Iterable[Claim], names: Sequence[str]) -> Iterator[Instance]:
-    """Each claim about the tracker (component 0), about each client, each pair of clients, or components by name."""
+    """Each claim about the tracker (component 0), about each client, each pair of clients, or components by name; a
+    parameter `each` stands for every component. What is the name of a component means that one.
+    """
     width = len(names)
     for one in claims:
-        about = [name for name in one.concerns if name in {"client", "other"}]
-        for clients in permutations(range(1, width), len(about)):
-            named = {name: place for place, name in enumerate(names)}
+        about = [name for name in one.concerns if name in {"client", "other"} - set(names)]
+        every = range(width) if EACH in one.concerns and EACH not in names else (0,)
+        for clients, each in product(permutations(range(1, width), len(about)), every):
+            named = {EACH: each, **{name: place for place, name in enumerate(names)}}
             chosen = {"tracker": 0, "account": width, **named, **dict(zip(about, clients, strict=True))}
             unknown = [name for name in one.concerns if name not in chosen]
             if unknown:
@@ -172,11 +185,11 @@ class Claims:
             (one for one in claims if one.when not in OF_RUNS), [node.name for node in self.system.nodes]
         ):
             when = instance.claim.when
-            if when == "always" or (quiet and (when == "quiet" or account.calm)):
+            if when in {"always", "stuck"} or (quiet and (when == "quiet" or account.calm)):
                 premise, conclusion = instance.claim.says(*(sides[place] for place in instance.components))
                 if premise:
                     exercised.add(instance.claim.name)
-                    if not conclusion:
+                    if not conclusion and (when != "stuck" or all(map(is_stuck, sides[:-1]))):
                         broken.add(instance.claim.name)
         return frozenset(broken), frozenset(exercised)
 
@@ -238,6 +251,9 @@ class Claims:
         when = watch.instance.claim.when
         if component == len(self._sides):
             if when == "calm" and not (isinstance(side, Account) and side.calm):
+                return False
+        elif when == "stuck":
+            if watch.broken and not is_stuck(side):
                 return False
         elif when != "always" and not self.is_quiet(side):
             return False
