@@ -172,9 +172,10 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--several", action="store_true", help="events of one name that are enabled at once")
+    parser.add_argument("--internal", action="store_true", help="steps of charts that nobody sees")
     parser.add_argument("--shrink", type=int, default=5, help="disagreements that are shrunk and shown")
     told = parser.parse_args()
-    features = Features(several=told.several)
+    features = Features(several=told.several, internal=told.internal)
     counts: Counter[str] = Counter()
     begin = time.monotonic()
     shown = 0

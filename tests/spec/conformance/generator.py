@@ -8,7 +8,7 @@ from random import Random
 
 from tests.spec.conformance.language import Event, Order, Orders, Reading, TooLarge
 from tests.spec.conformance.pair import Arrow, Block, Body, Chart, Node, Pair, Refer, Transition, arrows
-from tests.spec.conformance.world import Setting
+from tests.spec.conformance.world import SILENT, Setting
 
 NAMES = ("A", "B", "C", "D")
 WORDS = ("ask", "bid", "cry", "dot")
@@ -21,6 +21,8 @@ class Features:
 
     several: bool = False
     """Events of one name that are enabled at once."""
+    internal: bool = False
+    """Steps of charts that nobody sees."""
     strict: bool = True
     recurring: bool = True
 
@@ -340,6 +342,9 @@ def pair_of(random: Random, features: Features, *, mutations: int) -> Pair:
     pair = replace(bare, charts=charts)
     for _ in range(random.choice([0, 0, 0, 1, 1, 2])):
         pair = _besides(random, pair)
+    if features.internal:
+        for name in random.sample(names, random.randint(1, 2)):
+            pair = pair.with_chart(name, _once(random, pair.charts[name], SILENT))
     for _ in range(mutations):
         pair = Mutating(random, pair).one()
     known = pair.actions()

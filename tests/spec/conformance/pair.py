@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from statemachine import Event, State, StateChart
 
 from spec.binding import Begin, Besides, Binding, Player
-from tests.spec.conformance.world import Setting
+from tests.spec.conformance.world import SILENT, Setting
 
 # Diagrams.
 
@@ -126,11 +126,14 @@ class Chart:
             for kind, code in (("cond", f"return {when}" if when else ""), ("on", each.then)):
                 if code:
                     said += f', {kind}="{kind}_{number}"'
-                    peer = "to" if each.label[0] == "!" else "sender"
+                    peer = "sender" if each.label[0] == "?" else "to"
                     head = f"    def {kind}_{number}(self, {peer}=''):\n"
                     methods.append(f"{head}        peer = {peer}\n        {code}\n")
             key = f"{each.label}/{number}" if self.several else each.label
             events.setdefault(key, []).append(f"s{each.source}.to(s{each.target}{said})")
+        silent = [f"e{number}" for number, key in enumerate(events) if key[0] == SILENT]
+        if silent:
+            text.append(f"    internal = {tuple(silent)!r}")
         for number, (key, edges) in enumerate(events.items()):
             text.append(f'    e{number} = Event({" | ".join(edges)}, name="{key.partition("/")[0]}")')
         text.append("    def __init__(self):\n        self.place = self.n = 0\n        self.seen = frozenset()")
@@ -193,7 +196,7 @@ class Pair:
 
     def actions(self) -> frozenset[str]:
         """The actions of all charts."""
-        return frozenset(t.label for chart in self.charts.values() for t in chart.transitions)
+        return frozenset(t.label for chart in self.charts.values() for t in chart.transitions if t.label != SILENT)
 
     def with_chart(self, name: str, chart: Chart) -> Pair:
         """The pair with another chart for a lifeline."""

@@ -17,6 +17,8 @@ from tests.spec.conformance.language import Event, TooLarge
 
 LONGEST = 24
 """Messages under way at once: more are without end."""
+SILENT = "."
+"""What an event is called that nobody sees."""
 MOST = 200
 """Local states of one chart: none that is generated has as many."""
 
@@ -64,7 +66,7 @@ class Local:
         return self._labels[local]
 
     def _fired(self, local: int, label: str, peer: str) -> Iterator[int]:
-        ends = (("message", label[1:]), ("sender" if label[0] == "?" else "to", peer))
+        ends = (("message", label[1:]), ("sender" if label[0] == "?" else "to", peer)) if label != SILENT else ()
         for event in self._labels[local].get(label, ()):
             chart = self._there[local] or self._made(self._paths[local])
             try:
@@ -121,9 +123,9 @@ class Position(NamedTuple):
 
 
 class Move(NamedTuple):
-    """What happens, None if nobody sees it, and where it leads."""
+    """What happens, and where it leads."""
 
-    event: Event | None
+    event: Event
     then: Position
 
 
@@ -238,6 +240,9 @@ class World:
     def _urgent(self, position: Position) -> Iterator[Move]:
         for name in self.names:
             yield from self.receives(position, name)
+            step = Event(SILENT, name, "")
+            for local in self._step(position, step):
+                yield Move(step, self._put(position, name, local, position.rows))
             if not self.is_patient(name):
                 yield from self.sends(position, name)
 
