@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from runtime.cli.charts import HELP, Charts, charts_of
+from runtime.cli.diagrams import FORMATS, drawn, written
 from runtime.cli.terminal import interruptible, progress_line
 
 
@@ -41,6 +42,13 @@ def check(
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="Seconds of all before the rest is not answered.")
     ] = None,
+    coverage: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="With --charts: write state diagrams in which what no diagram exercises is dashed (DOT) or told.",
+        ),
+    ] = None,
     strict: Annotated[bool, typer.Option(help="Findings about a diagram itself are errors, too.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tables, and what is accepted.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the verdict.")] = False,
@@ -58,6 +66,9 @@ def check(
     from spec.conformance.report import lines
     from spec.notation import read
 
+    if coverage is not None and charts is None:
+        typer.echo("clientjoin: --coverage goes with --charts: of our charts no transitions are counted", err=True)
+        raise typer.Exit(2)
     ours = sorted(DIAGRAMS.glob("*.txt"))
     files = list(diagrams or ours)
     if charts is not None and not diagrams:
@@ -96,6 +107,14 @@ def check(
     except ValueError as error:  # charts, a binding, a chart or a diagram that cannot be used: the message says which
         typer.echo(f"clientjoin: {error}", err=True)
         raise typer.Exit(2) from None
+    if coverage is not None:
+        missed: dict[str, set[tuple[str, str, str]]] = {}
+        for chart in report.coverage:
+            missed.setdefault(chart.chart, set()).update(chart.missed)
+        pages = drawn(playing, laid, missed)
+        for form in FORMATS[:2]:
+            for path in written(pages, coverage, form):
+                typer.echo(path, err=True)
     if as_json:
         typer.echo(json.dumps(report_as_json(report), indent=1))
     elif quiet:

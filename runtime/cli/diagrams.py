@@ -15,6 +15,7 @@ from machines.participant import Participant
 from runtime.cli.charts import HELP, charts_of
 
 Format = Literal["mermaid", "dot", "svg", "png"]
+FORMATS: tuple[Format, ...] = ("mermaid", "dot", "svg", "png")
 SUFFIXES: dict[str, str] = {"mermaid": "mmd", "dot": "dot", "svg": "svg", "png": "png"}
 
 

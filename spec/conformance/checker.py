@@ -12,6 +12,7 @@ from spec.binding import BUILT_IN, Begin, Binding, load_for
 from spec.conformance.baseline import Accepted, accept, read_accepted
 from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.counterexample import Stage
+from spec.conformance.coverage import Coverage, covered, joined
 from spec.conformance.finding import Finding, Verdict, unanswered, verdict
 from spec.conformance.implied import implied
 from spec.conformance.inclusion import Comparison, compare
@@ -52,6 +53,8 @@ class DiagramReport:
     rows: tuple[Row, ...]
     findings: tuple[Finding, ...]
     nodes: int = 0
+    coverage: tuple[Coverage, ...] = ()
+    """The transitions that it exercises of each chart that is not ours."""
 
     @property
     def name(self) -> str:
@@ -99,6 +102,11 @@ class Report:
     def findings(self) -> tuple[Finding, ...]:
         """All findings: of each diagram, and of the use cases."""
         return (*(finding for diagram in self.diagrams for finding in diagram.findings), *self.implied)
+
+    @property
+    def coverage(self) -> tuple[Coverage, ...]:
+        """Which transitions of each chart that is not ours the diagrams exercise together."""
+        return joined(each for diagram in self.diagrams for each in diagram.coverage)
 
     @property
     def verdict(self) -> Verdict:
@@ -200,9 +208,19 @@ def _check_all(
 # The charts can do what a diagram says.
 
 
-def compared(course: Course, cast: Cast, *, only_first: bool = False, bounds: Bounds | None = None) -> Comparison:
-    """Hold a diagram against charts, until the first error if that will do. Raises `CastError` if it cannot begin."""
-    systems = _systems(course, cast)
+def compared(
+    course: Course,
+    cast: Cast,
+    *,
+    only_first: bool = False,
+    bounds: Bounds | None = None,
+    systems: list[tuple[System, State]] | None = None,
+) -> Comparison:
+    """Hold a diagram against charts, until the first error if that will do, in the systems that it can be about.
+
+    Raises `CastError` if it cannot begin.
+    """
+    systems = systems or _systems(course, cast)
     bounds = bounds or Bounds()
     return compare(
         course.ordered if bounds.reductions.interchangeable else course.interaction,
@@ -229,18 +247,21 @@ def _systems(course: Course, cast: Cast) -> list[tuple[System, State]]:
 def _compared(course: Course, cast: Cast, accepted: Sequence[Accepted], bounds: Bounds) -> DiagramReport:
     findings = list(course.findings)
     comparison = Comparison()
+    coverage: list[Coverage] = []
     title = course.diagram.title or course.diagram.frame or ""
     stage = Stage(title, [course.diagram], course.words, cast.binding, course.begin)
     try:
         words = {label: word for label, word in course.words.items() if word.message in course.messages}
         findings += map(stage.drawn, impossible_branches(course.ordered, words, cast.binding, bounds))
-        comparison = compared(course, cast, bounds=bounds)
+        systems = _systems(course, cast)
+        comparison = compared(course, cast, bounds=bounds, systems=systems)
     except CastError as error:
         findings.append(Finding("no-beginning", str(error)))
     except InteractionError as error:
         findings.append(unanswered(error.message, error.line or 0))
     else:
-        system, _ = _systems(course, cast)[0]
+        system, _ = systems[0]
+        coverage = [each for one, _ in systems for each in covered(one, comparison.seen, course.drawn(), one.binding)]
         hint = _where_to_begin(course, system)
         for finding in comparison.findings:
             said = hint if finding.kind == "chart-cannot" else ""
@@ -248,7 +269,7 @@ def _compared(course: Course, cast: Cast, accepted: Sequence[Accepted], bounds: 
         findings += _sent_to_nobody(course, system)
         findings += _realisable(course)
     shown = [accept(unmarked(finding), accepted) for finding in findings]
-    return _report(course, comparison, shown, cast.binding)
+    return replace(_report(course, comparison, shown, cast.binding), coverage=joined(coverage))
 
 
 def _realisable(course: Course) -> list[Finding]:

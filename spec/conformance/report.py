@@ -1,9 +1,10 @@
 """A report of a check, as lines of text and as JSON."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from spec.conformance.checker import DiagramReport, Report
+from spec.conformance.coverage import Coverage
 from spec.conformance.finding import Finding, Verdict
 
 STYLES = {Verdict.CONFORMS: "green", Verdict.DOES_NOT_CONFORM: "bold red", Verdict.UNDETERMINED: "bold yellow"}
@@ -42,6 +43,16 @@ def as_json(report: Report) -> dict[str, Any]:
         ],
         "implied_scenarios": [_finding(finding) for finding in report.implied if not finding.unanswered],
         "unanswered": [_finding(finding) for finding in report.findings if finding.unanswered],
+        "coverage": [
+            {
+                "chart": chart.chart,
+                "lifelines": list(chart.lifelines),
+                "declared": len(chart.declared),
+                "exercised": len(chart.exercised),
+                "missed": [list(row) for row in chart.missed],
+            }
+            for chart in report.coverage
+        ],
         "explored": {
             name: {"states": found.states, "complete": found.complete, "as_drawn": found.as_drawn}
             for name, found in report.explored.items()
@@ -82,7 +93,24 @@ def lines(report: Report, *, verbose: bool = False) -> Iterator[Line]:
         whole = "all" if found.complete else "the first"
         under = "with losses and refusals just as drawn" if found.as_drawn else "under the faults drawn"
         yield Line(f"{name}: {whole} {found.states} states that the charts reach {under} were held against it.")
+    if verbose:
+        yield from _coverage(report.coverage)
     yield _end(report)
+
+
+def _coverage(coverages: Sequence[Coverage]) -> Iterator[Line]:
+    """Of each chart how many transitions are exercised, and those that are not."""
+    if coverages:
+        yield Line("Transitions of charts of others that no diagram exercises:")
+    for chart in coverages:
+        lifelines = ", ".join(chart.lifelines)
+        counts = f"{len(chart.exercised)} of {len(chart.declared)} exercised"
+        yield Line(f"    {chart.chart} ({lifelines}): {counts}")
+        sources = max((len(source) for source, _, _ in chart.missed), default=0)
+        labels = max((len(label) for _, label, _ in chart.missed), default=0)
+        for source, label, target in chart.missed:
+            to = f"-> {target}" if target else "stays"
+            yield Line(f"      {source:{sources}}  {label or 'by itself':{labels}}  {to}")
 
 
 def _table(diagram: DiagramReport) -> Iterator[Line]:

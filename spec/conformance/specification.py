@@ -67,6 +67,14 @@ class Course:
         labels = _labels(self.interaction)
         return frozenset(word.message for label, word in self.words.items() if label in labels)
 
+    def drawn(self) -> Mapping[str, frozenset[str]]:
+        """What it draws each lifeline doing, as `!message` and `?message`."""
+        found: dict[str, set[str]] = {}
+        for action in self.interaction.actions():
+            if action.label in self.words:
+                found.setdefault(action.lifeline, set()).add(f"{action.kind}{self.words[action.label].message}")
+        return {lifeline: frozenset(actions) for lifeline, actions in found.items()}
+
     def local(self, lifeline: str, *, whole: bool = False) -> Automaton:
         """What it says of a lifeline."""
         if (lifeline, whole) not in self._local:

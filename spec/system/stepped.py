@@ -70,6 +70,8 @@ class SteppedMachine:
         self.patient = patient
         self.taken: set[tuple[str, str, str]] = set()
         """The transitions that were done in any step that was asked for: from where, what, and to where."""
+        self.done: dict[tuple[Local, str, Local], set[tuple[str, str, str]]] = {}
+        """The same by step: the state before it, its action or event, and the state after it."""
         self.declared = frozenset(edge.row() for edge in structure.edges)
         """All transitions."""
         self._labels = labels
@@ -208,6 +210,7 @@ class SteppedMachine:
             text = f"a callback puts the chart into {'/'.join(then.states)}, where no transition leads; add one"
             raise ChartError(self.name, place, text)
         self.taken.update(fired.steps)
+        self.done.setdefault((state, label, then), set()).update(fired.steps)
         self._record(then, look)
         return Asked(then, "")
 

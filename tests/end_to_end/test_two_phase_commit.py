@@ -51,7 +51,7 @@ def shows(shown: list[str], printed: list[str]) -> bool:
 
 
 def test_there_are_commands_on_the_page() -> None:
-    assert len(BLOCKS) == PAGE.count("```console") == PAGE.count("$ clientjoin") == 5
+    assert len(BLOCKS) == PAGE.count("```console") == PAGE.count("$ clientjoin") == 6
 
 
 @pytest.mark.usefixtures("folder")

@@ -265,3 +265,31 @@ def test_charts_are_drawn(folder: Path, format_: str) -> None:
     assert "!question" in drawn
     assert "?answer" in drawn
     assert "done (final)" in drawn
+
+
+def test_what_no_diagram_exercises_is_drawn_dashed(folder: Path) -> None:
+    with (folder / "duo.py").open("a") as file:
+        file.write(
+            "\nclass Moody(Answerer):\n    silent = Event(Answerer.thinking.to(Answerer.done), name='!silence')\n"
+        )
+        file.write("\nMOODY = {'Asker': Asker, 'Answerer': Moody}\n")
+    result = run("check", "asking.txt", "--charts", "duo:MOODY", "--coverage", "drawn", "--json")
+    data = json.loads(result.stdout)
+    assert {chart["chart"]: chart["missed"] for chart in data["coverage"]} == {
+        "Asker": [],
+        "Moody": [["thinking", "!silence", "done"]],
+    }
+    assert sorted(path.name for path in (folder / "drawn").iterdir()) == [
+        *("Asker.dot", "Asker.mmd", "Moody.dot", "Moody.mmd")
+    ]
+    dashed = [line for line in (folder / "drawn" / "Moody.dot").read_text().splitlines() if "dashed" in line]
+    assert len(dashed) == 1
+    assert "!silence" in dashed[0]
+    assert "!silence<br/>(not exercised)" in (folder / "drawn" / "Moody.mmd").read_text()
+    assert "not exercised" not in (folder / "drawn" / "Asker.mmd").read_text()
+
+
+def test_of_charts_of_ours_no_transitions_are_counted() -> None:
+    result = run("check", "asking.txt", "--coverage", "drawn")
+    assert result.exit_code == 2
+    assert result.stderr == "clientjoin: --coverage goes with --charts: of our charts no transitions are counted\n"

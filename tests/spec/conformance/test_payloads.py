@@ -43,12 +43,12 @@ class Careless(Payer):
 class Taker(StateChart[Any]):
     """It is thankful for much only."""
 
-    open = State(initial=True)
+    waiting = State(initial=True)
     thanking = State()
     sulking = State(final=True)
     done = State(final=True)
     paid = Event(
-        open.to(thanking, cond="is_much") | open.to(sulking, unless="is_much"),
+        waiting.to(thanking, cond="is_much") | waiting.to(sulking, unless="is_much"),
         name="?amount",
     )
     thank = Event(thanking.to(done), name="!thanks")
@@ -148,8 +148,8 @@ class Teller(StateChart[Any]):
 
 
 class Hearer(StateChart[Any]):
-    open = State(initial=True)
-    heard = Event(open.to.itself(), name="?pair")
+    waiting = State(initial=True)
+    heard = Event(waiting.to.itself(), name="?pair")
 
 
 def test_more_values_are_another_message() -> None:

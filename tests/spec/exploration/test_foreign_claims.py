@@ -256,7 +256,7 @@ class Called(StateChart[Any]):
 
 
 def test_charts_see_who_is_at_the_other_end_as_in_a_check() -> None:
-    charts = {"A": Caller, "X": Called, "Y": Called}
+    charts: dict[str, type[StateChart[Any]]] = {"A": Caller, "X": Called, "Y": Called}
     others = Others("calls", charts, addressed=True)
     assert broken(explore(others, claims=CLAIMS, observe=others.observe)) == set()
     blind = Others("calls", charts)
@@ -267,7 +267,7 @@ def test_charts_see_who_is_at_the_other_end_as_in_a_check() -> None:
 
 
 def test_what_is_broadcast_goes_to_all_at_once() -> None:
-    charts = {"A": Asker, "B": Server, "C": Server}
+    charts: dict[str, type[StateChart[Any]]] = {"A": Asker, "B": Server, "C": Server}
     rests = {"B": ("listening", "thinking"), "C": ("listening", "thinking")}
     one = Others("one at a time", charts, rests=rests, addressed=True)
     all_ = Others("at once", charts, rests=rests, addressed=True, broadcast=frozenset({"question"}))
