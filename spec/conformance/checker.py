@@ -320,7 +320,8 @@ def _report(course: Course, comparison: Comparison, findings: list[Finding], bin
         for name in course.interaction.lifelines
         if name in binding.players
     ]
-    order = sorted(findings, key=lambda finding: (finding.warning, finding.line))
+    ranks = ("error", "unanswered", "warning")
+    order = sorted(findings, key=lambda finding: (ranks.index(finding.severity), finding.line))
     diagram = course.diagram
     return DiagramReport(
         diagram.file, diagram.frame or "", diagram.title or "", tuple(rows), tuple(order), comparison.nodes

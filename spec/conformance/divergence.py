@@ -14,7 +14,7 @@ from spec.system.composition import Act, State, System
 from spec.system.scheduling import enabled, first_move
 
 if TYPE_CHECKING:
-    from spec.conformance.inclusion import Memory
+    from spec.conformance.memory import Memory
 
 
 def said(action: Action, word: Word) -> str:

@@ -12,7 +12,7 @@ from spec.interaction.semantics import Step
 from spec.interaction.terms import Act, children, referred
 
 if TYPE_CHECKING:
-    from spec.conformance.inclusion import Memory
+    from spec.conformance.memory import Memory
 
 
 def enough(term: Term, every: tuple[Step, ...], memory: Memory) -> tuple[Step, ...]:

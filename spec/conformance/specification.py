@@ -149,7 +149,6 @@ class UseCase:
     def lifeline(self, name: str) -> Lifeline:
         """What the courses, with all that they refer to, say of a lifeline."""
         told = [course for course in self.courses if name in course.whole.lifelines]
-        automata = [course.local(name, whole=True) for course in told]
         if self.begin.recurring:
             again = loop(alt(*[course.whole.term for course in told]))
             return Lifeline(name, (project(replace(told[0].whole, term=again), name),), self.words, self.binding)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
-from spec.conformance import divergence, implied, inclusion, matching, whole
+from spec.conformance import divergence, implied, inclusion, matching, memory, whole
 from spec.conformance.finding import Verdict
 from spec.interaction import semantics
 from spec.system import scheduling
@@ -118,7 +118,7 @@ def patience_is_ignored() -> Iterator[Any]:
 
 @fault
 def patience_is_ignored_by_diagrams() -> Iterator[Any]:
-    with mock.patch.object(inclusion.Memory, "is_patient", return_value=False):
+    with mock.patch.object(memory.Memory, "is_patient", return_value=False):
         yield
 
 
