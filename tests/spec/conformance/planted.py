@@ -173,7 +173,7 @@ def one_state_stands_for_all() -> Iterator[Any]:
         return set(sorted(true_match(*args, **said))[:1])
 
     true_match = matching.match
-    with mock.patch.object(inclusion, "match", match):
+    with mock.patch.object(memory, "match", match):
         yield
 
 
