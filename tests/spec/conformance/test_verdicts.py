@@ -106,7 +106,9 @@ def test_patience_is_the_same_in_both_directions() -> None:
     report = checked(EARLY, WAITING, Binding(players=players))
     assert {finding.kind for finding in report.diagrams[0].findings} == {"never-runs"}
     hasty = Binding(players=players, begins=(Begin("*", {}, {}, patient=False),))
-    assert {finding.kind for finding in checked(EARLY, WAITING, hasty).findings} == {"never-taken"}
+    kinds = {finding.kind for finding in checked(EARLY, WAITING, hasty).findings}
+    assert "never-taken" in kinds
+    assert "never-runs" not in kinds
 
 
 def test_what_all_do_together_and_nobody_drew_is_found() -> None:
