@@ -43,6 +43,8 @@ class Edge(NamedTuple):
     source: str
     target: str
     labels: tuple[str, ...]
+    faint: bool = False
+    """Whether it is drawn dashed and grey: nothing went there."""
 
 
 class Graph(NamedTuple):
@@ -111,13 +113,18 @@ def _label(transition: Transition) -> str:
 
 def mermaid(chart: type[Participant], fold: frozenset[str] = frozenset()) -> str:
     """A chart as a Mermaid `stateDiagram-v2`; compound states in `fold` are drawn as one box each."""
-    drawing = graph(chart, fold)
+    return mermaid_of(graph(chart, fold))
+
+
+def mermaid_of(drawing: Graph) -> str:
+    """A drawing as a Mermaid `stateDiagram-v2`. It has no dashed lines there: labels of faint edges say so."""
     lines = ["stateDiagram-v2", "    direction TB", f"    [*] --> {drawing.begins}"]
     for node in drawing.nodes:
         lines += _mermaid_node(node, "    ")
     for edge in drawing.edges:
         # Mermaid reads ":" and ";" as its own and breaks lines at <br/>.
-        lines.append(f"    {edge.source} --> {edge.target} : {'<br/>'.join(edge.labels)}")
+        labels = (*edge.labels, "(not exercised)") if edge.faint else edge.labels
+        lines.append(f"    {edge.source} --> {edge.target} : {'<br/>'.join(labels)}")
     sending = [node.id for node in _walk(drawing.nodes) if node.sends]
     lines.append("    classDef sends fill:#dbeafe,stroke:#2563eb,color:#1e3a8a")
     if sending:
@@ -147,7 +154,11 @@ def _walk(nodes: tuple[Node, ...]) -> Iterator[Node]:
 
 def dot(chart: type[Participant]) -> str:
     """A chart in Graphviz's DOT language."""
-    drawing = graph(chart)
+    return dot_of(graph(chart))
+
+
+def dot_of(drawing: Graph) -> str:
+    """A drawing in Graphviz's DOT language."""
     nodes = {node.id: node for node in _walk(drawing.nodes)}
     lines = [
         f'digraph "{drawing.name}" {{',
@@ -194,6 +205,8 @@ def _last(node: Node) -> str:
 def _dot_edge(edge: Edge, nodes: dict[str, Node]) -> str:
     ends = []
     marks = ['label="' + "\\l".join(edge.labels) + '\\l"'] if edge.labels else []
+    if edge.faint:
+        marks.append('style=dashed, color="#94a3b8", fontcolor="#94a3b8"')
     for end, mark in ((edge.source, "ltail"), (edge.target, "lhead")):
         node = nodes.get(end)
         ends.append((_last(node) if mark == "ltail" else _anchor(node)) if node else end)

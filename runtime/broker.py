@@ -36,6 +36,7 @@ from amqtt.plugins.base import BaseAuthPlugin  # type: ignore[import-untyped]
 from amqtt.session import ApplicationMessage, Session  # type: ignore[import-untyped]
 
 from machines.events import EVENT_OF_TOPIC
+from runtime.delivery import deliver
 from runtime.faults import FROM_BROKER, TO_BROKER, FaultPlan, Hop, Verdict
 from runtime.observer import BrokerObserver, SilentObserver
 
@@ -400,9 +401,16 @@ class EmbeddedBroker:
             return
         self._tell(self.observer.forwarded, message.topic, message.payload, connection.client)
         # A task for the handshake with this subscriber; tasks start in the order in which they are created.
-        sending = asyncio.create_task(_hand_over(handler, message))
+        sending = asyncio.create_task(self._hand_over(connection, handler, message))
         connection.sending.add(sending)
         sending.add_done_callback(connection.sending.discard)
+
+    async def _hand_over(self, connection: _Connection, handler: Any, message: _Message) -> None:
+        try:
+            await deliver(handler, *message)
+        except Exception:
+            if connection.is_open():  # otherwise the subscriber has broken off
+                logger.exception("%s was not delivered to %r", message.topic, connection.client)
 
     def _verdict(self, message: _Message, hop: Hop, client: str) -> Verdict:
         event = EVENT_OF_TOPIC.get(message.topic)
@@ -428,11 +436,6 @@ class EmbeddedBroker:
         except Exception:
             self.observer_errors += 1
             logger.exception("the observer of the broker failed")
-
-
-async def _hand_over(handler: Any, message: _Message) -> None:
-    with contextlib.suppress(Exception):  # a subscriber that breaks off or does not acknowledge in 5 s
-        await handler.mqtt_publish(*message)
 
 
 def matches(topic_filter: str, topic: str) -> bool:

@@ -86,8 +86,9 @@ class Outcome:
     """How a demo ended.
 
     `ends` is the configuration of each server's MQTT client before the goodbyes. `expected`: everybody was registered
-    then, and all views agreed. `unused` are the faults that never happened, `refused` counts what was malformed or not
-    declared.
+    then, and all views agreed. `unused` are the faults that never happened, `missed` those of them that had to: not the
+    ones with a probability, and not the scenario's own where others were asked for. `refused` counts what was malformed
+    or not declared.
     """
 
     stage: Stage
@@ -95,6 +96,7 @@ class Outcome:
     views_agree: bool
     expected: bool
     unused: tuple[Fault, ...]
+    missed: tuple[Fault, ...]
     refused: int
 
 
@@ -141,7 +143,10 @@ class Play:
             await self.curtain()
             self.stage.close()
             refused = self.refused + sum(_refusals(server) for server in self.servers.values())
-            return replace(outcome, unused=self.story.unused(), refused=refused)
+            unused = self.story.unused()
+            had_to = self.settings.faults or self.story.faults
+            missed = tuple(fault for fault in unused if fault.probability is None and fault in had_to)
+            return replace(outcome, unused=unused, missed=missed, refused=refused)
 
     async def __aenter__(self) -> Self:
         if self.broker is not None:
@@ -380,6 +385,7 @@ class Play:
             views_agree=self.views_agree(),
             expected=self.all_is_well(),
             unused=(),
+            missed=(),
             refused=0,
         )
 

@@ -19,7 +19,12 @@ from urllib.parse import unquote, urlsplit
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
 
+from runtime.in_flight import IN_FLIGHT, InFlight, StalledError
+
 logging.getLogger("clientjoin.paho").setLevel(logging.CRITICAL)  # what it would say reaches us as an exception
+
+READ_AT_ONCE = 100
+"""Packets that a session reads in one turn of the loop, if as many have come."""
 
 
 class NotConnectedError(Exception):
@@ -91,7 +96,7 @@ class Session:
     def __init__(
         self, address: BrokerAddress, client: str, qos: int = 2, *, patience: float = 5.0, keepalive: int = 60
     ) -> None:
-        """`qos` of publications and subscriptions; `patience` in seconds for each answer of the broker.
+        """`qos` of publications and subscriptions; `patience` in seconds for each next answer of the broker.
 
         After `keepalive` seconds of silence the broker is asked for a sign of life, and has as long to give it.
         """
@@ -108,7 +113,7 @@ class Session:
             clean_session=True,
             timeout=patience,
             keepalive=keepalive,
-            max_inflight_messages=0,  # otherwise publications stall behind unacknowledged ones
+            max_inflight_messages=IN_FLIGHT,  # never reached: what waits does so in `InFlight`, where it has a timeout
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],  # a small packet is not to wait for the next
             logger=logging.getLogger("clientjoin.paho"),
             transport="tcp" if address.websocket_path is None else "websockets",
@@ -117,6 +122,10 @@ class Session:
         )
         self._paho: Any = self._mqtt._client
         self._paho.connect_timeout = patience
+        vars(self._paho)["loop_read"] = self._read
+        self._paho.on_publish = self._on_publish
+        self._paho.on_disconnect = self._on_disconnect
+        self._in_flight = InFlight(IN_FLIGHT, patience, self._bytes_left)
         self._opening: asyncio.Task[Any] | None = None
 
     async def connect(self) -> None:
@@ -149,11 +158,44 @@ class Session:
             raise RefusedError(f"{self.address} refused {self.client} the topic {topic}")
 
     async def publish(self, topic: str, payload: bytes) -> None:
-        """PUBLISH, and wait until the broker has taken it over. Raises `NotConnectedError` otherwise."""
+        """PUBLISH when its turn has come, and wait until the broker has taken it over.
+
+        Any number may be published at once: they leave in order, with at most `IN_FLIGHT` unacknowledged at a time.
+        Raises `NotConnectedError` if the connection ends, or nothing is acknowledged for as long as `patience`.
+        """
         try:
-            await self._mqtt.publish(topic, payload, qos=self.qos)
-        except (aiomqtt.MqttError, ValueError) as error:
+            await self._in_flight.publish(lambda: self._send(topic, payload))
+        except (aiomqtt.MqttError, StalledError, ValueError) as error:
             raise NotConnectedError(f"{self.address} did not take over the event on {topic}: {error}") from None
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many publications are awaited: in flight, or before their turn."""
+        return self._in_flight.awaited
+
+    def _send(self, topic: str, payload: bytes) -> int | None:
+        """Hand a publication to paho; gives its packet identifier, or None if it has left and needs no answer."""
+        sent = self._paho.publish(topic, payload, self.qos)
+        if sent.rc:
+            raise aiomqtt.MqttCodeError(sent.rc, "it could not be sent")
+        self._has_left(topic, payload)
+        return None if sent.is_published() else sent.mid
+
+    def _has_left(self, topic: str, payload: bytes) -> None:
+        """A publication has been sent: a place for who wants to know."""
+
+    def _on_publish(self, _paho: object, _data: object, packet: int, *_: object) -> None:
+        self._in_flight.acknowledged(packet)
+
+    def _bytes_left(self) -> tuple[int, int]:
+        """Something that changes when the network takes more of what is to be sent."""
+        packets = self._paho._out_packet
+        return len(packets), packets[0]["pos"] if packets else 0
+
+    def _on_disconnect(self, *told: Any) -> None:
+        self._mqtt._on_disconnect(*told)
+        if not self._mqtt._connected.done():
+            self._mqtt._connected.set_exception(aiomqtt.MqttError("it closed the connection"))
 
     async def messages(self) -> AsyncIterator[tuple[str, bytes]]:
         """Topic and payload of each event that comes in. Raises `NotConnectedError` when the connection breaks."""
@@ -163,6 +205,24 @@ class Session:
                 yield str(message.topic), payload if isinstance(payload, bytes) else str(payload or "").encode()
         except aiomqtt.MqttError:
             raise NotConnectedError(f"the connection to {self.address} broke") from None
+
+    def _read(self) -> int:
+        """Take what has come from the network; gives paho's return code.
+
+        paho would take one packet in each turn of the loop. While a busy program has few turns, the broker's queue for
+        it overflows (at Mosquitto: 1,000 events), and what is beyond is dropped without a word.
+        """
+        paho = self._paho
+        for _ in range(READ_AT_ONCE):
+            if paho._sock is None:
+                break
+            code: int = paho._packet_read()
+            if code > 0:
+                failed: int = paho._loop_rc_handle(code)
+                return failed
+            if code < 0:
+                break  # no more for now
+        return 0
 
     async def disconnect(self) -> None:
         """DISCONNECT, once the CONNACK has come; harmless if there is no connection."""
@@ -178,6 +238,7 @@ class Session:
     async def crash(self) -> None:
         """Break the connection without DISCONNECT, as a process does that dies; harmless if there is none."""
         mqtt = self._mqtt
+        self._in_flight.end("the connection ended first")
         if self._opening is not None and not self._opening.done():
             # The thread in which paho opens the socket cannot be interrupted; then the loop takes over, and can.
             while not self._opening.done() and mqtt._misc_task is None:  # noqa: ASYNC110 - no event tells
@@ -189,7 +250,7 @@ class Session:
         self._paho._sock_close()
         if not mqtt._disconnected.done():
             mqtt._disconnected.set_result(None)
-        for ended in (mqtt._disconnected, mqtt._misc_task):
+        for ended in (mqtt._connected, mqtt._disconnected, mqtt._misc_task):
             if ended is not None:
                 ended.cancel()
                 await asyncio.gather(ended, return_exceptions=True)

@@ -34,6 +34,9 @@ from runtime.wire import Refusals, decode_or_refuse, encode
 
 log = logging.getLogger("clientjoin.server")
 
+HELD_BACK = 2.0
+"""Seconds that a server which disconnects waits for what a fault holds back at its end of the wire."""
+
 Role = Literal["client", "clock", "view"]
 
 
@@ -85,6 +88,7 @@ class Server:
         self._closing: set[asyncio.Task[None]] = set()
         self._waiters: dict[asyncio.Future[None], Callable[[], bool]] = {}
         self._settling = False
+        self._crashed = False
 
     # For the owner.
 
@@ -94,7 +98,10 @@ class Server:
         return self.charts["client"].where
 
     def start(self) -> None:
-        """Order the server to start; `wait_for` tells how that went."""
+        """Order the server to start, also after a crash; `wait_for` tells how that went."""
+        if self._crashed:
+            self._crashed = False
+            self._arrive(ConnectionLost(), "")  # its chart did not live to see that
         self._arrive(Start(), "")
 
     async def stop(self, within: float = 10.0) -> None:
@@ -106,12 +113,24 @@ class Server:
         except TimeoutError:
             log.warning("%s did not stop within %s s, being in %s; it is cut off", self.name, within, self.where)
         if self._closing:
-            await asyncio.wait(self._closing, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
+            left = max(0.0, deadline - asyncio.get_running_loop().time())
+            _, late = await asyncio.wait(self._closing, timeout=left)
+            if late:
+                log.warning(
+                    "%s did not disconnect within %s s, with %d events not taken over; it is cut off",
+                    self.name,
+                    within,
+                    len(self._publishing),
+                )
         await self._cut_off()
         self._stop_timers()
 
     async def crash(self) -> None:
-        """Die: the connection breaks without a word, and what was not yet read and every timeout is gone."""
+        """Die: the connection breaks without a word, and what was not yet read and every timeout is gone.
+
+        The charts stay as they are; `start` lets the MQTT client begin anew, with what its view holds.
+        """
+        self._crashed = self.where != ("offline",)
         self._channel.clear()
         self._stop_timers()
         await self._cut_off()
@@ -283,6 +302,8 @@ class Server:
         try:
             await session.publish(event.topic, encode(event))
         except NotConnectedError as error:
+            if session is not self._session:  # no chart waits for it any more
+                log.warning("%s: not published: %s: %s", self.name, type(event).__name__, error)
             self._fail(session, error, PublishFailed(event=type(event)))
         except ValueError as error:  # too large, most likely
             log.warning("%s: not published: %s", self.name, error)
@@ -291,8 +312,10 @@ class Server:
     async def _do_disconnect(self, session: Session | None) -> None:
         if session is None:
             return
-        if self._publishing:
-            await asyncio.wait(self._publishing, timeout=2)
+        while self._publishing:
+            await asyncio.wait(self._publishing, timeout=HELD_BACK)
+            if not session.unacknowledged:
+                break  # what is left is held back on purpose, by a fault
         await session.disconnect()
 
     async def _listen(self, session: Session) -> None:
@@ -331,6 +354,8 @@ class Server:
     async def _cut_off(self) -> None:
         """Break the connection, and leave no task behind."""
         session, self._session = self._session, None
+        for task in self._publishing:
+            task.cancel()  # they need not say what they could not do
         if session is not None:
             await session.crash()
         ending = (*self._closing, *self._publishing, *self._tasks)

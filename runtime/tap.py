@@ -44,8 +44,10 @@ class TappedSession(Session):
             self._observer.lost_to_broker(self.client, topic, payload)  # delayed beyond the connection
             return
         for _ in range(1 + verdict.duplicates):
-            self._observer.received(self.client, topic, payload)
             await super().publish(topic, payload)
+
+    def _has_left(self, topic: str, payload: bytes) -> None:
+        self._observer.received(self.client, topic, payload)
 
     async def messages(self) -> AsyncIterator[tuple[str, bytes]]:
         """What comes in, as often as the plan says; a delayed event holds up those behind it."""

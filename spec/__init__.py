@@ -1,25 +1,35 @@
-"""The specification: sequence diagrams as data, read and held against the statecharts.
+"""The specification: sequence diagrams as data, and charts checked against them.
 
-`check(diagram_text, binding, charts)` is the whole of it as a function; `load(paths)` reads bindings.
+In: diagrams as text, a binding that says which label is which message and who plays which lifeline, charts (ours, or
+any `StateChart`). Out: a `Report` whose `verdict` is conforms, does not conform, or undetermined. `check(diagram)` is
+the whole of it as a function, `check_all` takes several diagrams, `load(paths)` reads bindings. The pipeline, in the
+order in which to read it: `notation`, `interaction`, `projection`, `binding`, `system`, `conformance`, `exploration`.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spec.binding import load
-    from spec.conformance.checker import check
+    from spec.binding import Binding, load
+    from spec.conformance.bounds import Bounds
+    from spec.conformance.checker import check, check_all
+    from spec.conformance.finding import Verdict
 
-__all__ = ["check", "load"]
+__all__ = ["Binding", "Bounds", "Verdict", "check", "check_all", "load"]
+
+_HOMES = {
+    "Binding": "spec.binding",
+    "Bounds": "spec.conformance.bounds",
+    "Verdict": "spec.conformance.finding",
+    "check": "spec.conformance.checker",
+    "check_all": "spec.conformance.checker",
+    "load": "spec.binding",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import only when asked for: who reads diagrams needs no charts."""
-    if name == "check":
-        from spec.conformance.checker import check
+    if name in _HOMES:
+        from importlib import import_module
 
-        return check
-    if name == "load":
-        from spec.binding import load
-
-        return load
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'spec' has no attribute {name!r}")

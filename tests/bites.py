@@ -58,13 +58,13 @@ def ask(question: Question, charts: Charts) -> tuple[list[Finding], Cast]:
         found = compared(question, cast, only_first=True) if isinstance(question, Course) else explored(question, cast)
     except CastError as error:
         return [Finding("no-beginning", str(error))], cast
-    file = question.diagram.file if isinstance(question, Course) else ""
-    return [f for f in found.findings if not f.warning and not any(one.covers(f, file) for one in accepted())], cast
+    known = {one.id for one in accepted()}
+    return [f for f in found.findings if not f.warning and f.identifier not in known], cast
 
 
 @cache
 def accepted() -> Sequence[Accepted]:
-    return read_accepted(DIAGRAMS / "accepted.toml")
+    return read_accepted(DIAGRAMS / "baseline.toml")
 
 
 def cast_with(chart: type[Participant]) -> dict[str, type[Participant]]:

@@ -77,7 +77,7 @@ def test_wherever_it_is_printed(variables: dict[str, str]) -> None:
         assert done.returncode == 2  # those are no characters there
         assert "expected characters that can be printed" in done.stderr
     else:
-        assert done.returncode == 0
+        assert done.returncode == 1
         assert "This was to happen and never did: lose ClientJoinDenied@to-broker:Zo" in done.stdout
 
 
@@ -95,7 +95,7 @@ def test_json_is_one_object_a_line() -> None:
     assert {row["hop"] for row in arrows} == {"to-broker", "from-broker", None}
     (lost,) = [row for row in arrows if row["lost"] and not row["note"]]
     assert (lost["sender"], lost["message"], lost["client"]) == ("Tracker", "ClientJoinAccepted", "torrent-1")
-    assert done.returncode == 0
+    assert done.returncode == 1
 
 
 def test_the_list_of_scenarios() -> None:
@@ -112,6 +112,21 @@ def test_an_end_that_was_not_to_be_expected_has_a_status_and_one_that_the_user_a
     assert "Not everybody is registered: Torrent awaits the next TrackerHello." in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("lost", "status"),
+    [
+        ("ClientJoinAccepted@to-broker:torrent-9", 1),
+        ("ClientRegistered@to-broker#99", 1),
+        ("TrackerHello@to-broker%0", 0),
+        ("ClientJoinAccepted@to-broker:torrent-9%1", 0),
+    ],
+)
+def test_a_fault_that_never_struck_is_no_success_unless_that_is_left_to_chance(lost: str, status: int) -> None:
+    done = run(*QUICK, "--lose", lost)
+    assert f"This was to happen and never did: lose {lost}" in done.stdout
+    assert done.returncode == status
+
+
 # What is refused.
 
 
@@ -126,6 +141,7 @@ def test_an_end_that_was_not_to_be_expected_has_a_status_and_one_that_the_user_a
         (["--timeout", "soon"], "--timeout"),
         (["--torrents", "0"], "--torrents"),
         (["--torrents", "1000000000"], "--torrents"),
+        (["--torrents", "101"], "100"),
         (["--torrents", "1.5"], "--torrents"),
         (["--qos", "3"], "--qos"),
         (["--port", "65536"], "--port"),

@@ -128,7 +128,6 @@ def test_names_may_look_like_arrows_and_keywords(line: str, sender: str, receive
         (["nginx-proxy", "A"], "nginx-proxy-xA:x", ("nginx-proxy", "A", True)),
         (["A", "xylophone"], "A-xxylophone:x", ("A", "xylophone", True)),
         (["Max-Planck", "B"], "Max-Planckx-B:x", ("B", "Max-Planck", True)),
-        (["front", "x->B"], "front-x->B:x", ("front-x", "B", False)),
         (["A", "(5)B"], "A->(5)B:x", ("A", "(5)B", False)),
         (["A(5)", "B"], "A(5)<-B:x", ("B", "A(5)", False)),
         (["A", "*B"], "A->*B:x", ("A", "*B", False)),
@@ -141,6 +140,12 @@ def test_names_may_look_like_arrows_and_keywords(line: str, sender: str, receive
 def test_a_declared_name_decides(names: list[str], line: str, expected: tuple[str, str, bool]) -> None:
     declared = "\n".join(f'participant "{name}" as {name}' for name in names if "->" not in name)
     assert course(last(f"{declared}\n{line}")) == expected
+
+
+def test_an_unknown_name_may_begin_like_a_declared_one_with_a_warning() -> None:
+    diagram = read("participant front\nfront-x->B:x")
+    assert [course(message) for message in diagram.messages()] == [("front-x", "B", False)]
+    assert [(each.line, each.severity) for each in diagram.diagnostics] == [(2, "warning")]
 
 
 def test_the_seeds_coloured_loss() -> None:

@@ -6,7 +6,7 @@ from spec.notation import read
 from tests.test_notation_strangers import arrows
 
 PLANTUML = r"""
-@startuml
+// without its first line, which would have the text refused
 skinparam monochrome true
 ' the cast
 actor User
@@ -47,10 +47,10 @@ PLANTUML_ARROWS = [
     "25 web>User shown",
     "27 web>User sorry",
 ]
-PLANTUML_COMPLAINTS = [1, 2, 3, 5, 6, 7, 8, 9, 12, 13, 15, 16, 18, 19, 20, 27, 28, 29, 31]
+PLANTUML_COMPLAINTS = [2, 3, 5, 6, 7, 8, 9, 12, 13, 15, 16, 18, 19, 20, 27, 28, 29, 31]
 
 MERMAID = r"""
-sequenceDiagram
+// without its first line, which would have the text refused
 autonumber
 participant Alice
 actor Bob
@@ -82,7 +82,7 @@ MERMAID_ARROWS = [
     "16 Bob>Alice b",
     "20 Alice>Bob end",
 ]
-MERMAID_COMPLAINTS = [1, 5, 6, 7, 8, 15, 18, 19]
+MERMAID_COMPLAINTS = [5, 6, 7, 8, 15, 18, 19]
 
 SLIPS = r"""
 Title Slips of the hand
@@ -146,7 +146,7 @@ We agreed that the max-age header stays.
 title Minutes
 """
 MINUTES_ARROWS = ["5 * Bob>asks the vendor deadline Friday"]
-MINUTES_COMPLAINTS = [1, 3, 4]
+MINUTES_COMPLAINTS = [1, 3, 4, 5]
 
 FOREIGN = {
     "plantuml": (PLANTUML, PLANTUML_ARROWS, PLANTUML_COMPLAINTS),

@@ -47,7 +47,7 @@ def unplaced(body: tuple[Statement, ...]) -> tuple[Statement, ...]:
 
 def anywhere(diagram: Diagram) -> Diagram:
     lifelines = tuple(replace(each, line=0, column=0) for each in diagram.lifelines)
-    return replace(diagram, lifelines=lifelines, body=unplaced(diagram.body))
+    return replace(diagram, lifelines=lifelines, body=unplaced(diagram.body), marks=(), diagnostics=())
 
 
 ODD_NAMES = ["A", "B", "Box", "xylophone", "x", "x-ray", "front-end", "Linux-box", "end user", "note service", "loop"]

@@ -228,7 +228,7 @@ def test_what_only_draws_is_kept_and_means_nothing() -> None:
 def test_heading() -> None:
     diagram = clean("title A **bold** title\nframe#red The_Name\n")
     assert (diagram.title, diagram.frame) == ("A bold title", "The_Name")
-    assert clean("").title is None
+    assert clean("A->B:x").title is None
 
 
 def test_every_statement_keeps_its_place() -> None:

@@ -347,12 +347,15 @@ CLEAN = {
     "trouble ticket": (TROUBLE_TICKET, TROUBLE_TICKET_ARROWS),
 }
 
+TOLD = {"life cycle": [(9, "warning")]}
+"""A message to a lifeline that was destroyed is the one thing in them that is not right."""
+
 
 @pytest.mark.parametrize("name", CLEAN)
 def test_a_strangers_diagram_is_read_without_a_word(name: str) -> None:
     text, expected = CLEAN[name]
     diagram = read(text.lstrip("\n"))
-    assert diagram.diagnostics == ()
+    assert [(each.line, each.severity) for each in diagram.diagnostics] == TOLD.get(name, [])
     assert arrows(diagram) == expected
 
 
@@ -360,7 +363,7 @@ def test_a_strangers_diagram_is_read_without_a_word(name: str) -> None:
 def test_a_strangers_diagram_is_printed_as_it_was_read(name: str) -> None:
     diagram = read(CLEAN[name][0])
     again = read(print_diagram(diagram))
-    assert again.diagnostics == ()
+    assert [each.severity for each in again.diagnostics] == [severity for _, severity in TOLD.get(name, [])]
     assert again.meaning() == diagram.meaning()
     assert again.presentation() == diagram.presentation()
 

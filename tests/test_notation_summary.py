@@ -32,6 +32,7 @@ lorem
 
 def test_the_summary_has_exactly_these_keys() -> None:
     arrow = {"line": 0, "sender": "W", "receiver": "D", "label": "", "lost": False, "created": False}
+    node = {**arrow, "type": "message", "both_ways": False, "delay": 0}
     expected = {
         "file": "sample.txt",
         "frame": "Sample",
@@ -50,6 +51,41 @@ def test_the_summary_has_exactly_these_keys() -> None:
             {**arrow, "line": 12, "sender": "D", "receiver": "W", "label": "rows", "lost": True},
             {**arrow, "line": 14, "receiver": "X", "label": "new", "created": True},
             {**arrow, "line": 18, "label": "1"},
+        ],
+        "body": [
+            {**node, "line": 9, "sender": None, "receiver": "W", "label": "start"},
+            {**node, "line": 10, "label": "read all\nrows"},
+            {**node, "line": 11, "label": "sync", "both_ways": True},
+            {**node, "line": 12, "sender": "D", "receiver": "W", "label": "rows", "lost": True, "delay": 2},
+            {
+                "line": 13,
+                "type": "fragment",
+                "kind": "alt",
+                "operands": [
+                    {
+                        "line": 13,
+                        "by": "start",
+                        "guard": "found",
+                        "body": [{**node, "line": 14, "receiver": "X", "label": "new", "created": True}],
+                    },
+                    {
+                        "line": 15,
+                        "by": "else",
+                        "guard": "",
+                        "body": [
+                            {"line": 16, "type": "ref", "over": ["W", "D"], "text": "sd Other", "target": "Other"},
+                            {
+                                "line": 17,
+                                "type": "parallel",
+                                "closed": False,
+                                "body": [{**node, "line": 18, "label": "1"}],
+                            },
+                        ],
+                    },
+                ],
+            },
+            {"line": 20, "type": "create", "name": "Q"},
+            {"line": 21, "type": "destroy", "name": "Q", "how": "destroy"},
         ],
         "diagnostics": [
             {
@@ -71,7 +107,15 @@ def test_an_empty_text_has_an_empty_summary() -> None:
         "title": None,
         "lifelines": [],
         "arrows": [],
-        "diagnostics": [],
+        "body": [],
+        "diagnostics": [
+            {
+                "line": 1,
+                "column": 1,
+                "severity": "warning",
+                "message": "there is no diagram in here: no lifeline, and no message",
+            }
+        ],
     }
     assert print_diagram(read("")) == ""
 

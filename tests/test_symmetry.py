@@ -165,4 +165,4 @@ def test_the_verdict_is_the_same_in_every_order(chart: type[Tracker], conforms: 
         report = check_all([("startup", text)], binding, {"Tracker": chart})
         found = {finding.kind for finding in (*report.diagrams[0].findings, *report.implied)}
         assert found == (set() if conforms else {"chart-cannot", "implied-scenario"})
-        assert all(complete for _, complete in report.explored.values())
+        assert all(looked.complete for looked in report.explored.values())

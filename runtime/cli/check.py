@@ -1,4 +1,4 @@
-"""The commands `clientjoin read` and `clientjoin check`."""
+"""The command `clientjoin check`."""
 
 import json
 import sys
@@ -7,25 +7,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
-FILE = typer.Argument(metavar="FILE", help="Diagrams in the sequencediagram.org notation.", show_default=False)
-
-
-def read(
-    files: Annotated[list[Path], FILE],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file.")] = False,
-) -> None:
-    """Show what was understood of sequence diagrams; exit status 0 if every line was read."""
-    from spec.notation import read as read_diagram
-    from spec.notation.summary import render_text, summary
-
-    worst = 0
-    for file in files:
-        diagram = read_diagram(_text(file), file=str(file))
-        typer.echo(json.dumps(summary(diagram)) if as_json else render_text(diagram))
-        if any(diagnostic.severity == "error" for diagnostic in diagram.diagnostics):
-            worst = 1
-    raise typer.Exit(worst)
+from runtime.cli.charts import HELP, Charts, charts_of
+from runtime.cli.diagrams import FORMATS, drawn, written
+from runtime.cli.terminal import interruptible, progress_line
 
 
 def check(
@@ -35,46 +21,121 @@ def check(
     binding: Annotated[
         list[Path] | None, typer.Option(help="A TOML file that binds the diagram's words; laid over ours.")
     ] = None,
+    charts: Annotated[str | None, typer.Option(metavar="MODULE[:MAPPING]", help=HELP)] = None,
+    complete: Annotated[
+        bool,
+        typer.Option("--complete", help="The diagrams draw all that can happen; what they lose may be lost anywhere."),
+    ] = False,
+    refer: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--refer", metavar="DIAGRAM", help="A diagram that others refer to, besides those of the project."
+        ),
+    ] = None,
+    baseline: Annotated[
+        list[Path] | None,
+        typer.Option(help="A TOML file of accepted findings, by the identifiers that are printed."),
+    ] = None,
+    states: Annotated[
+        int | None, typer.Option(min=1, help="States of one question before it counts as not answered.")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="Seconds of all before the rest is not answered.")
+    ] = None,
+    coverage: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="With --charts: write state diagrams in which what no diagram exercises is dashed (DOT) or told.",
+        ),
+    ] = None,
     strict: Annotated[bool, typer.Option(help="Findings about a diagram itself are errors, too.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tables, and what is accepted.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the verdict.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON object.")] = False,
 ) -> None:
-    """Hold the statecharts against sequence diagrams, in both directions; exit status 0 only if all conform."""
-    from spec.binding import BindingError, load
+    """Check the statecharts against sequence diagrams, in both directions.
+
+    Exit status: 0 conforms, 1 does not conform, 3 undetermined (something was not asked or not answered), 2 cannot be
+    used.
+    """
+    from spec.binding import BUILT_IN, load, load_for
+    from spec.conformance.bounds import STATES, Bounds
     from spec.conformance.checker import DIAGRAMS, check_all, read_accepted
     from spec.conformance.report import as_json as report_as_json
-    from spec.conformance.report import show
-    from spec.system.setup import CastError
+    from spec.conformance.report import lines
+    from spec.notation import read
 
+    if coverage is not None and charts is None:
+        typer.echo("clientjoin: --coverage goes with --charts: of our charts no transitions are counted", err=True)
+        raise typer.Exit(2)
     ours = sorted(DIAGRAMS.glob("*.txt"))
     files = list(diagrams or ours)
+    if charts is not None and not diagrams:
+        typer.echo("clientjoin: --charts: name the diagrams that these charts are to be checked against", err=True)
+        raise typer.Exit(2)
+    texts = [(str(file) if diagrams else file.name, _text(file)) for file in files]
+    others = [(file.name, _text(file)) for file in refer or ()]
     try:
-        report = check_all(
-            [(str(file) if diagrams else file.name, _text(file)) for file in files],
-            load(binding or ()),
-            accepted=read_accepted(DIAGRAMS / "accepted.toml"),
-            courses=[(file.name, _text(file)) for file in ours] if diagrams else (),
-            processes=2,
-        )
-    except (BindingError, CastError) as error:
+        playing: Charts = {}
+        if charts is not None:
+            given = charts_of(charts)
+            lifelines = {each.name for file, text in texts for each in read(text, file=file).lifelines}
+            laid = load_for(lifelines, given.charts, binding or ())
+            playing, idle = given.playing(lifelines, laid)
+            if idle:
+                typer.echo(
+                    f"clientjoin: {charts}: left out, for no diagram has its lifeline: {', '.join(idle)}", err=True
+                )
+        else:
+            laid = load(binding or ())
+        if charts is None or any(player.place == BUILT_IN for player in laid.players.values()):
+            others += [(file.name, _text(file)) for file in ours] if diagrams else []
+        rows = [row for file in (DIAGRAMS / "baseline.toml", *(baseline or ())) for row in read_accepted(file)]
+        with progress_line() as progress, interruptible():
+            report = check_all(
+                texts,
+                laid,
+                playing,
+                accepted=rows,
+                referred=others,
+                complete=complete or not diagrams,
+                strict=strict,
+                bounds=Bounds(states or STATES, seconds, progress),
+                processes=2,
+            )
+    except ValueError as error:  # charts, a binding, a chart or a diagram that cannot be used: the message says which
         typer.echo(f"clientjoin: {error}", err=True)
         raise typer.Exit(2) from None
+    if coverage is not None:
+        missed: dict[str, set[tuple[str, str, str]]] = {}
+        for chart in report.coverage:
+            missed.setdefault(chart.chart, set()).update(chart.missed)
+        pages = drawn(playing, laid, missed)
+        for form in FORMATS[:2]:
+            for path in written(pages, coverage, form):
+                typer.echo(path, err=True)
     if as_json:
-        typer.echo(json.dumps(report_as_json(report, strict=strict), indent=1))
+        typer.echo(json.dumps(report_as_json(report), indent=1))
+    elif quiet:
+        typer.echo(str(report.verdict))
     else:
-        show(
-            report,
-            Console(highlight=False, emoji=False, markup=False, soft_wrap=not sys.stdout.isatty()),
-            strict=strict,
-        )
-    raise typer.Exit(0 if report.conforms(strict=strict) else 1)
+        console = Console(highlight=False, emoji=False, markup=False, soft_wrap=not sys.stdout.isatty())
+        for line in lines(report, verbose=verbose):
+            rest = line.rest or ""
+            console.print(Text.assemble((line.first, line.style), rest), soft_wrap=True)
+    raise typer.Exit(report.verdict.status)
 
 
 def _text(file: Path) -> str:
     """The text of a file, or a message and an exit."""
+    from spec.notation.files import FileError, load
+
     try:
-        return file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        typer.echo(f"clientjoin: cannot read {file}: {error.strerror or error}", err=True)
-    except UnicodeDecodeError as error:
-        typer.echo(f"clientjoin: {file} is not UTF-8 (byte {error.start}): save it as UTF-8", err=True)
-    raise typer.Exit(2) from None
+        source = load(file)
+    except FileError as error:
+        typer.echo(f"clientjoin: {error}", err=True)
+        raise typer.Exit(2) from None
+    if source.remark:
+        typer.echo(f"clientjoin: {source.remark}", err=True)
+    return source.text

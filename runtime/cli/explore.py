@@ -4,7 +4,7 @@ import json
 import re
 import resource
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,19 +13,27 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.console import Console
 
+from runtime.cli.charts import HELP, ChartsError
+from runtime.cli.explore_charts import asked, of_charts, refuse_ours
+
 if TYPE_CHECKING:
     from spec.exploration.engine.search import Progress
-    from spec.exploration.explore import Options, Result, Verdict
+    from spec.exploration.explore import Explorable, Options, Result, Verdict
     from spec.exploration.model.scenario import Scenario
     from spec.exploration.properties.language import Claim
     from spec.exploration.simulate import Simulation
 
+DEFAULT = "default"
 STATUS = {"holds": 0, "broken": 1, "undetermined": 3}
 """The exit statuses; 2 is for what cannot be explored."""
 
 
 def explore(
-    scenario: Annotated[str, typer.Option(help="What takes part and what goes wrong; --list names them.")] = "default",
+    charts: Annotated[str | None, typer.Option(metavar="MODULE[:MAPPING]", help=HELP)] = None,
+    binding: Annotated[
+        list[Path] | None, typer.Option(help="With --charts: a TOML file that says what their events are.")
+    ] = None,
+    scenario: Annotated[str, typer.Option(help="What takes part and what goes wrong; --list names them.")] = DEFAULT,
     scenarios: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file with more scenarios.")] = None,
     list_all: Annotated[bool, typer.Option("--list", help="List the scenarios and the claims, and stop.")] = False,
     torrents: Annotated[int | None, typer.Option(help="How many torrent servers, instead of the scenario's.")] = None,
@@ -70,6 +78,22 @@ def explore(
     from spec.exploration.result import joined
 
     try:
+        if charts is not None:
+            refuse_ours(
+                scenario=scenario != DEFAULT, scenarios=scenarios, torrents=torrents, careful=careful, promela=promela
+            )
+            question = asked(charts, binding or (), claims or (), bounds or (), unordered=unordered)
+            if list_all:
+                question.list()
+                return
+            size = None if memory is None else memory << 20
+            options = Options(symmetric=symmetry, reduced=reduction, most=most, memory=size, engine=engine)
+            runs = None if simulate is None else (simulate, length, seed)
+            found = of_charts(question, options, runs, as_json=as_json, stats=stats)
+            _save(found, save)
+            raise typer.Exit(STATUS[joined(found)])
+        if binding:
+            raise ChartsError("--binding goes with --charts: scenarios of this project need none")
         chosen = _chosen(scenario, scenarios, torrents, bounds or (), careful=careful, unordered=unordered)
         wanted = _claims(claims or ())
         if list_all:
@@ -86,18 +110,28 @@ def explore(
             size = None if memory is None else memory << 20
             options = Options(symmetric=symmetry, reduced=reduction, most=most, memory=size, engine=engine)
             ended = _explored(chosen, wanted, options, as_json=as_json, stats=stats).verdicts
-        for verdict in ended:
-            if save is not None and verdict.story:
-                path = save / f"{re.sub('[^a-z0-9]+', '-', verdict.claim.name.lower())}.txt"
-                path.write_text(verdict.story, encoding="utf-8")
-                typer.echo(f"{path}", err=True)
+        _save(ended, save)
     except (ScenarioError, Unbounded, ImportError) as error:
+        typer.echo(f"clientjoin: {error}", err=True)
+        raise typer.Exit(2) from None
+    except ValueError as error:  # charts that cannot be used: the message says why
+        if charts is None and not isinstance(error, ChartsError):
+            raise
         typer.echo(f"clientjoin: {error}", err=True)
         raise typer.Exit(2) from None
     except OSError as error:
         typer.echo(f"clientjoin: cannot write to {error.filename or save}: {error.strerror or error}", err=True)
         raise typer.Exit(2) from None
     raise typer.Exit(STATUS[joined(ended)])
+
+
+def _save(verdicts: "Iterable[Verdict]", folder: Path | None) -> None:
+    for verdict in verdicts:
+        if folder is not None and verdict.story:
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"{re.sub('[^a-z0-9]+', '-', verdict.claim.name.lower())}.txt"
+            path.write_text(verdict.story, encoding="utf-8")
+            typer.echo(f"{path}", err=True)
 
 
 def _chosen(
@@ -124,10 +158,11 @@ def _chosen(
 def _claims(words: Sequence[str]) -> "tuple[Claim, ...]":
     from spec.exploration.model.scenario import ScenarioError
     from spec.exploration.properties.client_join import CLAIMS
+    from spec.exploration.properties.client_join_runs import RUN_CLAIMS
 
     if not words:
         return CLAIMS
-    found = tuple(claim for claim in CLAIMS if any(text.lower() in claim.name for text in words))
+    found = tuple(claim for claim in (*CLAIMS, *RUN_CLAIMS) if any(text.lower() in claim.name for text in words))
     if not found:
         raise ScenarioError(f"--property {' '.join(words)!r}: no claim has these words; --list names the claims")
     return found
@@ -136,13 +171,19 @@ def _claims(words: Sequence[str]) -> "tuple[Claim, ...]":
 def _list(path: Path | None) -> None:
     from spec.exploration.model.scenario import scenarios
     from spec.exploration.properties.client_join import CLAIMS
+    from spec.exploration.properties.client_join_runs import RUN_CLAIMS
 
     typer.echo("Scenarios")
-    for known in scenarios(path).values():
-        typer.echo(f"  {known.name:<20}{known.tells}")
-    typer.echo("Claims")
-    for claim in CLAIMS:
-        typer.echo(f"  {claim.when:<8}{claim.name}")
+    for one in scenarios(path).values():
+        typer.echo(f"  {one.name:<20}{one.tells}")
+    for title, known in (
+        ("Claims", CLAIMS),
+        ("Claims about runs that are looked at on request (--property)", RUN_CLAIMS),
+    ):
+        typer.echo(title)
+        width = max(8, *(len(claim.when) + 2 for claim in known))
+        for claim in known:
+            typer.echo(f"  {claim.when:<{width}}{claim.name}")
 
 
 def _explored(
@@ -150,7 +191,7 @@ def _explored(
 ) -> "Result":
     from spec.exploration.explore import explore
 
-    with _progress() as tell:
+    with progress_of_search() as tell:
         result = explore(scenario, replace(options, tell=tell), claims)
     if as_json:
         typer.echo(json.dumps(result.as_data(), indent=1))
@@ -171,7 +212,7 @@ def _write_model(
     from spec.exploration.spin.model import Unwritable, write
     from spec.exploration.spin.runner import words_in_c
 
-    with _progress() as tell:
+    with progress_of_search() as tell:
         result = explore(scenario, Options(symmetric=False, reduced=reduction, most=most, tell=tell), claims)
     if not result.found.complete:
         raise ScenarioError(
@@ -199,7 +240,7 @@ def _simulated(
 
     done = simulate(scenario, runs, length, seed, claims)
     if as_json:
-        typer.echo(json.dumps(_simulation_data(scenario, done), indent=1))
+        typer.echo(json.dumps(simulation_data(scenario, done), indent=1))
     else:
         typer.echo(
             f"{scenario.name}, {scenario.torrents} torrent servers: {done.runs:,} random runs of at most {length} "
@@ -209,7 +250,8 @@ def _simulated(
     return done.verdicts
 
 
-def _simulation_data(scenario: "Scenario", done: "Simulation") -> dict[str, Any]:
+def simulation_data(scenario: "Explorable", done: "Simulation") -> dict[str, Any]:
+    """Random runs for `--json`."""
     from spec.exploration.result import data_of, joined
 
     return {
@@ -228,10 +270,15 @@ def _simulation_data(scenario: "Scenario", done: "Simulation") -> dict[str, Any]
 
 
 def _show(result: "Result", scenario: "Scenario", *, stats: bool) -> None:
-    from spec.exploration.result import table
-
     servers = "careful torrent servers" if scenario.careful else "torrent servers"
     typer.echo(f"{scenario.name}, {scenario.torrents} {servers}: {scenario.tells}")
+    show(result, stats=stats)
+
+
+def show(result: "Result", *, stats: bool) -> None:
+    """What was searched, and the verdicts, printed."""
+    from spec.exploration.result import table
+
     typer.echo("\n".join(result.heading()))
     if stats:
         system = result.system
@@ -252,7 +299,7 @@ def _memory() -> float:
 
 
 @contextmanager
-def _progress() -> "Iterator[Any]":
+def progress_of_search() -> "Iterator[Any]":
     """A line on a terminal that tells how far the search has come."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:

@@ -7,20 +7,18 @@ try:
     import logging
     import math
     import os
-    import shutil
     import signal
-    import subprocess
     import sys
     from pathlib import Path
-    from typing import TYPE_CHECKING, Annotated, Literal
+    from typing import TYPE_CHECKING, Annotated
 
     import typer
     from rich.console import Console
 
-    from machines import CHARTS
-    from machines.diagrams import decision_page, dot, mermaid
-    from runtime.cli.check import check, read
+    from runtime.cli.check import check
+    from runtime.cli.diagrams import diagrams
     from runtime.cli.explore import explore
+    from runtime.cli.read import read
     from runtime.cli.replay import replay
 except KeyboardInterrupt:  # loading takes long enough to be interrupted
     raise SystemExit(130) from None
@@ -35,9 +33,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Format = Literal["mermaid", "dot", "svg", "png"]
-SUFFIXES: dict[str, str] = {"mermaid": "mmd", "dot": "dot", "svg": "svg", "png": "png"}
 
 
 @app.callback()
@@ -55,44 +50,12 @@ def fail(message: str, status: int = 1) -> typer.Exit:
 
 
 @app.command()
-def diagrams(
-    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("diagrams"),
-    format: Annotated[Format, typer.Option(help="svg and png need Graphviz.")] = "mermaid",  # noqa: A002 - the option's name
-) -> None:
-    """Write one state diagram and one decision table for each participant."""
-    graphviz = shutil.which("dot")
-    if format in {"svg", "png"} and graphviz is None:
-        raise fail(
-            f"--format {format} needs Graphviz, and no program 'dot' was found; install Graphviz, "
-            "or use --format mermaid or --format dot"
-        )
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for chart in CHARTS:
-            stem = chart.__module__.rpartition(".")[2]
-            picture = out / f"{stem}.{SUFFIXES[format]}"
-            if format == "mermaid":
-                picture.write_text(mermaid(chart), encoding="utf-8")
-            elif format == "dot":
-                picture.write_text(dot(chart), encoding="utf-8")
-            else:
-                assert graphviz is not None
-                command = [graphviz, f"-T{format}", "-o", str(picture)]
-                subprocess.run(command, input=dot(chart), text=True, check=True, capture_output=True)  # noqa: S603
-            table = out / f"{stem}.decisions.md"
-            table.write_text(decision_page(chart), encoding="utf-8")
-            typer.echo(f"{picture}\n{table}")
-    except OSError as error:
-        raise fail(f"cannot write to {out}: {error.strerror or error}; name another folder with --out") from None
-    except subprocess.CalledProcessError as error:
-        raise fail(f"Graphviz failed: {error.stderr.strip()}; --format dot writes what it was given") from None
-
-
-@app.command()
 def demo(
     scenario: Annotated[str, typer.Option(help="Which course to play; --list names them.")] = "",
     list_scenarios: Annotated[bool, typer.Option("--list", help="List the scenarios, and stop.")] = False,
-    torrents: Annotated[int, typer.Option(min=1, max=50, help="How many torrent servers ask to join.")] = 1,
+    torrents: Annotated[
+        int, typer.Option(min=1, max=100, help="How many torrent servers ask to join, at most 100.")
+    ] = 1,
     lose: Annotated[
         list[str] | None,
         typer.Option(metavar="EVENT@HOP[:CLIENT][#K]", help="Lose an event; HOP is to-broker or from-broker."),
@@ -185,7 +148,7 @@ def demo(
         if record is not None:
             in_mermaid = record.suffix.lower() in {".mmd", ".mermaid"}
             _write(record, recording(f"Client Join ({chosen.name})", show.stage, mermaid=in_mermaid))
-    if outcome.stage.divergences or not (outcome.expected or settings.faults):
+    if outcome.stage.divergences or outcome.missed or not (outcome.expected or settings.faults):
         raise typer.Exit(1)
 
 
@@ -234,6 +197,7 @@ def _leave_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+app.command()(diagrams)
 app.command()(read)
 app.command()(check)
 app.command()(explore)

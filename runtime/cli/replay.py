@@ -44,14 +44,13 @@ class Run:
 
     def breaks(self, row: "Row") -> bool:
         """Whether a state breaks the claim of the story; or the run that ends in it, if the claim is about runs."""
-        from spec.exploration.model.renaming import ways_of
-        from spec.exploration.traces.replay import never_rests
+        from spec.exploration.properties.language import OF_RUNS
+        from spec.exploration.traces.replay import repeats
 
         (claim,) = self.claims.claims
-        if claim.when != "rest":
+        if claim.when not in OF_RUNS:
             return self.claims.broken_in(row, claim.name)
-        ways = ways_of(len(self.system.nodes), self.story.scenario.interchangeable())
-        return row == self.last and never_rests(self.system, self.claims, self.steps, ways)
+        return row == self.last and repeats(self.system, self.claims, claim, self.steps) is not None
 
 
 def replay(
@@ -80,6 +79,7 @@ def played(file: Path) -> Run:
     """The story of a file, played in the explorer. Raises `ReplayError`."""
     from spec.exploration.model.scenario import ScenarioError
     from spec.exploration.properties.client_join import CLAIMS, side_of
+    from spec.exploration.properties.client_join_runs import RUN_CLAIMS
     from spec.exploration.properties.language import Claims
     from spec.exploration.traces.replay import play, read, rest
 
@@ -91,9 +91,10 @@ def played(file: Path) -> Run:
         raise ReplayError(f"cannot read {file}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise ReplayError(f"{file} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
-    claims = [claim for claim in CLAIMS if claim.name == story.claim]
+    known = (*CLAIMS, *RUN_CLAIMS)
+    claims = [claim for claim in known if claim.name == story.claim]
     if not claims:
-        raise ReplayError(f"{file}: no claim {story.claim!r}{_near(story.claim, [claim.name for claim in CLAIMS])}")
+        raise ReplayError(f"{file}: no claim {story.claim!r}{_near(story.claim, [claim.name for claim in known])}")
     system = story.scenario.build(drop_inert=False)
     try:
         steps = tuple(play(system, story.steps))

@@ -5,38 +5,45 @@ like whom. Begin with `model`, whose docstring explains every table and key; `re
 `inheritance` settles whose part a lifeline takes, `obligations` holds participants to what they owe, `load` does all.
 """
 
-from spec.binding.load import DEFAULT, load, read_binding
+from spec.binding.labels import LabelRule, Word, normal
+from spec.binding.load import DEFAULT, load, load_for, read_binding
 from spec.binding.model import (
     BUILT_IN,
+    MODELS,
     Alike,
     Begin,
     Besides,
     Binding,
     BindingError,
-    LabelRule,
+    Events,
+    Fault,
+    Model,
     Outside,
     Player,
     Publishes,
     Row,
-    Word,
-    normal,
 )
 
 __all__ = [
     "BUILT_IN",
     "DEFAULT",
+    "MODELS",
     "Alike",
     "Begin",
     "Besides",
     "Binding",
     "BindingError",
+    "Events",
+    "Fault",
     "LabelRule",
+    "Model",
     "Outside",
     "Player",
     "Publishes",
     "Row",
     "Word",
     "load",
+    "load_for",
     "normal",
     "read_binding",
 ]

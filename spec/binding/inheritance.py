@@ -152,6 +152,8 @@ def refuse_unknown(binding: Binding, charts: Collection[str], messages: Collecti
                     "mend the name or add it to [lifeline]"
                 )
 
+    for rule in binding.labels:
+        lifelines((name for name in (rule.sender, rule.receiver) if name), rule.place)
     for begin in binding.begins:
         lifelines((*begin.states, *begin.orders, *(name for name, _ in begin.later)), begin.place)
         lifelines((*begin.sessions, *begin.endpoints), begin.place)
@@ -196,11 +198,12 @@ def _named(duty: Owes | Forgets) -> list[str]:
 # What a binding makes of a diagram.
 
 
-def our_names(binding: Binding) -> dict[str, str]:
-    """The names that a user has for lifelines of ours."""
+def our_names(binding: Binding, drawn: Collection[str]) -> dict[str, str]:
+    """The names that a user has for lifelines of ours, of those that are `drawn`."""
     return {
         player.like: name
         for name, player in reversed(list(binding.players.items()))
+        if name in drawn and player.like not in drawn
         if player.like in binding.players and player.group == binding.players[player.like].group
     }
 
@@ -268,7 +271,11 @@ def _seen(
         match statement:
             case Message(sender=sender, receiver=receiver):
                 ends = [end if end in played else None for end in (sender, receiver)]
-                left_out = sender in ignored or receiver in ignored or binding.ignores_label(statement.label)
+                left_out = (
+                    sender in ignored
+                    or receiver in ignored
+                    or binding.ignores_label(statement.label, (sender or "", receiver or ""))
+                )
                 if any(ends) and not left_out:
                     yield replace(statement, sender=ends[0], receiver=ends[1])
             case Fragment(operands=operands):

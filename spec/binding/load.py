@@ -1,10 +1,10 @@
 """Bindings from files, one laid over the other."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from spec.binding.inheritance import settled
-from spec.binding.model import Binding
+from spec.binding.model import Binding, BindingError
 from spec.binding.reader import read_file, read_text
 
 DEFAULT = Path(__file__).parent / "default.toml"
@@ -16,6 +16,21 @@ def load(paths: Iterable[Path] = (), *, default: bool = True) -> Binding:
     for path in paths:
         binding = settled(read_file(Path(path)).over(binding))
     return binding
+
+
+def load_for(lifelines: Collection[str], charts: Collection[str], paths: Iterable[Path] = ()) -> Binding:
+    """The binding for diagrams of these lifelines where charts of these names are given: the files laid over the
+    default one, or by themselves if none of our charts plays a lifeline. Raises `BindingError`.
+    """
+    paths = tuple(paths)
+    binding = load(paths)
+    players = (binding.players[name] for name in lifelines if name in binding.players and name not in charts)
+    if not charts or any(player.chart not in charts for player in players):
+        return binding
+    try:
+        return load(paths, default=False)
+    except BindingError:  # it is about something in the default one: who is `like` whom
+        return binding
 
 
 def read_binding(text: str, file: str = "<text>") -> Binding:

@@ -7,10 +7,12 @@ tables, all optional:
 `[[label]]`: which label is which message. The first rule that fits counts; labels are compared without markup and with
 single blanks. A label that is itself the name of a message needs no rule.
   `text` or `pattern`: the label, literally, or a regular expression for the whole of it.
+  `from`, `to`: the lifelines that the arrow comes from and goes to, where one label means several messages.
   `message`: the message's name; `{name}` is what the pattern's `(?P<name>...)` found.
   `detail`: tells apart what one message says: a topic, `accepted` and `refused`, the MQTT client that an event is
   about (and the name of its request, after a comma), or what a view holds. Without it any is meant.
   `again = true`: the latest such message on the same hop is delivered once more (MQTT 3.1.1, 3.3.1.1: DUP).
+    Of a message of a chart that is not ours: its values, as in `7, "x"`. A label `amount(7, "x")` needs no rule.
   `topic`: where the label says that an event is published; another topic than the event's own is an error.
   `ignored = true`: arrows with this label mean nothing to the charts and are left out.
 
@@ -27,6 +29,11 @@ single blanks. A label that is itself the name of a message needs no rule.
   diagram can show what an MQTT client may do that ours never do. Such a diagram is taken as an example.
   `ignored = true`: it is left out with all its arrows. `environment = true`: its arrows come from outside and go there.
 
+`[chart.Name]`: what the events of a chart are that is not ours, where it does not say so itself by naming them
+`?message` and `!message`. `Name` is how it is given to `spec.check`, or its class. Events are named by their ids.
+  `sends`, `receives`: `["vote", ...]`; or a table where the messages have other names, `{ vote = "yes" }`.
+  `internal`: steps that nobody else sees, `["retry", ...]`.
+
 `[[begin]]`: where diagrams begin; the first rule whose `title` fits counts, and `*` in it stands for anything.
   `title`, and for each lifeline the atomic state that its chart is in (`a/b` where a foreign chart is in two at once).
   Ours are brought there by starting them, without a loss; foreign charts are put there, or begin where they begin.
@@ -39,9 +46,12 @@ single blanks. A label that is itself the name of a message needs no rule.
   `at_rest = true`: where such a diagram ends nothing is under way, and nobody has anything to send any more.
   `sessions = { Name = "..." }`: what the torrent server of a lifeline is given as its session: it is careful then.
   `endpoints = { Name = "..." }`: the URI where the server of a lifeline serves. Nobody conflicts for another reason.
+  `patient = false`: clocks, and other patient lifelines, need not wait there until nothing else can happen.
+  `recurring = true`: where these diagrams have ended they may begin again, any number of times.
 
 `[[besides]]`: what may happen without being drawn: `lifelines`, `actions` (`!m`, `?m`, `*`; `-` before one excepts it),
-and `why`. Nothing needs to be drawn between a lifeline that is drawn and one that is not.
+and `why`. Nothing needs to be drawn between a lifeline that is drawn and one that is not. With `unless_drawn = true` it
+holds where the diagrams of a use case draw no such message at all: they leave all of them out.
 `[[owes]]`: what lifelines owe for what they receive. What is owed needs no drawing. It is a finding if they send what
 they do not owe, or send it twice, or owe something and are not about to send it. That is meant for those who pass on or
 answer at once, as a broker does, not for a server that first asks others.
@@ -57,9 +67,12 @@ that it was sent before counts no longer. Where there is nothing of both, they a
 `states`, patterns likewise, it may so in these atomic states.
 `[[publishes]]`: `lifelines`, `messages` and `why`: what the server of a lifeline publishes in a procedure of its own
 that its chart does not play. It can do so at any time, and its chart is not changed by it.
+`[channels]`: `model`: how messages wait, in both directions of a check: `"receiver"`, one queue for each receiver,
+  which is usual; `"pair"`, one for each sender and receiver; `"any"`, in no order. See `spec.system.channels`.
 `[environment]`: `Name = ["Start", ...]`, what can come from outside where a course cannot go on without it.
 `[needs]`: `TimeoutExceeded = "SetTimeout"`, what a message needs to have come before, from its receiver to its sender.
-`[[fault]]`: `message` and `detail` (`*` stands for anything) of what happens only where some diagram draws it.
+`[[fault]]`: `message` and `detail` (`*` stands for anything) of what happens only where some diagram draws it, and
+  `instead`, the message that usually comes in its place (without it: one of the same name).
 `[[alike]]`: `messages` that charts treat the same whatever they are about, and `why`: see `spec.conformance.reduction`.
 `[[ahead]]`: keys as in `[[besides]]`, for what may be sent before it is drawn to what is drawn to be sent later.
 
@@ -69,15 +82,24 @@ Nothing here reads a diagram or runs a chart. What a user writes that no chart o
 
 import difflib
 import fnmatch
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from spec.binding.obligations import Discipline, Forgets, Owes, fits
+from spec.binding.labels import Ends, LabelRule, Word, normal
+from spec.binding.obligations import Discipline, Forgets, Owes, fits, of_action
 
 BUILT_IN = "spec/binding/default.toml"
 """Where what stands in the default binding stands: only what others say is held against the charts."""
+
+
+Model = Literal["receiver", "pair", "any"]
+"""How messages wait: in one queue for each receiver, in one for each pair of lifelines, or in no order."""
+MODELS: tuple[Model, ...] = ("receiver", "pair", "any")
+
+
+NEAR = 0.7
+"""How alike a label has to be to one that is known for this to be a hint."""
 
 
 class BindingError(ValueError):
@@ -85,52 +107,18 @@ class BindingError(ValueError):
 
 
 @dataclass(frozen=True)
-class Word:
-    """A message as a diagram can mention it; an empty `detail` leaves open which one of its kind is meant."""
+class Fault:
+    """A message that happens only where a diagram draws it, in place of another one."""
 
     message: str
     detail: str = ""
-    topic: str = field(default="", compare=False)
-    again: bool = False
-    """Whether it is delivered once more."""
-
-    def __str__(self) -> str:
-        return f"{self.message} {self.detail}".rstrip() + (" again" if self.again else "")
+    """Shell pattern; empty: whatever it says."""
+    instead: str = ""
+    """The message that usually comes in its place; empty: one of the same name."""
 
     def covers(self, message: str, detail: str) -> bool:
-        """Whether it can mean this message; a detail need not be told beyond a comma."""
-        return self.message == message and self.detail in {"", detail, detail.partition(",")[0]}
-
-
-@dataclass(frozen=True)
-class LabelRule:
-    """A label, literally or as a regular expression for the whole of it, and the message that it stands for."""
-
-    pattern: re.Pattern[str]
-    shown: str
-    message: str
-    detail: str = ""
-    topic: str = ""
-    """Where an event is published, if the label says so; it must be the event's own topic."""
-    ignored: bool = False
-    """The arrow means nothing to the charts."""
-    place: str = ""
-    """Where it stands, for errors."""
-    again: bool = False
-    """Whether the message is delivered once more."""
-
-    def read(self, label: str) -> Word | None:
-        """The message of a normalised label, or None if the rule is about another."""
-        found = self.pattern.fullmatch(label)
-        if found is None:
-            return None
-        groups = {name: text or "" for name, text in found.groupdict().items()}
-        message, detail, topic = (text.format(**groups) for text in (self.message, self.detail, self.topic))
-        return Word(message, detail, topic, self.again)
-
-    def says(self, message: str, detail: str) -> bool:
-        """Whether it is the literal text for just this message."""
-        return self.pattern.pattern == re.escape(self.shown) and (self.message, self.detail) == (message, detail)
+        """Whether it is such a message."""
+        return self.message == message and (not self.detail or fnmatch.fnmatchcase(detail, self.detail))
 
 
 @dataclass(frozen=True)
@@ -149,6 +137,20 @@ class Player:
     place: str = ""
     scripted: bool = False
     """Whether it does whatever is drawn of it; it has no chart then."""
+
+
+@dataclass(frozen=True)
+class Events:
+    """What the events of a chart that is not ours are: ids of events to names of messages, and ids of internal ones."""
+
+    sends: Mapping[str, str] = field(default_factory=dict)
+    receives: Mapping[str, str] = field(default_factory=dict)
+    internal: tuple[str, ...] = ()
+    place: str = ""
+
+    def declared(self) -> dict[str, Any]:
+        """The same as arguments of `spec.system.foreign.ForeignMachine`."""
+        return {"sends": self.sends, "receives": self.receives, "internal": self.internal}
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,10 @@ class Begin:
     """Whether nothing is left to happen where they end."""
     sessions: Mapping[str, str] = field(default_factory=dict)
     endpoints: Mapping[str, str] = field(default_factory=dict)
+    patient: bool = True
+    """Whether what patient lifelines send waits until nothing else can happen."""
+    recurring: bool = False
+    """Whether these diagrams may begin again where they have ended, any number of times."""
 
 
 @dataclass(frozen=True)
@@ -182,10 +188,12 @@ class Besides:
     place: str = ""
     states: tuple[str, ...] = ("*",)
     """The atomic states for which it is said, as patterns likewise."""
+    unless_drawn: bool = False
+    """Whether it holds only where the diagrams draw no such message at all."""
 
     def allows(self, lifeline: str, action: str, where: Iterable[str] = ()) -> bool:
         """Whether `lifeline` may do `action`, such as `!StopTimeout`, in a state, or in whichever."""
-        if lifeline not in self.lifelines or not fits(action, self.actions):
+        if lifeline not in self.lifelines or not fits(action, map(of_action, self.actions)):
             return False
         return all(fits(state, self.states) for state in where)
 
@@ -216,13 +224,15 @@ class Binding:
 
     labels: tuple[LabelRule, ...] = ()
     players: Mapping[str, Player] = field(default_factory=dict)
+    events: Mapping[str, Events] = field(default_factory=dict)
+    """What the events of charts that are not ours are, by the names of the charts."""
     begins: tuple[Begin, ...] = ()
     besides: tuple[Besides, ...] = ()
     ignores: tuple[Besides, ...] = ()
     environment: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs: Mapping[str, str] = field(default_factory=dict)
-    faults: tuple[Word, ...] = ()
-    """Messages that happen only where a diagram draws them; a detail is a shell pattern."""
+    faults: tuple[Fault, ...] = ()
+    """Messages that happen only where a diagram draws them."""
     outside: Mapping[str, "Outside"] = field(default_factory=dict)
     """Lifelines that nobody plays: left out with all their arrows, or part of the environment."""
     drawn: frozenset[str] = frozenset()
@@ -231,28 +241,51 @@ class Binding:
     ahead: tuple[Besides, ...] = ()
     """Sends that need not wait for their turn."""
     publishes: tuple[Publishes, ...] = ()
+    drawn_messages: frozenset[str] = frozenset()
+    """The messages of the diagrams that it is used for."""
     in_full: frozenset[str] = frozenset()
     """Lifelines of the diagrams that it is used for that do nothing undrawn."""
     owes: tuple[Owes, ...] = ()
     forgets: tuple[Forgets, ...] = ()
+    channels: Model | None = None
+    """How messages wait, see `spec.system.channels`; None: nothing is said, which is one queue for each receiver."""
     _allowed: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What was asked of `besides`: it is asked of every step of every search."""
 
-    def word(self, label: str) -> Word | None:
-        """The message that a label stands for, or None if nothing binds it."""
+    def word(self, label: str, ends: Ends = ("", "")) -> Word | None:
+        """The message that a label stands for on an arrow between two lifelines, or None if nothing binds it."""
         text = normal(label)
-        return next((word for rule in self.labels if (word := rule.read(text)) is not None), None)
+        return next((word for rule in self.labels if (word := rule.read(text, ends)) is not None), None)
 
-    def ignores_label(self, label: str) -> bool:
-        """Whether arrows with that label mean nothing to the charts."""
+    def ignores_label(self, label: str, ends: Ends = ("", "")) -> bool:
+        """Whether arrows with that label, between these lifelines, mean nothing to the charts."""
         text = normal(label)
-        return next((rule.ignored for rule in self.labels if rule.read(text) is not None), False)
+        return next((rule.ignored for rule in self.labels if rule.read(text, ends) is not None), False)
+
+    def bound_elsewhere(self, label: str) -> list[Ends]:
+        """Between which lifelines a label is bound."""
+        text = normal(label)
+        return [
+            (rule.sender, rule.receiver)
+            for rule in self.labels
+            if (rule.sender or rule.receiver) and rule.pattern.fullmatch(text)
+        ]
+
+    @property
+    def tells_ends(self) -> bool:
+        """Whether one label may mean several messages, by who sends it and who receives it."""
+        return any(rule.sender or rule.receiver for rule in self.labels)
 
     def nearest(self, label: str, others: Iterable[str] = ()) -> str | None:
         """The known label that looks most like this one, of those that are bound literally and of `others`."""
-        known = {text.lower(): text for text in (*(rule.shown for rule in self.labels), *others)}
-        found = difflib.get_close_matches(normal(label).lower(), known, n=1, cutoff=0.4)
+        bound = (rule.shown for rule in self.labels if not (rule.sender or rule.receiver))
+        known = {text.lower(): text for text in (*bound, *others)}
+        found = difflib.get_close_matches(normal(label).lower(), known, n=1, cutoff=NEAR)
         return known[found[0]] if found else None
+
+    def events_of(self, name: str, chart: type) -> Events:
+        """What is said of the events of a chart, which is given under a name."""
+        return self.events.get(name) or self.events.get(chart.__name__) or Events()
 
     def begin(self, title: str) -> Begin:
         """Where a diagram of that title begins; nowhere in particular if no rule fits."""
@@ -272,7 +305,11 @@ class Binding:
         if (lifeline, action) not in self._allowed:
             discipline = self.discipline(lifeline)
             self._allowed[lifeline, action] = (
-                any(besides.allows(lifeline, action) for besides in self.besides)
+                any(
+                    besides.allows(lifeline, action)
+                    for besides in self.besides
+                    if not (besides.unless_drawn and action[1:] in self.drawn_messages)
+                )
                 or (discipline is not None and discipline.covers(action))
                 or (action[0] == "?" and self.is_scripted(lifeline))
             )
@@ -317,16 +354,19 @@ class Binding:
 
     def is_rare(self, message: str, detail: str) -> bool:
         """Whether a message happens only where a diagram draws it."""
-        return any(
-            word.message == message and (not word.detail or fnmatch.fnmatchcase(detail, word.detail))
-            for word in self.faults
-        )
+        return any(fault.covers(message, detail) for fault in self.faults)
+
+    def outcomes(self, message: str) -> frozenset[str]:
+        """The messages of which one comes in the place of another: this one, and those that faults put in its place."""
+        groups = [{fault.message, fault.instead or fault.message} for fault in self.faults]
+        return frozenset({message}.union(*[group for group in groups if message in group]))
 
     def over(self, base: "Binding") -> "Binding":
         """This binding laid over another: its rules come first, and what it says of a lifeline replaces the other."""
         return Binding(
             labels=self.labels + base.labels,
             players={**{name: p for name, p in base.players.items() if name not in self.outside}, **self.players},
+            events={**base.events, **self.events},
             begins=self.begins + base.begins,
             besides=self.besides + base.besides,
             ignores=self.ignores + base.ignores,
@@ -339,6 +379,7 @@ class Binding:
             publishes=self.publishes + base.publishes,
             owes=self.owes + base.owes,
             forgets=self.forgets + base.forgets,
+            channels=self.channels or base.channels,
         )
 
     def without(self, lifelines: frozenset[str]) -> "Binding":
@@ -379,8 +420,3 @@ class Binding:
 
 
 Outside = Literal["ignored", "environment"]
-
-
-def normal(label: str) -> str:
-    """A label as labels are compared: single blanks, no line breaks, none at the ends."""
-    return " ".join(label.split())

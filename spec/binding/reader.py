@@ -7,25 +7,28 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from spec.binding.labels import LabelRule, normal
 from spec.binding.model import (
     BUILT_IN,
+    MODELS,
     Alike,
     Begin,
     Besides,
     Binding,
     BindingError,
-    LabelRule,
+    Events,
+    Fault,
+    Model,
     Outside,
     Player,
     Publishes,
-    Word,
-    normal,
 )
 from spec.binding.obligations import Forgets, Owes
 
 TABLES = (
     "label",
     "lifeline",
+    "chart",
     "begin",
     "besides",
     "owes",
@@ -37,8 +40,10 @@ TABLES = (
     "alike",
     "ahead",
     "publishes",
+    "channels",
 )
 
+LABEL = ("text", "pattern", "from", "to", "message", "detail", "topic", "ignored", "again")
 ACTIONS = ("lifelines", "actions", "why")
 BEGIN = {
     "title": "",
@@ -49,6 +54,8 @@ BEGIN = {
     "at_rest": "",
     "sessions": "s1",
     "endpoints": "http://one/",
+    "patient": "",
+    "recurring": "",
 }
 """The keys of a [[begin]] that name no lifeline, each with what it can say of one."""
 
@@ -80,7 +87,7 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
     for key, value in data.items():
         if key not in TABLES:
             raise BindingError(f"{file}: unknown table {key!r}{_near(key, TABLES)}; there are {', '.join(TABLES)}")
-        if key in {"lifeline", "environment", "needs"}:
+        if key in {"lifeline", "chart", "environment", "needs", "channels"}:
             if not isinstance(value, dict):
                 raise BindingError(f"{file}: expected a table [{key}], not {value!r}")
         elif not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
@@ -91,6 +98,7 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
         labels=tuple(_label(row, file, is_default=is_default) for row in data.get("label", ())),
         players={name: player for name, player in players.items() if isinstance(player, Player)},
         outside={name: outside for name, outside in players.items() if not isinstance(outside, Player)},
+        events={name: _events(row, f"{file}: [chart.{name}]") for name, row in data.get("chart", {}).items()},
         begins=tuple(_begin(row, file, is_default=is_default) for row in data.get("begin", ())),
         besides=tuple(_besides(row, f"{file}: [[besides]]", is_default=is_default) for row in data.get("besides", ())),
         ignores=tuple(_besides(row, f"{file}: [[ignores]]", is_default=is_default) for row in data.get("ignores", ())),
@@ -105,27 +113,38 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
         publishes=tuple(_publishes(row, file, is_default=is_default) for row in data.get("publishes", ())),
         owes=tuple(_owes(row, f"{file}: [[owes]]", is_default=is_default) for row in data.get("owes", ())),
         forgets=tuple(_forgets(row, f"{file}: [[forgets]]", is_default=is_default) for row in data.get("forgets", ())),
+        channels=_channels(data["channels"], f"{file}: [channels]") if "channels" in data else None,
     )
+
+
+def _channels(row: Mapping[str, Any], place: str) -> Model:
+    _known(row, ("model", "why"), place)
+    said = _text(row, "model", place)
+    for model in MODELS:
+        if model == said:
+            return model
+    raise BindingError(f"{place} model: expected {', '.join(map(repr, MODELS))}, not {said!r}{_near(said, MODELS)}")
 
 
 def _label(row: Mapping[str, Any], file: str, *, is_default: bool) -> LabelRule:
     place = f"{file}: [[label]] {row.get('text') or row.get('pattern') or ''!r}"
-    _known(row, ("text", "pattern", "message", "detail", "topic", "ignored", "again"), place)
+    _known(row, LABEL, place)
     ignored = _flag(row, "ignored", place)
     if ignored and "message" in row:
         raise BindingError(f"{place}: an arrow that is ignored has no message: leave out one of the two")
     message = "" if ignored else _text(row, "message", place)
-    detail, topic = (_text(row, key, place, "") for key in ("detail", "topic"))
+    detail, topic, sender, receiver = (_text(row, key, place, "") for key in ("detail", "topic", "from", "to"))
     stands, again = BUILT_IN if is_default else place, _flag(row, "again", place)
     if ("text" in row) == ("pattern" in row):
         raise BindingError(f"{place}: give either text or pattern")
     if "text" in row:
         shown = normal(_text(row, "text", place))
         said = [text.replace("{", "{{").replace("}", "}}") for text in (message, detail, topic)]
-        return LabelRule(re.compile(re.escape(shown)), shown, said[0], said[1], said[2], ignored, stands, again)
+        pattern = re.compile(re.escape(shown))
+        return LabelRule(pattern, shown, said[0], said[1], said[2], ignored, stands, again, sender, receiver)
     shown = _text(row, "pattern", place)
     try:
-        rule = LabelRule(re.compile(shown), shown, message, detail, topic, ignored, stands, again)
+        rule = LabelRule(re.compile(shown), shown, message, detail, topic, ignored, stands, again, sender, receiver)
         groups = dict.fromkeys(rule.pattern.groupindex, "")
         for text in (message, detail, topic):
             text.format(**groups)
@@ -163,6 +182,25 @@ def _player(name: str, row: Any, file: str, *, is_default: bool) -> Player | Out
     return Player(chart, group, role, client, like, _flag(row, "patient", place), stands, scripted)
 
 
+def _events(row: Any, place: str) -> Events:
+    if not isinstance(row, dict):
+        raise BindingError(f"{place}: expected a table with sends, receives or internal, not {row!r}")
+    _known(row, ("sends", "receives", "internal", "why"), place)
+    sends, receives = (_messages(row.get(key, []), f"{place} {key}") for key in ("sends", "receives"))
+    return Events(sends, receives, _texts(row.get("internal", []), f"{place} internal"), place)
+
+
+def _messages(said: Any, place: str) -> dict[str, str]:
+    """Events with the names of their messages, from a list or a table."""
+    if isinstance(said, dict):
+        return {event: _text(said, event, place) for event in said}
+    if not isinstance(said, list):
+        raise BindingError(
+            f'{place}: expected a list of events, or a table as in {{ event = "message" }}, not {said!r}'
+        )
+    return {event: event for event in _texts(said, place)}
+
+
 def _begin(row: Mapping[str, Any], file: str, *, is_default: bool) -> Begin:
     title = _text(row, "title", f"{file}: [[begin]]")
     place = f"{file}: [[begin]] {title!r}"
@@ -183,6 +221,8 @@ def _begin(row: Mapping[str, Any], file: str, *, is_default: bool) -> Begin:
         at_rest=_flag(row, "at_rest", place),
         sessions=sessions,
         endpoints=endpoints,
+        patient=_flag(row, "patient", place, default=True),
+        recurring=_flag(row, "recurring", place),
     )
 
 
@@ -194,7 +234,8 @@ def _by_lifeline(row: Mapping[str, Any], key: str, place: str) -> dict[str, str]
 
 
 def _besides(row: Mapping[str, Any], place: str, *, is_default: bool) -> Besides:
-    _known(row, ("lifelines", "actions", "states", "why") if "[[ignores]]" in place else ACTIONS, place)
+    more = ("states",) if "[[ignores]]" in place else ("unless_drawn",) if "[[besides]]" in place else ()
+    _known(row, (*ACTIONS, *more), place)
     actions = _texts(row.get("actions"), f"{place} actions")
     for action in actions:
         if action.removeprefix("-")[:1] not in {"?", "!", "*"}:
@@ -204,6 +245,7 @@ def _besides(row: Mapping[str, Any], place: str, *, is_default: bool) -> Besides
         actions,
         BUILT_IN if is_default else place,
         _texts(row.get("states", ["*"]), f"{place} states"),
+        _flag(row, "unless_drawn", place),
     )
 
 
@@ -246,9 +288,13 @@ def _alike(row: Mapping[str, Any], place: str, *, is_default: bool) -> Alike:
     return Alike(frozenset(_texts(row.get("messages"), f"{place} messages")), BUILT_IN if is_default else place)
 
 
-def _fault(row: Mapping[str, Any], place: str) -> Word:
-    _known(row, ("message", "detail", "why"), place)
-    return Word(_text(row, "message", place), _text(row, "detail", place, ""))
+def _fault(row: Mapping[str, Any], place: str) -> Fault:
+    _known(row, ("message", "detail", "instead", "why"), place)
+    message, detail, instead = (
+        _text(row, "message", place),
+        *(_text(row, key, place, "") for key in ("detail", "instead")),
+    )
+    return Fault(message, detail, instead)
 
 
 def _known(row: Mapping[str, Any], keys: Collection[str], place: str) -> None:
@@ -277,8 +323,8 @@ def _texts(value: Any, place: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _flag(row: Mapping[str, Any], key: str, place: str) -> bool:
-    value = row.get(key, False)
+def _flag(row: Mapping[str, Any], key: str, place: str, *, default: bool = False) -> bool:
+    value = row.get(key, default)
     if not isinstance(value, bool):
         raise BindingError(f"{place}: expected {key} = true or false, not {value!r}")
     return value

@@ -8,22 +8,28 @@ from typing import Any, NamedTuple
 
 from statemachine import StateChart
 
-from spec.binding import BUILT_IN, Begin, Binding, load
+from spec.binding import BUILT_IN, Begin, Binding, load_for
 from spec.conformance.baseline import Accepted, accept, read_accepted
+from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.counterexample import Stage
-from spec.conformance.implied import explore, implied
-from spec.conformance.inclusion import Comparison, Finding, compare
+from spec.conformance.coverage import Coverage, covered, joined
+from spec.conformance.finding import Finding, Verdict, unanswered, verdict
+from spec.conformance.implied import implied
+from spec.conformance.inclusion import Comparison, compare
+from spec.conformance.local import implied_locally, reached
+from spec.conformance.meanings import unmarked
+from spec.conformance.needs import impossible_branches
 from spec.conformance.parallel import beside_each_other, uninterrupted
 from spec.conformance.specification import Course, Specification, UseCase, specification
 from spec.interaction import InteractionError
+from spec.notation import read
 from spec.projection import realisability
 from spec.system.composition import State, System
 from spec.system.process import ChartMachine
 from spec.system.setup import Cast, CastError
 
 DIAGRAMS = Path(__file__).parent.parent / "diagrams"
-STATES = 1_000
-"""How many states of a system are explored for implied scenarios before it is said that this is not all."""
+NOTHING = "there is no diagram: nothing was asked"
 
 
 @dataclass(frozen=True)
@@ -47,29 +53,91 @@ class DiagramReport:
     rows: tuple[Row, ...]
     findings: tuple[Finding, ...]
     nodes: int = 0
+    coverage: tuple[Coverage, ...] = ()
+    """The transitions that it exercises of each chart that is not ours."""
 
-    def conforms(self, *, strict: bool = False) -> bool:
-        """Whether nothing was found that is not accepted; warnings count only if `strict`."""
-        return not any(_counts(finding, strict=strict) for finding in self.findings)
+    @property
+    def name(self) -> str:
+        """What to call it: its frame, its title, or its file."""
+        return self.frame or self.title or self.file
+
+    @property
+    def verdict(self) -> Verdict:
+        """The answer, where warnings are no mistakes."""
+        return verdict(self.findings)
+
+    @property
+    def conforms(self) -> bool:
+        """Whether all was asked, all was answered, and nothing was found that is not accepted."""
+        return self.verdict is Verdict.CONFORMS
+
+
+@dataclass(frozen=True)
+class Explored:
+    """What looking at all that charts can do came to: the states of the system that were met, and whether these are
+    all.
+    """
+
+    states: int
+    complete: bool
+    as_drawn: bool = False
+    """Whether the network did just as the diagrams draw, as the scenarios of a use case that has others, too."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was found of all diagrams, and what no diagram of a use case allows."""
+    """What was found of all diagrams, and what no diagram of a use case allows.
+
+    `str()` is the text that a person would read.
+    """
 
     diagrams: tuple[DiagramReport, ...]
     implied: tuple[Finding, ...] = ()
-    explored: Mapping[str, tuple[int, bool]] = field(default_factory=dict)
-    """For each use case: the states of the system that were explored, and whether these are all."""
+    explored: Mapping[str, Explored] = field(default_factory=dict)
+    """For each use case: what looking at all that the charts can do came to."""
+    strict: bool = False
+    """Whether warnings are mistakes, too."""
 
-    def conforms(self, *, strict: bool = False) -> bool:
-        """Whether all diagrams conform and no implied scenario is left that is not accepted."""
-        diagrams = all(diagram.conforms(strict=strict) for diagram in self.diagrams)
-        return diagrams and not any(_counts(finding, strict=strict) for finding in self.implied)
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings: of each diagram, and of the use cases."""
+        return (*(finding for diagram in self.diagrams for finding in diagram.findings), *self.implied)
 
+    @property
+    def coverage(self) -> tuple[Coverage, ...]:
+        """Which transitions of each chart that is not ours the diagrams exercise together."""
+        return joined(each for diagram in self.diagrams for each in diagram.coverage)
 
-def _counts(finding: Finding, *, strict: bool) -> bool:
-    return not finding.accepted and (strict or not finding.warning)
+    @property
+    def verdict(self) -> Verdict:
+        """Conforms, does not conform, or undetermined: something was not asked, or not answered."""
+        return verdict(self.findings, strict=self.strict)
+
+    @property
+    def conforms(self) -> bool:
+        """Whether all was asked, all was answered, and nothing was found that is not accepted."""
+        return self.verdict is Verdict.CONFORMS
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the verdict is not *conforms*: the mistakes, or what was not answered."""
+        kinds = {Verdict.DOES_NOT_CONFORM: ("error", "warning") if self.strict else ("error",)}
+        wanted = kinds.get(self.verdict, ("unanswered",))
+        return tuple(f.message for f in self.findings if f.severity in wanted and not f.accepted)
+
+    def strictly(self) -> "Report":
+        """The same with warnings as mistakes."""
+        return replace(self, strict=True)
+
+    def __str__(self) -> str:
+        """The report as text."""
+        from spec.conformance.report import as_text
+
+        return as_text(self)
+
+    def __repr__(self) -> str:
+        """In short."""
+        return f"<Report: {self.verdict}, {len(self.diagrams)} diagrams, {len(self.findings)} findings>"
 
 
 def check(
@@ -78,12 +146,17 @@ def check(
     charts: Mapping[str, type[StateChart[Any]]] | None = None,
     *,
     file: str = "<text>",
+    bounds: Bounds | None = None,
 ) -> Report:
     """Check the text of one diagram against charts: ours, or those in `charts` by lifeline or by the binding's names.
 
-    Raises `BindingError` and `spec.system.setup.CastError`, whose messages say what to mend.
+    Without a binding it is the default one, or, where only `charts` play, none.
+
+    Raises `BindingError`, `CastError` and `ChartError` (all `ValueError`), whose messages say what to mend.
     """
-    return check_all([(file, diagram)], binding or load(), charts)
+    if binding is None:
+        binding = load_for({lifeline.name for lifeline in read(diagram).lifelines}, charts or ())
+    return check_all([(file, diagram)], binding, charts, bounds=bounds)
 
 
 def check_all(
@@ -92,80 +165,120 @@ def check_all(
     charts: Mapping[str, type[StateChart[Any]]] | None = None,
     *,
     accepted: Sequence[Accepted] = (),
-    courses: Iterable[tuple[str, str]] = (),
+    referred: Iterable[tuple[str, str]] = (),
+    complete: bool = False,
+    strict: bool = False,
+    bounds: Bounds | None = None,
     processes: int = 1,
 ) -> Report:
-    """Check diagrams, given as file and text. `courses` are further diagrams: of the same use cases, or referred to.
+    """Check diagrams, given as file and text; those that are `referred` to are not checked themselves.
 
-    With more than one of the `processes`, use cases and diagrams are checked beside each other where the system allows.
+    Diagrams of one use case (the title without what stands in parentheses at its end) belong together. If they are
+    `complete` they are all that can happen; otherwise diagrams of our charts are taken as scenarios, and the network
+    does as they draw. With more than one of the `processes`, use cases and diagrams are checked beside each other where
+    the system allows. `bounds` say how far to look. What is `accepted` is no mistake; if `strict`, warnings are.
     """
+    bounds = bounds or Bounds()
+    bounds.begin()
     with uninterrupted():
-        return _check_all(specification(texts, binding, charts or {}, courses), accepted, processes)
+        whole = specification(texts, binding, charts or {}, referred, complete=complete)
+        return _check_all(whole, accepted, bounds, processes, strict=strict)
 
 
-def _check_all(whole: Specification, accepted: Sequence[Accepted], processes: int) -> Report:
-    cast = Cast(whole.binding, whole.charts)
-    tasks: list[Callable[[], Any]] = [partial(_explored, use_case, cast) for use_case in whole.use_cases]
-    tasks += [partial(_compared, course, cast, accepted) for course in whole.courses]
+def _check_all(
+    whole: Specification, accepted: Sequence[Accepted], bounds: Bounds, processes: int, *, strict: bool
+) -> Report:
+    cast = Cast(whole.binding, whole.charts, bounds.reductions.by_pairs, whole.payloads)
+    tasks: list[Callable[[], Any]] = [partial(_explored, use_case, cast, bounds) for use_case in whole.use_cases]
+    tasks += [partial(_compared, course, cast, accepted, bounds) for course in whole.courses]
     done = beside_each_other(tasks, processes)
     scenarios: list[Finding] = []
-    explored: dict[str, tuple[int, bool]] = {}
+    explored: dict[str, Explored] = {}
     for use_case, found in zip(whole.use_cases, done, strict=False):
         if found is not None:
-            scenarios += [accept(finding, "", accepted) for finding in found.findings]
-            if found.states:
-                explored[use_case.name] = (found.states, found.complete)
-    return Report(tuple(done[len(whole.use_cases) :]), tuple(scenarios), explored)
+            findings, looked = found
+            scenarios += [accept(finding, accepted) for finding in findings]
+            if looked is not None:
+                explored[use_case.name] = looked
+    if not whole.courses:
+        scenarios.append(unanswered(NOTHING))
+    return Report(tuple(done[len(whole.use_cases) :]), tuple(scenarios), explored, strict)
 
 
 # The charts can do what a diagram says.
 
 
-def compared(course: Course, cast: Cast, *, only_first: bool = False) -> Comparison:
-    """Hold a diagram against charts, until the first error if that will do. Raises `CastError` if it cannot begin."""
-    systems = _systems(course, cast)
+def compared(
+    course: Course,
+    cast: Cast,
+    *,
+    only_first: bool = False,
+    bounds: Bounds | None = None,
+    systems: list[tuple[System, State]] | None = None,
+) -> Comparison:
+    """Hold a diagram against charts, until the first error if that will do, in the systems that it can be about.
+
+    Raises `CastError` if it cannot begin.
+    """
+    systems = systems or _systems(course, cast)
+    bounds = bounds or Bounds()
     return compare(
-        course.ordered,
+        course.ordered if bounds.reductions.interchangeable else course.interaction,
         course.words,
         systems,
         systems[0][0].binding,
         only_first=only_first,
         at_rest=course.begin.at_rest,
+        bounds=bounds,
     )
 
 
 def _systems(course: Course, cast: Cast) -> list[tuple[System, State]]:
     repeats = any(word.again for word in course.words.values())
     return cast.systems(
-        frozenset(course.interaction.lifelines), course.begin, course.routes(cast.charts), repeats=repeats
+        frozenset(course.interaction.lifelines),
+        course.begin,
+        course.routes(cast.charts),
+        repeats=repeats,
+        messages=course.messages,
     )
 
 
-def _compared(course: Course, cast: Cast, accepted: Sequence[Accepted]) -> DiagramReport:
+def _compared(course: Course, cast: Cast, accepted: Sequence[Accepted], bounds: Bounds) -> DiagramReport:
     findings = list(course.findings)
     comparison = Comparison()
+    coverage: list[Coverage] = []
+    title = course.diagram.title or course.diagram.frame or ""
+    stage = Stage(title, [course.diagram], course.words, cast.binding, course.begin)
     try:
-        for name in course.interaction.lifelines:
-            course.local(name)
-        comparison = compared(course, cast)
+        words = {label: word for label, word in course.words.items() if word.message in course.messages}
+        findings += map(stage.drawn, impossible_branches(course.ordered, words, cast.binding, bounds))
+        systems = _systems(course, cast)
+        comparison = compared(course, cast, bounds=bounds, systems=systems)
     except CastError as error:
         findings.append(Finding("no-beginning", str(error)))
     except InteractionError as error:
-        findings.append(Finding("too-large", str(error), error.line or 0))
+        findings.append(unanswered(error.message, error.line or 0))
     else:
-        title = course.diagram.title or course.diagram.frame or ""
-        stage = Stage(title, [course.diagram], course.words, cast.binding, course.begin)
-        system, _ = _systems(course, cast)[0]
+        system, _ = systems[0]
+        coverage = [each for one, _ in systems for each in covered(one, comparison.seen, course.drawn(), one.binding)]
         hint = _where_to_begin(course, system)
         for finding in comparison.findings:
             said = hint if finding.kind == "chart-cannot" else ""
             findings.append(stage.drawn(replace(finding, message=finding.message + said)))
         findings += _sent_to_nobody(course, system)
-        findings += [
-            Finding("not-realisable", problem.message, problem.line, problem.lifeline or "", warning=True)
-            for problem in (() if course.begin.examples else realisability(course.ordered))
-        ]
-    return _report(course, comparison, [accept(f, course.diagram.file, accepted) for f in findings], cast.binding)
+        findings += _realisable(course)
+    shown = [accept(unmarked(finding), accepted) for finding in findings]
+    return replace(_report(course, comparison, shown, cast.binding), coverage=joined(coverage))
+
+
+def _realisable(course: Course) -> list[Finding]:
+    if course.begin.examples:
+        return []
+    return [
+        Finding("not-realisable", problem.message, problem.line, problem.lifeline or "", warning=True)
+        for problem in realisability(course.ordered)
+    ]
 
 
 def _where_to_begin(course: Course, system: System) -> str:
@@ -195,19 +308,20 @@ def _sent_to_nobody(course: Course, system: System) -> list[Finding]:
 
 def _report(course: Course, comparison: Comparison, findings: list[Finding], binding: Binding) -> DiagramReport:
     blamed = {f.lifeline for f in findings if not f.warning and not f.accepted}
-    everywhere = any(f.kind in {"no-beginning", "too-large"} for f in findings)
+    everywhere = any(f.kind == "no-beginning" or (f.unanswered and not f.lifeline) for f in findings)
     rows = [
         Row(
             name,
             binding.players[name].chart or "as drawn",
             name not in blamed and not everywhere,
-            0 if everywhere else len(course.local(name).edges),
+            0 if everywhere else course.size(name),
             len(comparison.seen.get(name, ())),
         )
         for name in course.interaction.lifelines
         if name in binding.players
     ]
-    order = sorted(findings, key=lambda finding: (finding.warning, finding.line))
+    ranks = ("error", "unanswered", "warning")
+    order = sorted(findings, key=lambda finding: (ranks.index(finding.severity), finding.line))
     diagram = course.diagram
     return DiagramReport(
         diagram.file, diagram.frame or "", diagram.title or "", tuple(rows), tuple(order), comparison.nodes
@@ -217,53 +331,74 @@ def _report(course: Course, comparison: Comparison, findings: list[Finding], bin
 # The diagrams say what the charts can do.
 
 
-class Explored(NamedTuple):
-    """What exploring the courses of a use case came to; `complete` if these are all states."""
+class Looked(NamedTuple):
+    """What exploring the courses of a use case came to: the findings, and the states of the systems that were met."""
 
     findings: tuple[Finding, ...]
     states: int
-    complete: bool
 
 
-def explored(use_case: UseCase, cast: Cast) -> Explored:
+def explored(use_case: UseCase, cast: Cast, bounds: Bounds | None = None) -> Looked:
     """Hold what charts can do against all courses of a use case. Raises `CastError` if there is nowhere to begin."""
     found: dict[tuple[str, str], Finding] = {}
-    states, complete = 0, True
-    begin = use_case.begin
-    for system, state in cast.systems(frozenset(use_case.names), begin, use_case.routes(cast.charts)):
-        for started in _set_going(system, state, begin):
-            graph = explore(
-                system,
-                [started],
-                use_case.faults,
-                use_case.words.values(),
-                STATES,
-                later=begin.later,
-                gates=use_case.gates(system),
-            )
-            states, complete = states + len(graph.moves), complete and graph.complete
-            for name in use_case.names:
-                finding = implied(use_case.lifeline(name), system, graph, started) if name in system.machines else None
-                if finding is not None:
-                    found.setdefault((name, finding.message), finding)
-    return Explored(tuple(found.values()), states, complete)
+    states = 0
+    bounds = bounds or Bounds()
+    names, messages = frozenset(use_case.names), use_case.binding.drawn_messages
+    systems = cast.systems(names, use_case.begin, use_case.routes(cast.charts), messages=messages)
+    if len(systems) > 1 and not use_case.complete:
+        systems = _those_meant(use_case, cast, systems, bounds)
+    for system, state in systems:
+        for started in _set_going(system, state, use_case.begin):
+            outcome = implied(use_case.whole(), system, started, use_case.circumstances(system), bounds)
+            states += outcome.states
+            findings = outcome.findings or _after_references(use_case, system, started, bounds)
+            for finding in findings:
+                found.setdefault((finding.kind, finding.message), finding)
+    return Looked(tuple(found.values()), states)
 
 
-def _explored(use_case: UseCase, cast: Cast) -> Explored | None:
-    if not use_case.says_all or any(
-        finding.kind in {"no-beginning", "unbound-label"} for course in use_case.courses for finding in course.findings
-    ):
-        return None  # that comes first
+def _after_references(use_case: UseCase, system: System, begin: State, bounds: Bounds) -> list[Finding]:
+    """What charts do after a reference to a use case, compared lifeline by lifeline."""
+    if not use_case.refers_on:
+        return []
     try:
-        found = explored(use_case, cast)
-    except CastError:
-        return None  # likewise
+        graph = reached(system, begin, use_case.circumstances(system), bounds)
+    except Stopped as stop:
+        return [unanswered(f"what comes after a reference to a use case: {stop}")]
+    names = (name for name in use_case.names if name in system.machines)
+    found = (implied_locally(use_case.lifeline(name), system, graph, begin) for name in names)
+    return [finding for finding in found if finding is not None]
+
+
+def _those_meant(
+    use_case: UseCase, cast: Cast, systems: list[tuple[System, State]], bounds: Bounds
+) -> list[tuple[System, State]]:
+    """The systems in which some diagram can be run to its end; all, if there is none."""
+    ended = {place for course in use_case.courses for place in compared(course, cast, bounds=bounds).ended}
+    return [each for place, each in enumerate(systems) if place in ended] or systems
+
+
+def _explored(use_case: UseCase, cast: Cast, bounds: Bounds) -> tuple[tuple[Finding, ...], Explored | None] | None:
+    if not use_case.says_all:
+        return None  # they are examples, and do not say what else can happen
+    asked = f"{use_case.name}: whether the diagrams say all that the charts can do"
+    wrong = [finding for course in use_case.courses for finding in course.findings if not finding.warning]
+    if any(finding.kind == "unbound-label" for finding in wrong):
+        return (unanswered(f"{asked}: labels without a message come first"),), None
+    try:
+        found = explored(use_case, cast, bounds)
+    except CastError as error:
+        return (unanswered(f"{asked}: {error}"),), None
     except InteractionError as error:
-        return Explored((Finding("too-large", f"{use_case.name}: {error}"),), 0, complete=False)
+        return (unanswered(f"{asked}: {error}"),), None
     diagrams = [course.diagram for course in use_case.courses]
     stage = Stage(f"{use_case.name} (implied scenario)", diagrams, use_case.words, cast.binding, use_case.begin)
-    drawn = [stage.drawn(replace(finding, warning=use_case.is_partial)) for finding in found.findings]
-    return found._replace(findings=tuple(replace(f, message=f"{use_case.name}: {f.message}") for f in drawn))
+    findings = tuple(
+        unmarked(replace(finding, message=f"{use_case.name}: {finding.message}"))
+        for finding in map(stage.drawn, found.findings)
+    )
+    complete = not any(finding.unanswered for finding in findings)
+    return findings, Explored(found.states, complete, as_drawn=not use_case.complete)
 
 
 def _set_going(system: System, state: State, begin: Begin) -> list[State]:
@@ -274,4 +409,4 @@ def _set_going(system: System, state: State, begin: Begin) -> list[State]:
     return states
 
 
-__all__ = ["Accepted", "DiagramReport", "Report", "Row", "check", "check_all", "read_accepted"]
+__all__ = ["Accepted", "Bounds", "DiagramReport", "Report", "Row", "Verdict", "check", "check_all", "read_accepted"]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from spec.binding import Begin, Binding, Word
-from spec.conformance.inclusion import Finding
+from spec.conformance.finding import Finding
 from spec.interaction import Action
 from spec.notation.arrows import is_writable
 from spec.notation.model import Diagram

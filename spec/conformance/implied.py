@@ -1,30 +1,38 @@
 """Implied scenarios: the diagrams say what the charts can do.
 
-The system is explored from where the diagrams of a use case begin, under the faults that they draw: a message may be
-lost on a hop if some diagram draws it lost there, and timeouts are patient. For each lifeline, every local trace that
-this can come to must be a beginning of what some course of the use case says of that lifeline. One that is not is an
-*implied scenario* (Alur, Etessami, Yannakakis, "Inference of message sequence charts", 2003): the participants, each
-acting as drawn, do together what nobody drew.
+The system is explored from where the diagrams of a use case begin, under the faults that they draw. Each global trace
+that this can come to must be a beginning of one that some course of the use case allows, and where the system comes to
+rest it must be a whole one. One that is not is an *implied scenario* (Alur, Etessami, Yannakakis, "Inference of message
+sequence charts", 2003): the participants, each acting as drawn, do together what nobody drew. Global traces are
+compared, not only those of single lifelines: what each does may be drawn somewhere, and yet nobody drew it all at once.
 
-What a course refers to is part of it, a use case as a choice among its courses. An order from outside that sets it
-going, such as that a tracker starts again, comes when nothing else can happen, if the binding says so (`later`).
+Faults and refusals are those that the courses draw. If the courses are *all* that can happen (`complete`), a message
+may be lost on a hop wherever some course draws it lost there. Otherwise they are scenarios of a use case that has
+others, too: then the network does as they draw, and loses a message just where they do. What charts do by themselves
+counts in both.
+
+What a course refers to is part of it; a use case is the end of what it says, and what comes after that is compared
+lifeline by lifeline (`local`). An order from outside that sets it going, such as that a tracker starts again, comes
+when nothing else can happen: in the order that the binding says (`later`), or for scenarios if it lets them go on as
+drawn.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from spec.binding import Binding, Word
 from spec.binding.obligations import Breach
-from spec.conformance.inclusion import Finding
-from spec.projection import Automaton
-from spec.system.composition import Act, State, System
-from spec.system.foreign import ForeignMachine
-from spec.system.scheduling import advance
+from spec.conformance.bounds import Bounds, Stopped
+from spec.conformance.finding import Finding, unanswered
+from spec.conformance.matching import match
+from spec.conformance.whole import Places, Whole
+from spec.interaction import Action, InteractionError
+from spec.system.composition import Act, Move, State, System
+from spec.system.scheduling import choice
 
 Faults = frozenset[tuple[str, str, str]]
 """Sender, receiver and message of what can be lost."""
@@ -40,266 +48,310 @@ class Stand(NamedTuple):
     ordered: int = 0
 
 
-class Position(NamedTuple):
-    """Where a course can be after a local trace; `ahead` is what was sent before its turn."""
-
-    course: int
-    state: int = 0
-    ahead: frozenset[Word] = frozenset()
+Here = tuple[Stand, Places]
+"""A stand of the system, and where the courses can be after the same global trace."""
 
 
-Here = tuple[Stand, frozenset[Position]]
-"""A stand of the system, and where each course can be after the same local trace."""
+@dataclass(frozen=True)
+class Circumstances:
+    """What can happen to a system besides what its charts do."""
+
+    faults: Faults = frozenset()
+    drawn: tuple[Word, ...] = ()
+    """The words of all diagrams: what happens only where it is drawn happens if it is among them."""
+    later: Orders = ()
+    """Orders that come one by one, each when nothing else can happen."""
+    gates: Orders = ()
+    """What comes from outside at any time."""
+    complete: bool = True
+    """Whether the courses are all that can happen."""
 
 
 @dataclass
-class Graph:
-    """What a system can come to, and the actions between."""
+class Outcome:
+    """What holding a system against its courses came to."""
 
-    moves: dict[Stand, tuple[tuple[Act, Stand], ...]]
-    complete: bool
-    quiet: frozenset[Stand] = frozenset()
-    """Where nothing can happen, but for an order from outside."""
-    stuck: Mapping[Stand, tuple[tuple[Act, str], ...]] = field(default_factory=dict)
-    """What has come and is never taken, and why."""
+    findings: list[Finding] = field(default_factory=list)
+    states: int = 0
+    """Stands of the system that were met."""
+    pairs: int = 0
+    """Of these with places of the courses."""
 
 
-def explore(
-    system: System,
-    begin: Iterable[State],
-    faults: Faults,
-    drawn: Iterable[Word],
-    limit: int,
-    *,
-    later: Orders = (),
-    gates: Orders = (),
-) -> Graph:
-    """All that can happen from `begin`; what happens only where it is drawn happens if it is in `drawn`.
-
-    The orders that come `later` do so one by one, each when nothing else can happen; those through `gates` at any time.
+def implied(whole: Whole, system: System, begin: State, around: Circumstances, bounds: Bounds) -> Outcome:
+    """Every kind of thing that a system does and no course allows, each with a shortest run; what was not looked at,
+    too.
     """
-    binding = system.binding
-    known = list(drawn)
-    order = {(word.message, word.detail): place for place, word in reversed(list(enumerate(known)))}
-
-    def may(act: Act) -> bool:
-        if act.lost:
-            return (act.lifeline, act.peer, act.message) in faults or (
-                not binding.is_drawn(act.peer) and any((act.lifeline, act.message) == (f[0], f[2]) for f in faults)
-            )
-        if binding.is_rare(act.message, act.detail):
-            return any(word.covers(act.message, act.detail) and word.detail for word in known)
-        return True
-
-    moves: dict[Stand, tuple[tuple[Act, Stand], ...]] = {}
-    quiet: set[Stand] = set()
-    stuck: dict[Stand, tuple[tuple[Act, str], ...]] = {}
-    queue = deque(Stand(state) for state in begin)
-    while queue and len(moves) < limit:
-        stand = queue.popleft()
-        if stand in moves:
-            continue
-        if system.breach(stand.state) is not None:
-            moves[stand] = ()  # what comes after that says nothing more
-            continue
-        found = [(move.act, Stand(move.then, stand.ordered)) for move in advance(system, stand.state, may, order)]
-        told = (move for lifeline, message in gates for move in system.orders(stand.state, lifeline, (message,)))
-        found += [(move.act, Stand(move.then, stand.ordered)) for move in told]
-        waiting = list(system.waiting(stand.state, deferred=False)) if system.is_reduced else []
-        if not found:
-            quiet.add(stand)
-            waiting += system.waiting(stand.state, deferred=True)
-            found = list(_ordered(system, stand, later))
-        moves[stand] = tuple(found)
-        if waiting:
-            stuck[stand] = tuple(waiting)
-        queue.extend(then for _, then in found if then not in moves)
-    return Graph(moves, not queue, frozenset(quiet), stuck)
+    must_be_drawn = frozenset(around.gates) - frozenset(around.later)
+    search = _Search(replace(whole, gates=must_be_drawn), system, around, bounds)
+    search.run(begin)
+    return Outcome(search.findings, len({stand for stand, _ in search.parents}), len(search.parents))
 
 
-def _ordered(system: System, stand: Stand, later: Orders) -> Iterator[tuple[Act, Stand]]:
-    """What the next order leads to; one that nobody could follow here is passed over."""
-    for place, (lifeline, order) in enumerate(later[stand.ordered :], stand.ordered + 1):
-        found = list(system.orders(stand.state, lifeline, (order,))) if lifeline in system.machines else []
-        if found:
-            yield from ((move.act, Stand(move.then, place)) for move in found)
-            return
+class _Search:
+    """A breadth-first search over stands of the system with places of the courses."""
 
+    def __init__(self, whole: Whole, system: System, around: Circumstances, bounds: Bounds) -> None:
+        self.whole = whole
+        self.system = system
+        self.binding: Binding = system.binding
+        self.around = around
+        self.bounds = bounds
+        self.findings: list[Finding] = []
+        self.parents: dict[Here, tuple[Here, Act] | None] = {}
+        self.order = {(word.message, word.detail): n for n, word in reversed(list(enumerate(around.drawn)))}
+        self._blamed: set[tuple[str, str]] = set()
+        self._expanded: set[Here] = set()
+        self._into: dict[Here, list[tuple[Here, str]]] = {}
+        """From where each was come to, and whose action that was."""
+        self._cut_off: set[Here] = set()
+        """What comes after these was not looked at."""
+        self._sends_undrawn = system.sends_undrawn()
 
-@dataclass
-class Lifeline:
-    """What the courses of a use case say of one lifeline."""
+    def run(self, begin: State) -> None:
+        """Search until nothing is new, or a bound is hit."""
+        start: Here = (Stand(begin), self.whole.beginning())
+        self.parents[start] = None
+        queue = deque([start])
+        asked = "whether the diagrams say all that the charts can do"
+        try:
+            while queue:
+                self.bounds.watch("what the charts can do", len(self._expanded))
+                queue.extend(self._expand(queue.popleft()))
+            if not self.system.is_reduced:
+                self._tell_what_is_never_taken()
+        except (Stopped, InteractionError) as stop:
+            self.findings.append(unanswered(f"{asked}: {stop}"))
 
-    name: str
-    courses: tuple[Automaton, ...]
-    words: Mapping[str, Word]
-    binding: Binding
-    _known: dict[tuple[Act, frozenset[Position]], frozenset[Position]] = field(default_factory=dict, repr=False)
+    def _expand(self, here: Here) -> list[Here]:
+        stand, places = here
+        self._expanded.add(here)
+        breach = self.system.breach(stand.state)
+        if breach is not None:
+            self._against_duty(here, breach)
+            self._cut_off.add(here)
+            return []  # what comes after that says nothing more
+        moves = self._moves(here)
+        if self.system.is_reduced or not moves:
+            self._never_takes(here, self.system.waiting(stand.state, deferred=False))
+        if moves and not self.around.complete and all(self._is_undrawn_expiry(act) for act, _ in moves):
+            new = self._set_off(here)
+            if new:
+                self._cut_off.add(here)
+                return new  # a scenario goes on as drawn before a clock that nobody drew runs out
+        if not moves:
+            self._never_takes(here, self.system.waiting(stand.state, deferred=True))
+            new = [] if self.around.complete else self._set_off(here)
+            if not new and not self.whole.may_rest(places):
+                self._rests(here)
+            if not self.around.complete:
+                self._cut_off.add(here)
+                return new
+            moves = [(m.act, Stand(m.then, n)) for m, n in self._ordered(stand)]
+        return self._followed(here, moves)
 
-    @cached_property
-    def _edges(self) -> dict[tuple[int, int], list[tuple[str, Word | None, str | None, int]]]:
-        """The edges of each state of each course: `!` or `?`, what is said, the other end, and where it leads."""
-        return {
-            (number, state): [
-                (letter.kind, self.words.get(letter.label), letter.peer, to) for letter, to in row.items()
-            ]
-            for number, course in enumerate(self.courses)
-            for state, row in course.edges.items()
-        }
+    def _followed(self, here: Here, moves: list[tuple[Act, Stand]]) -> list[Here]:
+        new: list[Here] = []
+        for act, then in moves:
+            places = self.whole.after(act, here[1])
+            if not places:
+                self._not_allowed(here, act)
+                self._cut_off.add(here)
+                continue
+            following = (then, places)
+            self._into.setdefault(following, []).append((here, act.lifeline))
+            if following not in self.parents:
+                self.parents[following] = (here, act)
+                new.append(following)
+        return new
 
-    @cached_property
-    def _later(self) -> dict[tuple[int, int], frozenset[Word]]:
-        """What a lifeline may send ahead in each state of each course: what it is drawn to send from there on, or in
-        another course only (of which this one may be the beginning).
+    # What can happen.
+
+    def _moves(self, here: Here) -> list[tuple[Act, Stand]]:
+        stand, places = here
+        options = choice(
+            self.system,
+            stand.state,
+            self._may(places),
+            self.order,
+            reduced=self.bounds.reductions.partial_order and self._is_closed(places),
+        )
+        moves = self._with_gates(stand, options.enough)
+        if len(options.enough) < len(options.all) and self._leads_back(here, moves):
+            moves = self._with_gates(stand, options.all)
+        return moves
+
+    def _is_closed(self, places: Places) -> bool:
+        """Whether the courses allow a run in whatever order independent actions come, so that one order is enough.
+
+        Not where a strict order is drawn. Nor, if a receive in the system can belong to another send than it is drawn
+        to: where a critical region holds back one of two messages that are alike, or one of them was sent undrawn.
         """
-        found = {
-            place: frozenset(
-                word for kind, word, _, _ in row if kind == "!" and word and self.may_be_ahead(word.message)
-            )
-            for place, row in self._edges.items()
-        }
-        grows = any(found.values())
-        while grows:
-            grows = False
-            for place, row in self._edges.items():
-                later = found[place].union(*[found[place[0], to] for _, _, _, to in row])
-                grows = grows or later != found[place]
-                found[place] = later
-        everything = frozenset[Word]().union(*found.values())
-        return {place: later | (everything - found[place[0], 0]) for place, later in found.items()}
+        if self.system.is_reduced:
+            return not self.whole.has_strict_order(places)
+        return not (self._sends_undrawn or self.whole.has_strict_order(places, critical=True))
 
-    def may_be_ahead(self, message: str) -> bool:
-        """Whether it may send such a message before its turn."""
-        return self.binding.may_be_ahead(self.name, f"!{message}")
+    def _with_gates(self, stand: Stand, moves: list[Move]) -> list[tuple[Act, Stand]]:
+        told = [
+            move
+            for lifeline, message in self.around.gates
+            for move in self.system.orders(stand.state, lifeline, (message,))
+        ]
+        return [(move.act, Stand(move.then, stand.ordered)) for move in (*moves, *told)]
 
-    def expected(self, positions: Iterable[Position], *, with_ends: bool = False) -> list[str]:
-        """What the courses allow in any of these positions, in words, with the other end or without."""
-        edges = [edge for at in positions for edge in self._edges.get((at.course, at.state), ())]
-        said = [(kind, f"{kind}{word}", peer) for kind, word, peer, _ in edges if word is not None]
-        return sorted({f"{text} {_way(kind, peer)}" if with_ends else text for kind, text, peer in said})
+    def _leads_back(self, here: Here, moves: list[tuple[Act, Stand]]) -> bool:
+        """Whether all of these lead to where the search has been: then others could be put off for ever."""
+        following = [(then, self.whole.after(act, here[1])) for act, then in moves]
+        return all(there in self._expanded for there in following if there[1])
 
-    def after(self, act: Act, positions: frozenset[Position]) -> frozenset[Position]:
-        """Where the courses can be after an action of the lifeline; nowhere if none of them allows it here."""
-        if (act, positions) not in self._known:
-            self._known[act, positions] = self._after(act, positions)
-        return self._known[act, positions]
+    def _may(self, places: Places) -> Callable[[Act], bool]:
+        """What can be sent and lost here, as far as that is not up to the charts."""
 
-    def _after(self, act: Act, positions: frozenset[Position]) -> frozenset[Position]:
-        found = set()
-        for at in positions:
-            for kind, word, peer, to in self._edges.get((at.course, at.state), ()):
-                meets = peer in {None, act.peer} or not self.binding.is_drawn(act.peer)
-                if kind == act.kind and meets and word and word.covers(act.message, act.detail):
-                    found.add(at._replace(state=to))
-            said = Word(act.message, act.detail)
-            if act.kind == "!" and said in self._later.get((at.course, at.state), ()) and said not in at.ahead:
-                found.add(at._replace(ahead=at.ahead | {said}))
-        if act.ignored and not act.allowed:
-            return frozenset()
-        if act.ignored and self._is_owed(str(act)):
-            return frozenset(self._caught_up(found))  # it is right to ignore that, but who draws that it is sent?
-        ordered = act.kind == "?" and not act.peer
-        if act.ignored or ordered or self.binding.may(self.name, str(act), act.peer):
-            found |= positions
-        return frozenset(self._caught_up(found))
+        def may(act: Act) -> bool:
+            if self.around.complete:
+                if act.lost:
+                    return is_lost_somewhere(act, self.around, self.binding)
+            elif act.lost or act.peer:
+                is_drawn = self.whole.draws(act, places)
+                if act.lost:
+                    return is_drawn
+                if not is_drawn and (
+                    self.whole.draws(act._replace(lost=True), places) or self._is_drawn_otherwise(act, places)
+                ):
+                    return False  # the network does as drawn
+            return may_happen(act, self.around, self.binding)
 
-    def _is_owed(self, action: str) -> bool:
-        """Whether the binding says of an action what is owed for it, or that nothing is."""
-        discipline = self.binding.discipline(self.name)
-        return discipline is not None and discipline.covers(action)
+        return may
 
-    def begun_again(self, positions: frozenset[Position]) -> frozenset[Position]:
-        """Where the courses begin, if one of them is over."""
-        over = any(at.state in self.courses[at.course].accepting for at in positions)
-        return self.beginning() if over else frozenset()
+    def _is_drawn_otherwise(self, act: Act, places: Places) -> bool:
+        """Whether what comes in the place of another message, or is left to come, is drawn so here."""
+        outcomes = self.binding.outcomes(act.message)
+        if len(outcomes) == 1 and not any(fault.message == act.message for fault in self.binding.faults):
+            return False
+        words = (w for w in self.around.drawn if w.message in outcomes)
+        others = (act._replace(message=w.message, detail=w.detail) for w in words)
+        return any(other[2:4] != act[2:4] and self.whole.draws(other, places) for other in others)
 
-    def beginning(self) -> frozenset[Position]:
-        """Where the courses begin."""
-        return frozenset(Position(number) for number in range(len(self.courses)))
+    def _is_undrawn_expiry(self, act: Act) -> bool:
+        """Whether it is what a patient lifeline sends that no diagram draws."""
+        return act.kind == "!" and self.system.is_patient(act.lifeline) and not self.binding.is_drawn(act.lifeline)
 
-    def may_rest(self, positions: Iterable[Position]) -> bool:
-        """Whether a course has come to an end, or can be left, in one of these positions."""
-        return not self.courses or any(at.state in self.courses[at.course].accepting for at in positions)
+    def _set_off(self, here: Here) -> list[Here]:
+        """Where a scenario goes on when something comes from outside, drawn or not, that lets it go on as drawn."""
+        stand, places = here
+        new: list[Here] = []
+        for action, word in self.whole.next_drawn(places).items():
+            if not self._can_be_set_off(action):
+                continue
+            reached = match(self.system, stand.state, action, word, self.binding, with_environment=1, hasty=False)
+            act = Act(action.kind, action.lifeline, word.message, word.detail, action.peer or "", action.lost)
+            for state in reached:
+                there = (Stand(state, stand.ordered), self.whole.after_drawn(action, places))
+                if there not in self.parents:
+                    self.parents[there] = (here, act)
+                    new.append(there)
+        return new
 
-    def _caught_up(self, positions: Iterable[Position]) -> set[Position]:
-        """These positions, and those where what was sent ahead has had its turn."""
-        found, todo = set(), list(positions)
-        while todo:
-            at = todo.pop()
-            if at not in found:
-                found.add(at)
-                for kind, word, _, to in self._edges.get((at.course, at.state), ()) if at.ahead else ():
-                    if kind == "!" and word in at.ahead:
-                        todo.append(at._replace(state=to, ahead=at.ahead - {word}))
-        return found
+    def _can_be_set_off(self, action: Action) -> bool:
+        """Whether something from outside can be what an action waits for, where nothing is under way."""
+        if action.kind == "?":
+            return action.peer is None
+        return bool(self.binding.from_outside(action.lifeline))
+
+    def _ordered(self, stand: Stand) -> Iterator[tuple[Move, int]]:
+        """What the next order leads to; one that nobody could follow here is passed over."""
+        for place, (lifeline, order) in enumerate(self.around.later[stand.ordered :], stand.ordered + 1):
+            in_play = lifeline in self.system.machines
+            found = list(self.system.orders(stand.state, lifeline, (order,))) if in_play else []
+            if found:
+                yield from ((move, place) for move in found)
+                return
+
+    # What is wrong.
+
+    def _never_takes(self, here: Here, waiting: Iterable[tuple[Act, str]]) -> None:
+        for act, why in waiting:
+            self._tell(here, act, "never-taken", f"{act.lifeline} cannot take {act}, which has come: {why}")
+
+    def _tell_what_is_never_taken(self) -> None:
+        """What has come to a lifeline that does nothing any more, whatever the others do."""
+        for name in self.system.lifelines:
+            todo = [*self._cut_off, *(here for edges in self._into.values() for here, who in edges if who == name)]
+            acts_later = set(todo)
+            while todo:
+                for before, _ in self._into.get(todo.pop(), ()):
+                    if before not in acts_later:
+                        acts_later.add(before)
+                        todo.append(before)
+            for here in self.parents:
+                if here not in acts_later:
+                    waiting = self.system.waiting(here[0].state, deferred=False)
+                    self._never_takes(here, ((act, why) for act, why in waiting if act.lifeline == name))
+
+    def _not_allowed(self, here: Here, act: Act) -> None:
+        name, places = act.lifeline, here[1]
+        if act.kind == "!" and self.whole.is_over(places) and not act.ignored:
+            to = f" to {act.peer}" if act.peer else ""
+            self._tell(here, act, "goes-on", f"the diagram ends here, {name} goes on with {act}{to}")
+            return
+        expected = self.whole.expected(places, name)
+        said = str(act)
+        if said in expected:  # so it is the other end that differs
+            expected = self.whole.expected(places, name, with_ends=True)
+            said = f"{act} {'to' if act.kind == '!' else 'from'} {act.peer or 'the environment'}"
+        said += ", which is lost," if act.lost else ","
+        verb = "ignores" if act.ignored else "can do"
+        allowed = ", ".join(expected) or "nothing"
+        text = f"{name} {verb} {said} which no course allows here; the courses allow {allowed}"
+        self._tell(here, act, "implied-scenario", text)
+
+    def _rests(self, here: Here) -> None:
+        name, action = self.whole.awaited(here[1])
+        if not name:
+            return  # what is left is drawn elsewhere
+        text = f"{name} can come to rest here, where every course goes on; the courses go on with {action} of {name}"
+        self._tell(here, None, "never-goes-on", text, name)
+
+    def _against_duty(self, here: Here, breach: Breach) -> None:
+        key = (breach.lifeline, breach.kind)
+        if key not in self._blamed:
+            self._blamed.add(key)
+            text = f"{breach.lifeline} {breach.text}"
+            self.findings.append(Finding(breach.kind, text, 0, breach.lifeline, run_to(self.parents, here)))
+
+    def _tell(self, here: Here, act: Act | None, kind: str, text: str, lifeline: str = "") -> None:
+        """A finding, the first of its kind for each lifeline."""
+        name = act.lifeline if act is not None else lifeline
+        key = (name, kind)
+        if key in self._blamed:
+            return
+        self._blamed.add(key)
+        run = (*run_to(self.parents, here), *((act,) if act is not None else ()))
+        self.findings.append(Finding(kind, text, 0, name, run))  # type: ignore[arg-type]
 
 
-def implied(lifeline: Lifeline, system: System, graph: Graph, begin: State) -> Finding | None:
-    """The shortest local trace of a lifeline that no course allows, or None.
-
-    A chart that is not ours, and that is back where it began when a course is over, may begin again.
-    """
-    name = lifeline.name
-    is_foreign, where = isinstance(system.machines[name], ForeignMachine), system.where(begin, name)
-    start: Here = (Stand(begin), lifeline.beginning())
-    parents: dict[Here, tuple[Here, Act] | None] = {start: None}
-    queue = deque([start])
-    while queue:
-        here = queue.popleft()
-        stand, positions = here
-        breach = system.breach(stand.state)
-        if breach is not None and breach.lifeline == name:
-            return _against_duty(here, parents, breach)
-        for act, why in graph.stuck.get(stand, ()):
-            if act.lifeline == name:
-                return _finding(lifeline, here, act, parents, f"cannot take {act}, which has come: {why}")
-        if stand in graph.quiet and not lifeline.may_rest(positions):
-            return _finding(lifeline, here, None, parents, "can come to rest here, where every course goes on")
-        for act, then in graph.moves.get(stand, ()):
-            there = positions
-            if act.lifeline == name:
-                there = lifeline.after(act, positions)
-                if is_foreign and system.where(then.state, name) == where:
-                    there |= lifeline.begun_again(there)
-                if not there:
-                    verb = "ignores" if act.ignored else "can do"
-                    return _finding(lifeline, here, act, parents, f"{verb} {act}, which no course allows here")
-            following = (then, there)
-            if following not in parents:
-                parents[following] = (here, act)
-                queue.append(following)
-    return None
+def may_happen(act: Act, around: Circumstances, binding: Binding) -> bool:
+    """Whether something can be sent: what happens only where it is drawn is drawn somewhere."""
+    if not binding.is_rare(act.message, act.detail):
+        return True
+    by_name = binding.is_rare(act.message, "")  # so that no diagram need say which one it is
+    return any(word.covers(act.message, act.detail) and (word.detail or by_name) for word in around.drawn)
 
 
-def _against_duty(here: Here, parents: Mapping[Here, tuple[Here, Act] | None], breach: Breach) -> Finding:
-    return Finding(breach.kind, f"{breach.lifeline} {breach.text}", 0, breach.lifeline, _run_to(here, parents))
+def is_lost_somewhere(act: Act, around: Circumstances, binding: Binding) -> bool:
+    """Whether some course draws that such a message is lost on this hop."""
+    return (act.lifeline, act.peer, act.message) in around.faults or (
+        not binding.is_drawn(act.peer) and any((act.lifeline, act.message) == (f[0], f[2]) for f in around.faults)
+    )
 
 
-def _run_to(here: Here, parents: Mapping[Here, tuple[Here, Act] | None]) -> tuple[Act, ...]:
+def run_to(parents: Mapping[Here, tuple[Here, Act] | None], here: Here) -> tuple[Act, ...]:
+    """What happened until here, without what nobody sees."""
     path: list[Act] = []
     step = parents[here]
     while step is not None:
         before, done = step
-        path.append(done)
+        if done.kind != ".":
+            path.append(done)
         step = parents[before]
     return tuple(reversed(path))
-
-
-def _finding(
-    lifeline: Lifeline, here: Here, act: Act | None, parents: Mapping[Here, tuple[Here, Act] | None], what: str
-) -> Finding:
-    expected = lifeline.expected(here[1])
-    if act is not None and str(act) in expected:  # so it is the other end that differs
-        expected = lifeline.expected(here[1], with_ends=True)
-        what = what.replace(str(act), f"{act} {_way(act.kind, act.peer)}", 1)
-    return Finding(
-        "implied-scenario",
-        f"{lifeline.name} {what}; the courses allow {', '.join(expected) or 'nothing'}",
-        0,
-        lifeline.name,
-        (*_run_to(here, parents), *((act,) if act is not None else ())),
-    )
-
-
-def _way(kind: str, peer: str | None) -> str:
-    return f"{'to' if kind == '!' else 'from'} {peer or 'the environment'}"

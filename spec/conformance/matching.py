@@ -1,40 +1,103 @@
 """Matching: what a system can be in after an action that a diagram draws, undrawn actions before it included."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from spec.binding import Binding, Word
 from spec.binding.obligations import Breach
+from spec.conformance.bounds import Stopped
 from spec.interaction import Action
 from spec.system.composition import Act, Move, State, System
+from spec.system.scheduling import enabled, is_quiet
 
 SILENT_STATES = 1_500
 """More states than undrawn housekeeping between two drawn actions reaches: fewer than 300 in all diagrams here."""
 
 
 def match(
-    system: System, state: State, action: Action, word: Word, binding: Binding, *, with_environment: int = 0
+    system: System,
+    state: State,
+    action: Action,
+    word: Word,
+    binding: Binding,
+    *,
+    with_environment: int = 0,
+    waits: bool = False,
+    hasty: bool = True,
+    reserved: Collection[tuple[str, str]] = (),
 ) -> set[State]:
-    """The states after an action of the diagram, undrawn actions before it included; as few of those as possible.
+    """The states after an action of the diagram, undrawn actions before it included.
 
-    A broker may have several messages of one name to pass on, and not the nearest one be meant: there all are found.
+    Of a system with charts of ours they are the nearest, for the housekeeping of these leads nowhere else; but a broker
+    may have several messages of one name to pass on, and not the nearest one be meant: there all are found. Of charts
+    of others nothing is known: all are found. Raises `Stopped` where these are too many.
+    If it `waits`, it comes where nothing else can happen; what comes from outside comes so, too, if not `hasty`. What
+    is `reserved`, a lifeline with a message, is received where it is drawn and not before.
     """
+    if system.is_foreign:
+        before = everywhere(system, state, binding, with_environment=bool(with_environment), hasty=hasty)
+        ready = (there for there in before if not waits or is_quiet(system, there))
+        return {then for there in ready for then in _done(system, there, action, word)}
     found: set[State] = set()
     several = action.kind == "!" and system.is_broker(action.lifeline) and system.variants(word.message) > 1
 
     def tries(there: State) -> bool:
-        found.update(_done(system, there, action, word))
+        if not waits or is_quiet(system, there):
+            found.update(_done(system, there, action, word))
         return bool(found) and not several
 
-    list(silently(system, state, action.lifeline, binding, tries, with_environment=with_environment))
+    near = system.lifelines if waits else around(system, action.lifeline)
+    list(
+        _spread(system, state, near, binding, tries, with_environment=with_environment, hasty=hasty, reserved=reserved)
+    )
     return found
+
+
+def everywhere(
+    system: System, state: State, binding: Binding, *, with_environment: bool = False, hasty: bool = True
+) -> tuple[State, ...]:
+    """A state of charts of others, and all that undrawn actions lead to. Raises `Stopped` where these are too many."""
+    key = (state, with_environment, hasty)
+    if key not in system.spread:
+        found = {state: None}
+        todo = [state]
+        while todo:
+            there = todo.pop()
+            if system.breach(there) is not None:
+                continue  # what comes after that says nothing more
+            moves = list(_may_be_undrawn(system, there, binding))
+            if with_environment and (hasty or not enabled(system, there, lambda _: True)):
+                moves += (
+                    m for name in system.lifelines for m in system.orders(there, name, binding.from_outside(name))
+                )
+            new = [move.then for move in moves if move.then not in found]
+            found.update(dict.fromkeys(new))
+            todo += new
+            if len(found) > SILENT_STATES:
+                raise Stopped(f"more than {SILENT_STATES} states are within reach undrawn; draw more of it")
+        system.spread[key] = tuple(found)
+    return system.spread[key]
+
+
+def _may_be_undrawn(system: System, state: State, binding: Binding) -> Iterator[Move]:
+    """All that can happen undrawn; what patient lifelines send only where nothing else can happen."""
+    for lifeline in system.lifelines:
+        yield from system.internal(state, lifeline)
+        for received, act, _ in system.receives(state, lifeline):
+            ignored = act.ignored and binding.may_ignore_undrawn(lifeline)
+            if received is not None and (ignored or binding.may(lifeline, str(act), act.peer)):
+                yield received
+        if not system.is_patient(lifeline) or is_quiet(system, state):
+            for sent, _ in system.sends(state, lifeline):
+                if binding.may(lifeline, str(sent.act), sent.act.peer):
+                    yield sent
 
 
 def _done(system: System, state: State, action: Action, word: Word) -> Iterator[State]:
     if action.kind == "!":
 
         def wanted(act: Act) -> bool:
-            return word.covers(act.message, act.detail) and _meets(act, action, system.binding)
+            return word.covers(act.message, act.detail) and meets(act.peer, action, system.binding)
 
         if word.again:
             yield from (move.then for move in system.again(state, action.lifeline, wanted))
@@ -56,14 +119,14 @@ def _done(system: System, state: State, action: Action, word: Word) -> Iterator[
                 received is not None
                 and (act.allowed or not act.ignored)
                 and word.covers(act.message, act.detail)
-                and _meets(act, action, system.binding)
+                and meets(act.peer, action, system.binding)
             ):
                 yield received.then
 
 
-def _meets(act: Act, action: Action, binding: Binding) -> bool:
+def meets(peer: str, action: Action, binding: Binding) -> bool:
     """Whether the other end is the one that is drawn: if it is not drawn at all, who speaks through it is."""
-    return action.peer is None or act.peer == action.peer or not binding.is_drawn(act.peer)
+    return peer == (action.peer or "") or not binding.is_drawn(peer)
 
 
 def silently(
@@ -76,7 +139,7 @@ def silently(
     with_environment: int = 0,
 ) -> Iterator[State]:
     """The nearest states that are `wanted`, after actions that nobody needs to draw of those around a lifeline."""
-    yield from _spread(system, state, _around(system, lifeline), binding, wanted, with_environment=with_environment)
+    yield from _spread(system, state, around(system, lifeline), binding, wanted, with_environment=with_environment)
 
 
 def beyond(system: System, state: State, binding: Binding, lifelines: Iterable[str]) -> Breach | None:
@@ -100,8 +163,27 @@ def left_to_do(system: System, state: State, binding: Binding) -> str:
     due = next(_due(system, state), None)
     if due is not None:
         return f"{due.lifeline} can still send {due.message} to {due.peer or 'the environment'}"
-    (_, receiver), messages = state.channels[0]
-    return f"{system.spelled(messages[0])} is still under way to {system.lifelines[receiver]}"
+    flight = next(system.channels.all(state.channels))
+    return f"{system.spelled(flight.message)} is still under way to {system.lifelines[flight.key[1]]}"
+
+
+def next_undrawn(system: System, state: State, binding: Binding) -> Act | None:
+    """A send that needs drawing and can still come, after whatever needs none; None if the system can come to rest.
+
+    What clocks can do does not count: whether they run is not drawn everywhere.
+    """
+    found: list[Act] = []
+
+    def is_quiet_there(there: State) -> bool:
+        acts = [
+            act for act in _due(system, there) if not system.is_patient(act.lifeline) and binding.is_drawn(act.lifeline)
+        ]
+        found.extend(act for act in acts if not binding.may(act.lifeline, str(act), act.peer))
+        return not acts
+
+    if any(True for _ in _spread(system, state, system.lifelines, binding, is_quiet_there)):
+        return None
+    return found[0] if found else None
 
 
 def _due(system: System, state: State) -> Iterator[Act]:
@@ -112,11 +194,13 @@ def _due(system: System, state: State) -> Iterator[Act]:
 def _spread(
     system: System,
     state: State,
-    around: tuple[str, ...],
+    near: tuple[str, ...],
     binding: Binding,
     wanted: Any,
     *,
     with_environment: int = 0,
+    hasty: bool = True,
+    reserved: Collection[tuple[str, str]] = (),
 ) -> Iterator[State]:
     layer, seen = [state], {state}
     while layer:
@@ -128,32 +212,48 @@ def _spread(
         for there in layer:
             if system.breach(there) is not None:
                 continue  # what comes after that says nothing more
-            for move in _undrawn(system, there, around, binding, with_environment=with_environment):
-                if move.then not in seen and len(seen) < SILENT_STATES:
-                    seen.add(move.then)
-                    following.append(move.then)
+            for move in _undrawn(system, there, near, binding, with_environment=with_environment, hasty=hasty):
+                is_early = move.act.kind == "?" and (move.act.lifeline, move.act.message) in reserved
+                if move.then in seen or is_early:
+                    continue
+                if len(seen) >= SILENT_STATES:
+                    system.cut += 1  # whoever finds nothing has to say so
+                    continue
+                seen.add(move.then)
+                following.append(move.then)
         layer = following
 
 
-def _around(system: System, lifeline: str) -> tuple[str, ...]:
+def around(system: System, lifeline: str) -> tuple[str, ...]:
     """The lifelines of the same server, and the brokers."""
     players = system.binding.players
     group = players[lifeline].group if lifeline in players else ""
     return tuple(
         name
         for name in system.lifelines
-        if name == lifeline or (name in players and (players[name].role == "broker" or players[name].group == group))
+        if name == lifeline
+        or (name in players and (players[name].role == "broker" or players[name].group == group != ""))
     )
 
 
 def _undrawn(
-    system: System, state: State, around: Iterable[str], binding: Binding, *, with_environment: int
+    system: System, state: State, around: Iterable[str], binding: Binding, *, with_environment: int, hasty: bool = True
 ) -> Iterator[Move]:
     """What can happen undrawn. The environment waits until that is done: a start takes many steps, in any order.
 
     But a broker does not take what others have sent it meanwhile, nothing at all if it can be done without (2, not 3),
     and does not even pass on what it has taken if that need not be (1): all that may be drawn later.
     """
+    if with_environment and not hasty:
+        near = set(around)
+        for move in _undrawn(system, state, system.lifelines, binding, with_environment=0):
+            act = move.act  # of others only what they do within their servers, or ignore
+            if act.lifeline in near or act.ignored or act.kind == "." or system.is_call(act):
+                yield move
+        if not enabled(system, state, lambda _: True):
+            for lifeline in around:
+                yield from system.orders(state, lifeline, binding.from_outside(lifeline))
+        return
     if with_environment:
         brokers = {lifeline for lifeline in around if system.is_broker(lifeline)}
         around = [lifeline for lifeline in around if with_environment > 1 or lifeline not in brokers]
@@ -170,6 +270,7 @@ def _undrawn(
                 yield from system.orders(state, lifeline, binding.from_outside(lifeline))
         return
     for lifeline in around:
+        yield from system.internal(state, lifeline)
         alike = set()
         for sent, _ in system.sends(state, lifeline, lambda act, who=lifeline: binding.may(who, str(act), act.peer)):  # type: ignore[misc]
             # Of several messages of one kind to one receiver, which comes first makes no difference to what is drawn.

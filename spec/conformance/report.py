@@ -1,118 +1,151 @@
-"""A report of a check, for people and as JSON."""
+"""A report of a check, as lines of text and as JSON."""
 
-from collections.abc import Iterator
-from typing import Any
-
-from rich.console import Console, Group
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from spec.conformance.checker import DiagramReport, Report
-from spec.conformance.inclusion import Finding
+from spec.conformance.coverage import Coverage
+from spec.conformance.finding import Finding, Verdict
+
+STYLES = {Verdict.CONFORMS: "green", Verdict.DOES_NOT_CONFORM: "bold red", Verdict.UNDETERMINED: "bold yellow"}
+WIDTH = max(len(str(each)) for each in Verdict)
 
 
-def as_json(report: Report, *, strict: bool = False) -> dict[str, Any]:
+class Line(NamedTuple):
+    """A line of text: what stands first, in a style, and the rest."""
+
+    first: str
+    rest: str = ""
+    style: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.first}{self.rest}".rstrip()
+
+
+def as_json(report: Report) -> dict[str, Any]:
     """The report as one JSON object."""
     return {
-        "conforms": report.conforms(strict=strict),
+        "verdict": str(report.verdict),
+        "conforms": report.conforms,
+        "reasons": list(report.reasons),
         "diagrams": [
             {
                 "file": diagram.file,
                 "frame": diagram.frame,
-                "conforms": diagram.conforms(strict=strict),
-                "lifelines": [
-                    {
-                        "lifeline": row.lifeline,
-                        "chart": row.chart,
-                        "conforms": row.conforms,
-                        "spec_states": row.spec_states,
-                        "chart_states": row.chart_states,
-                    }
-                    for row in diagram.rows
-                ],
+                "title": diagram.title,
+                "verdict": str(diagram.verdict),
+                "conforms": diagram.verdict is Verdict.CONFORMS,
+                "states": diagram.nodes,
+                "lifelines": [row.__dict__ for row in diagram.rows],
                 "findings": [_finding(finding) for finding in diagram.findings],
             }
             for diagram in report.diagrams
         ],
-        "implied_scenarios": [
+        "implied_scenarios": [_finding(finding) for finding in report.implied if not finding.unanswered],
+        "unanswered": [_finding(finding) for finding in report.findings if finding.unanswered],
+        "coverage": [
             {
-                "lifeline": finding.lifeline,
-                "message": finding.message,
-                "witness": finding.witness or None,
-                "accepted": finding.accepted or None,
+                "chart": chart.chart,
+                "lifelines": list(chart.lifelines),
+                "declared": len(chart.declared),
+                "exercised": len(chart.exercised),
+                "missed": [list(row) for row in chart.missed],
             }
-            for finding in report.implied
+            for chart in report.coverage
         ],
         "explored": {
-            name: {"states": states, "complete": complete} for name, (states, complete) in report.explored.items()
+            name: {"states": found.states, "complete": found.complete, "as_drawn": found.as_drawn}
+            for name, found in report.explored.items()
         },
     }
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
     return {
+        "id": finding.identifier,
         "kind": finding.kind,
         "line": finding.line,
         "lifeline": finding.lifeline or None,
         "message": finding.message,
         "witness": finding.witness or None,
-        "severity": "warning" if finding.warning else "error",
+        "severity": finding.severity,
         "accepted": finding.accepted or None,
     }
 
 
-def show(report: Report, console: Console, *, strict: bool = False) -> None:
-    """Print the report."""
+def as_text(report: Report, *, verbose: bool = False) -> str:
+    """The report as a person would read it: a line for each diagram, the findings in full, the verdict at the end."""
+    return "\n".join(str(line) for line in lines(report, verbose=verbose))
+
+
+def lines(report: Report, *, verbose: bool = False) -> Iterator[Line]:
+    """The report line by line; if `verbose`, with the lifelines of each diagram, and with what is accepted."""
     for diagram in report.diagrams:
-        console.print(_diagram(diagram, strict=strict))
-        console.print()
+        said = f"{diagram.name}  ({diagram.file}), {diagram.nodes} states compared"
+        yield Line(f"{diagram.verdict!s:{WIDTH}}  ", said, STYLES[diagram.verdict])
+        if verbose:
+            yield from _table(diagram)
+        for finding in diagram.findings:
+            yield from _lines(finding, verbose=verbose)
     for finding in report.implied:
-        console.print(Group(*_lines(finding.kind, finding)))
-    for sentence in _sentences(report, strict=strict):
-        console.print(Text(sentence), soft_wrap=True)
+        yield from _lines(finding, verbose=verbose)
+    for name, found in report.explored.items() if verbose else ():
+        whole = "all" if found.complete else "the first"
+        under = "with losses and refusals just as drawn" if found.as_drawn else "under the faults drawn"
+        yield Line(f"{name}: {whole} {found.states} states that the charts reach {under} were held against it.")
+    if verbose:
+        yield from _coverage(report.coverage)
+    yield _end(report)
 
 
-def _diagram(diagram: DiagramReport, *, strict: bool) -> Group:
-    verdict = Text("conforms", "green") if diagram.conforms(strict=strict) else Text("does not conform", "bold red")
-    name = diagram.frame or diagram.title or diagram.file
-    head = Text.assemble((name, "bold"), f"  ({diagram.file}): ", verdict, f", {diagram.nodes} states compared")
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("lifeline", "chart"):
-        table.add_column(column, no_wrap=True)
-    for column in ("diagram", "chart"):
-        table.add_column(f"states of\n{column}", justify="right")
-    table.add_column("verdict")
+def _coverage(coverages: Sequence[Coverage]) -> Iterator[Line]:
+    """Of each chart how many transitions are exercised, and those that are not."""
+    if coverages:
+        yield Line("Transitions of charts of others that no diagram exercises:")
+    for chart in coverages:
+        lifelines = ", ".join(chart.lifelines)
+        counts = f"{len(chart.exercised)} of {len(chart.declared)} exercised"
+        yield Line(f"    {chart.chart} ({lifelines}): {counts}")
+        sources = max((len(source) for source, _, _ in chart.missed), default=0)
+        labels = max((len(label) for _, label, _ in chart.missed), default=0)
+        for source, label, target in chart.missed:
+            to = f"-> {target}" if target else "stays"
+            yield Line(f"      {source:{sources}}  {label or 'by itself':{labels}}  {to}")
+
+
+def _table(diagram: DiagramReport) -> Iterator[Line]:
+    names = max((len(row.lifeline) for row in diagram.rows), default=0)
+    charts = max((len(row.chart) for row in diagram.rows), default=0)
     for row in diagram.rows:
-        sure = Text("conforms", "green") if row.conforms else Text("does not conform", "bold red")
-        table.add_row(row.lifeline, row.chart, str(row.spec_states), str(row.chart_states), sure)
-    lines = [line for finding in diagram.findings for line in _lines(finding.kind, finding)]
-    return Group(head, Padding(table, (0, 0, 0, 2)), *lines)
+        states = f"{row.spec_states:6} states drawn, {row.chart_states:6} of the chart"
+        sure = "conforms" if row.conforms else "does not conform"
+        yield Line(f"    {row.lifeline:{names}}  {row.chart:{charts}}  {states}  {sure}")
 
 
-def _lines(kind: str, finding: Finding) -> Iterator[Text]:
-    """A finding: what it is, where, and the run that shows it."""
-    style = "yellow" if finding.warning or finding.accepted else "bold red"
-    state = "accepted: " if finding.accepted else "warning: " if finding.warning else "error: "
+def _lines(finding: Finding, *, verbose: bool) -> Iterator[Line]:
+    """A finding: what it is, where, its identifier, and the run that shows it."""
+    if finding.accepted and not verbose:
+        return
+    style = "yellow" if finding.accepted or finding.severity != "error" else "bold red"
+    state = "accepted" if finding.accepted else "not answered" if finding.unanswered else finding.severity
+    kind = "" if finding.unanswered else f": {finding.kind.replace('-', ' ')}"
     place = f"line {finding.line}: " if finding.line else ""
-    yield Text.assemble("  ", (state + kind.replace("-", " "), style), f": {place}{finding.message}")
+    yield Line(f"  {state}{kind}", f": {place}{finding.message}  [{finding.identifier}]", style)
     if finding.accepted:
-        yield Text(f"    because {finding.accepted}", "dim")
+        yield Line(f"    because {finding.accepted}", style="dim")
         return
     for line in finding.witness.splitlines():
-        yield Text(f"      {line}".rstrip(), "dim")
+        yield Line(f"      {line}".rstrip(), style="dim")
 
 
-def _sentences(report: Report, *, strict: bool) -> Iterator[str]:
-    for family, (states, complete) in report.explored.items():
-        whole = "all" if complete else "the first"
-        yield f"{family}: {whole} {states} states that the charts reach under the faults drawn were held against it."
-    findings = [finding for diagram in report.diagrams for finding in diagram.findings] + list(report.implied)
-    accepted = sum(bool(finding.accepted) for finding in findings)
-    warnings = sum(finding.warning and not finding.accepted for finding in findings)
-    errors = len(findings) - accepted - warnings
-    verdict = "conform" if report.conforms(strict=strict) else "do NOT conform"
-    yield (
-        f"{len(report.diagrams)} diagrams and their charts {verdict}: "
-        f"{errors} errors, {warnings} warnings, {accepted} accepted findings."
+def _end(report: Report) -> Line:
+    found = report.findings
+    accepted = sum(bool(finding.accepted) for finding in found)
+    left = [finding for finding in found if not finding.accepted]
+    counted = {kind: sum(finding.severity == kind for finding in left) for kind in ("error", "warning", "unanswered")}
+    said = (
+        f": {len(report.diagrams)} diagram{'s' * (len(report.diagrams) != 1)} and their charts; "
+        f"{counted['error']} errors, {counted['warning']} warnings, {accepted} accepted, "
+        f"{counted['unanswered']} not answered"
     )
+    return Line(str(report.verdict), said, STYLES[report.verdict])

@@ -1,6 +1,7 @@
 """The courses of a specification: diagrams that were read, compiled and bound once, whatever charts are asked."""
 
-from collections.abc import Iterable, Mapping
+import difflib
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,16 +10,20 @@ from statemachine import StateChart
 from machines import Participant
 from spec.binding import BUILT_IN, Begin, Binding, Player, Word
 from spec.binding.inheritance import misspelled, our_names, refuse_unknown, renamed, seen
-from spec.conformance.implied import Faults, Lifeline
-from spec.conformance.inclusion import Finding
-from spec.conformance.lexicon import is_ours, unplayed, word_of
+from spec.conformance.finding import Finding
+from spec.conformance.implied import Circumstances, Faults
+from spec.conformance.lexicon import is_ours, messages_of, refuse_events, unplayed
+from spec.conformance.local import Lifeline
+from spec.conformance.meanings import Meanings
 from spec.conformance.reduction import in_one_order
-from spec.interaction import Interaction, Library, compile_diagram
+from spec.conformance.whole import Whole
+from spec.interaction import Interaction, InteractionError, Library, alt, compile_diagram, loop
 from spec.notation import read
 from spec.notation.model import Diagram
 from spec.projection import Automaton, project
 from spec.system.composition import System
-from spec.system.foreign import ForeignMachine, actions_of
+from spec.system.foreign import ForeignMachine
+from spec.system.process import Payloads
 from spec.system.setup import OURS, CastError
 
 Charts = Mapping[str, type[StateChart[Any]]]
@@ -38,6 +43,8 @@ class Course:
     words: Mapping[str, Word]
     begin: Begin
     findings: tuple[Finding, ...]
+    together: tuple["Course", ...] = field(default=(), repr=False)
+    """The courses of its use case: what is drawn in one of them says what can happen in all."""
     _local: dict[tuple[str, bool], Automaton] = field(default_factory=dict, repr=False)
 
     @property
@@ -45,23 +52,58 @@ class Course:
         """Its title without what stands in parentheses at its end."""
         return (self.diagram.title or self.diagram.frame or self.diagram.file).partition(" (")[0]
 
+    @property
+    def refers_on(self) -> bool:
+        """Whether it refers to a use case; a frame that it refers to is part of it."""
+
+        def references(interaction: Interaction) -> set[tuple[str, str]]:
+            return {(each.lifeline, each.label) for each in interaction.actions() if each.kind == "ref"}
+
+        return references(self.interaction) != references(self.whole)
+
+    @property
+    def messages(self) -> frozenset[str]:
+        """The messages that it draws itself, not those of use cases that it refers to."""
+        labels = _labels(self.interaction)
+        return frozenset(word.message for label, word in self.words.items() if label in labels)
+
+    def drawn(self) -> Mapping[str, frozenset[str]]:
+        """What it draws each lifeline doing, as `!message` and `?message`."""
+        found: dict[str, set[str]] = {}
+        for action in self.interaction.actions():
+            if action.label in self.words:
+                found.setdefault(action.lifeline, set()).add(f"{action.kind}{self.words[action.label].message}")
+        return {lifeline: frozenset(actions) for lifeline, actions in found.items()}
+
     def local(self, lifeline: str, *, whole: bool = False) -> Automaton:
         """What it says of a lifeline."""
         if (lifeline, whole) not in self._local:
             self._local[lifeline, whole] = project(self.whole if whole else self.interaction, lifeline)
         return self._local[lifeline, whole]
 
+    def size(self, lifeline: str) -> int:
+        """How many states there are in what it says of a lifeline; 0 if they are too many to be told apart."""
+        try:
+            return len(self.local(lifeline).edges)
+        except InteractionError:
+            return 0
+
     def routes(self, charts: Charts) -> Routes:
-        """For charts that do not say to whom they send: the receivers that the diagram draws."""
-        routes: dict[tuple[str, str], list[str]] = {}
-        if all(is_ours(chart) for chart in charts.values()):
-            return {}
-        for action in self.interaction.actions():
-            if action.kind == "!" and action.peer and action.label in self.words:
-                receivers = routes.setdefault((action.lifeline, self.words[action.label].message), [])
-                if action.peer not in receivers:
-                    receivers.append(action.peer)
-        return {key: tuple(receivers) for key, receivers in routes.items()}
+        """For charts that do not say to whom they send: the receivers that its use case draws; "" is outside."""
+        return routes_of(self.together or (self,), charts)
+
+
+def routes_of(courses: Iterable[Course], charts: Charts) -> Routes:
+    """The receivers that courses draw of each message of each lifeline; none where all charts say to whom they send."""
+    if all(is_ours(chart) for chart in charts.values()):
+        return {}
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for course in courses:
+        for action in course.interaction.actions():
+            if action.kind == "!" and action.label in course.words:
+                key = (action.lifeline, course.words[action.label].message)
+                found.setdefault(key, {})[action.peer or ""] = None
+    return {key: tuple(receivers) for key, receivers in found.items()}
 
 
 @dataclass
@@ -72,37 +114,55 @@ class UseCase:
     courses: tuple[Course, ...]
     binding: Binding
     begin: Begin
-    is_partial: bool = False
-    """Whether not all courses need be drawn: our charts can do more than a user's diagrams are about."""
+    complete: bool = True
+    """Whether these are all courses that there are; otherwise they are scenarios, and the network does as drawn."""
 
     def __post_init__(self) -> None:
         self.words = {label: word for course in self.courses for label, word in course.words.items()}
         self.names = tuple(dict.fromkeys(name for course in self.courses for name in course.interaction.lifelines))
-        self.binding = replace(self.binding, drawn=frozenset(self.names))
+        messages = frozenset[str]().union(*[course.messages for course in self.courses])
+        self.binding = replace(self.binding, drawn=frozenset(self.names), drawn_messages=messages)
         self.faults: Faults = frozenset(
             (action.lifeline, action.peer or "", self.words[action.label].message)
             for course in self.courses
             for action in course.interaction.actions()
             if action.kind == "!" and action.lost and action.label in self.words
         )
-        self._lifelines: dict[str, Lifeline] = {}
 
     @property
     def says_all(self) -> bool:
         """Whether what the courses do not draw does not happen, so that it can be looked for."""
         return not self.begin.examples and not any(self.binding.is_scripted(name) for name in self.names)
 
+    def whole(self) -> Whole:
+        """What the courses say of all lifelines together. What a use case that they refer to says stands elsewhere."""
+        terms = tuple(course.interaction.term for course in self.courses)
+        if self.begin.recurring:
+            terms = (loop(alt(*terms)),)
+        return Whole(terms, self.words, self.binding, self.complete)
+
+    @property
+    def refers_on(self) -> bool:
+        """Whether what comes after a reference to a use case is compared, too: lifeline by lifeline."""
+        return self.complete and any(course.refers_on for course in self.courses)
+
     def lifeline(self, name: str) -> Lifeline:
-        """What the courses say of a lifeline."""
-        if name not in self._lifelines:
-            told = [course for course in self.courses if name in course.whole.lifelines]
-            automata = tuple(course.local(name, whole=True) for course in told)
-            self._lifelines[name] = Lifeline(name, automata, self.words, self.binding)
-        return self._lifelines[name]
+        """What the courses, with all that they refer to, say of a lifeline."""
+        told = [course for course in self.courses if name in course.whole.lifelines]
+        if self.begin.recurring:
+            again = loop(alt(*[course.whole.term for course in told]))
+            return Lifeline(name, (project(replace(told[0].whole, term=again), name),), self.words, self.binding)
+        automata = tuple(course.local(name, whole=True) for course in told)
+        return Lifeline(name, automata, self.words, self.binding)
+
+    def circumstances(self, system: System) -> Circumstances:
+        """What can happen to a system besides what its charts do."""
+        words = tuple(self.words.values())
+        return Circumstances(self.faults, words, self.begin.later, self.gates(system), self.complete)
 
     def routes(self, charts: Charts) -> Routes:
         """Those of all courses."""
-        return {key: to for course in self.courses for key, to in course.routes(charts).items()}
+        return routes_of(self.courses, charts)
 
     def gates(self, system: System) -> tuple[tuple[str, str], ...]:
         """What the diagrams draw as coming from outside to charts that are not ours."""
@@ -126,31 +186,67 @@ class Specification:
     courses: tuple[Course, ...]
     use_cases: tuple[UseCase, ...]
 
+    @property
+    def payloads(self) -> Payloads:
+        """The values that the diagrams draw messages with: no others are sent."""
+        found: dict[str, dict[tuple[Hashable, ...], None]] = {}
+        for word in (word for course in self.courses for word in course.words.values()):
+            if word.values is not None:
+                found.setdefault(word.message, {})[word.values] = None
+        return {message: tuple(values) for message, values in found.items()}
+
 
 def specification(
-    texts: Iterable[tuple[str, str]], binding: Binding, charts: Charts, others: Iterable[tuple[str, str]] = ()
+    texts: Iterable[tuple[str, str]],
+    binding: Binding,
+    charts: Charts,
+    others: Iterable[tuple[str, str]] = (),
+    *,
+    complete: bool = True,
 ) -> Specification:
-    """Read diagrams, given as file and text; `others` are of the same use cases, or referred to."""
+    """Read diagrams, given as file and text; `others` are referred to. Unless `complete` they are scenarios among
+    others, if any of our charts takes part in them: with charts of others a user's diagrams are all that there is.
+    """
+    given = charts
     charts = {**OURS, **charts}
     binding = _with_charts(binding, charts)
-    refuse_unknown(binding, charts, {action[1:] for chart in charts.values() for action in actions_of(chart)})
+    refuse_events(binding, charts)
+    refuse_unknown(binding, charts, messages_of(charts, binding))
     diagrams = [read(text, file=file) for file, text in texts]
+    refuse_idle(given, diagrams, binding)
     frames = {diagram.frame for diagram in diagrams if diagram.frame}
     further = [other for file, text in others if (other := read(text, file=file)).frame not in frames]
+    drawn = {lifeline.name for diagram in diagrams for lifeline in diagram.lifelines}
     meant = [renamed(diagram, misspelled(diagram, binding)) for diagram in diagrams]
-    meant += [renamed(diagram, our_names(binding)) for diagram in further]
+    meant += [renamed(diagram, our_names(binding, drawn)) for diagram in further]
+    meanings = Meanings(binding, charts)
+    meant = [meanings.marked(diagram) for diagram in meant]
     played = [seen(diagram, binding, binding.players) for diagram in meant]
     libraries = (Library(played, families="opaque"), Library(played, families="expand"))
-    courses = [_course(diagram, libraries, binding, charts) for diagram in played]
-    checked = [
-        replace(course, findings=(*unplayed(diagram, binding, charts), *course.findings))
-        for diagram, course in zip(diagrams, courses, strict=False)
-    ]
-    rest = courses[len(diagrams) :]
-    names = dict.fromkeys(course.use_case for course in checked)
-    return Specification(
-        binding, charts, tuple(checked), tuple(_use_case(name, checked, rest, binding, charts) for name in names)
-    )
+    courses = []
+    for as_drawn, diagram in zip(diagrams, played, strict=False):
+        course = _course(diagram, libraries, meanings)
+        courses.append(replace(course, findings=(*unplayed(as_drawn, binding, charts), *course.findings)))
+    names = dict.fromkeys(course.use_case for course in courses)
+    use_cases = tuple(_use_case(name, courses, binding, charts, complete=complete) for name in names)
+    return Specification(binding, charts, tuple(courses), use_cases)
+
+
+def refuse_idle(charts: Charts, diagrams: Iterable[Diagram], binding: Binding) -> None:
+    """Raise `CastError` for a chart that plays no lifeline of any of the diagrams: it was not asked anything."""
+    drawn = {lifeline.name for diagram in diagrams for lifeline in diagram.lifelines}
+    played = {binding.players[name].chart for name in drawn if name in binding.players}
+    likes = {binding.players[name].like for name in drawn if name in binding.players}
+    groups = {binding.players[name].group for name in drawn if name in binding.players} - {""}
+    for name in charts:
+        beside = name in binding.players and (binding.players[name].group in groups or binding.players[name].role)
+        if drawn and not (name in drawn or name in played or name in likes or name in OURS or beside):
+            near = difflib.get_close_matches(name, sorted(drawn), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise CastError(
+                f"charts: {name!r} plays nobody: no diagram has a lifeline of that name{hint}; "
+                f"there are {', '.join(sorted(drawn))}"
+            )
 
 
 def _with_charts(binding: Binding, charts: Charts) -> Binding:
@@ -170,36 +266,25 @@ def _with_charts(binding: Binding, charts: Charts) -> Binding:
     return replace(binding, players={**binding.players, **added})
 
 
-def _use_case(name: str, checked: list[Course], rest: list[Course], binding: Binding, charts: Charts) -> UseCase:
-    """The courses of that name. A user's diagrams may be of a use case of ours that is called otherwise."""
-    members = tuple(course for course in (*checked, *rest) if course.use_case == name)
-    begin = members[0].begin
-    if begin.place == BUILT_IN or not all(is_ours(chart) for chart in charts.values()):
-        return UseCase(name, members, binding, begin)
-    same = _same_use_case(members, rest, binding)
-    return UseCase(name, (*members, *same), binding, same[0].begin if same else begin, is_partial=not same)
+def _use_case(name: str, courses: list[Course], binding: Binding, charts: Charts, *, complete: bool) -> UseCase:
+    """The courses of that name."""
+    members = tuple(course for course in courses if course.use_case == name)
+    for course in members:
+        course.together = members
+    lifelines = {lifeline for course in members for lifeline in course.interaction.lifelines}
+    players = [binding.players[lifeline] for lifeline in lifelines if lifeline in binding.players]
+    ours = any(player.chart in charts and is_ours(charts[player.chart]) for player in players)
+    return UseCase(name, members, binding, members[0].begin, complete=complete or not ours)
 
 
-def _same_use_case(members: Iterable[Course], others: Iterable[Course], binding: Binding) -> tuple[Course, ...]:
-    """The courses of ours that begin like a user's diagrams, whatever they are called: they are of one use case."""
-    lifelines = {name for course in members for name in course.interaction.lifelines}
-    homes = {player.group for player in binding.players.values() if player.place == BUILT_IN}
-    if not all(binding.players[name].group in homes for name in lifelines):
-        return ()  # with more servers than ours, more can happen than ours draw
-
-    def where(begin: Begin) -> tuple[dict[str, str], ...]:
-        return tuple({n: s for n, s in said.items() if n in lifelines} for said in (begin.states, begin.orders))
-
-    here = next(where(course.begin) for course in members)
-    return tuple(other for other in others if where(other.begin) == here and not other.begin.examples)
-
-
-def _course(diagram: Diagram, libraries: tuple[Library, Library], binding: Binding, charts: Charts) -> Course:
+def _course(diagram: Diagram, libraries: tuple[Library, Library], meanings: Meanings) -> Course:
     """A diagram, with use cases that it refers to opaque, and expanded."""
     interaction, whole = (compile_diagram(diagram, library) for library in libraries)
+    problems = {(problem.line, problem.message) for problem in interaction.problems}
     findings = [
         Finding("unreadable", f"column {d.column}: {d.message}", d.line, warning=d.severity == "warning")
         for d in diagram.diagnostics
+        if (d.line, d.message) not in problems  # of its life cycle, which is said below
     ]
     findings += [
         Finding(
@@ -208,6 +293,7 @@ def _course(diagram: Diagram, libraries: tuple[Library, Library], binding: Bindi
             problem.line,
             problem.lifeline or "",
             warning=problem.warning or problem.kind == "missing-reference",
+            unanswered=problem.kind == "missing-reference",
         )
         for problem in interaction.problems
         if problem.file in {"", diagram.file}
@@ -215,13 +301,13 @@ def _course(diagram: Diagram, libraries: tuple[Library, Library], binding: Bindi
     words: dict[str, Word] = {}
     lines = _labels(interaction)
     for label in {**lines, **_labels(whole)}:
-        word, finding = word_of(label, lines.get(label, 0), binding, charts)
+        word, finding = meanings.word(label, lines.get(label, 0))
         if word is not None:
             words[label] = word
         if finding is not None and label in lines:
             findings.append(finding)
-    ordered = in_one_order(interaction, words, binding)
-    begin = binding.begin(diagram.title or "")
+    ordered = in_one_order(interaction, words, meanings.binding)
+    begin = meanings.binding.begin(diagram.title or "")
     return Course(diagram, interaction, whole, ordered, words, begin, tuple(findings))
 
 

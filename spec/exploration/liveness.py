@@ -1,142 +1,388 @@
-"""Liveness: whether every run comes to rest once nothing goes wrong any more.
+"""Liveness: whether every fair run comes to rest, does something some day, or lets something lead to something.
 
-Fairness, as it is assumed: no further fault happens, and whoever can always do something does it some day: messages are
-read, timeouts that are set expire, whoever is started connects. So a run goes on until nothing can happen but faults
-and orders. It comes to rest where the graph of these steps has no cycle, and where it ends everything is quiet. A cycle
-in which somebody could act all the time and never does is no fair run (weak fairness); if only such a cycle is found,
-the verdict is open.
+What is fair is said in `spec.exploration.fairness`: faults end, and each action that stays possible is taken some day.
+A claim about runs is broken by a *lasso*: a stem to a state, and a cycle that begins and ends there and is fair; or by
+a stem alone, to where nothing is possible any more. The stem may contain faults, the cycle does not.
 
-The graph is searched over all states that were found, so this holds from wherever faults have led. Under symmetry a
-cycle of orbits is a cycle of states, and the other way round, since there are finitely many ways to exchange names.
+`rest` is broken by every fair cycle, and by an end where not all is quiet. `eventually` and `leads_to` are broken by a
+state where the premise holds, and from there on a path, and a fair cycle or an end, without any state in which the
+conclusion holds. So these two look at the graph without the states in which it does.
+
+Whether there is a fair cycle is asked of each strongly connected component (of the graph, or of what is left of it).
+For weak fairness it is enough to ask, for each action, whether some state of the component makes it impossible, or some
+step inside takes it:
+
+- If so for all actions, a walk through all states and all steps of the component, again and again, is fair.
+- If there is a fair run, the states that it visits without end, with the steps between them, are strongly connected,
+  and each action is impossible in some of these states or taken by some of these steps. Both are in the component that
+  contains them, so this component passes, too. (A part that passes makes the whole pass, since all that is asked for is
+  that something exists. So no component has to be searched for smaller ones. Of strong fairness this is not true: there
+  a state that makes an action possible is asked for nothing before the part that avoids it.)
+
+Reductions. Symmetry: components of the quotient are unrolled (`spec.exploration.engine.vectorised.unrolled`) for
+`rest`; the other claims may name components, and are judged in a search without it. Undelivered messages that are
+ignored: leaving them out makes and removes no cycle and no end, and the first message that matters is read, as if the
+others were read at once. But while they are under way, nobody's patient timeout can expire. So where only such
+timeouts keep a component from being fair, it is looked at again with everything delivered.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from spec.exploration.engine import packing
 from spec.exploration.engine.packing import Numbers
 from spec.exploration.engine.search import BreadthFirst, Origins
 from spec.exploration.engine.vectorised.successors import Successors
+from spec.exploration.engine.vectorised.unrolled import Unrolled, unrolled
+from spec.exploration.fairness import action, served
 from spec.exploration.model.budget import UNFAIR
-from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import BREAKING
 from spec.exploration.model.reference import canonical, successors
 from spec.exploration.model.steps import Label, Row
-from spec.exploration.properties.language import Claims
+from spec.exploration.properties.language import Claim, Claims, Instance, instances
+from spec.exploration.walks import Walks
 
 STATE = 16
 """Bytes that the graph takes for each state, at most, while it is built."""
+CHUNK = 1 << 14
+"""States that are looked at together."""
+Flags = npt.NDArray[np.bool_]
+Run = tuple[tuple[Label, Row], ...]
+
+
+class Cut(Exception):  # noqa: N818 - what happened, not a defect
+    """The graph could not be built, or not searched: the message says why."""
+
+
+class Inexact(Exception):  # noqa: N818 - what was found out
+    """Only what has been left out tells whether a component is fair."""
 
 
 @dataclass(frozen=True)
-class Rest:
-    """How runs end. `holds` is None if that is not known."""
+class Lasso:
+    """A run that breaks a claim, as steps, each with the state after it: those that happen once, and those that can be
+    repeated for ever. There are none of these where the run ends.
+    """
+
+    stem: Run
+    cycle: Run = ()
+    delivers: Callable[[int, Hashable], bool] = field(default=lambda _component, _message: True)
+    """Which messages are delivered to a component."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a claim about runs; `holds` is None if that is not known, and then `reason` says why."""
 
     holds: bool | None
-    path: tuple[int, ...] = ()
-    """States from the first one to where a run is stuck, or to where it goes round."""
-    cycle: tuple[int, ...] = ()
-    """The states that it goes round, beginning after the last of the path."""
-
-
-def comes_to_rest(search: BreadthFirst, claims: Claims) -> Rest:
-    """Whether every run comes to rest. The search has to be complete."""
-    spare = search.spare()
-    needed = search.step_size * search.transitions + STATE * search.count + search.parents.itemsize * len(search.places)
-    if spare is not None and needed > spare:
-        return Rest(None)
-    try:
-        graph = _Graph.of(search)
-    except KeyboardInterrupt:
-        return Rest(None)
-    stuck = graph.ends[~_quiet(search, claims, graph.ends)]
-    if len(stuck):
-        return Rest(False, tuple(_path(search, int(stuck.min()))))
-    left = graph.left()
-    if not len(left):
-        return Rest(True)
-    cycle = graph.cycle(int(left.min()), left)
-    fair = _is_fair(search, cycle)
-    return Rest(False if fair else None, tuple(_path(search, cycle[0])), (*cycle[1:], cycle[0]))
-
-
-def _path(search: BreadthFirst, at: int) -> list[int]:
-    found = [at]
-    while found[-1]:
-        found.append(int(search.parents[found[-1]]))
-    return found[::-1]
-
-
-def _quiet(search: BreadthFirst, claims: Claims, states: Numbers) -> npt.NDArray[np.bool_]:
-    successors = Successors(search.tables, search.layout)
-    found = successors.unpacked(search.keys[states])
-    quiet = np.ones(len(states), np.bool_)
-    for component in range(len(search.system.nodes)):
-        quiet &= claims.quiet_sides(component)[successors.sides(found, component)]
-    return quiet
+    exercised: bool = True
+    reason: str = ""
+    lasso: Lasso | None = None
 
 
 @dataclass
-class _Graph:
-    """The steps that happen by themselves, by number of state."""
+class Liveness:
+    """Claims about runs of a system, asked of one complete search of it.
+
+    `exact` searches the system anew with all messages delivered and all names told apart; it raises `Cut` if that
+    cannot be completed. `claims_of` makes claims about such a system.
+    """
 
     search: BreadthFirst
-    sources: Origins
-    targets: Origins
+    claims: Claims
+    exact: Callable[[], tuple[BreadthFirst, Claims]]
 
-    @classmethod
-    def of(cls, search: BreadthFirst) -> "_Graph":
+    def answer(self, claim: Claim) -> Answer:
+        """Whether a claim holds of every fair run."""
+        try:
+            if claim.when == "rest":
+                return self._rest()
+            return self._leads_to(claim)
+        except Cut as found:
+            return Answer(None, reason=str(found))
+        except MemoryError:
+            return Answer(None, reason="there is no memory left for the graph of all steps")
+        except KeyboardInterrupt:
+            return Answer(None, reason="it was interrupted")
+
+    @cached_property
+    def _graph(self) -> "Graph":
+        return Graph(self.search)
+
+    @cached_property
+    def _exact(self) -> "tuple[Graph, Claims]":
+        if not self.search.system.drop_inert and len(self.search.ways) < 2:  # noqa: PLR2004 - the identity alone
+            return self._graph, self.claims
+        search, claims = self.exact()
+        return Graph(search), claims
+
+    def _rest(self) -> Answer:
+        try:
+            return _rest(self._graph, self.claims)
+        except Inexact:
+            return _rest(*self._exact)
+
+    def _leads_to(self, claim: Claim) -> Answer:
+        graph, claims = self._exact
+        _renew(claims)
+        exercised = False
+        for instance in instances((claim,), [node.name for node in graph.system.nodes]):
+            premise, conclusion = graph.answers(claims, instance)
+            if claim.when == "eventually":
+                premise[1:] = False
+            exercised |= bool(premise.any())
+            waiting = np.flatnonzero(premise & ~conclusion)
+            lasso = graph.avoids(conclusion, waiting) if len(waiting) else None
+            if lasso is not None:
+                return Answer(False, lasso=lasso)
+        if not exercised:
+            return Answer(None, exercised=False, reason="its premise holds in no state")
+        return Answer(True)
+
+
+def _renew(claims: Claims) -> None:
+    """Have claims know all states that have been met since they were last looked at."""
+    if not claims.is_current():
+        claims.renew()
+
+
+def _rest(graph: "Graph", claims: Claims) -> Answer:
+    _renew(claims)
+    stuck = graph.ends[~graph.quiet(claims, graph.ends)]
+    if len(stuck):
+        return Answer(False, lasso=graph.lasso(graph.run(graph.path(int(stuck.min())))))
+    found = graph.fair(np.ones(graph.search.count, np.bool_))
+    return Answer(True) if not found else Answer(False, lasso=graph.goes_round(graph.path(found[0][0]), *found[0]))
+
+
+class Graph:
+    """The steps that happen by themselves between the states of a complete search, by number of state.
+
+    Raises `MemoryError` if there is not so much memory.
+    """
+
+    def __init__(self, search: BreadthFirst) -> None:
+        self.search, self.system = search, search.system
+        self._spend(
+            search.step_size * search.transitions + STATE * search.count + search.parents.itemsize * len(search.places)
+        )
         costs = search.system.costs.items()
         unfair = [cost for fault, cost in costs if fault in UNFAIR or fault.startswith(BREAKING)]
-        return cls(search, *search.edges(search.tables.without(unfair)))
+        self.tables = search.tables.without(unfair)
+        self.sources, self.targets = search.edges(self.tables)
 
-    @property
+    def _spend(self, size: int) -> None:
+        spare = self.search.spare()
+        if spare is not None and size > spare:
+            raise MemoryError
+
+    @cached_property
+    def every(self) -> tuple[Origins, Origins]:
+        """All steps, with faults and orders."""
+        self._spend(self.search.step_size * self.search.transitions)
+        return self.search.edges(self.search.tables)
+
+    @cached_property
     def ends(self) -> Numbers:
         """States from which nothing happens by itself."""
         return np.flatnonzero(np.bincount(self.sources, minlength=self.search.count) == 0)
 
-    def left(self) -> Numbers:
-        """What is left when states without successors are taken away, again and again: what leads to a cycle."""
-        return np.flatnonzero(self.search.peeled(self.sources, self.targets))
+    def path(self, at: int) -> list[int]:
+        """States from the first one to one, by number."""
+        found = [at]
+        while found[-1]:
+            found.append(int(self.search.parents[found[-1]]))
+        return found[::-1]
 
-    def after(self, state: int) -> Numbers:
-        """The states that follow one."""
-        return np.unique(self.targets[self.sources == state])
+    def lasso(self, stem: Run, cycle: Run = ()) -> Lasso:
+        """A lasso of these steps."""
+        return Lasso(stem, cycle, self.system.delivers)
 
-    def cycle(self, state: int, left: Numbers) -> list[int]:
-        """A cycle that the state leads to."""
-        inside = set(left.tolist())
-        found: dict[int, int] = {}
-        while state not in found:
-            found[state] = len(found)
-            state = next(then for then in self.after(state).tolist() if then in inside)
-        return list(found)[found[state] :]
+    def run(self, path: Sequence[int]) -> Run:
+        """The steps along states by number, with names that are not exchanged on the way."""
+        found = []
+        here = self.search.row(path[0])
+        for state in path[1:]:
+            wanted = canonical(self.system, self.search.row(state), self.search.ways)
+            label, here = next(
+                (label, then)
+                for label, then in successors(self.system, here)
+                if canonical(self.system, then, self.search.ways) == wanted
+            )
+            found.append((label, here))
+        return tuple(found)
+
+    # States.
+
+    def quiet(self, claims: Claims, states: Numbers) -> Flags:
+        """Which of some states are quiet."""
+        found = Successors(self.search.tables, self.search.layout)
+        numbers = found.unpacked(self.search.keys[states])
+        quiet = np.ones(len(states), np.bool_)
+        for component in range(len(self.system.nodes)):
+            quiet &= claims.quiet_sides(component)[found.sides(numbers, component)]
+        return quiet
+
+    def answers(self, claims: Claims, instance: Instance) -> tuple[Flags, Flags]:
+        """For each state, the premise and the conclusion of an instance; asked once for each combination of sides."""
+        found = Successors(self.search.tables, self.search.layout)
+        premise, conclusion = (np.zeros(self.search.count, np.bool_) for _ in range(2))
+        for begin in range(0, self.search.count, CHUNK):
+            states = found.unpacked(self.search.keys[begin : min(begin + CHUNK, self.search.count)])
+            sides = [
+                states.account if component == len(self.system.nodes) else found.sides(states, component)
+                for component in instance.components
+            ]
+            if not sides:
+                sides = [np.zeros_like(states.account)]
+            seen, which = np.unique(np.stack(sides, axis=1), axis=0, return_inverse=True)
+            answers = [
+                instance.claim.says(*map(claims.side, instance.components, numbers)) for numbers in seen.tolist()
+            ]
+            told = np.array(answers, np.bool_)[which.reshape(-1)]
+            premise[begin : begin + len(told)], conclusion[begin : begin + len(told)] = told[:, 0], told[:, 1]
+        return premise, conclusion
+
+    # Cycles.
+
+    def fair(self, inside: Flags) -> list[tuple[int, Numbers]]:
+        """Components of the part of the graph with some states only in which there is a fair cycle, nearest first.
+
+        Each is its nearest state, and all of its states, by number. Raises `Inexact`.
+        """
+        states, group = self._cyclic(inside)
+        if not len(states):
+            return []
+        nearest = np.full(int(group.max()) + 1, self.search.count, np.int64)
+        np.minimum.at(nearest, group, states)
+        begins = (states, group) if len(self.search.ways) < 2 else (nearest, np.arange(len(nearest)))  # noqa: PLR2004
+        parts = Parts(self._unrolled(states, group, begins))
+        if parts.unfair.all() and not parts.firmly_unfair.all() and self.system.drop_inert:
+            raise Inexact
+        members = np.split(states[np.argsort(group, kind="stable")], np.cumsum(np.bincount(group))[:-1])
+        return sorted(((int(nearest[one]), members[one]) for one in np.flatnonzero(~parts.unfair)), key=lambda f: f[0])
+
+    def _cyclic(self, inside: Flags) -> tuple[Numbers, Numbers]:
+        """The states that can reach themselves inside a part of the graph, and of which component each is."""
+        sources, targets = self.sources, self.targets
+        if not inside.all():
+            kept = inside[sources] & inside[targets]
+            sources, targets = sources[kept], targets[kept]
+        for _ in range(2):  # what leads to a cycle, and of that, with all steps turned round, what a cycle leads to
+            left = self.search.peeled(sources, targets) > 0
+            kept = left[sources] & left[targets]
+            sources, targets = targets[kept], sources[kept]
+        states = np.flatnonzero(left)
+        if not len(states):
+            return states, states
+        number = np.zeros(self.search.count, np.int64)
+        number[states] = np.arange(len(states))
+        found = self.search.components(len(states), number[sources], number[targets])
+        same = found[number[sources]] == found[number[targets]]
+        cyclic = np.isin(found, found[number[sources[same]]])
+        return states[cyclic], np.unique(found[cyclic], return_inverse=True)[1].reshape(-1)
+
+    def _unrolled(self, states: Numbers, group: Numbers, begins: tuple[Numbers, Numbers]) -> Unrolled:
+        rows = packing.unpack(self.search.keys[states], self.search.layout)
+        first = packing.unpack(self.search.keys[begins[0]], self.search.layout)
+        return unrolled(self.tables, rows, group, (first, begins[1]), self._spend)
+
+    def goes_round(self, path: Sequence[int], _nearest: int, states: Numbers) -> Lasso:
+        """A lasso with a fair cycle through the last state of a path, in the component of these states."""
+        stem = self.run(path)
+        here = stem[-1][1] if stem else self.search.row(path[0])
+        group = np.zeros(len(states), np.int64)
+        rows = packing.unpack(self.search.keys[states], self.search.layout)
+        begins = np.array([self.tables.numbered(here)], np.int64)
+        if len(self.search.ways) < 2:  # noqa: PLR2004 - nothing has to be reached under other names
+            begins = np.concatenate((begins, rows[states != path[-1]]))
+        part = unrolled(self.tables, rows, group, (begins, group[: len(begins)]), self._spend)
+        return self.lasso(stem, tuple(self._labelled(part, Walks(part).round())))
+
+    def _labelled(self, part: Unrolled, steps: Sequence[int]) -> Iterator[tuple[Label, Row]]:
+        for step in steps:
+            yield part.tables.plans[part.steps[step]].label, part.tables.row(part.numbers(int(part.targets[step])))
+
+    # What is avoided for good.
+
+    def avoids(self, conclusion: Flags, waiting: Numbers) -> Lasso | None:
+        """A lasso through one of the waiting states, after which the conclusion never holds; None if there is none."""
+        without = ~conclusion
+        ends = self.ends[without[self.ends]]
+        parts = self.fair(without)
+        bad = {**{int(end): None for end in ends}, **{int(state): part for part in parts for state in part[1]}}
+        if not bad:
+            return None
+        path = self._way(without, waiting, np.array(sorted(bad), np.int64))
+        if path is None:
+            return None
+        part = bad[path[-1]]
+        return self.lasso(self.run(path)) if part is None else self.goes_round(path, *part)
+
+    def _way(self, inside: Flags, begins: Numbers, ends: Numbers) -> list[int] | None:
+        """States from the first one, through one of `begins` and from there inside, to one of `ends`."""
+        sources, targets = self.every
+        kept = inside[sources] & inside[targets]
+        sources, targets = sources[kept], targets[kept]
+        before = np.full(self.search.count, -1, np.int64)
+        before[begins] = begins
+        reached = np.zeros(self.search.count, np.bool_)
+        reached[begins] = True
+        wanted = np.zeros(self.search.count, np.bool_)
+        wanted[ends] = True
+        while not (met := np.flatnonzero(reached & wanted)).size:
+            at = np.flatnonzero(reached[sources] & ~reached[targets])
+            if not len(at):
+                return None
+            before[targets[at]] = sources[at]
+            reached[targets[at]] = True
+        found = [int(met[0])]
+        while before[found[-1]] != found[-1]:
+            found.append(int(before[found[-1]]))
+        return [*self.path(found[-1])[:-1], *reversed(found)]
 
 
-def _is_fair(search: BreadthFirst, cycle: list[int]) -> bool:
-    """Whether each component acts in the cycle, or is somewhere in it unable to act."""
+class Parts:
+    """What is possible, and what is taken, in each component of an unrolled graph."""
 
-    def least(state: int) -> Row:
-        return canonical(search.system, search.row(state), search.ways)
+    def __init__(self, graph: Unrolled) -> None:
+        self._numbers: dict[object, int] = {}
+        plans = graph.tables.plans
+        used = np.unique(graph.possible)
+        taken = np.zeros(len(plans), np.int64)
+        for step in used.tolist():
+            found = action(plans[step].label)
+            assert found is not None, "a graph of what happens by itself holds a fault"
+            taken[step] = self._numbers.setdefault(found, len(self._numbers))
+        late = np.zeros(len(plans), np.bool_)
+        late[used] = [plans[step].late for step in used.tolist()]
+        inner = np.unique(graph.group[graph.sources] * len(plans) + graph.steps)
+        done = {
+            (place // len(plans), self._numbers[each])
+            for place in inner.tolist()
+            for each in served(plans[place % len(plans)].label)
+            if each in self._numbers
+        }
+        sizes = np.bincount(graph.group)
+        self.unfair = self._unfair(graph, graph.able, taken[graph.possible], sizes, done)
+        """By component: whether an action is possible in all of its states, and none of its steps serves it."""
+        firm = ~late[graph.possible]
+        self.firmly_unfair = self.unfair
+        if not firm.all():
+            self.firmly_unfair = self._unfair(graph, graph.able[firm], taken[graph.possible[firm]], sizes, done)
+        """The same where that does not depend on whether all is quiet."""
 
-    wanted = {search.row(state): least(then) for state, then in zip(cycle, [*cycle[1:], cycle[0]], strict=True)}
-    acts: set[int] = set()
-    always_can = set(range(len(search.system.nodes)))
-    for row, then in wanted.items():
-        for label, after in successors(search.system, row):
-            if is_fair(label) and canonical(search.system, after, search.ways) == then:
-                acts.add(label.component)
-        always_can &= by_itself(search.system, row)
-    return always_can <= acts
-
-
-def is_fair(label: Label) -> bool:
-    """Whether a step is no fault and no order."""
-    fails = label.outcome is not None and bool(label.outcome.fault)
-    return label.kind in {"read", "expire", "publish", "forward", "start"} and label.lost is None and not fails
-
-
-def by_itself(system: ClosedSystem, row: Row) -> set[int]:
-    """The components that can do something that is no fault and no order."""
-    return {label.component for label, _ in successors(system, row) if is_fair(label)}
+    def _unfair(
+        self, graph: Unrolled, states: Numbers, taken: Numbers, sizes: Numbers, done: set[tuple[int, int]]
+    ) -> Flags:
+        width = max(1, len(self._numbers))
+        pairs = np.unique(states * width + taken)
+        places, counts = np.unique(graph.group[pairs // width] * width + pairs % width, return_counts=True)
+        always = places[counts == sizes[places // width]]
+        found = np.zeros(len(sizes), np.bool_)
+        found[[place // width for place in always.tolist() if divmod(place, width) not in done]] = True
+        return found

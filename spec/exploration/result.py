@@ -43,6 +43,10 @@ class Verdict:
     """Whether it says anything of the system at all: of a calm, say, where there can be one."""
     reason: str = ""
     """Why it is undetermined."""
+    assumed: str = ""
+    """What was assumed of runs; empty for a claim about states."""
+    repeats: int = 0
+    """How many of the last steps of a run that breaks a claim about runs are repeated for ever; 0 if it ends there."""
 
     @property
     def word(self) -> Word:
@@ -127,17 +131,21 @@ def data_of(verdict: Verdict) -> dict[str, Any]:
         "holds": verdict.holds,
         "exercised": verdict.exercised,
         "counterexample": verdict.story or None,
+        **({"assumed": verdict.assumed} if verdict.assumed else {}),
     }
 
 
 def table(verdicts: tuple[Verdict, ...]) -> Iterator[str]:
     """A line for each verdict, with why it is undetermined; then the stories of those that are broken."""
+    width = max(8, *(len(verdict.claim.when) + 2 for verdict in verdicts), 0)
     for verdict in verdicts:
         word = verdict.word.upper() if verdict.word == "broken" else verdict.word
         why = f" ({verdict.reason})" if verdict.word == "undetermined" else ""
-        yield f"{word:<16}{verdict.claim.when:<8}{verdict.claim.name}{why}"
+        yield f"{word:<16}{verdict.claim.when:<{width}}{verdict.claim.name}{why}"
     if not any(verdict.applies for verdict in verdicts):
         yield "undetermined: none of these claims says anything of this scenario"
+    for assumed in dict.fromkeys(verdict.assumed for verdict in verdicts if verdict.assumed):
+        yield f"\nAssumed of runs: {assumed}."
     for verdict in verdicts:
         if verdict.story:
             source = " ".join(verdict.claim.source.split())

@@ -5,13 +5,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from spec.exploration.explore import Verdict
+from spec.exploration.explore import Explorable, Verdict
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.reference import successors
-from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import Label, Row
 from spec.exploration.properties.client_join import CLAIMS, side_of
-from spec.exploration.properties.language import Claim, Claims, Observe
+from spec.exploration.properties.language import OF_RUNS, Claim, Claims, Observe
 from spec.exploration.traces.elaboration import Run
 from spec.exploration.traces.story import Story, steps_of, tell
 
@@ -31,7 +30,7 @@ class Simulation:
 
 
 def simulate(
-    scenario: Scenario,
+    scenario: Explorable,
     runs: int,
     length: int,
     seed: int,
@@ -74,9 +73,10 @@ def simulate(
     return Simulation(done, steps, len(judged), time.perf_counter() - began, verdicts)
 
 
-def _verdict(system: ClosedSystem, scenario: Scenario, claim: Claim, run: Run | None, exercised: bool) -> Verdict:
+def _verdict(system: ClosedSystem, scenario: Explorable, claim: Claim, run: Run | None, exercised: bool) -> Verdict:
     if run is None:
+        reason = "random runs are cut short, and say nothing of how runs go on" if claim.when in OF_RUNS else NOT_ALL
         applies = claim.applies_to(system)
-        return Verdict(claim, None, exercised, applies=applies, reason=NOT_ALL if applies else "")
+        return Verdict(claim, None, exercised, applies=applies, reason=reason if applies else "")
     story = Story(scenario, claim.name, steps_of(system, run))
     return Verdict(claim, False, exercised, run, tell(system, story, run))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise, takewhile
 from typing import TypeGuard
 
-from spec.interaction.library import Library, actors, covered
+from spec.interaction.library import Library, covered
 from spec.interaction.lifecycle import lifecycle
 from spec.interaction.problems import Kind, Problem
 from spec.interaction.terms import (
@@ -276,7 +276,7 @@ class _Compiling:
         why = REFUSED.get(fragment.kind, "is not a fragment with a meaning that is known here")
         self._complain(fragment.line, None, "refused", f"`{fragment.kind}` {why}")
         inside = [s for operand in fragment.operands for s in walk(operand.body)]
-        concerned = {end for s in inside if isinstance(s, Message) for end in actors(s) if end is not None}
+        concerned = {end for s in inside if isinstance(s, Message) for end in s.actors() if end is not None}
         return refused(f"`{fragment.kind}` {why}", fragment.line, self.diagram.file, frozenset(concerned))
 
     def _complain(self, line: int, lifeline: str | None, kind: Kind, message: str, *, warning: bool = False) -> None:

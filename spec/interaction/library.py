@@ -77,17 +77,10 @@ class Library:
         for diagram in self.reached(diagrams):
             for statement in diagram.statements():
                 if isinstance(statement, Message):
-                    names |= {end for end in actors(statement) if end is not None}
+                    names |= {end for end in statement.actors() if end is not None}
                 elif isinstance(statement, Reference) and not self.expands(self.resolve(statement)):
                     names |= set(covered(diagram, statement))
         return frozenset(names)
-
-
-def actors(message: Message) -> Iterator[str | None]:
-    """The ends of an arrow at which something happens; None for the environment."""
-    yield message.sender
-    if message.both_ways or not message.lost:
-        yield message.receiver
 
 
 def covered(diagram: Diagram, reference: Reference) -> tuple[str, ...]:

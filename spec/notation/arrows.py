@@ -15,7 +15,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
 from spec.notation.model import Look
-from spec.notation.text import trim
+from spec.notation.text import cut_style, trim
 
 GATES = ("[", "]")
 
@@ -26,17 +26,17 @@ _STYLE = (
     rf"(?:{_BRACKET}|##\w{{1,40}}|:\d{{1,4}}(?:\.\d{{1,3}})?"
     rf"|#{_SHADE}{{1,40}}(?::\d{{1,4}}(?:\.\d{{1,3}})?)?(?:;[0-9A-WYZa-wyz.]{{0,20}}){{0,2}})"
 )
+_BEHIND = rf"(?:\s{{0,9}}(?P<delay>{_DELAY}))?(?:\s{{0,9}}(?P<create>\*))?"
+_STYLED_HEAD = re.compile(r"\s*\[\s*(?:#|:\d|;)[^\[\]:]*(?::\d+)?\]\s*[^\s:#]")
 _BOTH = re.compile(
     rf"(?:{_DELAY})?(?P<left><<|<)(?P<left_style>{_STYLE})?(?P<dash>--?)(?P<right_style>{_STYLE})?"
-    rf"(?P<right>>>|>)(?P<delay>{_DELAY})?(?P<create>\*)?"
+    rf"(?P<right>>>|>){_BEHIND}"
 )
 _LEFT = re.compile(
     rf"(?P<first>{_DELAY})?(?P<left><<|<|x)(?P<inner>{_DELAY})?(?P<left_style>{_STYLE})?(?P<dash>--?)"
     rf"(?P<right_style>{_BRACKET}|#{_SHADE}{{1,40}}(?=\s))?(?P<delay>{_DELAY})?"
 )
-_RIGHT = re.compile(
-    rf"(?P<dash>--?)(?P<right_style>{_STYLE})?(?P<inner>{_DELAY})?(?P<right>>>|>|x)(?P<delay>{_DELAY})?(?P<create>\*)?"
-)
+_RIGHT = re.compile(rf"(?P<dash>--?)(?P<right_style>{_STYLE})?(?P<inner>{_DELAY})?(?P<right>>>|>|x){_BEHIND}")
 _START = re.compile(r"[-<x(]")
 _STROKES = "-+*<> "
 _ENOUGH = 64
@@ -84,7 +84,7 @@ def is_writable(name: str) -> bool:
     """Whether a name may be one: on one line, without `:` and `#`; it may hold `<T>`, but no arrow or divider."""
     if name in GATES or name.startswith("==") or name != trim(name) or any(mark in name for mark in ":#\n\r"):
         return False
-    if not (_ends(name) and _begins(name)):
+    if not (_ends(name) and _begins(name)) or cut_style(name)[0] != name:
         return False
     filled = f"?{name}?"
     return {"<", ">"}.isdisjoint(name) or not any(arrow.is_pointed(filled) for arrow in candidates(filled, ()))
@@ -102,7 +102,7 @@ def _begins(right: str) -> bool:
 
 def unquoted(name: str) -> str:
     """The name without the quotes that belong to declarations only."""
-    if len(name) > len('""') and name[0] == name[-1] == '"':
+    if len(name) > len('""') and name[0] in '"“„' and name[-1] in '"”“':
         return trim(name[1:-1])
     return name
 
@@ -152,9 +152,9 @@ def _is_headed(line: str, end: int, right: str, known: Container[str]) -> bool:
 def _reading(line: str, found: re.Match[str], end: int) -> Arrow | None:
     colon = line.find(":", end)
     behind = line[end:] if colon < 0 else line[end:colon]
-    right, sharp, suffix = behind.partition("#")
-    left, right = trim(line[: found.start()]), trim(right)
-    if not _ends(left) or not _begins(right):
+    right, suffix = cut_style(behind)
+    left = trim(line[: found.start()])
+    if not _ends(left) or not _begins(right) or _STYLED_HEAD.match(line, end):
         return None
     parts = found.groupdict()
     left_head, right_head = parts.get("left") or "", parts.get("right") or ""
@@ -175,7 +175,7 @@ def _reading(line: str, found: re.Match[str], end: int) -> Arrow | None:
             reversed=not right_head,
             left_style=parts.get("left_style") or "",
             right_style=parts.get("right_style") or "",
-            suffix=trim(sharp + suffix),
+            suffix=suffix,
         ),
         text="" if colon < 0 else trim(line[colon + 1 :]),
     )

@@ -9,8 +9,9 @@ from collections.abc import Container
 from typing import NamedTuple
 
 from spec.notation.arrows import Arrow, is_known, scan
-from spec.notation.text import trim
-from spec.notation.words import FOREIGN, FOREIGN_KINDS, KINDS, WORDS, suggest
+from spec.notation.model import Severity
+from spec.notation.text import INVISIBLE, trim
+from spec.notation.words import COLOURS, FOREIGN, FOREIGN_KINDS, FRAGMENTS, KINDS, PLACED, WORDS, suggest
 
 
 class Mended(NamedTuple):
@@ -18,13 +19,13 @@ class Mended(NamedTuple):
 
     complaint: str
     instead: str | None
+    severity: Severity = "error"
 
 
 _FIRST = re.compile(r"([A-Za-z]\w*[+-]?)([:;.,]?)(?=[\s#]|$)\s*(.*)")
 _OTHER_ARROWS = tuple(
     (re.compile(pattern), instead)
     for pattern, instead in (
-        (r"-(\[[^\[\]]{0,200}\])-(?=>|x)", r"--\1"),
         (r"&gt;", ">"),
         (r"&lt;", "<"),
         (r"[→⟶➔➜⇒⟹]+", "->"),
@@ -45,6 +46,15 @@ _OTHER_ARROWS = tuple(
         (r"#\w*(?=\s*(?:-|<))", ""),
     )
 )
+_STYLE = r"(?P<style>\[\s*[#:;][^\[\]]{0,200}\]|##?\w{1,40}(?:;[\w.]{0,20}){0,2})"
+_SPLIT_DASH = re.compile(rf"(?P<left>[^:#]*?[^:#\-\s])\s*--?{_STYLE}--?(?P<head>>>?|x)(?P<rest>.*)")
+_STYLED_HEAD = re.compile(
+    r"(?P<left>[^:#]*?[^:#<\-\s])\s*(?P<back><<?)?(?P<dash>--?)(?P<head>>>?|x)?"
+    rf"\s*{_STYLE}\s*(?P<right>[^:#]*)(?P<text>(?:[:#].*)?)"
+)
+_GLUED = re.compile(r"(?P<word>[a-z]+)(?::|(?=[\[({]))(?P<rest>.*)", re.IGNORECASE)
+_PLACED = re.compile(r"\w+\s+(?:over|left\s+of|right\s+of)\s", re.IGNORECASE)
+_PLACE = re.compile(r"^(?:over|left\s+of|right\s+of)\s", re.IGNORECASE)
 _HEADLESS = re.compile(r"(?<!-)--?(?!-)")
 _LONG = 60
 _MANY = 200
@@ -61,12 +71,16 @@ _USAGE = {
 
 def mend(line: str, known: Container[str]) -> Mended:
     """What to make of a line that is no statement."""
-    skipped = Mended(f"expected a statement or a message such as `A->B:text`, got `{shortened(line)}`; skipped", None)
+    skipped = unreadable(line)
     if len(line) > _UNLIKELY:
         return skipped
     return (
-        _empty(line)
+        _invisible(line)
+        or _empty(line)
         or _foreign(line)
+        or _split_dash(line)
+        or _styled_head(line, known)
+        or _glued(line)
         or _other_arrow(line, known)
         or _headless(line, known)
         or _keyword(line)
@@ -75,23 +89,32 @@ def mend(line: str, known: Container[str]) -> Mended:
     )
 
 
+def unreadable(line: str) -> Mended:
+    """What is said about a line that looks like nothing that we know."""
+    return Mended(f"expected a statement or a message such as `A->B:text`, got `{shortened(line)}`; skipped", None)
+
+
 def shortened(line: str) -> str:
     """The line, or enough of it to recognise it."""
     return line if len(line) <= _LONG else line[: _LONG - 1] + "…"
 
 
 def is_prose(arrow: Arrow, line: str, known: Container[str]) -> bool:
-    """Whether the arrow is rather the x in `a non-xml answer`: two strangers, several words, no text."""
+    """Whether the arrow is rather the x in `a non-xml answer`, or that of a name: `Participant x-proxy`.
+
+    Two strangers, several words and no text; or a keyword with a slip in it, which stands before a name.
+    """
     head = line[arrow.start : arrow.end]
-    return (
-        arrow.lost
-        and head in {"-x", "x-", "--x", "x--"}
-        and ":" not in line
-        and not is_known(arrow.left, known)
-        and not is_known(arrow.right, known)
-        and (" " in arrow.left or " " in arrow.right)
-        and not (line[arrow.start - 1].isspace() and line[arrow.end].isspace())
+    bounded = line[arrow.start - 1].isspace() and line[arrow.end].isspace()
+    if not arrow.lost or head not in {"-x", "x-", "--x", "x--"} or is_known(arrow.left, known) or bounded:
+        return False
+    if ":" not in line and not is_known(arrow.right, known) and (" " in arrow.left or " " in arrow.right):
+        return True
+    first = _FIRST.match(line)
+    is_slip = (
+        first is not None and first[1] not in WORDS and (first[1].lower() in WORDS or suggest(first[1]) is not None)
     )
+    return is_slip and (":" not in line or _PLACED.match(line) is not None)
 
 
 def _empty(line: str) -> Mended | None:
@@ -126,6 +149,64 @@ def _foreign(line: str) -> Mended | None:
             instead = trim(found.expand(foreign.stand_in))
             return Mended(f"`{shortened(line)}`: {foreign.advice}; read as `{shortened(instead)}`", instead)
     return None
+
+
+def _invisible(line: str) -> Mended | None:
+    """A character that nobody sees where it does harm: `A-\u200b>B`."""
+    found = next((char for char in line if char in INVISIBLE), None)
+    instead = trim(line.translate(dict.fromkeys(map(ord, INVISIBLE)))) if found else ""
+    first = _FIRST.match(instead)
+    if found is None or (scan(instead) is None and not (first and first[1] in WORDS)):
+        return None
+    return Mended(f"an invisible character stands in the line (U+{ord(found):04X}); read without it", instead)
+
+
+def _split_dash(line: str) -> Mended | None:
+    """`A-[#red]->B`, as PlantUML has it."""
+    found = _SPLIT_DASH.fullmatch(line)
+    if found is None:
+        return None
+    instead = f"{found['left']}--{found['style']}{found['head']}{found['rest']}"
+    complaint = f"the style stands between dashes in `{shortened(line)}`; read as `{shortened(instead)}`"
+    return Mended(complaint, instead, "warning")
+
+
+def _styled_head(line: str, known: Container[str]) -> Mended | None:
+    """`A->#redB`, `A->[#red]B`: the style on the wrong side of the head."""
+    found = _STYLED_HEAD.fullmatch(line)
+    if found is None or bool(found["head"]) == bool(found["back"]):
+        return None
+    style, right = found["style"], trim(found["right"])
+    if not right:
+        style, right = _parted(style, known)
+    form = f"-{style}{found['head']}" if found["head"] else f"{found['back']}{style}-"
+    place = "before the head" if found["head"] else "behind the head"
+    if not right:
+        return Mended(f"the colour goes {place}: `{form}`; got `{shortened(line)}`; skipped", None)
+    arrow = form.replace("-", found["dash"], 1)
+    instead = f"{found['left']}{arrow}{right}{found['text']}"
+    return Mended(f"the colour goes {place}: `{form}`; read as `{shortened(instead)}`", instead)
+
+
+def _parted(style: str, known: Container[str]) -> tuple[str, str]:
+    """`#redB` as a colour and a name: one that is known, or one behind a colour that is."""
+    cuts = range(2, len(style))
+    named = next((cut for cut in cuts if style[cut:] in known), None)
+    coloured = next((cut for cut in reversed(cuts) if style[1:cut] in COLOURS and not style[cut].islower()), None)
+    cut = named or coloured or len(style)
+    return style[:cut], style[cut:]
+
+
+def _glued(line: str) -> Mended | None:
+    """`alt[ready]`, `title:Foo`: no blank behind the keyword."""
+    found = _GLUED.fullmatch(line)
+    word = found["word"].lower() if found else ""
+    if found is None or word not in FRAGMENTS | KINDS | {"else", "thread", "title", "frame"} or not trim(found["rest"]):
+        return None
+    if line[found.start("rest")].isspace():
+        return None  # `alt: text` is the keyword with a `:` behind it
+    instead = f"{word} {trim(found['rest'])}"
+    return Mended(f"expected a blank behind `{word}`; read as `{shortened(instead)}`", instead)
 
 
 def _other_arrow(line: str, known: Container[str]) -> Mended | None:
@@ -173,12 +254,18 @@ def _keyword(line: str) -> Mended | None:
     word, rest = first[1], first[3]
     low = word.lower()
     if (first[2] or low != word) and low in WORDS:
+        if low == "parallel":
+            rest = rest.lower()
+        elif low in PLACED:
+            rest = _PLACE.sub(lambda found: found.group().lower(), rest)
         instead = trim(f"{low} {rest}")
-        return Mended(f"expected the keyword `{low}`, got `{word}{first[2]}`; read as `{shortened(instead)}`", instead)
+        complaint = f"expected the keyword `{low}`, got `{word}{first[2]}`; read as `{shortened(instead)}`"
+        return Mended(complaint, instead, "error" if first[2] else "warning")
     if low in WORDS:
         usage = _USAGE.get(low, f"a name behind `{low}`")
         if low == "parallel":
-            return Mended(f"expected {usage}, got `{shortened(line)}`; read as `parallel`", "parallel")
+            instead = "parallel off" if rest.lower() == "off" else "parallel"
+            return Mended(f"expected {usage}, got `{shortened(line)}`; read as `{instead}`", instead)
         return Mended(f"expected {usage}, got `{shortened(line)}`; skipped", None)
     meant = suggest(word)
     if low in FOREIGN_KINDS or (rest[:1] == '"' and '" as ' in rest):

@@ -79,6 +79,12 @@ class Message:
     delay: float = 0
     look: Look = Look()
 
+    def actors(self) -> Iterator[str | None]:
+        """The ends at which something happens; None for the environment."""
+        yield self.sender
+        if self.both_ways or not self.lost:
+            yield self.receiver
+
 
 @dataclass(frozen=True, slots=True)
 class Operand:
@@ -163,6 +169,18 @@ Statement: TypeAlias = Message | Fragment | Reference | Parallel | Create | Dest
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A line of the text that shapes the diagram and is no statement of its tree.
+
+    A heading, a declaration, a group, `else`, `end`, `parallel off`, or a line of a note's text (`word` is then empty).
+    """
+
+    line: int
+    column: int
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
 class Meaning:
     """What a diagram says: its nodes without lines and without presentation. Hashable, equal when they say the same."""
 
@@ -174,7 +192,11 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
-    """What was read from one text. `raw_frame` and `raw_title` are those lines after their keyword."""
+    """What was read from one text. `raw_frame` and `raw_title` are those lines after their keyword.
+
+    Every line of the text that is not blank is the line of a statement, an operand, a mark or a diagnostic. `notation`
+    is the one that the text is written in; of one that is not read yet there is nothing but a diagnostic.
+    """
 
     file: str = "<text>"
     frame: str | None = None
@@ -184,6 +206,8 @@ class Diagram:
     diagnostics: tuple[Diagnostic, ...] = ()
     raw_frame: str = ""
     raw_title: str = ""
+    marks: tuple[Mark, ...] = ()
+    notation: str = "sequencediagram.org"
 
     def statements(self) -> Iterator[Statement]:
         """All statements in source order, a fragment or block before what it holds."""

@@ -8,7 +8,7 @@ from collections.abc import Container
 from dataclasses import replace
 from typing import NamedTuple
 
-from spec.notation.arrows import Arrow, is_known, scan
+from spec.notation.arrows import Arrow, is_known, is_writable, scan
 from spec.notation.mending import shortened
 from spec.notation.model import Severity
 from spec.notation.text import trim
@@ -20,13 +20,25 @@ class Remark(NamedTuple):
 
 
 _ACTIVATED = re.compile(r"(.*?\S)(\s*)(?:\+\+|--|\*\*|!!)")
-_DECORATED = re.compile(r"([xo])\s+(\S.*)")
+_DECORATED = re.compile(r"([xXo])\s+(\S.*)")
+_TAILED = re.compile(r"(\S.*?)\s+([xXo])")
+_DELAYED = re.compile(r"(\S.*?)\s+\(\s*(\d{1,6}(?:\.\d{1,3})?)\s*\)")
+_CROSSED_GATE = re.compile(r"(\[)([xXo])|([xXo])(\])")
+_ENDS = ("left", "right")
 
 
 def settled(line: str, arrow: Arrow, known: Container[str]) -> tuple[Arrow, list[Remark]]:
     """The arrow between the operands that were meant."""
     remarks = []
-    for step in (_without_foreign_marks, _without_second_arrow, _without_borrowed_x):
+    for step in (
+        _without_foreign_marks,
+        _without_decoration,
+        _without_punctuation,
+        _without_left_create,
+        _without_left_delay,
+        _without_second_arrow,
+        _without_borrowed_x,
+    ):
         arrow, remark = step(line, arrow, known)
         if remark:
             remarks.append(remark)
@@ -34,24 +46,89 @@ def settled(line: str, arrow: Arrow, known: Container[str]) -> tuple[Arrow, list
 
 
 def _without_foreign_marks(line: str, arrow: Arrow, known: Container[str]) -> tuple[Arrow, Remark | None]:
-    """`A->+B` and `A-->-B` (Mermaid), `A->B++`, `A ->x B`, `A--->B` (PlantUML)."""
-    left, right, lost = arrow.left, arrow.right, arrow.lost
+    """`A->+B` and `A-->-B` (Mermaid), `A->B++`, `A->**B`, `A--->B` (PlantUML)."""
+    left, right = arrow.left, arrow.right
     if left[-1] == "-" and line[arrow.start - 1] == "-" and not is_known(left, known):
         left = trim(left.rstrip("-")) or left
     if not is_known(right, known):
         if right[0] in "+-" and line[arrow.end] in "+-":
             bare = trim(right.lstrip("+-"))
             right = bare if bare[:1].isalpha() or bare in known else right
+        elif right[0] == "*" and arrow.created and line[arrow.end] == "*":
+            right = trim(right[1:]) or right
         elif (found := _ACTIVATED.fullmatch(right)) and (found[2] or found[1] in known):
             right = trim(found[1])
-        elif (found := _DECORATED.fullmatch(right)) and found[2] in known:
-            right, lost = trim(found[2]), lost or found[1] == "x"
     if (left, right) == (arrow.left, arrow.right):
         return arrow, None
-    written = shortened(f"{arrow.left}{line[arrow.start : arrow.end]}{arrow.right}")
-    meant = f"`{left}` and `{right}`" + (", lost" if lost and not arrow.lost else "")
-    remark = Remark("warning", f"`{written}` has a mark of another notation; read as between {meant}")
-    return replace(arrow, left=left, right=right, lost=lost), remark
+    return _remarked(line, replace(arrow, left=left, right=right), arrow)
+
+
+def _remarked(line: str, arrow: Arrow, before: Arrow) -> tuple[Arrow, Remark]:
+    written = shortened(f"{before.left}{line[before.start : before.end]}{before.right}")
+    meant = f"`{arrow.left}` and `{arrow.right}`" + (", lost" if arrow.lost and not before.lost else "")
+    return arrow, Remark("warning", f"`{written}` has a mark of another notation; read as between {meant}")
+
+
+def _without_decoration(line: str, arrow: Arrow, known: Container[str]) -> tuple[Arrow, Remark | None]:
+    """`A ->x B`, `A ->o B`, `A x<- B`, `A ->x]`: a cross or a dot at a head; the cross loses the message."""
+    left, right, lost = arrow.left, arrow.right, arrow.lost
+    is_left_head, is_right_head = arrow.look.reversed or arrow.both_ways, not arrow.look.reversed
+    if not is_known(right, known):
+        touches = not line[arrow.end].isspace()
+        found, gate = _DECORATED.fullmatch(right), _CROSSED_GATE.fullmatch(right)
+        if found and (touches or is_known(found[2], known)):
+            right, lost = trim(found[2]), lost or (is_right_head and found[1] in "xX")
+        elif gate and touches and gate[4]:
+            right, lost = gate[4], lost or (is_right_head and gate[3] in "xX")
+    if not is_known(left, known):
+        touches = not line[arrow.start - 1].isspace()
+        found, gate = _TAILED.fullmatch(left), _CROSSED_GATE.fullmatch(left)
+        if found and (is_known(found[1], known) or (touches and is_left_head)):
+            left, lost = trim(found[1]), lost or (is_left_head and found[2] in "xX")
+        elif gate and touches and gate[1]:
+            left, lost = gate[1], lost or (is_left_head and gate[2] in "xX")
+        elif found and touches:
+            return arrow, Remark("warning", f"`{shortened(left)}` ends like a mark of another notation; read as a name")
+    if (left, right) == (arrow.left, arrow.right):
+        return arrow, None
+    return _remarked(line, replace(arrow, left=left, right=right, lost=lost), arrow)
+
+
+def _without_punctuation(_line: str, arrow: Arrow, known: Container[str]) -> tuple[Arrow, Remark | None]:
+    """`A->B;`, and a quote that is not closed."""
+    remark = None
+    for end in _ENDS:
+        operand = arrow.left if end == "left" else arrow.right
+        bare, why = operand, ""
+        if end == "right" and operand.endswith(";"):
+            bare, why = trim(operand.rstrip("; ")), "a message does not end in `;`"
+        elif operand.count('"') == 1 and '"' in {operand[0], operand[-1]}:
+            bare, why = trim(operand.strip('"')), "the quote is not closed"
+        if why and bare and not is_known(operand, known) and is_writable(bare):
+            arrow = replace(arrow, left=bare) if end == "left" else replace(arrow, right=bare)
+            remark = Remark("warning", f"{why}; read as `{shortened(bare)}`")
+    return arrow, remark
+
+
+def _without_left_create(line: str, arrow: Arrow, known: Container[str]) -> tuple[Arrow, Remark | None]:
+    """`A*<-B`, the mirror image of `B->*A`."""
+    bare = trim(arrow.left[:-1])
+    touches = line[arrow.start - 1] == "*" and arrow.left[-1] == "*"
+    if not (touches and arrow.look.reversed and bare and is_writable(bare)) or is_known(arrow.left, known):
+        return arrow, None
+    remark = Remark(
+        "warning", f"the `*` that creates stands behind the arrow; read as `{shortened(arrow.right)}->*{bare}`"
+    )
+    return replace(arrow, left=bare, created=True), remark
+
+
+def _without_left_delay(_line: str, arrow: Arrow, known: Container[str]) -> tuple[Arrow, Remark | None]:
+    """`A (5)<-B`, where A is known: a delay with a blank before it."""
+    found = _DELAYED.fullmatch(arrow.left)
+    if not found or arrow.delay or is_known(arrow.left, known) or not is_known(found[1], known):
+        return arrow, None
+    remark = Remark("warning", f"`{shortened(arrow.left)}` is read as `{found[1]}` and a delay of {found[2]}")
+    return replace(arrow, left=found[1], delay=float(found[2])), remark
 
 
 def _without_second_arrow(_line: str, arrow: Arrow, known: Container[str]) -> tuple[Arrow, Remark | None]:

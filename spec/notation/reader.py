@@ -11,56 +11,22 @@ that first comes up inside a `participantgroup` belongs to that group.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
 
 from spec.notation import words
-from spec.notation.arrows import GATES, is_writable, scan, unquoted
-from spec.notation.cast import Cast, declaration
-from spec.notation.mending import is_prose, mend, shortened
-from spec.notation.model import (
-    By,
-    Create,
-    Destroy,
-    Destruction,
-    Diagram,
-    Message,
-    Presentation,
-    Reference,
-)
+from spec.notation.arrows import is_known, is_writable, scan, unquoted
+from spec.notation.cast import declaration
+from spec.notation.dialects import foreign_notation
+from spec.notation.doubts import doubts
+from spec.notation.mending import Mended, is_prose, mend, shortened
+from spec.notation.model import By, Create, Destroy, Destruction, Diagnostic, Diagram, Message
 from spec.notation.operands import settled
-from spec.notation.text import lines, plain, split_style, trim
-from spec.notation.tree import Report, Tree
+from spec.notation.placed import Line, Placed, has_arrow, is_comment, is_divider
+from spec.notation.text import cut_style, plain, split_style, trim
 
-_WORD = re.compile(r"([A-Za-z]\w*[+-]?)(?=[\s#]|$)")
-_DIVIDER = re.compile(r"==.*==\s*(?:#.*)?")
-_PLACE = re.compile(r"(over|left\s+of|right\s+of)\s+")
-_BESIDE = re.compile(r"(left|right|over)\s*(#\w+)?\s*:\s*(.*)")
-_BLOCK_END = re.compile(r"end\s?(?:[rh]?(note)|(ref))", re.IGNORECASE)
 _SPACE = re.compile(r"-?\d*\.?\d+|")
 _ON_OFF = {"linear", "autoactivation", "bottomparticipants"}
-_SD = re.compile(r"sd\s+", re.IGNORECASE)
-_TALLEST_NOTE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    number: int
-    column: int
-    text: str
-    word: str
-    rest: str
-
-    def saying(self, text: str) -> _Line:
-        """Another text in its place."""
-        return _line(self.number, self.column, text)
-
-
-def _line(number: int, column: int, text: str) -> _Line:
-    first = _WORD.match(text)
-    return _Line(number, column, text, first[1] if first else "", trim(text[first.end() :]) if first else "")
 
 
 def read(text: str, *, file: str = "<text>") -> Diagram:
@@ -68,21 +34,12 @@ def read(text: str, *, file: str = "<text>") -> Diagram:
     return _Reader(text, file).diagram()
 
 
-class _Reader:
+class _Reader(Placed):
     def __init__(self, text: str, file: str) -> None:
+        super().__init__(text)
         self.file = file
-        self.lines = [_line(*each) for each in lines(text)]
-        self.block_ends: dict[str, list[int]] = {"note": [], "ref": []}
-        for index, each in enumerate(self.lines):
-            if found := _BLOCK_END.fullmatch(each.text):
-                self.block_ends["note" if found[1] else "ref"].append(index)
-        self.next = 0
-        self.report = Report()
-        self.cast = Cast()
-        self.tree = Tree(self.report)
         self.heads = {"frame": "", "title": ""}
-        self.last: Message | None = None
-        self.statements: dict[str, Callable[[_Line], bool]] = {
+        self.statements = {
             **dict.fromkeys(("title", "frame"), self._heading),
             **dict.fromkeys(words.KINDS | words.PICTURED, self._declare),
             **dict.fromkeys(words.FRAGMENTS, self._fragment),
@@ -97,6 +54,18 @@ class _Reader:
         }
 
     def diagram(self) -> Diagram:
+        held = [(each.number, each.column, each.text) for each in self.lines]
+        foreign = foreign_notation(held, is_prose=self._is_prose_at_first())
+        if foreign:
+            message = (
+                f"this is {foreign.name}, by `{shortened(foreign.text)}`; only the notation of sequencediagram.org is "
+                "read so far, and nothing of this text was"
+            )
+            return Diagram(
+                file=self.file,
+                diagnostics=(Diagnostic(foreign.line, foreign.column, "error", message),),
+                notation=foreign.name,
+            )
         while self.next < len(self.lines):
             line = self.lines[self.next]
             self.next += 1
@@ -104,24 +73,32 @@ class _Reader:
                 self._mend(line)
         body = self.tree.finish()
         frame, title = self.heads["frame"], self.heads["title"]
-        return Diagram(
+        diagram = Diagram(
             file=self.file,
             frame=plain(split_style(frame)[1]) or None,
             title=plain(title) or None,
             lifelines=tuple(self.cast.lifelines.values()),
             body=body,
-            diagnostics=tuple(sorted(self.report.found, key=lambda each: (each.line, each.column))),
+            diagnostics=tuple(self.report.found),
             raw_frame=frame,
             raw_title=title,
+            marks=tuple(self.marks),
         )
+        found = [*self.report.found, *doubts(diagram, self.cast.declared, {n: (c, text) for n, c, text in held})]
+        return replace(diagram, diagnostics=tuple(sorted(found, key=lambda each: (each.line, each.column))))
 
-    def _reads(self, line: _Line) -> bool:
+    def _is_prose_at_first(self) -> bool:
+        """Whether the first line that is no comment says nothing in this notation."""
+        first = next((each for each in self.lines if not is_comment(each.text)), None)
+        return first is not None and self._is_unreadable(first)
+
+    def _reads(self, line: Line) -> bool:
         """Whether the line is a statement; if so it is read."""
-        if line.text.startswith(("//", "#")):
+        if is_comment(line.text):
             mark = "#" if line.text[0] == "#" else "//"
             self._present(line, mark, line.text[len(mark) :])
             return True
-        if line.text.startswith("==") and _DIVIDER.fullmatch(line.text):
+        if is_divider(line.text):
             self._present(line, "==", line.text[2:])
             return True
         statement = self.statements.get(line.word)
@@ -131,7 +108,7 @@ class _Reader:
             return True
         return self._message(line)
 
-    def _is_speaker(self, line: _Line) -> bool:
+    def _is_speaker(self, line: Line) -> bool:
         """Whether the keyword is rather (the beginning of) the name of a known lifeline that says something."""
         arrow = scan(line.text, self.cast.lifelines) if "-" in line.rest else None
         if arrow is None:
@@ -140,40 +117,49 @@ class _Reader:
         is_kind = left == line.word and line.word in words.KINDS | words.PICTURED
         return left in self.cast.lifelines or (is_kind and arrow.is_pointed(line.text))
 
-    def _mend(self, line: _Line) -> None:
+    def _mend(self, line: Line) -> None:
         """A line that is no statement: what it should be, said once, and read as that."""
         mended = mend(line.text, self.cast.lifelines)
         if mended.instead is not None:
             found = len(self.report.found)
-            self.report.error(line.number, line.column, mended.complaint)
+            self.report.add(line.number, line.column, mended.severity, mended.complaint)
             if self._reads(line.saying(mended.instead)):
                 return
             del self.report.found[found:]
-            mended = mended._replace(
-                complaint=f"expected a statement or a message, got `{shortened(line.text)}`; skipped"
-            )
+            mended = Mended(f"expected a statement or a message, got `{shortened(line.text)}`; skipped", None)
         self.report.error(line.number, line.column, mended.complaint)
 
     # Statements. Each says whether it took the line; if not, it may still be a message.
 
-    def _heading(self, line: _Line) -> bool:
+    def _heading(self, line: Line) -> bool:
+        before = next((each.line for each in self.marks if each.word == line.word), 0)
+        if before:
+            complaint = (
+                f"there is a `{line.word}` on line {before} already, and a file holds one diagram; this one is taken"
+            )
+            self.report.warning(line.number, line.column, complaint)
+        elif not line.rest:
+            self.report.warning(line.number, line.column, f"expected a text behind `{line.word}`; read as none")
         self.heads[line.word] = line.rest
+        self._mark(line, line.word)
         return True
 
-    def _declare(self, line: _Line) -> bool:
+    def _declare(self, line: Line) -> bool:
         lifeline, odd = declaration(line.word, line.rest)
         column = line.column + len(line.word) + 1
         if lifeline is None:
             odd = odd or f"expected a name behind `{line.word}`"
             self.report.error(line.number, column, f"{odd}; skipped")
             return True
-        if _has_arrow(lifeline.name) or not is_writable(lifeline.name):
+        if has_arrow(lifeline.name) or not is_writable(lifeline.name):
             if '"' not in line.rest and self._message(line):
                 return True
             self.report.error(line.number, column, f"a name holds no arrow, got `{shortened(lifeline.name)}`; skipped")
             return True
         if odd:
             self.report.error(line.number, column, odd)
+        self._odd_style(line, lifeline.style)
+        self._mark(line, line.word)
         if line.word in words.PICTURED and not lifeline.icon:
             self.report.warning(line.number, column, f"expected an icon behind `{line.word}`; read without one")
         again = self.cast.declare(replace(lifeline, line=line.number, column=line.column))
@@ -181,152 +167,100 @@ class _Reader:
             self.report.warning(line.number, column, again)
         return True
 
-    def _group(self, line: _Line) -> bool:
+    def _group(self, line: Line) -> bool:
+        self._mark(line, line.word)
         self.cast.groups.append(line.rest)
         self.tree.open_group(line.number, line.column, self.cast.groups.pop)
         return True
 
-    def _fragment(self, line: _Line) -> bool:
+    def _fragment(self, line: Line) -> bool:
+        self._guard(line)
         self.tree.open_fragment(line.number, line.column, line.word, line.rest)
         return True
 
-    def _operand(self, line: _Line) -> bool:
+    def _operand(self, line: Line) -> bool:
+        self._guard(line)
+        self._mark(line, line.word)
         self.tree.operand(line.number, line.column, cast("By", line.word), line.rest)
         return True
 
-    def _end(self, line: _Line) -> bool:
+    def _guard(self, line: Line) -> None:
+        """A guard may say anything; a message between lifelines that are there was probably meant as one."""
+        known = self.cast.lifelines
+        arrow = scan(line.rest, known) if ":" in line.rest else None
+        ends_named = arrow and (is_known(arrow.left, known) or any(arrow.left.endswith(f" {name}") for name in known))
+        if arrow and ends_named and is_known(arrow.right, known):
+            complaint = (
+                f"a message stands on a line of its own; `{shortened(line.rest)}` is read as the text of `{line.word}`"
+            )
+            self.report.warning(line.number, line.column, complaint)
+
+    def _end(self, line: Line) -> bool:
         if line.rest:
             return False
+        self._mark(line, line.word)
         self.tree.end(line.number, line.column)
         return True
 
-    def _parallel(self, line: _Line) -> bool:
+    def _parallel(self, line: Line) -> bool:
         if line.rest in {"", "on"}:
             self.tree.open_parallel(line.number, line.column)
         elif line.rest == "off":
             self.tree.close_parallel(line.number, line.column)
         else:
             return False
+        self._mark(line, line.word)
         return True
 
-    def _placed(self, line: _Line) -> bool:
-        """`note over A,B#colour:text`, boxes, `ref over`."""
-        place = _PLACE.match(line.rest)
-        if place is None:
-            return self._fragment(line) if line.word == "ref" else self._beside(line)
-        head, colon, text = line.rest[place.end() :].partition(":")
-        if not colon and (block := self._lines_to_end(line)):
-            text = r"\n".join(block)
-            self.report.error(line.number, line.column, f"expected `{line.word} ... A:text` on one line; read as such")
-        elif not colon and not _has_arrow(head):
-            self.report.error(line.number, line.column, f"expected `:` and the text of the {line.word}; read as empty")
-        elif not colon:
-            return False
-        names, style = self._over(line, head)
-        if names is None:
-            return True
-        if not names:
-            self.report.error(line.number, line.column, f"expected a lifeline behind `{line.word} {place[1]}`; skipped")
-        elif line.word == "ref":
-            self._refer(line, names, style, trim(text))
-        else:
-            self._present(line, line.word, f"{place[1]} {trim(head)}:{trim(text)}")
-        return True
-
-    def _refer(self, line: _Line, over: tuple[str, ...], style: str, raw: str) -> None:
-        text = plain(raw)
-        target = " ".join(_SD.sub("", text, count=1).split()) if _SD.match(text) else " ".join(text.split())
-        self.tree.add(Reference(line.number, line.column, over, text, target, raw, style))
-
-    def _beside(self, line: _Line) -> bool:
-        """PlantUML's `note left: text`, which belongs to the message before it; and its `box "Name"`."""
-        beside = _BESIDE.fullmatch(line.rest) or (_BESIDE.fullmatch(f"{line.rest}:") if line.word == "note" else None)
-        if beside is None or line.word == "state":
-            return False
-        block = self._lines_to_end(line) if ":" not in line.rest else []
-        text = trim(beside[3]) or r"\n".join(block)
-        ends = [end for end in (self.last.sender, self.last.receiver) if end] if self.last else []
-        complaint = f"expected `{line.word} (over|left of|right of) NAME:text`"
-        if not ends:
-            self.report.error(line.number, line.column, f"{complaint}; skipped")
-            return True
-        place = f"{beside[1]} of" if beside[1] != "over" else "over"
-        instead = f"{place} {ends[0] if beside[1] == 'left' else ends[-1]}{beside[2] or ''}:{text}"
-        self.report.error(line.number, line.column, f"{complaint}; read as `{shortened(f'{line.word} {instead}')}`")
-        self._present(line, line.word, instead)
-        return True
-
-    def _lines_to_end(self, line: _Line) -> list[str]:
-        """The lines up to the next `end note`, which are then no statements; none if there is no such line near."""
-        ends = self.block_ends.get(line.word, [])
-        index = bisect_right(ends, self.next - 1)
-        if index == len(ends) or ends[index] - self.next > _TALLEST_NOTE:
-            return []
-        first, self.next = self.next, ends[index] + 1
-        return [each.text for each in self.lines[first : self.next - 1]]
-
-    def _over(self, line: _Line, text: str) -> tuple[tuple[str, ...] | None, str]:
-        """The lifelines that something stands over, None if they cannot be any; and its style."""
-        head, sharp, style = text.partition("#")
-        head = trim(head)
-        parts = [head] if head in self.cast.lifelines else [trim(part) for part in head.split(",")]
-        names = tuple(self._name(line, part) for part in parts if part)
-        return (names if self._uses(line, *names) else None), trim(sharp + style)
-
-    def _uses(self, line: _Line, *names: str | None) -> bool:
-        """The lifelines take part from here on; not if one of them cannot be a name."""
-        for name in names:
-            if name is not None and name not in self.cast.lifelines and not is_writable(name):
-                self.report.error(line.number, line.column, f"a name holds no arrow, got `{shortened(name)}`; skipped")
-                return False
-        if len(names) > 1 and len(set(names)) == 1 and str(names[0]).startswith("//"):
-            self.report.error(line.number, line.column, "a message from `//` to itself would be a comment; skipped")
-            return False
-        for name in names:
-            if name is not None:
-                self.cast.use(name, line.number, line.column)
-        return True
-
-    def _name(self, line: _Line, operand: str) -> str:
-        """The lifeline that an operand names; quotes are for declarations."""
-        if operand in self.cast.lifelines or unquoted(operand) == operand:
-            return operand
-        self.report.warning(line.number, line.column, f"quotes belong into declarations; read as `{unquoted(operand)}`")
-        return unquoted(operand)
-
-    def _activate(self, line: _Line) -> bool:
-        if not line.rest or ":" in line.rest or _has_arrow(line.rest):
+    def _activate(self, line: Line) -> bool:
+        if not line.rest or ":" in line.rest or has_arrow(line.rest):
             return self._nameless(line)
-        if not self._over(line, line.rest)[0]:
+        names = self._over(line, line.rest)[0]
+        if names == ():
+            return self._nameless(line.saying(line.word))
+        if names is None:
             return True
         self._present(line, line.word, line.rest)
         return True
 
-    def _live(self, line: _Line) -> bool:
+    def _live(self, line: Line) -> bool:
         """`create X`, `destroy X`."""
-        name = trim(line.rest.partition("#")[0])
+        name, style = cut_style(line.rest)
         first, _, more = name.partition(" ")
         foreign = line.word == "create" and first in words.KINDS and more and name not in self.cast.lifelines
-        if not name or ":" in name or _has_arrow(line.rest) or foreign:
+        if not name or ":" in name or has_arrow(line.rest) or foreign:
             return False if foreign else self._nameless(line)
-        name = self._name(line, name)
+        name = self._introduced(line, name) if line.word == "create" else self._name(line, name)
         if not self._uses(line, name):
             return True
+        self._odd_style(line, style)
         if line.word == "create":
             self.tree.add(Create(line.number, line.column, name))
         else:
             self.tree.add(Destroy(line.number, line.column, name, cast("Destruction", line.word)))
         return True
 
-    def _nameless(self, line: _Line) -> bool:
+    def _introduced(self, line: Line, name: str) -> str:
+        """`create "Label" as X`: the label belongs into a declaration."""
+        lifeline = declaration("participant", name)[0] if " as " in name and name not in self.cast.lifelines else None
+        if lifeline is None or not is_writable(lifeline.name):
+            return self._name(line, name)
+        instead = f'`participant "{shortened(lifeline.raw_label)}" as {lifeline.name}`'
+        self.report.error(
+            line.number, line.column, f"a label belongs into a declaration; read as if there were {instead}"
+        )
+        self.cast.declare(replace(lifeline, line=line.number, column=line.column))
+        return lifeline.name
+
+    def _nameless(self, line: Line) -> bool:
         if line.rest:
             return False
         self.report.error(line.number, line.column, f"expected a lifeline behind `{line.word}`; skipped")
         return True
 
-    def _setting(self, line: _Line) -> bool:
+    def _setting(self, line: Line) -> bool:
         """What only draws. Settings are taken as they come, unless they look like a message."""
-        if _has_arrow(line.rest):
+        if has_arrow(line.rest):
             return False
         if line.word in _ON_OFF and line.rest not in {"", "on", "off"}:
             self.report.warning(
@@ -339,12 +273,9 @@ class _Reader:
         self._present(line, line.word, line.rest)
         return True
 
-    def _present(self, line: _Line, keyword: str, text: str) -> None:
-        self.tree.add(Presentation(line.number, line.column, keyword, text))
-
     # Messages.
 
-    def _message(self, line: _Line) -> bool:
+    def _message(self, line: Line) -> bool:
         arrow = scan(line.text, self.cast.lifelines)
         if arrow is None or is_prose(arrow, line.text, self.cast.lifelines):
             return False
@@ -357,6 +288,8 @@ class _Reader:
             return True
         if not self._uses(line, left, right):
             return True
+        self._odd_style(line, arrow.look.suffix)
+        self._second_message(line, arrow.text)
         sender, receiver = (right, left) if arrow.look.reversed else (left, right)
         self.last = Message(
             line=line.number,
@@ -374,11 +307,11 @@ class _Reader:
         self.tree.add(self.last)
         return True
 
-    def _end_of(self, line: _Line, operand: str) -> str | None:
-        return None if operand in GATES else self._name(line, operand)
-
-
-def _has_arrow(text: str) -> bool:
-    """Whether a message was meant: an arrow with a proper head."""
-    arrow = scan(text)
-    return arrow is not None and arrow.is_pointed(text)
+    def _second_message(self, line: Line, text: str) -> None:
+        """`A->B:x;B->A:y`: the second one is a part of the first one's text."""
+        for part in text.split(";")[1:]:
+            arrow = scan(trim(part), self.cast.lifelines)
+            if arrow and all(name in self.cast.lifelines for name in (arrow.left, arrow.right)):
+                complaint = f"a message stands on a line of its own; `{shortened(trim(part))}` is read as text"
+                self.report.warning(line.number, line.column, complaint)
+                return

@@ -10,7 +10,9 @@ from spec.notation.model import (
     Fragment,
     Lifeline,
     Message,
+    Operand,
     Parallel,
+    Presentation,
     Reference,
     Statement,
 )
@@ -19,7 +21,14 @@ _ENVIRONMENT = "(environment)"
 
 
 def summary(diagram: Diagram) -> dict[str, Any]:
-    """Lifelines, arrows and diagnostics as plain data. A message that goes both ways is two arrows; a `ref` is none."""
+    """What a diagram says as plain data, ready for JSON.
+
+    `arrows` is flat: a message that goes both ways is two of them, and a `ref` is none. `body` is the tree, a list of
+    nodes with `type` and `line`: `message` (`both_ways` if it is one; `delay` in the site's units), `fragment` with its
+    `operands` (each with `by`, the word that opened it, `guard` and `body`), `parallel` with its `body` (not `closed`
+    if its end is missing), `ref`, `create`, `destroy` (`how`: the keyword), and `space`, which matters beside delays.
+    What else only draws is left out.
+    """
     return {
         "file": diagram.file,
         "frame": diagram.frame,
@@ -29,6 +38,7 @@ def summary(diagram: Diagram) -> dict[str, Any]:
             for each in diagram.lifelines
         ],
         "arrows": [arrow for message in diagram.messages() for arrow in _arrows(message)],
+        "body": _nodes(diagram.body),
         "diagnostics": [
             {"line": each.line, "column": each.column, "severity": each.severity, "message": each.message}
             for each in diagram.diagnostics
@@ -49,6 +59,39 @@ def _arrows(message: Message) -> Iterator[dict[str, Any]]:
             "lost": message.lost,
             "created": message.created,
         }
+
+
+def _nodes(body: Iterable[Statement]) -> list[dict[str, Any]]:
+    return [node for statement in body if (node := _node(statement)) is not None]
+
+
+def _node(statement: Statement) -> dict[str, Any] | None:
+    """A statement with what it holds; None if it only draws."""
+    said: dict[str, Any]
+    match statement:
+        case Message():
+            said = {"type": "message", **next(_arrows(statement))}
+            del said["line"]
+            said |= {"both_ways": statement.both_ways, "delay": statement.delay}
+        case Fragment(kind=kind, operands=operands):
+            said = {"type": "fragment", "kind": kind, "operands": [_operand(each) for each in operands]}
+        case Parallel(body=body, closed=closed):
+            said = {"type": "parallel", "closed": closed, "body": _nodes(body)}
+        case Reference(over=over, text=text, target=target):
+            said = {"type": "ref", "over": list(over), "text": text, "target": target}
+        case Create(name=name):
+            said = {"type": "create", "name": name}
+        case Destroy(name=name, how=how):
+            said = {"type": "destroy", "name": name, "how": how}
+        case Presentation(keyword="space", text=text):
+            said = {"type": "space", "text": text}
+        case _:
+            return None
+    return {"line": statement.line, **said}
+
+
+def _operand(operand: Operand) -> dict[str, Any]:
+    return {"line": operand.line, "by": operand.by, "guard": operand.guard, "body": _nodes(operand.body)}
 
 
 def render_text(diagram: Diagram) -> str:

@@ -1,8 +1,12 @@
 r"""Lines, blanks and text markup.
 
-Markup comes in pairs (`**bold** //italic// --small-- ++big++ ""mono"" ~~struck~~`) and may span a `\n`; a mark without
-a partner is text. So are a run of four or more (`****`, a password), and the `//` of a URL. Tags (`<color:#red>`) go
-whether they are closed or not. A backslash takes the meaning from the mark behind it.
+Markup comes in pairs (`**bold** //italic// --small-- ++big++ ""mono"" ~~struck~~`) and may span a `\n`. A mark without
+a partner is text, except where it opens a line of the text (`**bold to the end`); a `//` stays there, too, because of
+paths. So do a run of four or more (`****`, a password), and the `//` of a URL. Tags (`<color:#red>`) go whether they
+are closed or not. A backslash takes the meaning from the mark behind it.
+
+A style (`#fill #border;width;line`, `##name`) stands before a text or behind a name; without a colour it begins with
+`;`.
 """
 
 import re
@@ -10,6 +14,8 @@ from collections.abc import Iterator
 
 BLANK = "".join(char for char in map(chr, range(0x3001)) if char.isspace()) + "\ufeff\u200b\u200e\u200f\u2060\u00ad"
 """What may stand around a statement without being seen: white space, BOM, zero-width characters."""
+INVISIBLE = "\ufeff\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\u00ad"
+"""Characters without a width; not those that join others to one sign."""
 
 _TAGS = "color|colour|size|align|link|background|position|stroke|wordwrap|difference|border|font|fontfamily|fontsize"
 _PIECE = re.compile(
@@ -19,6 +25,9 @@ _PIECE = re.compile(
 _URL = re.compile(r"(?:https?|ftps?|sftp|wss?|mqtts?|amqps?|file|tcp|udp|ssh|redis|jdbc:\w+|s3|git)s?:$", re.IGNORECASE)
 _SCHEME = re.compile(r"[A-Za-z][\w+.\-]*:$")
 _REACH = 16
+_LONGEST_STYLE = 60
+_BARE_STYLE = re.compile(r"\s*;(?:\d{1,4}(?:\.\d{1,3})?(?:;[A-Za-z]{0,20})?|;[A-Za-z]{1,20})\s*$")
+_LEADING_BARE_STYLE = re.compile(r"\s*;(?:\d{1,4}(?:\.\d{1,3})?(?:;[A-Za-z]{0,20})?|;[A-Za-z]{1,20})(?=\s|$)")
 _STYLE = re.compile(r"\s*(?:##[\w\-]+|#(?:[0-9A-Fa-f]{3,8}|[A-Za-z]+)?(?:;[^\s#]*)*)(?:,[^\s#]*)?(?=[\s#]|$)")
 
 
@@ -39,9 +48,22 @@ def lines(text: str) -> Iterator[tuple[int, int, str]]:
 def split_style(text: str) -> tuple[str, str]:
     """`#fill #border;3;dashed rest` as its leading style and the rest; `#1 attempt` is all rest."""
     end = 0
-    while (token := _STYLE.match(text, end)) and trim(token.group()) != "#":
+    while (token := _STYLE.match(text, end) or _LEADING_BARE_STYLE.match(text, end)) and trim(token.group()) != "#":
         end = token.end()
     return trim(text[:end]), trim(text[end:])
+
+
+def cut_style(text: str) -> tuple[str, str]:
+    """A name and the style behind it: it begins at the first `#`, or is a `;width;line` at the end."""
+    name, sharp, style = text.partition("#")
+    if bare := _BARE_STYLE.search(name, max(0, len(name) - _LONGEST_STYLE)):
+        name, sharp = name[: bare.start()], trim(bare.group()) + (" " if sharp else "") + sharp
+    return trim(name), trim(sharp + style)
+
+
+def beside_style(style: str) -> str:
+    """What a style that stands behind a name holds and no style can: `a comment` of `#red a comment`, or nothing."""
+    return split_style(style)[1]
 
 
 def _is_url(text: str, piece: re.Match[str]) -> bool:
@@ -70,7 +92,21 @@ def _marks(text: str, pieces: list[re.Match[str]]) -> set[int]:
     slashes = found.get("/", [])
     if len(slashes) % 2:  # one of `Result://failed//` and `app://home` is markup: the one that completes a pair
         found["/"] = sorted(slashes + doubtful)
-    return {index for each in found.values() for index in each[: len(each) // 2 * 2]}
+    paired = {index for each in found.values() for index in each[: len(each) // 2 * 2]}
+    return paired | set(_opening(text, pieces, paired, {each[-1] for each in found.values()} - paired))
+
+
+def _opening(text: str, pieces: list[re.Match[str]], paired: set[int], single: set[int]) -> Iterator[int]:
+    """Which marks without a partner open a line of the text: nothing but marks and tags stands before them."""
+    end, at_start = 0, True
+    for index, piece in enumerate(pieces):
+        run = piece.group()
+        at_start = at_start and not trim(text[end : piece.start()])
+        end = piece.end()
+        opens = at_start and index in single and run[0] != "/" and not text[end : end + 1].isspace() and end < len(text)
+        if opens:
+            yield index
+        at_start = run == r"\n" or (at_start and (opens or index in paired or run[0] == "<"))
 
 
 def plain(raw: str) -> str:

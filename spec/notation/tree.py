@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from spec.notation.model import By, Diagnostic, Fragment, Operand, Parallel, Severity, Statement
+from spec.notation.model import TRANSPARENT, By, Diagnostic, Fragment, Operand, Parallel, Severity, Statement, essence
 from spec.notation.text import plain, split_style
+
+_TEXT_COLOUR = re.compile(r"(?P<label>.*?\S)\s*(?P<colour>##?\w+)\s*(?P<more>\[.*)")
 
 DEEPEST = 60
 """Nesting that no reader of a drawing could follow; deeper fragments are read as if they had no frame."""
@@ -60,7 +63,7 @@ class Tree:
         """`alt text` and its kin."""
         opened = self._push(kind, line, column)
         if not opened.flat:
-            opened.head = _operand(line, column, text, "start")
+            opened.head = _operand(line, column, _text_colour_first(text) if kind in TRANSPARENT else text, "start")
 
     def open_group(self, line: int, column: int, on_end: Callable[[], object]) -> None:
         """`participantgroup`: waits for its end, and holds nothing of its own."""
@@ -71,10 +74,16 @@ class Tree:
         if self.block is None:
             self.block = len(self.open)
             self._push("parallel", line, column)
+        else:
+            since = self.open[self.block].line
+            self.report.warning(line, column, f"the block of line {since} is open still; read as one block with it")
 
     def close_parallel(self, line: int, column: int) -> None:
         """`parallel off`; without an open block it says nothing."""
         if self.block is None:
+            self.report.warning(
+                line, column, "`parallel off` closes nothing: no block is open; read as if it were not there"
+            )
             return
         if self.block == len(self.open) - 1:
             self._pop(closed=True)
@@ -106,18 +115,19 @@ class Tree:
     def end(self, line: int, column: int) -> None:
         """`end`: of the innermost fragment or group, and of a block in it that was left open."""
         if len(self.open) - (self.block is not None) == 1:
-            self.report.error(line, column, "`end` closes nothing: no fragment or group is open; skipped")
+            complaint = "`end` closes nothing: no fragment or group is open; read as if it were not there"
+            self.report.warning(line, column, complaint)
             return
         self._end_block()
         if self._pop(closed=True).ends_parallel:
-            self._end_block()
+            self._pop(closed=True)
 
     def finish(self) -> tuple[Statement, ...]:
         """The whole body, with a complaint about whatever is still open."""
         while len(self.open) > 1:
             opened = self._pop(closed=False)
             if opened.kind != "parallel":
-                self.report.error(
+                self.report.warning(
                     opened.line,
                     opened.column,
                     f"{_quoted(opened.kind)} is not closed: expected `end`; read as going to the end of the file",
@@ -145,6 +155,13 @@ class Tree:
             return opened
         self.depth -= 1
         if opened.kind == "parallel":
+            if not closed and len(essence(opened.body)) > 1:
+                self.report.warning(
+                    opened.line,
+                    opened.column,
+                    "`parallel` is not closed: expected `parallel off`; read as going to the end of "
+                    + ("the file" if len(self.open) == 1 else _quoted(self.open[-1].kind)),
+                )
             self.add(Parallel(opened.line, opened.column, tuple(opened.body), closed))
         else:
             self._finish_operand(opened)
@@ -166,6 +183,13 @@ class Tree:
 def _operand(line: int, column: int, text: str, by: By) -> Operand:
     style, raw = split_style(text)
     return Operand(line, column, plain(raw), (), by, raw, style)
+
+
+def _text_colour_first(text: str) -> str:
+    """`#red label #white [bracket text]` with both colours before the label."""
+    style, rest = split_style(text)
+    found = _TEXT_COLOUR.fullmatch(rest)
+    return text if found is None else " ".join(filter(None, (style, found["colour"], found["label"], found["more"])))
 
 
 def _quoted(kind: str) -> str:

@@ -54,8 +54,45 @@ SETTINGS = frozenset(
         *("activecolor", "fontfamily", "lifelinecolor", "lifelinestyle", "style"),
     }
 )
-SETTING = re.compile(r"[a-z]+(?:style|colou?r|spacing|family|size|align|padding|margin|width|height)")
+SETTING = re.compile(
+    r"[a-z]+(?:style|colou?r|spacing|family|size|align|padding|margin|width|height|weight|thickness|radius|opacity)"
+)
 """Settings that we have not seen yet look like those that we have."""
+
+COLOURS = frozenset(
+    {
+        *("aqua", "beige", "black", "blue", "brown", "coral", "crimson", "cyan", "darkblue", "darkgreen", "darkred"),
+        *(
+            "fuchsia",
+            "gold",
+            "gray",
+            "green",
+            "grey",
+            "indigo",
+            "ivory",
+            "khaki",
+            "lightblue",
+            "lightgray",
+            "lightgreen",
+        ),
+        *(
+            "lightgrey",
+            "lime",
+            "magenta",
+            "maroon",
+            "navy",
+            "olive",
+            "orange",
+            "pink",
+            "plum",
+            "purple",
+            "red",
+            "salmon",
+        ),
+        *("silver", "skyblue", "tan", "teal", "tomato", "turquoise", "violet", "white", "yellow"),
+    }
+)
+"""Colours that people write most; none holds an x."""
 
 STRUCTURE = frozenset({"title", "frame", "participantgroup", "else", "thread", "end", "parallel", "create"})
 WORDS = KINDS | PICTURED | FRAGMENTS | PLACED | ACTIVATIONS | DESTRUCTIONS | SETTINGS | STRUCTURE

@@ -1,29 +1,38 @@
 """All participants together: a closed system of local machines and the channels between their lifelines.
 
-A channel is first-in first-out for each pair of lifelines, as MQTT over TCP is for a connection, and calls are inside a
-server. A message is lost when it is sent, so the sender has sent it and nobody receives it. What a clock tells comes
-when nothing else can happen, if the system is patient: timeouts are longer than messages take.
+How messages wait is said by the model of the channels (`spec.system.channels`). A message is lost when it is sent, so
+the sender has sent it and nobody receives it. What a patient lifeline sends (a clock, say) comes when nothing else can
+happen: timeouts are longer than messages take.
+
+Systems of our charts keep a queue for each pair of lifelines where the model is one queue for each receiver. Nobody
+could notice a difference: MQTT clients speak to one another only by way of the broker, so an order in which the broker
+reads what two of them sent is an order in which they could have sent it. `by_pairs=False` switches that off.
 """
 
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from machines.events import BusEvent, ClientEvent
 from spec.binding import Binding
-from spec.binding.obligations import EMPTY, Breach, Ledger, Said
+from spec.binding.obligations import Breach, Ledger, Said
+from spec.system.channels import SHARED, Channels, Flight, Key
+from spec.system.numbering import Numbering
 from spec.system.process import (
     ChartMachine,
     LocalMachine,
     ScriptedMachine,
     Sending,
     Taking,
+    after_internal,
+    after_receiving,
+    after_sending,
     detail_of,
     name_of,
     said_of,
 )
-from spec.system.state import Act, Move, State, with_local, with_message, without_head
+from spec.system.state import Act, Flying, Move, Sent, State, with_local
 
 __all__ = ["Act", "Move", "State", "System"]
 
@@ -33,28 +42,19 @@ _LAST = "DISCONNECT"
 """The last message of a connection (MQTT 3.1.1, 3.14)."""
 
 
-class Sent(NamedTuple):
-    """A message that is due: as it is sent, and as it is lost."""
-
-    act: Act
-    lost: Act
-    message: int
-    receiver: int | None
-    sending: Sending
-
-
 class _Received(NamedTuple):
     act: Act
-    then: int | None
+    then: tuple[int, ...]
     why: str
     taking: Taking
 
 
 @dataclass
-class System:
+class System(Numbering):
     """Machines by lifeline, and who is called what.
 
-    `routes` gives for a foreign chart, which does not say to whom it sends, the receivers of each message.
+    `routes` gives for a foreign chart, which does not say to whom it sends, the receivers of each message; "" is the
+    environment.
     """
 
     machines: Mapping[str, LocalMachine]
@@ -64,32 +64,36 @@ class System:
     """The messages that an order of the environment to a lifeline can be."""
     repeats: bool = False
     """Whether an event can be delivered again. Then each that is published has an `event_id`."""
+    patience: bool = True
+    """Whether there are patient lifelines at all."""
+    by_pairs: bool = True
+    """Whether systems of our charts keep a queue for each pair of lifelines, as said above."""
 
     def __post_init__(self) -> None:
         self.lifelines = tuple(self.machines)
         self.is_reduced = all(isinstance(machine, ChartMachine | ScriptedMachine) for machine in self.machines.values())
         """Whether `scheduling` may leave out orders that make no difference: it knows what its machines put first."""
-        self._places = {lifeline: place for place, lifeline in enumerate(self.lifelines)}
-        self._machines = tuple(self.machines.values())
-        # Local states and messages are numbered when they are first met, and each local step is asked for once.
-        self._numbers: tuple[dict[tuple[Hashable, Ledger], int], ...] = tuple({} for _ in self.lifelines)
-        self._locals: tuple[list[Hashable], ...] = tuple([] for _ in self.lifelines)
-        self._ledgers: tuple[list[Ledger], ...] = tuple([] for _ in self.lifelines)
-        self._message_numbers: dict[Hashable, int] = {}
-        self._messages: list[Hashable] = []
+        players = self.binding.players
+        groups = tuple(players[name].group if name in players else "" for name in self.lifelines)
+        model = self.binding.channels or "receiver"
+        self.channels = Channels("pair" if model == "receiver" and self.is_reduced and self.by_pairs else model, groups)
+        self._begin_numbering()
         self._sent: dict[tuple[int, int], tuple[Sent, ...]] = {}
-        self._afters: dict[tuple[int, int, Sending], int | None] = {}
-        self._received: dict[tuple[int, int, int, int], _Received] = {}
+        self._afters: dict[tuple[int, int, Sending], tuple[int, ...]] = {}
+        self._received: dict[tuple[int, int, int, int], tuple[_Received, ...]] = {}
+        self._internal: dict[tuple[int, int], tuple[tuple[Act, int], ...]] = {}
+        self._futures: dict[tuple[int, int], frozenset[str]] = {}
         self._told: dict[tuple[int, int, str], tuple[tuple[Act, int, Hashable], ...]] = {}
-        self._busy: dict[tuple[int, int], bool] = {}
         found = ((name, self.binding.discipline(name)) for name in self.lifelines)
         self.disciplines = {name: discipline for name, discipline in found if discipline is not None}
         """Of whom the binding says what they owe."""
         self._breaches: dict[tuple[str, int], Breach | None] = {}
-
-    def variants(self, message: str) -> int:
-        """How many messages of that name were met so far: two of one name can be for different participants."""
-        return sum(name_of(known) == message for known in self._messages)
+        self.is_foreign = not any(isinstance(m, ChartMachine | ScriptedMachine) for m in self.machines.values())
+        """Whether no chart of ours takes part."""
+        self.spread: dict[tuple[State, bool, bool], tuple[State, ...]] = {}
+        """What undrawn actions lead to, as far as it was asked: see `spec.conformance.matching`."""
+        self.cut = 0
+        """How often looking for undrawn actions ended at a bound."""
 
     def asked(self, lifeline: str) -> Iterator[tuple[Hashable, str]]:
         """What a lifeline was asked so far, and in which local state: what it could send, and was to receive."""
@@ -105,35 +109,6 @@ class System:
             if place == here:
                 yield locals_[local], f"?{order}"
 
-    def met(self, lifeline: str) -> tuple[Hashable, ...]:
-        """The local states of a lifeline that were met."""
-        return tuple(self._locals[self._places[lifeline]])
-
-    def spelled(self, number: int) -> str:
-        """The name of a message."""
-        return name_of(self._messages[number])
-
-    def _message(self, message: Hashable) -> int:
-        if message not in self._message_numbers:
-            self._message_numbers[message] = len(self._messages)
-            self._messages.append(message)
-        return self._message_numbers[message]
-
-    def number(self, lifeline: str, local: Hashable, ledger: Ledger = EMPTY) -> int:
-        """The number of a local state of a lifeline, and of what it owes there."""
-        place = self._places[lifeline]
-        numbers, key = self._numbers[place], (local, ledger)
-        if key not in numbers:
-            numbers[key] = len(numbers)
-            self._locals[place].append(local)
-            self._ledgers[place].append(ledger)
-        return numbers[key]
-
-    def ledger(self, state: State, lifeline: str) -> Ledger:
-        """What a lifeline owes, if the binding says of it what that is."""
-        place = self._places[lifeline]
-        return self._ledgers[place][state.locals[place]]
-
     def breach(self, state: State) -> Breach | None:
         """What a lifeline that is drawn does here against what the binding says that it owes, or without end."""
         for lifeline in self.disciplines:
@@ -142,9 +117,12 @@ class System:
                 self._breaches[key] = self._breach(state, lifeline) if self.binding.is_drawn(lifeline) else None
             if self._breaches[key] is not None:
                 return self._breaches[key]
-        for (sender, receiver), messages in state.channels:
-            if len(messages) > ENDLESS:
-                return self._endless(self.lifelines[sender], self.lifelines[receiver], messages)
+        if any(len(messages) > ENDLESS for _, messages in state.channels):
+            waiting = Counter((f.sender, f.key[1]) for f in self.channels.all(state.channels))
+            for (sender, receiver), count in sorted(waiting.items()):
+                if count > ENDLESS:
+                    messages = self.channels.between(state.channels, sender, receiver)
+                    return self._endless(self.lifelines[sender], self.lifelines[receiver], messages)
         return None
 
     def _endless(self, sender: str, receiver: str, messages: Collection[int]) -> Breach | None:
@@ -159,43 +137,22 @@ class System:
         due = {self._said(sent): sent for sent in self.due(state, lifeline)}
 
         def can_send(said: Said) -> bool:
-            return self._after(state, lifeline, due[said]) is not None
+            return bool(self._after(state, lifeline, due[said]))
 
         return self.disciplines[lifeline].breach(self.ledger(state, lifeline), due, can_send)
 
     def _said(self, sent: "Sent") -> Said:
         return said_of(self._messages[sent.message], sent.message, sent.act.peer)
 
-    def local(self, state: State, lifeline: str) -> Hashable:
-        """The local state of a lifeline."""
-        place = self._places[lifeline]
-        return self._locals[place][state.locals[place]]
-
-    def where(self, state: State, lifeline: str) -> tuple[str, ...]:
-        """The atomic states of a lifeline."""
-        return self.machines[lifeline].where(self.local(state, lifeline))
-
-    def put(self, state: State, lifeline: str, local: Hashable) -> State:
-        """The state with a lifeline in another local state."""
-        return with_local(state, self._places[lifeline], self.number(lifeline, local))
-
-    def is_busy(self, state: State, lifeline: str) -> bool:
-        """Whether a lifeline is about to send, and reads nothing before that."""
-        place = self._places[lifeline]
-        key = (place, state.locals[place])
-        if key not in self._busy:
-            self._busy[key] = self._machines[place].busy(self.local(state, lifeline))
-        return self._busy[key]
-
     # Who is meant.
 
-    def receivers(self, lifeline: str, sending: Sending) -> tuple[int, ...]:
-        """The lifelines that a message goes to; none if nobody in this system plays them."""
+    def receivers(self, lifeline: str, sending: Sending) -> tuple[int | None, ...]:
+        """The lifelines that a message goes to, None being the environment; none if nobody here plays them."""
         if not sending.to:
             found = self.routes.get((lifeline, name_of(sending.message)), ())
         else:
             found = tuple(self._called(lifeline, sending.to))
-        return tuple(self._places[name] for name in found if name in self._places)
+        return tuple(self._places.get(name) for name in found if name in self._places or not name)
 
     def _called(self, lifeline: str, to: str) -> Iterator[str]:
         """Who is meant by `to`: a broker names sessions, everybody else the broker or a role of the own server."""
@@ -229,18 +186,28 @@ class System:
         for sent in self.due(state, lifeline):
             if not (wanted(sent.act) or wanted(sent.lost)):
                 continue
-            then = self._after(state, lifeline, sent)
-            if then is None:
-                continue
-            after = with_local(state, place, then)
-            if sent.receiver is None:
-                yield Move(sent.act, after), None
-                continue
-            ends, message = (place, sent.receiver), sent.message
-            if self.repeats and isinstance(sent.sending.message, BusEvent):
-                message = self._stamped(state, sent)
-                after = after._replace(posted=(*after.posted, (ends, message)))
-            yield Move(sent.act, self._with_arrival(after, ends, message)), Move(sent.lost, after)
+            for then in self._after(state, lifeline, sent):
+                after = with_local(state, place, then)
+                if sent.receiver is None:
+                    yield Move(sent.act, after), None
+                    continue
+                ends, message = (place, sent.receiver), sent.message
+                if self.repeats and isinstance(sent.sending.message, BusEvent):
+                    message = self._stamped(state, sent)
+                    after = after._replace(posted=(*after.posted, (ends, message)))
+                yield Move(sent.act, self._with_arrival(after, ends, message)), Move(sent.lost, after)
+
+    def internal(self, state: State, lifeline: str) -> Iterator[Move]:
+        """The steps of a lifeline that nobody sees: of a chart that has some."""
+        place = self._places[lifeline]
+        key = (place, state.locals[place])
+        if key not in self._internal:
+            local, ledger = self.local(state, lifeline), self.ledger(state, lifeline)
+            steps = after_internal(self._machines[place], local)
+            acts = [(Act(".", lifeline, name, "", ""), self.number(lifeline, then, ledger)) for name, then in steps]
+            self._internal[key] = tuple(acts)
+        for act, then in self._internal[key]:
+            yield Move(act, with_local(state, place, then))
 
     def _stamped(self, state: State, sent: "Sent") -> int:
         """The event that is sent, with an `event_id` if it has none so far."""
@@ -270,13 +237,14 @@ class System:
 
     def _with_arrival(self, state: State, ends: tuple[int, int], message: int) -> State:
         """The state with a message under way. A client that has disconnected reads nothing more from the broker."""
-        back = (ends[1], ends[0])
+        sender, receiver = ends
+        rows = state.channels
         if name_of(self._messages[message]) == _LAST:
-            state = state._replace(channels=tuple(row for row in state.channels if row[0] != back))
-        closing = next((messages for key, messages in state.channels if key == back), ())
+            rows = self.channels.cut(rows, receiver, sender)
+        closing = self.channels.between(rows, receiver, sender)
         if any(name_of(self._messages[number]) == _LAST for number in closing):
-            return state
-        return with_message(state, ends, message)
+            return state._replace(channels=rows)
+        return state._replace(channels=self.channels.put(rows, sender, receiver, message))
 
     def due(self, state: State, lifeline: str) -> tuple["Sent", ...]:
         """What a lifeline is about to send, whether it can be sent or not."""
@@ -295,58 +263,64 @@ class System:
                 to = sending if sending.to else sending._replace(to=peer)
                 yield Sent(act, act._replace(lost=True), message, receiver, to)
 
-    def _after(self, state: State, lifeline: str, sent: "Sent") -> int | None:
-        """Where sending leaves its lifeline; a chart is stepped only for what is wanted of it."""
+    def _after(self, state: State, lifeline: str, sent: "Sent") -> tuple[int, ...]:
+        """Where sending can leave its lifeline; a chart is stepped only for what is wanted of it."""
         key = (self._places[lifeline], state.locals[self._places[lifeline]], sent.sending)
         if key not in self._afters:
-            then = self.machines[lifeline].send(self.local(state, lifeline), sent.sending)
+            afters = after_sending(self.machines[lifeline], self.local(state, lifeline), sent.sending)
             ledger = self.ledger(state, lifeline)
             if lifeline in self.disciplines:
                 ledger = self.disciplines[lifeline].sent(ledger, self._said(sent))
-            self._afters[key] = None if then is None else self.number(lifeline, then, ledger)
+            self._afters[key] = tuple(dict.fromkeys(self.number(lifeline, then, ledger) for then in afters))
         return self._afters[key]
 
     def receives(self, state: State, lifeline: str) -> Iterator[tuple[Move | None, Act, str]]:
-        """What a lifeline can receive: the head of each channel to it; None with the reason where it refuses."""
+        """What a lifeline can receive of what has come; None with the reason where it refuses."""
         place = self._places[lifeline]
-        for sender, received in self._arrived(state, lifeline):
-            if received.then is None:
-                yield None, received.act, received.why
-            else:
-                after = with_local(without_head(state, (sender, place)), place, received.then)
-                yield Move(received.act, after), received.act, ""
+        for flight in self.channels.arriving(state.channels, place):
+            for received in self._receiving(lifeline, state, flight):
+                for then in received.then:
+                    rows = self.channels.take(state.channels, flight)
+                    after = with_local(state._replace(channels=rows), place, then)
+                    yield Move(received.act, after), received.act, ""
+                if not received.then:
+                    yield None, received.act, received.why
 
     def waiting(self, state: State, *, deferred: bool) -> Iterator[tuple[Act, str]]:
         """What has come and is not taken, with the reason; what is `deferred` for now, or what is refused for good."""
-        for lifeline in self.lifelines:
-            for _, received in self._arrived(state, lifeline):
-                if received.then is None and deferred is (received.taking is Taking.DEFERRED):
-                    yield received.act, received.why
+        for place, lifeline in enumerate(self.lifelines):
+            for flight in self.channels.arriving(state.channels, place):
+                for received in self._receiving(lifeline, state, flight):
+                    if not received.then and deferred is (received.taking is Taking.DEFERRED):
+                        yield received.act, received.why
 
-    def _arrived(self, state: State, lifeline: str) -> Iterator[tuple[int, "_Received"]]:
-        place = self._places[lifeline]
-        for (sender, receiver), messages in state.channels:
-            if receiver == place:
-                yield sender, self._receiving(lifeline, state, messages[0], sender)
+    def flights(self, state: State, lifeline: str) -> Iterator["Flying"]:
+        """All that is under way to a lifeline."""
+        arriving = set(self.channels.arriving(state.channels, self._places[lifeline]))
+        for flight in self.channels.all(state.channels):
+            if flight.key[1] == self._places[lifeline]:
+                message, sender = self._messages[flight.message], self.lifelines[flight.sender]
+                yield Flying(sender, name_of(message), detail_of(message), flight in arriving)
 
-    def _receiving(self, lifeline: str, state: State, number: int, sender: int) -> "_Received":
+    def _receiving(self, lifeline: str, state: State, flight: Flight) -> "tuple[_Received, ...]":
         place = self._places[lifeline]
-        key = (place, state.locals[place], number, sender)
+        key = (place, state.locals[place], flight.message, flight.sender)
         if key not in self._received:
-            self._received[key] = self._ask_receive(lifeline, state, number, sender)
+            self._received[key] = tuple(self._ask_receive(lifeline, state, flight.message, flight.sender))
         return self._received[key]
 
-    def _ask_receive(self, lifeline: str, state: State, number: int, sender: int) -> "_Received":
+    def _ask_receive(self, lifeline: str, state: State, number: int, sender: int) -> Iterator["_Received"]:
         message, peer = self._messages[number], self.lifelines[sender]
         local = self.local(state, lifeline)
         machine = self.machines[lifeline]
         who = self.client_of(peer) if isinstance(machine, ChartMachine) else peer
-        taking, then, why = machine.receive(local, message, who)
-        act = self._reception(lifeline, local, message, peer, taking)
-        if taking not in {Taking.TAKEN, Taking.IGNORED}:
-            return _Received(act, None, why, taking)
-        ledger = self._heard(state, lifeline, message, number, act)
-        return _Received(act, self.number(lifeline, then, ledger), why, taking)
+        for taking, then, why in after_receiving(machine, local, message, who):
+            act = self._reception(lifeline, local, message, peer, taking)
+            if taking not in {Taking.TAKEN, Taking.IGNORED}:
+                yield _Received(act, (), why, taking)
+                continue
+            ledger = self._heard(state, lifeline, message, number, act)
+            yield _Received(act, (self.number(lifeline, then, ledger),), why, taking)
 
     def _heard(self, state: State, lifeline: str, message: Hashable, number: int, act: Act) -> Ledger:
         ledger = self.ledger(state, lifeline)
@@ -370,11 +344,11 @@ class System:
     def _ask_order(self, lifeline: str, state: State, order: str) -> Iterator[tuple[Act, int, Hashable]]:
         local = self.local(state, lifeline)
         for message in self.environment(lifeline, order):
-            taking, then, _ = self.machines[lifeline].receive(local, message, "")
-            act = self._reception(lifeline, local, message, "", taking)
-            if taking is Taking.TAKEN or act.allowed:
-                ledger = self._heard(state, lifeline, message, self._message(message), act)
-                yield act, self.number(lifeline, then, ledger), message
+            for taking, then, _ in after_receiving(self.machines[lifeline], local, message, ""):
+                act = self._reception(lifeline, local, message, "", taking)
+                if taking is Taking.TAKEN or act.allowed:
+                    ledger = self._heard(state, lifeline, message, self._message(message), act)
+                    yield act, self.number(lifeline, then, ledger), message
 
     def _reception(self, lifeline: str, local: Hashable, message: Hashable, peer: str, taking: Taking) -> Act:
         act = Act("?", lifeline, name_of(message), detail_of(message), peer)
@@ -389,12 +363,42 @@ class System:
         place = self._places[lifeline]
         for broker in self._called(lifeline, "broker"):
             end = self._places[broker]
-            gone = {(place, end), (end, place)}
-            state = state._replace(channels=tuple(row for row in state.channels if row[0] not in gone))
-            received = self._receiving(broker, state, self._message(message), place)
-            if received.then is not None and not received.act.ignored:
-                state = with_local(state, end, received.then)
+            rows = self.channels.cut(self.channels.cut(state.channels, place, end), end, place)
+            state = state._replace(channels=rows)
+            for received in self._receiving(broker, state, Flight((place, end), 0, place, self._message(message))):
+                if received.then and not received.act.ignored:
+                    state = with_local(state, end, received.then[0])
         return state
+
+    # What could still happen: for searches that leave out orders which make no difference.
+
+    def could_send_to(self, state: State, lifeline: str, receiver: str) -> bool:
+        """Whether a lifeline may send anything to another, here or after whatever else it does; never too seldom."""
+        place = self._places[lifeline]
+        key = (place, state.locals[place])
+        if key not in self._futures:
+            machine: Any = self._machines[place]
+            if isinstance(machine, ChartMachine | ScriptedMachine):
+                self._futures[key] = frozenset(self.lifelines)  # they may speak to whom they like
+            else:
+                sent = machine.could_send(self.local(state, lifeline))
+                self._futures[key] = frozenset(to for name in sent for to in self.routes.get((lifeline, name), ()))
+        return receiver in self._futures[key]
+
+    def sends_undrawn(self) -> bool:
+        """Whether a chart that is not ours may send undrawn what somebody is drawn to receive."""
+        return any(
+            bool(receiver) and self.binding.may(lifeline, f"!{message}", receiver)
+            for (lifeline, message), receivers in self.routes.items()
+            for receiver in receivers
+        )
+
+    def reads(self, state: State, lifeline: str) -> bool:
+        """Whether a lifeline takes anything where it is; never too seldom."""
+        machine: Any = self.machines[lifeline]
+        if isinstance(machine, ChartMachine | ScriptedMachine):
+            return not self.is_busy(state, lifeline)
+        return bool(machine.reads(self.local(state, lifeline)))
 
     def initial(self) -> State:
         """Everybody where their charts begin, and nothing under way."""
@@ -404,3 +408,19 @@ class System:
         """Whether a lifeline passes on what others send."""
         player = self.binding.players.get(lifeline)
         return player is not None and player.role == "broker"
+
+    def is_patient(self, lifeline: str) -> bool:
+        """Whether what a lifeline sends waits until nothing else can happen."""
+        return self.patience and self.machines[lifeline].patient
+
+    def is_call(self, act: Act) -> bool:
+        """Whether an action is one end of an arrow inside a server."""
+        return bool(act.peer) and self.channels.is_call(self._places[act.lifeline], self._places[act.peer])
+
+    def channel(self, sender: str, receiver: str) -> Key:
+        """The key of the row in which messages from one lifeline to another wait."""
+        return self.channels.key(self._places[sender], self._places[receiver])
+
+    def is_bag(self, key: Key) -> bool:
+        """Whether messages in that row are in no order."""
+        return key[0] == SHARED and self.channels.model == "any"

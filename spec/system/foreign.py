@@ -1,251 +1,134 @@
-"""Charts that are not ours: any `StateChart` of python-statemachine takes part, if it says what it does.
+"""Charts that are not ours: any `StateChart` of python-statemachine takes part, if it says what its events are.
 
-Its events are named `?message` where it receives and `!message` where it sends; several events may have one name. What
-it holds besides its configuration (attributes with plain values, of the chart or of its model) is part of its state.
-Guards and callbacks are given `message`, and `sender` or `to`: the lifeline at the other end. What a chart has no
-transition for it refuses, whatever `allow_event_without_transition` says; an exception in a callback is a refusal, too.
+Events are named `?message` where the chart receives and `!message` where it sends; several may have one name. Events
+with other names are listed by their ids in `sends`, `receives` or `internal`, class attributes of the chart or
+arguments here. Guards and callbacks are given `message`, and `sender` or `to`: the lifeline at the other end; of a
+message with values also `value`, the first, and `values`.
+
+What the chart holds besides its configuration is part of its state, whatever it is made of (`spec.system.data`). One
+event is one step: eventless transitions, events that callbacks raise and what the library raises (`done.state`,
+`error.execution`) run to completion within it. What the chart has no transition for it refuses, whatever
+`allow_event_without_transition` says. What cannot be checked is a `ChartError`; nothing is left out in silence.
 """
 
-import copy
-from collections import deque
-from collections.abc import Callable, Hashable, Mapping
-from enum import Enum
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from statemachine import State, StateChart
-from statemachine.exceptions import TransitionNotAllowed
-from statemachine.orderedset import OrderedSet
 
-from machines.participant import all_states, atomic_states, lineage
-from spec.system.process import Sending, Taking, name_of
+from machines.participant import atomic_states
+from spec.system.chart_body import OWN, ChartBody, Held, Local
+from spec.system.chart_error import ChartError
+from spec.system.data import Opaque
+from spec.system.process import Payload, Payloads
+from spec.system.stepped import Book, SteppedMachine
+from spec.system.structure import (
+    Declared,
+    actions_of,
+    are_parallel,
+    entered_by_default,
+    labels_of,
+    order_matters,
+    structure_of,
+)
+from spec.system.surroundings import Surroundings
 
+__all__ = ["ChartError", "ForeignMachine", "Local", "Payload", "actions_of"]
 
-class Local(NamedTuple):
-    """Where a chart is, and what it holds."""
-
-    states: tuple[str, ...]
-    data: Hashable = ()
-
-
-class _Bare(StateChart[Any]):
-    """What every chart has of itself, and is not its author's data."""
-
-    only = State(initial=True, final=True)
-
-
-_OWN = frozenset(vars(_Bare())) | {"model", "state_field"}
-_RAISED = ("done.", "done_", "error.", "error_")
-"""What the library raises by itself begins so."""
-_DEEP = 6
-"""Levels of containers that plain data has at most."""
+_BOOKS: WeakKeyDictionary[type[StateChart[Any]], Book] = WeakKeyDictionary()
 
 
 def _never(_message: str) -> bool:
     return False
 
 
-class ForeignMachine:
+class ForeignMachine(SteppedMachine):
     """A chart that is not ours, as a local machine."""
 
     def __init__(
-        self, chart: type[StateChart[Any]], *, patient: bool = False, may_ignore: Callable[[str], bool] = _never
+        self,
+        chart: type[StateChart[Any]],
+        *,
+        patient: bool = False,
+        may_ignore: Callable[[str], bool] = _never,
+        sends: Declared = (),
+        receives: Declared = (),
+        internal: Declared = (),
+        payloads: Payloads | None = None,
     ) -> None:
-        """Raises `ValueError` if the chart cannot be made or one of its events is no action.
+        """Raises `ChartError`, a `ValueError`, if the chart cannot be made or checked, or an event is no action.
 
         `may_ignore` tells of which messages the binding says that they are ignored where the chart has no transition.
+        `sends`, `receives` and `internal` name events by their ids; a mapping says what the messages are called.
+        `payloads` gives the tuples of values that a message can be sent with.
         """
-        self.name = chart.__name__
-        self.patient = patient
+        labels = labels_of(chart, sends, receives, internal)
+        structure = structure_of(chart, labels)
+        ordered = order_matters(chart, structure)
+        book = _BOOKS.setdefault(chart, Book())
         self._class = chart
-        self._may_ignore = may_ignore
-        self._events = _events_by_label(chart)
-        self._steps: dict[tuple[Local, str, str], Local | None] = {}
-        self._why: dict[tuple[Local, str, str], str] = {}
-        self._held: dict[Hashable, dict[str, Any]] = {}
-        self._initial = self._frozen(self._made())
+        super().__init__(
+            chart.__name__,
+            lambda: ChartBody(chart, labels, structure, book.shared, ordered=ordered),
+            labels,
+            structure,
+            book,
+            _surroundings(chart),
+            patient=patient,
+            may_ignore=may_ignore,
+            payloads=payloads or {},
+        )
 
     def begin(self, where: str = "") -> Local:
-        """The chart's initial configuration, or the atomic states named, in parallel regions with `/` between them."""
+        """The chart's initial state, or the atomic states named, in parallel regions with `/` between them.
+
+        A region that is not named is where it is at the beginning, or where it begins. Raises `ChartError`.
+        """
         if not where:
             return self._initial
-        states = {state.id: state for state in atomic_states(self._class)}
+        place = f"{self.name}, beginning in {where!r}"
+        known = {state.id: state for state in atomic_states(self._class)}
         named = [name.strip() for name in where.split("/")]
         for name in named:
-            if name not in states:
-                raise ValueError(f"{self.name} has no atomic state {name!r}; there are {', '.join(states)}")
-        kept = [
-            name for name in self._initial.states if all(_are_parallel(states[name], states[other]) for other in named)
-        ]
-        return self._initial._replace(states=tuple(name for name in states if name in {*named, *kept}))
+            if name not in known:
+                raise ChartError(self.name, place, self._no_state(name))
+        for name in named:
+            wrong = next((each for each in named if each != name and not are_parallel(known[name], known[each])), None)
+            if wrong:
+                raise ChartError(self.name, place, f"it cannot be in {name} and in {wrong} at once")
+        found = [known[name] for name in named]
+        for each in (*(known[name] for name in self._initial.states), *entered_by_default(found)):
+            if each not in found and all(are_parallel(each, other) for other in found):
+                found.append(each)
+        return self._put(tuple(name for name in known if known[name] in found), known, place)
 
-    def where(self, state: Hashable) -> tuple[str, ...]:
-        """The atomic states."""
-        assert isinstance(state, Local)
-        return state.states
-
-    def sends(self, state: Hashable) -> tuple[Sending, ...]:
-        """Every `!` event that has a transition from here, whatever its guards say: `send` asks them."""
-        assert isinstance(state, Local)
-        labels = (label for label in self._events if label.startswith("!"))
-        return tuple(Sending(label[1:], "") for label in labels if self._fitting(state, label))
-
-    def send(self, state: Hashable, sending: Sending) -> Local | None:
-        """The state after `!message`; None where a guard forbids it."""
-        assert isinstance(state, Local)
-        return self._step(state, f"!{sending.message}", sending.to)
-
-    def busy(self, state: Hashable) -> bool:  # noqa: ARG002
-        """Nothing is known of its priorities."""
-        return False
-
-    def receive(self, state: Hashable, message: Hashable, sender: str) -> tuple[Taking, Local, str]:
-        """The event `?message`, if it is enabled."""
-        assert isinstance(state, Local)
-        label = f"?{name_of(message)}"
-        then = self._step(state, label, sender)
-        if then is not None:
-            return Taking.TAKEN, then, ""
-        if self._may_ignore(label[1:]):
-            return Taking.IGNORED, state, ""
-        here = "/".join(state.states)
-        why = self._why.get((state, label, sender)) or f"{self.name} in {here} has no transition {label}"
-        return Taking.REFUSED, state, why
-
-    def takes(self, message: str) -> bool:
-        """Whether the chart has the event at all."""
-        return f"?{message}" in self._events
-
-    # Stepping.
-
-    def _fitting(self, state: Local, label: str) -> list[str]:
-        """The events of that name that have a transition from where the chart is."""
-        here = [holder for each in atomic_states(self._class) if each.id in state.states for holder in lineage(each)]
-        found = {str(event.id) for holder in here for transition in holder.transitions for event in transition.events}
-        return [event for event in self._events.get(label, ()) if event in found]
-
-    def _step(self, state: Local, label: str, peer: str) -> Local | None:
-        key = (state, label, peer)
-        if key not in self._steps:
-            self._steps[key] = None
-            for event in self._fitting(state, label):
-                then = self._fired(state, event, label, peer)
-                if then is not None:
-                    self._steps[key] = then
-                    break
-        return self._steps[key]
-
-    def _fired(self, state: Local, event: str, label: str, peer: str) -> Local | None:
-        chart = self._restored(state)
-        ends: dict[str, Any] = {"sender": peer} if label.startswith("?") else {"to": peer}
-        try:
-            chart.send(event, message=label[1:], **ends)
-        except TransitionNotAllowed:
-            here = "/".join(state.states)
-            self._why[state, label, peer] = f"{self.name} in {here}: no guard lets {label} pass"
-            return None
-        except Exception as error:  # noqa: BLE001 - whatever a stranger's callback raises
-            self._why[state, label, peer] = f"{self.name} in {'/'.join(state.states)} breaks on {label}: {error!r}"
-            return None
-        return self._frozen(chart)
-
-    def _made(self) -> StateChart[Any]:
-        try:
-            chart = self._class()
-        except Exception as error:  # noqa: BLE001 - as above
-            raise ValueError(
-                f"{self.name}() cannot be made: {error!r}; give a chart whose constructor needs no arguments"
-            ) from None
-        chart.allow_event_without_transition = False
-        chart.catch_errors_as_events = False
-        return chart
-
-    def _restored(self, state: Local) -> StateChart[Any]:
-        chart = self._made()
-        held = copy.deepcopy(self._held[state.data])
-        chart.history_values = held.pop("history")
-        vars(chart.model).update(held.pop("model"))
-        vars(chart).update(held)
-        states = [each for each in atomic_states(self._class) if each.id in state.states]
-        chart.configuration = OrderedSet(holder for each in states for holder in reversed(lineage(each)))
-        return chart
-
-    def _frozen(self, chart: StateChart[Any]) -> Local:
-        here = {state.id for state in chart.configuration}
-        held = {name: value for name, value in vars(chart).items() if name not in self._own() and is_plain(value)}
-        model = {name: value for name, value in vars(chart.model).items() if name != chart.state_field}
-        model = {name: value for name, value in model.items() if is_plain(value)}
-        history = {name: [state.id for state in states] for name, states in chart.history_values.items()}
-        data = frozen((held, model, history))
-        if data not in self._held:
-            known = {state.id: state for state in all_states(self._class)}
-            back = {name: [known[each] for each in states] for name, states in history.items()}
-            kept = copy.deepcopy({**held, "model": model})
-            self._held[data] = {**kept, "history": back}
-        return Local(tuple(state.id for state in atomic_states(self._class) if state.id in here), data)
-
-    def _own(self) -> frozenset[str]:
-        return _OWN | {state.id for state in all_states(self._class)}
+    def _put(self, states: tuple[str, ...], known: dict[str, State], place: str) -> Local:
+        held, body = self._initial.data, self._body
+        assert isinstance(held, Held)
+        assert isinstance(body, ChartBody)
+        running = not any(known[name].final and known[name].parent is None for name in states)
+        local = Local(states, held._replace(running=running, order=body.order_of(states)))
+        self._restore(local)
+        body.settle(place)
+        then, look = body.look()
+        if then != local:
+            self._record(then, look)
+            here = "/".join(then.states)
+            raise ChartError(self.name, place, f"it does not stay there: by itself it goes on to {here}; name that")
+        return local
 
 
-def _are_parallel(one: State, other: State) -> bool:
-    """Whether a chart can be in both at once: what holds both is a parallel state."""
-    around = lineage(other)
-    return next((state.parallel for state in lineage(one) if state in around), False)
-
-
-def _events_by_label(chart: type[StateChart[Any]]) -> Mapping[str, list[str]]:
-    """The ids of the events of each action; raises `ValueError` where a transition is no action."""
-    found: dict[str, list[str]] = {}
-    others: set[str] = set()
-    for event in chart._events:  # noqa: SLF001 - the library has no public list on the class
-        label = next((text for text in (event.name, event.id) if str(text)[:1] in {"?", "!"}), None)
-        if label is None:
-            others.add(str(event.id))
-        else:
-            found.setdefault(str(label), []).append(str(event.id))
-    actions = {event for events in found.values() for event in events}
-    for state in all_states(chart):
-        for transition in state.transitions:
-            events = {str(event.id) for event in transition.events}
-            wrong = sorted(event for event in events & others if not event.startswith(_RAISED))
-            if wrong and not events & actions:
-                raise ValueError(
-                    f"{chart.__name__}: the event {wrong[0]!r} is no action: name events '?message' where the chart "
-                    f"receives and '!message' where it sends, as in Event(a.to(b), name=\"?{wrong[0]}\")"
-                )
-    return found
-
-
-def actions_of(chart: type[StateChart[Any]]) -> frozenset[str]:
-    """The actions of a chart that can be read off its events."""
-    names = {str(text) for event in chart._events for text in (event.name, event.id)}  # noqa: SLF001 - as above
-    return frozenset(name for name in names if name[:1] in {"?", "!"})
-
-
-# Data as part of a state.
-
-
-def is_plain(value: Any, depth: int = 0) -> bool:
-    """Whether a value is data: of numbers, texts, and containers of these. A logger or a socket is not."""
-    if value is None or isinstance(value, (bool, int, float, str, bytes, Enum)):
-        return True
-    if depth == _DEEP:
-        return False
-    if isinstance(value, dict):
-        return all(is_plain(each, depth + 1) for pair in value.items() for each in pair)
-    if isinstance(value, (list, tuple, set, frozenset, deque)):
-        return all(is_plain(each, depth + 1) for each in value)
-    return hasattr(value, "__dataclass_fields__") and is_plain(vars(value), depth + 1)
-
-
-def frozen(value: Any) -> Hashable:
-    """Plain data as a hashable value: equal where the data are."""
-    if isinstance(value, dict):
-        return ("dict", frozenset((frozen(name), frozen(each)) for name, each in value.items()))
-    if isinstance(value, (set, frozenset)):
-        return ("set", frozenset(frozen(each) for each in value))
-    if isinstance(value, (list, tuple, deque)):
-        return (type(value).__name__, tuple(frozen(each) for each in value))
-    if hasattr(value, "__dataclass_fields__"):
-        return (type(value).__name__, frozen(vars(value)))
-    return (type(value).__name__, value)
+def _surroundings(chart: type[StateChart[Any]]) -> Surroundings:
+    """What is around a chart. Raises `ChartError` for something in its class that cannot be compared."""
+    around = Surroundings(OWN | frozenset(dir(StateChart)))
+    try:
+        around.add_class(chart, strict=True)
+    except Opaque as opaque:
+        text = f"{opaque.cls.__module__}.{opaque.cls.__qualname__}: {opaque.remedy}"
+        raise ChartError(chart.__name__, opaque.path, text) from None
+    for listener in chart._class_listeners:  # noqa: SLF001 - the library has no public list of them
+        around.add_class(listener if isinstance(listener, type) else type(listener))
+        if not callable(listener):
+            around.add_object(f"{chart.__name__}.listeners", listener)
+    return around

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from machines.calls import CONNACK, SUBACK, SUBSCRIBE, Answer, PublishFailed, ViewDescribed
 from machines.events import AttemptEvent, ClientEvent
 from machines.participant import Decision, Participant, Refused, Snapshot, actions, atomic_states
+from spec.binding.labels import detail_of_values
 from spec.binding.obligations import Said
 
 
@@ -33,8 +34,34 @@ class Sending(NamedTuple):
     to: str
 
 
+class Payload(NamedTuple):
+    """A message with values. A message without is just its name."""
+
+    message: str
+    values: tuple[Hashable, ...]
+
+    def __str__(self) -> str:
+        return f"{self.message}({', '.join(map(repr, self.values))})"
+
+
+class Addressed(NamedTuple):
+    """A message under way between charts that are not ours, where they see who is at the other end."""
+
+    message: Hashable
+    sender: str
+    to: str
+    """Empty: all who take it."""
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+
+Payloads = Mapping[str, tuple[tuple[Hashable, ...], ...]]
+"""The values that a message of a name is sent with: all the tuples that it can be."""
+
+
 class LocalMachine(Protocol):
-    """One participant."""
+    """One participant. What it does is asked by `after_sending`, `after_receiving` and `after_internal`."""
 
     name: str
     patient: bool
@@ -49,14 +76,8 @@ class LocalMachine(Protocol):
     def sends(self, state: Hashable) -> tuple[Sending, ...]:
         """Everything that can be sent."""
 
-    def send(self, state: Hashable, sending: Sending) -> Hashable | None:
-        """The state after sending; None if it cannot be sent after all."""
-
     def busy(self, state: Hashable) -> bool:
         """Whether what it can send comes before anything that it could receive."""
-
-    def receive(self, state: Hashable, message: Hashable, sender: str) -> tuple[Taking, Hashable, str]:
-        """What receiving does: how it is taken, the state after it, and why it was not taken."""
 
     def takes(self, message: str) -> bool:
         """Whether there is any state in which a message of that name is taken or ignored on purpose."""
@@ -64,11 +85,17 @@ class LocalMachine(Protocol):
 
 def name_of(message: Hashable) -> str:
     """The name of a message, as a binding gives it."""
+    if isinstance(message, Payload):
+        return message.message
+    if isinstance(message, Addressed):
+        return name_of(message.message)
     return message if isinstance(message, str) else type(message).__name__
 
 
 def detail_of(message: Hashable) -> str:
     """What tells messages of one name apart in a diagram."""
+    if isinstance(message, Payload):
+        return detail_of_values(message.values)
     if isinstance(message, PublishFailed):
         return message.event.__name__
     if isinstance(message, AttemptEvent) and message.request_id:
@@ -235,10 +262,30 @@ class ScriptedMachine:
         return True
 
 
+# What a machine answers: ours have one outcome of each step, others may have several.
+
+
+def after_sending(machine: Any, state: Hashable, sending: Sending) -> tuple[Hashable, ...]:
+    """Every state that a machine can be in after sending; none where it cannot be sent."""
+    then = machine.send(state, sending)
+    if isinstance(machine, ChartMachine | ScriptedMachine):
+        return () if then is None else (then,)
+    return tuple(then)
+
+
+def after_receiving(
+    machine: Any, state: Hashable, message: Hashable, sender: str
+) -> tuple[tuple[Taking, Hashable, str], ...]:
+    """Everything that receiving can come to: how it is taken, the state after it, and why it was not taken."""
+    found = machine.receive(state, message, sender)
+    return (found,) if isinstance(machine, ChartMachine | ScriptedMachine) else tuple(found)
+
+
+def after_internal(machine: Any, state: Hashable) -> tuple[tuple[str, Hashable], ...]:
+    """The steps of a machine that nobody sees: the name of each, and the state after it."""
+    return () if isinstance(machine, ChartMachine | ScriptedMachine) else tuple(machine.internal(state))
+
+
 def is_answer(message: Hashable) -> bool:
     """Whether a message answers a call of the receiver's own server."""
     return isinstance(message, Answer)
-
-
-Machines = Mapping[str, LocalMachine]
-"""The machine of each lifeline."""

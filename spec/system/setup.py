@@ -7,7 +7,7 @@ a loss, so that it is in a configuration that it can really reach.
 
 import difflib
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any
 
 from immutabledict import immutabledict
@@ -44,7 +44,7 @@ from machines.session import MqttClient
 from spec.binding import BUILT_IN, Begin, Binding, Player
 from spec.system.composition import Act, State, System
 from spec.system.foreign import ForeignMachine, actions_of
-from spec.system.process import ChartMachine, LocalMachine, ScriptedMachine, Sending
+from spec.system.process import ChartMachine, LocalMachine, Payload, Payloads, ScriptedMachine, Sending
 from spec.system.scheduling import advance
 
 Charts = Mapping[str, type[StateChart[Any]]]
@@ -72,10 +72,14 @@ class Cast:
 
     binding: Binding
     charts: Charts = OURS
+    by_pairs: bool = True
+    """Whether systems of our charts keep a queue for each pair of lifelines, see `System`."""
+    payloads: Payloads = field(default_factory=dict)
+    """The values that messages of charts that are not ours are sent with."""
 
     def __post_init__(self) -> None:
         self._machines: dict[tuple[str, bool, str, str], LocalMachine] = {}
-        self._driven: dict[tuple[str, frozenset[str], bool, bool], tuple[System, State] | CastError] = {}
+        self._driven: dict[Hashable, tuple[System, State] | CastError] = {}
 
     def systems(
         self,
@@ -84,10 +88,14 @@ class Cast:
         routes: Mapping[tuple[str, str], tuple[str, ...]],
         *,
         repeats: bool = False,
+        messages: frozenset[str] = frozenset(),
     ) -> list[tuple[System, State]]:
-        """The systems that a diagram can be about, each where the diagram begins. Raises `CastError` if none is."""
+        """The systems that a diagram can be about, each where the diagram begins. Raises `CastError` if none is.
+
+        `messages` are all that the diagrams draw.
+        """
         outcomes = [
-            self._system(lifelines, begin, routes, conflicts=conflicts, repeats=repeats)
+            self._system(lifelines, begin, routes, messages, conflicts=conflicts, repeats=repeats)
             for conflicts in ((False,) if begin.endpoints else (False, True))
         ]
         found = [outcome for outcome in outcomes if not isinstance(outcome, CastError)]
@@ -104,18 +112,27 @@ class Cast:
         lifelines: frozenset[str],
         begin: Begin,
         routes: Mapping[tuple[str, str], tuple[str, ...]],
+        messages: frozenset[str],
         *,
         conflicts: bool,
         repeats: bool,
     ) -> tuple[System, State] | CastError:
-        key = (begin.title, lifelines, conflicts, repeats)
+        key = (begin.title, lifelines, messages, conflicts, repeats)
         if key not in self._driven or routes:
             try:
                 machines = self._players(lifelines, begin, conflicts=conflicts)
                 servers = {name for name, player in self.binding.players.items() if player.role != "broker"}
                 in_full = frozenset(servers if begin.in_full else ())
-                binding = replace(self.binding, drawn=lifelines, in_full=in_full)
-                system = System(machines, binding, routes=routes, environment=order, repeats=repeats)
+                binding = replace(self.binding, drawn=lifelines, in_full=in_full, drawn_messages=messages)
+                system = System(
+                    machines,
+                    binding,
+                    routes=routes,
+                    environment=self._orders,
+                    repeats=repeats,
+                    patience=begin.patient,
+                    by_pairs=self.by_pairs,
+                )
                 self._driven[key] = (system, _drive(system, begin))
             except CastError as error:
                 self._driven[key] = error
@@ -149,9 +166,16 @@ class Cast:
                 found[name] = self._machines[key]
         return found
 
+    def _orders(self, lifeline: str, name: str) -> Iterator[Hashable]:
+        """The messages that an order of the environment can be."""
+        if name in self.payloads:
+            yield from (Payload(name, values) for values in self.payloads[name])
+        else:
+            yield from order(lifeline, name)
+
     def _machine(self, name: str, player: Player, conflicts: bool, session: str, endpoint: str) -> LocalMachine:
         if player.scripted:
-            return ScriptedMachine(_anything(player.client, self.charts))
+            return ScriptedMachine(_anything(player.client, self))
         chart = self.charts.get(name) or self.charts.get(player.chart)
         if chart is None:
             raise CastError(
@@ -160,14 +184,15 @@ class Cast:
             )
         if issubclass(chart, Participant):
             return ChartMachine(_ours(chart, name, self.binding, conflicts, session, endpoint))
-        try:
-            return ForeignMachine(
-                chart,
-                patient=player.patient,
-                may_ignore=lambda message: self.binding.may_ignore(name, f"?{message}"),
-            )
-        except ValueError as error:
-            raise CastError(str(error)) from None
+        given = name if name in self.charts else player.chart
+        said = {action[1:] for action in spoken(given, chart, self.binding)}
+        return ForeignMachine(
+            chart,
+            patient=player.patient,
+            may_ignore=lambda message: self.binding.may_ignore(name, f"?{message}"),
+            payloads={message: values for message, values in self.payloads.items() if message in said},
+            **self.binding.events_of(given, chart).declared(),
+        )
 
 
 def _of_server(lifeline: str, said: Mapping[str, str], players: Mapping[str, Player]) -> str:
@@ -176,15 +201,23 @@ def _of_server(lifeline: str, said: Mapping[str, str], players: Mapping[str, Pla
     return next((text for name, text in said.items() if name == lifeline or players[name].group == group != ""), "")
 
 
-def _anything(client: str, charts: Charts) -> Iterator[Sending]:
+def spoken(name: str, chart: type[StateChart[Any]], binding: Binding) -> frozenset[str]:
+    """The actions of a chart that is given under a name, as it says itself and as the binding says of it."""
+    said = binding.events_of(name, chart)
+    return actions_of(chart, said.sends, said.receives)
+
+
+def _anything(client: str, cast: Cast) -> Iterator[Sending]:
     """All that a scripted lifeline can send: what crosses the broker, and what charts that are not ours receive."""
     packets: list[Message] = [CONNECT(), DISCONNECT(), ConnectionLost()]
     packets += [SUBSCRIBE(topic=event.topic) for event in BUS_EVENTS]
     packets += [sample(event, client) for event in BUS_EVENTS]
     yield from (Sending(packet, "broker") for packet in packets)
-    theirs = (chart for chart in charts.values() if not issubclass(chart, Participant))
-    names = {action[1:] for chart in theirs for action in actions_of(chart) if action[0] == "?"}
-    yield from (Sending(name, "") for name in sorted(names))
+    theirs = ((name, chart) for name, chart in cast.charts.items() if not issubclass(chart, Participant))
+    names = {action[1:] for name, chart in theirs for action in spoken(name, chart, cast.binding) if action[0] == "?"}
+    for name in sorted(names):
+        drawn = cast.payloads.get(name)
+        yield from [Sending(Payload(name, values), "") for values in drawn] if drawn else [Sending(name, "")]
 
 
 def sample(event: type[BusEvent], client: str) -> BusEvent:

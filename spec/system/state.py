@@ -2,18 +2,24 @@
 
 from typing import NamedTuple
 
+from spec.system.channels import Rows
+from spec.system.process import Sending
+
 
 class State(NamedTuple):
     """Where each lifeline is, in the system's order, and what is under way; small integers that the system knows."""
 
     locals: tuple[int, ...]
-    channels: tuple[tuple[tuple[int, int], tuple[int, ...]], ...] = ()
+    channels: Rows = ()
+    """What is under way, as `spec.system.channels` keeps it."""
     posted: tuple[tuple[tuple[int, int], int], ...] = ()
     """What was published so far, and between whom; noted only where an event can be delivered again."""
 
 
 class Act(NamedTuple):
-    """One end of an arrow: `kind` is `!` or `?`. `peer` is the other lifeline, or empty for the environment."""
+    """One end of an arrow: `kind` is `!` or `?`, or `.` for a step that nobody sees. `peer` is the other lifeline, or
+    empty for the environment.
+    """
 
     kind: str
     lifeline: str
@@ -36,19 +42,25 @@ class Move(NamedTuple):
     then: State
 
 
+class Flying(NamedTuple):
+    """A message that is under way, and whether it can be received next."""
+
+    sender: str
+    message: str
+    detail: str
+    is_next: bool
+
+
+class Sent(NamedTuple):
+    """A message that is due: as it is sent, and as it is lost."""
+
+    act: Act
+    lost: Act
+    message: int
+    receiver: int | None
+    sending: Sending
+
+
 def with_local(state: State, place: int, local: int) -> State:
     """The state with one lifeline elsewhere."""
     return state._replace(locals=(*state.locals[:place], local, *state.locals[place + 1 :]))
-
-
-def with_message(state: State, ends: tuple[int, int], message: int) -> State:
-    """The state with a message more under way."""
-    channels = dict(state.channels)
-    channels[ends] = (*channels.get(ends, ()), message)
-    return state._replace(channels=tuple(sorted(channels.items(), key=lambda row: row[0])))
-
-
-def without_head(state: State, ends: tuple[int, int]) -> State:
-    """The state without the message that is the next to arrive."""
-    channels = tuple((key, messages[1:] if key == ends else messages) for key, messages in state.channels)
-    return state._replace(channels=tuple(row for row in channels if row[1]))

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spec.exploration.engine import packing
+from spec.exploration.engine.components import components
 from spec.exploration.engine.memory import free, used
 from spec.exploration.engine.packing import Numbers, Words
 from spec.exploration.engine.tables import Tables
@@ -131,6 +132,10 @@ class BreadthFirst(ABC):
     @abstractmethod
     def peeled(self, sources: Origins, targets: Origins) -> Numbers | Origins:
         """For each state, how many steps are left when states without any are taken away, again and again."""
+
+    def components(self, size: int, sources: Numbers, targets: Numbers) -> Numbers:
+        """The number of its strongly connected component for each of `size` states of a part of the graph."""
+        return components(size, sources, targets)
 
     # What is the same for all.
 

@@ -18,7 +18,7 @@ from spec.exploration.engine.queue_tables import Flags, UnderWay
 from spec.exploration.engine.ragged import HOLE, Ints, Numbers, roomy
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.queues import Heads
-from spec.exploration.model.steps import Row, Slot
+from spec.exploration.model.steps import Label, Row, Slot
 
 SITUATION, AFTER, PUSH, BROKEN, UNMARKED, LOCAL_NAME, QUEUE_NAME, LEADERS, SHAPE = range(9)
 """What a hole is in."""
@@ -54,7 +54,7 @@ class Arrays(NamedTuple):
     leaders: Ints
 
 
-class _Planned(NamedTuple):
+class Planned(NamedTuple):
     """A step before it is known who pays for it."""
 
     then: int
@@ -62,6 +62,7 @@ class _Planned(NamedTuple):
     publication: int
     prices: tuple[int, ...]
     late: bool
+    label: Label
 
 
 class Tables(UnderWay):
@@ -71,7 +72,7 @@ class Tables(UnderWay):
         super().__init__(system, ways)
         width = self.components
         self._known_locals = [0] * width
-        self._planned: list[tuple[_Planned, ...]] = []
+        self._planned: list[tuple[Planned, ...]] = []
         self._forbidden: frozenset[int] = frozenset()
         # By component and local state.
         self.busy: Flags = np.zeros((width, 64), np.bool_)
@@ -100,6 +101,8 @@ class Tables(UnderWay):
         """Local state, edit, publication and account of each step."""
         self.most_steps: Numbers = np.zeros(self.components, np.int64)
         """Steps in one situation, at most, by component."""
+        self.plans: list[Planned] = []
+        """What each of the steps is."""
         self.known_situations = self.known_steps = 0
 
     def without(self, costs: Collection[int]) -> "Tables":
@@ -200,11 +203,13 @@ class Tables(UnderWay):
         self.situations = roomy(self.situations, 1, account + 1, HOLE)
         if self.situations[shape, account, quiet] >= 0:
             return
-        steps = [
-            (plan.then, plan.edit, plan.publication, left)
+        paid = [
+            (plan, left)
             for plan in self._planned[shape]
             if (quiet or not plan.late) and (left := self._paid(account, plan.prices)) >= 0
         ]
+        steps = [(plan.then, plan.edit, plan.publication, left) for plan, left in paid]
+        self.plans += [plan for plan, _ in paid]
         begin, end = self.known_steps, self.known_steps + len(steps)
         self.steps = roomy(self.steps, 0, end, 0)
         self.steps[begin:end] = np.array(steps, np.int32).reshape(-1, 4)
@@ -223,10 +228,10 @@ class Tables(UnderWay):
             self.situations = roomy(self.situations, 0, shape + 1, HOLE)
         return shape
 
-    def _plans(self, component: int, local: int, heads: Heads) -> Iterable[_Planned]:
+    def _plans(self, component: int, local: int, heads: Heads) -> Iterable[Planned]:
         for then, edit, move in self.system.shaped(component, (local, *heads)):
             prices = (move.part, move.cost, move.loss, move.failure)
-            yield _Planned(then, self._edit_number(component, edit), move.publication, prices, move.late)
+            yield Planned(then, self._edit_number(component, edit), move.publication, prices, move.late, move.label)
 
     def _paid(self, account: int, prices: Iterable[int]) -> int:
         for price in prices:

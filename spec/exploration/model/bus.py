@@ -7,7 +7,7 @@ from typing import Protocol
 from machines import Broker, Participant
 from machines.participant import Snapshot
 from spec.exploration.model.node import STEPS, Node
-from spec.system.process import ChartMachine, Taking, name_of
+from spec.system.process import Addressed, ChartMachine, Taking, name_of
 
 
 class Unbounded(ValueError):  # noqa: N818 - what it is
@@ -73,5 +73,7 @@ class Wires:
     routes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def receivers(self, sender: str, message: Hashable) -> frozenset[str]:
+        if isinstance(message, Addressed) and message.to:
+            return frozenset({message.to})
         named = self.routes.get(name_of(message), self.nodes)
         return frozenset(named) - {sender}

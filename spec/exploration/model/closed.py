@@ -312,6 +312,10 @@ class ClosedSystem:
             self.fans[sender, message] = tuple(place for place, node in enumerate(self.nodes) if node.name in names)
         return self.fans[sender, message]
 
+    def delivers(self, component: int, message: Hashable) -> bool:
+        """Whether a message is delivered to a component, since it does not ignore it always."""
+        return not self._is_inert(component, self.message(message))
+
     def _is_inert(self, component: int, message: int) -> bool:
         if not self.drop_inert:
             return False

@@ -1,12 +1,14 @@
-"""Systems of charts that are not ours: any `StateChart` whose events are named `?message` and `!message`.
+"""Systems of charts that are not ours: any `StateChart` whose events are actions (`spec.system.foreign`).
 
 Each chart is a component. What it sends goes, without a broker, to the charts that are named for it in `routes`, or
 else to all others that have an event for it. There is one channel to each chart, first in first out. A send happens
-at any time at which the chart can do it; it can be lost, and delivered twice, as the faults say. Claims are the user's
-own (`spec.exploration.properties.language`): functions whose parameters are the names of charts.
+at any time at which the chart can do it, and it can be lost, as the faults say. Claims are the user's own
+(`spec.exploration.properties.language`): functions whose parameters are the names of charts, or `each` of them, which
+they see as `Standing`. Claims about any such system stand in `spec.exploration.properties.foreign`.
 """
 
-from collections.abc import Hashable, Mapping
+import difflib
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,13 +16,15 @@ from immutabledict import immutabledict
 from statemachine import StateChart
 
 from machines import Participant
-from machines.participant import actions
+from machines.participant import atomic_states
+from spec.binding import Events
 from spec.exploration.model.bus import Wires
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.node import Broken, Chart
-from spec.system.foreign import ForeignMachine
-from spec.system.process import ChartMachine
+from spec.system.chart_body import Held, Local
+from spec.system.foreign import ForeignMachine, actions_of
+from spec.system.process import ChartMachine, Payloads, name_of
 
 
 @dataclass(frozen=True)
@@ -30,39 +34,103 @@ class Others:
     name: str
     charts: Mapping[str, type[StateChart[Any]]]
     routes: Mapping[str, tuple[str, ...]] = field(default_factory=immutabledict)
+    """To whom messages go; to nobody, where that is meant."""
     starts: Mapping[str, str] = field(default_factory=immutabledict)
     faults: Faults = field(default_factory=Faults)
     alike: tuple[tuple[str, ...], ...] = ()
     """Names of charts that differ in nothing else, in groups."""
+    rests: Mapping[str, tuple[str, ...]] = field(default_factory=immutabledict)
+    """The atomic states besides final ones that charts may stay in for good."""
+    events: Mapping[str, Events] = field(default_factory=immutabledict)
+    """What the events of charts are that do not say so themselves, as a binding says it."""
+    payloads: Payloads = field(default_factory=immutabledict)
+    """The values that messages are sent with."""
+    addressed: bool = False
+    """Whether a chart sends to one receiver at a time, as in a check, and guards and callbacks see `to` and `sender`.
+    Otherwise what is sent goes to all who take it."""
+    broadcast: frozenset[str] = frozenset()
+    """The names of messages that go to all at once, nevertheless."""
+    unordered: bool = False
+    """Whether messages to a chart may overtake each other."""
 
     def build(self, **options: Any) -> ClosedSystem:
         """The closed system. Raises `ValueError` for a name that there is not, or an event that is no action."""
-        unknown = {*self.starts, *(name for names in self.routes.values() for name in names)} - self.charts.keys()
-        if unknown:
-            raise ValueError(f"{self.name}: no chart {sorted(unknown)}; there are {', '.join(self.charts)}")
-        nodes = tuple(self._node(name) for name in self.charts)
+        self.check()
+        sent = dict.fromkeys(message for name in self.charts for message in self._messages(name, "!"))
         takers = {
-            message: tuple(node.name for node in nodes if node.machine.takes(message))
-            for chart in self.charts.values()
-            for message in _sends(chart)
+            message: tuple(name for name in self.charts if message in self._messages(name, "?")) for message in sent
         }
-        return ClosedSystem(nodes, Wires(tuple(self.charts), {**takers, **self.routes}), self.faults, **options)
+        routes = {**takers, **self.routes}
+        nodes = tuple(self._node(name, routes) for name in self.charts)
+        wires = Wires(tuple(self.charts), routes)
+        return ClosedSystem(nodes, wires, self.faults, **{"ordered": not self.unordered, **options})
 
     def interchangeable(self) -> tuple[tuple[int, ...], ...]:
         """The components that differ in their names only."""
         places = {name: place for place, name in enumerate(self.charts)}
         return tuple(tuple(places[name] for name in group) for group in self.alike)
 
-    def _node(self, name: str) -> Chart:
+    def observe(self, system: ClosedSystem, component: int, state: Hashable, idle: bool) -> "Standing":
+        """How claims see a component, with what is said here of where it may stay, and of what goes to nobody."""
+        name = system.nodes[component].name
+        return standing(system, component, state, idle, self.rests.get(name, ()), self.routes)
+
+    def check(self) -> None:
+        """Raise `ValueError` for what is said of a name that there is not, and for faults that do not happen here."""
+        names = [(name, "starts") for name in self.starts] + [(name, "rests") for name in self.rests]
+        names += [(name, f"routes of {message!r}") for message, to in self.routes.items() for name in to]
+        names += [(name, "alike") for group in self.alike for name in group]
+        for name, place in names:
+            self._known(name, self.charts, place, "chart")
+        messages = {message for name in self.charts for kind in "!?" for message in self._messages(name, kind)}
+        for message, place in (
+            *((each, "payloads") for each in self.payloads),
+            *((each, "faults: loses") for each in self.faults.loses),
+            *((each, "broadcast") for each in self.broadcast),
+        ):
+            self._known(message, messages, place, "message")
+        for name, states in self.rests.items():
+            for state in states:
+                self._known(
+                    state, [each.id for each in atomic_states(self.charts[name])], f"rests of {name}", "atomic state"
+                )
+        for fault, bound in self.faults.bounds.items():
+            if fault != "losses" and bound != 0:
+                raise ValueError(f"{self.name}: faults: {fault!r} does not happen to such charts; there are losses")
+        if self.faults.calm:
+            raise ValueError(
+                f"{self.name}: faults: there is no calm in such a system: leave it out, and bound the losses"
+            )
+
+    def _known(self, name: str, known: Iterable[str], place: str, kind: str) -> None:
+        known = sorted(known)
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"{self.name}: {place}: no {kind} {name!r}{hint}; there are {', '.join(known)}")
+
+    def _node(self, name: str, routes: Mapping[str, tuple[str, ...]]) -> Chart:
         chart: Any = self.charts[name]
-        ours = issubclass(chart, Participant)
-        machine = ChartMachine(chart()) if ours else ForeignMachine(chart)
-        return Chart(name, machine, self.starts.get(name, ""))
+        if issubclass(chart, Participant):
+            return Chart(name, ChartMachine(chart()), self.starts.get(name, ""))
+        spoken = {message for kind in "!?" for message in self._messages(name, kind)}
+        payloads = {message: values for message, values in self.payloads.items() if message in spoken}
+        machine = ForeignMachine(chart, payloads=payloads, **self._said(name).declared())
+        peers = {
+            message: tuple(to for to in routes[message] if to != name)
+            for message in self._messages(name, "!")
+            if message not in self.broadcast
+        }
+        return Chart(name, machine, self.starts.get(name, ""), peers if self.addressed else None)
 
+    def _said(self, name: str) -> Events:
+        return self.events.get(name) or self.events.get(self.charts[name].__name__) or Events()
 
-def _sends(chart: type[StateChart[Any]]) -> list[str]:
-    """The names of the messages that a chart has a send for."""
-    return [label[1:] for label in actions(chart) if label.startswith("!")]
+    def _messages(self, name: str, kind: str) -> list[str]:
+        """The names of the messages that a chart has a send for, or a reception."""
+        said = self._said(name)
+        labels = actions_of(self.charts[name], said.sends, said.receives)
+        return sorted(label[1:] for label in labels if label.startswith(kind))
 
 
 @dataclass(frozen=True)
@@ -75,12 +143,44 @@ class Standing:
     is_quiet: bool
     broken: str = ""
     """What came that it does not take."""
+    raised: str = ""
+    """The error that one of its callbacks raised."""
+    is_stuck: bool = False
+    """Whether nothing is under way to it, and it can do nothing by itself, though nothing has gone wrong with it."""
+    may_rest: bool = False
+    """Whether it may stay where it is for good: in a final state, or in one that is named."""
+    unheard: tuple[str, ...] = ()
+    """The names of the messages that it can send here, and that nobody takes."""
 
 
-def standing(system: ClosedSystem, component: int, state: Hashable, idle: bool) -> Standing:
-    """How claims see a component."""
+def standing(
+    system: ClosedSystem,
+    component: int,
+    state: Hashable,
+    idle: bool,
+    rests: Iterable[str] = (),
+    routes: Mapping[str, tuple[str, ...]] = immutabledict(),
+) -> Standing:
+    """How claims see a component, which may also stay for good in the states of `rests`."""
     node = system.nodes[component]
     assert isinstance(node, Chart)
-    broken = state.broken if isinstance(state, Broken) else ""
-    held = state.state if isinstance(state, Broken) else state
-    return Standing(node.name, node.machine.where(held), held, idle, broken)
+    acts = node.expiries(state)
+    sent = dict.fromkeys(message for outcome in acts for message in outcome.sent)
+    heard = {message: system.reached(component, system.message(message)) for message in sent}
+    unheard = dict.fromkeys(name_of(each) for each in sent if not heard[each] and name_of(each) not in routes)
+    broken = state if isinstance(state, Broken) else Broken(state, "")
+    held = broken.state
+    where = node.machine.where(held)
+    data = held.data if isinstance(held, Local) else None
+    is_over = isinstance(data, Held) and not data.running
+    return Standing(
+        node.name,
+        where,
+        held,
+        idle,
+        broken.broken,
+        broken.raised,
+        is_stuck=idle and not acts and not isinstance(state, Broken),
+        may_rest=is_over or (bool(where) and set(where) <= set(rests)),
+        unheard=tuple(unheard),
+    )

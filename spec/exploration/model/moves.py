@@ -18,6 +18,7 @@ from spec.exploration.model.steps import (
     Label,
     Move,
 )
+from spec.system.process import name_of
 
 if TYPE_CHECKING:
     from spec.exploration.model.closed import ClosedSystem
@@ -180,6 +181,6 @@ class Moves:
 
     def loss(self, message: Hashable) -> int | None:
         """What the loss of a message costs; None if it cannot be lost in this scenario."""
-        if self.system.faults.loses and type(message).__name__ not in self.system.faults.loses:
+        if self.system.faults.loses and name_of(message) not in self.system.faults.loses:
             return None
         return self.system.cost("losses")

@@ -23,7 +23,7 @@ class Renaming:
 
     def __call__(self, value: Any) -> Any:
         """The value with other names. Raises `TypeError` for what is no plain data."""
-        if isinstance(value, Enum) or value is None or isinstance(value, bool | int | float | bytes):
+        if isinstance(value, Enum | type) or value is None or isinstance(value, bool | int | float | bytes):
             return value
         if isinstance(value, str):
             if value not in self._strings:

@@ -5,13 +5,15 @@ Dill, "Better verification through symmetry", 1996). So all that nodes have said
 is asked once more under other names. Exchanging neighbours is enough: whatever these leave alike, all permutations do.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.steps import NOTHING
 from spec.system.process import name_of
 
 Way = tuple[int, ...]
+T = TypeVar("T")
 
 
 class Asymmetric(Exception):  # noqa: N818 - what was found, not a defect
@@ -25,7 +27,8 @@ def check(system: ClosedSystem, ways: Iterable[Way]) -> None:
         for component, number in enumerate(begun[:-1]):
             if system.renamed(component, number, way) != begun[way[component]]:
                 raise Asymmetric(f"{system.nodes[component].name} does not begin as {_other(system, component, way)}")
-        for component, local, kind, message in [*system.reactions]:
+    for component, local, kind, message in _growing(system.reactions):
+        for way in exchanges(ways):
             if _said(system, way, component, local, kind, message):
                 continue
             what = kind if message == NOTHING else f"{kind} {name_of(system.messages[message])}"
@@ -34,11 +37,25 @@ def check(system: ClosedSystem, ways: Iterable[Way]) -> None:
             raise Asymmetric(
                 f"{system.nodes[component].name}{there} does something else at {what!r} than under exchanged names"
             )
-        for sender, message in [*system.fans]:
+    for sender, message in _growing(system.fans):
+        for way in exchanges(ways):
             heard = {way[receiver] for receiver in system.reached(sender, message)}
             if heard != {*system.reached(way[sender], system.renamed_message(message, way))}:
                 told = f"{name_of(system.messages[message])} of {system.nodes[sender].name}"
                 raise Asymmetric(f"the bus passes {told} to others than under exchanged names")
+
+
+def _growing(asked: Mapping[T, object]) -> Iterator[T]:
+    """All that has been asked, and all that is asked meanwhile.
+
+    What is asked under exchanged names is held against further exchanges, too: it takes several to make most
+    permutations, and in between there may be what no search has met.
+    """
+    done = 0
+    while done < len(asked):
+        found = [*asked][done:]
+        done += len(found)
+        yield from found
 
 
 def exchanges(ways: Iterable[Way]) -> list[Way]:

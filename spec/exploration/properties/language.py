@@ -1,18 +1,28 @@
 """Claims about a closed system, and how they are looked for in millions of states.
 
-A claim is a function of what it concerns (the tracker, a client, another client, the account of faults) that returns a
+A claim is a function of what it concerns (the tracker, a client, another client, the account of faults; or charts by
+their names, or `each` of them) that returns a
 premise and a conclusion; its name is the function's, read as a sentence. It is broken where the premise holds and the
 conclusion does not, and *exercised* where the premise holds: a claim that was never exercised says nothing.
 
 Each server is seen as a *side*: a small value made from its charts. A claim is asked once for each combination of
 sides; what breaks it is then covered by products of sets of sides, one bit each. A state breaks the claim where the
 bits of all its components have one in common. So looking at a state is a few bitwise operations, whatever is claimed.
+
+Claims about runs (`OF_RUNS`) are of the same form. `eventually`: where the premise holds in the initial state, the
+conclusion holds some day in every run. `leads_to`: whenever the premise holds, the conclusion holds then or later.
+`rest`: every run comes to rest. All three are about fair runs (`spec.exploration.fairness`), and are looked for in the
+graph of all states (`spec.exploration.liveness`):
+
+    @leads_to
+    def who_asks_is_answered(client: Standing) -> Implication:
+        return client.where == ("waiting",), client.where in {("accepted",), ("denied",)}
 """
 
 import inspect
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import permutations
+from itertools import permutations, product
 from typing import Literal
 
 import numpy as np
@@ -22,9 +32,12 @@ from spec.exploration.model.budget import Account
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.steps import Row
 
-When = Literal["always", "quiet", "calm", "rest"]
-"""In every state; where nothing is under way and no timeout is set; the same, after faults have ended for good; and of
-runs instead of states: that they come to rest (`spec.exploration.liveness`)."""
+When = Literal["always", "quiet", "calm", "stuck", "rest", "eventually", "leads-to"]
+"""In every state; where nothing is under way and no timeout is set; the same, after faults have ended for good; where
+nothing can happen any more, in charts that are not ours (exercised wherever its premise holds); and of runs instead of
+states (`OF_RUNS`): that they come to rest, that something happens, that one thing leads to another."""
+OF_RUNS: frozenset[When] = frozenset({"rest", "eventually", "leads-to"})
+"""The kinds of claims that no state breaks by itself."""
 Implication = tuple[bool, bool]
 """A premise and a conclusion."""
 Observe = Callable[[ClosedSystem, int, Hashable, bool], Hashable]
@@ -67,6 +80,11 @@ def needs(what: Callable[[ClosedSystem], bool]) -> Callable[[Claim], Claim]:
 always = claim("always")
 when_quiet = claim("quiet")
 in_the_calm = claim("calm")
+eventually = claim("eventually")
+leads_to = claim("leads-to")
+where_stuck = claim("stuck")
+EACH = "each"
+"""The name of a parameter that stands for every component."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +104,21 @@ class Watch:
     sets: tuple[frozenset[Hashable], ...]
 
 
+def is_stuck(side: Hashable) -> bool:
+    """Whether nothing is under way to or from a component, and it can do nothing by itself."""
+    return bool(getattr(side, "is_stuck", False))
+
+
 def instances(claims: Iterable[Claim], names: Sequence[str]) -> Iterator[Instance]:
-    """Each claim about the tracker (component 0), about each client, each pair of clients, or components by name."""
+    """Each claim about the tracker (component 0), about each client, each pair of clients, or components by name; a
+    parameter `each` stands for every component. What is the name of a component means that one.
+    """
     width = len(names)
     for one in claims:
-        about = [name for name in one.concerns if name in {"client", "other"}]
-        for clients in permutations(range(1, width), len(about)):
-            named = {name: place for place, name in enumerate(names)}
+        about = [name for name in one.concerns if name in {"client", "other"} - set(names)]
+        every = range(width) if EACH in one.concerns and EACH not in names else (0,)
+        for clients, each in product(permutations(range(1, width), len(about)), every):
+            named = {EACH: each, **{name: place for place, name in enumerate(names)}}
             chosen = {"tracker": 0, "account": width, **named, **dict(zip(about, clients, strict=True))}
             unknown = [name for name in one.concerns if name not in chosen]
             if unknown:
@@ -111,7 +137,7 @@ class Claims:
 
     def __post_init__(self) -> None:
         width = len(self.system.nodes)
-        about_states = [one for one in self.claims if one.when != "rest"]
+        about_states = [one for one in self.claims if one.when not in OF_RUNS]
         self.instances = tuple(instances(about_states, [node.name for node in self.system.nodes]))
         self.watches: list[Watch] = []
         self._sides: list[list[tuple[Hashable, Hashable]]] = [[] for _ in range(width)]  # by local: busy, idle
@@ -167,20 +193,31 @@ class Claims:
         sides = [*self._seen(row), account]
         broken, exercised = set(), set()
         for instance in instances(
-            (one for one in claims if one.when != "rest"), [node.name for node in self.system.nodes]
+            (one for one in claims if one.when not in OF_RUNS), [node.name for node in self.system.nodes]
         ):
             when = instance.claim.when
-            if when == "always" or (quiet and (when == "quiet" or account.calm)):
+            if when in {"always", "stuck"} or (quiet and (when == "quiet" or account.calm)):
                 premise, conclusion = instance.claim.says(*(sides[place] for place in instance.components))
                 if premise:
                     exercised.add(instance.claim.name)
-                    if not conclusion:
+                    if not conclusion and (when != "stuck" or all(map(is_stuck, sides[:-1]))):
                         broken.add(instance.claim.name)
         return frozenset(broken), frozenset(exercised)
 
     def all_quiet(self, row: Row) -> bool:
         """Whether nothing is under way and no timeout is set."""
         return all(map(self.is_quiet, self._seen(row)))
+
+    def answer(self, instance: Instance, row: Row) -> Implication:
+        """The premise and the conclusion of an instance in a state, whatever kind of claim it is."""
+        sides = [*self._seen(row), self.system.accounts[row[-1]]]
+        return instance.claim.says(*(sides[place] for place in instance.components))
+
+    def side(self, component: int, number: int) -> Hashable:
+        """A side by number: twice the number of a local state, and one more if idle; of an account, just its number."""
+        if component == len(self._sides):
+            return self._accounts[number]
+        return self._sides[component][number // 2][number % 2]
 
     def _seen(self, row: Row) -> list[Hashable]:
         found = []
@@ -225,6 +262,9 @@ class Claims:
         when = watch.instance.claim.when
         if component == len(self._sides):
             if when == "calm" and not (isinstance(side, Account) and side.calm):
+                return False
+        elif when == "stuck":
+            if watch.broken and not is_stuck(side):
                 return False
         elif when != "always" and not self.is_quiet(side):
             return False

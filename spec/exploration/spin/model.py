@@ -19,7 +19,7 @@ What the charts do has to be known beforehand: the system has to be searched com
 is a hole: a model that steps into one ends at once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -52,19 +52,25 @@ class Unwritable(ValueError):  # noqa: N818 - says what is in the way
     """A system that cannot be written as a model: the message says why, and what to do."""
 
 
-def write(system: ClosedSystem, bad: Bad | None = None) -> str:
+def write(system: ClosedSystem, bad: Bad | None = None, *, by_kind: bool = False) -> str:
     """The closed system in Promela. The system has to have been searched completely. Raises `Unwritable`.
+
+    `by_kind`: one process for each component and each kind of step, all of whose cycles are acceptance cycles, so that
+    SPIN tells whether one is fair (`spec.exploration.spin.runner.has_fair_cycle`). No fault may be possible.
 
     With `bad`, the model asserts that no state is one of `CLAIMS`, words of bits that are defined when it is compiled,
     and it prints at its end which of them some state is.
     """
-    return _Writer(system, bad).model()
+    if by_kind and system.faults.bounds:
+        raise Unwritable("to a process, faults are steps like others, and SPIN would oblige it to them; allow none")
+    return _Writer(system, bad, by_kind).model()
 
 
 @dataclass
 class _Writer:
     system: ClosedSystem
     bad: Bad | None
+    by_kind: bool = False
 
     def __post_init__(self) -> None:
         system = self.system
@@ -139,9 +145,15 @@ class _Writer:
             *blocks("c_decl", self._tables()),
             *self._variables(),
             *blocks("c_code", (*self._functions(), *watching)),
-            *("active proctype closed_system() {", "end: do", *steps, "  od", "}"),
+            *(self._processes() if self.by_kind else _process("closed_system", "end", steps)),
             "",
         ))  # fmt: skip
+
+    def _processes(self) -> Iterator[str]:
+        for component in self.components:
+            for number, steps in enumerate(self._kinds(component)):
+                if steps:
+                    yield from _process(f"component{component}_{number}", "accept", steps)
 
     def _variables(self) -> Iterator[str]:
         begun = self.system.initial()
@@ -263,34 +275,42 @@ class _Writer:
     def _steps(self, component: int) -> Iterator[str]:
         """All that a component can do, each as one guarded step."""
         system, c = self.system, component
-        places = [1] if system.ordered else range(1, self.caps[c] + 1)
-        for place in places:
-            yield from self._reading(c, place)
-        if self.has_up[c]:
-            forward = f"Cell m = now.up{c}[1]; take(now.up{c}, 1); {self._settle(c)}"
-            yield self._ordinary([f"now.up{c}[0]"], f"{forward} publish{c}(m);")
-            if system.recalls:
-                yield _step([f"now.past == {TELLS + c}"], "now.past = 1;")
-            elif self._happens("losses"):
-                guard = [f"now.up{c}[0]", f"can_be_lost[now.up{c}[1]]", *self._can_pay("losses")]
-                yield _step(guard, f"take(now.up{c}, 1); {self._settle(c)} {self._pay('losses')}")
-        timeouts, calm = system.faults.timeouts, system.faults.calm
-        if timeouts == "any":
-            yield from self._doing(c, "expire", "expiry")
-        if timeouts == "patient":
-            yield from self._doing(c, "expire", "", "idle()")
-        elif calm:
-            yield from self._doing(c, "expire", "calm expiry", "idle()")
-        yield from self._doing(c, "publish", "")
-        yield from self._doing(c, "start", "", *([f"!now.up{c}[0]"] if self.has_up[c] else []))
+        for steps in self._kinds(component):
+            yield from steps
         for order, fault in system.faults.orders(system.nodes[c].name):
             if self._happens(fault):
                 yield from self._doing(c, order, fault)
-        if c == TRACKER and calm:
+        if c == TRACKER and system.faults.calm:
             yield from self._doing(c, "calm", "calm")
         if c == TRACKER and self._happens("broker restart"):
             pay = self._pay("broker restart")
             yield self._ordinary(self._can_pay("broker restart"), f"{self._settle(c)} break_all(); {pay}")
+
+    def _kinds(self, c: int) -> Iterator[list[str]]:
+        """What a component does by itself, with what goes wrong on the way, by kind: it reads, and so on."""
+        system = self.system
+        places = [1] if system.ordered else range(1, self.caps[c] + 1)
+        yield [step for place in places for step in self._reading(c, place)]
+        if self.has_up[c]:
+            yield [*self._forwarding(c)]
+        timeouts, calm = system.faults.timeouts, system.faults.calm
+        expiring = [*self._doing(c, "expire", "expiry")] if timeouts == "any" else []
+        if timeouts == "patient":
+            expiring += self._doing(c, "expire", "", "idle()")
+        elif calm:
+            expiring += self._doing(c, "expire", "calm expiry", "idle()")
+        yield expiring
+        yield [*self._doing(c, "publish", "")]
+        yield [*self._doing(c, "start", "", *([f"!now.up{c}[0]"] if self.has_up[c] else []))]
+
+    def _forwarding(self, c: int) -> Iterator[str]:
+        forward = f"Cell m = now.up{c}[1]; take(now.up{c}, 1); {self._settle(c)}"
+        yield self._ordinary([f"now.up{c}[0]"], f"{forward} publish{c}(m);")
+        if self.system.recalls:
+            yield _step([f"now.past == {TELLS + c}"], "now.past = 1;")
+        elif self._happens("losses"):
+            guard = [f"now.up{c}[0]", f"can_be_lost[now.up{c}[1]]", *self._can_pay("losses")]
+            yield _step(guard, f"take(now.up{c}, 1); {self._settle(c)} {self._pay('losses')}")
 
     def _reading(self, c: int, place: int) -> Iterator[str]:
         system, down = self.system, f"now.down{c}"
@@ -381,6 +401,10 @@ class _Writer:
     def _settle(self, component: int) -> str:
         """Forget marks, where there are any in this scenario, and none is under way any more."""
         return f"settle{component}();" if self._happens("duplicates") else ""
+
+
+def _process(name: str, label: str, steps: Iterable[str]) -> Iterator[str]:
+    yield from (f"active proctype {name}() {{", f"{label}: do", *steps, "  od", "}")
 
 
 def _besides(way: Way) -> Iterator[str]:

@@ -5,7 +5,7 @@ servers had done unheard once the calm has begun, the whole one does these steps
 apart, and the broker passes on at once what the reduced system does not hold back.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.reference import successors
@@ -51,6 +51,47 @@ def elaborated(system: ClosedSystem, run: Run, *, at_rest: bool) -> tuple[Closed
     while at_rest and any(drain(component) for component in everybody):
         pass
     return exact, tuple(found)
+
+
+def delivered(
+    exact: ClosedSystem,
+    run: Run,
+    *,
+    at_rest: bool,
+    begin: Row | None = None,
+    reads: Callable[[int, Hashable], bool] = lambda _component, _message: True,
+) -> Run:
+    """The same run where everything is delivered: what a receiver ignores anyway is read when it is in the way.
+
+    It begins with the initial state, or with another one. `at_rest`: all of it is read in the end, since a claim about
+    a quiet system is about one where nothing is under way. `reads`: which messages of a component are read so.
+    """
+    found: list[tuple[Label, Row]] = []
+    row = exact.initial() if begin is None else begin
+    everybody = range(len(exact.nodes))
+
+    def drain(component: int) -> bool:
+        """Read one message that changes nothing, if that is possible."""
+        nonlocal row
+        for label, then in successors(exact, row):
+            before, after = exact.slots[component][row[component]], exact.slots[component][then[component]]
+            read = label.component == component and label.kind == "read" and before.local == after.local
+            is_ignored = read and exact.nodes[component].ignores(exact.locals[component][before.local], label.message)
+            if is_ignored and reads(component, label.message):
+                found.append((label, then))
+                row = then
+                return True
+        return False
+
+    for wanted, _ in run:
+        while (step := _alike(exact, row, wanted)) is None:
+            if not drain(wanted.component) and not any(drain(component) for component in everybody):
+                raise AssertionError(f"a run of the reduced system is none of the whole one: {wanted}")
+        found.append(step)
+        row = step[1]
+    while at_rest and any(drain(component) for component in everybody):
+        pass
+    return tuple(found)
 
 
 def kept_apart(labels: Sequence[Label]) -> Iterator[Label]:

@@ -10,16 +10,14 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from spec.exploration.liveness import by_itself, is_fair
+from spec.exploration.fairness import Fairness
 from spec.exploration.model.closed import ClosedSystem
-from spec.exploration.model.reference import canonical
 from spec.exploration.model.scenario import Scenario, ScenarioError, scenario_of
 from spec.exploration.model.steps import Label, Row
-from spec.exploration.properties.language import Claims
+from spec.exploration.properties.language import Claim, Claims
 from spec.exploration.traces.story import choices
 
 KEPT = re.compile(r"^\s*//\s*(scenario|claim|step \d+): (.*?)\s*$", re.MULTILINE)
-Ways = tuple[tuple[int, ...], ...]
 ACTOR = re.compile(r"(?:lose [12]|\w+) (\w+)")
 
 
@@ -96,29 +94,20 @@ def rest(system: ClosedSystem, row: Row) -> Iterator[Played]:
         row = skipped.row
 
 
-def never_rests(system: ClosedSystem, claims: Claims, steps: Sequence[Played], ways: Ways = ()) -> bool:
-    """Whether a run ends where nothing happens by itself and not all is quiet, or with one round of a fair cycle.
+def repeats(system: ClosedSystem, claims: Claims, claim: Claim, steps: Sequence[Played]) -> int | None:
+    """How many of the last steps of a run are repeated for ever, if that breaks a claim about runs; else None.
 
-    Events that are ignored where they are do not count, nor does who is called what (`ways`; see `liveness`).
+    0 if nothing more can happen by itself (`spec.exploration.fairness`). Events that are ignored where the run ends are
+    taken as read.
     """
-    rows = [system.initial(), *(step.row for step in steps)]
-
-    def rested(row: Row) -> Row:
-        return [row, *(skipped.row for skipped in rest(system, row))][-1]
-
-    last = rested(rows[-1])
-    if not by_itself(system, last):
-        return not claims.all_quiet(last)
-    same, always, acts = canonical(system, last, ways), by_itself(system, last), set[int]()
-    for step, before in zip(reversed(steps), reversed(rows[:-1]), strict=True):
-        if not is_fair(step.label):
-            return False
-        here = rested(before)
-        always &= by_itself(system, here)
-        acts |= {step.label.component} if step.number else set()
-        if acts and canonical(system, here, ways) == same:
-            return always <= acts
-    return False
+    fairness = Fairness(system, claims)
+    rows, labels = [system.initial(), *(step.row for step in steps)], [step.label for step in steps]
+    found = fairness.breaks(claim, rows, labels)
+    if found is None:
+        rested = [*rest(system, rows[-1])]
+        rows, labels = [*rows, *(step.row for step in rested)], [*labels, *(step.label for step in rested)]
+        found = fairness.breaks(claim, rows, labels) if rested else None
+    return found
 
 
 def _until(system: ClosedSystem, row: Row, wanted: str) -> list[Played] | None:

@@ -8,6 +8,7 @@ Handshakes with the broker are drawn as a reference to the startup procedures.
 
 import json
 import re
+import textwrap
 from collections import deque
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
@@ -15,17 +16,23 @@ from typing import Any
 
 from machines.calls import Message as CallMessage
 from machines.events import BusEvent
+from spec.exploration.model.bus import Wires
 from spec.exploration.model.closed import ClosedSystem
-from spec.exploration.model.node import Arrow, Chart
+from spec.exploration.model.node import Arrow, Broken, Chart
 from spec.exploration.model.reference import successors
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import TRACKER, Label, Row
+from spec.notation.text import escape
 from spec.rendering.labels import label as words_for
 from spec.rendering.sequence import Comment, Divider, End, Group, Lifeline, Mark, Note, Reference, rows_of, to_notation
 from spec.rendering.sequence import Row as Row_
-from spec.system.process import name_of
+from spec.system.process import Addressed, Payload, name_of
 
 BROKER = "Broker"
+UNHEARD = "no message that nobody takes"
+"""The claim whose stories end with what is sent to nobody."""
+WIDTH = 48
+"""Of a note, in characters."""
 ROLES = {"client": ("", "MQTT Client", "participant"), "clock": ("Clock", "Clock", "participant")} | {
     "view": ("View", "Distribution View", "database")
 }
@@ -54,18 +61,23 @@ def step_text(system: ClosedSystem, label: Label) -> str:
     found = f"{'send' if isinstance(node, Chart) and label.kind == 'expire' else label.kind} {node.name}"
     if label.message is not None:
         client = getattr(label.message, "client", "")
-        found += f" {name_of(label.message)}" + (f" ({client})" if client else "")
+        found += f" {_named(label.message)}" + (f" ({client})" if client else "")
     if label.kind == "expire" and label.outcome is not None:
         message = label.outcome.arrows[0].message
         timer = getattr(message, "timer", None)
-        found += f" ({timer.client})" if timer is not None else f" {name_of(message)}"
+        found += f" ({timer.client})" if timer is not None else f" {_named(message)}"
+        found += f" to {message.to}" if isinstance(message, Addressed) and message.to else ""
     if label.arrive:
         found += f"; {label.arrive} on the way still arrive"
     if label.outcome is not None and label.outcome.fault:
         found += f"; {label.outcome.fault}"
     if label.lost is not None and label.outcome is not None:
-        found += f"; lose 1 {name_of(label.outcome.sent[label.lost])}"
+        found += f"; lose 1 {_named(label.outcome.sent[label.lost])}"
     return found + ("; unheard" if label.unheard else "")
+
+
+def _named(message: Hashable) -> str:
+    return str(message) if isinstance(message, Payload | Addressed) else name_of(message)
 
 
 def choices(system: ClosedSystem, row: Row) -> Iterator[tuple[str, Label, Row]]:
@@ -82,13 +94,9 @@ def steps_of(system: ClosedSystem, run: Sequence[tuple[Label, Row]]) -> tuple[st
     found = []
     row = system.initial()
     for label, then in run:
-        found.append(next(text for text, other, after in choices(system, row) if after == then and _same(other, label)))
+        found.append(next(text for text, other, after in choices(system, row) if after == then and other == label))
         row = then
     return tuple(found)
-
-
-def _same(first: Label, second: Label) -> bool:
-    return first[:3] == second[:3] and first[4:] == second[4:]
 
 
 # As a file.
@@ -115,6 +123,7 @@ def sketch(
         if left == repeats:
             drawing.ends.append(Divider("From here on this goes round for ever"))
         drawing.add(label, row)
+    drawing.tell_where(unheard=claim == UNHEARD)
     rows = rows_of([*drawing.ends, Divider(f"Broken: {claim}")])
     return f"{claim[:1].upper()}{claim[1:]} (broken)", drawing.groups(), rows
 
@@ -175,8 +184,14 @@ class _Drawing:
         component = label.component
         sent = 0
         folded = False
+        is_broken = label.outcome is not None and isinstance(label.outcome.then, Broken)
         for arrow in arrows:
-            is_event = isinstance(arrow.message, BusEvent) or isinstance(self.system.nodes[component], Chart)
+            is_chart = isinstance(self.system.nodes[component], Chart)
+            is_event = isinstance(arrow.message, BusEvent) or is_chart
+            if is_chart and arrow.sender == arrow.receiver:
+                if not is_broken:
+                    self._note(component, f"does {escape(_words(arrow.message))}, which nobody sees")
+                continue
             if BROKER.lower() in arrow[:2] and not is_event:
                 if not folded:
                     folded = True
@@ -189,6 +204,13 @@ class _Drawing:
                 sent += 1
             elif arrow.sender or name_of(arrow.message) != "ConnectionLost":
                 self._inside(component, arrow)
+        if label.outcome is not None and isinstance(label.outcome.then, Broken):
+            self._broken(component, label.outcome.then)
+
+    def _broken(self, component: int, broken: Broken) -> None:
+        """Why a chart cannot go on."""
+        lines = textwrap.wrap(broken.raised or broken.broken, WIDTH)
+        self._note(component, r"\n".join(escape(line) for line in lines))
 
     def _hands(self, component: int, packet: str) -> None:
         if packet == "CONNECT":
@@ -209,7 +231,22 @@ class _Drawing:
 
     # Over the bus.
 
+    def _direct(self, component: int, message: Hashable, *, lost: bool) -> None:
+        """Without a broker: an arrow to each chart that it goes to, or out of the diagram."""
+        sender, number = self._name(component), self.system.message(message)
+        receivers = self.system.reached(component, number)
+        for receiver in receivers:
+            at = len(self.ends)
+            self.ends.append(End("!", sender, self._name(receiver), _words(message), lost=lost, arrow=at))
+            if not lost and self._is_online(receiver):
+                self._down[receiver].append((at, message))
+        if not receivers:
+            self.ends.append(End("!", sender, "", _words(message)))
+
     def _publish(self, component: int, message: Hashable, *, lost: bool) -> None:
+        if isinstance(self.system.bus, Wires) and not self.system.keeps_hops:
+            self._direct(component, message, lost=lost)
+            return
         place = len(self.ends)
         self.ends.append(End("!", self._name(component), self._broker(), _words(message), arrow=place))
         if self.system.keeps_hops and not lost:
@@ -235,8 +272,8 @@ class _Drawing:
         place = self._take(component, message, keep=again)
         end = self.ends[place] if place >= 0 else None
         label = _words(message)
-        arrow = end.arrow if isinstance(end, End) else None
-        self.ends.append(End("?", self._name(component), self._broker(), label, arrow=arrow))
+        arrow, sender = (end.arrow, end.lifeline) if isinstance(end, End) else (None, self._broker())
+        self.ends.append(End("?", self._name(component), sender, label, arrow=arrow))
 
     def _take(self, component: int, message: Hashable, *, keep: bool = False) -> int:
         """The place of what was under way, which is no longer."""
@@ -280,6 +317,18 @@ class _Drawing:
     def _note(self, component: int, text: str) -> None:
         self.ends.append(Note((self._name(component),), text))
 
+    def tell_where(self, *, unheard: bool) -> None:
+        """Notes that say in which states charts that are not ours are in the end, and what they send to nobody."""
+        for component, node in enumerate(self.system.nodes):
+            state = self.system.locals[component][self.system.slots[component][self._row[component]].local]
+            if isinstance(node, Chart) and not isinstance(state, Broken):
+                where = " and ".join(name.replace("_", " ") for name in node.machine.where(state))
+                sent = dict.fromkeys(message for outcome in node.expiries(state) for message in outcome.sent)
+                lost = [_words(m) for m in sent if not self.system.reached(component, self.system.message(m))]
+                self._note(component, escape(f"is in {where}"))
+                if unheard and lost:
+                    self._note(component, escape(f"can send {', '.join(lost)}, which nobody takes"))
+
     def groups(self) -> list[Group]:
         """The lifelines that were used, server by server, with the broker after the tracker's."""
         found = []
@@ -308,7 +357,7 @@ def _alias(system: ClosedSystem, component: int, role: str) -> str:
 
 def _words(message: Hashable) -> str:
     if not isinstance(message, CallMessage):
-        return str(message)
+        return escape(str(message))
     client = getattr(message, "client", "")
     return words_for(message) + (rf"\nof {client}" if client and isinstance(message, BusEvent) else "")
 

@@ -8,10 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from runtime.cli.main import app
-from spec.exploration import explore as exploring
 from spec.exploration import pages
 from spec.exploration.explore import Options, Result, explore
-from spec.exploration.liveness import Rest
+from spec.exploration.liveness import Answer, Liveness
 from spec.exploration.model.scenario import Scenario, ScenarioError, scenario, with_bounds
 from spec.exploration.properties.client_join import CLAIMS, ClientSide
 from spec.exploration.properties.language import Implication, always
@@ -84,14 +83,14 @@ def test_three_verdicts(case: str) -> None:
 
 def test_steps_that_were_not_looked_at_are_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as a graph for which there is no memory, although the states were all searched."""
-    monkeypatch.setattr(exploring, "comes_to_rest", lambda *_: Rest(None))
+    monkeypatch.setattr(Liveness, "answer", lambda *_: Answer(None, reason="no memory for the graph"))
     result = explore(STANDARD, claims=OF_RUNS)
     assert result.found.complete
     assert consistent(result) == "undetermined"
 
 
 def test_a_graph_that_memory_cuts_is_no_pass_on_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exploring, "comes_to_rest", lambda *_: Rest(None))
+    monkeypatch.setattr(Liveness, "answer", lambda *_: Answer(None, reason="no memory for the graph"))
     done = command("--scenario", "standard", "--property", "comes to rest")
     assert done.exit_code == 3
     assert "undetermined    rest    every run comes to rest" in done.output

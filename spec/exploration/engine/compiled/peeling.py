@@ -1,8 +1,14 @@
-"""Which states of a graph lead to a cycle, compiled by numba: what has no successor is taken away, again and again."""
+"""Which states of a graph lead to a cycle, compiled by numba: what has no successor is taken away, again and again.
+
+And which of them can reach each other: the strongly connected components.
+"""
 
 import numpy as np
 
+from spec.exploration.engine import components
 from spec.exploration.engine.compiled.jit import compiled
+
+label_components = compiled(components.label_components)
 
 
 @compiled

@@ -18,6 +18,7 @@ import numpy as np
 from spec.exploration.engine.compiled import growth, hashing, kernel, peeling
 from spec.exploration.engine.compiled.hashing import LANES
 from spec.exploration.engine.compiled.lanes import NOBODY, Lanes, matrix, split
+from spec.exploration.engine.components import components
 from spec.exploration.engine.packing import Words, places
 from spec.exploration.engine.ragged import Ints, Numbers
 from spec.exploration.engine.search import BreadthFirst, Found, Hits, Origins, Progress
@@ -240,6 +241,9 @@ class Search(BreadthFirst):
     def peeled(self, sources: Origins, targets: Origins) -> Origins:
         degrees: Origins = peeling.peel(self.count, sources, targets)
         return degrees
+
+    def components(self, size: int, sources: Numbers, targets: Numbers) -> Numbers:
+        return components(size, sources, targets, peeling.label_components, lists=False)
 
     def _note_edges(self, lanes: Lanes, numbers: Origins, sources: list[Origins], targets: list[Origins]) -> None:
         collected = lanes.collected

@@ -125,7 +125,7 @@ class VectorisedSearch(BreadthFirst):
                 raise KeyboardInterrupt
             for found, origins in successors.of(self.keys[begin : min(begin + CHUNK, self.count)])[0]:
                 sources.append(origins + np.uint32(begin))
-                targets.append(order[_ranks(found, ranked)].astype(np.uint32))
+                targets.append(order[ranks(found, ranked)].astype(np.uint32))
         return np.concatenate(sources), np.concatenate(targets)
 
     def peeled(self, sources: Origins, targets: Origins) -> Numbers | Origins:
@@ -161,7 +161,7 @@ class VectorisedSearch(BreadthFirst):
                     watched[word] &= ~one
 
 
-def _ranks(found: Words, ranked: Words) -> Numbers:
+def ranks(found: Words, ranked: Words) -> Numbers:
     """The places of keys among those that are sorted, by halving."""
     if ranked.shape[1] == 1:
         return np.searchsorted(ranked[:, 0], found[:, 0])

@@ -4,6 +4,7 @@ One component after the other moves. A successor's key is the key of its origin,
 makes to each number that it changes.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,24 +63,31 @@ class Successors:
 
         Raises `Stale`.
         """
+        moving = np.zeros(len(keys), np.int64)
+        found = []
+        for successors, origins, _ in self.labelled(keys):
+            moving += np.bincount(origins, minlength=len(keys))
+            found.append((self.least(successors), origins))
+        return found, int(np.count_nonzero(moving == 0))
+
+    def labelled(self, keys: Words) -> Iterator[tuple[Words, Origins, Numbers]]:
+        """For each component, the keys of successors as they are called, the places of their origins, and the steps.
+
+        Steps are numbers of `Tables.plans`. Raises `Stale`.
+        """
         states = self.unpacked(keys)
         quiet = self._quiet(states).astype(np.int64)
         everybody = np.arange(len(keys), dtype=np.uint32)
-        moving = np.zeros(len(keys), np.int64)
-        found = []
         for component in range(self.tables.components):
             situations = self._situations(component, states, quiet)
             begin = self.tables.begins.take(situations)
             counts = self.tables.begins.take(situations + 1) - begin
-            moving += counts
             origins = np.repeat(everybody, counts)
             before = np.cumsum(counts)
             before -= counts
             steps = np.repeat(begin - before, counts)
             steps += np.arange(len(steps))
-            successors = self._moved(component, keys, states, origins, self.tables.steps.take(steps, axis=0))
-            found.append((self._least(successors) if len(self.tables.ways) > 1 else successors, origins))
-        return found, int(np.count_nonzero(moving == 0))
+            yield self._moved(component, keys, states, origins, self.tables.steps.take(steps, axis=0)), origins, steps
 
     def unpacked(self, keys: Words) -> States:
         """The numbers of states."""
@@ -226,13 +234,15 @@ class Successors:
 
     # Names.
 
-    def _least(self, keys: Words) -> Words:
+    def least(self, keys: Words) -> Words:
         """For each key, the least of all that stand for the same state under other names.
 
         The first component knows the others by name: most ways to rename them are ruled out by what that makes of its
         local state alone.
         """
         tables = self.tables
+        if len(tables.ways) < 2:  # noqa: PLR2004 - the identity alone
+            return keys
         states = self.unpacked(keys)
         while ((best := tables.leader_of.take(states.local[0])) < 0).any():
             self._fill(LEADERS, states.local[0][best < 0])

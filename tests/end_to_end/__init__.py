@@ -1,0 +1,1 @@
+"""Tests that begin at the command line and end at what is printed."""

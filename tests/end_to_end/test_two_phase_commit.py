@@ -1,0 +1,116 @@
+"""The page about two-phase commit: its commands are run, and what it shows is what they print."""
+
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from runtime.cli.main import app
+
+FOLDER = Path(__file__).parent.parent / "data" / "two_phase_commit"
+PAGE = (FOLDER / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```console\n\$ (.*)\n((?:.*\n)*?)```$", PAGE, re.MULTILINE)
+STATUS = {"charts.py": 0, "blocking.py": 1, "forgetful.py": 1}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the folder, which is the current one."""
+    copied = Path(shutil.copytree(FOLDER, tmp_path / "two_phase_commit"))
+    monkeypatch.chdir(copied)
+    paths, modules = list(sys.path), set(sys.modules)
+    yield copied
+    sys.path[:] = paths
+    for name in set(sys.modules) - modules:
+        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+def shows(shown: list[str], printed: list[str]) -> bool:
+    """Whether just these lines are printed; `...` alone is any number of lines, and at an end the rest of a line."""
+    place, free = 0, False
+    for line in shown:
+        if line == "...":
+            free = True
+            continue
+        while True:
+            if place == len(printed):
+                return False
+            found = printed[place]
+            place += 1
+            if found == line or (line.endswith("...") and found.startswith(line.removesuffix("..."))):
+                break
+            if not free:
+                return False
+        free = False
+    return free or place == len(printed)
+
+
+def test_there_are_commands_on_the_page() -> None:
+    assert len(BLOCKS) == PAGE.count("```console") == PAGE.count("$ clientjoin") == 6
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(("command", "shown"), BLOCKS, ids=[command for command, _ in BLOCKS])
+def test_the_page_shows_what_is_printed(command: str, shown: str) -> None:
+    program, *args = command.split()
+    assert program == "clientjoin"
+    result = CliRunner().invoke(app, args)
+    assert shows(shown.splitlines(), result.stdout.rstrip("\n").split("\n")), result.stdout
+    assert result.stderr == ""
+    (charts,) = (name for name in STATUS if name in args)
+    assert result.exit_code == STATUS[charts]
+
+
+def test_what_the_page_quotes_stands_in_the_files(folder: Path) -> None:
+    files = "".join((folder / name).read_text() for name in ("charts.py", "forgetful.py", "agreed.txt"))
+    blocks = re.findall(r"^```(.*)\n((?:.*\n)*?)```$", PAGE, re.MULTILINE)
+    quoted = [text for kind, text in blocks if kind != "console"]
+    assert len(quoted) == 3
+    for text in quoted:
+        for line in text.splitlines():
+            if not line.strip(" ."):
+                continue
+            assert f"{line}\n" in files, line
+
+
+def test_the_charts_are_drawn(folder: Path) -> None:
+    result = CliRunner().invoke(app, ["diagrams", "--charts", "charts.py", "--out", "pictures"])
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in (folder / "pictures").iterdir()) == [
+        "Coordinator.mmd",
+        "Participant.mmd",
+        "Timer.mmd",
+    ]
+
+
+def test_participants_that_are_alike_are_not_told_apart_where_charts_know_them_by_name(folder: Path) -> None:
+    """The coordinator's data hold their names, so it is searched without symmetry, and says so."""
+    with (folder / "charts.py").open("a") as file:
+        file.write('\nALIKE = [("P1", "P2")]\n')
+    result = CliRunner().invoke(app, ["explore", "--charts", "charts.py", "--property", "deadlock"])
+    assert result.exit_code == 0, result.output
+    assert "1,074 states (all of them)" in result.stdout
+    assert "Names were told apart, since they matter: " in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "expected"),
+    [
+        ("a\nb", "a\nb", True),
+        ("a\nb", "a\nc\nb", False),
+        ("a\n...\nb", "a\nc\nb", True),
+        ("a\n...\nb", "a\nc\nb\nd", False),
+        ("a\n...", "a\nc\nb", True),
+        ("...\nb", "a\nb", True),
+        ("a ...", "a thing", True),
+        ("a ...", "athing", False),
+        ("a", "a\nb", False),
+    ],
+)
+def test_comparing_a_page_with_what_is_printed(shown: str, printed: str, expected: bool) -> None:
+    assert shows(shown.split("\n"), printed.split("\n")) is expected

@@ -1,0 +1,295 @@
+"""`--charts`: charts of a user's own in a check, in the explorer and in pictures, and what is wrong with them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from runtime.cli.main import app
+
+pytestmark = pytest.mark.usefixtures("folder")
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(app, args)
+
+
+# Where charts are.
+
+
+@pytest.mark.parametrize("place", ["duo:BOTH", "duo.py:BOTH", "duo", "duo.py", "./duo.py"])
+def test_a_module_or_a_file_and_perhaps_a_mapping(place: str) -> None:
+    result = run("check", "asking.txt", "--charts", place)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("conforms ")
+
+
+def test_what_plays_no_lifeline_is_left_out_and_named() -> None:
+    result = run("check", "asking.txt", "--charts", "duo")
+    assert result.stderr == "clientjoin: duo: left out, for no diagram has its lifeline: Mute, Bare\n"
+
+
+def test_a_mapping_of_the_usual_name_needs_no_naming(folder: Path) -> None:
+    with (folder / "duo.py").open("a") as file:
+        file.write("\nCHARTS = {'Asker': Asker, 'Answerer': Mute}\n")
+    assert run("check", "asking.txt", "--charts", "duo").exit_code == 1
+    assert run("check", "asking.txt", "--charts", "duo:BOTH").exit_code == 0
+
+
+def test_what_a_mapping_names_plays_or_is_refused(folder: Path) -> None:
+    with (folder / "duo.py").open("a") as file:
+        file.write("\nCHARTS = {**BOTH, 'Asket': Mute}\n")
+    result = run("check", "asking.txt", "--charts", "duo")
+    assert result.exit_code == 2
+    assert "'Asket' plays nobody" in result.stderr
+    assert "did you mean 'Asker'?" in result.stderr
+
+
+BROKEN = {
+    "import nowhere": ("No module named 'nowhere' (", "line 1); install it, or mend the import"),
+    "1 / 0": ("it cannot be imported: ZeroDivisionError: division by zero (", "line 1)"),
+    "class A(:": ("it cannot be imported: SyntaxError: invalid syntax (", "line 1)"),
+    "raise SystemExit(4)": ("it cannot be imported: SystemExit: 4 (", "line 1)"),
+    "NUMBER = 7": (
+        "no chart is defined in it: expected classes made from statemachine.StateChart, or a mapping CHARTS",
+    ),
+    "from statemachine import StateChart": ("no chart is defined in it",),
+    "from duo import Asker": ("no chart is defined in it",),
+    "CHARTS = 7": ("CHARTS has to be a mapping of lifelines to charts, not 7",),
+    "CHARTS = {}": ("CHARTS has to be a mapping of lifelines to charts, not {}",),
+    "CHARTS = {'A': int}": ("CHARTS['A']: expected a class made from statemachine.StateChart, not <class 'int'>",),
+    "CHARTS = {1: int}": ("CHARTS: 1 is no name of a lifeline",),
+}
+
+
+@pytest.mark.parametrize("text", BROKEN)
+@pytest.mark.parametrize("command", [("check", "asking.txt"), ("explore",), ("diagrams",)])
+@pytest.mark.parametrize("place", ["wrong", "wrong.py"])
+def test_what_cannot_be_imported_is_one_line(folder: Path, text: str, command: tuple[str, ...], place: str) -> None:
+    (folder / "wrong.py").write_text(text)
+    result = run(*command, "--charts", place)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"clientjoin: --charts {place}: ")
+    assert result.stderr.count("\n") == 1
+    for said in BROKEN[text]:
+        assert said in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("duu", "there is no module 'duu'; the current directory is "),
+        ("duo.more", "there is no module"),
+        ("duu.more", "there is no module 'duu'"),
+        ("duu.py", "there is no file duu.py"),
+        ("du-o", "'du-o' is no name of a module"),
+        ("duo:BOT", "no mapping 'BOT' in it; did you mean BOTH?; there are BOTH, BARE"),
+        ("duo:NUMBER", "NUMBER has to be a mapping of lifelines to charts, not 7"),
+        ("duo:a.b", "'a.b' is no name of a mapping"),
+        ("", "'' is no name of a module"),
+    ],
+)
+def test_charts_that_are_not_there(place: str, said: str) -> None:
+    result = run("check", "asking.txt", "--charts", place)
+    assert result.exit_code == 2, result.output
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_charts_need_a_diagram() -> None:
+    result = run("check", "--charts", "duo")
+    assert result.exit_code == 2
+    assert result.stderr == "clientjoin: --charts: name the diagrams that these charts are to be checked against\n"
+
+
+# In a check.
+
+
+def test_a_mistake_in_a_chart_is_a_finding(folder: Path) -> None:
+    with (folder / "duo.py").open("a") as file:
+        file.write("\nWRONG = {'Asker': Asker, 'Answerer': Mute}\n")
+    result = run("check", "asking.txt", "--charts", "duo:WRONG")
+    assert result.exit_code == 1
+    assert "error: chart cannot: line 3: " in result.stdout
+
+
+def test_the_default_binding_does_not_speak_of_lifelines_and_messages_of_others(folder: Path) -> None:
+    """`TimeoutExceeded` needs a `SetTimeout` before, and a label of ours means our message: in our diagrams only."""
+    (folder / "late.py").write_text(
+        "from statemachine import Event, State, StateChart\n"
+        "class Client(StateChart):\n"
+        "    a = State(initial=True)\n"
+        "    b = State(final=True)\n"
+        '    say = Event(a.to(b), name="!TimeoutExceeded")\n'
+        "class Tracker(StateChart):\n"
+        "    a = State(initial=True)\n"
+        "    b = State(final=True)\n"
+        '    hear = Event(a.to(b), name="?TimeoutExceeded")\n'
+    )
+    (folder / "late.txt").write_text("title Client Join (late)\nClient->Tracker:TimeoutExceeded\n")
+    result = run("check", "late.txt", "--charts", "late")
+    assert result.exit_code == 0, result.output
+
+
+def test_a_binding_says_what_events_are() -> None:
+    alone = run("check", "asking.txt", "--charts", "duo:BARE")
+    assert alone.exit_code == 2
+    assert "in the table [chart.Bare] of a binding" in alone.stderr
+    said = run("check", "asking.txt", "--charts", "duo:BARE", "--binding", "binding.toml")
+    assert said.exit_code == 0, said.output
+
+
+# In the explorer.
+
+
+def test_the_system_of_the_charts_is_explored() -> None:
+    result = run("explore", "--charts", "duo:BOTH")
+    assert result.exit_code == 0, result.output
+    assert "duo:BOTH: Asker, Answerer; nothing is lost\n" in result.stdout
+    for claim in (
+        "no deadlock",
+        "no unexpected reception",
+        "no message that nobody takes",
+        "no exception in a callback",
+    ):
+        (line,) = (line for line in result.stdout.splitlines() if line.endswith(claim))
+        assert line.startswith("holds "), line
+
+
+def test_a_loss_makes_a_deadlock_which_is_saved(folder: Path) -> None:
+    result = run("explore", "--charts", "duo:BOTH", "--bound", "losses=1", "--property", "deadlock", "--save", "found")
+    assert result.exit_code == 1, result.output
+    story = (folder / "found" / "no-deadlock.txt").read_text()
+    assert "// step 1: send Asker question to Answerer; lose 1 question\n" in story
+    assert "note over Asker:is in waiting\nnote over Answerer:is in listening\n" in story
+    assert "unexpected" not in result.stdout
+
+
+def test_the_result_as_data() -> None:
+    result = run("explore", "--charts", "duo:BOTH", "--json", "--binding", "binding.toml")
+    data = json.loads(result.stdout)
+    assert data["verdict"] == "holds"
+    assert data["complete"]
+    assert data["charts"] == {"Asker": "Asker", "Answerer": "Answerer"}
+    assert [each["holds"] for each in data["properties"]] == [True] * 4
+
+
+def test_what_was_cut_short_is_undetermined() -> None:
+    result = run("explore", "--charts", "duo:BOTH", "--simulate", "3")
+    assert result.exit_code == 3, result.output
+
+
+OWN = '''
+from spec.exploration.properties.language import always, leads_to
+
+@always
+def the_answerer_is_never_asked_twice(Asker, Answerer):
+    """Nobody says so."""
+    return True, "done" not in Answerer.where
+
+@leads_to
+def who_asks_is_answered(Asker):
+    """The diagram says so."""
+    return Asker.where == ("waiting",), Asker.where == ("done",)
+
+CLAIMS = [the_answerer_is_never_asked_twice, who_asks_is_answered]
+'''
+
+
+def test_claims_and_faults_of_the_module(folder: Path) -> None:
+    with (folder / "duo.py").open("a") as file:
+        file.write(OWN)
+    result = run("explore", "--charts", "duo:BOTH")
+    assert result.exit_code == 1, result.output
+    assert "holds           leads-to  who asks is answered\n" in result.stdout
+    assert "BROKEN          always    the answerer is never asked twice\n" in result.stdout
+    listed = run("explore", "--charts", "duo:BOTH", "--list").stdout
+    assert "  leads-to    who asks is answered\n" in listed
+    with (folder / "duo.py").open("a") as file:
+        file.write('\nFAULTS = {"losses": 1}\n')
+    lossy = run("explore", "--charts", "duo.py:BOTH", "--property", "answered")
+    assert lossy.exit_code == 1, lossy.output
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("FAULTS = {'crash': 1}", "faults: 'crash' does not happen to such charts; there are losses"),
+        ("FAULTS = 1", 'FAULTS: expected {"losses": 1}, or a Faults, not 1'),
+        ("CLAIMS = [len]", "CLAIMS: expected claims, functions under @always"),
+        ("CLAIMS = len", "CLAIMS: expected a list, not "),
+        ("ROUTES = {'question': ('Answere',)}", "no chart 'Answere'; did you mean 'Answerer'?"),
+        ("ROUTES = {'question': 'Answerer'}", "ROUTES['question']: expected names"),
+        ("STARTS = {'Nobody': 'a'}", "starts: no chart 'Nobody'"),
+        ("RESTS = {'Asker': ['waitin']}", "rests of Asker: no atomic state 'waitin'; did you mean 'waiting'?"),
+        ("ALIKE = [('Asker', 'B')]", "alike: no chart 'B'"),
+        ("PAYLOADS = {'answr': [(1,)]}", "payloads: no message 'answr'; did you mean 'answer'?"),
+    ],
+)
+def test_what_a_module_says_wrongly_is_one_line(folder: Path, text: str, said: str) -> None:
+    with (folder / "duo.py").open("a") as file:
+        file.write(f"\n{text}\n")
+    result = run("explore", "--charts", "duo:BOTH")
+    assert result.exit_code == 2, result.output
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "option", [("--torrents", "3"), ("--scenario", "standard"), ("--careful",), ("--promela", "x")]
+)
+def test_options_about_scenarios_of_ours_are_refused(option: tuple[str, ...]) -> None:
+    result = run("explore", "--charts", "duo:BOTH", *option)
+    assert result.exit_code == 2
+    assert f"{option[0]} is about the scenarios of this project" in result.stderr
+
+
+def test_a_binding_for_a_scenario_of_ours_is_refused() -> None:
+    result = run("explore", "--binding", "binding.toml")
+    assert result.exit_code == 2
+    assert "--binding goes with --charts" in result.stderr
+
+
+# In pictures.
+
+
+@pytest.mark.parametrize("format_", ["mermaid", "dot"])
+def test_charts_are_drawn(folder: Path, format_: str) -> None:
+    result = run("diagrams", "--charts", "duo:BARE", "--binding", "binding.toml", "--out", "out", "--format", format_)
+    assert result.exit_code == 0, result.output
+    suffix = {"mermaid": "mmd", "dot": "dot"}[format_]
+    assert result.stdout == f"out/Bare.{suffix}\nout/Answerer.{suffix}\n"
+    drawn = (folder / "out" / f"Bare.{suffix}").read_text()
+    assert "!question" in drawn
+    assert "?answer" in drawn
+    assert "done (final)" in drawn
+
+
+def test_what_no_diagram_exercises_is_drawn_dashed(folder: Path) -> None:
+    with (folder / "duo.py").open("a") as file:
+        file.write(
+            "\nclass Moody(Answerer):\n    silent = Event(Answerer.thinking.to(Answerer.done), name='!silence')\n"
+        )
+        file.write("\nMOODY = {'Asker': Asker, 'Answerer': Moody}\n")
+    result = run("check", "asking.txt", "--charts", "duo:MOODY", "--coverage", "drawn", "--json")
+    data = json.loads(result.stdout)
+    assert {chart["chart"]: chart["missed"] for chart in data["coverage"]} == {
+        "Asker": [],
+        "Moody": [["thinking", "!silence", "done"]],
+    }
+    assert sorted(path.name for path in (folder / "drawn").iterdir()) == [
+        *("Asker.dot", "Asker.mmd", "Moody.dot", "Moody.mmd")
+    ]
+    dashed = [line for line in (folder / "drawn" / "Moody.dot").read_text().splitlines() if "dashed" in line]
+    assert len(dashed) == 1
+    assert "!silence" in dashed[0]
+    assert "!silence<br/>(not exercised)" in (folder / "drawn" / "Moody.mmd").read_text()
+    assert "not exercised" not in (folder / "drawn" / "Asker.mmd").read_text()
+
+
+def test_of_charts_of_ours_no_transitions_are_counted() -> None:
+    result = run("check", "asking.txt", "--coverage", "drawn")
+    assert result.exit_code == 2
+    assert result.stderr == "clientjoin: --coverage goes with --charts: of our charts no transitions are counted\n"
