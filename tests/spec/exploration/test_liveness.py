@@ -277,7 +277,7 @@ def test_a_graph_without_memory_says_nothing_of_runs(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(engine(name), "step_size", 1 << 50)
     undetermined(explore(system(driver=Driver, spinner=Spinner), Options(memory=1 << 40), EVERY, standing), "no memory")
     done = CliRunner().invoke(app, ["explore", "--scenario", "standard", "--property", "rest", "--memory", "1000000"])
-    assert done.exit_code == 1, done.output
+    assert done.exit_code == 3, done.output
     assert "not known: there is no memory left for the graph of all steps" in done.output
 
 
