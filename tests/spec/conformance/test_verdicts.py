@@ -25,7 +25,7 @@ Charts = dict[str, type[StateChart[Any]]]
 def chart(name: str, *branches: Sequence[str]) -> type[StateChart[Any]]:
     """A chart that takes one of the branches, each a sequence of actions; branches share what they begin with."""
     ends = {tuple(branch) for branch in branches}
-    places = {(): State(initial=True, final=() in ends)}
+    places: dict[tuple[str, ...], State] = {(): State(initial=True, final=() in ends)}
     body: dict[str, Any] = {"s": places[()]}
     for branch in branches:
         for step in range(1, len(branch) + 1):
