@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from statemachine import Event, State, StateChart
 
-from spec.exploration.explore import Result, explore
+from spec.exploration.engine.search import Engine
+from spec.exploration.explore import Options, Result, explore
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.foreign import Others, Standing
 from spec.exploration.properties.foreign import CLAIMS
@@ -99,9 +100,9 @@ class BreakingAtOnce(Breaking):
     answer = Event(thinking.to(done), name="!answer")
 
 
-def explored(answerer: type[StateChart[Any]], **options: Any) -> Result:
+def explored(answerer: type[StateChart[Any]], engine: Engine = "auto", **options: Any) -> Result:
     others = Others("asking", {"A": Asker, "B": answerer}, **options)
-    return explore(others, claims=CLAIMS, observe=others.observe)
+    return explore(others, Options(engine=engine), claims=CLAIMS, observe=others.observe)
 
 
 def broken(result: Result) -> set[str]:
@@ -170,7 +171,7 @@ def test_each_state_is_judged_alike_one_by_one_and_by_bits() -> None:
         others = Others("asking", {"A": Asker, "B": chart})
         runs = simulate(others, 30, 30, 1, CLAIMS, others.observe)
         names = {verdict.claim.name for verdict in runs.verdicts if verdict.holds is False}
-        assert names == broken(explored(chart)), chart
+        assert names == broken(explored(chart)) == broken(explored(chart, "vectorised")), chart
         assert all(verdict.exercised for verdict in runs.verdicts)
 
 
