@@ -383,7 +383,6 @@ class Chart:
     def receive(self, state: Hashable, message: Hashable) -> tuple[Outcome, ...]:
         if isinstance(state, Broken):
             return ()
-        self._refuse_unknown(state)
         arrow = Arrow("", self.name, message)
         try:
             return self._received(state, message, arrow)
@@ -409,7 +408,6 @@ class Chart:
     def expiries(self, state: Hashable) -> tuple[Outcome, ...]:
         if isinstance(state, Broken):
             return ()
-        self._refuse_unknown(state)
         found: list[Outcome] = []
         for sending, message in self._sendings(state):
             arrow = Arrow(self.name, sending.to, message)
@@ -436,7 +434,6 @@ class Chart:
     def ignores(self, state: Hashable, message: Hashable) -> bool:
         if isinstance(state, Broken):
             return True
-        self._refuse_unknown(state)
         try:
             return self._ignored(state, message)
         except CallbackError:
@@ -447,13 +444,6 @@ class Chart:
 
     def unmarked(self, state: Hashable) -> Hashable:
         return state
-
-    def _refuse_unknown(self, state: Hashable) -> None:
-        """A state with other names in its data can be compared, but not made: only by steps are there new data."""
-        if isinstance(self.machine, ForeignMachine) and not self.machine.knows(state):
-            from spec.exploration.model.symmetry import Asymmetric
-
-            raise Asymmetric(f"the data of {self.name} hold names")
 
 
 def _opened(message: Hashable) -> tuple[Hashable, str]:

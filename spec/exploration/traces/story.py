@@ -121,7 +121,8 @@ def sketch(
         if left == repeats:
             drawing.ends.append(Divider("From here on this goes round for ever"))
         drawing.add(label, row)
-    drawing.tell_where(unheard=claim == UNHEARD)
+    if isinstance(system.bus, Wires):
+        drawing.tell_where(unheard=claim == UNHEARD)
     rows = rows_of([*drawing.ends, Divider(f"Broken: {claim}")])
     return f"{claim[:1].upper()}{claim[1:]} (broken)", drawing.groups(), rows
 
