@@ -50,7 +50,8 @@ single blanks. A label that is itself the name of a message needs no rule.
   `recurring = true`: where these diagrams have ended they may begin again, any number of times.
 
 `[[besides]]`: what may happen without being drawn: `lifelines`, `actions` (`!m`, `?m`, `*`; `-` before one excepts it),
-and `why`. Nothing needs to be drawn between a lifeline that is drawn and one that is not.
+and `why`. Nothing needs to be drawn between a lifeline that is drawn and one that is not. With `unless_drawn = true` it
+holds where the diagrams of a use case draw no such message at all: they leave all of them out.
 `[[owes]]`: what lifelines owe for what they receive. What is owed needs no drawing. It is a finding if they send what
 they do not owe, or send it twice, or owe something and are not about to send it. That is meant for those who pass on or
 answer at once, as a broker does, not for a server that first asks others.
@@ -86,7 +87,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from spec.binding.labels import Ends, LabelRule, Word, normal
-from spec.binding.obligations import Discipline, Forgets, Owes, fits
+from spec.binding.obligations import Discipline, Forgets, Owes, fits, of_action
 
 BUILT_IN = "spec/binding/default.toml"
 """Where what stands in the default binding stands: only what others say is held against the charts."""
@@ -187,10 +188,12 @@ class Besides:
     place: str = ""
     states: tuple[str, ...] = ("*",)
     """The atomic states for which it is said, as patterns likewise."""
+    unless_drawn: bool = False
+    """Whether it holds only where the diagrams draw no such message at all."""
 
     def allows(self, lifeline: str, action: str, where: Iterable[str] = ()) -> bool:
         """Whether `lifeline` may do `action`, such as `!StopTimeout`, in a state, or in whichever."""
-        if lifeline not in self.lifelines or not fits(action, self.actions):
+        if lifeline not in self.lifelines or not fits(action, map(of_action, self.actions)):
             return False
         return all(fits(state, self.states) for state in where)
 
@@ -238,6 +241,8 @@ class Binding:
     ahead: tuple[Besides, ...] = ()
     """Sends that need not wait for their turn."""
     publishes: tuple[Publishes, ...] = ()
+    drawn_messages: frozenset[str] = frozenset()
+    """The messages of the diagrams that it is used for."""
     in_full: frozenset[str] = frozenset()
     """Lifelines of the diagrams that it is used for that do nothing undrawn."""
     owes: tuple[Owes, ...] = ()
@@ -300,7 +305,11 @@ class Binding:
         if (lifeline, action) not in self._allowed:
             discipline = self.discipline(lifeline)
             self._allowed[lifeline, action] = (
-                any(besides.allows(lifeline, action) for besides in self.besides)
+                any(
+                    besides.allows(lifeline, action)
+                    for besides in self.besides
+                    if not (besides.unless_drawn and action[1:] in self.drawn_messages)
+                )
                 or (discipline is not None and discipline.covers(action))
                 or (action[0] == "?" and self.is_scripted(lifeline))
             )

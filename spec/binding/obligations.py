@@ -23,6 +23,12 @@ def fits(name: str, patterns: Iterable[str]) -> bool:
     return not excepted and any(fnmatch.fnmatchcase(name, pattern) for pattern in rows)
 
 
+def of_action(pattern: str) -> str:
+    """The pattern of an action, in which the `?` that begins it stands for receiving, not for any one character."""
+    excepted, rest = ("-", pattern[1:]) if pattern[:1] == "-" else ("", pattern)
+    return excepted + ("[?]" + rest[1:] if rest[:1] == "?" else rest)
+
+
 @dataclass(frozen=True)
 class Owes:
     """Messages that oblige their receivers: what each has to send for them, and to whom. See `spec.binding.model`."""

@@ -234,7 +234,8 @@ def _by_lifeline(row: Mapping[str, Any], key: str, place: str) -> dict[str, str]
 
 
 def _besides(row: Mapping[str, Any], place: str, *, is_default: bool) -> Besides:
-    _known(row, ("lifelines", "actions", "states", "why") if "[[ignores]]" in place else ACTIONS, place)
+    more = ("states",) if "[[ignores]]" in place else ("unless_drawn",) if "[[besides]]" in place else ()
+    _known(row, (*ACTIONS, *more), place)
     actions = _texts(row.get("actions"), f"{place} actions")
     for action in actions:
         if action.removeprefix("-")[:1] not in {"?", "!", "*"}:
@@ -244,6 +245,7 @@ def _besides(row: Mapping[str, Any], place: str, *, is_default: bool) -> Besides
         actions,
         BUILT_IN if is_default else place,
         _texts(row.get("states", ["*"]), f"{place} states"),
+        _flag(row, "unless_drawn", place),
     )
 
 

@@ -27,7 +27,7 @@ class Reductions:
     """What a search may leave out because it makes no difference; each can be switched off, to hold it against the
     rest.
 
-    `partial_order`: of orders of actions that nobody can tell apart, one is looked at (`inclusion.enough`,
+    `partial_order`: of orders of actions that nobody can tell apart, one is looked at (`one_order.enough`,
     `spec.system.scheduling`). `interchangeable`: what is concurrent and differs only in what it is about is looked at
     in one order (`reduction`). `by_pairs`: systems of our charts keep a queue for each pair of lifelines
     (`spec.system.composition`).

@@ -236,7 +236,11 @@ def compared(
 def _systems(course: Course, cast: Cast) -> list[tuple[System, State]]:
     repeats = any(word.again for word in course.words.values())
     return cast.systems(
-        frozenset(course.interaction.lifelines), course.begin, course.routes(cast.charts), repeats=repeats
+        frozenset(course.interaction.lifelines),
+        course.begin,
+        course.routes(cast.charts),
+        repeats=repeats,
+        messages=course.messages,
     )
 
 
@@ -247,9 +251,8 @@ def _compared(course: Course, cast: Cast, accepted: Sequence[Accepted], bounds: 
     title = course.diagram.title or course.diagram.frame or ""
     stage = Stage(title, [course.diagram], course.words, cast.binding, course.begin)
     try:
-        findings += map(stage.drawn, impossible_branches(course.ordered, course.words, cast.binding, bounds))
-        for name in course.interaction.lifelines:
-            course.local(name)
+        words = {label: word for label, word in course.words.items() if word.message in course.messages}
+        findings += map(stage.drawn, impossible_branches(course.ordered, words, cast.binding, bounds))
         systems = _systems(course, cast)
         comparison = compared(course, cast, bounds=bounds, systems=systems)
     except CastError as error:
@@ -311,13 +314,14 @@ def _report(course: Course, comparison: Comparison, findings: list[Finding], bin
             name,
             binding.players[name].chart or "as drawn",
             name not in blamed and not everywhere,
-            0 if everywhere else len(course.local(name).edges),
+            0 if everywhere else course.size(name),
             len(comparison.seen.get(name, ())),
         )
         for name in course.interaction.lifelines
         if name in binding.players
     ]
-    order = sorted(findings, key=lambda finding: (finding.warning, finding.line))
+    ranks = ("error", "unanswered", "warning")
+    order = sorted(findings, key=lambda finding: (ranks.index(finding.severity), finding.line))
     diagram = course.diagram
     return DiagramReport(
         diagram.file, diagram.frame or "", diagram.title or "", tuple(rows), tuple(order), comparison.nodes
@@ -339,7 +343,8 @@ def explored(use_case: UseCase, cast: Cast, bounds: Bounds | None = None) -> Loo
     found: dict[tuple[str, str], Finding] = {}
     states = 0
     bounds = bounds or Bounds()
-    systems = cast.systems(frozenset(use_case.names), use_case.begin, use_case.routes(cast.charts))
+    names, messages = frozenset(use_case.names), use_case.binding.drawn_messages
+    systems = cast.systems(names, use_case.begin, use_case.routes(cast.charts), messages=messages)
     if len(systems) > 1 and not use_case.complete:
         systems = _those_meant(use_case, cast, systems, bounds)
     for system, state in systems:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from spec.binding import Binding, Word
 from spec.binding.obligations import Breach
 from spec.conformance.finding import Finding
-from spec.conformance.matching import beyond, meets, silently
+from spec.conformance.matching import beyond, everywhere, meets, silently
 from spec.interaction import Action
 from spec.system.composition import Act, State, System
 from spec.system.scheduling import enabled, first_move
 
 if TYPE_CHECKING:
-    from spec.conformance.inclusion import Memory
+    from spec.conformance.memory import Memory
 
 
 def said(action: Action, word: Word) -> str:
@@ -35,7 +35,11 @@ def blocked(states: Iterable[int], action: Action, word: Word, memory: Memory) -
     why = ""
     for number in sorted(states):
         system, state = memory.states[number]
-        why = _waits(system, state, action, memory) or _is_behind(system, state, action, word)
+        before = everywhere(system, state, memory.binding) if system.is_foreign else (state,)
+        for there in before:
+            why = _waits(system, there, action, memory) or _is_behind(system, there, action, word)
+            if not why:
+                break
         if not why and system.patience and memory.may_be_set_off([number], action):
             hasty = memory.match(number, action, word, with_environment=3, hasty=True)
             why = _outside_waits(system, state, action) if hasty else ""
@@ -67,14 +71,14 @@ def _can(act: Act) -> str:
 
 
 def _is_behind(system: System, state: State, action: Action, word: Word) -> str:
-    if action.kind != "?" or action.lifeline not in system.machines:
+    if action.kind != "?" or action.peer is None or action.lifeline not in system.machines:
         return ""
     meant = [
         flight
         for flight in system.flights(state, action.lifeline)
         if word.covers(flight.message, flight.detail) and meets(flight.sender, action, system.binding)
     ]
-    if not meant or any(flight.is_next for flight in meant):
+    if any(flight.is_next for flight in meant) or not (meant or system.is_foreign):
         return ""
     ahead = next((f for f in system.flights(state, action.lifeline) if f.is_next), None)
     model = system.binding.channels or "receiver"

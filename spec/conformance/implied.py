@@ -20,7 +20,7 @@ drawn.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -102,6 +102,11 @@ class _Search:
         self.order = {(word.message, word.detail): n for n, word in reversed(list(enumerate(around.drawn)))}
         self._blamed: set[tuple[str, str]] = set()
         self._expanded: set[Here] = set()
+        self._into: dict[Here, list[tuple[Here, str]]] = {}
+        """From where each was come to, and whose action that was."""
+        self._cut_off: set[Here] = set()
+        """What comes after these was not looked at."""
+        self._sends_undrawn = system.sends_undrawn()
 
     def run(self, begin: State) -> None:
         """Search until nothing is new, or a bound is hit."""
@@ -113,6 +118,8 @@ class _Search:
             while queue:
                 self.bounds.watch("what the charts can do", len(self._expanded))
                 queue.extend(self._expand(queue.popleft()))
+            if not self.system.is_reduced:
+                self._tell_what_is_never_taken()
         except (Stopped, InteractionError) as stop:
             self.findings.append(unanswered(f"{asked}: {stop}"))
 
@@ -122,21 +129,23 @@ class _Search:
         breach = self.system.breach(stand.state)
         if breach is not None:
             self._against_duty(here, breach)
+            self._cut_off.add(here)
             return []  # what comes after that says nothing more
-        for act, why in self._stuck(stand.state, settled=False):
-            self._tell(here, act, "never-taken", f"{act.lifeline} cannot take {act}, which has come: {why}")
         moves = self._moves(here)
+        if self.system.is_reduced or not moves:
+            self._never_takes(here, self.system.waiting(stand.state, deferred=False))
         if moves and not self.around.complete and all(self._is_undrawn_expiry(act) for act, _ in moves):
             new = self._set_off(here)
             if new:
+                self._cut_off.add(here)
                 return new  # a scenario goes on as drawn before a clock that nobody drew runs out
         if not moves:
-            for act, why in self._stuck(stand.state, settled=True):
-                self._tell(here, act, "never-taken", f"{act.lifeline} cannot take {act}, which has come: {why}")
+            self._never_takes(here, self.system.waiting(stand.state, deferred=True))
             new = [] if self.around.complete else self._set_off(here)
             if not new and not self.whole.may_rest(places):
                 self._rests(here)
             if not self.around.complete:
+                self._cut_off.add(here)
                 return new
             moves = [(m.act, Stand(m.then, n)) for m, n in self._ordered(stand)]
         return self._followed(here, moves)
@@ -147,8 +156,10 @@ class _Search:
             places = self.whole.after(act, here[1])
             if not places:
                 self._not_allowed(here, act)
+                self._cut_off.add(here)
                 continue
             following = (then, places)
+            self._into.setdefault(following, []).append((here, act.lifeline))
             if following not in self.parents:
                 self.parents[following] = (here, act)
                 new.append(following)
@@ -163,12 +174,22 @@ class _Search:
             stand.state,
             self._may(places),
             self.order,
-            reduced=self.bounds.reductions.partial_order and not self.whole.has_strict_order(places),
+            reduced=self.bounds.reductions.partial_order and self._is_closed(places),
         )
         moves = self._with_gates(stand, options.enough)
         if len(options.enough) < len(options.all) and self._leads_back(here, moves):
             moves = self._with_gates(stand, options.all)
         return moves
+
+    def _is_closed(self, places: Places) -> bool:
+        """Whether the courses allow a run in whatever order independent actions come, so that one order is enough.
+
+        Not where a strict order is drawn. Nor, if a receive in the system can belong to another send than it is drawn
+        to: where a critical region holds back one of two messages that are alike, or one of them was sent undrawn.
+        """
+        if self.system.is_reduced:
+            return not self.whole.has_strict_order(places)
+        return not (self._sends_undrawn or self.whole.has_strict_order(places, critical=True))
 
     def _with_gates(self, stand: Stand, moves: list[Move]) -> list[tuple[Act, Stand]]:
         told = [
@@ -246,33 +267,26 @@ class _Search:
                 yield from ((move, place) for move in found)
                 return
 
-    def _stuck(self, state: State, *, settled: bool) -> Iterator[tuple[Act, str]]:
-        """What has come and is never taken: refused for good, or where all is `settled`, put off for ever."""
-        if settled:
-            yield from self.system.waiting(state, deferred=True)
-            if not self.system.is_reduced:
-                yield from self.system.waiting(state, deferred=False)
-        elif self.system.is_reduced:
-            yield from self.system.waiting(state, deferred=False)
-        else:
-            yield from (
-                (act, why) for act, why in self.system.waiting(state, deferred=False) if self._is_final(state, act)
-            )
-
-    def _is_final(self, state: State, act: Act) -> bool:
-        """Whether who refuses a message can do nothing any more but wait for another one that cannot come first."""
-        name = act.lifeline
-        if any(True for _ in self.system.sends(state, name)) or any(True for _ in self.system.internal(state, name)):
-            return False
-        if any(move is not None for move, _, _ in self.system.receives(state, name)):
-            return False
-        if any(lifeline == name for lifeline, _ in self.around.gates):
-            return False
-        head = self.system.channel(act.peer, name)
-        others = (self.system.channel(other, name) for other in self.system.lifelines if other != name)
-        return not self.system.is_bag(head) and all(key == head for key in others)
-
     # What is wrong.
+
+    def _never_takes(self, here: Here, waiting: Iterable[tuple[Act, str]]) -> None:
+        for act, why in waiting:
+            self._tell(here, act, "never-taken", f"{act.lifeline} cannot take {act}, which has come: {why}")
+
+    def _tell_what_is_never_taken(self) -> None:
+        """What has come to a lifeline that does nothing any more, whatever the others do."""
+        for name in self.system.lifelines:
+            todo = [*self._cut_off, *(here for edges in self._into.values() for here, who in edges if who == name)]
+            acts_later = set(todo)
+            while todo:
+                for before, _ in self._into.get(todo.pop(), ()):
+                    if before not in acts_later:
+                        acts_later.add(before)
+                        todo.append(before)
+            for here in self.parents:
+                if here not in acts_later:
+                    waiting = self.system.waiting(here[0].state, deferred=False)
+                    self._never_takes(here, ((act, why) for act, why in waiting if act.lifeline == name))
 
     def _not_allowed(self, here: Here, act: Act) -> None:
         name, places = act.lifeline, here[1]

@@ -17,9 +17,8 @@ mistake; the trace goes on without it, so that the rest is still compared.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from spec.binding import Binding, Word
@@ -27,18 +26,17 @@ from spec.binding.obligations import Breach
 from spec.conformance import divergence
 from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.finding import Finding, counts, unanswered
-from spec.conformance.matching import around, beyond, left_to_do, match, meets, silently
+from spec.conformance.matching import around, beyond, left_to_do, next_undrawn, silently
+from spec.conformance.memory import Memory
 from spec.conformance.needs import Needs, Open, path_to
+from spec.conformance.one_order import enough, receives_in
 from spec.conformance.resolutions import resolutions
-from spec.interaction import Action, Interaction, InteractionError, Term, avoids, can_end, erase, steps
-from spec.interaction.exploration import has_strict_order
+from spec.interaction import EMPTY, Action, Interaction, InteractionError, Term, can_end, steps
 from spec.interaction.semantics import Step
-from spec.interaction.terms import Act as TermAct
-from spec.interaction.terms import children, referred
-from spec.system.channels import SHARED
 from spec.system.composition import State, System
-from spec.system.process import ScriptedMachine
 
+MORE = 1_000
+"""States that are looked at where mistakes were found: there may be others, but the verdict is known."""
 TOO_LARGE = "what comes after that was not compared; draw less in parallel, or in diagrams of their own"
 
 
@@ -66,107 +64,6 @@ class Comparison:
     """The systems, by place, in which some trace of the diagram came to its end, or else farthest; as far as it is
     known what is drawn.
     """
-
-
-class Memory:
-    """The states of all systems, numbered, and what matching an action came to in each."""
-
-    def __init__(self, systems: list[tuple[System, State]], words: Mapping[str, Word], binding: Binding) -> None:
-        self.systems = [system for system, _ in systems]
-        self.words = words
-        self.binding = binding
-        self.missing: set[int] = set()
-        """Lines of references to nothing."""
-        self.states: list[tuple[System, State]] = []
-        self._numbers: dict[tuple[int, State], int] = {}
-        self._matched: dict[tuple[Any, ...], frozenset[int]] = {}
-        self._cut: set[tuple[Any, ...]] = set()
-        self.begin = frozenset(self.number(place, state) for place, (_, state) in enumerate(systems))
-
-    def number(self, place: int, state: State) -> int:
-        """The number of a state of a system."""
-        key = (place, state)
-        if key not in self._numbers:
-            self._numbers[key] = len(self.states)
-            self.states.append((self.systems[place], state))
-        return self._numbers[key]
-
-    def place(self, number: int) -> int:
-        """Which of the systems a state is one of."""
-        return next(place for place, system in enumerate(self.systems) if system is self.states[number][0])
-
-    def is_played(self, lifeline: str) -> bool:
-        """Whether a lifeline takes part in the systems."""
-        return any(lifeline in system.machines for system in self.systems)
-
-    def is_patient(self, lifeline: str) -> bool:
-        """Whether what a lifeline sends has to wait until nothing else can happen."""
-        system = self.systems[0]
-        machine = system.machines.get(lifeline)
-        return machine is not None and system.is_patient(lifeline) and not isinstance(machine, ScriptedMachine)
-
-    def is_call(self, action: Action) -> bool:
-        """Whether an arrow stays inside a server."""
-        players = self.binding.players
-        ends = [players[name].group for name in (action.lifeline, action.peer or "") if name in players]
-        return len(ends) == 2 and ends[0] == ends[1] != "" and not action.lost  # noqa: PLR2004 - both ends
-
-    def is_shared(self, sender: str, receiver: str) -> bool:
-        """Whether others can stand in the same queue, so that it matters who sends first."""
-        system = self.systems[0]
-        if sender not in system.machines or receiver not in system.machines:
-            return False
-        key = system.channel(sender, receiver)
-        return key[0] == SHARED and not system.is_bag(key)
-
-    def match(
-        self,
-        number: int,
-        action: Action,
-        word: Word,
-        *,
-        with_environment: int,
-        hasty: bool = False,
-        reserved: frozenset[tuple[str, str]] = frozenset(),
-    ) -> frozenset[int]:
-        """The numbers of the states after an action; if `hasty`, what comes from outside does not wait for the rest."""
-        key = (number, action.kind, action.lifeline, action.peer, action.lost, word, with_environment, hasty, reserved)
-        if key not in self._matched:
-            system, state = self.states[number]
-            place, before = self.systems.index(system), system.cut
-            waits = action.kind == "!" and self.is_patient(action.lifeline)
-            found = match(
-                system,
-                state,
-                action,
-                word,
-                self.binding,
-                with_environment=with_environment,
-                waits=waits,
-                hasty=hasty or not system.patience,
-                reserved=reserved,
-            )
-            self._matched[key] = frozenset(self.number(place, then) for then in found)
-            if system.cut > before and not found:
-                self._cut.add(key[:-3])
-        return self._matched[key]
-
-    def may_be_set_off(self, states: Iterable[int], action: Action) -> bool:
-        """Whether something from outside can be what an action waits for: not if what it receives is under way."""
-        for number in states:
-            system, state = self.states[number]
-            if action.kind == "?" and action.lifeline in system.machines:
-                word = self.words[action.label]
-                flights = system.flights(state, action.lifeline)
-                if any(word.covers(f.message, f.detail) and meets(f.sender, action, system.binding) for f in flights):
-                    continue
-            if any(system.binding.from_outside(name) for name in around(system, action.lifeline)):
-                return True
-        return action.peer is None
-
-    def was_cut(self, number: int, action: Action, word: Word) -> bool:
-        """Whether looking for an action ended at a bound, without finding it."""
-        return (number, action.kind, action.lifeline, action.peer, action.lost, word) in self._cut
 
 
 def compare(
@@ -219,6 +116,10 @@ class _Search:
         try:
             while queue and not (self.only_first and any(counts(finding) for finding in self.findings)):
                 self.bounds.watch("what the diagram says", self.nodes)
+                if self.nodes > MORE and any(counts(finding) for finding in self.findings):
+                    text = f"stopped after {self.nodes} states, since there are mistakes already; {TOO_LARGE}"
+                    self.findings.append(unanswered(f"whether there are more mistakes: {text}"))
+                    break
                 node = queue.popleft()
                 self.nodes += 1
                 queue.extend(self._expand(node))
@@ -232,6 +133,8 @@ class _Search:
             self.ends.append(node)
             if self.at_rest:
                 self._report(self._not_at_rest(node))
+            elif node.term is EMPTY and not node.skipped and self.memory.is_of_patient_charts:
+                self._report(self._goes_on(node))
         new: list[Node] = []
         blocked: list[tuple[Action, str]] = []
         for action, term in self._steps_of(node, blocked):
@@ -258,7 +161,7 @@ class _Search:
             received = tuple(step for step in every if step[0].kind == "?" and step[0].arrow == node.call)
             if received:
                 return received
-        if not self.bounds.reductions.partial_order:
+        if not self.bounds.reductions.partial_order or self.memory.sends_undrawn:
             return every
         chosen = enough(node.term, every, self.memory)
         patient = [step for step in every if step[0].kind == "!" and self.memory.is_patient(step[0].lifeline)]
@@ -307,7 +210,7 @@ class _Search:
         """What is drawn to be received, of lifelines that have nothing to do with an action that waits for the rest."""
         system, words = self.memory.systems[0], self.memory.words
         near = around(system, action.lifeline)
-        drawn = ((a.lifeline, a.label) for a in _receives(term) if a.lifeline not in near)
+        drawn = ((a.lifeline, a.label) for a in receives_in(term) if a.lifeline not in near)
         return frozenset((lifeline, words[label].message) for lifeline, label in drawn if label in words)
 
     def _refer(self, node: Node, after: Node, action: Action) -> tuple[Node, Finding | None]:
@@ -355,6 +258,21 @@ class _Search:
                 kept.add(number)
         found = None if first is None else divergence.against_duty(first, action)
         return (node._replace(states=frozenset(kept)) if kept else None), found
+
+    def _goes_on(self, node: Node) -> Finding | None:
+        """What charts of ours go on to do where nothing is left of the diagram, in each state that they can be in."""
+        move = None
+        for number in sorted(node.states):
+            system, state = self.memory.states[number]
+            move = next_undrawn(system, state, self.memory.binding)
+            if move is None:
+                return None
+        if move is None:
+            return None
+        run = tuple(path_to(self.parents, node))
+        to = f" to {move.peer}" if move.peer else ""
+        said = f"the diagram ends here, {move.lifeline} goes on with {move}{to}"
+        return Finding("goes-on", said, run[-1].line if run else 0, move.lifeline, run)
 
     def _not_at_rest(self, node: Node) -> Finding | None:
         left = ""
@@ -419,74 +337,6 @@ class _Search:
             for lifeline, local in zip(system.lifelines, state.locals, strict=True):
                 result.seen.setdefault(lifeline, set()).add((id(system), local))
         return result
-
-
-# One order for many.
-
-
-def enough(term: Term, every: tuple[Step, ...], memory: Memory) -> tuple[Step, ...]:
-    """Enough of the steps to see every trace up to the order of what is independent; often those of one lifeline.
-
-    They are enough if the lifeline has to act, can do now all that it could ever do next, and puts nothing into a queue
-    into which others may still put something: then any trace can be reordered so that its first action of this lifeline
-    comes first, without any lifeline or queue noticing. A call inside a server is received as soon as it is sent, so
-    its receiver has to await just that. Where a strict order is drawn somebody could notice, and all steps are needed;
-    and what patient lifelines send is no such step, since it waits for all others.
-    """
-    if len(every) <= 1 or has_strict_order(term):
-        return every
-    by_lifeline: dict[str, list[Step]] = {}
-    for step in every:
-        by_lifeline.setdefault(step[0].lifeline, []).append(step)
-    for lifeline, own in sorted(by_lifeline.items(), key=lambda item: len(item[1])):
-        sends = [action for action, _ in own if action.kind == "!"]
-        if len(own) == len(every) or avoids(term, frozenset({lifeline})):
-            continue
-        if sends and memory.is_patient(lifeline):
-            continue
-        if any(_is_contested(action, term, memory) for action in sends):
-            continue
-        if any(memory.is_call(action) and not _is_awaited(action, rest) for action, rest in own if action.kind == "!"):
-            continue
-        possible = set(steps(erase(term, lifeline)))
-        if possible <= {(action, erase(rest, lifeline)) for action, rest in own}:
-            return tuple(own)
-    return every
-
-
-def _is_awaited(call: Action, rest: Term) -> bool:
-    """Whether receiving a call at once rules nothing out: its receiver can do nothing else next."""
-    possible = steps(erase(rest, call.peer or ""))
-    return all(action.kind == "?" and action.arrow == call.arrow for action, _ in possible)
-
-
-def _is_contested(send: Action, term: Term, memory: Memory) -> bool:
-    """Whether somebody else may still put a message into the queue that this one goes into."""
-    if send.lost or send.peer is None or not memory.is_shared(send.lifeline, send.peer):
-        return False
-    others = _senders(term, send.peer) - {send.lifeline}
-    return any(memory.is_shared(other, send.peer) for other in others)
-
-
-@lru_cache(1 << 14)
-def _receives(term: Term) -> frozenset[Action]:
-    """The receives in what is left."""
-    return frozenset(action for action in _actions(term) if action.kind == "?")
-
-
-def _actions(term: Term) -> Iterator[Action]:
-    stack: list[Term] = [term, *(definition.body for definition in referred(term))]
-    while stack:
-        here = stack.pop()
-        if isinstance(here, TermAct):
-            yield here.action
-        stack += children(here)
-
-
-@lru_cache(1 << 14)
-def _senders(term: Term, receiver: str) -> frozenset[str]:
-    """Who sends anything to a lifeline in what is left."""
-    return frozenset(a.lifeline for a in _actions(term) if a.kind == "!" and a.peer == receiver and not a.lost)
 
 
 __all__ = ["Comparison", "Finding", "InteractionError", "compare", "enough"]

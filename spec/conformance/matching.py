@@ -5,6 +5,7 @@ from typing import Any
 
 from spec.binding import Binding, Word
 from spec.binding.obligations import Breach
+from spec.conformance.bounds import Stopped
 from spec.interaction import Action
 from spec.system.composition import Act, Move, State, System
 from spec.system.scheduling import enabled, is_quiet
@@ -25,12 +26,18 @@ def match(
     hasty: bool = True,
     reserved: Collection[tuple[str, str]] = (),
 ) -> set[State]:
-    """The states after an action of the diagram, undrawn actions before it included; as few of those as possible.
+    """The states after an action of the diagram, undrawn actions before it included.
 
-    A broker may have several messages of one name to pass on, and not the nearest one be meant: there all are found.
+    Of a system with charts of ours they are the nearest, for the housekeeping of these leads nowhere else; but a broker
+    may have several messages of one name to pass on, and not the nearest one be meant: there all are found. Of charts
+    of others nothing is known: all are found. Raises `Stopped` where these are too many.
     If it `waits`, it comes where nothing else can happen; what comes from outside comes so, too, if not `hasty`. What
     is `reserved`, a lifeline with a message, is received where it is drawn and not before.
     """
+    if system.is_foreign:
+        before = everywhere(system, state, binding, with_environment=bool(with_environment), hasty=hasty)
+        ready = (there for there in before if not waits or is_quiet(system, there))
+        return {then for there in ready for then in _done(system, there, action, word)}
     found: set[State] = set()
     several = action.kind == "!" and system.is_broker(action.lifeline) and system.variants(word.message) > 1
 
@@ -44,6 +51,46 @@ def match(
         _spread(system, state, near, binding, tries, with_environment=with_environment, hasty=hasty, reserved=reserved)
     )
     return found
+
+
+def everywhere(
+    system: System, state: State, binding: Binding, *, with_environment: bool = False, hasty: bool = True
+) -> tuple[State, ...]:
+    """A state of charts of others, and all that undrawn actions lead to. Raises `Stopped` where these are too many."""
+    key = (state, with_environment, hasty)
+    if key not in system.spread:
+        found = {state: None}
+        todo = [state]
+        while todo:
+            there = todo.pop()
+            if system.breach(there) is not None:
+                continue  # what comes after that says nothing more
+            moves = list(_may_be_undrawn(system, there, binding))
+            if with_environment and (hasty or not enabled(system, there, lambda _: True)):
+                moves += (
+                    m for name in system.lifelines for m in system.orders(there, name, binding.from_outside(name))
+                )
+            new = [move.then for move in moves if move.then not in found]
+            found.update(dict.fromkeys(new))
+            todo += new
+            if len(found) > SILENT_STATES:
+                raise Stopped(f"more than {SILENT_STATES} states are within reach undrawn; draw more of it")
+        system.spread[key] = tuple(found)
+    return system.spread[key]
+
+
+def _may_be_undrawn(system: System, state: State, binding: Binding) -> Iterator[Move]:
+    """All that can happen undrawn; what patient lifelines send only where nothing else can happen."""
+    for lifeline in system.lifelines:
+        yield from system.internal(state, lifeline)
+        for received, act, _ in system.receives(state, lifeline):
+            ignored = act.ignored and binding.may_ignore_undrawn(lifeline)
+            if received is not None and (ignored or binding.may(lifeline, str(act), act.peer)):
+                yield received
+        if not system.is_patient(lifeline) or is_quiet(system, state):
+            for sent, _ in system.sends(state, lifeline):
+                if binding.may(lifeline, str(sent.act), sent.act.peer):
+                    yield sent
 
 
 def _done(system: System, state: State, action: Action, word: Word) -> Iterator[State]:
@@ -118,6 +165,25 @@ def left_to_do(system: System, state: State, binding: Binding) -> str:
         return f"{due.lifeline} can still send {due.message} to {due.peer or 'the environment'}"
     flight = next(system.channels.all(state.channels))
     return f"{system.spelled(flight.message)} is still under way to {system.lifelines[flight.key[1]]}"
+
+
+def next_undrawn(system: System, state: State, binding: Binding) -> Act | None:
+    """A send that needs drawing and can still come, after whatever needs none; None if the system can come to rest.
+
+    What clocks can do does not count: whether they run is not drawn everywhere.
+    """
+    found: list[Act] = []
+
+    def is_quiet_there(there: State) -> bool:
+        acts = [
+            act for act in _due(system, there) if not system.is_patient(act.lifeline) and binding.is_drawn(act.lifeline)
+        ]
+        found.extend(act for act in acts if not binding.may(act.lifeline, str(act), act.peer))
+        return not acts
+
+    if any(True for _ in _spread(system, state, system.lifelines, binding, is_quiet_there)):
+        return None
+    return found[0] if found else None
 
 
 def _due(system: System, state: State) -> Iterator[Act]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from spec.binding import Binding, Word
 from spec.interaction import Interaction, Term
-from spec.interaction.terms import Act, Alt, Critical, Par, Ref, Seq, alt, chain, children, refer, seq
+from spec.interaction.terms import Act, Alt, Critical, Par, Ref, Seq, Strict, alt, chain, children, refer, seq
 
 Signature = tuple[object, ...]
 
@@ -29,14 +29,17 @@ def in_one_order(interaction: Interaction, words: Mapping[str, Word], binding: B
             case Ref(definition=definition):
                 return refer(definition.variant("in one order", definition.lifelines, change))
             case Par(parts=parts) if are_alike(parts, words, binding):
-                return seq(*[part.body for part in parts if isinstance(part, Critical)])
+                return seq(*[part.body if isinstance(part, Critical) else part for part in parts])
         return term
 
     return replace(interaction, term=change(interaction.term)) if binding.alike else interaction
 
 
 def are_alike(parts: tuple[Term, ...], words: Mapping[str, Word], binding: Binding) -> bool:
-    """Whether these are critical regions that differ in nothing but what messages that are treated alike are about."""
+    """Whether these are critical regions, or arrows, that differ in nothing but what messages treated alike are about.
+
+    Arrows from one lifeline to one other arrive in the order in which they are sent, whichever that is.
+    """
 
     def message(label: str) -> str | None:
         word = words.get(label)
@@ -46,7 +49,12 @@ def are_alike(parts: tuple[Term, ...], words: Mapping[str, Word], binding: Bindi
         return f"{word.message} {verdict}"
 
     signatures = {_signature(part, message) for part in parts}
-    return all(isinstance(part, Critical) for part in parts) and len(signatures) == 1 and None not in signatures
+    is_ordered = all(isinstance(part, Critical) for part in parts) or all(_is_arrow(part) for part in parts)
+    return is_ordered and len(signatures) == 1 and None not in signatures
+
+
+def _is_arrow(term: Term) -> bool:
+    return isinstance(term, Strict) and not term.strictly and all(isinstance(end, Act) for end in chain(term))
 
 
 def _signature(term: Term, message: Callable[[str], str | None]) -> Signature | None:

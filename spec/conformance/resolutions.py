@@ -1,7 +1,8 @@
 """The resolutions of a diagram's choices: one way through its alternatives and loops each, as a term without choices.
 
 A diagram says of each of them that it can happen. Most come to their ends as a matter of course; where channels or
-patience hold something up, each is asked for by itself. A loop without an upper bound is tried with few rounds.
+patience hold something up, each is asked for by itself. There is no end of them where a loop has no upper bound: such a
+loop is tried with the fewest rounds, and with one more.
 """
 
 from __future__ import annotations
@@ -15,10 +16,8 @@ from spec.interaction.terms import EMPTY, Alt, Critical, Loop, Par, Ref, Seq, St
 
 MOST = 4_096
 """Resolutions of one diagram; more are not looked at one by one."""
-ROUNDS = (2, 1)
-"""Rounds beyond the fewest that a loop without an upper bound is tried with; fewer, where that makes too many."""
-MANY = 256
-"""Resolutions with more rounds, beyond which fewer rounds have to do."""
+ROUNDS = 1
+"""Rounds beyond the fewest that a loop without an upper bound is tried with."""
 _DEEP = 8
 """References inside one another."""
 
@@ -27,41 +26,34 @@ Terms = tuple[Term, ...]
 
 def resolutions(term: Term) -> Terms:
     """The term with its choices made, in each way that there is. Raises `Stopped` where these are too many."""
-    for rounds in ROUNDS[:-1]:
-        try:
-            found = _resolutions(term, _DEEP, rounds)
-        except Stopped:
-            continue
-        if len(found) <= MANY:
-            return found
-    return _resolutions(term, _DEEP, ROUNDS[-1])
+    return _resolutions(term, _DEEP)
 
 
 @lru_cache(1 << 10)
-def _resolutions(term: Term, deep: int, more: int) -> Terms:
+def _resolutions(term: Term, deep: int) -> Terms:
     match term:
         case Alt(branches=branches):
-            return _few(each for branch in branches for each in _resolutions(branch, deep, more))
+            return _few(each for branch in branches for each in _resolutions(branch, deep))
         case Seq() | Strict():
-            return _joined(seq if isinstance(term, Seq) else strict, chain(term), deep, more)
+            return _joined(seq if isinstance(term, Seq) else strict, chain(term), deep)
         case Par(parts=parts):
-            return _joined(par, parts, deep, more)
+            return _joined(par, parts, deep)
         case Loop(body=body, low=low, high=high):
-            return _rounds(_resolutions(body, deep, more), low, low + more if high is None else high)
+            return _rounds(_resolutions(body, deep), low, low + ROUNDS if high is None else high)
         case Critical(body=body, has_begun=has_begun):
-            return _few(critical(each, has_begun) for each in _resolutions(body, deep, more))
+            return _few(critical(each, has_begun) for each in _resolutions(body, deep))
         case Ref(definition=definition):
             if not deep:
                 raise Stopped(f"{definition.name!r} refers to itself")
-            return _resolutions(definition.body, deep - 1, more)
+            return _resolutions(definition.body, deep - 1)
     return (term,)
 
 
-def _joined(make: Callable[..., Term], parts: Iterable[Term], deep: int, more: int) -> Terms:
+def _joined(make: Callable[..., Term], parts: Iterable[Term], deep: int) -> Terms:
     found: Terms = (EMPTY,)
     for part in reversed(list(parts)):
         rest = found
-        found = _few(make(each, after) for each in _resolutions(part, deep, more) for after in rest)
+        found = _few(make(each, after) for each in _resolutions(part, deep) for after in rest)
     return found
 
 

@@ -17,7 +17,7 @@ from spec.conformance.local import Lifeline
 from spec.conformance.meanings import Meanings
 from spec.conformance.reduction import in_one_order
 from spec.conformance.whole import Whole
-from spec.interaction import Interaction, Library, alt, compile_diagram, loop
+from spec.interaction import Interaction, InteractionError, Library, alt, compile_diagram, loop
 from spec.notation import read
 from spec.notation.model import Diagram
 from spec.projection import Automaton, project
@@ -43,6 +43,8 @@ class Course:
     words: Mapping[str, Word]
     begin: Begin
     findings: tuple[Finding, ...]
+    together: tuple["Course", ...] = field(default=(), repr=False)
+    """The courses of its use case: what is drawn in one of them says what can happen in all."""
     _local: dict[tuple[str, bool], Automaton] = field(default_factory=dict, repr=False)
 
     @property
@@ -59,6 +61,12 @@ class Course:
 
         return references(self.interaction) != references(self.whole)
 
+    @property
+    def messages(self) -> frozenset[str]:
+        """The messages that it draws itself, not those of use cases that it refers to."""
+        labels = _labels(self.interaction)
+        return frozenset(word.message for label, word in self.words.items() if label in labels)
+
     def drawn(self) -> Mapping[str, frozenset[str]]:
         """What it draws each lifeline doing, as `!message` and `?message`."""
         found: dict[str, set[str]] = {}
@@ -73,17 +81,29 @@ class Course:
             self._local[lifeline, whole] = project(self.whole if whole else self.interaction, lifeline)
         return self._local[lifeline, whole]
 
+    def size(self, lifeline: str) -> int:
+        """How many states there are in what it says of a lifeline; 0 if they are too many to be told apart."""
+        try:
+            return len(self.local(lifeline).edges)
+        except InteractionError:
+            return 0
+
     def routes(self, charts: Charts) -> Routes:
-        """For charts that do not say to whom they send: the receivers that the diagram draws; "" is the environment."""
-        routes: dict[tuple[str, str], list[str]] = {}
-        if all(is_ours(chart) for chart in charts.values()):
-            return {}
-        for action in self.interaction.actions():
-            if action.kind == "!" and action.label in self.words:
-                receivers = routes.setdefault((action.lifeline, self.words[action.label].message), [])
-                if (action.peer or "") not in receivers:
-                    receivers.append(action.peer or "")
-        return {key: tuple(receivers) for key, receivers in routes.items()}
+        """For charts that do not say to whom they send: the receivers that its use case draws; "" is outside."""
+        return routes_of(self.together or (self,), charts)
+
+
+def routes_of(courses: Iterable[Course], charts: Charts) -> Routes:
+    """The receivers that courses draw of each message of each lifeline; none where all charts say to whom they send."""
+    if all(is_ours(chart) for chart in charts.values()):
+        return {}
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for course in courses:
+        for action in course.interaction.actions():
+            if action.kind == "!" and action.label in course.words:
+                key = (action.lifeline, course.words[action.label].message)
+                found.setdefault(key, {})[action.peer or ""] = None
+    return {key: tuple(receivers) for key, receivers in found.items()}
 
 
 @dataclass
@@ -100,7 +120,8 @@ class UseCase:
     def __post_init__(self) -> None:
         self.words = {label: word for course in self.courses for label, word in course.words.items()}
         self.names = tuple(dict.fromkeys(name for course in self.courses for name in course.interaction.lifelines))
-        self.binding = replace(self.binding, drawn=frozenset(self.names))
+        messages = frozenset[str]().union(*[course.messages for course in self.courses])
+        self.binding = replace(self.binding, drawn=frozenset(self.names), drawn_messages=messages)
         self.faults: Faults = frozenset(
             (action.lifeline, action.peer or "", self.words[action.label].message)
             for course in self.courses
@@ -141,11 +162,7 @@ class UseCase:
 
     def routes(self, charts: Charts) -> Routes:
         """Those of all courses."""
-        found: dict[tuple[str, str], dict[str, None]] = {}
-        for course in self.courses:
-            for key, receivers in course.routes(charts).items():
-                found.setdefault(key, {}).update(dict.fromkeys(receivers))
-        return {key: tuple(receivers) for key, receivers in found.items()}
+        return routes_of(self.courses, charts)
 
     def gates(self, system: System) -> tuple[tuple[str, str], ...]:
         """What the diagrams draw as coming from outside to charts that are not ours."""
@@ -252,6 +269,8 @@ def _with_charts(binding: Binding, charts: Charts) -> Binding:
 def _use_case(name: str, courses: list[Course], binding: Binding, charts: Charts, *, complete: bool) -> UseCase:
     """The courses of that name."""
     members = tuple(course for course in courses if course.use_case == name)
+    for course in members:
+        course.together = members
     lifelines = {lifeline for course in members for lifeline in course.interaction.lifelines}
     players = [binding.players[lifeline] for lifeline in lifelines if lifeline in binding.players]
     ours = any(player.chart in charts and is_ours(charts[player.chart]) for player in players)

@@ -6,6 +6,7 @@ where it was, too, if the binding lets participants do it undrawn. Whether a mes
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from spec.binding import Binding, Word
@@ -13,7 +14,7 @@ from spec.conformance.needs import Needs, Open
 from spec.interaction import Action, Term, can_end, erase, steps
 from spec.interaction.exploration import has_strict_order
 from spec.interaction.terms import Act as TermAct
-from spec.interaction.terms import children, referred
+from spec.interaction.terms import Critical, children, referred
 from spec.system.state import Act
 
 
@@ -71,9 +72,11 @@ class Whole:
             found |= self._after[act, place]
         return frozenset(found)
 
-    def has_strict_order(self, places: Places) -> bool:
-        """Whether what is left of some course draws an order of lifelines that have nothing to do with each other."""
-        return any(has_strict_order(place.term) for place in places)
+    def has_strict_order(self, places: Places, *, critical: bool = False) -> bool:
+        """Whether what is left of some course draws an order that is neither a lifeline's nor an arrow's; if that is
+        asked for, or a critical region.
+        """
+        return any(has_strict_order(place.term) or (critical and _is_critical(place.term)) for place in places)
 
     def draws(self, act: Act, places: Places) -> bool:
         """Whether a course draws an action here."""
@@ -162,7 +165,7 @@ class Whole:
         drawn = self.drawn(act, place)
         yield from (there for each in drawn for there in self._caught_up(each))
         said = Word(act.message, act.detail)
-        if act.kind == "!" and not act.lost and self._may_be_ahead(name, said, place):
+        if act.kind == "!" and not act.lost and not drawn and self._may_be_ahead(name, said, place):
             yield place._replace(ahead=place.ahead | {(name, said)})
         if act.ignored and self._is_owed(name, str(act)):
             return  # it is right to ignore that, but who draws that it is sent?
@@ -233,10 +236,19 @@ class Whole:
         return ((action, rest) for action, rest in steps(term) if action.lifeline == lifeline)
 
 
+@lru_cache(1 << 12)
+def _is_critical(term: Term) -> bool:
+    return any(isinstance(each, Critical) for each in _inside(term))
+
+
 def _actions(term: Term) -> Iterator[Action]:
+    return (each.action for each in _inside(term) if isinstance(each, TermAct))
+
+
+def _inside(term: Term) -> Iterator[Term]:
+    """A term and all that it is made of, also what it refers to."""
     stack = [term, *(definition.body for definition in referred(term))]
     while stack:
         here = stack.pop()
-        if isinstance(here, TermAct):
-            yield here.action
+        yield here
         stack += children(here)

@@ -281,10 +281,18 @@ def seq(*terms: Term) -> Term:
             result = term
         elif type(term) is Seq:
             for part in reversed(list(chain(term))):
-                result = _the(Seq, part, result)
+                result = _before(part, result)
         elif term is not EMPTY:
-            result = _the(Seq, term, result)
+            result = _before(term, result)
     return result
+
+
+def _before(term: Term, rest: Term) -> Term:
+    """A term in front of others; nothing if it is any number of rounds that those that follow it allow, too."""
+    following = rest.head if type(rest) is Seq else rest
+    if type(term) is Loop and type(following) is Loop and (term.low, term.high, following.high) == (0, None, None):
+        return rest if alt(following.body, term.body) is following.body else _the(Seq, term, rest)
+    return _the(Seq, term, rest)
 
 
 def strict(*terms: Term) -> Term:

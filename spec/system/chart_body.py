@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from statemachine import Event, State, StateChart
 from statemachine.callbacks import CallbackGroup
 from statemachine.engines.sync import SyncEngine
+from statemachine.event_data import EventData, TriggerData
 from statemachine.exceptions import TransitionNotAllowed
 from statemachine.orderedset import OrderedSet
 from statemachine.state import InstanceState
@@ -189,15 +190,20 @@ class ChartBody:
         engine.clear_cache()
         engine.running = held.running
         engine._root_parallel_final_pending = None  # noqa: SLF001 - as above
-        try:
-            picture.restore(self.roots, self.skipped, self._anchors)
-        except Exception as error:  # noqa: BLE001 - a key's own `__hash__` or `__eq__`
-            raise ChartError(self.name, "its data", f"it cannot be copied: {error!r}") from None
+        self._fill(picture)
         chart.history_values = {name: [self._state(each) for each in states] for name, states in held.history}
         names = held.order or tuple(
             dict.fromkeys(holder.id for name in local.states for holder in reversed(lineage(self._known[name])))
         )
         chart.configuration = OrderedSet(self._state(name) for name in names)
+        if hasattr(type(chart.model), chart.state_field):  # a property, which may keep more than it is given
+            self._fill(picture)
+
+    def _fill(self, picture: Picture) -> None:
+        try:
+            picture.restore(self.roots, self.skipped, self._anchors)
+        except Exception as error:  # noqa: BLE001 - a key's own `__hash__` or `__eq__`
+            raise ChartError(self.name, "its data", f"it cannot be copied: {error!r}") from None
 
     def order_of(self, states: tuple[str, ...]) -> tuple[str, ...]:
         """The order in which atomic states and what holds them are entered, where that can be seen."""
@@ -219,6 +225,8 @@ class ChartBody:
                 return ("state", value.id)
         elif isinstance(value, (State, Transition)) or type(value) is Event:
             return ("itself", _Itself(value))
+        elif isinstance(value, (EventData, TriggerData)):
+            raise Opaque("", type(value), "it belongs to one step; keep of it what is needed")
         elif isinstance(value, StateChart) and value is not self.chart:
             raise Opaque("", type(value), "a chart within a chart; give it a lifeline of its own")
         return None

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 
 from machines.events import BusEvent, ClientEvent
 from spec.binding import Binding
-from spec.binding.obligations import EMPTY, Breach, Ledger, Said
+from spec.binding.obligations import Breach, Ledger, Said
 from spec.system.channels import SHARED, Channels, Flight, Key
+from spec.system.numbering import Numbering
 from spec.system.process import (
     ChartMachine,
     LocalMachine,
@@ -31,7 +32,7 @@ from spec.system.process import (
     name_of,
     said_of,
 )
-from spec.system.state import Act, Move, State, with_local
+from spec.system.state import Act, Flying, Move, Sent, State, with_local
 
 __all__ = ["Act", "Move", "State", "System"]
 
@@ -39,25 +40,6 @@ ENDLESS = 10
 """How many copies of a message that nobody draws can wait for one reader: nobody is meant to send more."""
 _LAST = "DISCONNECT"
 """The last message of a connection (MQTT 3.1.1, 3.14)."""
-
-
-class Sent(NamedTuple):
-    """A message that is due: as it is sent, and as it is lost."""
-
-    act: Act
-    lost: Act
-    message: int
-    receiver: int | None
-    sending: Sending
-
-
-class Flying(NamedTuple):
-    """A message that is under way, and whether it can be received next."""
-
-    sender: str
-    message: str
-    detail: str
-    is_next: bool
 
 
 class _Received(NamedTuple):
@@ -68,7 +50,7 @@ class _Received(NamedTuple):
 
 
 @dataclass
-class System:
+class System(Numbering):
     """Machines by lifeline, and who is called what.
 
     `routes` gives for a foreign chart, which does not say to whom it sends, the receivers of each message; "" is the
@@ -95,31 +77,23 @@ class System:
         groups = tuple(players[name].group if name in players else "" for name in self.lifelines)
         model = self.binding.channels or "receiver"
         self.channels = Channels("pair" if model == "receiver" and self.is_reduced and self.by_pairs else model, groups)
-        self._places = {lifeline: place for place, lifeline in enumerate(self.lifelines)}
-        self._machines = tuple(self.machines.values())
-        # Local states and messages are numbered when they are first met, and each local step is asked for once.
-        self._numbers: tuple[dict[tuple[Hashable, Ledger], int], ...] = tuple({} for _ in self.lifelines)
-        self._locals: tuple[list[Hashable], ...] = tuple([] for _ in self.lifelines)
-        self._ledgers: tuple[list[Ledger], ...] = tuple([] for _ in self.lifelines)
-        self._message_numbers: dict[Hashable, int] = {}
-        self._messages: list[Hashable] = []
+        self._begin_numbering()
         self._sent: dict[tuple[int, int], tuple[Sent, ...]] = {}
         self._afters: dict[tuple[int, int, Sending], tuple[int, ...]] = {}
         self._received: dict[tuple[int, int, int, int], tuple[_Received, ...]] = {}
         self._internal: dict[tuple[int, int], tuple[tuple[Act, int], ...]] = {}
         self._futures: dict[tuple[int, int], frozenset[str]] = {}
         self._told: dict[tuple[int, int, str], tuple[tuple[Act, int, Hashable], ...]] = {}
-        self._busy: dict[tuple[int, int], bool] = {}
         found = ((name, self.binding.discipline(name)) for name in self.lifelines)
         self.disciplines = {name: discipline for name, discipline in found if discipline is not None}
         """Of whom the binding says what they owe."""
         self._breaches: dict[tuple[str, int], Breach | None] = {}
+        self.is_foreign = not any(isinstance(m, ChartMachine | ScriptedMachine) for m in self.machines.values())
+        """Whether no chart of ours takes part."""
+        self.spread: dict[tuple[State, bool, bool], tuple[State, ...]] = {}
+        """What undrawn actions lead to, as far as it was asked: see `spec.conformance.matching`."""
         self.cut = 0
         """How often looking for undrawn actions ended at a bound."""
-
-    def variants(self, message: str) -> int:
-        """How many messages of that name were met so far: two of one name can be for different participants."""
-        return sum(name_of(known) == message for known in self._messages)
 
     def asked(self, lifeline: str) -> Iterator[tuple[Hashable, str]]:
         """What a lifeline was asked so far, and in which local state: what it could send, and was to receive."""
@@ -134,35 +108,6 @@ class System:
         for place, local, order in self._told:
             if place == here:
                 yield locals_[local], f"?{order}"
-
-    def met(self, lifeline: str) -> tuple[Hashable, ...]:
-        """The local states of a lifeline that were met."""
-        return tuple(self._locals[self._places[lifeline]])
-
-    def spelled(self, number: int) -> str:
-        """The name of a message."""
-        return name_of(self._messages[number])
-
-    def _message(self, message: Hashable) -> int:
-        if message not in self._message_numbers:
-            self._message_numbers[message] = len(self._messages)
-            self._messages.append(message)
-        return self._message_numbers[message]
-
-    def number(self, lifeline: str, local: Hashable, ledger: Ledger = EMPTY) -> int:
-        """The number of a local state of a lifeline, and of what it owes there."""
-        place = self._places[lifeline]
-        numbers, key = self._numbers[place], (local, ledger)
-        if key not in numbers:
-            numbers[key] = len(numbers)
-            self._locals[place].append(local)
-            self._ledgers[place].append(ledger)
-        return numbers[key]
-
-    def ledger(self, state: State, lifeline: str) -> Ledger:
-        """What a lifeline owes, if the binding says of it what that is."""
-        place = self._places[lifeline]
-        return self._ledgers[place][state.locals[place]]
 
     def breach(self, state: State) -> Breach | None:
         """What a lifeline that is drawn does here against what the binding says that it owes, or without end."""
@@ -198,27 +143,6 @@ class System:
 
     def _said(self, sent: "Sent") -> Said:
         return said_of(self._messages[sent.message], sent.message, sent.act.peer)
-
-    def local(self, state: State, lifeline: str) -> Hashable:
-        """The local state of a lifeline."""
-        place = self._places[lifeline]
-        return self._locals[place][state.locals[place]]
-
-    def where(self, state: State, lifeline: str) -> tuple[str, ...]:
-        """The atomic states of a lifeline."""
-        return self.machines[lifeline].where(self.local(state, lifeline))
-
-    def put(self, state: State, lifeline: str, local: Hashable) -> State:
-        """The state with a lifeline in another local state."""
-        return with_local(state, self._places[lifeline], self.number(lifeline, local))
-
-    def is_busy(self, state: State, lifeline: str) -> bool:
-        """Whether a lifeline is about to send, and reads nothing before that."""
-        place = self._places[lifeline]
-        key = (place, state.locals[place])
-        if key not in self._busy:
-            self._busy[key] = self._machines[place].busy(self.local(state, lifeline))
-        return self._busy[key]
 
     # Who is meant.
 
@@ -460,6 +384,14 @@ class System:
                 sent = machine.could_send(self.local(state, lifeline))
                 self._futures[key] = frozenset(to for name in sent for to in self.routes.get((lifeline, name), ()))
         return receiver in self._futures[key]
+
+    def sends_undrawn(self) -> bool:
+        """Whether a chart that is not ours may send undrawn what somebody is drawn to receive."""
+        return any(
+            bool(receiver) and self.binding.may(lifeline, f"!{message}", receiver)
+            for (lifeline, message), receivers in self.routes.items()
+            for receiver in receivers
+        )
 
     def reads(self, state: State, lifeline: str) -> bool:
         """Whether a lifeline takes anything where it is; never too seldom."""

@@ -44,11 +44,16 @@ def choice(
 
 
 def enabled(system: System, state: State, may_send: MaySend) -> dict[str, list[Move]]:
-    """All that can happen, by lifeline; what patient lifelines send only if there is nothing else."""
+    """All that can happen, by lifeline; what patient lifelines send only if there is nothing else.
+
+    What is due at a chart of ours happens before it reads anything (`Participant.urgent`): that is what these charts
+    promise of themselves, and no reduction.
+    """
     for patient in (False, True):
         found: dict[str, list[Move]] = {}
         for lifeline in system.lifelines:
-            moves = [] if patient else _received_or_internal(system, state, lifeline)
+            reads_later = patient or system.is_busy(state, lifeline)  # what is due at charts of ours happens at once
+            moves = [] if reads_later else _received_or_internal(system, state, lifeline)
             if system.is_patient(lifeline) is patient:
                 for pair in system.sends(state, lifeline, may_send):
                     moves += [move for move in pair if move is not None and may_send(move.act)]

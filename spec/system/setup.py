@@ -79,7 +79,7 @@ class Cast:
 
     def __post_init__(self) -> None:
         self._machines: dict[tuple[str, bool, str, str], LocalMachine] = {}
-        self._driven: dict[tuple[str, frozenset[str], bool, bool], tuple[System, State] | CastError] = {}
+        self._driven: dict[Hashable, tuple[System, State] | CastError] = {}
 
     def systems(
         self,
@@ -88,10 +88,14 @@ class Cast:
         routes: Mapping[tuple[str, str], tuple[str, ...]],
         *,
         repeats: bool = False,
+        messages: frozenset[str] = frozenset(),
     ) -> list[tuple[System, State]]:
-        """The systems that a diagram can be about, each where the diagram begins. Raises `CastError` if none is."""
+        """The systems that a diagram can be about, each where the diagram begins. Raises `CastError` if none is.
+
+        `messages` are all that the diagrams draw.
+        """
         outcomes = [
-            self._system(lifelines, begin, routes, conflicts=conflicts, repeats=repeats)
+            self._system(lifelines, begin, routes, messages, conflicts=conflicts, repeats=repeats)
             for conflicts in ((False,) if begin.endpoints else (False, True))
         ]
         found = [outcome for outcome in outcomes if not isinstance(outcome, CastError)]
@@ -108,17 +112,18 @@ class Cast:
         lifelines: frozenset[str],
         begin: Begin,
         routes: Mapping[tuple[str, str], tuple[str, ...]],
+        messages: frozenset[str],
         *,
         conflicts: bool,
         repeats: bool,
     ) -> tuple[System, State] | CastError:
-        key = (begin.title, lifelines, conflicts, repeats)
+        key = (begin.title, lifelines, messages, conflicts, repeats)
         if key not in self._driven or routes:
             try:
                 machines = self._players(lifelines, begin, conflicts=conflicts)
                 servers = {name for name, player in self.binding.players.items() if player.role != "broker"}
                 in_full = frozenset(servers if begin.in_full else ())
-                binding = replace(self.binding, drawn=lifelines, in_full=in_full)
+                binding = replace(self.binding, drawn=lifelines, in_full=in_full, drawn_messages=messages)
                 system = System(
                     machines,
                     binding,

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from spec.system.channels import Rows
+from spec.system.process import Sending
 
 
 class State(NamedTuple):
@@ -39,6 +40,25 @@ class Move(NamedTuple):
 
     act: Act
     then: State
+
+
+class Flying(NamedTuple):
+    """A message that is under way, and whether it can be received next."""
+
+    sender: str
+    message: str
+    detail: str
+    is_next: bool
+
+
+class Sent(NamedTuple):
+    """A message that is due: as it is sent, and as it is lost."""
+
+    act: Act
+    lost: Act
+    message: int
+    receiver: int | None
+    sending: Sending
 
 
 def with_local(state: State, place: int, local: int) -> State:

@@ -198,8 +198,11 @@ def labels_of(
                 names = " and ".join(NAMES[each] for each in (kinds[event], kind))
                 raise ChartError(chart.__name__, f"event {event!r}", f"it stands in {names}; leave it in one of them")
     found: dict[str, list[str]] = {}
-    for name, event in known.items():
-        label = next((str(text) for text in (event.name, event.id) if str(text)[:1] in {"?", "!"}), None)
+    for name, said in _labels_said(chart).items():
+        if len(said) > 1:
+            text = f"it is called {' and '.join(sorted(said))}: events of one id are one event; give them different ids"
+            raise ChartError(chart.__name__, f"event {name!r}", text)
+        label = next(iter(said), None)
         if kinds.get(name):
             given = f"{kinds[name]}{declared[kinds[name]][name]}"
             if label is not None and label[0] != given[0]:
@@ -214,6 +217,16 @@ def labels_of(
             found.setdefault(label, []).append(name)
     labels = Labels({label: tuple(events) for label, events in found.items()}, tuple(declared[""]))
     return labels._replace(aliases=_aliases(chart, labels, known))
+
+
+def _labels_said(chart: type[StateChart[Any]]) -> dict[str, set[str]]:
+    """What the events of each id are called, as far as that is the label of an action."""
+    found: dict[str, set[str]] = {}
+    events = [*chart._events, *(e for s in all_states(chart) for t in s.transitions for e in t.events)]  # noqa: SLF001 - as above
+    for event in events:
+        label = next((str(text) for text in (event.name, event.id) if str(text)[:1] in {"?", "!"}), None)
+        found.setdefault(str(event.id), set()).update({label} if label else ())
+    return found
 
 
 NAMES = {"!": "`sends`", "?": "`receives`", "": "`internal`"}

@@ -4,6 +4,7 @@ Watched are the data in the bodies of classes, of modules as far as callbacks na
 and variables around functions.
 """
 
+import functools
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -67,21 +68,21 @@ class Surroundings:
         """The first of all that has changed: its path, and what to do."""
         for path, name, get, value, form in self._watched:
             now = get()
-            if now is value and form is None:
+            if now is value and atom_of(value) is not None:
                 continue
-            if (now is not value and form is None) or _form(now) != form:
+            if _form(now) != form:
                 return path, REMEDY.format(name=name)
         return None
 
     def _add(self, path: str, name: str, get: Callable[[], Any], *, strict: bool, limit: int | None = None) -> None:
         value = get()
         if atom_of(value) is not None:
-            self._watched.append(_Watched(path, name, get, value, None))
+            self._watched.append(_Watched(path, name, get, value, _form(value)))
             return
         try:
             form = take([value], [path], limit=limit).picture.form
         except (Opaque, TooLarge):
-            if strict:
+            if strict and not hasattr(type(value), "__get__"):  # what has that is code
                 raise
             return  # it can be no data of a chart either, and what it does is looked at by doing each step twice
         self._watched.append(_Watched(path, name, get, value, form))
@@ -128,8 +129,8 @@ def _form(value: Any) -> Any:
         return atom.key
     try:
         return take([value]).picture.form
-    except Opaque:
-        return None
+    except Opaque as opaque:
+        return opaque  # it equals nothing that was there before
 
 
 def _itself(value: Any) -> Any:
@@ -149,6 +150,8 @@ def _function_in(value: Any) -> types.FunctionType | None:
         value = value.__func__
     elif isinstance(value, property):
         value = value.fget
+    elif isinstance(value, functools.cached_property):
+        value = value.func
     return value if isinstance(value, types.FunctionType) else None
 
 

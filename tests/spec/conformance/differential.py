@@ -1,8 +1,9 @@
-"""The checker against the oracle on random pairs: `python -m tests.spec.conformance.differential --pairs N --seed S`."""
+"""The checker against the oracle: `python -m tests.spec.conformance.differential --pairs N --seed S`."""
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from collections import Counter
@@ -16,7 +17,7 @@ from spec.conformance.checker import Report, check_all
 from spec.conformance.finding import Verdict
 from tests.spec.conformance.generator import Features, pair_of
 from tests.spec.conformance.language import TooLarge
-from tests.spec.conformance.oracle import Answer, answer
+from tests.spec.conformance.oracle import STATES, Answer, answer
 from tests.spec.conformance.pair import Block, Body, Chart, Pair
 
 TRIES = 12
@@ -53,7 +54,7 @@ def checked(pair: Pair, *, reduced: bool = True) -> Report:
     texts = [(f"d{n}.txt", text) for n, text in enumerate(pair.texts())]
     referred = [(f"r{n}.txt", text) for n, text in enumerate(pair.frames())]
     reductions = Reductions() if reduced else Reductions(partial_order=False, interchangeable=False, by_pairs=False)
-    bounds = Bounds(reductions=reductions)
+    bounds = Bounds(states=STATES, reductions=reductions)
     return check_all(texts, pair.binding(), pair.classes(), referred=referred, bounds=bounds)
 
 
@@ -65,20 +66,23 @@ def outcome(pair: Pair, found: Answer | None = None) -> Outcome:
 
 def pairs(seed: int, features: Features) -> Iterator[tuple[Pair, Answer]]:
     """Random pairs without end, of which about half conform."""
-    random = Random(seed)
-    while True:
-        wanted = random.random() < 0.5
-        last = None
-        for _ in range(TRIES):
-            try:
-                pair = pair_of(random, features, mutations=0 if wanted else random.choice([0, 1, 1, 2]))
-                last = pair, asked(pair)
-            except TooLarge:
-                continue
-            if last[1].conforms is wanted:
-                break
-        if last is not None:
-            yield last
+    return (numbered(seed, number, features) for number in itertools.count(1))
+
+
+def numbered(seed: int, number: int, features: Features) -> tuple[Pair, Answer]:
+    """The n-th of these pairs, and what the oracle says of it."""
+    random = Random(f"{seed}/{number}")
+    wanted = random.random() < 0.5
+    last = None
+    for tries in itertools.count(1):
+        try:
+            pair = pair_of(random, features, mutations=0 if wanted else random.choice([0, 1, 1, 2]))
+            last = pair, asked(pair)
+        except TooLarge:
+            continue
+        if last[1].conforms is wanted or tries >= TRIES:
+            return last
+    raise AssertionError
 
 
 # Small pairs for what they do not agree on.
@@ -168,9 +172,10 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--several", action="store_true", help="events of one name that are enabled at once")
+    parser.add_argument("--internal", action="store_true", help="steps of charts that nobody sees")
     parser.add_argument("--shrink", type=int, default=5, help="disagreements that are shrunk and shown")
     told = parser.parse_args()
-    features = Features(several=told.several)
+    features = Features(several=told.several, internal=told.internal)
     counts: Counter[str] = Counter()
     begin = time.monotonic()
     shown = 0
@@ -183,6 +188,8 @@ def main() -> int:
             shown += 1
             if shown <= told.shrink:
                 print(shown_of(result), flush=True)
+        elif result.said == "undetermined":
+            print(f"pair {number} is undetermined: {checked(pair).reasons}", flush=True)
         if number % 100 == 0 or number == told.pairs:
             print(f"{number} pairs, {time.monotonic() - begin:.0f} s: {dict(sorted(counts.items()))}", flush=True)
         if number == told.pairs:

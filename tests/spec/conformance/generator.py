@@ -8,7 +8,7 @@ from random import Random
 
 from tests.spec.conformance.language import Event, Order, Orders, Reading, TooLarge
 from tests.spec.conformance.pair import Arrow, Block, Body, Chart, Node, Pair, Refer, Transition, arrows
-from tests.spec.conformance.world import Setting
+from tests.spec.conformance.world import SILENT, Setting
 
 NAMES = ("A", "B", "C", "D")
 WORDS = ("ask", "bid", "cry", "dot")
@@ -21,6 +21,8 @@ class Features:
 
     several: bool = False
     """Events of one name that are enabled at once."""
+    internal: bool = False
+    """Steps of charts that nobody sees."""
     strict: bool = True
     recurring: bool = True
 
@@ -39,8 +41,8 @@ class Drawing:
         self.cause = random.choice(names)
         """Who has something to do next, probably."""
         self.is_tame = random.random() < 0.7
-        self.gates = random.random() < 0.12
-        self.losses = random.random() < 0.3
+        self.gates = random.random() < 0.15
+        self.losses = random.random() < 0.4
 
     def body(self, size: int, depth: int = 0, *, can_break: bool = True) -> Body:
         """Statements with about `size` arrows."""
@@ -76,7 +78,7 @@ class Drawing:
     def _block(self, size: int, depth: int, *, can_break: bool) -> Node:
         random = self.random
         kinds = ["alt"] * 6 + ["opt", "loop", "loop", "par", "par", "parallel", "critical", "seq", "group"]
-        kinds += ["strict"] if self.features.strict else []
+        kinds += ["strict"] * 2 if self.features.strict else []
         kinds += ["break"] * 2 if can_break else []
         kind = random.choice(kinds)
         if kind == "alt":
@@ -142,11 +144,11 @@ def chart_of(orders: Orders, name: str, *, recurring: bool) -> Chart:
             for event, then in local[number].steps(done):
                 following.setdefault((event.kind + event.message, event.peer), set()).add((number, then))
         for (label, peer), then_set in sorted(following.items()):
-            then = _closed(frozenset(then_set), local, recurring=recurring)
-            if then not in numbers:
-                numbers[then] = len(numbers)
-                todo.append(then)
-            found.append(Transition(numbers[here], label, numbers[then], peer))
+            there = _closed(frozenset(then_set), local, recurring=recurring)
+            if there not in numbers:
+                numbers[there] = len(numbers)
+                todo.append(there)
+            found.append(Transition(numbers[here], label, numbers[there], peer))
         if len(numbers) > MOST_STATES:
             raise TooLarge("states of a chart")
     return Chart(tuple(found))
@@ -221,7 +223,10 @@ class Mutating:
 
     def one(self) -> Pair:
         """The pair with one chart changed."""
-        name = self.random.choice([name for name, chart in self.pair.charts.items() if chart.transitions] or ["A"])
+        names = [name for name, chart in self.pair.charts.items() if chart.transitions]
+        if not names:
+            return self.pair
+        name = self.random.choice(names)
         chart = self.pair.charts[name]
         change = self.random.choice(
             [
@@ -335,8 +340,11 @@ def pair_of(random: Random, features: Features, *, mutations: int) -> Pair:
     orders = tuple(order for diagram in reading.diagrams[: len(bodies)] for order in reading.resolutions(diagram))
     charts = {name: _chart(random, orders, name, setting, features) for name in names}
     pair = replace(bare, charts=charts)
-    if random.random() < 0.25:
+    for _ in range(random.choice([0, 0, 0, 1, 1, 2])):
         pair = _besides(random, pair)
+    if features.internal:
+        for name in random.sample(names, random.randint(1, 2)):
+            pair = pair.with_chart(name, _once(random, pair.charts[name], SILENT))
     for _ in range(mutations):
         pair = Mutating(random, pair).one()
     known = pair.actions()
@@ -360,11 +368,11 @@ def _chart(random: Random, orders: Orders, name: str, setting: Setting, features
 
 def _setting(random: Random, names: tuple[str, ...], features: Features) -> Setting:
     groups: Mapping[str, str] = {}
-    if random.random() < 0.25:
+    if random.random() < 0.35:
         groups = dict.fromkeys(random.sample(names, 2), "server")
-    patient = frozenset(random.sample(names, 1)) if random.random() < 0.25 else frozenset()
+    patient = frozenset(random.sample(names, 1)) if random.random() < 0.35 else frozenset()
     return Setting(
-        channels=random.choice(["receiver", "receiver", "pair", "any"]),
+        channels=random.choice(["receiver", "receiver", "receiver", "pair", "any", "any"]),
         groups=groups,
         patient=patient,
         patience=not patient or random.random() < 0.75,
@@ -384,7 +392,8 @@ def _besides(random: Random, pair: Pair) -> Pair:
         rows = [(random.choice(list(pair.charts)), random.choice(["!", "!", "?"]) + random.choice([*WORDS, "eke"]))]
     for name, action in rows:
         pair = pair.with_chart(name, _once(random, pair.charts[name], action))
-    return replace(pair, setting=replace(pair.setting, besides=tuple(rows)))
+    rows = [*pair.setting.besides, *rows]
+    return replace(pair, setting=replace(pair.setting, besides=tuple(dict.fromkeys(rows))))
 
 
 def _once(random: Random, chart: Chart, action: str) -> Chart:

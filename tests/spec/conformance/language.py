@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from spec.notation import Diagram, Fragment, Message, Parallel, Presentation, Reference, Statement, read
 
@@ -237,7 +237,7 @@ def _arrow(message: Message) -> Order:
     return whole
 
 
-def _is_break(statement: Statement) -> bool:
+def _is_break(statement: Statement) -> TypeGuard[Fragment]:
     return isinstance(statement, Fragment) and statement.kind == "break"
 
 

@@ -23,7 +23,7 @@ from typing import Any
 from statemachine import StateChart
 
 from tests.spec.conformance.language import Event, Order, Orders, Reading, TooLarge
-from tests.spec.conformance.world import Position, Setting, World
+from tests.spec.conformance.world import SILENT, Position, Setting, World
 
 STATES = 6_000
 """States of one question: pairs that take more are too large."""
@@ -85,8 +85,8 @@ def _may_be_undrawn(world: World, event: Event) -> bool:
     return (event.lifeline, event.kind + event.message) in world.setting.besides
 
 
-def _told(events: Iterable[Event | None]) -> tuple[str, ...]:
-    return tuple(str(event) for event in events if event is not None)
+def _told(events: Iterable[Event]) -> tuple[str, ...]:
+    return tuple(str(event) for event in events if event.kind != SILENT)
 
 
 class _Following:
@@ -156,7 +156,7 @@ class _Following:
             todo = [position]
             while todo:
                 for move in self.world.moves(todo.pop()):
-                    silent = move.event is None or _may_be_undrawn(self.world, move.event)
+                    silent = move.event.kind == SILENT or _may_be_undrawn(self.world, move.event)
                     if silent and move.then not in found:
                         found[move.then] = None
                         todo.append(move.then)
@@ -181,14 +181,14 @@ class _Running:
         places: frozenset[Place] = frozenset({()} if recurring else {((n, 0),) for n in range(len(self.orders))})
         start = (self.world.begin(), places)
         todo = deque([start])
-        paths: dict[Any, tuple[Event | None, ...]] = {start: ()}
-        into: dict[Any, list[tuple[Any, Event | None]]] = {start: []}
+        paths: dict[Any, tuple[Event, ...]] = {start: ()}
+        into: dict[Any, list[tuple[Any, Event]]] = {start: []}
         while todo:
             node = todo.popleft()
             position, places = node
             moves = self.world.moves(position)
             for move in moves:
-                then = places if move.event is None else self._followed(places, move.event)
+                then = places if move.event.kind == SILENT else self._followed(places, move.event)
                 if not then:
                     self.found.errors.setdefault("not drawn", _told((*paths[node], move.event)))
                     continue
@@ -207,10 +207,10 @@ class _Running:
         if not self.found.errors:
             self._never_taken(paths, into)
 
-    def _never_taken(self, paths: Mapping[Any, tuple[Event | None, ...]], into: Mapping[Any, Any]) -> None:
+    def _never_taken(self, paths: Mapping[Any, tuple[Event, ...]], into: Mapping[Any, Any]) -> None:
         """Who can do nothing any more, whatever else happens, and has a message before it."""
         for name in self.world.names:
-            alive = {before for edges in into.values() for before, event in edges if event and event.lifeline == name}
+            alive = {before for edges in into.values() for before, event in edges if event.lifeline == name}
             todo = list(alive)
             while todo:
                 for before, _ in into[todo.pop()]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from statemachine import Event, State, StateChart
 
 from spec.binding import Begin, Besides, Binding, Player
-from tests.spec.conformance.world import Setting
+from tests.spec.conformance.world import SILENT, Setting
 
 # Diagrams.
 
@@ -84,7 +84,7 @@ def arrows(body: Body) -> Iterator[Arrow]:
 
 
 class Transition(NamedTuple):
-    """One transition; `peer` is the only other end that it is for; `when` and `then` are Python, of `self` and `peer`."""
+    """One transition; `peer` is the only other end that it is for; `when` and `then` are Python code."""
 
     source: int
     label: str
@@ -113,11 +113,11 @@ class Chart:
             reached |= new
             todo += new
         table = [t for t in table if t.source in reached]
-        sources = {t.source for t in table if t.target != t.source or not self._is_sink(t.source, table)}
+        sources = {t.source for t in table}
         text = [f"class {name}(StateChart):", "    validate_final_reachability = False"]
         for state in sorted(reached):
-            said = [*(["initial=True"] if not state else []), *(["final=True"] if state not in sources else [])]
-            text.append(f"    s{state} = State({', '.join(said)})")
+            kinds = [*(["initial=True"] if not state else []), *(["final=True"] if state not in sources else [])]
+            text.append(f"    s{state} = State({', '.join(kinds)})")
         methods: list[str] = []
         events: dict[str, list[str]] = {}
         for number, each in enumerate(table):
@@ -126,19 +126,19 @@ class Chart:
             for kind, code in (("cond", f"return {when}" if when else ""), ("on", each.then)):
                 if code:
                     said += f', {kind}="{kind}_{number}"'
-                    peer = "to" if each.label[0] == "!" else "sender"
+                    peer = "sender" if each.label[0] == "?" else "to"
                     head = f"    def {kind}_{number}(self, {peer}=''):\n"
                     methods.append(f"{head}        peer = {peer}\n        {code}\n")
             key = f"{each.label}/{number}" if self.several else each.label
             events.setdefault(key, []).append(f"s{each.source}.to(s{each.target}{said})")
-        for number, (key, found) in enumerate(events.items()):
-            text.append(f'    e{number} = Event({" | ".join(found)}, name="{key.partition("/")[0]}")')
+        silent = [f"e{number}" for number, key in enumerate(events) if key[0] == SILENT]
+        if silent:
+            text.append(f"    internal = {tuple(silent)!r}")
+        for number, (key, edges) in enumerate(events.items()):
+            text.append(f'    e{number} = Event({" | ".join(edges)}, name="{key.partition("/")[0]}")')
         text.append("    def __init__(self):\n        self.place = self.n = 0\n        self.seen = frozenset()")
         text.append("        super().__init__()")
         return "\n".join([*text, *methods]) + "\n"
-
-    def _is_sink(self, state: int, table: list[Transition]) -> bool:
-        return not any(t.source == state for t in table)
 
     def _written(self) -> Iterator[Transition]:
         for t in self.transitions:
@@ -196,7 +196,7 @@ class Pair:
 
     def actions(self) -> frozenset[str]:
         """The actions of all charts."""
-        return frozenset(t.label for chart in self.charts.values() for t in chart.transitions)
+        return frozenset(t.label for chart in self.charts.values() for t in chart.transitions if t.label != SILENT)
 
     def with_chart(self, name: str, chart: Chart) -> Pair:
         """The pair with another chart for a lifeline."""

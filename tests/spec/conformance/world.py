@@ -6,7 +6,7 @@ Nothing of `spec.system` is used, and nothing of python-statemachine but what ev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -17,6 +17,10 @@ from tests.spec.conformance.language import Event, TooLarge
 
 LONGEST = 24
 """Messages under way at once: more are without end."""
+SILENT = "."
+"""What an event is called that nobody sees."""
+MOST = 200
+"""Local states of one chart: none that is generated has as many."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +37,22 @@ class Setting:
     recurring: bool = False
 
 
+Path = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+"""Events, each with what its callbacks are given."""
+
+
 class Local:
     """One chart: its local states as numbers, the first being 0."""
 
     def __init__(self, chart: type[StateChart[Any]]) -> None:
         self._chart = chart
-        self._paths: list[tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = [()]
-        self._known = {_key(self._made(())): 0}
+        self._paths: list[Path] = []
+        self._labels: list[Mapping[str, tuple[str, ...]]] = []
+        self._there: list[StateChart[Any] | None] = []
+        """A chart in each local state, until it is used."""
+        self._known: dict[tuple[Any, ...], int] = {}
         self._steps: dict[tuple[int, str, str], tuple[int, ...]] = {}
-        self._labels: dict[int, dict[str, list[str]]] = {}
+        self._number(self._made(()), ())
 
     def step(self, local: int, label: str, peer: str) -> tuple[int, ...]:
         """Where a label such as `?m` can lead, the other end being `peer`."""
@@ -50,41 +61,47 @@ class Local:
             self._steps[key] = tuple(self._fired(local, label, peer))
         return self._steps[key]
 
-    def labels(self, local: int) -> tuple[str, ...]:
+    def labels(self, local: int) -> Iterable[str]:
         """The labels that have a transition, whatever its guards say."""
-        return tuple(self._events(local))
-
-    def _events(self, local: int) -> dict[str, list[str]]:
-        if local not in self._labels:
-            found: dict[str, list[str]] = {}
-            for event in self._made(self._paths[local]).allowed_events:
-                found.setdefault(str(event.name), []).append(str(event.id))
-            self._labels[local] = found
         return self._labels[local]
 
     def _fired(self, local: int, label: str, peer: str) -> Iterator[int]:
-        ends = (("message", label[1:]), ("sender" if label[0] == "?" else "to", peer))
-        for event in self._events(local).get(label, ()):
-            path = (*self._paths[local], (event, ends))
+        ends = (("message", label[1:]), ("sender" if label[0] == "?" else "to", peer)) if label != SILENT else ()
+        for event in self._labels[local].get(label, ()):
+            chart = self._there[local] or self._made(self._paths[local])
             try:
-                chart = self._made(path)
+                chart.send(event, **_arguments(ends))
             except TransitionNotAllowed:
+                self._there[local] = chart  # a refusal changes nothing
                 continue
-            key = _key(chart)
-            if key not in self._known:
-                self._known[key] = len(self._paths)
-                self._paths.append(path)
-                if len(self._paths) > 200:
-                    raise TooLarge("local states of a chart")
-            yield self._known[key]
+            self._there[local] = None
+            yield self._number(chart, (*self._paths[local], (event, ends)))
 
-    def _made(self, path: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> StateChart[Any]:
+    def _number(self, chart: StateChart[Any], path: Path) -> int:
+        key = _key(chart)
+        if key not in self._known:
+            self._known[key] = len(self._paths)
+            self._paths.append(path)
+            self._there.append(chart)
+            labels: dict[str, tuple[str, ...]] = {}
+            for event in chart.allowed_events:
+                labels[str(event.name)] = (*labels.get(str(event.name), ()), str(event.id))
+            self._labels.append(labels)
+            if len(self._paths) > MOST:
+                raise TooLarge("local states of a chart")
+        return self._known[key]
+
+    def _made(self, path: Path) -> StateChart[Any]:
         chart = self._chart()
         chart.allow_event_without_transition = False
         chart.catch_errors_as_events = False
         for event, ends in path:
-            chart.send(event, **dict(ends))
+            chart.send(event, **_arguments(ends))
         return chart
+
+
+def _arguments(ends: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    return dict(ends)
 
 
 def _key(chart: StateChart[Any]) -> tuple[Any, ...]:
@@ -106,14 +123,14 @@ class Position(NamedTuple):
 
 
 class Move(NamedTuple):
-    """What happens, None if nobody sees it, and where it leads."""
+    """What happens, and where it leads."""
 
-    event: Event | None
+    event: Event
     then: Position
 
 
 class World:
-    """The charts and their channels. `routes` are the drawn receivers, "" being outside; `losses` what is drawn lost."""
+    """The charts and their channels. `routes` are the drawn receivers, "" being outside; `losses` what is lost."""
 
     def __init__(
         self,
@@ -223,6 +240,9 @@ class World:
     def _urgent(self, position: Position) -> Iterator[Move]:
         for name in self.names:
             yield from self.receives(position, name)
+            step = Event(SILENT, name, "")
+            for local in self._step(position, step):
+                yield Move(step, self._put(position, name, local, position.rows))
             if not self.is_patient(name):
                 yield from self.sends(position, name)
 

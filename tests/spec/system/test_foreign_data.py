@@ -265,6 +265,25 @@ def test_objects_in_no_order_are_told_apart_by_who_holds_them() -> None:
     assert freeze(ring(6)) != freeze(two_rings)
 
 
+def test_that_a_tuple_is_held_twice_does_not_change_an_order() -> None:
+    for first in range(10):
+        pairs = [(first, each) for each in range(4)]
+        things = {Plain(pair) for pair in pairs}
+        assert freeze([things, [pairs[0]] * 3]) == freeze([things, [(first, 0), (first, 0), (first, 0)]])
+
+
+def test_used_objects_are_filled_and_lose_what_they_held() -> None:
+    for used in ([1], {"a": 1}, {1}, collections.deque([1]), bytearray(b"1"), collections.OrderedDict(a=1)):
+        picture = take([copied(used)]).picture
+        add(used, 2) if not isinstance(used, bytearray) else used.append(2)
+        picture.restore([used])
+        assert freeze(used) == picture.form
+    slotted, unset = Slotted(1), Slotted(1)
+    del unset.value
+    take([unset]).picture.restore([slotted])
+    assert not hasattr(slotted, "value")
+
+
 def test_cycles() -> None:
     def made() -> Any:
         row: list[Any] = []

@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import os
+import pickle
 import random
 import threading
 import time
@@ -347,6 +348,32 @@ class Named(StateChart[Any]):
 )
 def test_names_that_contradict_what_is_listed(said: dict[str, Any], says: str) -> None:
     assert says in str(refused(Named, **said))
+
+
+def test_two_events_of_one_id_are_one_event() -> None:
+    class Nested(StateChart[Any]):
+        class c(State.Compound):  # noqa: N801 - states are named like this
+            c1 = State(initial=True)
+            go = Event(c1.to.itself(), name="?inside")
+
+        go = Event(c.to(c), name="?go")  # type: ignore[arg-type]
+
+    assert "event 'go': it is called ?go and ?inside: events of one id are one event" in str(refused(Nested))
+
+
+def test_what_belongs_to_one_step_is_not_kept() -> None:
+    def on_go(self: Any, event_data: Any) -> None:
+        self.data = [event_data]
+
+    assert "Machine.data[0]: statemachine.event_data.EventData: it belongs to one step" in str(
+        refused(chart(on_go=on_go))
+    )
+
+
+def test_an_error_of_a_chart_can_be_sent_to_another_process() -> None:
+    error = refused(Named)
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.chart, again.place) == (str(error), error.chart, error.place)
 
 
 def test_the_actions_of_a_chart() -> None:

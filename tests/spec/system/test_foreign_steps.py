@@ -1,11 +1,14 @@
 """What charts that are not ours do in a check: the same as python-statemachine does with them."""
 
+import enum
+import functools
 import random
 import uuid
 from typing import Any
 
 import pytest
-from statemachine import Event, HistoryState, State, StateChart, StateMachine
+from statemachine import Event, State, StateChart, StateMachine
+from statemachine.states import States
 
 from spec.system.foreign import ChartError, ForeignMachine, Payload
 from spec.system.process import Sending, Taking
@@ -215,152 +218,6 @@ def test_what_may_be_ignored() -> None:
     assert (taking, then, why) == (Taking.REFUSED, state, "Twofold in start has no transition ?music")
 
 
-class Complete(StateChart[Any]):
-    """What python-statemachine does within a step: eventless transitions, raised events, done, history, errors."""
-
-    idle = State(initial=True)
-
-    class work(State.Compound):  # noqa: N801 - states are named like this
-        one = State(initial=True)
-        two = State()
-        over = State(final=True)
-        back = HistoryState()
-        on = Event(one.to(two) | two.to(over), name="?on")
-
-    failed = State()
-    checked = State()
-    stopped = State(final=True)
-    begin_ = Event(idle.to(work), name="?begin")
-    pause = Event(work.to(idle, on="count"), name="?pause")  # type: ignore[arg-type]
-    resume = Event(idle.to(work.back), name="?resume")
-    break_ = Event(idle.to(idle, on="fall"), name="?break")
-    error_execution = idle.to(failed, on="learn")
-    done_state_work = work.to(checked)
-    checked.to(stopped, cond="many")
-    checked.to(idle, unless="many", on="again")
-    again = Event(idle.to(work), internal=True)
-    heal = Event(failed.to(idle), name="?heal")
-
-    def __init__(self) -> None:
-        self.pauses = 0
-        self.error: Any = None
-        super().__init__()
-
-    def count(self) -> None:
-        self.pauses += 1
-
-    def many(self) -> bool:
-        return self.pauses > 1
-
-    def fall(self) -> None:
-        raise LookupError(self.pauses)
-
-    def learn(self, error: Exception) -> None:
-        self.error = error
-
-    def on_enter_checked(self) -> None:
-        self.pauses += 0
-
-
-def test_a_step_runs_to_completion() -> None:
-    machine = ForeignMachine(Complete)
-    state = take(machine, machine.begin(), "begin")
-    assert state.states == ("one",)
-    state = take(machine, take(machine, take(machine, state, "on"), "pause"), "resume")
-    assert state.states == ("two",), "history is a part of the state"
-    over = take(machine, state, "on")
-    assert over.states == ("one",), "done.state, on by an eventless transition, and by the event that it raises"
-    state = take(machine, take(machine, over, "pause"), "resume")
-    last = take(machine, take(machine, state, "on"), "on")
-    assert last.states == ("stopped",)
-    ((taking, _, why),) = machine.receive(last, "begin", "B")
-    assert (taking, why) == (Taking.REFUSED, "Complete in stopped has no transition ?begin")
-
-
-def test_an_error_that_the_chart_handles_is_a_part_of_its_step() -> None:
-    machine = ForeignMachine(Complete)
-    failed = take(machine, machine.begin(), "break")
-    assert failed.states == ("failed",)
-    assert repr(holds(machine, failed).error) == "LookupError(0)"
-    assert ("idle", "error.execution", "failed") in machine.taken | machine.declared
-    assert take(machine, failed, "heal").states == ("idle",)
-
-
-def test_which_transitions_were_exercised() -> None:
-    machine = ForeignMachine(Complete)
-    state = take(machine, machine.begin(), "begin")
-    assert machine.taken == {("idle", "?begin", "work")}
-    take(machine, take(machine, state, "on"), "on")
-    assert ("work", "done.state.work", "checked") in machine.taken
-    assert ("checked", "", "idle") in machine.taken
-    assert machine.taken <= machine.declared
-    assert ("idle", "?resume", "back") in machine.declared - machine.taken
-
-
-class Regions(StateChart[Any]):
-    class both(State.Parallel):  # noqa: N801 - as above
-        class left(State.Compound):  # noqa: N801 - as above
-            l1 = State(initial=True)
-            l2 = State()
-            go = Event(l1.to(l2, on="note"), name="?left")
-            tell = Event(l2.to(l1, on="note"), name="?both")
-
-        class right(State.Compound):  # noqa: N801 - as above
-            r1 = State(initial=True)
-            r2 = State()
-            go2 = Event(r1.to(r2, on="note"), name="?right")
-            tell2 = Event(r2.to(r1, on="note"), name="?other")
-
-    def __init__(self) -> None:
-        self.log: list[str] = []
-        super().__init__()
-
-    def note(self, source: State) -> None:
-        self.log.append(source.id)
-
-
-def test_where_a_chart_begins() -> None:
-    machine = ForeignMachine(Regions)
-    assert machine.begin("l2").states == ("l2", "r1")
-    assert machine.begin("r2/l2").states == ("l2", "r2")
-    for where, says in {
-        "l9": "has no atomic state 'l9'; there are l1, l2, r1, r2",
-        "l1/l2": "in l1 and in l2 at once",
-    }.items():
-        with pytest.raises(ChartError, match=says):
-            machine.begin(where)
-    complete = ForeignMachine(Complete)
-    assert take(complete, complete.begin("two"), "on").states == ("one",)
-    assert complete.receive(complete.begin("stopped"), "begin", "B")[0][0] is Taking.REFUSED
-    with pytest.raises(ChartError, match="it does not stay there: by itself it goes on to one; name that"):
-        complete.begin("checked")
-
-
-class Deep(StateChart[Any]):
-    outside = State(initial=True)
-
-    class inside(State.Parallel):  # noqa: N801 - as above
-        class one(State.Compound):  # noqa: N801 - as above
-            a1 = State(initial=True)
-            a2 = State()
-            step = Event(a1.to(a2), name="?step")
-
-        class two(State.Compound):  # noqa: N801 - as above
-            b1 = State(initial=True)
-
-            b2 = State()
-            step2 = Event(b1.to(b2), name="!step")
-
-    enter = Event(outside.to(inside), name="?enter")
-
-
-def test_regions_that_are_not_named_begin_where_they_begin() -> None:
-    machine = ForeignMachine(Deep)
-    assert machine.begin("a2").states == ("a2", "b1")
-    assert machine.could_send(machine.begin()) == {"step"}
-    assert machine.could_send(machine.begin("b2")) == frozenset()
-
-
 def test_a_validator_that_raises_refuses_in_its_own_words() -> None:
     class Valid(StateChart[Any]):
         a = State(initial=True)
@@ -395,6 +252,78 @@ def test_a_chart_of_the_older_style_keeps_its_own_settings() -> None:
     assert there.states == ("b",)
     assert take(machine, there, "go") == machine.begin()
     assert machine.receive(there, "come", "B")[0][0] is Taking.REFUSED
+
+
+class Recording:
+    """A model whose state is a property, and which keeps how often it was set."""
+
+    def __init__(self) -> None:
+        self.now: Any = None
+        self.times = 0
+
+    @property
+    def status(self) -> Any:
+        return self.now
+
+    @status.setter
+    def status(self, value: Any) -> None:
+        self.now = value
+        self.times += 1
+
+
+def test_a_model_whose_state_is_a_property_keeps_what_it_counts() -> None:
+    class Modelled(StateChart[Any]):
+        a = State(initial=True, value=1)
+        b = State(value=2)
+        go = Event(a.to(b) | b.to(a), name="?go")
+
+        def __init__(self) -> None:
+            super().__init__(model=Recording(), state_field="status")
+
+    machine = ForeignMachine(Modelled)
+    driven, state = Modelled(), machine.begin()
+    for _ in range(3):
+        driven.send("go")
+        state = take(machine, state, "go")
+        assert vars(holds(machine, state).model) == vars(driven.model)
+
+
+def test_properties_and_what_callbacks_are_prepared_with() -> None:
+    class Prepared(StateChart[Any]):
+        a = State(initial=True)
+        go = Event(a.to.itself(cond="open", on="note"), name="?go")
+
+        @functools.cached_property
+        def size(self) -> int:
+            return 3
+
+        @property
+        def open(self) -> bool:
+            return self.size == 3
+
+        def prepare_event(self) -> dict[str, int]:
+            return {"extra": self.size}
+
+        def note(self, extra: int) -> None:
+            self.extra = extra
+
+    machine = ForeignMachine(Prepared)
+    assert holds(machine, take(machine, machine.begin(), "go")).extra == 3
+
+
+def test_states_that_come_from_an_enumeration() -> None:
+    class Light(enum.Enum):
+        red = 1
+        green = 2
+
+    class Lamp(StateChart[Any]):
+        sends = {"turn"}
+        lights = States.from_enum(Light, initial=Light.red)
+        turn = lights.red.to(lights.green) | lights.green.to(lights.red)
+
+    machine = ForeignMachine(Lamp)
+    (then,) = machine.send(machine.begin(), Sending("turn", "B"))
+    assert then.states == ("green",)
 
 
 def test_sentinels_keep_their_identity() -> None:

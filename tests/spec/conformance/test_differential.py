@@ -1,0 +1,24 @@
+"""The checker against the oracle on random pairs, with and without its reductions."""
+
+import pytest
+
+from tests.spec.conformance.differential import numbered, outcome, shown_of
+from tests.spec.conformance.generator import Features
+
+SEED = 2026
+EACH = 40
+
+
+@pytest.mark.parametrize("part", range(5))
+def test_the_checker_says_what_the_oracle_says(part: int) -> None:
+    features = Features(several=part == 0)
+    undetermined = 0
+    conforming = 0
+    for number in range(part * EACH, (part + 1) * EACH):
+        pair, answer = numbered(SEED, number, features)
+        found = outcome(pair, answer)
+        assert found.said != "disagree", shown_of(found)
+        undetermined += found.said == "undetermined"
+        conforming += answer.conforms
+    assert undetermined <= EACH // 50
+    assert EACH // 4 <= conforming <= EACH * 3 // 4  # both answers are asked for

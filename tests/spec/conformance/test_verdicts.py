@@ -1,0 +1,204 @@
+"""Verdicts have three answers, and each kind of mistake that was once passed in silence is found."""
+
+import json
+import types
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from statemachine import Event, State, StateChart
+from typer.testing import CliRunner
+
+from runtime.cli.main import app
+from spec import Binding, Bounds, Verdict, check_all, load
+from spec.binding import Begin, Player, read_binding
+from spec.binding.inheritance import settled
+from spec.conformance.baseline import Accepted, read_accepted
+from spec.conformance.bounds import Reductions, interruption
+from spec.conformance.checker import DIAGRAMS, Report
+from spec.system.setup import CastError
+
+Charts = dict[str, type[StateChart[Any]]]
+
+
+def chart(name: str, *branches: Sequence[str]) -> type[StateChart[Any]]:
+    """A chart that takes one of the branches, each a sequence of actions; branches share what they begin with."""
+    ends = {tuple(branch) for branch in branches}
+    places = {(): State(initial=True, final=() in ends)}
+    body: dict[str, Any] = {"s": places[()]}
+    for branch in branches:
+        for step in range(1, len(branch) + 1):
+            here, there = tuple(branch[: step - 1]), tuple(branch[:step])
+            if there not in places:
+                goes_on = any(other[:step] == there and len(other) > step for other in map(tuple, branches))
+                places[there] = State(final=not goes_on)
+                body[f"s{len(places)}"] = places[there]
+                body[f"e{len(places)}"] = Event(places[here].to(places[there]), name=branch[step - 1])
+    return types.new_class(name, (StateChart,), exec_body=lambda scope: scope.update(body))
+
+
+def checked(texts: str | Sequence[str], charts: Charts, binding: Binding | None = None, **how: Any) -> Report:
+    listed = [texts] if isinstance(texts, str) else texts
+    return check_all([(f"{n}.txt", text) for n, text in enumerate(listed)], binding or Binding(), charts, **how)
+
+
+ASKS: Charts = {"A": chart("A", ["!ask", "?answer"]), "B": chart("B", ["?ask", "!answer"])}
+EXCHANGE = "A->B:ask\nB->A:answer\n"
+RACE: Charts = {"A": chart("A", ["!x"]), "B": chart("B", ["?x", "?y"]), "C": chart("C", ["!y"])}
+
+
+def test_all_that_was_asked_and_answered_conforms() -> None:
+    report = checked(EXCHANGE, ASKS)
+    assert (report.verdict, report.conforms, report.reasons) == (Verdict.CONFORMS, True, ())
+    assert str(report).splitlines()[-1].startswith("conforms: 1 diagram and their charts; 0 errors")
+    assert len(repr(report)) < 80
+
+
+def test_nothing_to_ask_is_no_pass() -> None:
+    assert checked([], {}).verdict is Verdict.UNDETERMINED
+    assert checked("", {}).verdict is Verdict.UNDETERMINED
+    assert (
+        checked("User->A:ask\nA->User:answer\n", {"A": chart("A", ["?ask", "!answer"])}).verdict is Verdict.UNDETERMINED
+    )
+
+
+def test_a_search_that_was_stopped_is_no_pass() -> None:
+    report = checked(EXCHANGE, ASKS, bounds=Bounds(states=2))
+    assert report.verdict is Verdict.UNDETERMINED
+    assert all("stopped after 2 states; --states allows more" in reason for reason in report.reasons)
+    assert len(report.reasons) == 2
+
+
+def test_a_search_that_was_interrupted_tells_how_far_it_came() -> None:
+    interruption.is_set = True
+    try:
+        report = checked(EXCHANGE, ASKS)
+    finally:
+        interruption.is_set = False
+    assert report.verdict is Verdict.UNDETERMINED
+    assert all("interrupted after 0 states" in reason for reason in report.reasons)
+
+
+@pytest.mark.parametrize(("model", "conforms"), [("receiver", False), ("pair", True), ("any", True)])
+def test_a_race_is_found_where_nobody_keeps_the_order(model: str, conforms: bool) -> None:
+    binding = read_binding(f'[channels]\nmodel = "{model}"\n')
+    report = checked("A->B:x\nC->B:y\n", RACE, binding)
+    assert report.conforms is conforms
+    assert conforms or "B cannot take ?y, which has come" in report.reasons[0]
+
+
+def test_an_unknown_model_of_the_channels_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(ValueError, match="expected 'receiver', 'pair', 'any', not 'mailbox'"):
+        read_binding('[channels]\nmodel = "mailbox"\n')
+
+
+WAITING: Charts = {
+    "A": chart("A", ["!ask", "?late", "?answer"]),
+    "B": chart("B", ["?ask", "!answer"]),
+    "T": chart("T", ["!late"]),
+}
+EARLY = "A->B:ask\nT->A:late\nB->A:answer\n"
+
+
+def test_patience_is_the_same_in_both_directions() -> None:
+    players = {"T": Player("T", patient=True)}
+    report = checked(EARLY, WAITING, Binding(players=players))
+    assert {finding.kind for finding in report.diagrams[0].findings} == {"never-runs"}
+    hasty = Binding(players=players, begins=(Begin("*", {}, {}, patient=False),))
+    kinds = {finding.kind for finding in checked(EARLY, WAITING, hasty).findings}
+    assert "never-taken" in kinds
+    assert "never-runs" not in kinds
+
+
+def test_what_all_do_together_and_nobody_drew_is_found() -> None:
+    texts = ["title G (1)\nA->B:a\nC->D:c\n", "title G (2)\nA->B:b\nC->D:d\n"]
+    charts = {
+        "A": chart("A", ["!a"], ["!b"]),
+        "B": chart("B", ["?a"], ["?b"]),
+        "C": chart("C", ["!c"], ["!d"]),
+        "D": chart("D", ["?c"], ["?d"]),
+    }
+    assert {finding.kind for finding in checked(texts, charts).implied} == {"implied-scenario"}
+    assert checked([*texts, "title G (3)\nA->B:a\nC->D:d\n", "title G (4)\nA->B:b\nC->D:c\n"], charts).conforms
+
+
+def test_messages_that_cross_are_found_though_all_come_to_rest() -> None:
+    charts = {"A": chart("A", ["!m", "?n"], ["!m", "!stop"]), "B": chart("B", ["?m", "!n"], ["?m", "?stop"])}
+    report = checked("A->B:m\nalt\nB->A:n\nelse\nA->B:stop\nend\n", charts)
+    assert not report.conforms
+    assert any("?stop" in reason or "!stop" in reason for reason in report.reasons)
+
+
+def test_for_each_chart_that_goes_on_it_is_said_with_what() -> None:
+    report = checked("title Own\nA->B:ask\n", ASKS)
+    assert [finding.message for finding in report.implied] == ["Own: the diagram ends here, B goes on with !answer"]
+
+
+def test_a_chart_that_plays_nobody_is_refused() -> None:
+    with pytest.raises(CastError, match="'Bee' plays nobody: no diagram has a lifeline of that name"):
+        checked(EXCHANGE, {**ASKS, "Bee": chart("Bee", ["!q"])})
+
+
+def test_rows_about_lifelines_that_are_not_drawn_change_nothing() -> None:
+    text = (DIAGRAMS / "ClientJoin_Alternative3.txt").read_text(encoding="utf-8")
+    referred = [(file.name, file.read_text(encoding="utf-8")) for file in sorted(DIAGRAMS.glob("*.txt"))]
+    denial = "Broker-->>Torrent:PUBLISH clients/join/denied"
+    lines = [line for line in text.splitlines() if not line.startswith(denial)]
+    assert len(lines) == len(text.splitlines()) - 1
+    rows = read_binding('[lifeline]\nT1 = { like = "Torrent" }\nT2 = { like = "Torrent" }\n')
+    for binding in (load(), settled(rows.over(load()))):
+        assert check_all([("own.txt", text)], binding, referred=referred).conforms
+        report = check_all([("own.txt", "\n".join(lines))], binding, referred=referred)
+        assert any("Torrent can do ?ClientJoinDenied" in reason for reason in report.reasons)
+
+
+def test_a_finding_is_accepted_by_its_content_and_not_by_its_place() -> None:
+    (finding,) = checked("title Own\nA->B:ask\n", ASKS).implied
+    accepted = [Accepted(finding.identifier, "known")]
+    assert checked("\n\ntitle Own\n// a comment\nA->B:ask\n", ASKS, accepted=accepted).conforms
+    assert not checked("title Own\nA->B:ask\nA->B:ask\n", ASKS, accepted=accepted).conforms
+
+
+@pytest.mark.parametrize("reductions", [Reductions(partial_order=False), Reductions(by_pairs=False)])
+def test_our_diagrams_are_judged_the_same_with_each_reduction_off(reductions: Reductions) -> None:
+    names = ("TrackerGoodbye_StandardProcedure", "ClientGoodbye_StandardProcedure")
+    referred = [(file.name, file.read_text(encoding="utf-8")) for file in sorted(DIAGRAMS.glob("*.txt"))]
+    for name in names:
+        text = (DIAGRAMS / f"{name}.txt").read_text(encoding="utf-8")
+        accepted = read_accepted(DIAGRAMS / "baseline.toml")
+        bounds = Bounds(reductions=reductions)
+        report = check_all([(name, text)], load(), referred=referred, accepted=accepted, bounds=bounds)
+        assert report.conforms, str(report)
+
+
+@pytest.mark.parametrize("name", ["TrackerServerStartup", "TorrentServerStartup"])
+def test_each_diagram_of_ours_conforms_by_itself(name: str) -> None:
+    referred = [(file.name, file.read_text(encoding="utf-8")) for file in sorted(DIAGRAMS.glob("*.txt"))]
+    for file, text in referred:
+        if file.startswith(name):
+            assert check_all([(file, text)], load(), referred=referred).conforms, file
+
+
+def test_the_command_says_the_verdict_by_its_exit_status(tmp_path: Path) -> None:
+    whole = DIAGRAMS / "TrackerGoodbye_StandardProcedure.txt"
+    cut = tmp_path / "cut.txt"
+    cut.write_text(whole.read_text(encoding="utf-8").partition("Tracker->>Broker:DISCONNECT")[0], encoding="utf-8")
+    empty = tmp_path / "empty.txt"
+    empty.write_text("title Nothing\n", encoding="utf-8")
+    for arguments, status, said in [
+        ([str(whole)], 0, "conforms"),
+        ([str(cut)], 1, "does not conform"),
+        ([str(empty)], 3, "undetermined"),
+        ([str(whole), "--states", "3"], 3, "undetermined"),
+    ]:
+        done = CliRunner().invoke(app, ["check", *arguments, "-q"])
+        assert (done.exit_code, done.output.strip()) == (status, said), arguments
+    data = json.loads(CliRunner().invoke(app, ["check", str(cut), "--json"]).output)
+    assert (data["verdict"], data["conforms"]) == ("does not conform", False)
+    assert CliRunner().invoke(app, ["check", str(tmp_path / "none.txt")]).exit_code == 2
+
+
+def test_the_output_of_a_check_is_a_line_for_each_diagram() -> None:
+    done = CliRunner().invoke(app, ["check", str(DIAGRAMS / "ClientGoodbye_StandardProcedure.txt")])
+    assert len(done.output.splitlines()) == 2
