@@ -19,9 +19,9 @@ from machines import Participant
 from machines.participant import atomic_states
 from spec.binding import Events
 from spec.exploration.model.bus import Wires
+from spec.exploration.model.chart_node import Broken, Chart
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import Faults
-from spec.exploration.model.node import Broken, Chart
 from spec.system.chart_body import Held, Local
 from spec.system.foreign import ForeignMachine, actions_of
 from spec.system.process import ChartMachine, Payloads, name_of

@@ -17,8 +17,9 @@ from typing import Any
 from machines.calls import Message as CallMessage
 from machines.events import BusEvent
 from spec.exploration.model.bus import Wires
+from spec.exploration.model.chart_node import Broken, Chart
 from spec.exploration.model.closed import TRACKER, ClosedSystem
-from spec.exploration.model.node import Arrow, Broken, Chart
+from spec.exploration.model.node import Arrow
 from spec.exploration.model.reference import successors
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import Label, Row
