@@ -12,8 +12,9 @@ The module may hold, all optional:
     PAYLOADS = {"amount": [(7,), (8,)]}    the values that messages are sent with
 """
 
+import difflib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from runtime.cli.charts import ChartsError, Given, charts_of
 if TYPE_CHECKING:
     from spec.exploration.explore import Options, Verdict
     from spec.exploration.model.foreign import Others
-    from spec.exploration.properties.language import Claim
+    from spec.exploration.properties.language import Claim, Implication
 
 KINDS: Mapping[str, tuple[type, ...]] = {
     "CLAIMS": (list, tuple),
@@ -80,15 +81,19 @@ def asked(
 
     given = charts_of(place)
     said = {name: _said(given, name) for name in KINDS}
-    own = tuple(said["CLAIMS"])
-    for claim in own:
+    for claim in said["CLAIMS"]:
         if not isinstance(claim, Claim):
             text = f"expected claims, functions under @always, @leads_to and so on, not {claim!r}"
             raise ChartsError(f"--charts {place}: CLAIMS: {text}")
+    own = tuple(replace(claim, says=_guarded(claim, place)) for claim in said["CLAIMS"])
     faults: Any = given.said("FAULTS", {})
     if not isinstance(faults, Faults | Mapping):
         raise ChartsError(f'--charts {place}: FAULTS: expected {{"losses": 1}}, or a Faults, not {faults!r}')
     faults = faults if isinstance(faults, Faults) else Faults(dict(faults))
+    for fault, number in faults.bounds.items():
+        if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 0):
+            text = f"{fault!r}: expected how often, or None for any number of times, not {number!r}"
+            raise ChartsError(f"--charts {place}: FAULTS: {text}")
     for text in bounds:
         fault, equals, number = text.partition("=")
         if not equals:
@@ -103,12 +108,20 @@ def asked(
         tuple(_names(group, place, "ALIKE") for group in said["ALIKE"]),
         {str(name): _names(states, place, f"RESTS[{name!r}]") for name, states in said["RESTS"].items()},
         load(bindings, default=False).events,
-        {str(message): tuple(map(tuple, values)) for message, values in said["PAYLOADS"].items()},
+        {
+            str(message): _values(values, place, f"PAYLOADS[{message!r}]")
+            for message, values in said["PAYLOADS"].items()
+        },
         addressed=True,
         broadcast=frozenset(_names(said["BROADCAST"], place, "BROADCAST")),
         unordered=unordered,
     )
     others.check()
+    for message in others.routes:
+        if message not in others.messages():
+            near = difflib.get_close_matches(message, others.messages(), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ChartsError(f"--charts {place}: ROUTES: no chart has a message {message!r}{hint}")
     claims = tuple(claim for claim in (*CLAIMS, *own) if not words or any(text.lower() in claim.name for text in words))
     if not claims:
         raise ChartsError(f"--property {' '.join(words)!r}: no claim has these words; --list names the claims")
@@ -122,6 +135,28 @@ def _said(given: Given, name: str) -> Any:
         kind = "a mapping" if Mapping in kinds else "a list"
         raise ChartsError(f"--charts {given.place}: {name}: expected {kind}, not {value!r}")
     return value
+
+
+def _guarded(claim: "Claim", place: str) -> "Callable[..., Implication]":
+    """What a claim says, where an error in it is one line, too."""
+
+    def says(*sides: Any) -> "Implication":
+        try:
+            answer = claim.says(*sides)
+        except Exception as error:  # noqa: BLE001 - whatever stands in a user's function
+            raise ChartsError(f"--charts {place}: the claim {claim.name!r} raises {error!r}") from None
+        if not isinstance(answer, tuple) or len(answer) != 2:  # noqa: PLR2004 - a premise and a conclusion
+            text = f"the claim {claim.name!r} has to return a premise and a conclusion, not {answer!r}"
+            raise ChartsError(f"--charts {place}: {text}")
+        return bool(answer[0]), bool(answer[1])
+
+    return says
+
+
+def _values(said: Any, place: str, where: str) -> tuple[tuple[Hashable, ...], ...]:
+    if not isinstance(said, (list, tuple)) or not all(isinstance(each, (list, tuple)) for each in said):
+        raise ChartsError(f"--charts {place}: {where}: expected tuples of values, as in [(7,), (8,)], not {said!r}")
+    return tuple(map(tuple, said))
 
 
 def _names(said: Any, place: str, where: str) -> tuple[str, ...]:

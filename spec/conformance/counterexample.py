@@ -112,10 +112,11 @@ class Stage:
         for message in fitting:
             if (message.sender, message.receiver) in ways:
                 return message.raw_text
-        if fitting:
+        if fitting and not self.binding.tells_ends:  # or it may mean something else between these two
             return fitting[0].raw_text
         details = (act.detail, "")
-        spelled = (r.shown for detail in details for r in self.binding.labels if r.says(act.message, detail))
+        rules = [rule for rule in self.binding.labels if not (rule.sender or rule.receiver)]
+        spelled = (r.shown for detail in details for r in rules if r.says(act.message, detail))
         return next((escape(label) for label in spelled), None) or label_named(act.message, act.detail)
 
     def _groups(self, involved: Iterable[str]) -> list[Group]:

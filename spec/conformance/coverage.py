@@ -2,8 +2,8 @@
 
 A transition is exercised by a diagram if the diagram draws its action on that lifeline, and it is done between two
 states of its chart that runs of the diagram go through; or if it needs no drawing, and is done on the way between such
-states. What a chart can do besides, and what it was merely asked, does not count. Transitions that differ in their
-guards only count as one. Of our own charts nothing is counted: their steps do not say by which transition they are.
+states. What a chart can do besides, and what it was merely asked, does not count. Transitions that differ only in their
+guards count as one. Of our own charts nothing is counted: their steps do not say by which transition they are.
 """
 
 from collections.abc import Collection, Iterable, Mapping

@@ -97,11 +97,6 @@ class SteppedMachine:
     def _no_state(self, name: str) -> str:
         return f"{self.name} has no atomic state {name!r}; there are {', '.join(self._structure.atomic)}"
 
-    def knows(self, state: Hashable) -> bool:
-        """Whether it was ever in a state with such data."""
-        held = _local(state).data
-        return isinstance(held, Held) and held.values in self._book.pictures
-
     def where(self, state: Hashable) -> tuple[str, ...]:
         """The atomic states."""
         return _local(state).states

@@ -19,9 +19,9 @@ from machines import Participant
 from machines.participant import atomic_states
 from spec.binding import Events
 from spec.exploration.model.bus import Wires
+from spec.exploration.model.chart_node import Broken, Chart
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import Faults
-from spec.exploration.model.node import Broken, Chart
 from spec.system.chart_body import Held, Local
 from spec.system.foreign import ForeignMachine, actions_of
 from spec.system.process import ChartMachine, Payloads, name_of
@@ -82,7 +82,7 @@ class Others:
         names += [(name, "alike") for group in self.alike for name in group]
         for name, place in names:
             self._known(name, self.charts, place, "chart")
-        messages = {message for name in self.charts for kind in "!?" for message in self._messages(name, kind)}
+        messages = self.messages()
         for message, place in (
             *((each, "payloads") for each in self.payloads),
             *((each, "faults: loses") for each in self.faults.loses),
@@ -101,6 +101,10 @@ class Others:
             raise ValueError(
                 f"{self.name}: faults: there is no calm in such a system: leave it out, and bound the losses"
             )
+
+    def messages(self) -> set[str]:
+        """The names of all messages that charts send or receive."""
+        return {message for name in self.charts for kind in "!?" for message in self._messages(name, kind)}
 
     def _known(self, name: str, known: Iterable[str], place: str, kind: str) -> None:
         known = sorted(known)

@@ -11,7 +11,7 @@ drawn, and checked, in the courses of the startups. It ends before the first pub
 others may connect in between, and hear it.
 """
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
@@ -24,17 +24,10 @@ from machines.events import BusEvent
 from machines.participant import Snapshot
 from machines.torrent_server import TorrentServerData
 from machines.tracker import TrackerData
-from spec.system.chart_error import CallbackError
-from spec.system.foreign import ForeignMachine
 from spec.system.process import (
-    Addressed,
     ChartMachine,
     Sending,
     Taking,
-    after_internal,
-    after_receiving,
-    after_sending,
-    name_of,
 )
 
 AGAIN = "again"
@@ -361,109 +354,3 @@ def _unmarked(data: Any) -> Any:
     if isinstance(data, TrackerData):
         return replace(data, requests=immutabledict()) if data.requests else data
     return data
-
-
-@dataclass
-class Chart:
-    """A chart that is not ours, or one of ours alone: its sends happen by themselves, and everybody else is outside."""
-
-    name: str
-    machine: ChartMachine | ForeignMachine
-    start: str = ""
-    peers: Mapping[str, tuple[str, ...]] | None = None
-    """To whom it sends each message, one after the other as it chooses; a message that is not in it goes to all. None:
-    all messages do, and nobody sees who is at the other end."""
-
-    def begin(self) -> Hashable:
-        return self.machine.begin(self.start)
-
-    def is_online(self, state: Hashable) -> bool:  # noqa: ARG002 - a chart has no connection to lose
-        return True
-
-    def receive(self, state: Hashable, message: Hashable) -> tuple[Outcome, ...]:
-        if isinstance(state, Broken):
-            return ()
-        self._refuse_unknown(state)
-        arrow = Arrow("", self.name, message)
-        try:
-            return self._received(state, message, arrow)
-        except CallbackError as error:
-            return (Outcome(Broken(state, "", str(error)), (), (arrow,)),)
-
-    def _received(self, state: Hashable, message: Hashable, arrow: Arrow) -> tuple[Outcome, ...]:
-        return tuple(
-            Outcome(Broken(state, why) if taking is Taking.REFUSED else then, (), (arrow,))
-            for taking, then, why in after_receiving(self.machine, state, *_opened(message))
-            if taking is not Taking.DEFERRED
-        )
-
-    def _sendings(self, state: Hashable) -> Iterator[tuple[Sending, Hashable]]:
-        """What it may send, and what is under way then."""
-        for sending in self.machine.sends(state):
-            if self.peers is None:
-                yield sending, sending.message
-                continue
-            for to in self.peers.get(name_of(sending.message)) or ("",):
-                yield sending._replace(to=to or sending.to), Addressed(sending.message, self.name, to)
-
-    def expiries(self, state: Hashable) -> tuple[Outcome, ...]:
-        if isinstance(state, Broken):
-            return ()
-        self._refuse_unknown(state)
-        found: list[Outcome] = []
-        for sending, message in self._sendings(state):
-            arrow = Arrow(self.name, sending.to, message)
-            try:
-                afters = after_sending(self.machine, state, sending)
-            except CallbackError as error:
-                found.append(Outcome(Broken(state, "", str(error)), (), (arrow._replace(receiver=self.name),)))
-            else:
-                found += [Outcome(then, (message,), (arrow,)) for then in afters]
-        try:
-            steps = after_internal(self.machine, state)
-        except CallbackError as error:
-            found.append(Outcome(Broken(state, "", str(error)), (), (Arrow(self.name, self.name, "internal step"),)))
-        else:
-            found += [Outcome(then, (), (Arrow(self.name, self.name, name),)) for name, then in steps]
-        return tuple(found)
-
-    def order(self, state: Hashable, order: str) -> tuple[Outcome, ...]:  # noqa: ARG002 - it has no owner
-        return ()
-
-    def is_busy(self, state: Hashable) -> bool:
-        return not isinstance(state, Broken) and self.machine.busy(state)
-
-    def ignores(self, state: Hashable, message: Hashable) -> bool:
-        if isinstance(state, Broken):
-            return True
-        self._refuse_unknown(state)
-        try:
-            return self._ignored(state, message)
-        except CallbackError:
-            return False
-
-    def _ignored(self, state: Hashable, message: Hashable) -> bool:
-        return all(taking is Taking.IGNORED for taking, _, _ in after_receiving(self.machine, state, *_opened(message)))
-
-    def unmarked(self, state: Hashable) -> Hashable:
-        return state
-
-    def _refuse_unknown(self, state: Hashable) -> None:
-        """A state with other names in its data can be compared, but not made: only by steps are there new data."""
-        if isinstance(self.machine, ForeignMachine) and not self.machine.knows(state):
-            from spec.exploration.model.symmetry import Asymmetric
-
-            raise Asymmetric(f"the data of {self.name} hold names")
-
-
-def _opened(message: Hashable) -> tuple[Hashable, str]:
-    """A message as its receiver sees it, and who sent it."""
-    return (message.message, message.sender) if isinstance(message, Addressed) else (message, "")
-
-
-class Broken(NamedTuple):
-    """A chart in a state in which something came that it does not take, or one of its callbacks raised an error."""
-
-    state: Hashable
-    broken: str
-    raised: str = ""

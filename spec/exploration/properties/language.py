@@ -1,9 +1,9 @@
 """Claims about a closed system, and how they are looked for in millions of states.
 
 A claim is a function of what it concerns (the tracker, a client, another client, the account of faults; or charts by
-their names, or `each` of them) that returns a
-premise and a conclusion; its name is the function's, read as a sentence. It is broken where the premise holds and the
-conclusion does not, and *exercised* where the premise holds: a claim that was never exercised says nothing.
+their names, or `each` of them) that returns a premise and a conclusion; its name is the function's, read as a sentence.
+It is broken where the premise holds and the conclusion does not, and *exercised* where the premise holds: a claim that
+was never exercised says nothing.
 
 Each server is seen as a *side*: a small value made from its charts. A claim is asked once for each combination of
 sides; what breaks it is then covered by products of sets of sides, one bit each. A state breaks the claim where the

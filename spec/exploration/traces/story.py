@@ -17,8 +17,9 @@ from typing import Any
 from machines.calls import Message as CallMessage
 from machines.events import BusEvent
 from spec.exploration.model.bus import Wires
+from spec.exploration.model.chart_node import Broken, Chart
 from spec.exploration.model.closed import ClosedSystem
-from spec.exploration.model.node import Arrow, Broken, Chart
+from spec.exploration.model.node import Arrow
 from spec.exploration.model.reference import successors
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import TRACKER, Label, Row
@@ -123,7 +124,8 @@ def sketch(
         if left == repeats:
             drawing.ends.append(Divider("From here on this goes round for ever"))
         drawing.add(label, row)
-    drawing.tell_where(unheard=claim == UNHEARD)
+    if isinstance(system.bus, Wires):
+        drawing.tell_where(unheard=claim == UNHEARD)
     rows = rows_of([*drawing.ends, Divider(f"Broken: {claim}")])
     return f"{claim[:1].upper()}{claim[1:]} (broken)", drawing.groups(), rows
 

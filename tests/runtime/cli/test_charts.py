@@ -213,6 +213,9 @@ def test_claims_and_faults_of_the_module(folder: Path) -> None:
     assert lossy.exit_code == 1, lossy.output
 
 
+ALWAYS = "from spec.exploration.properties.language import always\n@always\n"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -226,6 +229,18 @@ def test_claims_and_faults_of_the_module(folder: Path) -> None:
         ("RESTS = {'Asker': ['waitin']}", "rests of Asker: no atomic state 'waitin'; did you mean 'waiting'?"),
         ("ALIKE = [('Asker', 'B')]", "alike: no chart 'B'"),
         ("PAYLOADS = {'answr': [(1,)]}", "payloads: no message 'answr'; did you mean 'answer'?"),
+        ("PAYLOADS = {'answer': [1]}", "PAYLOADS['answer']: expected tuples of values, as in [(7,), (8,)], not [1]"),
+        ("ROUTES = {'qestion': ('Answerer',)}", "ROUTES: no chart has a message 'qestion'; did you mean 'question'?"),
+        (
+            "FAULTS = {'losses': 'many'}",
+            "FAULTS: 'losses': expected how often, or None for any number of times, not 'many'",
+        ),
+        (f"{ALWAYS}def wrong(Asker): return 1 / 0\nCLAIMS = [wrong]", "the claim 'wrong' raises ZeroDivisionError"),
+        (
+            f"{ALWAYS}def wrong(Asker): return True\nCLAIMS = [wrong]",
+            "has to return a premise and a conclusion, not True",
+        ),
+        (f"{ALWAYS}def wrong(Nobody): return True, True\nCLAIMS = [wrong]", "claim 'wrong': no component 'Nobody'"),
     ],
 )
 def test_what_a_module_says_wrongly_is_one_line(folder: Path, text: str, said: str) -> None:

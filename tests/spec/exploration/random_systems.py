@@ -8,10 +8,11 @@ from typing import Any
 from statemachine import Event, State, StateChart
 from statemachine.exceptions import InvalidDefinition
 
+from spec.exploration.model.chart_node import Broken, Chart
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.foreign import Others, Standing, standing
-from spec.exploration.model.node import Arrow, Broken, Chart, Outcome
+from spec.exploration.model.node import Arrow, Outcome
 from spec.exploration.properties.language import Claim, Implication, claim
 
 TIMEOUTS: Any = ("any", "any", "patient")

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from spec.exploration.explore import explore
+from spec.exploration.model.chart_node import Chart
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import Faults
-from spec.exploration.model.node import Arrow, Chart, Outcome
+from spec.exploration.model.node import Arrow, Outcome
 from spec.exploration.properties.language import Implication, always
 from tests.spec.exploration.random_systems import Names, Rules, Seen, Table, seen
 
