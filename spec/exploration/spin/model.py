@@ -29,6 +29,7 @@ from spec.exploration.model.node import AGAIN
 from spec.exploration.model.steps import ENDS_CONNECTION, TRACKER
 from spec.exploration.spin.c_text import FUNCTIONS, blocks
 from spec.exploration.spin.claims import Bad, array, braces, hops, in_c
+from spec.system.process import name_of
 
 HOLE = -1
 ONCE = -2
@@ -122,7 +123,7 @@ class _Writer:
 
     def _can_be_lost(self, message: int) -> bool:
         faults = self.system.faults
-        named = not faults.loses or type(self.system.messages[message]).__name__ in faults.loses
+        named = not faults.loses or name_of(self.system.messages[message]) in faults.loses
         return named and self._happens("losses")
 
     def _most_ways(self, component: int, asked: Sequence[int]) -> list[set[str]]:

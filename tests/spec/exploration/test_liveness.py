@@ -278,7 +278,7 @@ def test_a_graph_without_memory_says_nothing_of_runs(monkeypatch: pytest.MonkeyP
     undetermined(explore(system(driver=Driver, spinner=Spinner), Options(memory=1 << 40), EVERY, standing), "no memory")
     done = CliRunner().invoke(app, ["explore", "--scenario", "standard", "--property", "rest", "--memory", "1000000"])
     assert done.exit_code == 3, done.output
-    assert "not known: there is no memory left for the graph of all steps" in done.output
+    assert "there is no memory left for the graph of all steps" in done.output
 
 
 def test_a_graph_that_is_interrupted_says_nothing_of_runs(monkeypatch: pytest.MonkeyPatch) -> None:
