@@ -82,7 +82,9 @@ def lines(report: Report, *, verbose: bool = False) -> Iterator[Line]:
     """The report line by line; if `verbose`, with the lifelines of each diagram, and with what is accepted."""
     for diagram in report.diagrams:
         said = f"{diagram.name}  ({diagram.file}), {diagram.nodes} states compared"
-        yield Line(f"{diagram.verdict!s:{WIDTH}}  ", said, STYLES[diagram.verdict])
+        # What is found of a use case that one diagram draws alone is found of that diagram.
+        answer = report.verdict if len(report.diagrams) == 1 else diagram.verdict
+        yield Line(f"{answer!s:{WIDTH}}  ", said, STYLES[answer])
         if verbose:
             yield from _table(diagram)
         for finding in diagram.findings:
