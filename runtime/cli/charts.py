@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from statemachine import StateChart
 
+from spec.system.adapter import TransitionsChart
+
 if TYPE_CHECKING:
     from spec.binding import Binding
 
@@ -83,8 +85,7 @@ def charts_of(place: str) -> Given:
     found = {
         value.__name__: value
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, StateChart)
-        if value.__module__ == module.__name__ and getattr(value, "states", None)
+        if _is_chart(value) and (isinstance(value, TransitionsChart) or _is_made_in(value, module))
     }
     if not found:
         raise ChartsError(
@@ -94,13 +95,21 @@ def charts_of(place: str) -> Given:
     return Given(place, found, module, is_mapped=False)
 
 
+def _is_chart(value: Any) -> bool:
+    return isinstance(value, TransitionsChart) or (isinstance(value, type) and issubclass(value, StateChart))
+
+
+def _is_made_in(chart: type, module: ModuleType) -> bool:
+    return chart.__module__ == module.__name__ and bool(getattr(chart, "states", None))
+
+
 def _checked(place: str, name: str, said: Any) -> Charts:
     if not isinstance(said, Mapping) or not said:
         raise ChartsError(f"--charts {place}: {name} has to be a mapping of lifelines to charts, not {said!r}")
     for lifeline, chart in said.items():
         if not isinstance(lifeline, str):
             raise ChartsError(f"--charts {place}: {name}: {lifeline!r} is no name of a lifeline: expected a text")
-        if not isinstance(chart, type) or not issubclass(chart, StateChart):
+        if not _is_chart(chart):
             text = f"expected a class made from statemachine.StateChart, not {chart!r}"
             raise ChartsError(f"--charts {place}: {name}[{lifeline!r}]: {text}")
     return dict(said)

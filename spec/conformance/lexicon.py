@@ -7,14 +7,14 @@ from typing import Any
 
 from statemachine import StateChart
 
-from machines import BUS_EVENTS, Participant
+from machines import BUS_EVENTS
 from spec.binding import Binding, BindingError, Word, normal
 from spec.binding.inheritance import misspelled
 from spec.binding.labels import Ends, detail_of_values, values_of
 from spec.conformance.finding import Finding, unanswered
 from spec.notation.model import Diagram
 from spec.system.chart_error import ChartError
-from spec.system.setup import Charts, spoken
+from spec.system.setup import Charts, is_participant, spoken
 from spec.system.structure import labels_of
 
 SURE = 0.8
@@ -109,7 +109,7 @@ def refuse_events(binding: Binding, charts: Charts) -> None:
 
 def is_ours(chart: type[StateChart[Any]]) -> bool:
     """Whether a chart is one of `machines`, or made from one."""
-    return issubclass(chart, Participant)
+    return is_participant(chart)
 
 
 def unplayed(diagram: Diagram, binding: Binding, charts: Charts) -> list[Finding]:

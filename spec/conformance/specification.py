@@ -7,7 +7,6 @@ from typing import Any
 
 from statemachine import StateChart
 
-from machines import Participant
 from spec.binding import BUILT_IN, Begin, Binding, Player, Word
 from spec.binding.inheritance import misspelled, our_names, refuse_unknown, renamed, seen
 from spec.conformance.finding import Finding
@@ -21,10 +20,11 @@ from spec.interaction import Interaction, InteractionError, Library, alt, compil
 from spec.notation import read
 from spec.notation.model import Diagram
 from spec.projection import Automaton, project
+from spec.system.adapter import TransitionsChart
 from spec.system.composition import System
-from spec.system.foreign import ForeignMachine
 from spec.system.process import Payloads
-from spec.system.setup import OURS, CastError
+from spec.system.setup import OURS, CastError, is_participant
+from spec.system.stepped import SteppedMachine
 
 Charts = Mapping[str, type[StateChart[Any]]]
 Routes = Mapping[tuple[str, str], tuple[str, ...]]
@@ -172,7 +172,7 @@ class UseCase:
                 for course in self.courses
                 for action in course.interaction.actions()
                 if action.kind == "?" and action.peer is None and action.label in self.words
-                if isinstance(system.machines.get(action.lifeline), ForeignMachine)
+                if isinstance(system.machines.get(action.lifeline), SteppedMachine)
             )
         )
 
@@ -252,10 +252,13 @@ def refuse_idle(charts: Charts, diagrams: Iterable[Diagram], binding: Binding) -
 def _with_charts(binding: Binding, charts: Charts) -> Binding:
     """The binding with a player for each chart given by lifeline; our own says nothing of charts that are not ours."""
     for name, chart in charts.items():
-        if not isinstance(chart, type) or not issubclass(chart, StateChart):
-            raise CastError(f"charts: {name!r}: expected a class made from StateChart, not {chart!r}")
+        if not isinstance(chart, TransitionsChart) and not (isinstance(chart, type) and issubclass(chart, StateChart)):
+            raise CastError(
+                f"charts: {name!r}: expected a class made from StateChart, not {chart!r}; "
+                "a machine of `transitions` is given by spec.system.adapter.from_transitions"
+            )
     theirs = {name: chart for name, chart in charts.items() if chart not in OURS.values()}
-    foreign = {name for name, chart in theirs.items() if not issubclass(chart, Participant)}
+    foreign = {name for name, chart in theirs.items() if not is_participant(chart)}
     ours = {name for name, player in binding.players.items() if player.place == BUILT_IN}
     binding = binding.without(frozenset(foreign & ours))
     added = {

@@ -8,6 +8,7 @@ a loss, so that it is in a configuration that it can really reach.
 import difflib
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
+from functools import partial
 from typing import Any
 
 from immutabledict import immutabledict
@@ -42,6 +43,7 @@ from machines import (
 )
 from machines.session import MqttClient
 from spec.binding import BUILT_IN, Begin, Binding, Player
+from spec.system.adapter import TransitionsChart
 from spec.system.composition import Act, State, System
 from spec.system.foreign import ForeignMachine, actions_of
 from spec.system.process import ChartMachine, LocalMachine, Payload, Payloads, ScriptedMachine, Sending
@@ -173,6 +175,10 @@ class Cast:
         else:
             yield from order(lifeline, name)
 
+    def _may_ignore(self, lifeline: str, message: str) -> bool:
+        """Whether the binding says that a lifeline may ignore a message."""
+        return self.binding.may_ignore(lifeline, f"?{message}")
+
     def _machine(self, name: str, player: Player, conflicts: bool, session: str, endpoint: str) -> LocalMachine:
         if player.scripted:
             return ScriptedMachine(_anything(player.client, self))
@@ -182,6 +188,10 @@ class Cast:
                 f"the binding says that the chart {player.chart} plays {name}, but there is no such chart; "
                 f"there are {', '.join(sorted(self.charts))}"
             )
+        if isinstance(chart, TransitionsChart):
+            own = {message: values for message, values in self.payloads.items() if f"!{message}" in chart.actions}
+            may_ignore = partial(self._may_ignore, name)
+            return chart.machine(patient=player.patient, may_ignore=may_ignore, payloads=own)
         if issubclass(chart, Participant):
             return ChartMachine(_ours(chart, name, self.binding, conflicts, session, endpoint))
         given = name if name in self.charts else player.chart
@@ -189,10 +199,15 @@ class Cast:
         return ForeignMachine(
             chart,
             patient=player.patient,
-            may_ignore=lambda message: self.binding.may_ignore(name, f"?{message}"),
+            may_ignore=partial(self._may_ignore, name),
             payloads={message: values for message, values in self.payloads.items() if message in said},
             **self.binding.events_of(given, chart).declared(),
         )
+
+
+def is_participant(chart: Any) -> bool:
+    """Whether a chart is one of ours, or made from one."""
+    return isinstance(chart, type) and issubclass(chart, Participant)
 
 
 def _of_server(lifeline: str, said: Mapping[str, str], players: Mapping[str, Player]) -> str:
@@ -203,6 +218,8 @@ def _of_server(lifeline: str, said: Mapping[str, str], players: Mapping[str, Pla
 
 def spoken(name: str, chart: type[StateChart[Any]], binding: Binding) -> frozenset[str]:
     """The actions of a chart that is given under a name, as it says itself and as the binding says of it."""
+    if isinstance(chart, TransitionsChart):
+        return chart.actions
     said = binding.events_of(name, chart)
     return actions_of(chart, said.sends, said.receives)
 
@@ -213,7 +230,7 @@ def _anything(client: str, cast: Cast) -> Iterator[Sending]:
     packets += [SUBSCRIBE(topic=event.topic) for event in BUS_EVENTS]
     packets += [sample(event, client) for event in BUS_EVENTS]
     yield from (Sending(packet, "broker") for packet in packets)
-    theirs = ((name, chart) for name, chart in cast.charts.items() if not issubclass(chart, Participant))
+    theirs = ((name, chart) for name, chart in cast.charts.items() if not is_participant(chart))
     names = {action[1:] for name, chart in theirs for action in spoken(name, chart, cast.binding) if action[0] == "?"}
     for name in sorted(names):
         drawn = cast.payloads.get(name)
