@@ -38,7 +38,7 @@ def test_a_machine_takes_part_in_a_check(answer: str, conforms: bool) -> None:
 
 
 def test_what_is_no_chart_is_refused_with_the_way_to_give_one() -> None:
-    with pytest.raises(ValueError, match="given by spec.system.adapter"):
+    with pytest.raises(ValueError, match=r"given by spec\.system\.adapter\.from_transitions"):
         check(EXCHANGE, Binding(), {"A": machine("!ask")})  # type: ignore[dict-item]
 
 
