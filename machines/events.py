@@ -1,7 +1,7 @@
 """The bus events: what crosses the MQTT broker.
 
 Each class is one event of the protocol, frozen and hashable, with its MQTT topic and with the side that publishes
-it. Field names are Python's; the names on the wire belong to `runtime.wire`. Sets and mappings are immutable and
+it. Field names are Python's; the names on the wire belong to `runtime.wire.events`. Sets and mappings are immutable and
 compare by content, so a chart that keeps an event in its data can be snapshotted.
 """
 

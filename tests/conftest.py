@@ -1,20 +1,8 @@
 """What tests need beside Python, and where it is missing: skipped by hand, failed in CI."""
 
-import os
-import shutil
-
 import pytest
 
-
-def needed(program: str) -> str:
-    """Where a program is; the test that asks is skipped without it, and fails where CI is set."""
-    path = shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
-    if path is None:
-        reason = f"the program {program!r} is not installed"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return path
+from tests.support.programs import needed
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ except KeyboardInterrupt:  # loading takes long enough to be interrupted
     raise SystemExit(130) from None
 
 if TYPE_CHECKING:
-    from runtime.demo import Outcome, Play
+    from runtime.demo.runner import Outcome, Play
 
 app = typer.Typer(
     help="Client Join of an MQTT Distribution Service: the statecharts of a sequence diagram, live.",
@@ -87,13 +87,13 @@ def demo(
 ) -> None:
     """Play Client Join on a real MQTT broker, by default the story of the seed diagram."""
     # These take time to import, and the other commands do without them.
-    from runtime.broker import BrokerError
-    from runtime.demo import DemoError, Play, Settings
-    from runtime.faults import Fault, FaultSyntaxError, Kind, parse_fault
-    from runtime.mqtt import BrokerAddress
-    from runtime.printing import Json, People, recording
-    from runtime.scenarios import DEFAULT, SCENARIOS
-    from runtime.scenarios import scenario as scenario_named
+    from runtime.demo.output import Json, People, recording
+    from runtime.demo.runner import DemoError, Play, Settings
+    from runtime.demo.scenarios import DEFAULT, SCENARIOS
+    from runtime.demo.scenarios import scenario as scenario_named
+    from runtime.mqtt.broker import BrokerError
+    from runtime.mqtt.faults import Fault, FaultSyntaxError, Kind, parse_fault
+    from runtime.mqtt.session import BrokerAddress
 
     if timeout is None:
         timeout = max(1.0, torrents**2 / 100)  # each of them hears what every other is told, on this one machine

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from runtime.live import Audience, Ending
+    from runtime.replay.live import Audience, Ending
     from spec.exploration.model.closed import ClosedSystem
     from spec.exploration.model.node import ServerState
     from spec.exploration.model.steps import Row, Slot
@@ -185,8 +185,8 @@ class _Console(Console):
 
 
 async def play_live(run: Run, audience: "Audience", qos: int = QOS) -> "Ending":
-    """The same run on the embedded broker. Raises `runtime.broker.BrokerError` if none can be started."""
-    from runtime.live import Live
+    """The same run on the embedded broker. Raises `runtime.mqtt.broker.BrokerError` if none can be started."""
+    from runtime.replay.live import Live
 
     nodes = run.story.scenario.build(drop_inert=False).nodes  # charts of their own: those of the system are stepped
     async with Live(run.system, audience, nodes, qos) as live:
@@ -195,8 +195,8 @@ async def play_live(run: Run, audience: "Audience", qos: int = QOS) -> "Ending":
 
 def _play_live(run: Run, qos: int) -> bool:
     """Play it on the embedded broker, and say how that ended."""
-    from runtime.broker import BrokerError
-    from runtime.printing import People
+    from runtime.demo.output import People
+    from runtime.mqtt.broker import BrokerError
 
     console = _Console(highlight=False, emoji=False, markup=False)
     try:

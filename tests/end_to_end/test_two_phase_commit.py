@@ -10,8 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from runtime.cli.main import app
+from tests.support.places import DATA
 
-FOLDER = Path(__file__).parent.parent / "data" / "two_phase_commit"
+FOLDER = DATA / "two_phase_commit"
 PAGE = (FOLDER / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```console\n\$ (.*)\n((?:.*\n)*?)```$", PAGE, re.MULTILINE)
 STATUS = {"charts.py": 0, "blocking.py": 1, "forgetful.py": 1}

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from runtime.broker import EmbeddedBroker
-from runtime.mqtt import BrokerAddress
-from tests.conftest import needed
+from runtime.mqtt.broker import EmbeddedBroker
+from runtime.mqtt.session import BrokerAddress
 from tests.support.mosquitto import Mosquitto
+from tests.support.programs import needed
 
 KINDS = ("mosquitto", "embedded")
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from runtime.mqtt import BrokerAddress
+from runtime.mqtt.session import BrokerAddress
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.mqtt import BrokerAddress
+from runtime.mqtt.session import BrokerAddress
 
 
 class Mosquitto:

@@ -27,8 +27,8 @@ from spec.exploration.properties.client_join import side_of
 from spec.exploration.properties.client_join_runs import RUN_CLAIMS, every_client_is_registered_some_day
 from spec.exploration.properties.language import Claim, Claims, Implication, claim, eventually, leads_to
 from spec.exploration.traces.replay import KEPT, play, repeats
-from tests.plays import Nobody
-from tests.test_explorer_engines import engines
+from tests.spec.exploration.test_engines import engines
+from tests.support.servers import Nobody
 
 
 class Pinging(StateChart[None]):

@@ -14,8 +14,8 @@ from spec.exploration.model.scenario import Scenario, scenario
 from spec.exploration.properties.client_join import CLAIMS, side_of
 from spec.exploration.properties.language import Claims
 from spec.exploration.traces.replay import play, read
-from tests.plays import Nobody
 from tests.spec.exploration.systems import joints, patiently, scenarios, verdicts
+from tests.support.servers import Nobody
 
 GONE = "no view holds a client that is gone"
 AGREE = "all views agree"

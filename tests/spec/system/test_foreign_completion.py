@@ -7,8 +7,8 @@ from statemachine import Event, HistoryState, State, StateChart
 
 from spec.system.foreign import ChartError, ForeignMachine
 from spec.system.process import Sending, Taking
-from tests.others import Voter
 from tests.spec.system.charts import holds, take
+from tests.support.foreign_protocols import Voter
 
 
 class Complete(StateChart[Any]):

@@ -1,0 +1,231 @@
+"""What the demo shows: each arrow as it happens, and a summary; for people in colour, for pipes plain, or as JSON."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from machines.broker import Broker
+from machines.calls import CONNACK, SUBACK, SUBSCRIBE, Call, ConnectionLost, JoinConflicts, ViewChangeFailed
+from machines.events import BusEvent, ClientEvent, ClientJoinAccepted, ClientJoinDenied
+from machines.participant import atomic_states, words
+from runtime.demo.runner import CLIENT, TRACKER, Outcome, lifelines
+from runtime.recorder import BROKER, NEVER_CAME, Arrow, Stage
+from spec.rendering.labels import label
+from spec.rendering.sequence import Divider, Group, Lifeline, Message, Row, to_mermaid, to_notation
+
+AT_REST = {state.id for state in atomic_states(Broker) if state.initial}
+"""Where the broker's regions are while nothing is owed."""
+
+WIDE = 120
+"""Columns from which on the configurations stand beside an arrow instead of below it."""
+
+
+class People:
+    """Shows the run to a person."""
+
+    def __init__(self, console: Console) -> None:
+        """`console` decides on colour and width."""
+        self._console = console
+        self._subscriptions: Counter[str] = Counter()
+
+    def act(self, title: str) -> None:
+        """A heading."""
+        self._console.print()
+        self._console.print(Text(f"== {title} ==", style="bold"), soft_wrap=True)
+
+    def arrow(self, arrow: Arrow) -> None:
+        """A line for the arrow, and where it left its ends; subscriptions are counted and told together."""
+        if isinstance(arrow.message, SUBSCRIBE) or (isinstance(arrow.message, SUBACK) and arrow.message.accepted):
+            client = arrow.sender if isinstance(arrow.message, SUBSCRIBE) else arrow.receiver
+            self._subscriptions[client] += isinstance(arrow.message, SUBSCRIBE)
+            return
+        for client in (arrow.sender, arrow.receiver):
+            if topics := self._subscriptions.pop(client, 0):
+                self._line(arrow.at, client, "->", BROKER, f"SUBSCRIBE and SUBACK, {topics} topics", "", "")
+        beside = arrow.note in {"ignored", NEVER_CAME}
+        style = "dim" if beside else "bold red" if arrow.lost else _style(arrow)
+        head = "-x" if arrow.lost else "->"
+        self._line(arrow.at, arrow.sender or "(outside)", head, arrow.receiver, _what(arrow), _states(arrow), style)
+
+    def _line(self, at: float, sender: str, head: str, receiver: str, what: str, states: str, style: str) -> None:
+        line = Text(f"{at:7.3f}  {sender:>12} ")
+        line.append(head, style="bold red" if head == "-x" else "")
+        line.append(f" {receiver:<12} ")
+        line.append(what, style=style)
+        wide = self._console.width >= WIDE or not self._console.is_terminal
+        if states and wide:
+            line.append(" " * max(1, 72 - len(line.plain)))
+            line.append(f"| {states}", style="cyan")
+        self._console.print(line, soft_wrap=True)
+        if states and not wide:
+            self._console.print(Text(f"{'':>23}{states}", style="cyan"), soft_wrap=True)
+
+    def summary(self, outcome: Outcome) -> None:
+        """How it ended."""
+        self._console.print()
+        self._console.print(Text("== In the end (before the goodbyes) ==", style="bold"))
+        for lifeline, where in outcome.ends.items():
+            self._console.print(Text(f"{lifeline:>21}  {_where(where)}"))
+        for sentence in sentences(outcome):
+            self._console.print(Text(sentence), soft_wrap=True)
+
+
+class Json:
+    """One JSON object a line."""
+
+    def __init__(self, console: Console) -> None:
+        """`console` is where the lines go."""
+        self._console = console
+
+    def act(self, title: str) -> None:
+        """`{"act": ...}`."""
+        self._write({"act": title})
+
+    def arrow(self, arrow: Arrow) -> None:
+        """`{"at": ..., "sender": ..., ...}`."""
+        self._write(as_json(arrow))
+
+    def summary(self, outcome: Outcome) -> None:
+        """`{"ends": ..., ...}`."""
+        run = outcome.stage.arrows
+        self._write(
+            {
+                "ends": {name: list(where) for name, where in outcome.ends.items()},
+                "views_agree": outcome.views_agree,
+                "as_expected": outcome.expected,
+                "arrows": len(run),
+                "lost": sum(arrow.lost for arrow in run),
+                "unused_faults": [f"{fault.kind} {fault}" for fault in outcome.unused],
+                "refused": outcome.refused,
+                "divergences": outcome.stage.divergences,
+            }
+        )
+
+    def _write(self, row: dict[str, Any]) -> None:
+        self._console.print(Text(json.dumps(row)), soft_wrap=True)
+
+
+def as_json(arrow: Arrow) -> dict[str, Any]:
+    """An arrow as a JSON object; times in seconds."""
+    return {
+        "at": round(arrow.at, 4),
+        "sender": arrow.sender or None,
+        "receiver": arrow.receiver or None,
+        "message": arrow.name,
+        "topic": getattr(arrow.message, "topic", None),
+        "client": getattr(arrow.message, "client", None),
+        "hop": hop(arrow),
+        "lost": arrow.lost,
+        "note": arrow.note or None,
+        "sender_state": list(arrow.sender_state),
+        "receiver_state": list(arrow.receiver_state),
+    }
+
+
+def hop(arrow: Arrow) -> str | None:
+    """The hop that an arrow is on, or None inside a server."""
+    return "to-broker" if arrow.receiver == BROKER else "from-broker" if arrow.sender == BROKER else None
+
+
+def sentences(outcome: Outcome) -> Iterator[str]:
+    """The summary in words."""
+    run = outcome.stage.arrows
+    events = [arrow for arrow in run if isinstance(arrow.message, BusEvent)]
+    expiries = sum(arrow.name == "TimeoutExceeded" for arrow in run)
+    never_came = sum(arrow.note == NEVER_CAME for arrow in run)
+    lost = sum(arrow.lost for arrow in run) - never_came
+    yield (
+        f"{len(run)} arrows, {len(events)} of them bus events on a hop; {lost} lost"
+        f"{f', {never_came} never came' if never_came else ''}; "
+        f"{expiries} {'timeout' if expiries == 1 else 'timeouts'} exceeded."
+    )
+    if outcome.expected:
+        yield "Everybody is registered, and all distribution views agree."
+    else:
+        waiting = [name for name, where in outcome.ends.items() if where == ("awaiting_hello",)]
+        verb = "awaits" if len(waiting) == 1 else "await"
+        yield "Not everybody is registered" + (
+            f": {', '.join(waiting)} {verb} the next TrackerHello." if waiting else "."
+        )
+        if not outcome.views_agree:
+            yield "The distribution views of those who count themselves as registered do not agree."
+    for fault in outcome.unused:
+        yield f"This was to happen and never did: {fault.kind} {fault}"
+    if outcome.refused:
+        were = "message was" if outcome.refused == 1 else "messages were"
+        yield f"{outcome.refused} {were} refused; the log says why."
+    for divergence in outcome.stage.divergences:
+        yield f"The broker did what its chart does not allow: {divergence}"
+
+
+def _what(arrow: Arrow) -> str:
+    message = arrow.message
+    what = arrow.name
+    if isinstance(message, ClientJoinAccepted | ClientJoinDenied):
+        what += f" for {message.client}"
+    elif isinstance(message, ClientEvent) and (arrow.sender == BROKER or message.publisher == TRACKER):
+        what += f" of {message.client}"
+    if isinstance(message, ClientJoinDenied | JoinConflicts):
+        what += f" ({message.reason_code.name.replace('_', ' ').lower()})"
+    if isinstance(message, ViewChangeFailed):
+        what += f" ({message.reason})"
+    if isinstance(message, CONNACK | SUBACK) and not message.accepted:
+        what += " (refused)"
+    if arrow.lost and not arrow.note:
+        what += "  LOST"
+    elif arrow.note:
+        what += f"  ({arrow.note})"
+    # Whoever reaches the broker can name a client so that a terminal would obey.
+    return what if what.isprintable() else ascii(what)[1:-1]
+
+
+def _style(arrow: Arrow) -> str:
+    if arrow.name == "TimeoutExceeded" or isinstance(arrow.message, ConnectionLost):
+        return "yellow"
+    return "" if isinstance(arrow.message, Call) else "green"
+
+
+def _states(arrow: Arrow) -> str:
+    ends = []
+    if arrow.sender and arrow.sender_state:
+        ends.append(f"{arrow.sender}: {_where(arrow.sender_state)}")
+    if arrow.receiver and arrow.receiver_state and not arrow.lost:
+        ends.append(f"{arrow.receiver}: {_where(arrow.receiver_state)}")
+    return ", ".join(ends)
+
+
+def _where(states: tuple[str, ...]) -> str:
+    """Where regions are parallel, those that are not at rest; or the last one, if all are."""
+    return " / ".join(words(state) for state in [s for s in states if s not in AT_REST] or states[-1:])
+
+
+def recording(title: str, stage: Stage, *, mermaid: bool = False) -> str:
+    """The run as a sequence diagram."""
+    rows: list[Row] = []
+    for number, arrow in enumerate(stage.arrows):
+        if number in stage.acts:
+            rows.append(Divider(stage.acts[number]))
+        rows.append(Message(arrow.sender, arrow.receiver, label(arrow.message), arrow.lost, arrow.sent, arrow.came))
+    draw = to_mermaid if mermaid else to_notation
+    return draw(title, _groups(stage), rows)
+
+
+def _groups(stage: Stage) -> Iterator[Group]:
+    servers = list(dict.fromkeys(server for server, _ in stage.lifelines))
+    titles = {TRACKER: "Tracker Server", CLIENT: "Registered Client"}
+    for server in sorted(servers, key=lambda name: (name != TRACKER, name == CLIENT)):
+        names = lifelines([server])
+        yield Group(
+            titles.get(server, "Torrent Server" if server == "torrent-1" else f"Torrent Server {server[8:]}"),
+            (
+                Lifeline(names[server, "client"], "MQTT Client"),
+                Lifeline(names[server, "clock"], "Clock"),
+                Lifeline(names[server, "view"], "Distribution View", kind="database"),
+            ),
+        )
+        if server == TRACKER:
+            yield Group("Event Bus", (Lifeline(BROKER, "MQTT Broker"),))

@@ -1,0 +1,260 @@
+"""The MQTT client of a server, behind one small interface of our own.
+
+`Session` is all that the driver knows of MQTT: connect, subscribe, publish, disconnect, and what comes in. It is made
+with aiomqtt (MQTT 3.1.1, clean sessions), and reaches into it to break a connection, for which it has no way.
+"""
+# ruff: noqa: SLF001
+
+import asyncio
+import contextlib
+import logging
+import re
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import aiomqtt
+from aiomqtt.exceptions import MqttConnectError
+
+from runtime.mqtt.in_flight import IN_FLIGHT, InFlight, StalledError
+
+logging.getLogger("clientjoin.paho").setLevel(logging.CRITICAL)  # what it would say reaches us as an exception
+
+READ_AT_ONCE = 100
+"""Packets that a session reads in one turn of the loop, if as many have come."""
+
+
+class NotConnectedError(Exception):
+    """The broker could not be reached, or the connection broke: the message says which broker and why."""
+
+
+class RefusedError(Exception):
+    """The broker answered, and said no."""
+
+
+@dataclass(frozen=True)
+class BrokerAddress:
+    """Where a broker is; `mqtt://[user:password@]host[:port]`, with `mqtts` for TLS and `ws`/`wss` for WebSockets."""
+
+    host: str
+    port: int
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: bool = False
+    websocket_path: str | None = None
+
+    def __str__(self) -> str:
+        scheme = ("wss" if self.tls else "ws") if self.websocket_path is not None else ("mqtts" if self.tls else "mqtt")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{host}:{self.port}"  # never the password
+
+    @classmethod
+    def parse(cls, url: str) -> "BrokerAddress":
+        """Read a URL. Raises `ValueError` that says what is wrong with it, without the password."""
+        form = "the form is mqtt://[user:password@]host[:port], or mqtts://, ws://, wss://; %XX is a special character"
+        ports = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
+        shown = repr(re.sub(r"^(\w*:/*)?.*@", r"\1...@", url, flags=re.DOTALL))
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise ValueError(f"{shown} is no broker: its host or port cannot be read; {form}") from None
+        web = parts.scheme in {"ws", "wss"}
+        if parts.scheme not in ports:
+            problem = f"unknown scheme {parts.scheme!r}"
+        elif not parts.hostname:
+            problem = "no host"
+        elif port == 0:
+            problem = "the port must be from 1 to 65535"
+        elif parts.fragment or parts.query or (parts.path.strip("/") and not web):
+            problem = "something follows the port"
+        elif parts.password and not parts.username:
+            problem = "a password without a user"
+        else:
+            problem = ""
+        if problem or parts.hostname is None:
+            raise ValueError(f"{shown} is no broker: {problem}; {form}")
+        return cls(
+            host=parts.hostname,
+            port=ports[parts.scheme] if port is None else port,
+            user=unquote(parts.username) if parts.username else None,
+            password=unquote(parts.password) if parts.password else None,
+            tls=parts.scheme in {"mqtts", "wss"},
+            websocket_path=(parts.path or "/mqtt") if web else None,
+        )
+
+
+class Session:
+    """One session with a broker, from `connect()` to its end. It cannot be used again.
+
+    However it ends, by `disconnect()`, `crash()`, a failure or a cancelled `connect()`, no socket and no task is left.
+    """
+
+    def __init__(
+        self, address: BrokerAddress, client: str, qos: int = 2, *, patience: float = 5.0, keepalive: int = 60
+    ) -> None:
+        """`qos` of publications and subscriptions; `patience` in seconds for each next answer of the broker.
+
+        After `keepalive` seconds of silence the broker is asked for a sign of life, and has as long to give it.
+        """
+        self.address = address
+        self.client = client
+        self.qos = qos
+        self._mqtt = aiomqtt.Client(
+            address.host,
+            address.port,
+            identifier=client,
+            username=address.user,
+            password=address.password,
+            protocol=aiomqtt.ProtocolVersion.V311,
+            clean_session=True,
+            timeout=patience,
+            keepalive=keepalive,
+            max_inflight_messages=IN_FLIGHT,  # never reached: what waits does so in `InFlight`, where it has a timeout
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],  # a small packet is not to wait for the next
+            logger=logging.getLogger("clientjoin.paho"),
+            transport="tcp" if address.websocket_path is None else "websockets",
+            websocket_path=address.websocket_path,
+            tls_context=ssl.create_default_context() if address.tls else None,
+        )
+        self._paho: Any = self._mqtt._client
+        self._paho.connect_timeout = patience
+        vars(self._paho)["loop_read"] = self._read
+        self._paho.on_publish = self._on_publish
+        self._paho.on_disconnect = self._on_disconnect
+        self._in_flight = InFlight(IN_FLIGHT, patience, self._bytes_left)
+        self._opening: asyncio.Task[Any] | None = None
+
+    async def connect(self) -> None:
+        """CONNECT, and wait for CONNACK. Raises `RefusedError`, or `NotConnectedError` if no CONNACK came."""
+        self._opening = asyncio.create_task(self._mqtt.__aenter__())
+        try:
+            await asyncio.shield(self._opening)
+        except MqttConnectError as error:
+            raise RefusedError(f"{self.address} refused the connection of {self.client}: {error}") from None
+        except (aiomqtt.MqttError, OSError, ValueError) as error:
+            problem = "cannot be reached" if self._mqtt._misc_task is None else "does not answer CONNECT"
+            raise NotConnectedError(f"{self.address} {problem}: {error}") from None
+        finally:
+            if not self._is_accepted():
+                await self.crash()
+
+    def _is_accepted(self) -> bool:
+        """Whether the CONNACK has come, and said yes."""
+        opening = self._opening
+        return opening is not None and opening.done() and not opening.cancelled() and opening.exception() is None
+
+    async def subscribe(self, topic: str) -> None:
+        """SUBSCRIBE, and wait for SUBACK. Raises `RefusedError`, or `NotConnectedError` if no SUBACK came."""
+        refused = 0x80
+        try:
+            granted = await self._mqtt.subscribe(topic, qos=self.qos)
+        except aiomqtt.MqttError as error:
+            raise NotConnectedError(f"{self.address} did not answer SUBSCRIBE {topic}: {error}") from None
+        if any(code == refused for code in granted):
+            raise RefusedError(f"{self.address} refused {self.client} the topic {topic}")
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        """PUBLISH when its turn has come, and wait until the broker has taken it over.
+
+        Any number may be published at once: they leave in order, with at most `IN_FLIGHT` unacknowledged at a time.
+        Raises `NotConnectedError` if the connection ends, or nothing is acknowledged for as long as `patience`.
+        """
+        try:
+            await self._in_flight.publish(lambda: self._send(topic, payload))
+        except (aiomqtt.MqttError, StalledError, ValueError) as error:
+            raise NotConnectedError(f"{self.address} did not take over the event on {topic}: {error}") from None
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many publications are awaited: in flight, or before their turn."""
+        return self._in_flight.awaited
+
+    def _send(self, topic: str, payload: bytes) -> int | None:
+        """Hand a publication to paho; gives its packet identifier, or None if it has left and needs no answer."""
+        sent = self._paho.publish(topic, payload, self.qos)
+        if sent.rc:
+            raise aiomqtt.MqttCodeError(sent.rc, "it could not be sent")
+        self._has_left(topic, payload)
+        return None if sent.is_published() else sent.mid
+
+    def _has_left(self, topic: str, payload: bytes) -> None:
+        """A publication has been sent: a place for who wants to know."""
+
+    def _on_publish(self, _paho: object, _data: object, packet: int, *_: object) -> None:
+        self._in_flight.acknowledged(packet)
+
+    def _bytes_left(self) -> tuple[int, int]:
+        """Something that changes when the network takes more of what is to be sent."""
+        packets = self._paho._out_packet
+        return len(packets), packets[0]["pos"] if packets else 0
+
+    def _on_disconnect(self, *told: Any) -> None:
+        self._mqtt._on_disconnect(*told)
+        if not self._mqtt._connected.done():
+            self._mqtt._connected.set_exception(aiomqtt.MqttError("it closed the connection"))
+
+    async def messages(self) -> AsyncIterator[tuple[str, bytes]]:
+        """Topic and payload of each event that comes in. Raises `NotConnectedError` when the connection breaks."""
+        try:
+            async for message in self._mqtt.messages:
+                payload = message.payload
+                yield str(message.topic), payload if isinstance(payload, bytes) else str(payload or "").encode()
+        except aiomqtt.MqttError:
+            raise NotConnectedError(f"the connection to {self.address} broke") from None
+
+    def _read(self) -> int:
+        """Take what has come from the network; gives paho's return code.
+
+        paho would take one packet in each turn of the loop. While a busy program has few turns, the broker's queue for
+        it overflows (at Mosquitto: 1,000 events), and what is beyond is dropped without a word.
+        """
+        paho = self._paho
+        for _ in range(READ_AT_ONCE):
+            if paho._sock is None:
+                break
+            code: int = paho._packet_read()
+            if code > 0:
+                failed: int = paho._loop_rc_handle(code)
+                return failed
+            if code < 0:
+                break  # no more for now
+        return 0
+
+    async def disconnect(self) -> None:
+        """DISCONNECT, once the CONNACK has come; harmless if there is no connection."""
+        try:
+            if self._opening is not None:
+                await asyncio.wait({self._opening})
+            if self._is_accepted():
+                with contextlib.suppress(aiomqtt.MqttError):
+                    await self._mqtt.__aexit__(None, None, None)
+        finally:
+            await self.crash()
+
+    async def crash(self) -> None:
+        """Break the connection without DISCONNECT, as a process does that dies; harmless if there is none."""
+        mqtt = self._mqtt
+        self._in_flight.end("the connection ended first")
+        if self._opening is not None and not self._opening.done():
+            # The thread in which paho opens the socket cannot be interrupted; then the loop takes over, and can.
+            while not self._opening.done() and mqtt._misc_task is None:  # noqa: ASYNC110 - no event tells
+                await asyncio.sleep(0.01)
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
+        self._paho.on_socket_register_write = None  # nothing more is written,
+        await asyncio.sleep(0)  # and what was about to be reported to the loop is, before the socket is no more
+        self._paho._sock_close()
+        if not mqtt._disconnected.done():
+            mqtt._disconnected.set_result(None)
+        for ended in (mqtt._connected, mqtt._disconnected, mqtt._misc_task):
+            if ended is not None:
+                ended.cancel()
+                await asyncio.gather(ended, return_exceptions=True)
+
+
+Connect = Callable[[str], Session]
+"""Makes a new session for an MQTT client identifier."""

@@ -1,0 +1,123 @@
+"""Scenarios that nobody thought of: engines, reductions and SPIN agree on them, and every story can be played again."""
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from spec.exploration.explore import Options, Result, explore
+from spec.exploration.model import reference as plain
+from spec.exploration.model.closed import ClosedSystem, Unbounded
+from spec.exploration.model.faults import ORDERS
+from spec.exploration.model.scenario import EVENTS, Scenario, scenario_of
+from spec.exploration.properties.client_join import CLAIMS, side_of
+from spec.exploration.properties.language import Claims
+from spec.exploration.spin import runner as spin
+from spec.exploration.spin.claims import bad
+from spec.exploration.spin.model import write
+from spec.exploration.traces.replay import play, read, repeats
+from tests.spec.exploration.test_engines import engines
+
+MOST = 4000
+"""States of a system that the plain search can search."""
+BOUNDS = st.sampled_from([1, 2, "any"])
+BREAKS = ["broker restart", *(f"{order} {server}" for server in ("tracker", "torrent") for order in ORDERS)]
+FAULTS = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("losses", "storage failure", "duplicates", "breaks in all"), BOUNDS)
+)
+
+
+def patiently(examples: int) -> settings:
+    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def scenarios() -> SearchStrategy[Scenario]:
+    """Scenarios of one or two torrent servers, as somebody may write them."""
+
+    def made(breaks: dict[str, Any], faults: dict[str, Any], rivals: bool, **keys: Any) -> Scenario:
+        rivals = rivals and keys["torrents"] == 2
+        table = {**keys, "conflicting": 2 * rivals, "faults": {**breaks, **faults}}
+        return scenario_of("random", "random", table)
+
+    switch = st.sampled_from([False, False, True])
+    return st.builds(
+        made,
+        breaks=st.dictionaries(st.sampled_from(BREAKS), BOUNDS, max_size=2),
+        faults=FAULTS,
+        rivals=switch,
+        torrents=st.integers(1, 2),
+        careful=switch,
+        files=switch,
+        timeouts=st.sampled_from(["any", "patient", "never"]),
+        calm=switch,
+        unordered=switch,
+        keeps_hops=switch,
+        loses=st.lists(st.sampled_from(EVENTS[:9]), max_size=2, unique=True),
+    )
+
+
+def searched(scenario: Scenario) -> tuple[ClosedSystem, tuple[int, int, int]]:
+    """The whole system and its size, if it is small."""
+    system = scenario.build(drop_inert=False)
+    try:
+        size = plain.explore(system, MOST)
+    except Unbounded:
+        size = (MOST + 1, 0, 0)
+    assume(size[0] <= MOST)
+    return system, size
+
+
+def verdicts(result: Result) -> list[tuple[str, bool | None, bool]]:
+    return [(verdict.claim.name, verdict.holds, verdict.exercised) for verdict in result.verdicts]
+
+
+@patiently(12)
+@given(scenarios())
+def test_engines_and_reductions_agree(scenario: Scenario) -> None:
+    _, size = searched(scenario)
+    for engine in engines():
+        whole = explore(scenario, Options(symmetric=False, reduced=False, engine=engine))
+        progress = whole.found.progress
+        assert (progress.states, progress.transitions, progress.depth) == size
+        least = explore(scenario, Options(engine=engine))
+        assert least.found.complete
+        assert verdicts(least) == verdicts(whole)
+
+
+@patiently(15)
+@given(scenarios())
+def test_every_story_can_be_played_again(scenario: Scenario) -> None:
+    system, _ = searched(scenario)
+    claims = Claims(system, CLAIMS, side_of)
+    for verdict in explore(scenario).verdicts:
+        if verdict.story:
+            story = read(verdict.story, "the story")
+            assert replace(story.scenario, keeps_hops=scenario.keeps_hops) == scenario
+            system = story.scenario.build(drop_inert=False)
+            claims = Claims(system, CLAIMS, side_of)
+            steps = list(play(system, story.steps))
+            rows = [step.row for step in steps] or [system.initial()]
+            if verdict.claim.when == "rest":
+                assert repeats(system, claims, verdict.claim, steps) is not None
+            else:
+                assert [claims.broken_in(row, story.claim) for row in rows] == [False] * (len(rows) - 1) + [True]
+
+
+@patiently(4)
+@given(scenarios())
+def test_spin_agrees(spin_programs: tuple[str, str], scenario: Scenario) -> None:
+    assert spin_programs
+    system, size = searched(scenario)
+    claims = Claims(system, CLAIMS, side_of)
+    found = spin.run(write(system, bad(claims)), table=18)
+    assert (found.states, found.transitions) == size[:2]
+    watches = [watch for number, watch in enumerate(claims.watches) if found.violated >> number & 1]
+    about_states = [verdict for verdict in explore(scenario).verdicts if verdict.claim.when != "rest"]
+    assert {w.instance.claim.name for w in watches if w.broken} == {
+        verdict.claim.name for verdict in about_states if verdict.holds is False
+    }
+    assert {w.instance.claim.name for w in watches if not w.broken} == {
+        verdict.claim.name for verdict in about_states if verdict.exercised
+    }
