@@ -76,8 +76,8 @@ from machines.participant import (
     Decision,
     Output,
     Participant,
-    Refused,
     Snapshot,
+    UnspecifiedReception,
     all_states,
     arrows_of,
     atomic_states,
@@ -245,7 +245,7 @@ def act(chart: Participant, action: Action) -> Outcome:
         if kind == "?":
             return chart.receive(message, peer), chart.snapshot()
         chart.emit(Output(message, peer))
-    except Refused:
+    except UnspecifiedReception:
         return Decision.IMPOSSIBLE, chart.snapshot()
     return Decision.TAKEN, chart.snapshot()
 
@@ -273,7 +273,7 @@ def explored(kind: type[Participant]) -> Graph:
     return graph
 
 
-CAREFUL = {"declining", "withdrawing"}
+HARDENED = {"declining", "withdrawing"}
 """States that only a torrent server with a session enters; `test_torrent_server_hardened.py` is about them."""
 
 every_chart = pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.__name__)
@@ -283,7 +283,7 @@ every_chart = pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart._
 def test_every_state_and_every_arrow_is_reached(chart: type[Participant]) -> None:
     graph, unexplored = explored(chart), {kind.__name__ for kind in WORLDS[chart].unexplored}
     reached = {state for snapshot in graph for state in snapshot.states}
-    assert reached == {state.id for state in atomic_states(chart)} - CAREFUL
+    assert reached == {state.id for state in atomic_states(chart)} - HARDENED
     gone = {
         (source, f"{kind}{type(message).__name__}", target)
         for here, outcomes in graph.items()
@@ -295,7 +295,7 @@ def test_every_state_and_every_arrow_is_reached(chart: type[Participant]) -> Non
     for state in all_states(chart):
         for arrow in arrows_of(state):
             target = (arrow.target or state).id
-            if CAREFUL & {state.id, target} or ("is_careful_and_confirmed", True) in guards_of(arrow):
+            if HARDENED & {state.id, target} or ("is_hardened_and_confirmed", True) in guards_of(arrow):
                 continue
             went = [
                 one

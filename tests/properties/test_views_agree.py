@@ -320,7 +320,7 @@ def test_any_number_of_clients_agree_after_any_steps(service: Service, data: st.
             assert_agreement(service)
 
 
-# Stories.
+# Traces.
 
 
 def test_a_later_client_conforms_to_what_an_earlier_one_was_promised_even_if_that_one_fails() -> None:

@@ -27,7 +27,7 @@ def test_what_holds_ends_well() -> None:
 def test_what_is_broken_is_told_as_a_diagram(tmp_path: Path) -> None:
     done = explore("--scenario", "hasty", "--save", str(tmp_path))
     assert done.exit_code == 1
-    assert "BROKEN          quiet   whoever is registered counts itself as registered" in done.output
+    assert "BROKEN          quiescent   whoever is registered counts itself as registered" in done.output
     assert "participantgroup Tracker Server" in done.output
     (saved,) = tmp_path.iterdir()
     assert saved.name == "whoever-is-registered-counts-itself-as-registered.txt"
@@ -89,7 +89,7 @@ def test_lists() -> None:
         (["--bound", "losses=many"], "is no bound"),
         (["--bound", "losses=1", "--bound", "losses=any"], "'losses' is bounded twice"),
         (["--bound", "meteors=1"], "no fault 'meteors'; there are losses"),
-        (["--property", "flying pigs"], "no claim has these words"),
+        (["--property", "flying pigs"], "no property has these words"),
         (["--scenarios", "/nowhere/at/all.toml"], "cannot be read"),
         (["--scenario", "standard", "--save", "/proc/nowhere"], "cannot write"),
     ],

@@ -1,4 +1,4 @@
-"""Claims about runs: the explorer says what the oracle says, however it searches; planted faults are found."""
+"""Properties about runs: the explorer says what the oracle says, however it searches; planted faults are found."""
 
 from collections.abc import Callable
 from functools import cache
@@ -37,7 +37,7 @@ def test_the_explorer_says_what_the_definition_says(part: int) -> None:
 
 
 def test_the_random_systems_are_of_all_kinds() -> None:
-    verdicts = {(one.when, told) for case in known() for one, told in zip(case.claims, case.expected, strict=True)}
+    verdicts = {(one.when, told) for case in known() for one, told in zip(case.properties, case.expected, strict=True)}
     kinds = {(kind, told) for kind in ("rest", "eventually", "leads-to") for told in (True, False, None)}
     assert verdicts == kinds - {("rest", None)}
 
