@@ -8,7 +8,7 @@ The module may hold, all optional:
     STARTS = {"Server": "opened"}          the atomic state of charts that begin elsewhere
     MAY_STAY = {"Server": ["listening"]}      atomic states, besides final ones, that a chart may stay in for good
     BROADCAST = ["commit"]                 messages that go to all who take them at once; others go to one at a time
-    ALIKE = [("P1", "P2")]                 charts that differ in their names only
+    INTERCHANGEABLE = [("P1", "P2")]                 charts that differ in their names only
     PAYLOADS = {"amount": [(7,), (8,)]}    the values that messages are sent with
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 KINDS: Mapping[str, tuple[type, ...]] = {
     "PROPERTIES": (list, tuple),
-    "ALIKE": (list, tuple),
+    "INTERCHANGEABLE": (list, tuple),
     "BROADCAST": (list, tuple),
     **dict.fromkeys(("ROUTES", "STARTS", "MAY_STAY", "PAYLOADS"), (Mapping,)),
 }
@@ -105,7 +105,7 @@ def asked(
         {str(message): _names(to, place, f"ROUTES[{message!r}]") for message, to in said["ROUTES"].items()},
         said["STARTS"],
         faults,
-        tuple(_names(group, place, "ALIKE") for group in said["ALIKE"]),
+        tuple(_names(group, place, "INTERCHANGEABLE") for group in said["INTERCHANGEABLE"]),
         {str(name): _names(states, place, f"MAY_STAY[{name!r}]") for name, states in said["MAY_STAY"].items()},
         load(bindings, default=False).events,
         {

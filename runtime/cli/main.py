@@ -204,10 +204,15 @@ app.command()(explore)
 app.command()(replay)
 
 
+ALIASES = {"--careful": "--hardened"}
+"""Names that options had before."""
+
+
 def main() -> None:
     """The script `clientjoin`."""
+    arguments = [ALIASES.get(argument, argument) for argument in sys.argv[1:]]
     try:
-        app(prog_name="clientjoin")
+        app(arguments, prog_name="clientjoin")
     except OSError as error:  # standard output is a full disk, say
         _leave_output()
         sys.exit(f"clientjoin: cannot go on: {error.strerror or error}")

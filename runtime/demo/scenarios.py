@@ -42,18 +42,18 @@ class Scenario:
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         "acceptance-lost-to-broker",
-        "reference diagram, 1st branch: the acceptance is lost between tracker and broker, and the tracker is replaced",
+        "reference diagram, 1st branch: acceptance lost between tracker and broker, and the tracker is replaced",
         loses=("ClientJoinAccepted", "to-broker"),
     ),
     Scenario(
         "acceptance-lost-from-broker",
-        "reference diagram, 2nd branch: the acceptance is lost between broker and torrent server, the tracker reconnects",
+        "reference diagram, 2nd branch: acceptance lost between broker and torrent server; the tracker reconnects",
         loses=("ClientJoinAccepted", "from-broker"),
         returns="reconnects",
     ),
     Scenario(
         "denial-lost-to-broker",
-        "reference diagram, 3rd branch: the denial is lost between tracker and broker; another tracker finds no conflict",
+        "reference diagram, 3rd branch: denial lost between tracker and broker; another tracker finds no conflict",
         loses=("ClientJoinDenied", "to-broker"),
         conflicts=True,
     ),

@@ -30,18 +30,27 @@ TABLES = (
     "lifeline",
     "chart",
     "begin",
-    "besides",
-    "owes",
+    "may_be_undrawn",
+    "obligation",
     "forgets",
     "ignores",
     "environment",
     "needs",
     "fault",
-    "alike",
-    "ahead",
+    "interchangeable",
+    "early_sends",
     "publishes",
     "channels",
 )
+
+RENAMED = {
+    "besides": "may_be_undrawn",
+    "owes": "obligation",
+    "alike": "interchangeable",
+    "ahead": "early_sends",
+    "at_rest": "quiescent",
+}
+"""Names that keys had before, and what they are called now."""
 
 LABEL = ("text", "pattern", "from", "to", "message", "detail", "topic", "ignored", "again")
 ACTIONS = ("lifelines", "actions", "why")
@@ -85,6 +94,8 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BindingError(f"{file}: not TOML: {error}; texts stand in quotes, see spec/binding/default.toml") from None
     for key, value in data.items():
+        if key in RENAMED:
+            raise BindingError(f"{file}: the table {key!r} is called {RENAMED[key]!r} now: rename it")
         if key not in TABLES:
             raise BindingError(f"{file}: unknown table {key!r}{_near(key, TABLES)}; there are {', '.join(TABLES)}")
         if key in {"lifeline", "chart", "environment", "needs", "channels"}:
@@ -102,7 +113,7 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
         begins=tuple(_begin(row, file, is_default=is_default) for row in data.get("begin", ())),
         may_be_undrawn=tuple(
             _may_be_undrawn(row, f"{file}: [[may_be_undrawn]]", is_default=is_default)
-            for row in data.get("besides", ())
+            for row in data.get("may_be_undrawn", ())
         ),
         ignores=tuple(
             _may_be_undrawn(row, f"{file}: [[ignores]]", is_default=is_default) for row in data.get("ignores", ())
@@ -115,14 +126,15 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
         faults=tuple(_fault(row, f"{file}: [[fault]]") for row in data.get("fault", ())),
         interchangeable=tuple(
             _interchangeable(row, f"{file}: [[interchangeable]]", is_default=is_default)
-            for row in data.get("alike", ())
+            for row in data.get("interchangeable", ())
         ),
         early_sends=tuple(
-            _may_be_undrawn(row, f"{file}: [[early_sends]]", is_default=is_default) for row in data.get("ahead", ())
+            _may_be_undrawn(row, f"{file}: [[early_sends]]", is_default=is_default)
+            for row in data.get("early_sends", ())
         ),
         publishes=tuple(_publishes(row, file, is_default=is_default) for row in data.get("publishes", ())),
         obligations=tuple(
-            _obligations(row, f"{file}: [[obligation]]", is_default=is_default) for row in data.get("owes", ())
+            _obligations(row, f"{file}: [[obligation]]", is_default=is_default) for row in data.get("obligation", ())
         ),
         forgets=tuple(_forgets(row, f"{file}: [[forgets]]", is_default=is_default) for row in data.get("forgets", ())),
         channels=_channels(data["channels"], f"{file}: [channels]") if "channels" in data else None,
@@ -312,6 +324,9 @@ def _fault(row: Mapping[str, Any], place: str) -> Fault:
 
 
 def _known(row: Mapping[str, Any], keys: Collection[str], place: str) -> None:
+    for key in row:
+        if key in RENAMED and key not in keys:
+            raise BindingError(f"{place}: the key {key!r} is called {RENAMED[key]!r} now: rename it")
     for key in row:
         if key not in keys:
             raise BindingError(f"{place}: unknown {key}{_near(key, keys)}; there are {', '.join(keys)}")

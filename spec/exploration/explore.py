@@ -68,7 +68,7 @@ def explore(
 
 def _names_one(system: ClosedSystem, scenario: Explorable, properties: Sequence[Property]) -> str:
     """Which property is about one of several components that would count as the same; empty if there is none."""
-    alike = {system.nodes[place].name for group in scenario.interchangeable() for place in group}
+    alike = {system.nodes[place].name for group in scenario.interchangeable_groups() for place in group}
     named = ((one.name, name) for one in properties for name in one.concerns if name in alike)
     return next((f"the property {property_!r} is about {name}" for property_, name in named), "")
 
@@ -81,7 +81,7 @@ def _explored(
     observe: Observe,
     is_stopped: Callable[[], bool],
 ) -> Result:
-    permutations = permutations_of(len(system.nodes), scenario.interchangeable()) if options.symmetric else ()
+    permutations = permutations_of(len(system.nodes), scenario.interchangeable_groups()) if options.symmetric else ()
     search = _search(system, permutations, options, is_stopped)
     found = search.run()
     check(system, permutations)

@@ -22,7 +22,7 @@ class Explorable(Protocol):
     def build(self, **options: Any) -> ClosedSystem:
         """The closed system; `options` are those of `ClosedSystem`."""
 
-    def interchangeable(self) -> tuple[tuple[int, ...], ...]:
+    def interchangeable_groups(self) -> tuple[tuple[int, ...], ...]:
         """The components that differ in their names only, in groups."""
 
 

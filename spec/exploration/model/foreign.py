@@ -37,7 +37,7 @@ class ForeignSystem:
     """To whom messages go; to nobody, where that is meant."""
     starts: Mapping[str, str] = field(default_factory=immutabledict)
     faults: Faults = field(default_factory=Faults)
-    alike: tuple[tuple[str, ...], ...] = ()
+    interchangeable: tuple[tuple[str, ...], ...] = ()
     """Names of charts that differ in nothing else, in groups."""
     may_stay: Mapping[str, tuple[str, ...]] = field(default_factory=immutabledict)
     """The atomic states besides final ones that charts may stay in for good."""
@@ -65,10 +65,10 @@ class ForeignSystem:
         wires = Wires(tuple(self.charts), routes)
         return ClosedSystem(nodes, wires, self.faults, **{"ordered": not self.unordered, **options})
 
-    def interchangeable(self) -> tuple[tuple[int, ...], ...]:
+    def interchangeable_groups(self) -> tuple[tuple[int, ...], ...]:
         """The components that differ in their names only."""
         places = {name: place for place, name in enumerate(self.charts)}
-        return tuple(tuple(places[name] for name in group) for group in self.alike)
+        return tuple(tuple(places[name] for name in group) for group in self.interchangeable)
 
     def observe(self, system: ClosedSystem, component: int, state: Hashable, idle: bool) -> "Standing":
         """How properties see a component, with what is said here of where it may stay, and of what goes to nobody."""
@@ -77,9 +77,9 @@ class ForeignSystem:
 
     def check(self) -> None:
         """Raise `ValueError` for what is said of a name that there is not, and for faults that do not happen here."""
-        names = [(name, "starts") for name in self.starts] + [(name, "rests") for name in self.may_stay]
+        names = [(name, "starts") for name in self.starts] + [(name, "may stay") for name in self.may_stay]
         names += [(name, f"routes of {message!r}") for message, to in self.routes.items() for name in to]
-        names += [(name, "alike") for group in self.alike for name in group]
+        names += [(name, "interchangeable") for group in self.interchangeable for name in group]
         for name, place in names:
             self._known(name, self.charts, place, "chart")
         messages = self.messages()
@@ -92,7 +92,7 @@ class ForeignSystem:
         for name, states in self.may_stay.items():
             for state in states:
                 self._known(
-                    state, [each.id for each in atomic_states(self.charts[name])], f"rests of {name}", "atomic state"
+                    state, [each.id for each in atomic_states(self.charts[name])], f"may stay of {name}", "atomic state"
                 )
         for fault, bound in self.faults.bounds.items():
             if fault != "losses" and bound != 0:

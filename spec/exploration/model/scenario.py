@@ -164,7 +164,7 @@ class Scenario:
         session = {"session": SESSION} if self.hardened else {}
         return _server(name, charts["TorrentServer"](name, **session), view, charts)
 
-    def interchangeable(self) -> tuple[tuple[int, ...], ...]:
+    def interchangeable_groups(self) -> tuple[tuple[int, ...], ...]:
         """The components that differ in their names only, in groups."""
         alone = self.torrents - self.conflicting
         groups = (tuple(range(1, alone + 1)), tuple(range(alone + 1, self.torrents + 1)))
@@ -187,9 +187,9 @@ class Recast:
         """The closed system."""
         return self.scenario.build(self.charts, **options)
 
-    def interchangeable(self) -> tuple[tuple[int, ...], ...]:
+    def interchangeable_groups(self) -> tuple[tuple[int, ...], ...]:
         """The scenario's."""
-        return self.scenario.interchangeable()
+        return self.scenario.interchangeable_groups()
 
 
 def _server(name: str, client: Participant, view: View, charts: Mapping[str, Any]) -> Server:
@@ -278,7 +278,13 @@ def check(scenario: Scenario, where: str) -> None:
         raise ScenarioError(f"{where}: conflicting is {scenario.conflicting}; it has to be 0, or from 2 to torrents")
 
 
+RENAMED = {"careful": "hardened", "calm": "stabilisation"}
+"""Names that keys had before, and what they are called now."""
+
+
 def _check(where: str, kind: object, value: object, known: tuple[str, ...]) -> None:
+    if (key := where.rpartition(" ")[2]) in RENAMED:
+        raise ScenarioError(f"{where}: this key is called {RENAMED[key]!r} now: rename it")
     if kind is None:
         raise ScenarioError(f"{where}: no such key; there are {', '.join(known)}")
     if isinstance(kind, tuple) and value not in kind:

@@ -287,4 +287,4 @@ def _products(
     alike: dict[tuple[tuple[frozenset[Hashable], ...], ...], list[Hashable]] = {}
     for side in here:
         alike.setdefault(_products(is_met, sides, (*chosen, side)), []).append(side)
-    return tuple((frozenset(group), *rest) for may_stay, group in alike.items() for rest in may_stay)
+    return tuple((frozenset(group), *rest) for rests, group in alike.items() for rest in rests)

@@ -55,7 +55,7 @@ def of_charts(chance: Random) -> ForeignSystem:
         charts["right"] = charts["middle"]
         alike = (("middle", "right"),)
     faults = Faults(chance.choice(({}, {}, {"losses": 1}, {"losses": None})), chance.choice(TIMEOUTS))
-    return ForeignSystem("random", charts, routes={"tick": ()}, faults=faults, alike=alike)
+    return ForeignSystem("random", charts, routes={"tick": ()}, faults=faults, interchangeable=alike)
 
 
 # Tables: a hub that knows the others by name, and peers that differ in theirs only.
@@ -168,7 +168,7 @@ class Tables:
         nodes = (Table("hub", self.hub, self.peers[0]), *(Table(name, self.peer) for name in self.peers))
         return ClosedSystem(nodes, Names("hub", self.peers), self.faults, **{**self.options, **options})
 
-    def interchangeable(self) -> tuple[tuple[int, ...], ...]:
+    def interchangeable_groups(self) -> tuple[tuple[int, ...], ...]:
         """The peers, but for the one whose name the hub has noted from the beginning."""
         others = tuple(range(2, len(self.peers) + 1))
         return (others,) if len(others) > 1 else ()

@@ -91,7 +91,7 @@ def test_the_same_with_fewer_deliveries(name: str) -> None:
 def test_symmetry_counts_one_state_of_each_kind(scenario: Scenario) -> None:
     system = built(scenario)
     everything = searched("vectorised", system)
-    permutations = permutations_of(len(system.nodes), scenario.interchangeable())
+    permutations = permutations_of(len(system.nodes), scenario.interchangeable_groups())
     kinds = {plain.canonical(system, everything.row(at), permutations) for at in range(everything.count)}
     sizes = set()
     for one in engines():
@@ -107,7 +107,7 @@ def test_keys_of_several_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, "WORD", 18)
     for name in engines():
         system = built(scenario)
-        permutations = permutations_of(len(system.nodes), scenario.interchangeable())
+        permutations = permutations_of(len(system.nodes), scenario.interchangeable_groups())
         search = searched(name, system)
         assert search.words > 1
         assert size(search) == expected
@@ -150,7 +150,7 @@ def test_properties_are_broken_where_they_are(name: str) -> None:
 def test_a_path_is_a_shortest_run() -> None:
     scenario = SCENARIOS["patient"]
     system = scenario.build(drop_inert=False)
-    permutations = permutations_of(len(system.nodes), scenario.interchangeable())
+    permutations = permutations_of(len(system.nodes), scenario.interchangeable_groups())
     for one in engines():
         search = searched(one, system, permutations)
         path = search.path(search.count - 1)

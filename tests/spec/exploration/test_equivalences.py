@@ -68,7 +68,7 @@ def test_exchanged_names_stand_for_each_other(scenario: Scenario) -> None:
     system = scenario.build(drop_inert=False)
     found, _ = joints(system)
     names = [node.name for node in system.nodes]
-    for permutation in permutations_of(len(names), scenario.interchangeable()):
+    for permutation in permutations_of(len(names), scenario.interchangeable_groups()):
         renaming = Renaming({name: names[to] for name, to in zip(names, permutation, strict=True)})
 
         def renamed(one: Joint, permutation: tuple[int, ...] = permutation, renaming: Renaming = renaming) -> Joint:

@@ -191,7 +191,7 @@ def the_second_does_not_answer_alone(B: Standing, C: Standing) -> Implication:  
 def test_charts_that_are_alike_are_told_apart_where_a_property_is_about_one_of_them(property_: Any) -> None:
     """Of states that differ in names only the search would see one."""
     charts = {"A": Asker, "B": Answerer, "C": Answerer}
-    others = ForeignSystem("two", charts, alike=(("B", "C"),))
+    others = ForeignSystem("two", charts, interchangeable=(("B", "C"),))
     result = explore(others, properties=(property_,), observe=others.observe)
     assert [verdict.holds for verdict in result.verdicts] == [False]
     assert "is about" in result.asymmetry
@@ -290,7 +290,7 @@ class Orderly(Caller):
 def test_data_with_names_that_are_never_made_are_no_error(engine: Engine) -> None:
     """Under exchanged names the caller has called the second one first, which it never does."""
     charts: dict[str, type[StateChart[Any]]] = {"A": Orderly, "X": Called, "Y": Called}
-    others = ForeignSystem("calls", charts, addressed=True, alike=(("X", "Y"),))
+    others = ForeignSystem("calls", charts, addressed=True, interchangeable=(("X", "Y"),))
     result = explore(others, Options(engine=engine), properties=PROPERTIES, observe=others.observe)
     assert broken(result) == set()
     assert result.asymmetry

@@ -139,7 +139,7 @@ def nothing_leads_anywhere(spinner: Standing) -> Implication:
 
 def system(losses: int | None = 0, alike: tuple[tuple[str, ...], ...] = (), **charts: Any) -> ForeignSystem:
     bounds = {"losses": losses} if losses != 0 else {}
-    return ForeignSystem("made", charts, routes={"tick": (), "last": ()}, faults=Faults(bounds), alike=alike)
+    return ForeignSystem("made", charts, routes={"tick": (), "last": ()}, faults=Faults(bounds), interchangeable=alike)
 
 
 def ways_to_search() -> list[Options]:
@@ -178,9 +178,9 @@ def test_what_stops_does_not_hide_what_goes_on() -> None:
 
 def test_two_that_are_alike_go_round_whatever_they_are_called() -> None:
     both: dict[str, Any] = {"driver": Starter, "one": Spinner, "two": Spinner}
-    assert told(system(**both, alike=(("one", "two"),))).holds is False
+    assert told(system(**both, interchangeable=(("one", "two"),))).holds is False
     both = {"driver": Driver, "one": Spinner, "two": Spinner}
-    assert told(system(**both, alike=(("one", "two"),))).holds is True
+    assert told(system(**both, interchangeable=(("one", "two"),))).holds is True
 
 
 def test_the_message_that_comes_first_is_read_some_day() -> None:

@@ -23,7 +23,7 @@ LOSSY = Scenario("lossy", torrents=2, timeouts="patient", faults=immutabledict({
 
 def found(threads: int, *, symmetric: bool = False) -> search.Search:
     system = LOSSY.build(drop_inert=False)
-    permutations = permutations_of(len(system.nodes), LOSSY.interchangeable()) if symmetric else ()
+    permutations = permutations_of(len(system.nodes), LOSSY.interchangeable_groups()) if symmetric else ()
     made = search.Search(system, permutations, threads=threads)
     assert made.run().complete
     return made

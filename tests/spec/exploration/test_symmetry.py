@@ -56,7 +56,7 @@ class Called:
         nodes = (Hub(self.preferred), *(Table(name, peer) for name in PEERS))
         return ClosedSystem(nodes, Names("hub", PEERS), Faults(), **options)
 
-    def interchangeable(self) -> tuple[tuple[int, ...], ...]:
+    def interchangeable_groups(self) -> tuple[tuple[int, ...], ...]:
         """All peers, as it is claimed."""
         return ((1, 2, 3),)
 
