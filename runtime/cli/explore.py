@@ -179,7 +179,7 @@ def _list(path: Path | None) -> None:
 
     typer.echo("Scenarios")
     for one in scenarios(path).values():
-        typer.echo(f"  {one.name:<20}{one.renders}")
+        typer.echo(f"  {one.name:<20}{one.description}")
     for title, known in (
         ("Properties", PROPERTIES),
         ("Properties about runs that are looked at on request (--property)", RUN_PROPERTIES),
@@ -275,7 +275,7 @@ def simulation_data(scenario: "Explorable", done: "Simulation") -> dict[str, Any
 
 def _show(result: "Result", scenario: "Scenario", *, stats: bool) -> None:
     servers = "hardened torrent servers" if scenario.hardened else "torrent servers"
-    typer.echo(f"{scenario.name}, {scenario.torrents} {servers}: {scenario.renders}")
+    typer.echo(f"{scenario.name}, {scenario.torrents} {servers}: {scenario.description}")
     show(result, stats=stats)
 
 

@@ -34,6 +34,8 @@ KINDS: Mapping[str, tuple[type, ...]] = {
     "BROADCAST": (list, tuple),
     **dict.fromkeys(("ROUTES", "STARTS", "MAY_STAY", "PAYLOADS"), (Mapping,)),
 }
+RENAMED = {"CLAIMS": "PROPERTIES", "RESTS": "MAY_STAY", "ALIKE": "INTERCHANGEABLE"}
+"""Names that a module gave before, and what they are called now."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,9 @@ def asked(
     from spec.exploration.properties.language import Property
 
     given = charts_of(place)
+    for before, now in RENAMED.items():
+        if given.said(before, None) is not None:
+            raise ChartsError(f"--charts {place}: {before} is called {now} now: rename it")
     said = {name: _said(given, name) for name in KINDS}
     for property_ in said["PROPERTIES"]:
         if not isinstance(property_, Property):

@@ -116,7 +116,7 @@ class Fairness:
         """
         names = [node.name for node in self.system.nodes]
         ends = not self.possible(rows[-1])
-        if property_.when == "rest":
+        if property_.when == "termination":
             if ends:
                 return None if self.properties.all_quiescent(rows[-1]) else 0
             return next(self.rounds(rows, labels), None)

@@ -99,7 +99,7 @@ class Liveness:
     def answer(self, property_: Property) -> Answer:
         """Whether a property holds of every fair run."""
         try:
-            if property_.when == "rest":
+            if property_.when == "termination":
                 return self._rest()
             return self._leads_to(property_)
         except Cut as found:

@@ -36,7 +36,7 @@ class Finding:
 def findings() -> tuple[Finding, ...]:
     """All pages, in their order."""
     read = tomllib.loads(Path(__file__).with_name("findings.toml").read_text(encoding="utf-8"))
-    return tuple(Finding(name, **values) for name, values in read["finding"].items())
+    return tuple(Finding(name, property_=row.pop("property"), **row) for name, row in read["finding"].items())
 
 
 def page(finding: Finding) -> str:
@@ -77,7 +77,7 @@ def _lines(finding: Finding, as_drawn: Result, hardened: Result, broken: Verdict
     yield HEAD
     yield f"# {finding.property_[:1].upper()}{finding.property_[1:]}: not as drawn\n"
     yield f"**Property.** {' '.join(broken.property_.source.split())}\n"
-    yield f"**Scenario** `{finding.scenario}`: {scenario(finding.scenario).renders}.\n"
+    yield f"**Scenario** `{finding.scenario}`: {scenario(finding.scenario).description}.\n"
     yield f"**Cause.** {' '.join(finding.cause.split())}\n"
     yield f"**Remedy.** {' '.join(finding.remedy.split())}\n"
     held = "holds" if finding.mended else "is still broken"

@@ -1,9 +1,9 @@
 """Scenarios: who takes part and what can go wrong, as data.
 
 The scenarios that come with the explorer stand in `scenarios.toml`; a file of the same form adds more. A scenario is a
-table `[scenario.<name>]` with these keys, all optional but `renders`:
+table `[scenario.<name>]` with these keys, all optional but `description`:
 
-    tells = "one sentence"
+    description = "one sentence"
     torrents = 2              # how many torrent servers
     conflicting = 0           # so many of them, the last ones, offer the same endpoint
     hardened = false           # whether they name their requests, and close the gaps of the protocol as drawn
@@ -82,7 +82,7 @@ class Scenario:
     """Who takes part and what can go wrong; see above."""
 
     name: str
-    renders: str = ""
+    description: str = ""
     torrents: int = 2
     conflicting: int = 0
     hardened: bool = False
@@ -248,7 +248,7 @@ def scenario_of(where: str, name: str, table: object) -> Scenario:
     if not isinstance(table, dict):
         raise ScenarioError(f"{where}: has to be a table")
     kinds: dict[str, object] = {
-        "tells": str, "torrents": int, "conflicting": int, "hardened": bool, "files": bool,
+        "description": str, "torrents": int, "conflicting": int, "hardened": bool, "files": bool,
         "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool, "keeps_hops": bool, "loses": list,
         "faults": dict,
     }  # fmt: skip
@@ -278,7 +278,7 @@ def check(scenario: Scenario, where: str) -> None:
         raise ScenarioError(f"{where}: conflicting is {scenario.conflicting}; it has to be 0, or from 2 to torrents")
 
 
-RENAMED = {"careful": "hardened", "calm": "stabilisation"}
+RENAMED = {"tells": "description", "careful": "hardened", "calm": "stabilisation"}
 """Names that keys had before, and what they are called now."""
 
 

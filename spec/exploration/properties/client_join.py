@@ -309,8 +309,8 @@ def no_view_holds_a_client_that_is_gone(tracker: TrackerSide, client: ClientSide
 # Of runs.
 
 
-@property_("rest")
-def every_run_comes_to_rest_once_nothing_goes_wrong() -> Implication:
+@property_("termination")
+def every_run_terminates_once_nothing_goes_wrong() -> Implication:
     """Client Join ends (the reference diagram, lines 57 to 62); what is said above of quiescent states is said of how
     every run ends.
     """

@@ -32,11 +32,11 @@ from spec.exploration.model.budget import FaultBudget
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.steps import Row
 
-When = Literal["always", "quiescent", "stabilisation", "stuck", "rest", "eventually", "leads-to"]
+When = Literal["always", "quiescent", "stabilisation", "stuck", "termination", "eventually", "leads-to"]
 """In every state; where nothing is under way and no timeout is set; the same, after faults have ended for good; where
 nothing can happen any more, in charts that are not ours (exercised wherever its premise holds); and of runs instead of
 states (`OF_RUNS`): that they terminate, that something happens, that one thing leads to another."""
-OF_RUNS: frozenset[When] = frozenset({"rest", "eventually", "leads-to"})
+OF_RUNS: frozenset[When] = frozenset({"termination", "eventually", "leads-to"})
 """The kinds of properties that no state breaks by itself."""
 Implication = tuple[bool, bool]
 """A premise and a conclusion."""

@@ -40,7 +40,7 @@ TELLS = 2
 """The past is one of these and the number of a component, while that one's unheard steps are told."""
 
 
-class Permutation(NamedTuple):
+class Branch(NamedTuple):
     """One thing that a reaction can come to: the local state, what is published, and which of it is lost at once."""
 
     then: int
@@ -80,7 +80,7 @@ class _Writer:
         self.caps = [down or 1 for _, down in system.longest]
         self.ups = [up or 1 for up, _ in system.longest]
         self.left = [name for name, bound in system.faults.bounds.items() if bound]
-        self.permutations = self._all_permutations()
+        self.branches = self._all_branches()
         numbers: dict[object, int] = {message: number for number, message in enumerate(system.messages)}
         self.marked = [bool(getattr(message, "event_id", "")) for message in system.messages]
         self.again = [
@@ -94,26 +94,26 @@ class _Writer:
 
     # What the charts do.
 
-    def _all_permutations(self) -> dict[tuple[int, int, int], list[Permutation]]:
+    def _all_branches(self) -> dict[tuple[int, int, int], list[Branch]]:
         """By component, local state, and what is asked: the number of a message, or of an order after those."""
         messages = len(self.system.messages)
         return {
             (component, local, message if kind == "read" else messages + ORDERS.index(kind)): [
-                permutation
+                branch
                 for then, sent, outcome in outcomes
                 if not outcome.fault or self._happens(outcome.fault)
-                for permutation in self._with_losses(component, kind, Permutation(then, sent, fault=outcome.fault))
+                for branch in self._with_losses(component, kind, Branch(then, sent, fault=outcome.fault))
             ]
             for (component, local, kind, message), outcomes in self.system.reactions.items()
         }
 
-    def _with_losses(self, component: int, kind: str, permutation: Permutation) -> Iterator[Permutation]:
-        yield permutation
+    def _with_losses(self, component: int, kind: str, branch: Branch) -> Iterator[Branch]:
+        yield branch
         if (self.system.keeps_hops and not self.system.lingers) or kind == "stabilisation":
             return
-        for place, message in enumerate(permutation.sent):
+        for place, message in enumerate(branch.sent):
             if self._can_be_lost(message) and self._hearers(component, message):
-                yield permutation._replace(lost=place)
+                yield branch._replace(lost=place)
 
     def _happens(self, fault: str) -> bool:
         return self.system.faults.bounds.get(fault, 0) != 0
@@ -126,20 +126,11 @@ class _Writer:
         named = not faults.loses or name_of(self.system.messages[message]) in faults.loses
         return named and self._happens("losses")
 
-    def _most_permutations(self, component: int, asked: Sequence[int]) -> list[set[str]]:
+    def _most_branches(self, component: int, asked: Sequence[int]) -> list[set[str]]:
         """The faults besides that are taken by the first, second ... of the ways that any local state has."""
-        rows = [
-            permutations
-            for (who, _, what), permutations in self.permutations.items()
-            if who == component and what in asked
-        ]
+        rows = [branches for (who, _, what), branches in self.branches.items() if who == component and what in asked]
         return [
-            {
-                fault
-                for permutations in rows
-                for permutation in permutations[place : place + 1]
-                for fault in _besides(permutation)
-            }
+            {fault for branches in rows for branch in branches[place : place + 1] for fault in _besides(branch)}
             for place in range(max(map(len, rows), default=0))
         ]
 
@@ -182,13 +173,7 @@ class _Writer:
 
     def _tables(self) -> Iterator[str]:
         system, cell = self.system, "unsigned char" if self.cell == "byte" else "short"
-        sent = (
-            max(
-                (len(permutation.sent) for permutations in self.permutations.values() for permutation in permutations),
-                default=0,
-            )
-            or 1
-        )
+        sent = max((len(branch.sent) for branches in self.branches.values() for branch in branches), default=0) or 1
         yield f"#define MESSAGES {len(system.messages)}"
         yield from (f"#define ASK_{order.upper()} (MESSAGES + {place})" for place, order in enumerate(ORDERS))
         yield f"#define ONCE {ONCE}"
@@ -210,23 +195,17 @@ class _Writer:
         yield array(f"Cell online{component}[]", map(int, system.online[component]))
         yield array(f"Cell busy{component}[]", (int(system.nodes[component].is_busy(state)) for state in states))
         for local in range(len(states)):
-            listed: list[Permutation] = []
+            listed: list[Branch] = []
             row = []
             for what in range(len(system.messages) + len(ORDERS)):
-                permutations = self.permutations.get((component, local, what))
-                row.append(braces((0, HOLE) if permutations is None else (len(listed), len(permutations))))
-                listed += permutations or ()
+                branches = self.branches.get((component, local, what))
+                row.append(braces((0, HOLE) if branches is None else (len(listed), len(branches))))
+                listed += branches or ()
             texts = [
                 braces(
-                    (
-                        permutation.then,
-                        len(permutation.sent),
-                        braces(permutation.sent or (0,)),
-                        permutation.lost,
-                        int(bool(permutation.fault)),
-                    )
+                    (branch.then, len(branch.sent), braces(branch.sent or (0,)), branch.lost, int(bool(branch.fault)))
                 )
-                for permutation in listed
+                for branch in listed
             ]
             yield array(f"Way way{component}_{local}[]", texts or [braces((0, 0, braces((0,)), HOLE, 0))])
             yield array(f"Asked asked{component}_{local}[]", row)
@@ -340,11 +319,11 @@ class _Writer:
         system, down = self.system, f"now.down{c}"
         here = [f"{down}[0] > {place - 1}", *([f"{down}[{place}] != {down}[{place - 1}]"] if place > 1 else [])]
         messages = range(len(self.system.messages))
-        permutations = self._most_permutations(c, messages)
+        branches = self._most_branches(c, messages)
         reads = [*here, f"!busy{c}[now.at{c}]"]
-        for permutation, besides in enumerate(permutations):
-            found = f"finds{c}({down}[{place}], {permutation})"
-            yield from self._permutation(c, [*reads, found], f"take({down}, {place}); act{c}(found);", "", besides)
+        for branch, besides in enumerate(branches):
+            found = f"finds{c}({down}[{place}], {branch})"
+            yield from self._branch(c, [*reads, found], f"take({down}, {place}); act{c}(found);", "", besides)
         if self._happens("losses"):
             guard, effect = [*here, f"can_be_lost[{down}[{place}]]"], f"take({down}, {place}); {self._settle(c)}"
             yield self._first([*guard, *self._can_pay("losses")], f"{effect} {self._pay('losses')}", c)
@@ -352,11 +331,11 @@ class _Writer:
                 renders = [*guard, f"now.past == {TELLS + c}", *self._can_pay("losses")[1:]]
                 yield _step(renders, f"{effect} {self._pay('losses')}")
         if self._happens("duplicates"):
-            for permutation, besides in enumerate(permutations):
-                found = f"again[{down}[{place}]] != ONCE && finds{c}(again[{down}[{place}]], {permutation})"
+            for branch, besides in enumerate(branches):
+                found = f"again[{down}[{place}]] != ONCE && finds{c}(again[{down}[{place}]], {branch})"
                 mark = f"Cell m = again[{down}[{place}]]; take({down}, {place}); put_back({down}, m); act{c}(found);"
                 mark = mark.replace("put_back", "prepend" if self.system.ordered else "insert_back")
-                yield from self._permutation(c, [*reads, found], mark, "duplicates", besides)
+                yield from self._branch(c, [*reads, found], mark, "duplicates", besides)
 
     def _doing(self, c: int, order: str, fault: str, *guard: str) -> Iterator[str]:
         """An expiry or an order."""
@@ -365,15 +344,15 @@ class _Writer:
         arrivals = range(1, self.ups[c] + 1) if self.system.lingers and order in ENDS_CONNECTION else ()
         what = f"ASK_{order.upper()}"
         asked = len(self.system.messages) + ORDERS.index(order)
-        for permutation, besides in enumerate(self._most_permutations(c, (asked,))):
-            found = f"finds{c}({what}, {permutation})"
-            yield from self._permutation(c, [*guard, found], f"{empties} act{c}(found);", fault, besides)
+        for branch, besides in enumerate(self._most_branches(c, (asked,))):
+            found = f"finds{c}({what}, {branch})"
+            yield from self._branch(c, [*guard, found], f"{empties} act{c}(found);", fault, besides)
             for arrive in arrivals:
                 cut = f"empty(now.down{c}); while (now.up{c}[0] > {arrive}) take(now.up{c}, now.up{c}[0]);"
                 here = [*guard, f"now.up{c}[0] >= {arrive}", found]
-                yield from self._permutation(c, here, f"{cut} act{c}(found);", fault, besides)
+                yield from self._branch(c, here, f"{cut} act{c}(found);", fault, besides)
 
-    def _permutation(self, c: int, guard: list[str], effect: str, fault: str, besides: set[str]) -> Iterator[str]:
+    def _branch(self, c: int, guard: list[str], effect: str, fault: str, besides: set[str]) -> Iterator[str]:
         """Steps that take a way: as always, and unheard. What else goes wrong on the way has to be paid, too."""
         yield self._first(*self._paid(guard, effect, fault, besides, from_first=0), c)
         if self.system.recalls and c != TRACKER and fault != "stabilisation expiry":
@@ -433,11 +412,11 @@ def _process(name: str, label: str, steps: Iterable[str]) -> Iterator[str]:
     yield from (f"active proctype {name}() {{", f"{label}: do", *steps, "  od", "}")
 
 
-def _besides(permutation: Permutation) -> Iterator[str]:
-    if permutation.lost != HOLE:
+def _besides(branch: Branch) -> Iterator[str]:
+    if branch.lost != HOLE:
         yield "losses"
-    if permutation.fault:
-        yield permutation.fault
+    if branch.fault:
+        yield branch.fault
 
 
 def _step(guard: Sequence[str], effect: str) -> str:

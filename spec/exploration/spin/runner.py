@@ -69,7 +69,7 @@ def run(
         (folder / "model.pml").write_text(model, encoding="utf-8")
         began = time.perf_counter()
         _call([spin, *GENERATE, "model.pml"], folder)
-        defined = [f"-DCLAIMS={words_in_c(properties)}", f"-DMEMLIM={memory}"]
+        defined = [f"-DPROPERTIES={words_in_c(properties)}", f"-DMEMLIM={memory}"]
         _call([compiler, *options, *defined, "-w", "-o", "pan", "pan.c"], folder)
         compiling = time.perf_counter() - began
         told = _call(["./pan", f"-m{depth}", f"-w{table}"], folder, timeout=timeout, fails=True)

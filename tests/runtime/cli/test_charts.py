@@ -235,12 +235,18 @@ ALWAYS = "from spec.exploration.properties.language import always\n@always\n"
             "FAULTS = {'losses': 'many'}",
             "FAULTS: 'losses': expected how often, or None for any number of times, not 'many'",
         ),
-        (f"{ALWAYS}def wrong(Asker): return 1 / 0\nCLAIMS = [wrong]", "the property 'wrong' raises ZeroDivisionError"),
         (
-            f"{ALWAYS}def wrong(Asker): return True\nCLAIMS = [wrong]",
+            f"{ALWAYS}def wrong(Asker): return 1 / 0\nPROPERTIES = [wrong]",
+            "the property 'wrong' raises ZeroDivisionError",
+        ),
+        (
+            f"{ALWAYS}def wrong(Asker): return True\nPROPERTIES = [wrong]",
             "has to return a premise and a conclusion, not True",
         ),
-        (f"{ALWAYS}def wrong(Nobody): return True, True\nCLAIMS = [wrong]", "property 'wrong': no component 'Nobody'"),
+        (
+            f"{ALWAYS}def wrong(Nobody): return True, True\nPROPERTIES = [wrong]",
+            "property 'wrong': no component 'Nobody'",
+        ),
     ],
 )
 def test_what_a_module_says_wrongly_is_one_line(folder: Path, text: str, said: str) -> None:

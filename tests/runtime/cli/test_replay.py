@@ -116,7 +116,7 @@ CORRUPT = {
         "the comment '// scenario:': is not JSON",
     ),
     "a scenario that is no object": (("// scenario: ", "// scenario: 7 // "), "is not JSON"),
-    "an unknown key": (('"torrents"', '"torents"'), "torents: no such key; there are tells, torrents"),
+    "an unknown key": (('"torrents"', '"torents"'), "torents: no such key; there are description, torrents"),
     "a number that is none": (('"torrents": 2', '"torrents": "two"'), "torrents: 'two' is no int"),
     "too many servers": (('"torrents": 2', '"torrents": 99'), "torrents is 99; it has to be from 1 to 9"),
     "an unknown fault": (('"losses": null', '"loses": null'), "no fault 'loses'; there are losses, duplicates"),
@@ -164,7 +164,7 @@ def test_a_run_that_never_terminates_is_told_by_its_end(tmp_path: Path) -> None:
     from spec.exploration.explore import explore
 
     stuck = Scenario("stuck", torrents=1, timeouts="never", faults=immutabledict({"losses": 1}))
-    (verdict,) = (one for one in explore(stuck).verdicts if one.property_.when == "rest")
+    (verdict,) = (one for one in explore(stuck).verdicts if one.property_.when == "termination")
     path = tmp_path / "stuck.txt"
     path.write_text(verdict.trace, encoding="utf-8")
     run = played(path)
@@ -284,7 +284,7 @@ def everything(random: Random) -> Scenario:
     return with_bounds(chosen, {**dict.fromkeys(FAULTS), "broker restart": 0 if hops else None})
 
 
-SEEDS = range(8)
+SEEDS = range(10)
 STEPS = 40
 LIKELY = {"read": 8, "publish": 6, "forward": 6, "start": 4, "lose 2": 0.7, "expire": 0.5, "stabilisation": 0.15}
 

@@ -38,7 +38,7 @@ PLANTED = {
         "chart-cannot", "Broker sends ClientRegistered client to Torrent",
     ),
     "which request an event names": (
-        "CarefulTorrentServer_AGoodbyeBeforeTheSecondRegistration", "request session-2", "request session-1",
+        "HardenedTorrentServer_AGoodbyeBeforeTheSecondRegistration", "request session-2", "request session-1",
         "chart-cannot", "Torrent sends ClientGoodbye torrent, request session-1",
     ),
     "what a view holds": (
@@ -67,7 +67,7 @@ def test_a_planted_mistake_is_found(name: str, old: str, new: str, kind: str, sa
 
 
 def test_who_is_given_no_session_is_not_hardened() -> None:
-    hardened = drawn("CarefulTorrentServer_AGoodbyeAfterGivingUp")
+    hardened = drawn("HardenedTorrentServer_AGoodbyeAfterGivingUp")
     assert errors(hardened) == []
     plain = hardened.replace("Hardened Torrent Server (", "Delivered Twice (")
     assert any("Torrent sends ClientGoodbye" in finding.message for finding in errors(plain))

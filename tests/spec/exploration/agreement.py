@@ -62,7 +62,7 @@ def made(number: int) -> Case | None:
 
 def expected(oracle: Oracle, property_: Property) -> bool | None:
     """What the oracle says of a property; None if its premise holds nowhere."""
-    if property_.when == "rest":
+    if property_.when == "termination":
         return oracle.may_stay()
     judge = Properties(oracle.system, (), seen)
     names = [node.name for node in oracle.system.nodes]
@@ -114,7 +114,7 @@ def _is_shown(case: Case, verdict: Any) -> bool:
     repeats = verdict.repeats
     if not case.oracle.is_fair_end(rows, labels, repeats):
         return False
-    if verdict.property_.when == "rest":
+    if verdict.property_.when == "termination":
         return repeats > 0 or not case.oracle.is_quiescent(rows[-1])
     judge = Properties(system, (), seen)
     for instance in instances((verdict.property_,), [node.name for node in system.nodes]):

@@ -235,7 +235,7 @@ def _is_at(side: Any, places: frozenset[int], quiescent: bool) -> bool:
     return here and (side.is_quiescent or not quiescent)
 
 
-@property_("rest")
+@property_("termination")
 def every_run_terminates() -> Implication:
     """Random systems do, or do not."""
     return True, True

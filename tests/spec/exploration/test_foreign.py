@@ -72,7 +72,7 @@ def somebody_has_the_token(first: Standing, second: Standing) -> Implication:
     return True, first.where != ("resting",) or second.where != ("resting",)
 
 
-@property_("rest")
+@property_("termination")
 def the_token_rests_some_day() -> Implication:
     """It goes round for ever, so this is no true property."""
     return True, True

@@ -117,8 +117,8 @@ def broken(result: Result) -> set[str]:
         (Answerer, {}, set()),
         (Thinker, {}, set()),
         (Server, {}, {"no deadlock"}),
-        (Server, {"rests": {"B": ("listening",)}}, set()),
-        (Server, {"rests": {"B": ("thinking",)}}, {"no deadlock"}),
+        (Server, {"may_stay": {"B": ("listening",)}}, set()),
+        (Server, {"may_stay": {"B": ("thinking",)}}, {"no deadlock"}),
         (Answerer, {"faults": Faults({"losses": 1})}, {"no deadlock"}),
         (Answerer, {"faults": Faults({"losses": 1}, loses=frozenset({"answer"}))}, {"no deadlock"}),
         (Deaf, {}, {"no unexpected reception"}),
@@ -187,7 +187,7 @@ def the_second_does_not_answer_alone(B: Standing, C: Standing) -> Implication:  
     return True, C.where != ("done",) or B.where == ("done",)
 
 
-@pytest.mark.parametrize("property", [the_first_does_not_answer_alone, the_second_does_not_answer_alone])
+@pytest.mark.parametrize("property_", [the_first_does_not_answer_alone, the_second_does_not_answer_alone])
 def test_charts_that_are_alike_are_told_apart_where_a_property_is_about_one_of_them(property_: Any) -> None:
     """Of states that differ in names only the search would see one."""
     charts = {"A": Asker, "B": Answerer, "C": Answerer}

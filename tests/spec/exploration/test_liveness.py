@@ -113,7 +113,7 @@ class Wavering(StateChart[None]):
     over = Event(ready.to(ended), name="!last")
 
 
-@property_("rest")
+@property_("termination")
 def all_come_to_rest() -> Implication:
     """Of runs."""
     return True, True
@@ -137,9 +137,11 @@ def nothing_leads_anywhere(spinner: Standing) -> Implication:
     return spinner.where == ("flying",), True
 
 
-def system(losses: int | None = 0, alike: tuple[tuple[str, ...], ...] = (), **charts: Any) -> ForeignSystem:
+def system(losses: int | None = 0, interchangeable: tuple[tuple[str, ...], ...] = (), **charts: Any) -> ForeignSystem:
     bounds = {"losses": losses} if losses != 0 else {}
-    return ForeignSystem("made", charts, routes={"tick": (), "last": ()}, faults=Faults(bounds), interchangeable=alike)
+    return ForeignSystem(
+        "made", charts, routes={"tick": (), "last": ()}, faults=Faults(bounds), interchangeable=interchangeable
+    )
 
 
 def ways_to_search() -> list[Options]:
@@ -276,7 +278,9 @@ def test_a_graph_without_memory_says_nothing_of_runs(monkeypatch: pytest.MonkeyP
     for name in engines():
         monkeypatch.setattr(engine(name), "step_size", 1 << 50)
     undetermined(explore(system(driver=Driver, spinner=Spinner), Options(memory=1 << 40), EVERY, standing), "no memory")
-    done = CliRunner().invoke(app, ["explore", "--scenario", "standard", "--property", "rest", "--memory", "1000000"])
+    done = CliRunner().invoke(
+        app, ["explore", "--scenario", "standard", "--property", "terminates", "--memory", "1000000"]
+    )
     assert done.exit_code == 3, done.output
     assert "there is no memory left for the graph of all steps" in done.output
 

@@ -58,7 +58,7 @@ def test_or_before_a_table_that_may_have_to_grow_cannot(monkeypatch: pytest.Monk
 
 def test_what_has_no_memory_left_for_its_graph_says_nothing_of_liveness(monkeypatch: pytest.MonkeyPatch) -> None:
     complete = explore(scenario("standard"))
-    assert all(verdict.holds for verdict in complete.verdicts if verdict.property_.when == "rest")
+    assert all(verdict.holds for verdict in complete.verdicts if verdict.property_.when == "termination")
     monkeypatch.setattr(BreadthFirst, "step_size", GIGA << 20)
     if find_spec("numba"):
         from spec.exploration.engine.compiled.search import Search
@@ -66,7 +66,7 @@ def test_what_has_no_memory_left_for_its_graph_says_nothing_of_liveness(monkeypa
         monkeypatch.setattr(Search, "step_size", GIGA << 20)
     result = explore(scenario("standard"))
     assert result.found.complete
-    assert {verdict.holds for verdict in result.verdicts if verdict.property_.when == "rest"} == {None}
+    assert {verdict.holds for verdict in result.verdicts if verdict.property_.when == "termination"} == {None}
 
 
 def test_a_limit_is_about_the_whole_process() -> None:

@@ -43,7 +43,7 @@ def broker_with(name: str) -> type[Participant]:
     return found.make()
 
 
-FAVOURS = "drop is_last_delivery: forwarding !ClientRegistered quiescent [is_last_delivery]"
+FAVOURS = "drop is_last_delivery: forwarding !ClientRegistered quiet [is_last_delivery]"
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_every_trace_can_be_played_again(scenario: Scenario) -> None:
             properties = Properties(system, PROPERTIES, side_of)
             steps = list(play(system, trace.steps))
             rows = [step.row for step in steps] or [system.initial()]
-            if verdict.property_.when == "rest":
+            if verdict.property_.when == "termination":
                 assert repeats(system, properties, verdict.property_, steps) is not None
             else:
                 assert [properties.broken_in(row, trace.property_) for row in rows] == [False] * (len(rows) - 1) + [
@@ -116,7 +116,7 @@ def test_spin_agrees(spin_programs: tuple[str, str], scenario: Scenario) -> None
     found = spin.run(write(system, bad(properties)), table=18)
     assert (found.states, found.transitions) == size[:2]
     watches = [watch for number, watch in enumerate(properties.watches) if found.violated >> number & 1]
-    about_states = [verdict for verdict in explore(scenario).verdicts if verdict.property_.when != "rest"]
+    about_states = [verdict for verdict in explore(scenario).verdicts if verdict.property_.when != "termination"]
     assert {w.instance.property_.name for w in watches if w.broken} == {
         verdict.property_.name for verdict in about_states if verdict.holds is False
     }

@@ -17,7 +17,7 @@ from spec.exploration.properties.language import Implication, always
 from spec.exploration.spin import runner
 
 STANDARD, HASTY = scenario("standard"), scenario("hasty")
-OF_RUNS = tuple(property_ for property_ in PROPERTIES if property_.when == "rest")
+OF_RUNS = tuple(property_ for property_ in PROPERTIES if property_.when == "termination")
 
 
 @always
@@ -93,7 +93,7 @@ def test_a_graph_that_memory_cuts_is_no_pass_on_the_command_line(monkeypatch: py
     monkeypatch.setattr(Liveness, "answer", lambda *_: Answer(None, reason="no memory for the graph"))
     done = command("--scenario", "standard", "--property", "terminates")
     assert done.exit_code == 3
-    assert "undetermined    rest    every run terminates" in done.output
+    assert "undetermined    termination  every run terminates" in done.output
     told = json.loads(command("--scenario", "standard", "--property", "terminates", "--json").stdout)
     assert (told["verdict"], told["properties"][0]["verdict"]) == ("undetermined", "undetermined")
     assert told["properties"][0]["reason"]

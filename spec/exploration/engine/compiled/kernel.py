@@ -1,8 +1,8 @@
 """The inner loop of the search, compiled by numba: it knows states as packed numbers, and no word of any protocol.
 
 It expands states by tables (`spec.exploration.engine`). Where a table has a hole, the state is put aside and the hole
-is noted; whoever called fills the holes and calls again. Successors are collected before they are looked up, so that
-the processor can wait for many places of the hash table at once.
+is noted; whoever called fills the holes and calls again. Successors are collected before they are looked up: the
+processor waits for many places of the hash table at once.
 """
 
 from typing import NamedTuple
@@ -30,16 +30,13 @@ from spec.exploration.engine.tables import (
 HOLES = 1 << 16
 """Room for holes: a state may note a few for each that it counts as unknown."""
 MOST_UNKNOWN = HOLES // 8
-"""Steps that are not known, after which a partition stops. They are counted, not the holes: how many of these a
-partition notes
-depends on what the other partitions have noted."""
+"""Steps that are not known, after which a partition stops (holes depend on what other partitions have noted)."""
 NOTED = -2
 """In place of a hole that was noted already."""
 ZERO = np.int64(0)
 """A literal would be a type of its own, for which numba compiles again."""
 NOTES, ASIDE, TAKEN, AT_REST, UNKNOWN = range(5)
-"""What a partition counts: holes, states put aside, transitions, states from which nothing can happen, unknown steps.
-"""
+"""What a partition counts: holes, states put aside, transitions, states without a step, unknown steps."""
 SLOT = np.uint64(40)
 """Bits of a hash that are not used to tell recent keys apart."""
 
@@ -220,19 +217,7 @@ def _local_name(permutation, component, local, names, holes, counts):  # type: i
 
 @bare
 def _rename(  # type: ignore[no-untyped-def]
-    first,
-    end,
-    leaders,
-    inverse,
-    local_names,
-    queue_names,
-    names_at,
-    holes,
-    counts,
-    local,
-    queue,
-    least,
-    least_queue,
+    first, end, leaders, inverse, local_names, queue_names, names_at, holes, counts, local, queue, least, least_queue
 ):
     """Of the states that some ways make of this one, the least; false if not all names are known.
 
