@@ -13,7 +13,7 @@ import pytest
 from runtime.demo.runner import DemoError, DemoRunner, Settings
 from runtime.demo.scenarios import SCENARIOS, scenario
 from runtime.mqtt.faults import Kind, parse_fault
-from tests.runtime.demo.test_demo import STORIES, story
+from tests.support.demo_scenarios import STORIES, story
 from tests.support.mosquitto import Mosquitto
 from tests.support.mqtt_clients import live
 from tests.support.servers import (

@@ -20,7 +20,7 @@ from machines.participant import (
     label_of,
     undecided_cells,
 )
-from tests.machines.test_explored import WORLDS, every_chart, explored
+from tests.support.worlds import WORLDS, every_chart, explored
 
 # The table.
 

@@ -37,7 +37,7 @@ from machines.rules import (
     register,
     remove_client,
 )
-from tests.machines.test_rules import files_of, fragments_of
+from tests.support.views import files_of, fragments_of
 
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

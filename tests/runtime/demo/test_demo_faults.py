@@ -13,7 +13,7 @@ from runtime.demo.scenarios import Scenario, scenario
 from runtime.mqtt.faults import Kind, parse_fault
 from runtime.recorder import Arrow
 from runtime.wire.events import encode
-from tests.runtime.demo.test_demo import STORIES, story
+from tests.support.demo_scenarios import STORIES, story
 from tests.support.mqtt_clients import client, live
 from tests.support.servers import Nobody, Played, drawn, on_each_lifeline, play, play_all
 

@@ -16,7 +16,7 @@ from spec.exploration.liveness import Graph, Lasso, Parts
 from spec.exploration.model.steps import Label
 from tests.spec.exploration.agreement import Case, cases, difference, made
 from tests.spec.exploration.crafted import crafted
-from tests.spec.exploration.test_engines import engines
+from tests.support.engines import engines
 
 COUNT = 300
 REMEMBERED = 11_000_163

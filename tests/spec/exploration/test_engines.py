@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -19,11 +18,7 @@ from spec.exploration.model.renaming import permutations_of
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.properties.client_join import PROPERTIES, side_of
 from spec.exploration.properties.language import Properties
-
-ENGINES: list[Any] = [
-    "vectorised",
-    pytest.param("compiled", marks=pytest.mark.skipif(find_spec("numba") is None, reason="needs numba")),
-]
+from tests.support.engines import ENGINES, engines
 
 
 def made(torrents: int, faults: Mapping[str, int | None], **keys: Any) -> Scenario:
@@ -42,10 +37,6 @@ SCENARIOS = {
     "conflict": made(2, {"losses": 1}, conflicting=2, timeouts="never"),
 }
 THREE = made(3, {}, timeouts="never")
-
-
-def engines() -> list[Engine]:
-    return ["vectorised", "compiled"] if find_spec("numba") else ["vectorised"]
 
 
 def size(search: BreadthFirst) -> tuple[int, int, int]:

@@ -18,7 +18,6 @@ from spec.exploration.engine.components import components
 from spec.exploration.engine.search import BreadthFirst, engine
 from spec.exploration.explore import Options, Result, Verdict, explore
 from spec.exploration.fairness import ASSUMED, Action, Fairness, action, served
-from spec.exploration.model.faults import Faults
 from spec.exploration.model.foreign import ForeignSystem, Standing, standing
 from spec.exploration.model.node import Arrow, Outcome
 from spec.exploration.model.scenario import Scenario, scenario
@@ -27,28 +26,9 @@ from spec.exploration.properties.client_join import side_of
 from spec.exploration.properties.client_join_runs import RUN_PROPERTIES, every_client_is_registered_some_day
 from spec.exploration.properties.language import Implication, Properties, Property, eventually, leads_to, property_
 from spec.exploration.traces.replay import KEPT, play, repeats
-from tests.spec.exploration.test_engines import engines
+from tests.spec.exploration.spinning_charts import Driver, Pinging, Ponging, Spinner, Starter, system
+from tests.support.engines import engines
 from tests.support.servers import Nobody
-
-
-class Pinging(StateChart[None]):
-    """Sends and answers for ever."""
-
-    serving = State(initial=True)
-    waiting = State()
-
-    ping = Event(serving.to(waiting), name="!ping")
-    pong = Event(waiting.to(serving), name="?pong")
-
-
-class Ponging(StateChart[None]):
-    """The other side."""
-
-    waiting = State(initial=True)
-    serving = State()
-
-    ping = Event(waiting.to(serving), name="?ping")
-    pong = Event(serving.to(waiting), name="!pong")
 
 
 class OneShot(StateChart[None]):
@@ -58,38 +38,6 @@ class OneShot(StateChart[None]):
     fired = State(final=True)
 
     fire = Event(loaded.to(fired), name="!tick")
-
-
-class Spinner(StateChart[None]):
-    """Ticks once it is told to go, until it reads that it is to stop."""
-
-    still = State(initial=True)
-    spinning = State()
-    stopped = State(final=True)
-
-    go = Event(still.to(spinning), name="?go")
-    tick = Event(spinning.to.itself(), name="!tick")
-    stop = Event(spinning.to(stopped), name="?stop")
-
-
-class Driver(StateChart[None]):
-    """Sends the one and then the other."""
-
-    ready = State(initial=True)
-    driving = State()
-    done = State(final=True)
-
-    go = Event(ready.to(driving), name="!go")
-    stop = Event(driving.to(done), name="!stop")
-
-
-class Starter(StateChart[None]):
-    """Never sends that it is to stop."""
-
-    ready = State(initial=True)
-    done = State(final=True)
-
-    go = Event(ready.to(done), name="!go")
 
 
 class Choosing(StateChart[None]):
@@ -135,13 +83,6 @@ def the_spinner_spins(spinner: Standing) -> Implication:
 def nothing_leads_anywhere(spinner: Standing) -> Implication:
     """A premise that never holds."""
     return spinner.where == ("flying",), True
-
-
-def system(losses: int | None = 0, interchangeable: tuple[tuple[str, ...], ...] = (), **charts: Any) -> ForeignSystem:
-    bounds = {"losses": losses} if losses != 0 else {}
-    return ForeignSystem(
-        "made", charts, routes={"tick": (), "last": ()}, faults=Faults(bounds), interchangeable=interchangeable
-    )
 
 
 def ways_to_search() -> list[Options]:

@@ -14,7 +14,7 @@ from spec.exploration.engine.search import BreadthFirst, engine
 from spec.exploration.engine.tables import Tables
 from spec.exploration.explore import Options, explore
 from spec.exploration.model.scenario import Scenario, scenario
-from tests.spec.exploration.test_engines import ENGINES
+from tests.support.engines import ENGINES
 
 SMALL = Scenario("small", torrents=2, timeouts="patient", faults=immutabledict({"losses": 1}))
 GIGA = 1 << 30

@@ -18,7 +18,7 @@ from spec.exploration.spin import runner as spin
 from spec.exploration.spin.model import write
 from spec.exploration.spin.properties import bad
 from spec.exploration.traces.replay import play, read, repeats
-from tests.spec.exploration.test_engines import engines
+from tests.support.engines import engines
 
 MOST = 4000
 """States of a system that the reference search can search."""

@@ -16,7 +16,7 @@ from spec.exploration.spin.runner import has_fair_cycle
 from tests.spec.exploration.agreement import Case, cases
 from tests.spec.exploration.crafted import crafted
 from tests.spec.exploration.random_systems import every_run_terminates, seen
-from tests.spec.exploration.test_liveness import Driver, Pinging, Ponging, Spinner, Starter, system
+from tests.spec.exploration.spinning_charts import Driver, Pinging, Ponging, Spinner, Starter, system
 
 pytestmark = pytest.mark.usefixtures("spin_programs")
 EACH = 6
