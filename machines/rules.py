@@ -213,18 +213,31 @@ def add_client(view: View, registered: ClientRegistered) -> View:
     )
 
 
-def remove_client(view: View, client: str, request_id: str = "") -> View:
+def remove_client(view: View, client: str, request_id: str = "", session: str = "") -> View:
     """Remove a client that is registered or admitted; the files and fragments that it brought stay known.
 
-    A goodbye that named a request is remembered: what comes late does not bring the client back.
+    A goodbye that named a request is remembered: what comes late does not bring the client back. One that names a
+    session is a will: it removes who is registered or admitted for a request of this session, and nobody else.
     """
-    gone = _joined(view.gone, {client: request_id}) if request_id else view.gone
+    if session:
+        known = [view.clients.get(client), *(one.info for name, one in view.admissions.items() if name == client)]
+        if any(info is not None and not belongs(info.request_id, session) for info in known):
+            return view
+    named = request_id or session
+    gone = _joined(view.gone, {client: named}) if named else view.gone
     return replace(forget_admission(view, client), clients=_without(view.clients, {client}), gone=gone)
 
 
 def _is_gone(view: View, client: str, request_id: str) -> bool:
     """Whether this client has left since it was registered for that request."""
-    return bool(request_id) and view.gone.get(client) == request_id
+    named = view.gone.get(client, "")
+    return bool(request_id and named) and (named == request_id or belongs(request_id, named))
+
+
+def belongs(request_id: str, session: str) -> bool:
+    """Whether a request was made in a session: its name is that of the session with a number."""
+    name, _, number = request_id.rpartition("-")
+    return number.isdecimal() and name == session
 
 
 # What is in conflict.
