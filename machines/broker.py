@@ -6,11 +6,10 @@ one client (the reference diagram: "PUBLISH clients/join/requested (ClientJoinRe
 passes on to every session with a subscription to its topic (the same arrow away from the broker), in order for each
 receiver.
 
-Sessions are clean: what a client has subscribed to, and what was to be sent to it, ends with its connection. A will that
-came with CONNECT is passed on like an event of its client when the connection breaks, also when that is because the
-client connects once more; DISCONNECT discards it. QoS is a
-matter of the hop below an arrow, and does not show here. At run time this chart follows the real broker, told by its
-hooks.
+Sessions are clean: what a client has subscribed to, and what was to be sent to it, ends with its connection. A will
+that came with CONNECT is passed on like an event of its client when the connection breaks, also when that is because
+the client connects once more; DISCONNECT discards it. QoS is a matter of the hop below an arrow, and does not show here.
+At run time this chart follows the real broker, told by its hooks.
 """
 
 from collections.abc import Mapping

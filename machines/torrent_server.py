@@ -16,8 +16,8 @@ up, and when it is back after its connection was lost (`withdrawing`). A goodbye
 is said once more rather than taken for heard.
 
 *Asking again*: with `retries` it does not wait for the next TrackerHello alone. When the procedure has failed, or the
-tracker has said goodbye, it sets its timeout once more (`pausing`), and asks again when that is exceeded: so often, from
-one hello to the next. *Leaving a will*: where `leaves_will` is given it leaves its goodbye with the broker when it
+tracker has said goodbye, it sets its timeout once more (`pausing`), and asks again when that is exceeded: so often,
+from one hello to the next. *Leaving a will*: where `leaves_will` is given it leaves its goodbye with the broker when it
 connects, which says it in the name of this session if the connection breaks.
 
 The names of the states say what is awaited, or what is about to be sent. While it joins and while it is registered

@@ -1,4 +1,4 @@
-"""The command line: `clientjoin demo`, `diagrams`, `read`, `check`, `explore` and `replay`."""
+"""The command line: `clientjoin demo`, `diagrams`, `read`, `check`, `explore`, `replay`, `tracker` and `torrent`."""
 
 try:
     import asyncio
@@ -20,6 +20,7 @@ try:
     from runtime.cli.explore import explore
     from runtime.cli.read import read
     from runtime.cli.replay import replay
+    from runtime.cli.services import torrent, tracker
 except KeyboardInterrupt:  # loading takes long enough to be interrupted
     raise SystemExit(130) from None
 
@@ -202,6 +203,8 @@ app.command()(read)
 app.command()(check)
 app.command()(explore)
 app.command()(replay)
+app.command()(tracker)
+app.command()(torrent)
 
 
 ALIASES = {"--careful": "--hardened"}

@@ -30,10 +30,9 @@ class JsonLines(logging.Formatter):
 class People(logging.Formatter):
     """A record as a line to read, its time in UTC; nothing in it that a terminal obeys."""
 
-    converter = time.gmtime
-
     def __init__(self) -> None:
         super().__init__("%(asctime)s.%(msecs)03dZ %(levelname)-7s %(message)s", "%Y-%m-%dT%H:%M:%S")
+        self.converter = time.gmtime
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""

@@ -89,7 +89,9 @@ class ServiceSettings(BaseSettings):
         if self.retry_first > self.retry_most:
             raise ValueError(f"retry_first ({self.retry_first:g}) is more than retry_most ({self.retry_most:g})")
         if (self.cafile or self.cert) and not BrokerAddress.parse(self.broker).tls:
-            raise ValueError(f"certificates are of no use to {BrokerAddress.parse(self.broker)}: use mqtts:// or wss://")
+            raise ValueError(
+                f"certificates are of no use to {BrokerAddress.parse(self.broker)}: use mqtts:// or wss://"
+            )
         return self
 
     @property
@@ -107,10 +109,10 @@ class ServiceSettings(BaseSettings):
             except (OSError, UnicodeDecodeError) as error:
                 raise SettingsError(f"password_file: cannot read {self.password_file}: {_why(error)}") from None
         if password is not None and address.user is None:
-            raise SettingsError(f"there is a password, but no user: put one into broker, as in mqtt://USER@{address.host}")
-        return BrokerAddress(
-            address.host, address.port, address.user, password, address.tls, address.websocket_path
-        )
+            raise SettingsError(
+                f"there is a password, but no user: put one into broker, as in mqtt://USER@{address.host}"
+            )
+        return BrokerAddress(address.host, address.port, address.user, password, address.tls, address.websocket_path)
 
     def tls(self) -> ssl.SSLContext | None:
         """What TLS is done with; None without TLS. Raises `SettingsError` for a file that cannot be used."""
@@ -173,7 +175,7 @@ class _Toml(TomlConfigSettingsSource):
         self._table = table
         super().__init__(settings, path)
 
-    def _read_file(self, file_path: Path) -> dict[str, Any]:
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
         given = super()._read_file(file_path)
         tables = {name for name, value in given.items() if isinstance(value, dict)}
         unknown = tables - {"tracker", "torrent"}

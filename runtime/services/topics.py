@@ -2,8 +2,8 @@
 
 With a *prefix* all topics of the protocol stand below it, and MQTT client identifiers begin with it, so that two
 services on one broker do not meet. With *a topic per client* the last level of a topic is a client identifier: of the
-publisher, for what torrent servers publish, and of the one meant, for an acceptance or a denial. A broker's access rules
-can then hold everybody to their own topics, and nobody hears what others are answered.
+publisher, for what torrent servers publish, and of the one meant, for an acceptance or a denial. A broker's access
+rules can then hold everybody to their own topics, and nobody hears what others are answered.
 """
 
 from dataclasses import dataclass

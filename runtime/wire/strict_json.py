@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 from immutabledict import immutabledict
 
 MAX_BYTES = 4 * 1024 * 1024
-"""The largest payload that is read or written."""
+"""The largest payload that is read or written, unless another limit is given."""
 MAX_DEPTH = 32
 """The deepest nesting that is read; the protocol's own events need 4."""
 MAX_INT64 = 2**63 - 1
@@ -37,6 +37,7 @@ Kind = Literal[
     "empty",
     "not-a-uuid",
     "unknown-reason-code",
+    "wrong-client",
 ]
 """Why a payload is refused."""
 
@@ -63,10 +64,10 @@ class _Object:
 # Bytes to a JSON value.
 
 
-def parsed(payload: bytes) -> object:
+def parsed(payload: bytes, largest: int = MAX_BYTES) -> object:
     """The JSON value that these bytes hold, its objects with keys given twice, to be read by a shape."""
-    if len(payload) > MAX_BYTES:
-        raise Fault("too-large", f"at most {MAX_BYTES} bytes", f"{len(payload)} bytes")
+    if len(payload) > largest:
+        raise Fault("too-large", f"at most {largest} bytes", f"{len(payload)} bytes")
     try:
         given = payload.decode("utf-8")
     except UnicodeDecodeError as error:
