@@ -10,7 +10,8 @@ from immutabledict import immutabledict
 
 from spec.exploration.engine import packing
 from spec.exploration.engine import search as breadth
-from spec.exploration.engine.search import BreadthFirst, Engine, engine
+from spec.exploration.engine.choice import engine
+from spec.exploration.engine.search import BreadthFirst, Engine
 from spec.exploration.explore import run_of
 from spec.exploration.model import reference as plain
 from spec.exploration.model.closed import ClosedSystem, NotInert
@@ -174,7 +175,7 @@ import importlib.util, sys
 known = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == "numba" else known(name, *rest)
 sys.modules["numba"] = None
-from spec.exploration.engine.search import engine
+from spec.exploration.engine.choice import engine
 print(engine("auto").__name__)
 """
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

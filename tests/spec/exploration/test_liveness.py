@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 from machines.calls import SetTimeout, Timer
 from runtime.cli.main import app
 from runtime.cli.replay import play_live, played
+from spec.exploration.engine.choice import engine
 from spec.exploration.engine.components import components
-from spec.exploration.engine.search import BreadthFirst, engine
+from spec.exploration.engine.search import BreadthFirst
 from spec.exploration.explore import Options, Result, Verdict, explore
 from spec.exploration.fairness import ASSUMED, Action, Fairness, action, served
 from spec.exploration.model.foreign import ForeignSystem, Standing, standing

@@ -10,7 +10,8 @@ from immutabledict import immutabledict
 
 from spec.exploration.engine import memory
 from spec.exploration.engine import search as breadth
-from spec.exploration.engine.search import BreadthFirst, engine
+from spec.exploration.engine.choice import engine
+from spec.exploration.engine.search import BreadthFirst
 from spec.exploration.engine.tables import Tables
 from spec.exploration.explore import Options, explore
 from spec.exploration.model.scenario import Scenario, scenario
