@@ -8,8 +8,8 @@ receiver.
 
 Sessions are clean: what a client has subscribed to, and what was to be sent to it, ends with its connection. A will
 that came with CONNECT is passed on like an event of its client when the connection breaks, also when that is because
-the client connects once more; DISCONNECT discards it. QoS is a matter of the hop below an arrow, and does not show here.
-At run time this chart follows the real broker, told by its hooks.
+the client connects once more; DISCONNECT discards it. QoS is a matter of the hop below an arrow, and does not show
+here. At run time this chart follows the real broker, told by its hooks.
 """
 
 from collections.abc import Mapping

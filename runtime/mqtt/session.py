@@ -142,7 +142,7 @@ class Session:
             logger=logging.getLogger("clientjoin.paho"),
             transport="tcp" if address.websocket_path is None else "websockets",
             websocket_path=address.websocket_path,
-            tls_context=(tls or ssl.create_default_context()) if address.tls else None,
+            tls_context=_closing(tls or ssl.create_default_context()) if address.tls else None,
             will=aiomqtt.Will(will.topic, will.payload, qos) if will else None,
         )
         self._paho: Any = self._mqtt._client
@@ -286,6 +286,24 @@ class Session:
             if ended is not None:
                 ended.cancel()
                 await asyncio.gather(ended, return_exceptions=True)
+
+
+class _TlsSocket(ssl.SSLSocket):
+    """Closes when the handshake fails: paho would leave it open."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except OSError:
+            self.close()
+            raise
+
+
+def _closing(context: ssl.SSLContext) -> ssl.SSLContext:
+    context.sslsocket_class = _TlsSocket
+    return context
 
 
 def _can_watch_sockets() -> bool:

@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-
 from machines import FileMetadata, FragmentMetadata
 from runtime.mqtt.session import BrokerAddress
 from runtime.services.run import Service, torrent, tracker
@@ -59,6 +58,13 @@ class Running:
             return await self.task
 
 
+async def until(condition: Callable[[], bool], within: float = SOON) -> None:
+    """Wait until a condition holds that no server tells of."""
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.02)
+
+
 def shared(name: str, files: int = 1) -> Shared:
     """Files of a torrent server, each of one fragment."""
     numbers = range(files)
@@ -104,5 +110,3 @@ def view_of(running: Running) -> tuple[object, ...]:
     """What everybody has to agree on."""
     view = running.server.view
     return view.files, view.fragments, view.clients
-
-

@@ -3,7 +3,6 @@
 Each on Mosquitto and on the embedded broker.
 """
 
-import asyncio
 import json
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from runtime.mqtt.session import BrokerAddress, Session
 from runtime.services.supervisor import Exit
 from tests.support.brokers import KINDS, a_broker
 from tests.support.mqtt_clients import live
-from tests.support.services import a_bus, view_of
+from tests.support.services import Running, a_bus, until, view_of
 
 each_broker = pytest.mark.parametrize("kind", KINDS)
 
@@ -98,7 +97,11 @@ async def test_a_late_will_removes_nobody_whose_owner_is_back(kind: str, tmp_pat
         await sender.connect()
 
         async def will(session: str, event: str) -> None:
-            said = {"EventId": f"{event}000000-0000-4000-8000-000000000000", "ClientIdentifier": "one", "Session": session}
+            said = {
+                "EventId": f"{event}000000-0000-4000-8000-000000000000",
+                "ClientIdentifier": "one",
+                "Session": session,
+            }
             await sender.publish(ClientGoodbye.topic, json.dumps(said).encode())
 
         seen = tracker.status.moves["?ClientGoodbye"]
@@ -120,9 +123,7 @@ async def test_who_is_stopped_while_it_joins_leaves_no_ghost(kind: str, tmp_path
         tracker = await bus.tracker().member()
         other = await bus.torrent("other").member()
         for attempt in range(4):
-            one = bus.torrent(f"one-{attempt}")
-            await one.until(lambda: one.server.where[0] in {"awaiting_registration", "registered"})
-            assert await one.stop() is Exit.STOPPED
+            await _stopped_while_it_joins(bus.torrent(f"one-{attempt}"))
         for running in (tracker, other):
             await running.members("other")
 
@@ -151,9 +152,7 @@ async def test_the_older_of_two_trackers_steps_down(kind: str, tmp_path: Path) -
 async def test_of_trackers_that_start_at_once_one_is_left(kind: str, tmp_path: Path) -> None:
     async with a_broker(kind, tmp_path) as address, a_bus(address) as bus:
         trackers = [bus.tracker(id=f"tracker-{number}") for number in range(4)]
-        async with asyncio.timeout(15):
-            while sum(running.task.done() for running in trackers) < 3:
-                await asyncio.sleep(0.05)
+        await until(lambda: sum(running.task.done() for running in trackers) == 3)
         assert [running.task.result() for running in trackers if running.task.done()] == [Exit.SUPERSEDED] * 3
         (left,) = (running for running in trackers if not running.task.done())
         await bus.torrent("one").member()
@@ -189,11 +188,13 @@ async def test_with_a_topic_for_each_client_nobody_speaks_for_another(kind: str,
         await spoofer.connect()
         said = {"EventId": "11000000-0000-4000-8000-000000000000", "ClientIdentifier": "one"}
         await spoofer.publish(f"{ClientGoodbye.topic}/two", json.dumps(said).encode())
-        async with asyncio.timeout(10):
-            while not (tracker.server.refusals.total and one.server.refusals.total):
-                await asyncio.sleep(0.02)
+        await until(lambda: bool(tracker.server.refusals.total and one.server.refusals.total))
         assert [kind for _, kind in tracker.server.refusals.counts] == ["wrong-client"]
         assert set(tracker.server.view.clients) == {"one", "two"}
         assert two.status.is_member
         await spoofer.disconnect()
 
+
+async def _stopped_while_it_joins(one: Running) -> None:
+    await one.until(lambda: one.server.where[0] in {"awaiting_registration", "registered"})
+    assert await one.stop() is Exit.STOPPED
