@@ -149,6 +149,7 @@ class Session:
         self._paho.connect_timeout = patience
         vars(self._paho)["loop_read"] = self._read
         self._paho.on_publish = self._on_publish
+        self._paho.on_socket_register_write = self._on_register_write
         self._paho.on_disconnect = self._on_disconnect
         self._in_flight = InFlight(IN_FLIGHT, patience, self._bytes_left)
         self._opening: asyncio.Task[Any] | None = None
@@ -223,6 +224,26 @@ class Session:
         """Something that changes when the network takes more of what is to be sent."""
         packets = self._paho._out_packet
         return len(packets), packets[0]["pos"] if packets else 0
+
+    def _on_register_write(self, _paho: object, _data: object, sock: Any) -> None:
+        """Watch for when the socket can be written, unless it has been closed by then.
+
+        paho may call this in the thread in which it connects.
+        """
+        loop, number = self._mqtt._loop, sock.fileno()
+
+        def write() -> None:
+            try:
+                self._paho.loop_write()
+            except Exception as error:  # noqa: BLE001 - it has broken: whoever reads or waits is told
+                if not self._mqtt._disconnected.done():
+                    self._mqtt._disconnected.set_exception(error)
+
+        def watch() -> None:
+            if sock.fileno() == number:
+                loop.add_writer(number, write)
+
+        loop.call_soon_threadsafe(watch)
 
     def _on_disconnect(self, *told: Any) -> None:
         self._mqtt._on_disconnect(*told)

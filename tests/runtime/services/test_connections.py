@@ -15,6 +15,9 @@ from tests.support.mosquitto import Mosquitto
 from tests.support.mqtt_clients import live
 from tests.support.services import Running, a_bus, until
 
+LONG = 120.0
+"""Seconds that sixty servers in one process may take on a busy machine."""
+
 
 def test_pauses_grow_to_a_bound_and_differ() -> None:
     steady = BackOff(1.0, 60.0, lambda: 0.0)
@@ -111,7 +114,10 @@ async def test_certificates_that_are_not_trusted_end_it(tmp_path: Path, mosquitt
             mosquitto.kill()
 
     assert (await joined("good", "ca.pem")).status.moves["?ClientRegistered"] == 1
-    for certificate, trusted, why in (("good", "other.pem", "self"), ("elsewhere", "ca.pem", "IP address mismatch")):
+    for certificate, trusted, why in (
+        ("good", "other.pem", "unable to get local issuer"),
+        ("elsewhere", "ca.pem", "IP address mismatch"),
+    ):
         one = await joined(certificate, trusted)
         assert one.task.result() is Exit.REFUSED
         assert isinstance(one.server.failure, UntrustedError)
@@ -147,23 +153,24 @@ async def test_a_stop_during_a_pause_ends_at_once() -> None:
         assert await one.stop() is Exit.STOPPED
 
 
-@live
-async def test_a_storm_of_sixty_after_a_restart_ends_with_all_registered(
-    tmp_path: Path, mosquitto_program: str
-) -> None:
+def test_a_storm_of_sixty_after_a_restart_ends_with_all_registered(tmp_path: Path, mosquitto_program: str) -> None:
     """Fault 43: on a busy machine it takes a while; nobody is lost."""
+    asyncio.run(_storm(tmp_path, mosquitto_program))
+
+
+async def _storm(tmp_path: Path, mosquitto_program: str) -> None:
     mosquitto = Mosquitto(mosquitto_program, tmp_path)
     names = [f"torrent-{number}" for number in range(60)]
     try:
         async with a_bus(mosquitto.address) as bus:
             tracker = bus.tracker(timeout=60.0, patience=60.0)
             servers = [bus.torrent(name, timeout=60.0, patience=60.0) for name in names]
-            await tracker.until(lambda: set(tracker.server.view.clients) == set(names), 60)
+            await tracker.until(lambda: set(tracker.server.view.clients) == set(names), LONG)
             mosquitto.kill()
             await until(lambda: all(one.server.where == ("offline",) for one in servers))
             mosquitto.start()
             for one in servers:
-                await one.until(lambda one=one: set(one.server.view.clients) == set(names), 60)  # type: ignore[misc]
+                await one.until(lambda one=one: set(one.server.view.clients) == set(names), LONG)  # type: ignore[misc]
     finally:
         mosquitto.kill()
 
