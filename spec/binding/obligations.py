@@ -153,7 +153,7 @@ class Discipline:
         return found._replace(wrong=f"{verb} {said} from {said.peer or 'outside'}, though {instead}{_because(why)}")
 
     def _said_for(self, before: Ledger, after: Ledger, peer: str) -> Ledger:
-        """The ledger `after` all was forgotten of a peer, with what it left `before` owed to those who are to have it."""
+        """The ledger `after` all was forgotten of a peer, with what it left `before` owed to whoever is to have it."""
         for name, will in sorted(before.wills):
             for row in self.obligations if name == peer else ():
                 passed_on = row.to and not row.sends and fits(will.message, row.received)
