@@ -16,10 +16,11 @@ from machines.tracker import Tracker
 from runtime.driver import Role
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.session import BrokerAddress, Session, Will
-from runtime.services.server import BackOff, Dial, Keeper, ServiceServer
+from runtime.services.server import BackOff, Dial, Keeper, ServiceServer, StoreFailure
 from runtime.services.settings import ServiceSettings, SettingsError, TorrentSettings, TrackerSettings
 from runtime.services.share import Shared, share
 from runtime.services.status import Status
+from runtime.services.store import Store
 from runtime.services.supervisor import Exit, Supervisor, told_by_signals
 
 log = logging.getLogger("clientjoin.service")
@@ -134,8 +135,21 @@ async def broker_of(settings: TrackerSettings) -> AsyncIterator[BrokerAddress | 
 
 async def run_tracker(settings: TrackerSettings) -> Exit:
     """Run a tracker. Raises `SettingsError`, `BrokerError`."""
-    async with broker_of(settings) as address:
-        return await run(tracker(settings, address))
+    try:
+        with Store(settings.store_url) as store:
+            known = store.load()
+            log.info(
+                "the store %s holds %d files, %d fragments and %d clients of the last round",
+                store.place,
+                len(known.files),
+                len(known.fragments),
+                len(known.clients),
+            )
+            async with broker_of(settings) as address:
+                return await run(tracker(settings, address, store, known))
+    except StoreFailure as failure:
+        log.error("%s: %s", settings.id, failure)  # noqa: TRY400 - the message is all that helps
+        return Exit.STORE
 
 
 async def run_torrent(settings: TorrentSettings, shared: Shared) -> Exit:

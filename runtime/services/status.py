@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from machines.calls import SUBACK, JoinConflicts, TimeoutExceeded
+from machines.calls import JoinConflicts, TimeoutExceeded
 from machines.events import (
     ClientEvent,
     ClientGoodbye,
@@ -61,7 +61,8 @@ class Status:
     """How the last attempt to join failed; empty once it has succeeded."""
     superseded: bool = False
     """Whether another tracker has said hello, for which this one stepped down."""
-    denied_subscription: str = ""
+    ended: str = ""
+    """Why it has ended, if it was not told to."""
     recent: deque[str] = field(default_factory=lambda: deque(maxlen=LAST))
     on_member: Callable[[], None] = lambda: None
 
@@ -71,6 +72,8 @@ class Status:
     @property
     def is_member(self) -> bool:
         """Whether a torrent server is registered, or a tracker serves."""
+        if self.ended:
+            return False
         busy = {"updating_view"} if not self.is_tracker else set()
         return self.state in ({"registered"} | busy) or (self.is_tracker and self.state in SERVING)
 
@@ -78,10 +81,10 @@ class Status:
         """Why it is not a member, and what happens next; empty if it is one. `pause` in seconds is the present one."""
         if self.is_member:
             return ""
+        if self.ended:
+            return self.ended
         if self.state == "offline":
             return self.connection or "it is stopped"
-        if self.superseded:
-            return "another tracker has said hello: this one has stepped down"
         last = f"; the last attempt failed: {self.failed}" if self.failed else ""
         if self.state == "awaiting_retry":
             left = max(0.0, self.since + pause - self.clock())
@@ -130,9 +133,7 @@ class Status:
 
     def _note(self, move: Move, before: str) -> None:
         message, sent = move.message, move.action == "!"
-        if isinstance(message, SUBACK) and not message.accepted:
-            self.denied_subscription = message.topic
-        elif isinstance(message, TrackerHello) and self.is_tracker and not sent and self.state == "disconnecting":
+        if isinstance(message, TrackerHello) and self.is_tracker and not sent and self.state == "disconnecting":
             self.superseded = True
             log.error("another tracker has said hello: this one steps down, without a goodbye")
         elif self.is_tracker:

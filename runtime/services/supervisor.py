@@ -65,7 +65,7 @@ class Supervisor:
             await self._until(lambda: self.server.where == ("offline",) or self.server.store_failure is not None)
             if self.server.store_failure is not None:
                 await self.server.crash()
-                self.status.connection = str(self.server.store_failure)
+                self.status.ended = str(self.server.store_failure)
                 return Exit.STORE
             if self._stopped.is_set():
                 return await self._say_goodbye()
@@ -88,12 +88,13 @@ class Supervisor:
     def _for_good(self) -> Exit | None:
         """Why there is no use in trying again, if there is none."""
         if self.status.superseded:
+            self.status.ended = "another tracker has said hello: this one has stepped down"
             return Exit.SUPERSEDED
         failure = self.server.failure
         passes = isinstance(failure, RefusedError) and failure.code == SERVER_UNAVAILABLE
         if isinstance(failure, RefusedError | UntrustedError) and not passes:
             log.error("%s gives up: %s", self.server.name, failure)
-            self.status.connection = f"refused for good: {failure}"
+            self.status.ended = f"refused for good: {failure}"
             return Exit.REFUSED
         return None
 

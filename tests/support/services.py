@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from machines import FileMetadata, FragmentMetadata
+from machines import FileMetadata, FragmentMetadata, View
 from runtime.mqtt.session import BrokerAddress
 from runtime.services.run import Service, torrent, tracker
 from runtime.services.server import Keeper
@@ -81,9 +81,9 @@ class Bus:
         self.address = address
         self.running: list[Running] = []
 
-    def tracker(self, keeper: Keeper | None = None, **settings: Any) -> Running:
+    def tracker(self, keeper: Keeper | None = None, known: View | None = None, **settings: Any) -> Running:
         made = TrackerSettings(**{**QUICK, "fragment_size": 1024, **settings})
-        return self._run(tracker(made, self.address, keeper))
+        return self._run(tracker(made, self.address, keeper, known))
 
     def torrent(self, name: str, brings: Shared | None = None, **settings: Any) -> Running:
         ends = {"endpoint": (f"http://{name}/",)}

@@ -85,7 +85,7 @@ async def test_a_topic_that_is_refused_ends_it() -> None:
     ):
         one = bus.torrent("one")
         assert await one.ends() is Exit.REFUSED
-        assert "refused one the topic clients/join/accepted" in one.status.connection
+        assert "refused one the topic clients/join/accepted" in one.status.why()
 
 
 @live
@@ -121,8 +121,8 @@ async def test_certificates_that_are_not_trusted_end_it(tmp_path: Path, mosquitt
         one = await joined(certificate, trusted)
         assert one.task.result() is Exit.REFUSED
         assert isinstance(one.server.failure, UntrustedError)
-        assert "certificate verify failed" in one.status.connection
-        assert why in one.status.connection
+        assert "certificate verify failed" in one.status.why()
+        assert why in one.status.why()
 
 
 @live
