@@ -20,7 +20,7 @@ from spec.conformance.local import implied_locally, reached
 from spec.conformance.meanings import unmarked
 from spec.conformance.needs import impossible_branches
 from spec.conformance.parallel import beside_each_other, uninterrupted
-from spec.conformance.specification import BoundDiagram, Specification, UseCase, specification
+from spec.conformance.specification import BoundDiagram, Specification, UseCase, gates_of, losses_of, specification
 from spec.interaction import InteractionError
 from spec.notation import read
 from spec.projection import realisability
@@ -241,6 +241,9 @@ def _systems(bound: BoundDiagram, cast: Cast) -> list[tuple[System, State]]:
         bound.routes(cast.charts),
         repeats=repeats,
         messages=bound.messages,
+        beside=bound.beside,
+        losses=losses_of(bound.together),
+        gates=gates_of(bound.together),
     )
 
 
