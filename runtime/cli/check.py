@@ -76,6 +76,7 @@ def check(
         raise typer.Exit(2)
     texts = [(str(file) if diagrams else file.name, _text(file)) for file in files]
     others = [(file.name, _text(file)) for file in refer or ()]
+    _refuse_foreign(texts)
     try:
         playing: Charts = {}
         if charts is not None:
@@ -125,6 +126,18 @@ def check(
             rest = line.rest or ""
             console.print(Text.assemble((line.first, line.style), rest), soft_wrap=True)
     raise typer.Exit(report.verdict.status)
+
+
+def _refuse_foreign(texts: list[tuple[str, str]]) -> None:
+    """Exit if a text says at its beginning that it is in another notation: it cannot be used, and nothing was asked."""
+    from spec.notation import Diagram, read
+
+    refused = [diagram for file, text in texts if (diagram := read(text, file=file)).notation != Diagram().notation]
+    for diagram in refused:
+        for found in diagram.diagnostics:
+            typer.echo(f"clientjoin: {diagram.file}: line {found.line}: {found.message}", err=True)
+    if refused:
+        raise typer.Exit(2)
 
 
 def _text(file: Path) -> str:

@@ -26,6 +26,7 @@ from spec.notation import read
 from spec.projection import realisability
 from spec.system.composition import State, System
 from spec.system.process import ChartMachine
+from spec.system.scheduling import set_going
 from spec.system.setup import Cast, CastError
 
 DIAGRAMS = Path(__file__).parent.parent / "diagrams"
@@ -229,6 +230,7 @@ def compared(
         systems[0][0].binding,
         only_first=only_first,
         quiescent=bound.begin.quiescent,
+        orders=bound.begin.orders,
         bounds=bounds,
     )
 
@@ -351,7 +353,7 @@ def explored(use_case: UseCase, cast: Cast, bounds: Bounds | None = None) -> Loo
     if len(systems) > 1 and not use_case.complete:
         systems = _those_meant(use_case, cast, systems, bounds)
     for system, state in systems:
-        for started in _set_going(system, state, use_case.begin):
+        for started in set_going(system, state, use_case.begin.orders):
             outcome = implied(use_case.whole(), system, started, use_case.circumstances(system), bounds)
             states += outcome.states
             findings = outcome.findings or _after_references(use_case, system, started, bounds)
@@ -402,14 +404,3 @@ def _explored(use_case: UseCase, cast: Cast, bounds: Bounds) -> tuple[tuple[Find
     )
     complete = not any(finding.unanswered for finding in findings)
     return findings, Explored(found.states, complete, as_drawn=not use_case.complete)
-
-
-def _set_going(system: System, state: State, begin: Begin) -> list[State]:
-    """The states after the orders that set a use case going."""
-    states = [state]
-    for lifeline, order in begin.orders.items():
-        states = [move.then for before in states for move in system.orders(before, lifeline, (order,))]
-    return states
-
-
-__all__ = ["Accepted", "Bounds", "DiagramReport", "Report", "Row", "Verdict", "check", "check_all", "read_accepted"]

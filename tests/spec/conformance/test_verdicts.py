@@ -202,3 +202,43 @@ def test_the_command_says_the_verdict_by_its_exit_status(tmp_path: Path) -> None
 def test_the_output_of_a_check_is_a_line_for_each_diagram() -> None:
     done = CliRunner().invoke(app, ["check", str(DIAGRAMS / "ClientGoodbye_StandardProcedure.txt")])
     assert len(done.output.splitlines()) == 2
+
+
+STARTUP = (DIAGRAMS / "TrackerServerStartup_Alternative1.txt").read_text(encoding="utf-8")
+REFUSED = "Tracker->>Broker:CONNECT\nBroker-->>Tracker:CONNACK (refused)\n"
+LOST = "Tracker-#redxBroker:CONNECT\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        STARTUP.replace(LOST, ""),
+        STARTUP.replace(REFUSED, ""),
+        STARTUP.replace(f"else\n{REFUSED}", ""),
+        STARTUP.replace(f"{LOST}else\n", ""),
+        STARTUP.replace(f"{LOST}else\n", "").replace("\nalt\n", "\nopt\n"),
+    ],
+    ids=["first branch empty", "second branch empty", "one branch", "another branch", "a choice to do nothing"],
+)
+def test_branch_in_which_who_is_set_going_does_nothing(text: str) -> None:
+    assert text != STARTUP
+    report = check_all([("changed.txt", text)], load())
+    assert report.verdict is Verdict.DOES_NOT_CONFORM
+    assert "the diagram ends here, Tracker goes on with !CONNECT to Broker" in report.reasons
+
+
+@pytest.mark.parametrize("name", ["TrackerServerStartup_Alternative2", "ClientJoin_Alternative2"])
+def test_last_branch_that_is_emptied_is_no_end(name: str) -> None:
+    lines = (DIAGRAMS / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    place = max(number for number, line in enumerate(lines) if line == "else")
+    emptied = [*lines[: place + 1], *lines[lines.index("end", place) :]]
+    assert check_all([("changed.txt", "\n".join(emptied))], load()).verdict is Verdict.DOES_NOT_CONFORM
+
+
+@pytest.mark.parametrize("text", ["sequenceDiagram\n A->>B: hi\n", "@startuml\nA -> B : hi\n@enduml\n"])
+def test_text_in_another_notation_cannot_be_used(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "theirs.txt"
+    file.write_text(text, encoding="utf-8")
+    done = CliRunner().invoke(app, ["check", str(file)])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "line 1: this is" in done.stderr
