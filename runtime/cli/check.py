@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -12,6 +12,10 @@ from rich.text import Text
 from runtime.cli.charts import HELP, Charts, charts_of
 from runtime.cli.diagrams import FORMATS, drawn, written
 from runtime.cli.terminal import interruptible, progress_line
+
+if TYPE_CHECKING:
+    from spec.binding import Binding
+    from spec.conformance.checker import Report
 
 
 def check(
@@ -109,13 +113,7 @@ def check(
         typer.echo(f"clientjoin: {error}", err=True)
         raise typer.Exit(2) from None
     if coverage is not None:
-        missed: dict[str, set[tuple[str, str, str]]] = {}
-        for chart in report.coverage:
-            missed.setdefault(chart.chart, set()).update(chart.missed)
-        pages = drawn(playing, laid, missed)
-        for form in FORMATS[:2]:
-            for path in written(pages, coverage, form):
-                typer.echo(path, err=True)
+        _write_coverage(report, playing, laid, coverage)
     if as_json:
         typer.echo(json.dumps(report_as_json(report), indent=1))
     elif quiet:
@@ -126,6 +124,17 @@ def check(
             rest = line.rest or ""
             console.print(Text.assemble((line.first, line.style), rest), soft_wrap=True)
     raise typer.Exit(report.verdict.status)
+
+
+def _write_coverage(report: "Report", playing: Charts, binding: "Binding", folder: Path) -> None:
+    """State diagrams of charts in which what no diagram exercises can be told, and their paths on standard error."""
+    missed: dict[str, set[tuple[str, str, str]]] = {}
+    for chart in report.coverage:
+        missed.setdefault(chart.chart, set()).update(chart.missed)
+    pages = drawn(playing, binding, missed)
+    for form in FORMATS[:2]:
+        for path in written(pages, folder, form):
+            typer.echo(path, err=True)
 
 
 def _refuse_foreign(texts: list[tuple[str, str]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from statemachine import StateChart
 
-from spec.binding import BUILT_IN, Begin, Binding, load_for
+from spec.binding import BUILT_IN, Binding, load_for
 from spec.conformance.baseline import Accepted, accept, read_accepted
 from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.counterexample import Stage
@@ -404,3 +404,6 @@ def _explored(use_case: UseCase, cast: Cast, bounds: Bounds) -> tuple[tuple[Find
     )
     complete = not any(finding.unanswered for finding in findings)
     return findings, Explored(found.states, complete, as_drawn=not use_case.complete)
+
+
+__all__ = ["Accepted", "Bounds", "DiagramReport", "Report", "Row", "Verdict", "check", "check_all", "read_accepted"]

@@ -168,7 +168,7 @@ def _first_only(system: System, lifeline: str, moves: list[Move]) -> list[Move]:
 
 
 def set_going(system: System, state: State, orders: Mapping[str, str]) -> list[State]:
-    """The states after orders, by lifeline; none where somebody cannot follow its order. Who does not take part needs none."""
+    """The states after orders, by lifeline, to those who take part; none where somebody cannot follow its order."""
     states = [state]
     for lifeline, order in orders.items():
         if lifeline not in system.machines:

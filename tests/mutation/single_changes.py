@@ -8,7 +8,8 @@ import argparse
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from spec.notation import read
 
 ARROW = re.compile(r"^(?P<left>\s*)(?P<sender>\w+)(?P<head><?-[^:]*?>{1,2}[*]?)(?P<receiver>\w+)(?P<label>:.*)$")
 SEPARATOR = re.compile(r"^\s*(?:alt|opt|loop|break|par|else|end|parallel|critical|strict|thread|group|seq)\b")
+OPENERS = frozenset({"alt", "opt", "loop", "break", "par", "critical", "strict", "group", "seq"})
 
 
 class Change(NamedTuple):
@@ -35,8 +37,8 @@ def changes(text: str) -> Iterator[Change]:
     """Every single change of a diagram."""
     lines = text.splitlines()
     names = [lifeline.name for lifeline in read(text).lifelines]
-    groups = _group_ends(lines)
     arrows = {number: found for number, line in enumerate(lines) if (found := ARROW.match(line))}
+    places = {*arrows, *(n for n, line in enumerate(lines) if SEPARATOR.match(line))} - _group_ends(lines)
     labels = list(dict.fromkeys(found["label"] for found in arrows.values()))
 
     def put(kind: str, number: int, *instead: str, until: int = 0) -> Change:
@@ -56,12 +58,12 @@ def changes(text: str) -> Iterator[Change]:
         yield from (put("rename", number, f"{left}{sender}{head}{receiver}{each}") for each in labels if each != label)
         lost = f"{left}{sender}->{receiver}{label}" if "x" in head else f"{left}{sender}-#redx{receiver}{label}"
         yield put("found" if "x" in head else "lose", number, lost)
-        following = next((n for n in range(number + 1, len(lines)) if n in arrows or (SEPARATOR.match(lines[n]) and n not in groups)), None)
+        following = next((n for n in range(number + 1, len(lines)) if n in places), None)
         if following is not None:
             between = lines[number + 1 : following]
             kind = "swap" if following in arrows else "move"
             yield put(kind, number, lines[following], *between, lines[number], until=following + 1)
-        before = next((n for n in range(number - 1, -1, -1) if n in arrows or (SEPARATOR.match(lines[n]) and n not in groups)), None)
+        before = next((n for n in range(number - 1, -1, -1) if n in places), None)
         if before is not None and before not in arrows:
             yield put("move", before, lines[number], *lines[before:number], until=number + 1)
     yield from _operands(lines, put)
@@ -69,16 +71,18 @@ def changes(text: str) -> Iterator[Change]:
 
 def _group_ends(lines: list[str]) -> set[int]:
     """The lines that end a `participantgroup`: nothing is in it but names."""
-    return {n for n, line in enumerate(lines) if line.strip() == "end" and not any(map(SEPARATOR.match, lines[:n]))} | {
-        n
-        for start, line in enumerate(lines)
-        if line.startswith("participantgroup")
-        for n in range(start, len(lines))
-        if lines[n].strip() == "end" and "end" not in [each.strip() for each in lines[start:n]]
-    }
+    opened: list[bool] = []
+    found: set[int] = set()
+    for number, line in enumerate(lines):
+        word = line.split()[0] if line.strip() else ""
+        if word in {*OPENERS, "participantgroup"}:
+            opened.append(word == "participantgroup")
+        elif word == "end" and opened and opened.pop():
+            found.add(number)
+    return found
 
 
-def _operands(lines: list[str], put) -> Iterator[Change]:  # type: ignore[no-untyped-def]
+def _operands(lines: list[str], put: Callable[..., Change]) -> Iterator[Change]:
     """Each operand dropped, and emptied; and each fragment without its frame, or with its last branch only."""
     opened: list[list[int]] = []
     for number, line in enumerate(lines):
@@ -86,13 +90,13 @@ def _operands(lines: list[str], put) -> Iterator[Change]:  # type: ignore[no-unt
         word = found.group().strip() if found else ""
         if line.strip() == "parallel off":
             continue
-        if word in {"alt", "opt", "loop", "break", "par", "critical", "strict", "group", "seq"}:
+        if word in OPENERS:
             opened.append([number])
         elif word in {"else", "thread"} and opened:
             opened[-1].append(number)
         elif word == "end" and opened:
             places = [*opened.pop(), number]
-            for place, then in zip(places, places[1:], strict=False):
+            for place, then in pairwise(places):
                 yield put("empty operand", place, lines[place], until=then)
                 if len(places) > 2:
                     first = place == places[0]
