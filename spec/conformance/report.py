@@ -67,6 +67,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "line": finding.line,
         "lifeline": finding.lifeline or None,
         "message": finding.message,
+        "rules": finding.rules or None,
         "counterexample": finding.counterexample or None,
         "severity": finding.severity,
         "accepted": finding.accepted or None,
@@ -136,6 +137,8 @@ def _lines(finding: Finding, *, verbose: bool) -> Iterator[Line]:
     if finding.accepted:
         yield Line(f"    because {finding.accepted}", style="dim")
         return
+    if finding.rules:
+        yield Line(f"    by {finding.rules}", style="dim")
     for line in finding.counterexample.splitlines():
         yield Line(f"      {line}".rstrip(), style="dim")
 

@@ -177,7 +177,7 @@ class UseCase:
     def circumstances(self, system: System) -> Circumstances:
         """What can happen to a system besides what its charts do."""
         words = tuple(self.words.values())
-        return Circumstances(self.faults, words, self.begin.later, self.gates(system), self.complete)
+        return Circumstances(self.faults, words, self.begin.later, self.gates(system), self.complete, self.begin)
 
     def routes(self, charts: Charts) -> Routes:
         """Those of all scenarios."""

@@ -3,6 +3,7 @@
 import json
 import types
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ from typer.testing import CliRunner
 
 from runtime.cli.main import app
 from spec import Binding, Bounds, Verdict, check_all, load
-from spec.binding import Begin, Player, read_binding
+from spec.binding import Begin, MayBeUndrawn, Player, read_binding
 from spec.binding.inheritance import settled
 from spec.conformance.baseline import Accepted, read_accepted
 from spec.conformance.bounds import Reductions, interruption
 from spec.conformance.checker import DIAGRAMS, Report
+from spec.conformance.report import as_json
+from spec.conformance.rules import rules
 from spec.system.setup import CastError
+from spec.system.state import Act
 
 Charts = dict[str, type[StateChart[Any]]]
 
@@ -242,3 +246,30 @@ def test_text_in_another_notation_cannot_be_used(text: str, tmp_path: Path) -> N
     done = CliRunner().invoke(app, ["check", str(file)])
     assert (done.exit_code, done.stdout) == (2, "")
     assert "line 1: this is" in done.stderr
+
+
+def test_what_no_scenario_allows_names_the_rules_that_it_was_held_against() -> None:
+    text = (DIAGRAMS / "TorrentServerStartup_StandardProcedure.txt").read_text(encoding="utf-8")
+    report = check_all([("changed.txt", "\n".join(text.splitlines()[:-1]))], load())
+    assert not report.conforms
+    [finding] = report.implied
+    assert finding.rules.startswith('[[begin]] title = "Torrent Server Startup (*)" (')
+    assert "orders: Torrent Start" in finding.rules
+    assert f"    by {finding.rules}" in str(report).splitlines()
+    assert as_json(report)["implied_scenarios"][0]["rules"] == finding.rules
+
+
+def test_without_a_beginning_that_is_said() -> None:
+    [finding] = checked("A->B:ask\n", ASKS).implied
+    assert finding.rules == "no [[begin]] has this title: each chart begins in its initial state"
+
+
+def test_rows_that_allow_it_elsewhere_and_the_orders_that_came() -> None:
+    binding = replace(load(), drawn_messages=frozenset({"SUBACK"}))
+    begin = binding.begin("Client Join (*)")
+    said = rules(Act("?", "Tracker", "SUBACK", "", "Broker"), begin, binding, ordered=1)
+    assert "later: Client ConnectionLost came before it" in said
+    assert "not where some diagram draws SUBACK" in said
+    row = MayBeUndrawn(frozenset({"Tracker"}), ("!DescribeView",), "mine.toml")
+    said = rules(Act("!", "Tracker", "DescribeView", "", "TrackerView"), begin, Binding(early_sends=(row,)), ordered=0)
+    assert said.endswith("[[early_sends]] (mine.toml): once, and only where it is drawn to be sent")
