@@ -25,7 +25,6 @@ def pair(
 A_THEN_B = (Block("strict", ((Arrow("C", "A", "m"),), (Arrow("D", "B", "n"),))),)
 K = Arrow("A", "B", "k")
 
-
 CASES: dict[str, tuple[Pair, bool]] = {
     "a strict order that nobody keeps": (
         pair(
