@@ -256,7 +256,8 @@ def _compared(bound: BoundDiagram, cast: Cast, accepted: Sequence[Accepted], bou
     title = bound.diagram.title or bound.diagram.frame or ""
     stage = Stage(title, [bound.diagram], bound.words, cast.binding, bound.begin)
     try:
-        words = {label: word for label, word in bound.words.items() if word.message in bound.messages}
+        messages = bound.messages
+        words = {label: word for label, word in bound.words.items() if word.message in messages}
         findings += map(stage.drawn, impossible_branches(bound.ordered, words, cast.binding, bounds))
         systems = _systems(bound, cast)
         comparison = compared(bound, cast, bounds=bounds, systems=systems)

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from statemachine import StateChart
@@ -63,7 +64,7 @@ class BoundDiagram:
 
         return references(self.interaction) != references(self.whole)
 
-    @property
+    @cached_property
     def messages(self) -> frozenset[str]:
         """The messages that it draws itself, not those of use cases that it refers to."""
         labels = _labels(self.interaction)
