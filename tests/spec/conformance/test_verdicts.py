@@ -248,7 +248,7 @@ def test_text_in_another_notation_cannot_be_used(text: str, tmp_path: Path) -> N
     assert "line 1: this is" in done.stderr
 
 
-def test_what_no_scenario_allows_names_the_rules_that_it_was_held_against() -> None:
+def test_implied_scenario_names_the_rules_of_the_binding() -> None:
     text = (DIAGRAMS / "TorrentServerStartup_StandardProcedure.txt").read_text(encoding="utf-8")
     report = check_all([("changed.txt", "\n".join(text.splitlines()[:-1]))], load())
     assert not report.conforms

@@ -296,7 +296,7 @@ def test_data_with_names_that_are_never_made_are_no_error(engine: Engine) -> Non
     assert result.asymmetry
 
 
-def test_what_is_claimed_of_quiet_is_not_asked_where_a_chart_can_still_send() -> None:
+def test_quiescent_is_not_where_a_chart_can_still_send() -> None:
     @when_quiescent
     def all_is_done(each: Standing) -> Implication:
         """Nothing is left to say."""
