@@ -11,7 +11,6 @@ from rich.text import Text
 
 from runtime.cli.charts import HELP, Charts, charts_of
 from runtime.cli.diagrams import FORMATS, drawn, written
-from runtime.cli.terminal import interruptible, progress_line
 
 
 def check(
@@ -59,6 +58,7 @@ def check(
     Exit status: 0 conforms, 1 does not conform, 3 undetermined (something was not asked or not answered), 2 cannot be
     used.
     """
+    from runtime.cli.terminal import interruptible, progress_of_check
     from spec.binding import BUILT_IN, load, load_for
     from spec.conformance.bounds import STATES, Bounds
     from spec.conformance.checker import DIAGRAMS, check_all, read_accepted
@@ -92,7 +92,7 @@ def check(
         if charts is None or any(player.place == BUILT_IN for player in laid.players.values()):
             others += [(file.name, _text(file)) for file in ours] if diagrams else []
         rows = [row for file in (DIAGRAMS / "baseline.toml", *(baseline or ())) for row in read_accepted(file)]
-        with progress_line() as progress, interruptible():
+        with progress_of_check(len(texts)) as progress, interruptible():
             report = check_all(
                 texts,
                 laid,
@@ -124,7 +124,19 @@ def check(
         for line in lines(report, verbose=verbose):
             rest = line.rest or ""
             console.print(Text.assemble((line.first, line.style), rest), soft_wrap=True)
+        if not verbose:
+            console.print(f"\nNext: {_next(str(report.verdict))}", soft_wrap=True)
     raise typer.Exit(report.verdict.status)
+
+
+def _next(verdict: str) -> str:
+    """What a user can do with a verdict."""
+    more = "-v shows each lifeline, what is accepted, and all runs"
+    if verdict == "undetermined":
+        return f"--states and --seconds allow longer searches, --binding binds what is not bound; {more}."
+    if verdict == "conforms":
+        return f"clientjoin explore (what can go wrong beyond what is drawn); {more}."
+    return f"mend the line that is named, or accept a finding by its identifier with --baseline; {more}."
 
 
 def _text(file: Path) -> str:
