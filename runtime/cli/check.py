@@ -53,7 +53,9 @@ def check(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the verdict.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON object.")] = False,
 ) -> None:
-    """Check the statecharts against sequence diagrams, in both directions.
+    """Check charts against sequence diagrams.
+
+    It asks both ways: can the charts do what is drawn, and is all drawn that they can do?
 
     Exit status: 0 conforms, 1 does not conform, 3 undetermined (something was not asked or not answered), 2 cannot be
     used.
@@ -67,13 +69,11 @@ def check(
     from spec.notation import read
 
     if coverage is not None and charts is None:
-        typer.echo("clientjoin: --coverage goes with --charts: of our charts no transitions are counted", err=True)
-        raise typer.Exit(2)
+        raise fail("--coverage goes with --charts: of our charts no transitions are counted", status=2)
     ours = sorted(DIAGRAMS.glob("*.txt"))
     files = list(diagrams or ours)
     if charts is not None and not diagrams:
-        typer.echo("clientjoin: --charts: name the diagrams that these charts are to be checked against", err=True)
-        raise typer.Exit(2)
+        raise fail("--charts: name the diagrams that these charts are to be checked against", status=2)
     texts = [(str(file) if diagrams else file.name, _text(file)) for file in files]
     others = [(file.name, _text(file)) for file in refer or ()]
     try:
@@ -105,16 +105,9 @@ def check(
                 processes=2,
             )
     except ValueError as error:  # charts, a binding, a chart or a diagram that cannot be used: the message says which
-        typer.echo(f"clientjoin: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise fail(str(error), status=2) from None
     if coverage is not None:
-        missed: dict[str, set[tuple[str, str, str]]] = {}
-        for chart in report.coverage:
-            missed.setdefault(chart.chart, set()).update(chart.missed)
-        pages = drawn(playing, laid, missed)
-        for form in FORMATS[:2]:
-            for path in written(pages, coverage, form):
-                typer.echo(path, err=True)
+        _write_coverage(report, playing, laid, coverage)
     if as_json:
         typer.echo(json.dumps(report_as_json(report), indent=1))
     elif quiet:
@@ -127,6 +120,17 @@ def check(
         if not verbose:
             console.print(f"\nNext: {_next(str(report.verdict))}", soft_wrap=True)
     raise typer.Exit(report.verdict.status)
+
+
+def _write_coverage(report: "Report", playing: Charts, binding: "Binding", folder: Path) -> None:
+    """State diagrams in which what no diagram exercises is faint, in two formats."""
+    missed: dict[str, set[tuple[str, str, str]]] = {}
+    for chart in report.coverage:
+        missed.setdefault(chart.chart, set()).update(chart.missed)
+    pages = drawn(playing, binding, missed)
+    for form in FORMATS[:2]:
+        for path in written(pages, folder, form):
+            typer.echo(path, err=True)
 
 
 def _next(verdict: str) -> str:
@@ -146,8 +150,7 @@ def _text(file: Path) -> str:
     try:
         source = load(file)
     except FileError as error:
-        typer.echo(f"clientjoin: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise fail(str(error), status=2) from None
     if source.remark:
         typer.echo(f"clientjoin: {source.remark}", err=True)
     return source.text

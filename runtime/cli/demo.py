@@ -75,7 +75,9 @@ def demo(
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
-    """Play Client Join on a real MQTT broker, by default the reference diagram.
+    """Play Client Join on a real MQTT broker.
+
+    By default it is the reference diagram.
 
     Exit status: 0 as the scenario says, or all faults that you asked for happened; 1 if not; 2 for what cannot be
     played.

@@ -35,14 +35,16 @@ def diagrams(
         list[Path] | None, typer.Option(help="With --charts: a TOML file that says what their events are.")
     ] = None,
 ) -> None:
-    """Write a state diagram and a decision table for each participant, or a state diagram for each of your charts."""
+    """Write state diagrams of the charts.
+
+    For ours there is a decision table each as well: what is taken, ignored, deferred or impossible in each state.
+    """
     try:
         pages = ours() if charts is None else pages_of(charts, binding or ())
         for path in written(pages, out, format):
             typer.echo(path)
     except ValueError as error:  # charts or a binding that cannot be used
-        typer.echo(f"clientjoin: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise fail(str(error), status=2) from None
 
 
 def ours() -> Iterator[Page]:

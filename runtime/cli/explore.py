@@ -95,7 +95,9 @@ def explore(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="All properties, and what is assumed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
 ) -> None:
-    """Explore everything that can happen, and look at each property that says anything of the scenario.
+    """Explore all that can happen under faults.
+
+    Each property that says anything of the scenario gets a verdict.
 
     Exit status 0 if all of them hold, 1 if one is broken, 3 if none is broken but one is undetermined: not all states
     were seen (random runs never see all), or its premise never held; 2 for what cannot be explored.
@@ -141,16 +143,13 @@ def explore(
             ended = _explored(chosen, wanted, options, output).verdicts
         _save(ended, save)
     except (ScenarioError, Unbounded, ImportError) as error:
-        typer.echo(f"clientjoin: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise fail(str(error), status=2) from None
     except ValueError as error:  # charts that cannot be used: the message says why
         if charts is None and not isinstance(error, ChartsError):
             raise
-        typer.echo(f"clientjoin: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise fail(str(error), status=2) from None
     except OSError as error:
-        typer.echo(f"clientjoin: cannot write to {error.filename or save}: {error.strerror or error}", err=True)
-        raise typer.Exit(2) from None
+        raise fail(f"cannot write to {error.filename or save}: {error.strerror or error}", status=2) from None
     raise typer.Exit(STATUS[joined(ended)])
 
 

@@ -29,7 +29,9 @@ def project(
     ] = "mermaid",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to this file instead of printing.")] = None,
 ) -> None:
-    """Project a diagram to each lifeline: the state machine of what it may send and receive, and when.
+    """Project a diagram to state machines.
+
+    There is one for each lifeline: what it may send and receive, and when.
 
     Exit status: 0, or 2 if the diagram cannot be used.
     """

@@ -58,14 +58,16 @@ def replay(
     live: Annotated[bool, typer.Option("--live", help="On the embedded broker, with the real servers.")] = False,
     qos: Annotated[int | None, typer.Option(min=0, max=2, help="With --live: MQTT quality of service (2).")] = None,
 ) -> None:
-    """Play a counterexample again; exit status 0 if it breaks its property, 1 if it no longer does."""
+    """Play a counterexample again.
+
+    Exit status 0 if it breaks its property, 1 if it no longer does, 2 if the file cannot be played.
+    """
     if qos is not None and not live:
         raise typer.BadParameter("it goes with --live: in the explorer there is no MQTT.", param_hint="'--qos'")
     try:
         run = played(file)
     except ReplayError as error:
-        typer.echo(f"clientjoin: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise fail(str(error), status=2) from None
     try:
         typer.echo(f"{file}: {run.trace.property_} (is to be broken)")
         as_told = _play_live(run, QOS if qos is None else qos) if live else _show(run)
@@ -204,11 +206,9 @@ def _play_live(run: Run, qos: int) -> bool:
     try:
         ending = asyncio.run(play_live(run, People(console), qos))
     except BrokerError as error:
-        typer.echo(f"clientjoin: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise fail(str(error), status=2) from None
     except KeyboardInterrupt:
-        typer.echo("clientjoin: interrupted; everything was taken down", err=True)
-        raise typer.Exit(130) from None
+        raise fail("interrupted; everything was taken down", status=130) from None
     typer.echo()
     for line in _views(run, ending.states):
         typer.echo(line)

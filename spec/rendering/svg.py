@@ -1,8 +1,8 @@
 """A run as a picture: SVG with the lifelines from left to right and time from top to bottom.
 
 Ends of arrows stand in the order in which they happened. An arrow that comes before anything else happens is level, one
-that is under way for longer slants down, and arrows that overtake each other cross, which no table of rows can show. A lost arrow is red and ends in
-a cross on its way.
+that is under way for longer slants down, and arrows that overtake each other cross, which no table of rows can show. A
+lost arrow is red and ends in a cross on its way.
 """
 
 import re
