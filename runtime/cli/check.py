@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -11,6 +11,11 @@ from rich.text import Text
 
 from runtime.cli.charts import HELP, Charts, charts_of
 from runtime.cli.diagrams import FORMATS, drawn, written
+from runtime.cli.exits import fail
+
+if TYPE_CHECKING:
+    from spec.binding import Binding
+    from spec.conformance.checker import Report
 
 
 def check(

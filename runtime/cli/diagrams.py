@@ -13,6 +13,7 @@ from machines import CHARTS
 from machines.diagrams import Graph, decision_page, dot_of, graph, mermaid_of
 from machines.participant import Participant
 from runtime.cli.charts import HELP, charts_of
+from runtime.cli.exits import fail
 
 Format = Literal["mermaid", "dot", "svg", "png"]
 FORMATS: tuple[Format, ...] = ("mermaid", "dot", "svg", "png")
@@ -86,7 +87,7 @@ def written(pages: Iterable[Page], out: Path, format: Format) -> Iterator[str]: 
     """Write the pages. Yields the path of each file."""
     graphviz = shutil.which("dot")
     if format in {"svg", "png"} and graphviz is None:
-        raise _failed(
+        raise fail(
             f"--format {format} needs Graphviz, and no program 'dot' was found; install Graphviz, "
             "or use --format mermaid or --format dot"
         )
@@ -109,11 +110,6 @@ def written(pages: Iterable[Page], out: Path, format: Format) -> Iterator[str]: 
                 table.write_text(page.decisions, encoding="utf-8")
                 yield str(table)
     except OSError as error:
-        raise _failed(f"cannot write to {out}: {error.strerror or error}; name another folder with --out") from None
+        raise fail(f"cannot write to {out}: {error.strerror or error}; name another folder with --out") from None
     except subprocess.CalledProcessError as error:
-        raise _failed(f"Graphviz failed: {error.stderr.strip()}; --format dot writes what it was given") from None
-
-
-def _failed(message: str) -> typer.Exit:
-    typer.echo(f"clientjoin: {message}", err=True)
-    return typer.Exit(1)
+        raise fail(f"Graphviz failed: {error.stderr.strip()}; --format dot writes what it was given") from None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from runtime.cli.charts import HELP, ChartsError
+from runtime.cli.exits import fail
 from runtime.cli.explore_charts import asked, of_charts, refuse_ours
 from runtime.cli.verdicts import Output
 

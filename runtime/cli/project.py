@@ -74,9 +74,11 @@ def _automata(
         if source.remark:
             typer.echo(f"clientjoin: {source.remark}", err=True)
         given = read(source.text, file=source.name)
-        errors = [each for each in given.diagnostics if each.severity == "error"]
-        if errors:
-            raise fail(f"{source.name}: line {errors[0].line}: {errors[0].message}", status=2)
+        for each in given.diagnostics:
+            said = f"{source.name}: line {each.line}: {each.message}"
+            if each.severity == "error":
+                raise fail(said, status=2)
+            typer.echo(f"clientjoin: {said}", err=True)
         others = [read(file.read_text(encoding="utf-8"), file=file.name) for file in sorted(DIAGRAMS.glob("*.txt"))]
         diagrams = [given, *(other for other in others if not given.frame or other.frame != given.frame)]
         if laid is not None:

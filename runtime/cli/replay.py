@@ -1,15 +1,14 @@
 """The command `clientjoin replay`: a counterexample played again, in the explorer or live on the embedded broker."""
 
 import asyncio
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+
+from runtime.cli.exits import fail, leave_output
 
 if TYPE_CHECKING:
     from runtime.replay.live import Ending, Reporter
@@ -72,7 +71,7 @@ def replay(
         typer.echo(f"{file}: {run.trace.property_} (is to be broken)")
         as_told = _play_live(run, QOS if qos is None else qos) if live else _show(run)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is flushed into it once more
+        leave_output()
         raise typer.Exit(141) from None  # whoever read our output has seen enough
     raise typer.Exit(0 if as_told else 1)
 
@@ -183,11 +182,6 @@ def _views(run: Run, states: "Sequence[ServerState]") -> Iterator[str]:
 # Live.
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
 async def play_live(run: Run, reporter: "Reporter", qos: int = QOS) -> "Ending":
     """The same run on the embedded broker. Raises `runtime.mqtt.broker.BrokerError` if none can be started."""
     from runtime.replay.live import Live
@@ -199,10 +193,11 @@ async def play_live(run: Run, reporter: "Reporter", qos: int = QOS) -> "Ending":
 
 def _play_live(run: Run, qos: int) -> bool:
     """Play it on the embedded broker, and say how that ended."""
+    from runtime.cli.terminal import PipedConsole
     from runtime.demo.output import People
     from runtime.mqtt.broker import BrokerError
 
-    console = _Console(highlight=False, emoji=False, markup=False)
+    console = PipedConsole()
     try:
         ending = asyncio.run(play_live(run, People(console), qos))
     except BrokerError as error:

@@ -1,4 +1,4 @@
-"""The pages: their pieces are made from the code, their snippets run, their links lead somewhere, their commands are CI's.
+"""The pages: pieces are made from the code, snippets run, links lead somewhere, commands are those that CI runs.
 
 `python -m tests.support.documents` renews the pieces and the picture.
 """

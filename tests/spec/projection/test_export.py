@@ -18,7 +18,15 @@ from spec.projection import Automaton, letter_name, project
 from spec.projection.export import to_dot, to_python
 from tests.support.places import DIAGRAMS, REFERENCE, THIRD_PARTY
 
-ODD = 'title Odd "names"\nparticipant "It\'s me" as A\nA->B:say "hi"\\nthen\\wait\nalt\nB->A:yes; {1} 100%\nelse\nB-xA:no\nend\n'
+ODD = """title Odd "names"
+participant "It's me" as A
+A->B:say "hi"\\nthen\\wait
+alt
+B->A:yes; {1} 100%
+else
+B-xA:no
+end
+"""
 
 
 def automata(text: str) -> list[Automaton]:
@@ -73,7 +81,7 @@ def test_graphviz_takes_what_is_written() -> None:
     for automaton in automata(ODD):
         drawn = subprocess.run([dot, "-Tjson"], input=to_dot(automaton), capture_output=True, text=True, check=True)
         edges = json.loads(drawn.stdout)["edges"]
-        labels = sorted(edge["label"] for edge in edges if "label" in edge)
+        labels = sorted(edge["label"] for edge in edges if edge.get("label"))
         assert labels == sorted(letter_name(letter).replace("\\", "\\\\") for _, letter in automaton.origins)
 
 
@@ -120,7 +128,7 @@ def test_frames_of_the_project_are_what_references_refer_to() -> None:
     ("text", "args", "said"),
     [
         ("Alice->Bob:hello", ["--lifeline", "Carol"], "has no lifeline 'Carol', but Alice, Bob"),
-        ("alt\nAlice->Bob:hello", [], "line 1: "),
+        ("Alice->Bob:hello\nAlice goes to Bob", [], "line 2: "),
         ("title Nobody", [], "there is no lifeline in it"),
         ("neg\nAlice->Bob:hello\nend", [], "neg"),
         ("Alice->Bob:hello", ["--format", "tikz"], "tikz"),

@@ -3,6 +3,7 @@
 import re
 import xml.etree.ElementTree as ET
 from itertools import pairwise
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,15 +64,13 @@ ENDS = st.lists(st.tuples(st.sampled_from("ABC"), st.sampled_from("ABC"), st.int
 
 
 @given(ENDS, st.randoms(use_true_random=False))
-def test_on_every_lifeline_ends_stand_in_their_order(sends: list[tuple[str, str, int]], chance: object) -> None:
+def test_on_every_lifeline_ends_stand_in_their_order(sends: list[tuple[str, str, int]], chance: Random) -> None:
     ends: list[End] = []
     waiting: list[End] = []
     for number, (sender, receiver, wait) in enumerate(each for each in sends if each[0] != each[1]):
         ends.append(End("!", sender, receiver, f"m{number}", arrow=number))
         waiting.append(End("?", receiver, sender, f"m{number}", arrow=number))
-        for _ in range(wait):
-            if waiting:
-                ends.append(waiting.pop(chance.randrange(len(waiting))))  # type: ignore[attr-defined]
+        ends += [waiting.pop(chance.randrange(len(waiting))) for _ in range(min(wait, len(waiting)))]
     rows = rows_of([*ends, *waiting])
     svg = drawn(*rows)
     kept = [row for row in rows if isinstance(row, Message)]
