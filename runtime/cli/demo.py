@@ -25,6 +25,8 @@ def _scenario_names(incomplete: str) -> list[str]:
 NEXT = """
 Next: clientjoin demo --list (other scenarios), -v (every call), --record run.svg (the run as a picture);
       clientjoin explore (everything that can happen, instead of one run)."""
+FEW = 3
+"""Torrent servers up to which each arrow is shown, unless a user wants them all."""
 FAULT = "EVENT@HOP[:CLIENT][#K]"
 Scenario = Annotated[
     str, typer.Option(help="Which scenario to play; --list names them.", autocompletion=_scenario_names)
@@ -131,16 +133,20 @@ def _faults(texts: list[str] | None, kind: "Kind") -> "list[Fault]":
 
 def _shown(settings: "Settings", record: Path | None, *, verbose: bool, as_json: bool) -> "Outcome":
     """Play and print; whatever the end is, what was played is written to `record`."""
-    from runtime.cli.terminal import PipedConsole
+    from runtime.cli.terminal import PipedConsole, status_line
     from runtime.demo.output import Json, People, recording
     from runtime.demo.runner import DemoError, DemoRunner
     from runtime.mqtt.broker import BrokerError
 
     console = PipedConsole()
-    reporter = Json(console) if as_json else People(console, verbose=verbose)
+    is_short = settings.torrents > FEW and not verbose and not as_json
+    status = contextlib.ExitStack()
+    progress = status.enter_context(status_line()) if is_short else None
+    reporter = Json(console) if as_json else People(console, verbose=verbose, progress=progress)
     show = DemoRunner(settings, reporter)
     try:
-        outcome = asyncio.run(_play(show))
+        with status:
+            outcome = asyncio.run(_play(show))
         reporter.summary(outcome)
         if not as_json:
             console.print(NEXT, soft_wrap=True)

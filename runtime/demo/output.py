@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rich.console import Console
@@ -19,7 +19,7 @@ from machines.calls import (
     TimeoutExceeded,
     ViewChangeFailed,
 )
-from machines.events import BusEvent, ClientEvent, ClientJoinAccepted, ClientJoinDenied
+from machines.events import BusEvent, ClientEvent, ClientJoinAccepted, ClientJoinDenied, ClientRegistered
 from machines.participant import atomic_states, words
 from runtime.demo.runner import CLIENT, TRACKER, Outcome, lifelines
 from runtime.recorder import BROKER, NEVER_CAME, Arrow, RunRecorder
@@ -37,14 +37,19 @@ WIDE = 120
 class People:
     """Shows the run to a person."""
 
-    def __init__(self, console: Console, *, verbose: bool = True) -> None:
+    def __init__(
+        self, console: Console, *, verbose: bool = True, progress: Callable[[str], None] | None = None
+    ) -> None:
         """`console` decides on colour and width.
 
         Unless `verbose`, calls inside a server and packets that are no events are left out, but for timeouts that are
-        exceeded, what is lost, and connections that break.
+        exceeded, what is lost, and connections that break. With `progress` no arrow is shown: that is told how many
+        joins are done.
         """
         self._console = console
         self._verbose = verbose
+        self._progress = progress
+        self._arrows = self._joins = 0
         self._subscriptions: Counter[str] = Counter()
 
     def act(self, title: str) -> None:
@@ -54,6 +59,11 @@ class People:
 
     def arrow(self, arrow: Arrow) -> None:
         """A line for the arrow, and where it left its ends; subscriptions are counted and told together."""
+        if self._progress is not None:
+            self._arrows += 1
+            self._joins += isinstance(arrow.message, ClientRegistered) and arrow.receiver == BROKER and not arrow.lost
+            self._progress(f"{self._joins:,} joins done, {self._arrows:,} arrows, {arrow.at:.1f} s")
+            return
         if not self._verbose and not _matters(arrow):
             return
         if isinstance(arrow.message, SUBSCRIBE) or (isinstance(arrow.message, SUBACK) and arrow.message.accepted):
@@ -85,8 +95,12 @@ class People:
         """How it ended."""
         self._console.print()
         self._console.print(Text("== In the end (before the goodbyes) ==", style="bold"))
-        for lifeline, where in outcome.ends.items():
-            self._console.print(Text(f"{lifeline:>21}  {_where(where)}"))
+        if self._progress is None:
+            for lifeline, where in outcome.ends.items():
+                self._console.print(Text(f"{lifeline:>21}  {_where(where)}"))
+        else:
+            for told, number in Counter(_where(where) for where in outcome.ends.values()).most_common():
+                self._console.print(Text(f"{number:>21}  {told}"))
         for sentence in sentences(outcome):
             self._console.print(Text(sentence), soft_wrap=True)
 

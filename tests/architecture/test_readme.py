@@ -81,7 +81,7 @@ def test_the_snippet_runs_and_prints_what_it_says(page: Path) -> None:
         exec(compile(snippet, str(page), "exec"), {})
     if page == README:
         assert printed.getvalue() == (
-            "('giving_up',)\nwhoever is registered counts itself as registered - torrent1 times out\n"
+            "('giving_up',)\nwhoever is registered counts itself as registered - torrent1's timeout expires\n"
         )
 
 

@@ -63,7 +63,7 @@ def _expired(name: str, label: Label) -> Iterator[str]:
     message = label.outcome.arrows[0].message if label.outcome is not None and label.outcome.arrows else None
     if isinstance(message, TimeoutExceeded):
         client = message.timer.client
-        yield f"{name} times out" if client == name else f"{name} times out {client}"
+        yield f"{name}'s timeout {'expires' if client == name else f'for {client} expires'}"
 
 
 def _named(message: Hashable) -> str:

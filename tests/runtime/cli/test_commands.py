@@ -65,6 +65,17 @@ def test_the_demo_for_people() -> None:
     assert "\x1b" not in done.stdout
 
 
+def test_of_many_torrent_servers_the_demo_shows_numbers() -> None:
+    done = run(*QUICK, "--torrents", "5")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0
+    assert len(lines) < 20
+    assert not [line for line in lines if " -> " in line]
+    assert "                    6  registered" in lines
+    assert "1 lost" not in done.stdout
+    assert not done.stderr
+
+
 @pytest.mark.parametrize(
     "variables",
     [

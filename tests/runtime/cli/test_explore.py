@@ -41,7 +41,7 @@ def test_by_default_what_is_broken_is_a_line_and_the_rest_a_count() -> None:
     lines = done.stdout.splitlines()
     assert len(lines) < 12
     broken = lines.index("BROKEN          quiescent      whoever is registered counts itself as registered")
-    assert lines[broken + 1].split(": ") == ["                9 steps", "torrent1 times out"]
+    assert lines[broken + 1].split(": ") == ["                9 steps", "torrent1's timeout expires"]
     assert lines[broken + 2].startswith("1 broken, 17 hold, 7 do not apply")
     assert lines[-1].startswith("Next: ")
     assert "participantgroup" not in done.stdout
@@ -71,7 +71,9 @@ def test_show_of_what_is_not_broken_is_refused() -> None:
 def test_random_runs_say_what_is_broken_in_a_line() -> None:
     done = explore("--scenario", "hasty", "--simulate", "60", "--seed", "3")
     assert done.exit_code == 1, done.output
-    assert re.search(r"\nBROKEN +quiescent +whoever is registered.*\n +\d+ steps: .*torrent\d times out", done.stdout)
+    assert re.search(
+        r"\nBROKEN +quiescent +whoever is registered.*\n +\d+ steps: .*torrent\d's timeout expires", done.stdout
+    )
 
 
 def test_json() -> None:
@@ -82,7 +84,7 @@ def test_json() -> None:
     broken = [one for one in told["properties"] if one["holds"] is False]
     assert [one["name"] for one in broken] == ["whoever is registered counts itself as registered"]
     assert broken[0]["counterexample"].startswith("title ")
-    assert (broken[0]["steps"], broken[0]["happens"]) == (9, "torrent1 times out")
+    assert (broken[0]["steps"], broken[0]["happens"]) == (9, "torrent1's timeout expires")
     assert all({"name", "kind", "holds", "counterexample"} <= one.keys() for one in told["properties"])
 
 
