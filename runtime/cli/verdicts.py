@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from spec.exploration.explore import Explorable, Result, Verdict
     from spec.exploration.simulate import Simulation
 
-COLOURS = {"broken": typer.colors.RED, "undetermined": typer.colors.YELLOW, "holds": typer.colors.GREEN}
+STYLES = {"broken": "bold red", "undetermined": "yellow", "holds": "green"}
+"""On a terminal."""
 COUNTED = {"broken": "broken", "undetermined": "undetermined", "holds": "hold", "does not apply": "do not apply"}
 """Verdicts in their order, and how they read behind a number."""
 
@@ -56,11 +57,15 @@ class Output:
 
     def _verdicts(self, verdicts: "Sequence[Verdict]") -> None:
         """Raises `typer.Exit` if there is nothing to show of what was asked for."""
-        typer.echo()
+        from rich.text import Text
+
+        from runtime.cli.terminal import PipedConsole
+
+        console = PipedConsole()
+        console.print()
         for line in lines(verdicts, verbose=self.verbose):
             word = line.split("  ", 1)[0]
-            colour = COLOURS.get(word.lower())
-            typer.echo(typer.style(word, fg=colour, bold=True) + line[len(word) :] if colour else line)
+            console.print(Text.assemble((word, STYLES.get(word.lower(), "")), line[len(word) :]), soft_wrap=True)
         told = [verdict for verdict in verdicts if verdict.trace and _is_named(verdict, self.shown)]
         for verdict in told:
             source = " ".join(verdict.property_.source.split())

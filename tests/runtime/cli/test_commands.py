@@ -390,15 +390,20 @@ def test_on_a_terminal_it_is_in_colour_and_fits_narrow_ones(columns: int) -> Non
     assert [f"| {states}" in line for line in lines if states in line] == [columns == 140]
 
 
-@pytest.mark.parametrize("args", [QUICK, ("explore", "--scenario", "standard"), ("check", "-v")], ids=" ".join)
+@pytest.mark.parametrize("args", [QUICK, ("explore", "--scenario", "standard", "-v"), ("check", "-v")], ids=" ".join)
 def test_no_color_is_respected_on_a_terminal(args: tuple[str, ...]) -> None:
     text = "\n".join(on_a_terminal(100, *args, NO_COLOR="1"))
-    assert not re.search(r"\x1b\[[0-9;]+m", text)
+    assert not re.search(r"\x1b\[(?:\d+;)*[349]\dm", text)  # bold and dim are no colours
+
+
+def test_verdicts_are_in_colour_on_a_terminal_only() -> None:
+    args = ("explore", "--scenario", "standard", "-v")
+    assert any(line.startswith("\x1b[32mholds\x1b[0m   ") for line in on_a_terminal(100, *args))
+    assert "\x1b[" not in run(*args).stdout
 
 
 def test_progress_is_shown_on_a_terminal_and_gone_at_the_end() -> None:
     text = "\n".join(on_a_terminal(200, "explore", "--scenario", "losses", "--property", "admitted"))
-    assert "\r\x1b[K" in text
     assert re.search(r"\x1b\[K[\d,]+ states, [\d,]+ to look at, depth \d+, [\d,]+ states/s, [\d,]+ MB", text)
     checked = "\n".join(on_a_terminal(200, "check"))
     assert re.search(r"\x1b\[K52 of 52 diagrams checked", checked)

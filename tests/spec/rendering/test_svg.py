@@ -25,7 +25,7 @@ def drawn(*rows: object) -> str:
     return svg
 
 
-def test_an_arrow_that_comes_at_once_is_level_and_goes_from_lifeline_to_lifeline() -> None:
+def test_an_arrow_that_comes_at_once_is_level() -> None:
     ((left, top, right, bottom),) = arrows(drawn(Message("A", "B", "hello", sent=1, came=2)))
     assert top == bottom
     assert left < right
