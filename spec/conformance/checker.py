@@ -168,6 +168,7 @@ def _compared(bound: BoundDiagram, cast: Cast, accepted: Sequence[Accepted], bou
         findings += _sent_to_nobody(bound, system)
         findings += _realisable(bound)
     shown = [accept(unmarked(finding), accepted) for finding in findings]
+    bounds.end_diagram()
     return replace(_report(bound, comparison, shown, cast.binding), coverage=joined(coverage))
 
 

@@ -115,6 +115,8 @@ class Report:
 
 
 STYLES = {Verdict.CONFORMS: "green", Verdict.DOES_NOT_CONFORM: "bold red", Verdict.UNDETERMINED: "bold yellow"}
+MOST_LISTED = 12
+"""Diagrams up to which each gets a line of its own, also if nothing is to be said of it."""
 WIDTH = max(len(str(each)) for each in Verdict)
 
 
@@ -187,18 +189,30 @@ def as_text(report: Report, *, verbose: bool = False) -> str:
 
 
 def lines(report: Report, *, verbose: bool = False) -> Iterator[Line]:
-    """The report line by line; if `verbose`, with the lifelines of each diagram, and with what is accepted."""
+    """The report line by line; if `verbose`, with the lifelines of each diagram, what is accepted, and all runs.
+
+    Otherwise, of many diagrams those that conform are a count, and the run of the first finding that has one is shown.
+    """
+    is_short = not verbose and len(report.diagrams) > MOST_LISTED
+    silent = 0
+    told: set[str] = set()
     for diagram in report.diagrams:
-        said = f"{diagram.name}  ({diagram.file}), {diagram.nodes} states compared"
         # What is found of a use case that one diagram draws alone is found of that diagram.
         answer = report.verdict if len(report.diagrams) == 1 else diagram.verdict
+        if is_short and answer is Verdict.CONFORMS and all(finding.accepted for finding in diagram.findings):
+            silent += 1
+            continue
+        said = f"{diagram.name}  ({diagram.file}), {diagram.nodes} states compared"
         yield Line(f"{answer!s:{WIDTH}}  ", said, STYLES[answer])
         if verbose:
             yield from _table(diagram)
         for finding in diagram.findings:
-            yield from _lines(finding, verbose=verbose)
+            yield from _lines(finding, told, verbose=verbose)
+    if silent:
+        others = "other " if silent < len(report.diagrams) else ""
+        yield Line(f"{Verdict.CONFORMS!s:{WIDTH}}  ", f"{silent} {others}diagrams", STYLES[Verdict.CONFORMS])
     for finding in report.implied:
-        yield from _lines(finding, verbose=verbose)
+        yield from _lines(finding, told, verbose=verbose)
     for name, found in report.explored.items() if verbose else ():
         whole = "all" if found.complete else "the first"
         under = "with losses and refusals just as drawn" if found.as_drawn else "under the faults drawn"
@@ -232,8 +246,8 @@ def _table(diagram: DiagramReport) -> Iterator[Line]:
         yield Line(f"    {row.lifeline:{names}}  {row.chart:{charts}}  {states}  {sure}")
 
 
-def _lines(finding: Finding, *, verbose: bool) -> Iterator[Line]:
-    """A finding: what it is, where, its identifier, and the run that shows it."""
+def _lines(finding: Finding, told: set[str], *, verbose: bool) -> Iterator[Line]:
+    """A finding: what it is, where, its identifier, and the run that shows it; `told` holds the runs shown before."""
     if finding.accepted and not verbose:
         return
     style = "yellow" if finding.accepted or finding.severity != "error" else "bold red"
@@ -246,7 +260,12 @@ def _lines(finding: Finding, *, verbose: bool) -> Iterator[Line]:
         return
     if finding.rules:
         yield Line(f"    by {finding.rules}", style="dim")
-    for line in finding.counterexample.splitlines():
+    run = finding.counterexample.splitlines()
+    if told and run and not verbose:
+        yield Line(f"      (-v shows the run, {len(run)} lines)", style="dim")
+        return
+    told.update(finding.counterexample for _ in run[:1])
+    for line in run:
         yield Line(f"      {line}".rstrip(), style="dim")
 
 

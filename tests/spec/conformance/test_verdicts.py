@@ -205,7 +205,10 @@ def test_the_command_says_the_verdict_by_its_exit_status(tmp_path: Path) -> None
 
 def test_the_output_of_a_check_is_a_line_for_each_diagram() -> None:
     done = CliRunner().invoke(app, ["check", str(DIAGRAMS / "ClientGoodbye_StandardProcedure.txt")])
-    assert len(done.output.splitlines()) == 2
+    lines = done.output.splitlines()
+    assert len(lines) == 4
+    assert lines[2] == ""
+    assert lines[3].startswith("Next: ")
 
 
 STARTUP = (DIAGRAMS / "TrackerServerStartup_Alternative1.txt").read_text(encoding="utf-8")
