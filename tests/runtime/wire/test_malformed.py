@@ -14,7 +14,7 @@ from machines.events import (
 from runtime.wire.events import Malformed, Refusals, decode, decode_or_refuse, encode
 from runtime.wire.strict_json import MAX_INT64, Kind
 from tests.support.malformed import REFUSED
-from tests.support.strategies import bus_events
+from machines.strategies import bus_events
 from tests.support.wire_samples import DENIED, GOODBYE, REQUESTED, changed
 
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
