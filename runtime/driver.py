@@ -201,7 +201,7 @@ class Server:
         chart.emit(output)
         message = output.message
         if isinstance(message, BusEvent):
-            message = replace(message, event_id=str(uuid4()))
+            message = replace(message, event_id=self._new_id())
         self._observer(Move(self.name, role, "!", message, output.to, chart.where))
         if output.to == "broker":
             self._transmit(message)
@@ -209,6 +209,10 @@ class Server:
             self._channel.append((message, role))
         else:
             self._receive(self._role(output.to), message, role)
+
+    def _new_id(self) -> str:
+        """A UUID for the next event: a place for who needs the same ones each time."""
+        return str(uuid4())
 
     def _role(self, name: str) -> Role:
         return next(role for role in self.charts if role == name)

@@ -8,6 +8,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from immutabledict import immutabledict
@@ -84,7 +85,7 @@ class World:
         self._judged: dict[Row, Verdict] = {}
         self._next: dict[Row, tuple[Step, ...]] = {}
 
-    @property
+    @cached_property
     def nodes(self) -> tuple[Server, ...]:
         """The servers; the tracker is the first."""
         return tuple(node for node in self.system.nodes if isinstance(node, Server))

@@ -7,7 +7,9 @@ steps give the same run each time: nothing depends on how fast anything is.
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import count
 from typing import Any
+from uuid import UUID
 
 from machines.calls import Message, Stop, TimeoutExceeded, ViewChangeFailed
 from machines.events import BusEvent
@@ -18,6 +20,7 @@ from spec.exploration.model.node import Server as Node
 from spec.exploration.model.node import ServerState, normal
 from tests.properties.buses import SimulatedBus
 from tests.properties.levels import DifferenceError, compare, unmarked
+from tests.properties.remembered import Remembered
 from tests.properties.runs import Run, Step
 from tests.properties.virtual import VirtualLoop
 
@@ -33,6 +36,10 @@ class SteppedServer(Server):
 
     pauses = False
     fails = False
+    new_id: Callable[[], str]
+
+    def _new_id(self) -> str:
+        return self.new_id()
 
     def go_on(self) -> None:
         """Publish what is due, and go on."""
@@ -74,9 +81,12 @@ class Wired:
 
     name = "driver"
 
-    def __init__(self, server: type[SteppedServer] = SteppedServer) -> None:
+    def __init__(self, server: type[SteppedServer] = SteppedServer, *, remembers: bool = True) -> None:
+        """`remembers`: steps that a chart has done before, in whatever run, are not done once more."""
         self._make = server
+        self._remembers = remembers
         self.refusals = Refusals()
+        self._numbers = count(1)
 
     def begin(self, run: Run) -> None:
         """Take the charts' states from the run; connections, subscriptions and timeouts are as they would be."""
@@ -104,15 +114,25 @@ class Wired:
             server.set_timers()
 
     def _new(self, node: Node, state: ServerState) -> SteppedServer:
-        fresh = {"client": type(node.client)(node.name), "clock": type(node.clock)(), "view": type(node.view)()}
-        charts: dict[Role, Participant] = {role: fresh[role] for role in ROLES}
+        charts: dict[Role, Any] = {role: self._chart(node, role) for role in ROLES}
         for role, chart in charts.items():
             chart.restore(getattr(state, role))
-        server = self._make(charts, self.bus.session, observer=self._see, refusals=self.refusals)  # type: ignore[arg-type]
+        connect: Any = self.bus.session
+        server = self._make(charts, connect, observer=self._see, refusals=self.refusals)
+        server.new_id = self._new_id
         if state.broken:
             self.broken[node.name] = state.broken
         self.servers[node.name] = server
         return server
+
+    def _chart(self, node: Node, role: Role) -> Participant | Remembered:
+        chart: Participant = getattr(node, role)
+        if self._remembers:
+            return Remembered(chart)
+        return type(chart)(node.name) if role == "client" else type(chart)()
+
+    def _new_id(self) -> str:
+        return str(UUID(int=next(self._numbers)))
 
     def _see(self, move: Move) -> None:
         self.moved += 1

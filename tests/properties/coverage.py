@@ -1,0 +1,4 @@
+"""stub"""
+class Exercised:
+    def add(self, run): pass
+NOTHING_KEPT = Exercised()
