@@ -18,10 +18,10 @@ class OnTheDriver(Service):
     level = Wired
 
 
+SETTINGS = settings(
+    stateful_step_count=STEPS,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
 TestCharts = OnCharts.TestCase
 TestDriver = OnTheDriver.TestCase
-for case in (TestCharts, TestDriver):
-    case.settings = settings(
-        stateful_step_count=STEPS,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-    )
+TestCharts.settings = TestDriver.settings = SETTINGS

@@ -11,11 +11,13 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+from immutabledict import immutabledict
+
 from machines.calls import Message, Stop, TimeoutExceeded, ViewChangeFailed
 from machines.events import BusEvent
 from machines.participant import Decision, Output, Participant
 from runtime.driver import Move, Role, Server
-from runtime.wire.events import Refusals, decode, encode
+from runtime.wire.events import Malformed, Refusals, decode, encode
 from spec.exploration.model.node import Server as Node
 from spec.exploration.model.node import ServerState, normal
 from tests.properties.buses import SimulatedBus
@@ -25,8 +27,16 @@ from tests.properties.runs import Run, Step
 from tests.properties.virtual import VirtualLoop
 
 ROLES: tuple[Role, ...] = ("client", "clock", "view")
-EVENT = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
-"""Of events that were under way when a run began."""
+REPEATED = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
+"""The identifier of events that had been delivered once when a run began, and come once more."""
+
+
+class Counted(Refusals):
+    """Refusals that are counted, and not logged."""
+
+    def add(self, refusal: Malformed) -> None:
+        self.counts[refusal.topic, refusal.kind] += 1
+
 
 
 class SteppedServer(Server):
@@ -85,7 +95,7 @@ class Wired:
         """`remembers`: steps that a chart has done before, in whatever run, are not done once more."""
         self._make = server
         self._remembers = remembers
-        self.refusals = Refusals()
+        self.refusals = Counted()
         self._numbers = count(1)
 
     def begin(self, run: Run) -> None:
@@ -103,12 +113,12 @@ class Wired:
     async def _begun(self, run: Run) -> None:
         for component, node in enumerate(run.world.nodes):
             state = run.world.state(run.row, component)
-            server = self._new(node, state)
+            server = self._new(node, _named(state))
             up, down = run.world.under_way(run.row, component)
             session = self.bus.session(node.name)
-            self.bus.sent[node.name].extend(map(_encoded, up))
+            self.bus.sent[node.name].extend(map(self._encoded, up))
             if run.world.is_online(run.row, component):
-                self.bus.put(session, node.client.topics, list(map(_encoded, down)))  # type: ignore[attr-defined]
+                self.bus.put(session, node.client.topics, list(map(self._encoded, down)))  # type: ignore[attr-defined]
                 server.resume(session)
             server.pauses = node.is_busy(state)
             server.set_timers()
@@ -133,6 +143,10 @@ class Wired:
 
     def _new_id(self) -> str:
         return str(UUID(int=next(self._numbers)))
+
+    def _encoded(self, message: BusEvent) -> tuple[str, bytes]:
+        stamped = replace(message, event_id=REPEATED if message.event_id else self._new_id())
+        return stamped.topic, encode(stamped)
 
     def _see(self, move: Move) -> None:
         self.moved += 1
@@ -260,9 +274,14 @@ def _pauses(step: Step) -> bool:
     return step.label.outcome is not None and not step.label.outcome.sent
 
 
-def _encoded(message: BusEvent) -> tuple[str, bytes]:
-    stamped = replace(message, event_id=EVENT)
-    return stamped.topic, encode(stamped)
+def _named(state: ServerState) -> ServerState:
+    """A state of the explorer in which what was delivered once already has an identifier as on the wire."""
+    data: Any = state.client.data
+    if getattr(data, "hello", ""):
+        data = replace(data, hello=REPEATED)
+    if getattr(data, "requests", None):
+        data = replace(data, requests=immutabledict(dict.fromkeys(data.requests, REPEATED)))
+    return state._replace(client=state.client._replace(data=data))
 
 
 def _names(messages: list[BusEvent]) -> str:
