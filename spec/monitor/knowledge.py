@@ -73,7 +73,7 @@ def judged(
         if size not in doubts.sizes and algorithm.casefold() not in doubts.algorithms:
             accepting = replace(view, fragment_size=size, hash_algorithm=algorithm)
             if not reasons(accepting, request):
-                yield (*_accepting(accepting, view, doubts, request, seen), ())
+                yield (*_accepting(accepting, doubts, request, seen), ())
     if seen is None or isinstance(seen, ClientJoinDenied):
         yield from _denying(view, doubts, request, seen)
 
@@ -136,7 +136,7 @@ def _denying(
 
 
 def _accepting(
-    accepting: View, view: View, doubts: Doubts, request: ClientJoinRequested, seen: ClientJoinAccepted | None
+    accepting: View, doubts: Doubts, request: ClientJoinRequested, seen: ClientJoinAccepted | None
 ) -> tuple[View, Doubts]:
     promised = accepting.admissions.values()
     if seen is None:
@@ -184,9 +184,11 @@ def _resolved(
                 unsure[key] = metadata  # it is replaced for what was promised, whether the tracker holds it or not
         elif is_open or key in doubtful:
             known[key] = metadata
-    for key, metadata in told.items():
-        if key not in known and key not in removed and (is_open or doubtful.get(key) == metadata):
-            unsure[key] = metadata
+    unsure |= {
+        key: metadata
+        for key, metadata in told.items()
+        if key not in known and key not in removed and (is_open or doubtful.get(key) == metadata)
+    }
     return immutabledict(known), immutabledict(unsure)
 
 

@@ -1,5 +1,6 @@
 """The monitor of Client Join: all participants that were seen, each followed by its own `Track`."""
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -12,10 +13,10 @@ from spec.monitor.observation import (
     Delivered,
     Disconnected,
     Gap,
-    Sent,
     Observed,
     Passed,
     Published,
+    Sent,
     Sight,
     Subscribed,
     Unreadable,
@@ -23,7 +24,7 @@ from spec.monitor.observation import (
 )
 from spec.monitor.passing import Passing, covers
 from spec.monitor.server import OURS, Charts, Server
-from spec.monitor.track import Assumptions, Track
+from spec.monitor.track import ASSUMED, Assumptions, Track
 from spec.monitor.verdict import Answer, Forbidden, Unjudged
 
 OUTSIDE = ("FileInfoPublished", "FragmentDistribution")
@@ -58,7 +59,7 @@ class Monitor:
     from_the_start: bool = True
     tracker: str = "tracker"
     roles: Mapping[str, str] = field(default_factory=dict)
-    assumed: Assumptions = Assumptions()
+    assumed: Assumptions = ASSUMED
     charts: Charts = OURS
     in_order: bool = True
 
@@ -69,6 +70,8 @@ class Monitor:
         self.judged = 0
         """How many publications were judged."""
         self.at = 0.0
+        self._began: float | None = None
+        self._recent: deque[Published] = deque()
         self._broker = Passing(self.sight, self.in_order)
         self._published: dict[str, BusEvent] = {}
 
@@ -85,6 +88,8 @@ class Monitor:
         """Take notice of an observation; what is forbidden about it, if anything is."""
         found = len(self.forbidden)
         self.at = max(self.at, seen.at)
+        if self._began is None:
+            self._began = seen.at
         match seen:
             case Gap():
                 self._gap(seen)
@@ -126,9 +131,20 @@ class Monitor:
         if is_new:
             self._judge(seen, client, event)
         if isinstance(seen, Published) and not self.sight.deliveries:
+            self._keep(seen)
             for other in self.participants.values():
-                if other.track is not None and event.topic in TOPICS[other.role]:
+                if other.track is None:
+                    other.before.append(seen)
+                elif event.topic in TOPICS[other.role]:
                     other.track.deliver(seen.at, event)
+                    if _concerns(event, other.client, other.role):
+                        other.before.append(seen)
+
+    def _keep(self, seen: Published) -> None:
+        """Whoever is not known yet may have been passed that."""
+        self._recent.append(seen)
+        while len(self._recent) > EARLIEST or self._recent[0].at < seen.at - self.assumed.lag:
+            self._recent.popleft()
 
     def _is_new(self, seen: Published | Sent, client: str, event: BusEvent) -> bool:
         """Whether it is not the same event once more, which is a fault of the network."""
@@ -188,7 +204,8 @@ class Monitor:
     def _lose_track(self, participant: Participant, seen: Observed, event: BusEvent | None) -> None:
         """Go on from what is known after an event that should not have been."""
         assert participant.track is not None
-        participant.track.forget()
+        participant.track.forget(seen.at)
+        participant.track.blind_until = seen.at  # what it has yet to read is known
         participant.before.clear()
         if event is not None:
             participant.before.append(seen)
@@ -244,13 +261,16 @@ class Monitor:
                 return all(track.subscribe(seen.at, topic, accepted=seen.accepted) for topic in topics)
             case Delivered():
                 track.deliver(seen.at, seen.event)
+            case Published() if seen.event.topic in TOPICS[role]:
+                track.deliver(seen.at, seen.event)
         return True
 
     def _gap(self, seen: Gap) -> None:
         for participant in self.participants.values():
             participant.before.clear()
             if participant.track is not None:
-                participant.track.forget()
+                participant.track.forget(seen.at)
+        self._began = seen.at
         self.unjudged.append(Unjudged("", seen, seen.why or "the observer missed something here"))
 
     def _pass(self, seen: Passed) -> None:
@@ -277,6 +297,10 @@ class Monitor:
                 track.begin(self.at)
             elif self.from_the_start:
                 track.go_online(self.at)
+            else:
+                track.forget(self.at if self._began is None else self._began)
+            if not participant.before:
+                participant.before.extend(self._recent)
             for seen in participant.before:
                 self._tell(track, role, seen)
         return participant
@@ -287,3 +311,8 @@ class Monitor:
             participant.before.append(Gap(self.at))
         elif participant.track is not None:
             del participant.before[:-KEPT]
+
+
+def _concerns(event: BusEvent, client: str, role: str) -> bool:
+    """Whether an event that nobody saw being delivered can matter to a client."""
+    return role == TRACKER or getattr(event, "client", client) == client

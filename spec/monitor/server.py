@@ -9,13 +9,13 @@ What cannot be seen from outside is forgotten, so that states which behave alike
 of other clients, and how often a timeout was set.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from immutabledict import immutabledict
 
-from machines import rules, Clock, DistributionView, Participant, TorrentServer, Tracker
+from machines import Clock, DistributionView, Participant, TorrentServer, Tracker, rules
 from machines.calls import (
     CONNACK,
     CONNECT,
@@ -100,6 +100,7 @@ class Server:
         self._client = stepper(self.charts["Tracker" if self._is_tracker else "TorrentServer"])
         self._clock = stepper(self.charts["Clock"])
         self._view = stepper(self.charts["DistributionView"])
+        self._online: dict[int, tuple[State, ...]] = {}
 
     # Where it can be.
 
@@ -216,7 +217,7 @@ class Server:
             yield output.message
 
     def learn(self, state: State, file: FileInfoPublished | None) -> State:
-        """Something outside Client Join has changed a tracker's view: it tells of a file, or of nothing that is seen."""
+        """Something outside Client Join has changed a tracker's view: a file that it tells of, or what nobody sees."""
         assert state.view is not None
         view = state.view.data.view
         view = view if file is None else rules.add_file(view, file)
@@ -238,7 +239,7 @@ class Server:
         for output in self._client.due(state.client):
             message = output.message
             if state.doubts is None or not isinstance(message, CheckJoin | RegisterClient):
-                yield state, output, self._codes(state, message)
+                yield state, output, _codes(message)
                 continue
             assert state.view is not None
             view = state.view.data.view
@@ -258,7 +259,7 @@ class Server:
         if codes:  # the answer is a denial, whatever else is not known of this view
             message = output.message
             assert isinstance(message, CheckJoin)
-            view = _denying(view, message.request, codes)
+            view = _denying(view, message.request)
         known = state._replace(view=Snapshot(("idle",), DistributionViewData(view)), doubts=None)
         for then in self._settle(known):
             assert then.view is not None
@@ -269,9 +270,6 @@ class Server:
             left = then._replace(view=seen, doubts=knowledge.settled(after, doubts))
             for due in self._client.due(left.client):
                 yield left, due, codes
-
-    def _codes(self, state: State, message: Message) -> tuple[object, ...]:
-        return (message.reason_code,) if isinstance(message, ClientJoinDenied) else ()
 
     def _is(self, state: State, due: BusEvent, seen: BusEvent, codes: tuple[object, ...]) -> bool:
         """Whether what is due is what was seen."""
@@ -313,8 +311,8 @@ class Server:
                 yield then
             return
         if state.view is None:
-            for answer in _guessed(output.message):
-                yield from self._told(state, answer)
+            for guess in _guessed(output.message):
+                yield from self._told(state, guess)
             return
         asked = self._view.receive(state.view, output.message)
         answers = self._view.due(asked.then)
@@ -409,6 +407,11 @@ def _asks(message: Message) -> bool:
     return isinstance(message, CheckJoin | RegisterClient)
 
 
+def _codes(message: Message) -> tuple[object, ...]:
+    """With which reasons a denial is right that its chart has composed."""
+    return (message.reason_code,) if isinstance(message, ClientJoinDenied) else ()
+
+
 def _guessed(call: Message) -> tuple[Message | None, ...]:
     """What a torrent server's view can answer of which nothing is known."""
     if isinstance(call, DescribeView):
@@ -416,7 +419,7 @@ def _guessed(call: Message) -> tuple[Message | None, ...]:
     return (ViewChanged(), ViewChangeFailed(reason="")) if isinstance(call, ChangeView) else (None,)
 
 
-def _denying(view: View, request: ClientJoinRequested, codes: tuple[object, ...]) -> View:
+def _denying(view: View, request: ClientJoinRequested) -> View:
     """A view that denies a request for certain: where it is not known what it has, it has something else."""
     size = view.fragment_size or (request.fragment_size or 0) + 1
     return replace(view, fragment_size=size, hash_algorithm=view.hash_algorithm or f"not {request.hash_algorithm}")

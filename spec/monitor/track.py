@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from immutabledict import immutabledict
 
-from machines.calls import DISCONNECT, SUBSCRIBE, Message
+from machines.calls import DISCONNECT, Message
 from machines.events import (
     TRACKER,
     AttemptEvent,
@@ -49,7 +49,10 @@ class Assumptions(NamedTuple):
     """What is known of the clocks: seconds that a timeout lasts at least, and that an event may lie unread."""
 
     timeout: float = 0.0
-    lag: float = 60.0
+    lag: float = 10.0
+
+
+ASSUMED = Assumptions()
 
 
 @dataclass
@@ -58,7 +61,7 @@ class Track:
 
     server: Server
     sight: Sight
-    assumed: Assumptions = Assumptions()
+    assumed: Assumptions = ASSUMED
     configurations: set[Configuration] | None = None
     inbox: list[tuple[float, BusEvent]] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
@@ -67,6 +70,8 @@ class Track:
     """Whether configurations were left out, so that nothing follows where none fits."""
     latest: float = 0.0
     """When something was last seen of it."""
+    blind_until: float = -1e300
+    """Until when it may read what was passed on to it unseen."""
 
     # Told by the monitor. Each returns whether what was seen is possible.
 
@@ -77,7 +82,7 @@ class Track:
 
     def go_online(self, at: float) -> None:
         """It has not published yet, though it may have connected."""
-        self._become(Configuration(state, len(self.inbox)) for state in self.server.online(len(self.names)))
+        self._become(Configuration(state, 0) for state in self.server.online(len(self.names)))
         self.latest = at
 
     def learn(self, file: FileInfoPublished | None) -> None:
@@ -87,9 +92,10 @@ class Track:
                 each._replace(state=self.server.learn(each.state, file)) for each in self.configurations
             }
 
-    def forget(self) -> None:
-        """Where it is, is not known (any more)."""
+    def forget(self, at: float) -> None:
+        """Where it is, is not known (any more), nor what it has yet to read."""
         self.configurations = None
+        self.blind_until = at + self.assumed.lag
         self.inbox.clear()
         self.is_cut_short = False
 
@@ -134,7 +140,7 @@ class Track:
             self.begin(at)
             return True
         if clean:
-            found = {each for each in self._reach(at, DISCONNECT())}
+            found = set(self._reach(at, DISCONNECT()))
         else:
             cut = {state for each in self._unread(at) for state in self.server.cut_off(each.state)}
             found = {Configuration(state, 0) for state in (*cut, *self.server.fresh(len(self.names)))}
@@ -179,7 +185,7 @@ class Track:
         """The configurations right after the goal was sent."""
         stops = isinstance(goal, ClientGoodbye | TrackerGoodbye | DISCONNECT)
         starts = isinstance(goal, ClientJoinRequested | TrackerHello) and not self.sight.connections
-        for here in self._everywhere(at, stops=stops, starts=starts, goal=goal):
+        for here in self._everywhere(at, stops=stops, starts=starts):
             if isinstance(goal, DISCONNECT):
                 yield from (here._replace(state=state) for state in self.server.disconnect(here.state))
                 continue
@@ -192,13 +198,16 @@ class Track:
         yield from (each for each in self._everywhere(at, until=until) if each.place >= until)
 
     def _everywhere(
-        self, at: float, *, stops: bool = False, starts: bool = False, goal: Message | None = None, until: int = -1
+        self, at: float, *, stops: bool = False, starts: bool = False, until: int = -1
     ) -> Iterator[Configuration]:
         """The configurations that can be reached unseen; up to a place in the inbox, if one is given."""
         assert self.configurations is not None
         todo = list(self.configurations)
         if starts:
-            todo += [Configuration(state, len(self.inbox)) for state in self.server.online(len(self.names))]
+            # What it had sent before something was passed on to it can be seen after that.
+            places = range(len(self.inbox) + 1) if self.sight.deliveries else (0,)
+            begun = self.server.online(len(self.names))
+            todo += [Configuration(state, place) for state in begun for place in places]
         known: dict[tuple[State, immutabledict[str, float]], int] = {}
         exact: set[Configuration] = set()
         while todo:
@@ -322,7 +331,7 @@ class Track:
 
     def _found_out(self, at: float, event: BusEvent) -> None:
         """Where a participant is of which nothing was known, and which has published this."""
-        if isinstance(event, ClientJoinRequested | TrackerHello):
+        if isinstance(event, ClientJoinRequested | TrackerHello) and at >= self.blind_until:
             self.inbox.clear()
             self._become(
                 Configuration(then, 0)
