@@ -1,7 +1,7 @@
 """The cast of Client Join: one statechart for every lifeline of the sequence diagram.
 
-`LIFELINES` says which chart plays which lifeline of the seed; the events and calls are what the arrows carry. Nothing
-in here does I/O: the charts can be looked at, drawn, stepped by hand, explored, and run by `runtime`.
+`LIFELINES` says which chart plays which lifeline of the reference diagram; the events and calls are what the arrows
+carry. Nothing in here does I/O: the charts can be looked at, drawn, stepped by hand, explored, and run by `runtime`.
 """
 
 from collections.abc import Mapping
@@ -80,10 +80,10 @@ from machines.participant import (
     Decision,
     Output,
     Participant,
-    Refused,
     Snapshot,
+    UnspecifiedReception,
     decision_table,
-    holes,
+    undecided_cells,
 )
 from machines.registered_client import RegisteredClient
 from machines.rules import View
@@ -103,7 +103,8 @@ LIFELINES: Mapping[str, type[Participant]] = immutabledict(
         "ClientView": DistributionView,
     }
 )
-"""Which chart plays which lifeline of the seed (spec/diagrams/ClientJoin_Alternative2.txt, lines 5 to 24)."""
+"""Which chart plays which lifeline of the reference diagram (spec/diagrams/ClientJoin_Alternative2.txt, lines 5 to 24).
+"""
 
 GROUPS: Mapping[str, tuple[str, ...]] = immutabledict(
     {
@@ -113,7 +114,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = immutabledict(
         "Registered Client": ("Client", "ClientView"),
     }
 )
-"""The lifelines of each server, as the seed groups them."""
+"""The lifelines of each server, as the reference diagram groups them."""
 
 CHARTS: tuple[type[Participant], ...] = (Tracker, TorrentServer, RegisteredClient, Broker, Clock, DistributionView)
 """Every chart, once."""
@@ -174,7 +175,6 @@ __all__ = [
     "Participant",
     "PublishFailed",
     "ReasonCode",
-    "Refused",
     "RegisterClient",
     "RegisteredClient",
     "RegistrationApplied",
@@ -191,10 +191,11 @@ __all__ = [
     "Tracker",
     "TrackerGoodbye",
     "TrackerHello",
+    "UnspecifiedReception",
     "View",
     "ViewChangeFailed",
     "ViewChanged",
     "ViewDescribed",
     "decision_table",
-    "holes",
+    "undecided_cells",
 ]

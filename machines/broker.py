@@ -1,9 +1,10 @@
-"""The MQTT broker: the lifeline `Broker` of the seed.
+"""The MQTT broker: the lifeline `Broker` of the reference diagram.
 
 Three concerns, in parallel regions. *Sessions*: a client connects and disconnects (MQTT 3.1.1, 3.1, 3.2, 3.14).
 *Subscriptions*: it asks for the events of a topic (3.8, 3.9). *Delivery*: each event that the broker takes over from
-one client (the seed: "PUBLISH clients/join/requested (ClientJoinRequested Event)" towards the broker) it passes on to
-every session with a subscription to its topic (the same arrow away from the broker), in order for each receiver.
+one client (the reference diagram: "PUBLISH clients/join/requested (ClientJoinRequested Event)" towards the broker) it
+passes on to every session with a subscription to its topic (the same arrow away from the broker), in order for each
+receiver.
 
 Sessions are clean: what a client has subscribed to, and what was to be sent to it, ends with its connection. QoS is a
 matter of the hop below an arrow, and does not show here. At run time this chart follows the real broker, told by its

@@ -1,8 +1,9 @@
-"""The clock of a server: the lifelines `TrackerClock` and `TorrentClock` of the seed.
+"""The clock of a server: the lifelines `TrackerClock` and `TorrentClock` of the reference diagram.
 
-`idle`: no timeout is set. `running`: at least one is. The seed draws "Set timeout." to the clock (lines 26 and 35) and
-"Timeout exceeded." back (lines 55 and 56); stopping a timeout is drawn nowhere, and is what a participant does when it
-no longer waits. A tracker's clock holds one timeout for each client that is joining, a torrent server's at most one.
+`idle`: no timeout is set. `running`: at least one is. The reference diagram draws "Set timeout." to the clock (lines 26
+and 35) and "Timeout exceeded." back (lines 55 and 56); stopping a timeout is drawn nowhere, and is what a participant
+does when it no longer waits. A tracker's clock holds one timeout for each client that is joining, a torrent server's at
+most one.
 
 The chart knows no time. An expiry is due from the moment the timeout is set; when it happens is for the driver to say.
 """

@@ -6,7 +6,7 @@ algorithms", 1987): `?m`, the participant receives m, or `!m`, it sends m. Three
 1. What a participant sends is a transition. Receiving a message can only change the state and the data; what is then
    due stands in `due()`, and happens when somebody calls `emit()`. No socket, clock, file or random number is inside.
 2. What is not declared is refused. `receive()` either takes a message, or ignores it for a declared reason, or raises
-   `Refused`, and then nothing has moved.
+   `UnspecifiedReception`, and then nothing has moved.
 3. A state with a send due, and a state that awaits an answer from its own server, do not read the bus: an event that
    arrives there waits in its channel. In the decision table that is *deferred*.
 """
@@ -55,7 +55,7 @@ class Snapshot(NamedTuple):
     data: Any
 
 
-class Refused(Exception):  # noqa: N818 - what happened, not a defect
+class UnspecifiedReception(Exception):  # noqa: N818 - what happened, not a defect
     """A participant was given something that its chart does not declare; nothing has moved."""
 
 
@@ -123,7 +123,8 @@ class Participant(StateChart[Any]):
     def receive(self, message: Message, sender: str = "") -> Decision:
         """Do `?message`; `sender` is the MQTT client identifier where a broker receives.
 
-        Returns TAKEN or IGNORED (nothing moved, on purpose). Raises `Refused` if the chart does not declare it here.
+        Returns TAKEN or IGNORED (nothing moved, on purpose). Raises `UnspecifiedReception` if the chart does not
+        declare it here.
         """
         event = actions(type(self)).get(f"?{type(message).__name__}")
         if event is not None:
@@ -136,7 +137,7 @@ class Participant(StateChart[Any]):
         decision, reason = self._otherwise(type(message))
         if decision is Decision.IGNORED:
             return decision
-        raise Refused(
+        raise UnspecifiedReception(
             f"{type(self).__name__} in {'/'.join(self.where)} cannot take {message}: {reason}; "
             f"it takes here: {', '.join(sorted(self._takes())) or 'nothing'}"
         )
@@ -156,10 +157,10 @@ class Participant(StateChart[Any]):
         return outputs
 
     def emit(self, output: Output) -> None:
-        """Do `!message` for one output that is due. Raises `Refused` if it is not due."""
+        """Do `!message` for one output that is due. Raises `UnspecifiedReception` if it is not due."""
         if output not in self.due():
             due = ", ".join(f"!{type(o.message).__name__} to {o.to}" for o in self.due())
-            raise Refused(
+            raise UnspecifiedReception(
                 f"{type(self).__name__} in {'/'.join(self.where)} has no !{type(output.message).__name__} "
                 f"to {output.to} due; due is: {due or 'nothing'}"
             )
@@ -329,7 +330,7 @@ def _always_passes(arrows: tuple[Transition, ...]) -> bool:
     return True
 
 
-def holes(chart: type[Participant]) -> list[str]:
+def undecided_cells(chart: type[Participant]) -> list[str]:
     """The cells of the decision table in which nothing is decided, each as a sentence."""
     found = []
     for state, row in decision_table(chart).items():

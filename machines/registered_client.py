@@ -1,4 +1,4 @@
-"""The MQTT client of a torrent server that joined earlier: the lifeline `Client` of the seed.
+"""The MQTT client of a torrent server that joined earlier: the lifeline `Client` of the reference diagram.
 
 A registered client is a torrent server, and stays one: it ignores what joining clients are answered, adds clients that
 are registered and removes those that leave, and when the tracker says goodbye or a tracker says hello it is no longer

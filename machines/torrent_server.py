@@ -1,13 +1,14 @@
-"""The MQTT client of a torrent server: the lifeline `Torrent` of the seed.
+"""The MQTT client of a torrent server: the lifeline `Torrent` of the reference diagram.
 
 *Starting*: it connects and subscribes, topic by topic in any order. *Joining*: it sets its timeout and publishes
-ClientJoinRequested (the seed, lines 26 and 28), awaits the answer, changes its view as an acceptance asks, sets its
-timeout anew, publishes ClientJoinSucceeded, and awaits ClientRegistered. It is *registered* from then on. Whenever the
-procedure fails (a timeout, a denial, a view that cannot be changed) it awaits the next TrackerHello (the seed, line 59:
-"Procedure failed. Waits for next TrackerHello Event."), which makes it join again, from wherever it is: a new tracker
-knows nobody. *Leaving*: it says goodbye if it counts itself as registered, and disconnects.
+ClientJoinRequested (the reference diagram, lines 26 and 28), awaits the answer, changes its view as an acceptance asks,
+sets its timeout anew, publishes ClientJoinSucceeded, and awaits ClientRegistered. It is *registered* from then on.
+Whenever the procedure fails (a timeout, a denial, a view that cannot be changed) it awaits the next TrackerHello (the
+reference diagram, line 59: "Procedure failed. Waits for next TrackerHello Event."), which makes it join again, from
+wherever it is: a new tracker knows nobody. *Leaving*: it says goodbye if it counts itself as registered, and
+disconnects.
 
-*Careful*: the protocol as drawn leaves three gaps, which a server that is given a `session` closes, alone or among
+*Hardened*: the protocol as drawn leaves three gaps, which a server that is given a `session` closes, alone or among
 others that do not. It names its requests (`request_id`), and takes nothing that names an earlier one for the answer to
 its latest. When it hears that it was registered although it has given up, it says goodbye (`declining`). And as long as
 the tracker may have registered it for a request that it confirmed, it says goodbye also when it stops after it gave
@@ -172,7 +173,7 @@ class TorrentServer(MqttClient):
             | starting.awaiting_subacks.to(leaving.disconnecting, unless="is_granted")
             | starting.awaiting_subacks.to(
                 starting.withdrawing,
-                cond=["is_granted", "is_last_suback", "is_careful_and_confirmed"],
+                cond=["is_granted", "is_last_suback", "is_hardened_and_confirmed"],
                 on="note_acknowledged",
             )
             | starting.awaiting_subacks.to(
@@ -237,7 +238,7 @@ class TorrentServer(MqttClient):
             )
             | joining.awaiting_answer.to(joining.updating_view_before_answer, unless="is_for_itself", on="note_news")
             | member.registered.to(member.updating_view, unless="is_for_itself", on="note_news")
-            | awaiting_hello.to(declining, cond=["is_for_itself", "is_careful_to_decline"], on="note_news"),
+            | awaiting_hello.to(declining, cond=["is_for_itself", "is_hardened_to_decline"], on="note_news"),
             name="?ClientRegistered",
         )
         recv_client_goodbye = Event(
@@ -314,8 +315,8 @@ class TorrentServer(MqttClient):
             | joining.awaiting_answer.to(leaving.stopping_timeout_to_disconnect)
             | joining.awaiting_timeout.to(leaving.stopping_timeout_to_disconnect)
             | joining.awaiting_registration.to(leaving.stopping_timeout_to_leave)
-            | awaiting_hello.to(leaving.saying_goodbye, cond="is_careful_and_confirmed")
-            | awaiting_hello.to(leaving.disconnecting, unless="is_careful_and_confirmed")
+            | awaiting_hello.to(leaving.saying_goodbye, cond="is_hardened_and_confirmed")
+            | awaiting_hello.to(leaving.disconnecting, unless="is_hardened_and_confirmed")
             | member.registered.to(leaving.saying_goodbye),
             name="?Stop",
         )
@@ -422,7 +423,7 @@ class TorrentServer(MqttClient):
     ) -> None:
         """`client` is its MQTT client identifier; `start` an atomic state to begin in, instead of `offline`.
 
-        With a `session`, a text that no other instance for this client was ever given, it is careful (see above).
+        With a `session`, a text that no other instance for this client was ever given, it is hardened (see above).
         """
         super().__init__(data or TorrentServerData(client, session=session), start)
 
@@ -436,11 +437,11 @@ class TorrentServer(MqttClient):
         """Whether an event names another request than the latest."""
         return "" not in {message.request_id, self.data.request_id} and message.request_id != self.data.request_id
 
-    def is_careful_to_decline(self, message: ClientRegistered) -> bool:
-        """Whether it is careful, and has not declined this registration yet."""
+    def is_hardened_to_decline(self, message: ClientRegistered) -> bool:
+        """Whether it is hardened, and has not declined this registration yet."""
         return bool(self.data.session) and self._named(message) not in {"", self.data.declined}
 
-    def is_careful_and_confirmed(self) -> bool:
+    def is_hardened_and_confirmed(self) -> bool:
         """Whether the tracker may have registered it for a request that it has named and given up."""
         return bool(self.data.confirmed)
 

@@ -1,14 +1,14 @@
-"""The MQTT client of the tracker server: the lifeline `Tracker` of the seed.
+"""The MQTT client of the tracker server: the lifeline `Tracker` of the reference diagram.
 
 *Starting*: a new round begins with nobody registered; it connects, subscribes, topic by topic in any order, and
 publishes TrackerHello. *Serving*: it awaits requests while no admission is pending, and confirmations (and requests)
 while at least one is. For a request it asks its view whether the client can join, sets a timeout for this client, and
-publishes ClientJoinAccepted (the seed, lines 30 to 40); or, where conflicts were found, ClientJoinDenied (lines 43 to
-48). An accepted admission is pending, and ends in one of three ways: ClientJoinSucceeded registers the client,
-ClientJoinFailed and "Timeout exceeded." (line 55) make the tracker forget it. Admissions are concurrent: each has its
-own timeout, and their steps mix freely. Where a request has a name (`request_id`), the answers and the registration
-carry it, and a confirmation or failure that names another request is none of the pending admission's. *Leaving*: it
-says goodbye and disconnects.
+publishes ClientJoinAccepted (the reference diagram, lines 30 to 40); or, where conflicts were found, ClientJoinDenied
+(lines 43 to 48). An accepted admission is pending, and ends in one of three ways: ClientJoinSucceeded registers the
+client, ClientJoinFailed and "Timeout exceeded." (line 55) make the tracker forget it. Admissions are concurrent: each
+has its own timeout, and their steps mix freely. Where a request has a name (`request_id`), the answers and the
+registration carry it, and a confirmation or failure that names another request is none of the pending admission's.
+*Leaving*: it says goodbye and disconnects.
 
 Whatever a request, a confirmation or an expiry makes it do, it does to the end before it reads the next event; that
 takes calls inside the server and publications, never a wait for the bus.

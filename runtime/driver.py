@@ -28,7 +28,7 @@ from machines.calls import (
     SubscriptionFailed,
 )
 from machines.events import BusEvent
-from machines.participant import Decision, Output, Participant, Refused
+from machines.participant import Decision, Output, Participant, UnspecifiedReception
 from runtime.mqtt.session import Connect, NotConnectedError, RefusedError, Session
 from runtime.wire.events import Refusals, decode_or_refuse, encode
 
@@ -227,7 +227,7 @@ class Server:
         why = ""
         try:
             decision = chart.receive(message)
-        except Refused as refused:
+        except UnspecifiedReception as refused:
             decision, why = Decision.IMPOSSIBLE, str(refused)
             self.refused[type(message).__name__] += 1
             log.warning("%s: refused: %s", self.name, why)

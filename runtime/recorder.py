@@ -28,7 +28,7 @@ from machines.calls import (
     SubscriptionFailed,
 )
 from machines.events import BusEvent
-from machines.participant import Decision, Output, Refused
+from machines.participant import Decision, Output, UnspecifiedReception
 from runtime.driver import Move
 from runtime.wire.events import Malformed, decode
 
@@ -77,7 +77,7 @@ class _Sending:
 
 
 @dataclass
-class Stage:
+class RunRecorder:
     """Collects the run, and tells each arrow to `show`.
 
     `lifelines` gives the lifeline of a server's role, by its MQTT client identifier and the role; without it everybody
@@ -195,7 +195,7 @@ class Stage:
         try:
             if self.broker.receive(message, client) is Decision.IGNORED:
                 note = "ignored"
-        except Refused as refused:
+        except UnspecifiedReception as refused:
             self.divergences.append(str(refused))
         if isinstance(message, BusEvent) and note:
             self._beside.add(message.event_id)
@@ -214,7 +214,7 @@ class Stage:
         """`!message` of the broker."""
         try:
             self.broker.emit(output)
-        except Refused as refused:
+        except UnspecifiedReception as refused:
             self.divergences.append(str(refused))
         self._send(BROKER, self.lifeline(output.to), output.message, self.broker.where)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spec.exploration.engine.search import Progress
     from spec.exploration.explore import Explorable, Options, Result, Verdict
     from spec.exploration.model.scenario import Scenario
-    from spec.exploration.properties.language import Claim
+    from spec.exploration.properties.language import Property
     from spec.exploration.simulate import Simulation
 
 DEFAULT = "default"
@@ -35,16 +35,16 @@ def explore(
     ] = None,
     scenario: Annotated[str, typer.Option(help="What takes part and what goes wrong; --list names them.")] = DEFAULT,
     scenarios: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file with more scenarios.")] = None,
-    list_all: Annotated[bool, typer.Option("--list", help="List the scenarios and the claims, and stop.")] = False,
+    list_all: Annotated[bool, typer.Option("--list", help="List the scenarios and the properties, and stop.")] = False,
     torrents: Annotated[int | None, typer.Option(help="How many torrent servers, instead of the scenario's.")] = None,
-    claims: Annotated[
-        list[str] | None, typer.Option("--property", metavar="WORDS", help="Only the claims with these words.")
+    properties: Annotated[
+        list[str] | None, typer.Option("--property", metavar="WORDS", help="Only the properties with these words.")
     ] = None,
     bounds: Annotated[
         list[str] | None, typer.Option("--bound", metavar="FAULT=N", help="How often a fault happens; N or any.")
     ] = None,
-    careful: Annotated[
-        bool, typer.Option("--careful", help="Torrent servers name their requests, and close the protocol's gaps.")
+    hardened: Annotated[
+        bool, typer.Option("--hardened", help="Torrent servers name their requests, and close the protocol's gaps.")
     ] = False,
     most: Annotated[int | None, typer.Option("--states", min=1, help="Stop after about so many states.")] = None,
     memory: Annotated[
@@ -62,7 +62,7 @@ def explore(
     seed: Annotated[int, typer.Option(help="For random runs.")] = 0,
     save: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write each counterexample to a file.")] = None,
     promela: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the closed system for SPIN, all claims included.")
+        Path | None, typer.Option(metavar="FILE", help="Write the closed system for SPIN, all properties included.")
     ] = None,
     stats: Annotated[bool, typer.Option("--stats", help="How large the tables are, and the memory.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
@@ -80,9 +80,9 @@ def explore(
     try:
         if charts is not None:
             refuse_ours(
-                scenario=scenario != DEFAULT, scenarios=scenarios, torrents=torrents, careful=careful, promela=promela
+                scenario=scenario != DEFAULT, scenarios=scenarios, torrents=torrents, hardened=hardened, promela=promela
             )
-            question = asked(charts, binding or (), claims or (), bounds or (), unordered=unordered)
+            question = asked(charts, binding or (), properties or (), bounds or (), unordered=unordered)
             if list_all:
                 question.list()
                 return
@@ -94,8 +94,8 @@ def explore(
             raise typer.Exit(STATUS[joined(found)])
         if binding:
             raise ChartsError("--binding goes with --charts: scenarios of this project need none")
-        chosen = _chosen(scenario, scenarios, torrents, bounds or (), careful=careful, unordered=unordered)
-        wanted = _claims(claims or ())
+        chosen = _chosen(scenario, scenarios, torrents, bounds or (), hardened=hardened, unordered=unordered)
+        wanted = _properties(properties or ())
         if list_all:
             _list(scenarios)
             return
@@ -127,20 +127,20 @@ def explore(
 
 def _save(verdicts: "Iterable[Verdict]", folder: Path | None) -> None:
     for verdict in verdicts:
-        if folder is not None and verdict.story:
+        if folder is not None and verdict.trace:
             folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f"{re.sub('[^a-z0-9]+', '-', verdict.claim.name.lower())}.txt"
-            path.write_text(verdict.story, encoding="utf-8")
+            path = folder / f"{re.sub('[^a-z0-9]+', '-', verdict.property_.name.lower())}.txt"
+            path.write_text(verdict.trace, encoding="utf-8")
             typer.echo(f"{path}", err=True)
 
 
 def _chosen(
-    name: str, path: Path | None, torrents: int | None, bounds: Sequence[str], *, careful: bool, unordered: bool
+    name: str, path: Path | None, torrents: int | None, bounds: Sequence[str], *, hardened: bool, unordered: bool
 ) -> "Scenario":
     from spec.exploration.model.scenario import ScenarioError, bound, check, scenario, with_bounds
 
     chosen = scenario(name, path)
-    chosen = replace(chosen, careful=careful or chosen.careful, unordered=unordered or chosen.unordered)
+    chosen = replace(chosen, hardened=hardened or chosen.hardened, unordered=unordered or chosen.unordered)
     if torrents is not None:
         chosen = replace(chosen, torrents=torrents)
         check(chosen, "--torrents")
@@ -155,44 +155,48 @@ def _chosen(
     return with_bounds(chosen, given)
 
 
-def _claims(words: Sequence[str]) -> "tuple[Claim, ...]":
+def _properties(words: Sequence[str]) -> "tuple[Property, ...]":
     from spec.exploration.model.scenario import ScenarioError
-    from spec.exploration.properties.client_join import CLAIMS
-    from spec.exploration.properties.client_join_runs import RUN_CLAIMS
+    from spec.exploration.properties.client_join import PROPERTIES
+    from spec.exploration.properties.client_join_runs import RUN_PROPERTIES
 
     if not words:
-        return CLAIMS
-    found = tuple(claim for claim in (*CLAIMS, *RUN_CLAIMS) if any(text.lower() in claim.name for text in words))
+        return PROPERTIES
+    found = tuple(
+        property_
+        for property_ in (*PROPERTIES, *RUN_PROPERTIES)
+        if any(text.lower() in property_.name for text in words)
+    )
     if not found:
-        raise ScenarioError(f"--property {' '.join(words)!r}: no claim has these words; --list names the claims")
+        raise ScenarioError(f"--property {' '.join(words)!r}: no property has these words; --list names the properties")
     return found
 
 
 def _list(path: Path | None) -> None:
     from spec.exploration.model.scenario import scenarios
-    from spec.exploration.properties.client_join import CLAIMS
-    from spec.exploration.properties.client_join_runs import RUN_CLAIMS
+    from spec.exploration.properties.client_join import PROPERTIES
+    from spec.exploration.properties.client_join_runs import RUN_PROPERTIES
 
     typer.echo("Scenarios")
     for one in scenarios(path).values():
-        typer.echo(f"  {one.name:<20}{one.tells}")
+        typer.echo(f"  {one.name:<20}{one.description}")
     for title, known in (
-        ("Claims", CLAIMS),
-        ("Claims about runs that are looked at on request (--property)", RUN_CLAIMS),
+        ("Properties", PROPERTIES),
+        ("Properties about runs that are looked at on request (--property)", RUN_PROPERTIES),
     ):
         typer.echo(title)
-        width = max(8, *(len(claim.when) + 2 for claim in known))
-        for claim in known:
-            typer.echo(f"  {claim.when:<{width}}{claim.name}")
+        width = max(8, *(len(property_.when) + 2 for property_ in known))
+        for property_ in known:
+            typer.echo(f"  {property_.when:<{width}}{property_.name}")
 
 
 def _explored(
-    scenario: "Scenario", claims: "tuple[Claim, ...]", options: "Options", *, as_json: bool, stats: bool
+    scenario: "Scenario", properties: "tuple[Property, ...]", options: "Options", *, as_json: bool, stats: bool
 ) -> "Result":
     from spec.exploration.explore import explore
 
-    with progress_of_search() as tell:
-        result = explore(scenario, replace(options, tell=tell), claims)
+    with progress_of_search() as render:
+        result = explore(scenario, replace(options, render=render), properties)
     if as_json:
         typer.echo(json.dumps(result.as_data(), indent=1))
     else:
@@ -201,24 +205,24 @@ def _explored(
 
 
 def _write_model(
-    scenario: "Scenario", claims: "tuple[Claim, ...]", path: Path, most: int | None, *, reduction: bool
+    scenario: "Scenario", properties: "tuple[Property, ...]", path: Path, most: int | None, *, reduction: bool
 ) -> None:
     """The model needs all that the charts can do, so the system is searched first, without symmetry."""
     from spec.exploration.explore import Options, explore
     from spec.exploration.model.scenario import ScenarioError
     from spec.exploration.properties.client_join import side_of
-    from spec.exploration.properties.language import Claims
-    from spec.exploration.spin.claims import bad
+    from spec.exploration.properties.language import Properties
     from spec.exploration.spin.model import Unwritable, write
+    from spec.exploration.spin.properties import bad
     from spec.exploration.spin.runner import words_in_c
 
-    with progress_of_search() as tell:
-        result = explore(scenario, Options(symmetric=False, reduced=reduction, most=most, tell=tell), claims)
+    with progress_of_search() as render:
+        result = explore(scenario, Options(symmetric=False, reduced=reduction, most=most, render=render), properties)
     if not result.found.complete:
         raise ScenarioError(
             f"--promela: the model needs all states, but {result.found.stopped}; take a smaller scenario"
         )
-    watched = Claims(result.system, claims, side_of)
+    watched = Properties(result.system, properties, side_of)
     broken = sum(1 << bit for bit, watch in enumerate(watched.watches) if watch.broken)
     try:
         path.write_text(write(result.system, bad(watched)), encoding="utf-8")
@@ -228,17 +232,17 @@ def _write_model(
     typer.echo(
         f"{path}: SPIN should find {progress.states:,} states and {progress.transitions + 1:,} transitions\n"
         f"  spin -a {path} && cc -O3 -DNOREDUCE -DSAFETY -DCLAIMS=0 -o pan pan.c && ./pan -m100000 -w24 -n\n"
-        f"With -DCLAIMS={words_in_c(broken)} it stops at the first state that breaks a claim."
+        f"With -DCLAIMS={words_in_c(broken)} it stops at the first state that breaks a property."
     )
 
 
 def _simulated(
-    scenario: "Scenario", claims: "tuple[Claim, ...]", runs: int, length: int, seed: int, *, as_json: bool
+    scenario: "Scenario", properties: "tuple[Property, ...]", runs: int, length: int, seed: int, *, as_json: bool
 ) -> "tuple[Verdict, ...]":
     from spec.exploration.result import table
     from spec.exploration.simulate import simulate
 
-    done = simulate(scenario, runs, length, seed, claims)
+    done = simulate(scenario, runs, length, seed, properties)
     if as_json:
         typer.echo(json.dumps(simulation_data(scenario, done), indent=1))
     else:
@@ -270,8 +274,8 @@ def simulation_data(scenario: "Explorable", done: "Simulation") -> dict[str, Any
 
 
 def _show(result: "Result", scenario: "Scenario", *, stats: bool) -> None:
-    servers = "careful torrent servers" if scenario.careful else "torrent servers"
-    typer.echo(f"{scenario.name}, {scenario.torrents} {servers}: {scenario.tells}")
+    servers = "hardened torrent servers" if scenario.hardened else "torrent servers"
+    typer.echo(f"{scenario.name}, {scenario.torrents} {servers}: {scenario.description}")
     show(result, stats=stats)
 
 
@@ -286,8 +290,8 @@ def show(result: "Result", *, stats: bool) -> None:
             typer.echo(
                 f"  {node.name}: {len(local):,} local states; at most {down:,} events under way to it, {up:,} from it"
             )
-        typer.echo(f"  {len(system.messages):,} different messages, {len(system.accounts):,} accounts of faults")
-        typer.echo(f"  {result.found.at_rest:,} states from which nothing can happen")
+        typer.echo(f"  {len(system.messages):,} different messages, {len(system.budgets):,} budgets of faults")
+        typer.echo(f"  {result.found.quiescent:,} states from which nothing can happen")
         typer.echo(f"  {_memory():,.0f} MB at most")
     typer.echo("\n" + "\n".join(table(result.verdicts)))
 
@@ -307,11 +311,11 @@ def progress_of_search() -> "Iterator[Any]":
         return
     with console.status("tables") as status:
 
-        def tell(progress: "Progress") -> None:
+        def render(progress: "Progress") -> None:
             rate = progress.states / max(progress.seconds, 1e-9)
             status.update(
                 f"{progress.states:,} states, {progress.frontier:,} to look at, depth {progress.depth}, "
                 f"{rate:,.0f} states/s, {_memory():,.0f} MB"
             )
 
-        yield tell
+        yield render

@@ -2,13 +2,13 @@
 
 The module may hold, all optional:
 
-    CLAIMS = [never_both]                  claims, see spec.exploration.properties.language
+    PROPERTIES = [never_both]                  properties, see spec.exploration.properties.language
     FAULTS = {"losses": 1}                 how often messages are lost (None: any number of times), or a `Faults`
     ROUTES = {"commit": ("P1", "P2")}      to whom messages go, otherwise all who take them; () is nobody
     STARTS = {"Server": "opened"}          the atomic state of charts that begin elsewhere
-    RESTS = {"Server": ["listening"]}      atomic states, besides final ones, that a chart may stay in for good
+    MAY_STAY = {"Server": ["listening"]}      atomic states, besides final ones, that a chart may stay in for good
     BROADCAST = ["commit"]                 messages that go to all who take them at once; others go to one at a time
-    ALIKE = [("P1", "P2")]                 charts that differ in their names only
+    INTERCHANGEABLE = [("P1", "P2")]                 charts that differ in their names only
     PAYLOADS = {"amount": [(7,), (8,)]}    the values that messages are sent with
 """
 
@@ -25,23 +25,25 @@ from runtime.cli.charts import ChartsError, Given, charts_of
 
 if TYPE_CHECKING:
     from spec.exploration.explore import Options, Verdict
-    from spec.exploration.model.foreign import Others
-    from spec.exploration.properties.language import Claim, Implication
+    from spec.exploration.model.foreign import ForeignSystem
+    from spec.exploration.properties.language import Implication, Property
 
 KINDS: Mapping[str, tuple[type, ...]] = {
-    "CLAIMS": (list, tuple),
-    "ALIKE": (list, tuple),
+    "PROPERTIES": (list, tuple),
+    "INTERCHANGEABLE": (list, tuple),
     "BROADCAST": (list, tuple),
-    **dict.fromkeys(("ROUTES", "STARTS", "RESTS", "PAYLOADS"), (Mapping,)),
+    **dict.fromkeys(("ROUTES", "STARTS", "MAY_STAY", "PAYLOADS"), (Mapping,)),
 }
+RENAMED = {"CLAIMS": "PROPERTIES", "RESTS": "MAY_STAY", "ALIKE": "INTERCHANGEABLE"}
+"""Names that a module gave before, and what they are called now."""
 
 
 @dataclass(frozen=True)
 class Asked:
     """A system, and the claims to look at."""
 
-    others: "Others"
-    claims: "tuple[Claim, ...]"
+    others: "ForeignSystem"
+    properties: "tuple[Property, ...]"
 
     @property
     def heading(self) -> str:
@@ -54,13 +56,13 @@ class Asked:
         return f"{', '.join(self.others.charts)}; {lost}"
 
     def list(self) -> None:
-        """The charts and the claims, printed."""
+        """The charts and the properties, printed."""
         typer.echo("Charts")
         for name, chart in self.others.charts.items():
             typer.echo(f"  {name:<20}{chart.__name__}")
-        typer.echo("Claims")
-        for claim in self.claims:
-            typer.echo(f"  {claim.when:<12}{claim.name}")
+        typer.echo("Properties")
+        for property_ in self.properties:
+            typer.echo(f"  {property_.when:<12}{property_.name}")
 
 
 def asked(
@@ -74,18 +76,21 @@ def asked(
     """What is to be explored. Raises `ValueError` for what cannot be, with the place and the remedy."""
     from spec.binding import load
     from spec.exploration.model.faults import Faults
-    from spec.exploration.model.foreign import Others
+    from spec.exploration.model.foreign import ForeignSystem
     from spec.exploration.model.scenario import bound
-    from spec.exploration.properties.foreign import CLAIMS
-    from spec.exploration.properties.language import Claim
+    from spec.exploration.properties.foreign import PROPERTIES
+    from spec.exploration.properties.language import Property
 
     given = charts_of(place)
+    for before, now in RENAMED.items():
+        if given.said(before, None) is not None:
+            raise ChartsError(f"--charts {place}: {before} is called {now} now: rename it")
     said = {name: _said(given, name) for name in KINDS}
-    for claim in said["CLAIMS"]:
-        if not isinstance(claim, Claim):
-            text = f"expected claims, functions under @always, @leads_to and so on, not {claim!r}"
-            raise ChartsError(f"--charts {place}: CLAIMS: {text}")
-    own = tuple(replace(claim, says=_guarded(claim, place)) for claim in said["CLAIMS"])
+    for property_ in said["PROPERTIES"]:
+        if not isinstance(property_, Property):
+            text = f"expected properties, functions under @always, @leads_to and so on, not {property_!r}"
+            raise ChartsError(f"--charts {place}: PROPERTIES: {text}")
+    own = tuple(replace(property_, says=_guarded(property_, place)) for property_ in said["PROPERTIES"])
     faults: Any = given.said("FAULTS", {})
     if not isinstance(faults, Faults | Mapping):
         raise ChartsError(f'--charts {place}: FAULTS: expected {{"losses": 1}}, or a Faults, not {faults!r}')
@@ -99,14 +104,14 @@ def asked(
         if not equals:
             raise ChartsError(f"--bound {text!r}: write FAULT=N, such as 'losses=2' or 'losses=any'")
         faults = replace(faults, bounds={**faults.bounds, fault: bound(number, f"--bound {text!r}")})
-    others = Others(
+    others = ForeignSystem(
         place,
         given.charts,
         {str(message): _names(to, place, f"ROUTES[{message!r}]") for message, to in said["ROUTES"].items()},
         said["STARTS"],
         faults,
-        tuple(_names(group, place, "ALIKE") for group in said["ALIKE"]),
-        {str(name): _names(states, place, f"RESTS[{name!r}]") for name, states in said["RESTS"].items()},
+        tuple(_names(group, place, "INTERCHANGEABLE") for group in said["INTERCHANGEABLE"]),
+        {str(name): _names(states, place, f"MAY_STAY[{name!r}]") for name, states in said["MAY_STAY"].items()},
         load(bindings, default=False).events,
         {
             str(message): _values(values, place, f"PAYLOADS[{message!r}]")
@@ -122,10 +127,14 @@ def asked(
             near = difflib.get_close_matches(message, others.messages(), n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ChartsError(f"--charts {place}: ROUTES: no chart has a message {message!r}{hint}")
-    claims = tuple(claim for claim in (*CLAIMS, *own) if not words or any(text.lower() in claim.name for text in words))
-    if not claims:
-        raise ChartsError(f"--property {' '.join(words)!r}: no claim has these words; --list names the claims")
-    return Asked(others, claims)
+    properties = tuple(
+        property_
+        for property_ in (*PROPERTIES, *own)
+        if not words or any(text.lower() in property_.name for text in words)
+    )
+    if not properties:
+        raise ChartsError(f"--property {' '.join(words)!r}: no property has these words; --list names the properties")
+    return Asked(others, properties)
 
 
 def _said(given: Given, name: str) -> Any:
@@ -137,16 +146,16 @@ def _said(given: Given, name: str) -> Any:
     return value
 
 
-def _guarded(claim: "Claim", place: str) -> "Callable[..., Implication]":
-    """What a claim says, where an error in it is one line, too."""
+def _guarded(property_: "Property", place: str) -> "Callable[..., Implication]":
+    """What a property says, where an error in it is one line, too."""
 
     def says(*sides: Any) -> "Implication":
         try:
-            answer = claim.says(*sides)
+            answer = property_.says(*sides)
         except Exception as error:  # noqa: BLE001 - whatever stands in a user's function
-            raise ChartsError(f"--charts {place}: the claim {claim.name!r} raises {error!r}") from None
+            raise ChartsError(f"--charts {place}: the property {property_.name!r} raises {error!r}") from None
         if not isinstance(answer, tuple) or len(answer) != 2:  # noqa: PLR2004 - a premise and a conclusion
-            text = f"the claim {claim.name!r} has to return a premise and a conclusion, not {answer!r}"
+            text = f"the property {property_.name!r} has to return a premise and a conclusion, not {answer!r}"
             raise ChartsError(f"--charts {place}: {text}")
         return bool(answer[0]), bool(answer[1])
 
@@ -176,7 +185,7 @@ def of_charts(
 
     others = question.others
     if runs is not None:
-        done = simulate(others, *runs, question.claims, others.observe)
+        done = simulate(others, *runs, question.properties, others.observe)
         if as_json:
             _print(simulation_data(others, done), others)
         else:
@@ -187,8 +196,8 @@ def of_charts(
             )
             typer.echo("\n" + "\n".join(table(done.verdicts)))
         return done.verdicts
-    with progress_of_search() as tell:
-        result = explore(others, replace(options, tell=tell), question.claims, others.observe)
+    with progress_of_search() as render:
+        result = explore(others, replace(options, render=render), question.properties, others.observe)
     if as_json:
         _print(result.as_data(), others)
     else:
@@ -197,7 +206,7 @@ def of_charts(
     return result.verdicts
 
 
-def _print(data: dict[str, Any], others: "Others") -> None:
+def _print(data: dict[str, Any], others: "ForeignSystem") -> None:
     names = {name: chart.__name__ for name, chart in others.charts.items()}
     typer.echo(json.dumps({**data, "charts": names}, indent=1))
 

@@ -24,7 +24,7 @@ except KeyboardInterrupt:  # loading takes long enough to be interrupted
     raise SystemExit(130) from None
 
 if TYPE_CHECKING:
-    from runtime.demo.runner import Outcome, Play
+    from runtime.demo.runner import DemoRunner, Outcome
 
 app = typer.Typer(
     help="Client Join of an MQTT Distribution Service: the statecharts of a sequence diagram, live.",
@@ -51,7 +51,7 @@ def fail(message: str, status: int = 1) -> typer.Exit:
 
 @app.command()
 def demo(
-    scenario: Annotated[str, typer.Option(help="Which course to play; --list names them.")] = "",
+    scenario: Annotated[str, typer.Option(help="Which scenario to play; --list names them.")] = "",
     list_scenarios: Annotated[bool, typer.Option("--list", help="List the scenarios, and stop.")] = False,
     torrents: Annotated[
         int, typer.Option(min=1, max=100, help="How many torrent servers ask to join, at most 100.")
@@ -79,16 +79,16 @@ def demo(
     qos: Annotated[int, typer.Option(min=0, max=2, help="MQTT quality of service.")] = 2,
     broker: Annotated[str, typer.Option(metavar="URL", help="A broker that runs already: mqtt://host:port.")] = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the embedded broker; 0 takes a free one.")] = 0,
-    careful: Annotated[
-        bool, typer.Option("--careful", help="Torrent servers name their requests, and close the protocol's gaps.")
+    hardened: Annotated[
+        bool, typer.Option("--hardened", help="Torrent servers name their requests, and close the protocol's gaps.")
     ] = False,
     record: Annotated[Path | None, typer.Option(help="Write the run as a sequence diagram (.mmd: in Mermaid).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Play Client Join on a real MQTT broker, by default the story of the seed diagram."""
+    """Play Client Join on a real MQTT broker, by default the reference diagram."""
     # These take time to import, and the other commands do without them.
     from runtime.demo.output import Json, People, recording
-    from runtime.demo.runner import DemoError, Play, Settings
+    from runtime.demo.runner import DemoError, DemoRunner, Settings
     from runtime.demo.scenarios import DEFAULT, SCENARIOS
     from runtime.demo.scenarios import scenario as scenario_named
     from runtime.mqtt.broker import BrokerError
@@ -121,7 +121,7 @@ def demo(
             qos=qos,
             broker=BrokerAddress.parse(broker) if broker else None,
             port=port,
-            careful=careful,
+            hardened=hardened,
         )
         if record is not None:
             record.open("a").close()
@@ -131,15 +131,15 @@ def demo(
         raise fail(f"cannot write {record}: {error.strerror or error}", status=2) from None
 
     console = _Console(highlight=False, emoji=False, markup=False)
-    audience = Json(console) if as_json else People(console)
-    show = Play(settings, audience)
+    reporter = Json(console) if as_json else People(console)
+    show = DemoRunner(settings, reporter)
     try:
         outcome = asyncio.run(_play(show))
-        audience.summary(outcome)
+        reporter.summary(outcome)
     except (DemoError, BrokerError) as error:
         raise fail(str(error)) from None
     except _Ended as ended:
-        what = f"{ended} after {len(show.stage.arrows)} arrows; everything was taken down"
+        what = f"{ended} after {len(show.recorder.arrows)} arrows; everything was taken down"
         raise fail(what, 128 + ended.by) from None
     except BrokenPipeError:
         _leave_output()
@@ -147,8 +147,8 @@ def demo(
     finally:
         if record is not None:
             in_mermaid = record.suffix.lower() in {".mmd", ".mermaid"}
-            _write(record, recording(f"Client Join ({chosen.name})", show.stage, mermaid=in_mermaid))
-    if outcome.stage.divergences or outcome.missed or not (outcome.expected or settings.faults):
+            _write(record, recording(f"Client Join ({chosen.name})", show.recorder, mermaid=in_mermaid))
+    if outcome.recorder.divergences or outcome.missed or not (outcome.expected or settings.faults):
         raise typer.Exit(1)
 
 
@@ -158,7 +158,7 @@ class _Ended(Exception):  # noqa: N818 - what happened, not a defect
         self.by = by
 
 
-async def _play(show: "Play") -> "Outcome":
+async def _play(show: "DemoRunner") -> "Outcome":
     """Play to the end, or until Ctrl-C or SIGTERM; further ones do not disturb the taking down."""
     loop = asyncio.get_running_loop()
     playing = asyncio.current_task()
@@ -204,10 +204,15 @@ app.command()(explore)
 app.command()(replay)
 
 
+ALIASES = {"--careful": "--hardened"}
+"""Names that options had before."""
+
+
 def main() -> None:
     """The script `clientjoin`."""
+    arguments = [ALIASES.get(argument, argument) for argument in sys.argv[1:]]
     try:
-        app(prog_name="clientjoin")
+        app(arguments, prog_name="clientjoin")
     except OSError as error:  # standard output is a full disk, say
         _leave_output()
         sys.exit(f"clientjoin: cannot go on: {error.strerror or error}")

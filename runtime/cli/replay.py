@@ -12,30 +12,30 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from runtime.replay.live import Audience, Ending
+    from runtime.replay.live import Ending, Reporter
     from spec.exploration.model.closed import ClosedSystem
     from spec.exploration.model.node import ServerState
     from spec.exploration.model.steps import Row, Slot
-    from spec.exploration.properties.language import Claims
-    from spec.exploration.traces.replay import Played, Saved
+    from spec.exploration.properties.language import Properties
+    from spec.exploration.traces.replay import Replayed, Saved
 
 QOS = 2
 
 
 class ReplayError(Exception):
-    """A story that cannot be played: the message names the file, the place and the remedy."""
+    """A trace that cannot be played: the message names the file, the place and the remedy."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A story that was played in the explorer. `steps` end with the reading of whatever is ignored, if that is needed
+    """A trace that was played in the explorer. `steps` end with the reading of whatever is ignored, if that is needed
     to tell that nothing is under way.
     """
 
-    story: "Saved"
+    trace: "Saved"
     system: "ClosedSystem"
-    steps: "tuple[Played, ...]"
-    claims: "Claims"
+    steps: "tuple[Replayed, ...]"
+    properties: "Properties"
 
     @property
     def last(self) -> "Row":
@@ -43,14 +43,14 @@ class Run:
         return self.steps[-1].row if self.steps else self.system.initial()
 
     def breaks(self, row: "Row") -> bool:
-        """Whether a state breaks the claim of the story; or the run that ends in it, if the claim is about runs."""
+        """Whether a state breaks the property of the trace; if it is about runs, the run that ends in it."""
         from spec.exploration.properties.language import OF_RUNS
         from spec.exploration.traces.replay import repeats
 
-        (claim,) = self.claims.claims
-        if claim.when not in OF_RUNS:
-            return self.claims.broken_in(row, claim.name)
-        return row == self.last and repeats(self.system, self.claims, claim, self.steps) is not None
+        (property_,) = self.properties.properties
+        if property_.when not in OF_RUNS:
+            return self.properties.broken_in(row, property_.name)
+        return row == self.last and repeats(self.system, self.properties, property_, self.steps) is not None
 
 
 def replay(
@@ -58,7 +58,7 @@ def replay(
     live: Annotated[bool, typer.Option("--live", help="On the embedded broker, with the real servers.")] = False,
     qos: Annotated[int | None, typer.Option(min=0, max=2, help="With --live: MQTT quality of service (2).")] = None,
 ) -> None:
-    """Play a counterexample again; exit status 0 if it breaks its claim, 1 if it no longer does."""
+    """Play a counterexample again; exit status 0 if it breaks its property, 1 if it no longer does."""
     if qos is not None and not live:
         raise typer.BadParameter("it goes with --live: in the explorer there is no MQTT.", param_hint="'--qos'")
     try:
@@ -67,7 +67,7 @@ def replay(
         typer.echo(f"clientjoin: {error}", err=True)
         raise typer.Exit(2) from None
     try:
-        typer.echo(f"{file}: {run.story.claim} (is to be broken)")
+        typer.echo(f"{file}: {run.trace.property_} (is to be broken)")
         as_told = _play_live(run, QOS if qos is None else qos) if live else _show(run)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is flushed into it once more
@@ -76,34 +76,36 @@ def replay(
 
 
 def played(file: Path) -> Run:
-    """The story of a file, played in the explorer. Raises `ReplayError`."""
+    """The trace of a file, played in the explorer. Raises `ReplayError`."""
     from spec.exploration.model.scenario import ScenarioError
-    from spec.exploration.properties.client_join import CLAIMS, side_of
-    from spec.exploration.properties.client_join_runs import RUN_CLAIMS
-    from spec.exploration.properties.language import Claims
+    from spec.exploration.properties.client_join import PROPERTIES, side_of
+    from spec.exploration.properties.client_join_runs import RUN_PROPERTIES
+    from spec.exploration.properties.language import Properties
     from spec.exploration.traces.replay import play, read, rest
 
     try:
-        story = read(file.read_text(encoding="utf-8-sig"), str(file))
+        trace = read(file.read_text(encoding="utf-8-sig"), str(file))
     except ScenarioError as error:
         raise ReplayError(str(error)) from None
     except OSError as error:
         raise ReplayError(f"cannot read {file}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise ReplayError(f"{file} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
-    known = (*CLAIMS, *RUN_CLAIMS)
-    claims = [claim for claim in known if claim.name == story.claim]
-    if not claims:
-        raise ReplayError(f"{file}: no claim {story.claim!r}{_near(story.claim, [claim.name for claim in known])}")
-    system = story.scenario.build(drop_inert=False)
+    known = (*PROPERTIES, *RUN_PROPERTIES)
+    properties = [property_ for property_ in known if property_.name == trace.property_]
+    if not properties:
+        raise ReplayError(
+            f"{file}: no property {trace.property_!r}{_near(trace.property_, [property_.name for property_ in known])}"
+        )
+    system = trace.scenario.build(drop_inert=False)
     try:
-        steps = tuple(play(system, story.steps))
+        steps = tuple(play(system, trace.steps))
     except ScenarioError as error:
         raise ReplayError(f"{file}: {error}") from None
-    run = Run(story, system, steps, Claims(system, claims, side_of))
+    run = Run(trace, system, steps, Properties(system, properties, side_of))
     if run.breaks(run.last):
         return run
-    rested = Run(story, system, (*steps, *rest(system, run.last)), run.claims)
+    rested = Run(trace, system, (*steps, *rest(system, run.last)), run.properties)
     return rested if rested.breaks(rested.last) else run
 
 
@@ -126,14 +128,14 @@ def _show(run: Run) -> bool:
     typer.echo()
     for line in _views(run, [run.system.locals[place][slot.local] for place, slot in _slots(run.system, run.last)]):  # type: ignore[misc]
         typer.echo(line)
-    typer.echo(f"{len(run.story.steps)} steps; {_verdict(run, broken=broken)}")
+    typer.echo(f"{len(run.trace.steps)} steps; {_verdict(run, broken=broken)}")
     return broken
 
 
 def _verdict(run: Run, *, broken: bool) -> str:
     if broken:
-        return f"at their end the claim is broken, as the story says: {run.story.claim}."
-    return f"at their end the claim is not broken, and the story says that it is: {run.story.claim}."
+        return f"at their end the property is broken, as the trace says: {run.trace.property_}."
+    return f"at their end the property is not broken, and the trace says that it is: {run.trace.property_}."
 
 
 def configuration(system: "ClosedSystem", row: "Row") -> Iterator[str]:
@@ -184,12 +186,12 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-async def play_live(run: Run, audience: "Audience", qos: int = QOS) -> "Ending":
+async def play_live(run: Run, reporter: "Reporter", qos: int = QOS) -> "Ending":
     """The same run on the embedded broker. Raises `runtime.mqtt.broker.BrokerError` if none can be started."""
     from runtime.replay.live import Live
 
-    nodes = run.story.scenario.build(drop_inert=False).nodes  # charts of their own: those of the system are stepped
-    async with Live(run.system, audience, nodes, qos) as live:
+    nodes = run.trace.scenario.build(drop_inert=False).nodes  # charts of their own: those of the system are stepped
+    async with Live(run.system, reporter, nodes, qos) as live:
         return await live.play(run.steps)
 
 
@@ -216,5 +218,5 @@ def _play_live(run: Run, qos: int) -> bool:
         return False
     typer.echo("Every chart, every view and what is under way is as in the explorer, after every step.")
     broken = run.breaks(ending.row)
-    typer.echo(f"{len(run.story.steps)} steps, live, QoS {qos}; {_verdict(run, broken=broken)}")
+    typer.echo(f"{len(run.trace.steps)} steps, live, QoS {qos}; {_verdict(run, broken=broken)}")
     return broken

@@ -13,7 +13,7 @@ from machines.calls import CONNACK, SUBACK, SUBSCRIBE, Call, ConnectionLost, Joi
 from machines.events import BusEvent, ClientEvent, ClientJoinAccepted, ClientJoinDenied
 from machines.participant import atomic_states, words
 from runtime.demo.runner import CLIENT, TRACKER, Outcome, lifelines
-from runtime.recorder import BROKER, NEVER_CAME, Arrow, Stage
+from runtime.recorder import BROKER, NEVER_CAME, Arrow, RunRecorder
 from spec.rendering.labels import label
 from spec.rendering.sequence import Divider, Group, Lifeline, Message, Row, to_mermaid, to_notation
 
@@ -91,7 +91,7 @@ class Json:
 
     def summary(self, outcome: Outcome) -> None:
         """`{"ends": ..., ...}`."""
-        run = outcome.stage.arrows
+        run = outcome.recorder.arrows
         self._write(
             {
                 "ends": {name: list(where) for name, where in outcome.ends.items()},
@@ -101,7 +101,7 @@ class Json:
                 "lost": sum(arrow.lost for arrow in run),
                 "unused_faults": [f"{fault.kind} {fault}" for fault in outcome.unused],
                 "refused": outcome.refused,
-                "divergences": outcome.stage.divergences,
+                "divergences": outcome.recorder.divergences,
             }
         )
 
@@ -133,7 +133,7 @@ def hop(arrow: Arrow) -> str | None:
 
 def sentences(outcome: Outcome) -> Iterator[str]:
     """The summary in words."""
-    run = outcome.stage.arrows
+    run = outcome.recorder.arrows
     events = [arrow for arrow in run if isinstance(arrow.message, BusEvent)]
     expiries = sum(arrow.name == "TimeoutExceeded" for arrow in run)
     never_came = sum(arrow.note == NEVER_CAME for arrow in run)
@@ -158,7 +158,7 @@ def sentences(outcome: Outcome) -> Iterator[str]:
     if outcome.refused:
         were = "message was" if outcome.refused == 1 else "messages were"
         yield f"{outcome.refused} {were} refused; the log says why."
-    for divergence in outcome.stage.divergences:
+    for divergence in outcome.recorder.divergences:
         yield f"The broker did what its chart does not allow: {divergence}"
 
 
@@ -203,19 +203,19 @@ def _where(states: tuple[str, ...]) -> str:
     return " / ".join(words(state) for state in [s for s in states if s not in AT_REST] or states[-1:])
 
 
-def recording(title: str, stage: Stage, *, mermaid: bool = False) -> str:
+def recording(title: str, recorder: RunRecorder, *, mermaid: bool = False) -> str:
     """The run as a sequence diagram."""
     rows: list[Row] = []
-    for number, arrow in enumerate(stage.arrows):
-        if number in stage.acts:
-            rows.append(Divider(stage.acts[number]))
+    for number, arrow in enumerate(recorder.arrows):
+        if number in recorder.acts:
+            rows.append(Divider(recorder.acts[number]))
         rows.append(Message(arrow.sender, arrow.receiver, label(arrow.message), arrow.lost, arrow.sent, arrow.came))
     draw = to_mermaid if mermaid else to_notation
-    return draw(title, _groups(stage), rows)
+    return draw(title, _groups(recorder), rows)
 
 
-def _groups(stage: Stage) -> Iterator[Group]:
-    servers = list(dict.fromkeys(server for server, _ in stage.lifelines))
+def _groups(recorder: RunRecorder) -> Iterator[Group]:
+    servers = list(dict.fromkeys(server for server, _ in recorder.lifelines))
     titles = {TRACKER: "Tracker Server", CLIENT: "Registered Client"}
     for server in sorted(servers, key=lambda name: (name != TRACKER, name == CLIENT)):
         names = lifelines([server])

@@ -1,8 +1,8 @@
 """The demo: a scenario, played by the statecharts on a real broker.
 
-A registered client joins first, outside the story. Then the torrent servers ask to join, something goes wrong or does
-not, the tracker returns, and everybody says goodbye. What happens is put together by a `Stage`; who watches is told of
-each arrow and of each act.
+A registered client joins first, outside the trace. Then the torrent servers ask to join, something goes wrong or does
+not, the tracker returns, and everybody says goodbye. What happens is put together by a `RunRecorder`; who watches is
+told of each arrow and of each act.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.faults import Fault, FaultPlan
 from runtime.mqtt.session import BrokerAddress, Session
 from runtime.mqtt.tapped import TappedSession
-from runtime.recorder import Arrow, Stage
+from runtime.recorder import Arrow, RunRecorder
 
 TRACKER = "tracker"
 CLIENT = "client-1"
@@ -46,7 +46,7 @@ PATIENCE = 15.0
 LONGEST_DELAY = 5.0
 """Seconds that the demo waits for what a fault delays."""
 CALM = 5.0
-"""Seconds that every clock counts at least while nothing is to go wrong: on a busy machine, too, the story is told."""
+"""Seconds that every clock counts at least while nothing is to go wrong: on a busy machine, too, the trace is told."""
 STARTING = {("awaiting_connack",), ("subscribing",), ("awaiting_subacks",)}
 """Where a server awaits the broker, which can take its time."""
 
@@ -67,15 +67,15 @@ class Settings:
     qos: int = 2
     broker: BrokerAddress | None = None
     port: int = 0
-    careful: bool = False
+    hardened: bool = False
     """Whether the torrent servers name their requests, and close the gaps of the protocol as drawn."""
 
 
-class Audience(Protocol):
+class Reporter(Protocol):
     """Who watches."""
 
     def act(self, title: str) -> None:
-        """A part of the story begins."""
+        """A part of the trace begins."""
 
     def arrow(self, arrow: Arrow) -> None:
         """An arrow has happened."""
@@ -91,7 +91,7 @@ class Outcome:
     or not declared.
     """
 
-    stage: Stage
+    recorder: RunRecorder
     ends: dict[str, tuple[str, ...]]
     views_agree: bool
     expected: bool
@@ -100,23 +100,23 @@ class Outcome:
     refused: int
 
 
-class Play:
+class DemoRunner:
     """A demo in progress."""
 
-    def __init__(self, settings: Settings, audience: Audience) -> None:
+    def __init__(self, settings: Settings, reporter: Reporter) -> None:
         self.settings = settings
-        self.audience = audience
+        self.reporter = reporter
         self.torrents = [f"torrent-{number}" for number in range(1, settings.torrents + 1)]
         self.story = FaultPlan((*self._drawn_faults(), *settings.faults), settings.seed, self._strikes)
-        self.plan = FaultPlan()  # nothing goes wrong before the story begins
+        self.plan = FaultPlan()  # nothing goes wrong before the trace begins
         self.timeout = max(CALM, settings.timeout)
         self.delays = min(sum(fault.seconds for fault in settings.faults), LONGEST_DELAY)
-        self.stage = Stage(
+        self.recorder = RunRecorder(
             show=self._show,
             lifelines=lifelines([TRACKER, CLIENT, *self.torrents]),
             in_order=not (self.delays or settings.broker),
         )
-        self.broker = None if settings.broker else EmbeddedBroker(port=settings.port, observer=self.stage)
+        self.broker = None if settings.broker else EmbeddedBroker(port=settings.port, observer=self.recorder)
         self.servers: dict[str, Server] = {}
         self.refused = 0
         self._awaited: set[Fault | str] = {*self._drawn_faults()}
@@ -141,7 +141,7 @@ class Play:
                 await self.the_tracker_returns()
             outcome = self.outcome()
             await self.curtain()
-            self.stage.close()
+            self.recorder.close()
             refused = self.refused + sum(_refusals(server) for server in self.servers.values())
             unused = self.story.unused()
             had_to = self.settings.faults or self.story.faults
@@ -159,7 +159,7 @@ class Play:
         await asyncio.gather(*(server.crash() for server in self.servers.values()))
         if self.broker is not None:
             await self.broker.stop()
-        self.stage.close()
+        self.recorder.close()
 
     def arm(self) -> None:
         """From here on faults happen."""
@@ -191,24 +191,24 @@ class Play:
     def connect(self, client: str) -> Session:
         """A session for a server, tapped where the broker is not ours."""
         if self.settings.broker is not None:
-            return TappedSession(self.settings.broker, client, self.settings.qos, lambda: self.plan, self.stage)
+            return TappedSession(self.settings.broker, client, self.settings.qos, lambda: self.plan, self.recorder)
         assert self.broker is not None
         return Session(BrokerAddress(self.broker.host, self.broker.port), client, self.settings.qos)
 
     def _show(self, arrow: Arrow) -> None:
         self._changed.set()
-        if isinstance(arrow.message, ClientJoinFailed) and arrow.receiver == self.stage.lifeline(TRACKER):
+        if isinstance(arrow.message, ClientJoinFailed) and arrow.receiver == self.recorder.lifeline(TRACKER):
             self._has_gone_wrong(arrow.message.client)
         if self._is_over or self._failure:
             return
         try:
-            self.audience.arrow(arrow)
+            self.reporter.arrow(arrow)
         except Exception as failure:  # noqa: BLE001 - not to be raised into the broker or a server: `until` does
             self._failure = failure
 
     def _act(self, title: str) -> None:
-        self.stage.acts[len(self.stage.arrows)] = title
-        self.audience.act(title)
+        self.recorder.acts[len(self.recorder.arrows)] = title
+        self.reporter.act(title)
 
     # The cast.
 
@@ -216,7 +216,7 @@ class Play:
         """A new server, in place of an earlier one of the same name."""
         self._retire(name)
         charts: dict[Role, Participant] = {"client": chart, "clock": Clock(), "view": DistributionView(view)}
-        server = Server(charts, self.connect, timeout=self.timeout, observer=self.stage.moved)
+        server = Server(charts, self.connect, timeout=self.timeout, observer=self.recorder.moved)
         self.servers[name] = server
         server.start()
         return server
@@ -249,7 +249,7 @@ class Play:
             own=ClientMetadata(frozenset({f"http://{name}.example/fragments"}), frozenset({fragment})),
             storage="broken" if scenario.storage_fails and joins_late else "sound",
         )
-        session = str(uuid4()) if self.settings.careful else ""
+        session = str(uuid4()) if self.settings.hardened else ""
         return self.start(name, TorrentServer(name, session=session), view)
 
     # Waiting.
@@ -330,7 +330,7 @@ class Play:
         else:
             self._act("Tracker Server is replaced by another Tracker Server")
             await self.servers[TRACKER].crash()
-            await self.until(lambda: TRACKER not in self.stage.broker.data.sessions, "the broker notices", SILENCE)
+            await self.until(lambda: TRACKER not in self.recorder.broker.data.sessions, "the broker notices", SILENCE)
             self.start_tracker(SIZES[1] if scenario.conflicts else SIZES[0])
         tracker = self.servers[TRACKER]
         await self.until(lambda: tracker.where == ("awaiting_requests",), "the tracker serves")
@@ -347,7 +347,7 @@ class Play:
         await self._stop(TRACKER)
         await self.until(lambda: client.where != ("registered",), f"{CLIENT} knows", SILENCE / 2)
         await self._stop(CLIENT)
-        await self.until(lambda: not self.stage.broker.data.sessions, "the broker knows", SILENCE / 2)
+        await self.until(lambda: not self.recorder.broker.data.sessions, "the broker knows", SILENCE / 2)
 
     async def _stop(self, name: str) -> None:
         self._stopped.add(name)
@@ -380,8 +380,8 @@ class Play:
     def outcome(self) -> Outcome:
         """How it stands; what the faults did is not known before the end."""
         return Outcome(
-            stage=self.stage,
-            ends={self.stage.lifeline(name): server.where for name, server in self.servers.items()},
+            recorder=self.recorder,
+            ends={self.recorder.lifeline(name): server.where for name, server in self.servers.items()},
             views_agree=self.views_agree(),
             expected=self.all_is_well(),
             unused=(),
@@ -395,7 +395,7 @@ def _refusals(server: Server) -> int:
 
 
 def lifelines(servers: list[str]) -> dict[tuple[str, str], str]:
-    """The names of the seed's lifelines for the servers of the demo; further torrent servers are numbered."""
+    """The servers of the demo as lifelines of the reference diagram; further torrent servers are numbered."""
     names: dict[tuple[str, str], str] = {}
     for server in servers:
         prefix = {TRACKER: "Tracker", CLIENT: "Client", "torrent-1": "Torrent"}.get(server)

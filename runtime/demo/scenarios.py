@@ -1,4 +1,4 @@
-"""The courses of Client Join that the demo plays, as data.
+"""The scenarios of Client Join that the demo plays, as data.
 
 Each scenario says what goes wrong in the first round, whether the tracker returns after it, and where each torrent
 server is in the end. Losses are written in the vocabulary of `runtime.mqtt.faults`.
@@ -13,7 +13,7 @@ from runtime.mqtt.faults import Fault, Hop
 
 @dataclass(frozen=True)
 class Scenario:
-    """One course.
+    """One scenario.
 
     `loses` is an event and the hop on which the first round loses it. With `conflicts` the first tracker's service has
     a fragment size that the torrent servers cannot work with. With `storage_fails` their views cannot be changed until
@@ -42,28 +42,28 @@ class Scenario:
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         "acceptance-lost-to-broker",
-        "the seed, first branch: the acceptance is lost between tracker and broker, and the tracker is replaced",
+        "reference diagram, 1st branch: acceptance lost between tracker and broker, and the tracker is replaced",
         loses=("ClientJoinAccepted", "to-broker"),
     ),
     Scenario(
         "acceptance-lost-from-broker",
-        "the seed, second branch: the acceptance is lost between broker and torrent server, and the tracker reconnects",
+        "reference diagram, 2nd branch: acceptance lost between broker and torrent server; the tracker reconnects",
         loses=("ClientJoinAccepted", "from-broker"),
         returns="reconnects",
     ),
     Scenario(
         "denial-lost-to-broker",
-        "the seed, third branch: the denial is lost between tracker and broker; another tracker finds no conflict",
+        "reference diagram, 3rd branch: denial lost between tracker and broker; another tracker finds no conflict",
         loses=("ClientJoinDenied", "to-broker"),
         conflicts=True,
     ),
     Scenario(
         "denial-lost-from-broker",
-        "the seed, fourth branch: the denial is lost between broker and torrent server",
+        "reference diagram, 4th branch: the denial is lost between broker and torrent server",
         loses=("ClientJoinDenied", "from-broker"),
         conflicts=True,
     ),
-    Scenario("standard", "the standard course: nothing is lost", returns="no"),
+    Scenario("standard", "the standard scenario: nothing is lost", returns="no"),
     Scenario(
         "request-lost-to-broker",
         "alternative 1: the request is lost between torrent server and broker",

@@ -27,7 +27,7 @@ class _Leaving:
     go: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
-class ToldServer(Server):
+class ControlledServer(Server):
     """See the module; `held` is what has come and was not read, `leaving` what was published and not let go."""
 
     def __init__(
@@ -102,7 +102,7 @@ class ToldServer(Server):
             self.leaving.pop().go.cancel()
         self._spawn(self._end(session), self._closing)
 
-    def bequeath(self, heir: "ToldServer") -> None:
+    def bequeath(self, heir: "ControlledServer") -> None:
         """Leave it to another server to let go what is held, since this one is no more."""
         heir.leaving, heir._publishing, heir._closing = self.leaving, self._publishing, self._closing  # noqa: SLF001
 
@@ -119,7 +119,7 @@ class ToldServer(Server):
         return self.where != ("offline",)
 
     @property
-    def is_at_rest(self) -> bool:
+    def is_quiescent(self) -> bool:
         """Whether it has nothing to do, apart from what it is told."""
         handed_over = len(self._publishing) == len(self.leaving)
         closed = not self._closing or bool(self.leaving)  # it goes when what it published has gone

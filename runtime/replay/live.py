@@ -1,4 +1,4 @@
-"""A story played live: the statecharts as servers on the embedded broker, told by the story when to do what.
+"""A trace played live: the statecharts as servers on the embedded broker, told by the trace when to do what.
 
 Every event goes over the wire and through the broker, where faults lose or repeat it. What is told is only what the
 explorer chooses: when a server starts, stops, crashes, reads the next event that has come, or exceeds a timeout, and
@@ -18,14 +18,14 @@ from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.faults import Fault, FaultPlan
 from runtime.mqtt.observer import BrokerObserver
 from runtime.mqtt.session import BrokerAddress, Session
-from runtime.recorder import Arrow, Stage
-from runtime.replay.controlled_server import ToldServer
-from runtime.replay.schedule import Fate, fates, unmarked
+from runtime.recorder import Arrow, RunRecorder
+from runtime.replay.controlled_server import ControlledServer
+from runtime.replay.schedule import Scheduled, schedule, unmarked
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.node import Server as Node
 from spec.exploration.model.node import ServerState, normal
 from spec.exploration.model.steps import Row, Slot
-from spec.exploration.traces.replay import Played
+from spec.exploration.traces.replay import Replayed
 from spec.system.process import name_of
 
 PATIENCE = 10.0
@@ -33,7 +33,7 @@ PATIENCE = 10.0
 CHARTS: tuple[Role, ...] = ("client", "clock", "view")
 
 
-class Audience(Protocol):
+class Reporter(Protocol):
     """Who watches."""
 
     def act(self, title: str) -> None:
@@ -50,7 +50,7 @@ class Ending:
     `differences` tells how it differed from the explorer; `row` is its last state, if it was played to the end.
     """
 
-    stage: Stage
+    recorder: RunRecorder
     differences: list[str] = field(default_factory=list)
     states: tuple[ServerState, ...] = ()
     row: Row | None = None
@@ -59,8 +59,8 @@ class Ending:
 class Watch(BrokerObserver):
     """Counts what the broker does, and passes on what it is told."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
+    def __init__(self, recorder: RunRecorder) -> None:
+        self.recorder = recorder
         self.connections: set[str] = set()
         self.taken: Counter[str] = Counter()
         """By client: what came to the broker, or was lost on its way there."""
@@ -70,45 +70,45 @@ class Watch(BrokerObserver):
     def connected(self, client: str) -> None:
         self.connections.add(client)
         self.passed[client] = 0
-        self.stage.connected(client)
+        self.recorder.connected(client)
 
     def disconnected(self, client: str, clean: bool) -> None:
         self.connections.discard(client)
-        self.stage.disconnected(client, clean)
+        self.recorder.disconnected(client, clean)
 
     def subscribed(self, client: str, topic: str, accepted: bool) -> None:
-        self.stage.subscribed(client, topic, accepted)
+        self.recorder.subscribed(client, topic, accepted)
 
     def received(self, client: str, topic: str, payload: bytes) -> None:
         self.taken[client] += 1
-        self.stage.received(client, topic, payload)
+        self.recorder.received(client, topic, payload)
 
     def lost_to_broker(self, client: str, topic: str, payload: bytes) -> None:
         self.taken[client] += 1
-        self.stage.lost_to_broker(client, topic, payload)
+        self.recorder.lost_to_broker(client, topic, payload)
 
     def forwarded(self, topic: str, payload: bytes, to_client: str) -> None:
         self.passed[to_client] += 1
-        self.stage.forwarded(topic, payload, to_client)
+        self.recorder.forwarded(topic, payload, to_client)
 
     def lost_from_broker(self, topic: str, payload: bytes, to_client: str) -> None:
-        self.stage.lost_from_broker(topic, payload, to_client)
+        self.recorder.lost_from_broker(topic, payload, to_client)
 
 
 class Live:
-    """The servers of a story on the embedded broker."""
+    """The servers of a trace on the embedded broker."""
 
-    def __init__(self, system: ClosedSystem, audience: Audience, nodes: Sequence[Any], qos: int = 2) -> None:
+    def __init__(self, system: ClosedSystem, reporter: Reporter, nodes: Sequence[Any], qos: int = 2) -> None:
         """`system` is the explorer's; `nodes` are the same servers once more, whose charts are played here."""
         self.system = system
         self.nodes: tuple[Node, ...] = tuple(node for node in nodes if isinstance(node, Node))
         self.qos = qos
-        self.audience = audience
+        self.reporter = reporter
         names = [node.name for node in self.nodes]
-        self.stage = Stage(show=self._show, lifelines=lifelines(names))
-        self.watch = Watch(self.stage)
+        self.recorder = RunRecorder(show=self._show, lifelines=lifelines(names))
+        self.watch = Watch(self.recorder)
         self.broker = EmbeddedBroker(observer=self.watch)
-        self.earlier: list[ToldServer] = []
+        self.earlier: list[ControlledServer] = []
         """Servers that have crashed."""
         self.broken: dict[str, str] = {}
         self.failure: Exception | None = None
@@ -120,38 +120,40 @@ class Live:
 
     async def __aexit__(self, *_: object) -> None:
         """Take everything down, whatever happened; nobody watches that."""
-        self.stage.show = lambda _: None
+        self.recorder.show = lambda _: None
         await asyncio.gather(*(server.crash() for server in self.servers.values()))
         await self.broker.stop()
 
-    async def play(self, story: Sequence[Played]) -> Ending:
-        """Play the steps; stops where the run is no longer the story. Raises what the audience raises."""
-        ending = Ending(self.stage)
-        for step, fate in zip(story, fates(self.system, story), strict=True):
-            self.audience.act(heading(step, fate, story))
-            ending.differences = [f"{_called(step)}: {what}" for what in await self._step(step, fate)]
+    async def play(self, trace: Sequence[Replayed]) -> Ending:
+        """Play the steps; stops where the run is no longer the trace. Raises what the audience raises."""
+        ending = Ending(self.recorder)
+        for step, scheduled in zip(trace, schedule(self.system, trace), strict=True):
+            self.reporter.act(heading(step, scheduled, trace))
+            ending.differences = [f"{_called(step)}: {what}" for what in await self._step(step, scheduled)]
             if self.failure is not None:
                 raise self.failure
             if ending.differences:
                 break
         ending.states = tuple(self.state(node) for node in self.nodes)
         if not ending.differences:
-            ending.row = self._row(story)
-        self.stage.close()
-        ending.differences += [f"the broker did what its chart does not allow: {it}" for it in self.stage.divergences]
+            ending.row = self._row(trace)
+        self.recorder.close()
+        ending.differences += [
+            f"the broker did what its chart does not allow: {it}" for it in self.recorder.divergences
+        ]
         return ending
 
     def _show(self, arrow: Arrow) -> None:
         if self.failure is None:
             try:
-                self.audience.arrow(arrow)
+                self.reporter.arrow(arrow)
             except Exception as failure:  # noqa: BLE001 - not to be raised into the broker or a server
                 self.failure = failure
 
     # One step.
 
-    async def _step(self, step: Played, fate: Fate) -> list[str]:
-        plan = self.broker.faults = FaultPlan(fate.faults)
+    async def _step(self, step: Replayed, scheduled: Scheduled) -> list[str]:
+        plan = self.broker.faults = FaultPlan(scheduled.faults)
         name = self.nodes[step.label.component].name
         try:
             async with asyncio.timeout(PATIENCE):
@@ -168,9 +170,9 @@ class Live:
         except LookupError as error:
             return [str(error)]
         unused = [f"this was to happen and did not: {_named(fault)}" for fault in plan.unused()]
-        return unused + self._differences(step.row, fate)
+        return unused + self._differences(step.row, scheduled)
 
-    async def _act(self, step: Played, name: str) -> None:
+    async def _act(self, step: Replayed, name: str) -> None:
         server, node, label = self.servers[name], self.nodes[step.label.component], step.label
         server.fails = label.outcome is not None and label.outcome.fault == "storage failure"
         server.loses, server.published = label.lost, 0
@@ -191,9 +193,9 @@ class Live:
             server.leave()
         elif kind == "disconnect":
             await server.lose_connection(label.arrive)
-        elif kind in {"crash", "wipe", "calm"}:
+        elif kind in {"crash", "wipe", "stabilisation"}:
             await self._replace(node, label.arrive, keeps_view=kind != "wipe")
-            if kind == "calm":
+            if kind == "stabilisation":
                 self.servers[name].pauses = pauses
                 self.servers[name].start()
         elif kind == "restart":
@@ -216,7 +218,7 @@ class Live:
         await self.broker.stop()
         await self.broker.start()
 
-    def _held(self, server: ToldServer, wanted: Hashable) -> Any:
+    def _held(self, server: ControlledServer, wanted: Hashable) -> Any:
         """The event that is to be read; on an ordered bus there must be none before it."""
         held = [event for event in server.held if unmarked(event) == unmarked(wanted)]
         if not held or (self.system.ordered and held[0] is not server.held[0]):
@@ -240,11 +242,11 @@ class Live:
         if arrive:
             before.bequeath(self.servers[node.name])
 
-    def _new(self, node: Node, state: ServerState) -> ToldServer:
+    def _new(self, node: Node, state: ServerState) -> ControlledServer:
         charts: dict[Role, Participant] = {"client": node.client, "clock": node.clock, "view": node.view}
         for role, chart in charts.items():
             chart.restore(getattr(state, role))
-        return ToldServer(charts, self._connect, observer=self._moved, holds_publishing=self.system.keeps_hops)
+        return ControlledServer(charts, self._connect, observer=self._moved, holds_publishing=self.system.keeps_hops)
 
     def _connect(self, client: str) -> Session:
         return Session(BrokerAddress(self.broker.host, self.broker.port), client, self.qos)
@@ -252,7 +254,7 @@ class Live:
     def _moved(self, move: Move) -> None:
         if move.decision is Decision.IMPOSSIBLE:
             self.broken.setdefault(move.server, move.why)
-        self.stage.moved(move)
+        self.recorder.moved(move)
 
     # When a step is done.
 
@@ -266,7 +268,7 @@ class Live:
             sent = server.sent + sum(before.sent for before in self.earlier if before.name == name)
             out = sent - self.watch.taken[name]
             connected = name in self.watch.connections
-            if not server.is_at_rest:
+            if not server.is_quiescent:
                 found.append(f"{name} is busy, in {'/'.join(server.where)}")
             elif out:
                 found.append(f"{out} from {name} to the broker")
@@ -285,7 +287,7 @@ class Live:
         broken = self.broken.get(node.name, "its client does not read what came" if server.is_stuck else "")
         return node.unmarked(normal(ServerState(client, clock, view, broken)))  # type: ignore[return-value]
 
-    def _differences(self, row: Row, fate: Fate) -> list[str]:
+    def _differences(self, row: Row, scheduled: Scheduled) -> list[str]:
         found = []
         for place, node in enumerate(self.nodes):
             slot = self.system.slots[place][row[place]]
@@ -294,7 +296,7 @@ class Live:
             found += _differ(node.name, self.state(node), wanted)
             server = self.servers[node.name]
             held = [unmarked(event) for event in server.held]
-            expected = [unmarked(message) for message in fate.under_way[place]]
+            expected = [unmarked(message) for message in scheduled.in_flight[place]]
             if not _same(held, expected, ordered=self.system.ordered):
                 found.append(f"under way to {node.name} is {_names(held)}; in the explorer it is {_names(expected)}")
             leaving = [unmarked(one.event) for one in server.leaving]
@@ -303,23 +305,23 @@ class Live:
                 found.append(f"under way from {node.name} is {_names(leaving)}; in the explorer it is {_names(up)}")
         return found
 
-    def _row(self, story: Sequence[Played]) -> Row:
-        """The live state as a state of the explorer's system; what was spent on faults is what the story spent."""
+    def _row(self, trace: Sequence[Replayed]) -> Row:
+        """The live state as a state of the explorer's system; what was spent on faults is what the trace spent."""
         slots = []
         for place, node in enumerate(self.nodes):
             held = [self.system.message(unmarked(event)) for event in self.servers[node.name].held]
             down = tuple(held if self.system.ordered else sorted(held))
             up = tuple(self.system.message(unmarked(one.event)) for one in self.servers[node.name].leaving)
             slots.append(self.system.slot(place, Slot(self.system.local(place, self.state(node)), up, down)))
-        return (*slots, (story[-1].row if story else self.system.initial())[-1])
+        return (*slots, (trace[-1].row if trace else self.system.initial())[-1])
 
 
-def heading(step: Played, fate: Fate, story: Sequence[Played]) -> str:
+def heading(step: Replayed, scheduled: Scheduled, trace: Sequence[Replayed]) -> str:
     """What a step is called, with the faults that strike while it is done."""
     told = _called(step) + ": " + step.text
-    if fate.lost_at is not None:
-        told += f" (it was lost in step {story[fate.lost_at].number}, when the broker passed it on)"
-    return told + "".join(f"; {_named(fault)}" for fault in fate.faults)
+    if scheduled.lost_at is not None:
+        told += f" (it was lost in step {trace[scheduled.lost_at].number}, when the broker passed it on)"
+    return told + "".join(f"; {_named(fault)}" for fault in scheduled.faults)
 
 
 def _named(fault: Fault) -> str:
@@ -327,7 +329,7 @@ def _named(fault: Fault) -> str:
     return f"{fault.kind} {replace(fault, occurrence=None) if fault.occurrence == 1 else fault}"
 
 
-def _called(step: Played) -> str:
+def _called(step: Replayed) -> str:
     return f"step {step.number}" if step.number else "in between, and ignored"
 
 
@@ -356,7 +358,7 @@ def _names(messages: Sequence[Hashable]) -> str:
 
 
 def lifelines(names: Sequence[str]) -> dict[tuple[str, str], str]:
-    """The lifelines of the servers of a story, called as in its diagram."""
+    """The lifelines of the servers of a trace, called as in its diagram."""
     found = {}
     for place, name in enumerate(names):
         kind, number = ("Torrent", str(place)) if place else ("Tracker", "")

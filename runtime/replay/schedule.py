@@ -1,7 +1,7 @@
-"""What becomes of each event of a story: where it is lost or delivered twice, in the fault vocabulary of the demo.
+"""What becomes of each event of a trace: where it is lost or delivered twice, in the fault vocabulary of the demo.
 
 The explorer loses an event from the broker when its turn has come to be read. The embedded broker loses it as it passes
-it on, a few steps earlier, and nobody can tell. So a story is followed to its end first: for each step this gives the
+it on, a few steps earlier, and nobody can tell. So a trace is followed to its end first: for each step this gives the
 faults that have to strike while it is done, and what is under way after it.
 """
 
@@ -13,7 +13,7 @@ from machines.events import BusEvent
 from runtime.mqtt.faults import FROM_BROKER, TO_BROKER, Fault, Kind
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.steps import Label, Row
-from spec.exploration.traces.replay import Played
+from spec.exploration.traces.replay import Replayed
 from spec.system.process import name_of
 
 
@@ -43,18 +43,18 @@ class _Passed:
 
 
 @dataclass
-class Fate:
+class Scheduled:
     """What goes with one step: faults, and what is held by each server after it, oldest first."""
 
     faults: list[Fault] = field(default_factory=list)
-    under_way: list[tuple[Hashable, ...]] = field(default_factory=list)
+    in_flight: list[tuple[Hashable, ...]] = field(default_factory=list)
     lost_at: int | None = None
     """For the loss of an event from the broker: the place of the step in which the broker passes it on."""
 
 
-def fates(system: ClosedSystem, played: Sequence[Played]) -> list[Fate]:
+def schedule(system: ClosedSystem, played: Sequence[Replayed]) -> list[Scheduled]:
     """One for each step. `system` has to deliver everything."""
-    found = [Fate() for _ in played]
+    found = [Scheduled() for _ in played]
     queues: list[list[_Passed]] = [[] for _ in system.nodes]
     everything: list[_Passed] = []
     snapshots: list[list[list[tuple[_Passed, int]]]] = []
@@ -71,14 +71,14 @@ def fates(system: ClosedSystem, played: Sequence[Played]) -> list[Fate]:
         snapshots.append([[(one, one.readings) for one in queue] for queue in queues])
     for one in everything:
         found[one.step].faults += one.faults()
-    for fate, queued in zip(found, snapshots, strict=True):
-        fate.under_way = [
+    for scheduled, queued in zip(found, snapshots, strict=True):
+        scheduled.in_flight = [
             tuple(one.message for one, readings in queue for _ in range(one.deliveries - readings)) for queue in queued
         ]
     return found
 
 
-def _take(queues: list[list[_Passed]], step: Played) -> _Passed | None:
+def _take(queues: list[list[_Passed]], step: Replayed) -> _Passed | None:
     """The event that a step reads or loses."""
     kind, component, message, *_ = step.label
     if kind not in {"read", "duplicate", "lose 2"}:
@@ -95,9 +95,9 @@ def _take(queues: list[list[_Passed]], step: Played) -> _Passed | None:
     return taken
 
 
-def _cut(system: ClosedSystem, queues: list[list[_Passed]], step: Played) -> None:
+def _cut(system: ClosedSystem, queues: list[list[_Passed]], step: Replayed) -> None:
     """What was under way to a server whose connection ends."""
-    broken = {"crash", "wipe", "disconnect", "calm"}
+    broken = {"crash", "wipe", "disconnect", "stabilisation"}
     for place, queue in enumerate(queues):
         ends = step.label.kind in broken and place == step.label.component
         if ends or not is_online(system, step.row, place):
@@ -113,7 +113,7 @@ def _passed(system: ClosedSystem, label: Label, row: Row, number: int) -> Iterat
     else:
         sent = tuple(message for place, message in enumerate(label.outcome.sent) if place != label.lost)
     seen: Counter[tuple[int, str]] = Counter()
-    for receiver, message in system.fan(label.component, tuple(system.message(message) for message in sent)):
+    for receiver, message in system.recipients(label.component, tuple(system.message(message) for message in sent)):
         if is_online(system, row, receiver):
             event = system.messages[message]
             seen[receiver, name_of(event)] += 1

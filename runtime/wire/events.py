@@ -116,7 +116,7 @@ FRAGMENT_SIZE = integer(1)
 REASON_CODE = Shape(_reason_code, as_it_is)
 
 REQUEST_ID = Property("RequestId", "request_id", NAME, required=False, absent="")
-"""Unknown to the protocol as drawn: only who is careful gives it, and who does not know it skips it."""
+"""Unknown to the protocol as drawn: only who is hardened gives it, and who does not know it skips it."""
 
 FILE_METADATA = record(
     FileMetadata,

@@ -11,8 +11,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from spec.binding.model import BUILT_IN, Alike, Besides, Binding, BindingError, Player, Publishes, Row
-from spec.binding.obligations import Forgets, Owes
+from spec.binding.model import BUILT_IN, Binding, BindingError, Interchangeable, MayBeUndrawn, Player, Publishes, Row
+from spec.binding.obligations import Forgets, Obligation
 from spec.notation.model import Create, Destroy, Diagram, Fragment, Message, Parallel, Reference, Statement
 
 
@@ -42,11 +42,11 @@ def settled(binding: Binding) -> Binding:
             )
             for begin in binding.begins
         ),
-        besides=_widened(binding.besides, likes),
+        may_be_undrawn=_widened(binding.may_be_undrawn, likes),
         ignores=_widened(binding.ignores, likes),
-        ahead=_widened(binding.ahead, likes),
+        early_sends=_widened(binding.early_sends, likes),
         publishes=_widened(binding.publishes, likes),
-        owes=_widened(binding.owes, likes),
+        obligations=_widened(binding.obligations, likes),
         forgets=_widened(binding.forgets, likes),
         environment=environment,
     )
@@ -157,8 +157,12 @@ def refuse_unknown(binding: Binding, charts: Collection[str], messages: Collecti
     for begin in binding.begins:
         lifelines((*begin.states, *begin.orders, *(name for name, _ in begin.later)), begin.place)
         lifelines((*begin.sessions, *begin.endpoints), begin.place)
-    rows: list[Besides | Publishes | Owes | Forgets] = [*binding.besides, *binding.ignores, *binding.ahead]
-    rows += [*binding.publishes, *binding.owes, *binding.forgets]
+    rows: list[MayBeUndrawn | Publishes | Obligation | Forgets] = [
+        *binding.may_be_undrawn,
+        *binding.ignores,
+        *binding.early_sends,
+    ]
+    rows += [*binding.publishes, *binding.obligations, *binding.forgets]
     for row in rows:
         lifelines(sorted(row.lifelines), row.place)
     for name, player in binding.players.items():
@@ -168,12 +172,12 @@ def refuse_unknown(binding: Binding, charts: Collection[str], messages: Collecti
                 f"{player.place}: no chart {player.chart!r}{_near(player.chart, charts)}; "
                 f"there are {', '.join(sorted(charts))}; charts of your own are given to spec.check"
             )
-    duties: list[Owes | Forgets] = [*binding.owes, *binding.forgets]
-    for duty in duties:
-        for message in _named(duty) if duty.place not in {"", BUILT_IN} else ():
+    obligations: list[Obligation | Forgets] = [*binding.obligations, *binding.forgets]
+    for obligation in obligations:
+        for message in _named(obligation) if obligation.place not in {"", BUILT_IN} else ():
             if message not in messages:
-                raise BindingError(f"{duty.place}: no chart has a message {message!r}{_near(message, messages)}")
-    about: list[Alike | Publishes] = [*binding.alike, *binding.publishes]
+                raise BindingError(f"{obligation.place}: no chart has a message {message!r}{_near(message, messages)}")
+    about: list[Interchangeable | Publishes] = [*binding.interchangeable, *binding.publishes]
     for named in about:
         for message in sorted(named.messages - set(messages)) if named.place != BUILT_IN else ():
             raise BindingError(f"{named.place}: no chart has a message {message!r}{_near(message, messages)}")
@@ -187,11 +191,11 @@ def refuse_unknown(binding: Binding, charts: Collection[str], messages: Collecti
             raise BindingError(f"{rule.place}: no chart has a message {rule.message!r}{_near(rule.message, messages)}")
 
 
-def _named(duty: Owes | Forgets) -> list[str]:
+def _named(obligation: Obligation | Forgets) -> list[str]:
     """The messages that it names."""
-    named = [name.removeprefix("-") for name in duty.received if "*" not in name]
-    if isinstance(duty, Owes):
-        named += [text.partition(" ")[0] for text in (duty.sends, duty.sender, duty.to) if text]
+    named = [name.removeprefix("-") for name in obligation.received if "*" not in name]
+    if isinstance(obligation, Obligation):
+        named += [text.partition(" ")[0] for text in (obligation.sends, obligation.sender, obligation.to) if text]
     return named
 
 

@@ -41,40 +41,41 @@ single blanks. A label that is itself the name of a message needs no rule.
   `later = ["Name Start", ...]`: orders that come one after the other, each when nothing else can happen.
   `examples = true`: what else can happen there, these diagrams do not say. So that is not looked for, nor whether
   participants who cannot see which branch they are in would mix them.
-  `in_full = true`: these diagrams draw all that servers do, also what they ignore. Neither `[[besides]]` nor
+  `in_full = true`: these diagrams draw all that servers do, also what they ignore. Neither `[[may_be_undrawn]]` nor
   `[environment]` holds there, but for a broker.
-  `at_rest = true`: where such a diagram ends nothing is under way, and nobody has anything to send any more.
-  `sessions = { Name = "..." }`: what the torrent server of a lifeline is given as its session: it is careful then.
+  `quiescent = true`: where such a diagram ends nothing is under way, and nobody has anything to send any more.
+  `sessions = { Name = "..." }`: what the torrent server of a lifeline is given as its session: it is hardened then.
   `endpoints = { Name = "..." }`: the URI where the server of a lifeline serves. Nobody conflicts for another reason.
   `patient = false`: clocks, and other patient lifelines, need not wait there until nothing else can happen.
   `recurring = true`: where these diagrams have ended they may begin again, any number of times.
 
-`[[besides]]`: what may happen without being drawn: `lifelines`, `actions` (`!m`, `?m`, `*`; `-` before one excepts it),
-and `why`. Nothing needs to be drawn between a lifeline that is drawn and one that is not. With `unless_drawn = true` it
-holds where the diagrams of a use case draw no such message at all: they leave all of them out.
-`[[owes]]`: what lifelines owe for what they receive. What is owed needs no drawing. It is a finding if they send what
-they do not owe, or send it twice, or owe something and are not about to send it. That is meant for those who pass on or
-answer at once, as a broker does, not for a server that first asks others.
-  `received`: names of messages, as in `["*", "-CONNECT"]`.
-  `sends`: what each obliges to send, with its detail; `*` stands for anything, `{topic}` for what the message is about.
-  Without it the message itself is passed on, in the order in which such messages came.
-  `from`: what must have been sent to the sender before, such as `CONNACK accepted`; what comes from others is ignored.
-  `to`: it is owed to all who were sent this, such as `SUBACK {topic} accepted`; without it, to the sender.
-  `why`: is quoted where this does not hold.
+`[[may_be_undrawn]]`: what may happen without being drawn: `lifelines`, `actions` (`!m`, `?m`, `*`; `-` before one
+excepts it), and `why`. Nothing needs to be drawn between a lifeline that is drawn and one that is not. With
+`unless_drawn = true` it holds where the diagrams of a use case draw no such message at all: they leave all of them out.
+`[[obligations]]`: what lifelines owe for what they receive. What is owed needs no drawing. It is a finding if they send
+what they do not owe, or send it twice, or owe something and are not about to send it. That is meant for those who pass
+on or answer at once, as a broker does, not for a server that first asks others. `received`: names of messages, as in
+`["*", "-CONNECT"]`. `sends`: what each obliges to send, with its detail; `*` stands for anything, `{topic}` for what
+the message is about. Without it the message itself is passed on, in the order in which such messages came. `from`: what
+must have been sent to the sender before, such as `CONNACK accepted`; what comes from others is ignored. `to`: it is
+owed to all who were sent this, such as `SUBACK {topic} accepted`; without it, to the sender. `why`: is quoted where
+this does not hold.
 `[[forgets]]`: `lifelines`, `received` and `why`: messages with which all ends that was owed to their sender, and all
 that it was sent before counts no longer. Where there is nothing of both, they are ignored.
-`[[ignores]]`: the keys of `[[besides]]`, for what a chart may ignore although a diagram draws that it receives it. With
-`states`, patterns likewise, it may so in these atomic states.
+`[[ignores]]`: the keys of `[[may_be_undrawn]]`, for what a chart may ignore although a diagram draws that it receives
+it. With `states`, patterns likewise, it may so in these atomic states.
 `[[publishes]]`: `lifelines`, `messages` and `why`: what the server of a lifeline publishes in a procedure of its own
 that its chart does not play. It can do so at any time, and its chart is not changed by it.
 `[channels]`: `model`: how messages wait, in both directions of a check: `"receiver"`, one queue for each receiver,
   which is usual; `"pair"`, one for each sender and receiver; `"any"`, in no order. See `spec.system.channels`.
-`[environment]`: `Name = ["Start", ...]`, what can come from outside where a course cannot go on without it.
+`[environment]`: `Name = ["Start", ...]`, what can come from outside where a scenario cannot go on without it.
 `[needs]`: `TimeoutExceeded = "SetTimeout"`, what a message needs to have come before, from its receiver to its sender.
 `[[fault]]`: `message` and `detail` (`*` stands for anything) of what happens only where some diagram draws it, and
   `instead`, the message that usually comes in its place (without it: one of the same name).
-`[[alike]]`: `messages` that charts treat the same whatever they are about, and `why`: see `spec.conformance.reduction`.
-`[[ahead]]`: keys as in `[[besides]]`, for what may be sent before it is drawn to what is drawn to be sent later.
+`[[interchangeable]]`: `messages` that charts treat the same whatever they are about, and `why`: see
+`spec.conformance.reduction`.
+`[[early_sends]]`: keys as in `[[may_be_undrawn]]`, for what may be sent before it is drawn to what is drawn to be sent
+later.
 
 Nothing here reads a diagram or runs a chart. What a user writes that no chart or lifeline knows is refused by
 `spec.binding.inheritance`.
@@ -87,10 +88,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from spec.binding.labels import Ends, LabelRule, Word, normal
-from spec.binding.obligations import Discipline, Forgets, Owes, fits, of_action
+from spec.binding.obligations import Discipline, Forgets, Obligation, fits, of_action
 
 BUILT_IN = "spec/binding/default.toml"
-"""Where what stands in the default binding stands: only what others say is held against the charts."""
+"""Where what stands in the default binding stands: only what others say is checked against the charts."""
 
 
 Model = Literal["receiver", "pair", "any"]
@@ -169,7 +170,7 @@ class Begin:
     """Whether the diagrams of that title are examples: what else can happen there, they do not say."""
     in_full: bool = False
     """Whether they draw all that servers do."""
-    at_rest: bool = False
+    quiescent: bool = False
     """Whether nothing is left to happen where they end."""
     sessions: Mapping[str, str] = field(default_factory=dict)
     endpoints: Mapping[str, str] = field(default_factory=dict)
@@ -180,7 +181,7 @@ class Begin:
 
 
 @dataclass(frozen=True)
-class Besides:
+class MayBeUndrawn:
     """Actions that lifelines may do without being drawn: shell patterns, `-` before one excepts it again."""
 
     lifelines: frozenset[str]
@@ -207,11 +208,11 @@ class Publishes:
     place: str = ""
 
 
-Row = TypeVar("Row", Besides, Publishes, Owes, Forgets)
+Row = TypeVar("Row", MayBeUndrawn, Publishes, Obligation, Forgets)
 
 
 @dataclass(frozen=True)
-class Alike:
+class Interchangeable:
     """Messages of which charts treat all the same, whatever they are about: see `spec.conformance.reduction`."""
 
     messages: frozenset[str]
@@ -227,8 +228,8 @@ class Binding:
     events: Mapping[str, Events] = field(default_factory=dict)
     """What the events of charts that are not ours are, by the names of the charts."""
     begins: tuple[Begin, ...] = ()
-    besides: tuple[Besides, ...] = ()
-    ignores: tuple[Besides, ...] = ()
+    may_be_undrawn: tuple[MayBeUndrawn, ...] = ()
+    ignores: tuple[MayBeUndrawn, ...] = ()
     environment: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
@@ -237,20 +238,20 @@ class Binding:
     """Lifelines that nobody plays: left out with all their arrows, or part of the environment."""
     drawn: frozenset[str] = frozenset()
     """The lifelines of the diagrams that it is used for; empty: all that there are."""
-    alike: tuple[Alike, ...] = ()
-    ahead: tuple[Besides, ...] = ()
+    interchangeable: tuple[Interchangeable, ...] = ()
+    early_sends: tuple[MayBeUndrawn, ...] = ()
     """Sends that need not wait for their turn."""
     publishes: tuple[Publishes, ...] = ()
     drawn_messages: frozenset[str] = frozenset()
     """The messages of the diagrams that it is used for."""
     in_full: frozenset[str] = frozenset()
     """Lifelines of the diagrams that it is used for that do nothing undrawn."""
-    owes: tuple[Owes, ...] = ()
+    obligations: tuple[Obligation, ...] = ()
     forgets: tuple[Forgets, ...] = ()
     channels: Model | None = None
     """How messages wait, see `spec.system.channels`; None: nothing is said, which is one queue for each receiver."""
     _allowed: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """What was asked of `besides`: it is asked of every step of every search."""
+    """What was asked of `may_be_undrawn`: it is asked of every step of every search."""
 
     def word(self, label: str, ends: Ends = ("", "")) -> Word | None:
         """The message that a label stands for on an arrow between two lifelines, or None if nothing binds it."""
@@ -306,9 +307,9 @@ class Binding:
             discipline = self.discipline(lifeline)
             self._allowed[lifeline, action] = (
                 any(
-                    besides.allows(lifeline, action)
-                    for besides in self.besides
-                    if not (besides.unless_drawn and action[1:] in self.drawn_messages)
+                    may_be_undrawn.allows(lifeline, action)
+                    for may_be_undrawn in self.may_be_undrawn
+                    if not (may_be_undrawn.unless_drawn and action[1:] in self.drawn_messages)
                 )
                 or (discipline is not None and discipline.covers(action))
                 or (action[0] == "?" and self.is_scripted(lifeline))
@@ -340,17 +341,17 @@ class Binding:
 
     def discipline(self, lifeline: str) -> Discipline | None:
         """What a lifeline owes for what it receives; None if nothing is said of it."""
-        owes = tuple(row for row in self.owes if lifeline in row.lifelines)
+        obligations = tuple(row for row in self.obligations if lifeline in row.lifelines)
         forgets = tuple(row for row in self.forgets if lifeline in row.lifelines)
-        return Discipline(lifeline, owes, forgets) if owes or forgets else None
+        return Discipline(lifeline, obligations, forgets) if obligations or forgets else None
 
-    def may_be_ahead(self, lifeline: str, action: str) -> bool:
+    def may_be_sent_early(self, lifeline: str, action: str) -> bool:
         """Whether a lifeline may send before it is drawn to what it is drawn to send later."""
-        return any(ahead.allows(lifeline, action) for ahead in self.ahead)
+        return any(early_sends.allows(lifeline, action) for early_sends in self.early_sends)
 
-    def is_alike(self, message: str) -> bool:
+    def is_interchangeable(self, message: str) -> bool:
         """Whether charts treat all messages of that name the same."""
-        return any(message in alike.messages for alike in self.alike)
+        return any(message in interchangeable.messages for interchangeable in self.interchangeable)
 
     def is_rare(self, message: str, detail: str) -> bool:
         """Whether a message happens only where a diagram draws it."""
@@ -368,16 +369,16 @@ class Binding:
             players={**{name: p for name, p in base.players.items() if name not in self.outside}, **self.players},
             events={**base.events, **self.events},
             begins=self.begins + base.begins,
-            besides=self.besides + base.besides,
+            may_be_undrawn=self.may_be_undrawn + base.may_be_undrawn,
             ignores=self.ignores + base.ignores,
             environment={**base.environment, **self.environment},
             needs={**base.needs, **self.needs},
             faults=self.faults + base.faults,
             outside={**{name: o for name, o in base.outside.items() if name not in self.players}, **self.outside},
-            alike=self.alike + base.alike,
-            ahead=self.ahead + base.ahead,
+            interchangeable=self.interchangeable + base.interchangeable,
+            early_sends=self.early_sends + base.early_sends,
             publishes=self.publishes + base.publishes,
-            owes=self.owes + base.owes,
+            obligations=self.obligations + base.obligations,
             forgets=self.forgets + base.forgets,
             channels=self.channels or base.channels,
         )
@@ -410,10 +411,10 @@ class Binding:
             self,
             players={name: player for name, player in self.players.items() if name not in lifelines},
             begins=tuple(begin(each) for each in self.begins),
-            besides=kept(self.besides),
+            may_be_undrawn=kept(self.may_be_undrawn),
             ignores=kept(self.ignores),
-            ahead=kept(self.ahead),
-            owes=kept(self.owes),
+            early_sends=kept(self.early_sends),
+            obligations=kept(self.obligations),
             forgets=kept(self.forgets),
             publishes=kept(self.publishes),
         )

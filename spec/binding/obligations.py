@@ -30,7 +30,7 @@ def of_action(pattern: str) -> str:
 
 
 @dataclass(frozen=True)
-class Owes:
+class Obligation:
     """Messages that oblige their receivers: what each has to send for them, and to whom. See `spec.binding.model`."""
 
     lifelines: frozenset[str]
@@ -68,7 +68,7 @@ class Said(NamedTuple):
         return f"{self.message} {self.detail}".rstrip()
 
 
-class Debt(NamedTuple):
+class PendingObligation(NamedTuple):
     """What is owed to a lifeline: a message that fits `text`, or if `number` is given that very message."""
 
     to: str
@@ -77,7 +77,7 @@ class Debt(NamedTuple):
     why: str
 
 
-class Breach(NamedTuple):
+class Violation(NamedTuple):
     """What a participant does against its discipline, or without end."""
 
     kind: Literal["undue", "owed", "endless"]
@@ -89,7 +89,7 @@ class Ledger(NamedTuple):
     """What was sent that matters later, with its receiver; what is owed, oldest first; and what went wrong."""
 
     sent: frozenset[tuple[str, str]] = frozenset()
-    debts: tuple[Debt, ...] = ()
+    pending_obligations: tuple[PendingObligation, ...] = ()
     wrong: str = ""
 
 
@@ -101,7 +101,7 @@ class Discipline:
     """All that a binding says of what one lifeline owes."""
 
     lifeline: str
-    owes: tuple[Owes, ...]
+    obligations: tuple[Obligation, ...]
     forgets: tuple[Forgets, ...]
 
     def covers(self, action: str) -> bool:
@@ -117,16 +117,18 @@ class Discipline:
         if over is not None:
             found = Ledger(
                 frozenset(each for each in ledger.sent if each[0] != said.peer),
-                tuple(debt for debt in ledger.debts if debt.to != said.peer),
+                tuple(pending for pending in ledger.pending_obligations if pending.to != said.peer),
                 ledger.wrong,
             )
         counts = found != ledger
-        for row in [row for row in self.owes if fits(said.message, row.received)]:
+        for row in [row for row in self.obligations if fits(said.message, row.received)]:
             why = row.why
             if not row.sender or (said.peer, row.sender) in found.sent:
                 counts = True
-                debts = sorted((*found.debts, *_debts(row, found, said)), key=_kind)
-                found = found._replace(debts=tuple(debts))
+                pending_obligations = sorted(
+                    (*found.pending_obligations, *_pending_obligations(row, found, said)), key=_kind
+                )
+                found = found._replace(pending_obligations=tuple(pending_obligations))
         if counts is not ignored:
             return found
         verb = "ignores" if ignored else "takes"
@@ -134,56 +136,64 @@ class Discipline:
         why = why or (over.why if over is not None else "")
         return found._replace(wrong=f"{verb} {said} from {said.peer or 'outside'}, though {instead}{_because(why)}")
 
-    def owed(self, ledger: Ledger, said: Said) -> Debt | None:
-        """The debt that sending this message pays. Of messages to pass on, the oldest for each receiver comes first."""
-        for debt in ledger.debts:
-            if said.peer not in {debt.to, ""}:
+    def owed(self, ledger: Ledger, said: Said) -> PendingObligation | None:
+        """The pending obligation that sending this message pays. Of messages to pass on, the oldest for each receiver
+        comes first.
+        """
+        for pending in ledger.pending_obligations:
+            if said.peer not in {pending.to, ""}:
                 continue
-            if debt.number is not None:
-                passed_on = next(each for each in ledger.debts if each.to == debt.to and each.number is not None)
-                if debt == passed_on and debt.number == said.number:
-                    return debt
-            elif fnmatch.fnmatchcase(str(said), debt.text):
-                return debt
+            if pending.number is not None:
+                passed_on = next(
+                    each for each in ledger.pending_obligations if each.to == pending.to and each.number is not None
+                )
+                if pending == passed_on and pending.number == said.number:
+                    return pending
+            elif fnmatch.fnmatchcase(str(said), pending.text):
+                return pending
         return None
 
     def sent(self, ledger: Ledger, said: Said) -> Ledger:
         """The ledger after a message was sent."""
         if not self.covers(f"!{said.message}"):
             return ledger
-        debt = self.owed(ledger, said)
-        if debt is None:
+        pending = self.owed(ledger, said)
+        if pending is None:
             return ledger._replace(wrong=self._undue(said))
-        place = ledger.debts.index(debt)
-        found = ledger._replace(debts=(*ledger.debts[:place], *ledger.debts[place + 1 :]))
-        matters = any(fnmatch.fnmatchcase(str(said), row.to.format(topic="*")) for row in self.owes if row.to)
-        if matters or any(str(said) == row.sender for row in self.owes):
+        place = ledger.pending_obligations.index(pending)
+        found = ledger._replace(
+            pending_obligations=(*ledger.pending_obligations[:place], *ledger.pending_obligations[place + 1 :])
+        )
+        matters = any(fnmatch.fnmatchcase(str(said), row.to.format(topic="*")) for row in self.obligations if row.to)
+        if matters or any(str(said) == row.sender for row in self.obligations):
             return found._replace(sent=found.sent | {(said.peer, str(said))})
         return found
 
-    def breach(self, ledger: Ledger, due: Iterable[Said], can_send: Callable[[Said], bool]) -> Breach | None:
+    def violation(self, ledger: Ledger, due: Iterable[Said], can_send: Callable[[Said], bool]) -> Violation | None:
         """What is wrong where a participant is about to send what is `due`, of which it may not be able to send all."""
         if ledger.wrong:
-            return Breach("undue", self.lifeline, ledger.wrong)
+            return Violation("undue", self.lifeline, ledger.wrong)
         served: set[str] = set()
         for said in due:
             if not self.covers(f"!{said.message}"):
                 continue
             if self.owed(ledger, said) is None:
                 if can_send(said):
-                    return Breach("undue", self.lifeline, self._undue(said))
+                    return Violation("undue", self.lifeline, self._undue(said))
             elif said.peer not in served and can_send(said):
                 served.add(said.peer)
-        for debt in ledger.debts:
-            if not served & {debt.to, ""}:
-                to = debt.to or "whoever is outside"
-                text = f"owes {debt.text.removesuffix(' *')} to {to}, and is about to send {to} nothing that it owes"
-                return Breach("owed", self.lifeline, text + _because(debt.why))
+        for pending in ledger.pending_obligations:
+            if not served & {pending.to, ""}:
+                to = pending.to or "whoever is outside"
+                text = f"owes {pending.text.removesuffix(' *')} to {to}, and is about to send {to} nothing that it owes"
+                return Violation("owed", self.lifeline, text + _because(pending.why))
         return None
 
     def _undue(self, said: Said) -> str:
-        fitting = [row.why for row in self.owes if (fits(said.message, row.received) if not row.sends else False)]
-        fitting += [row.why for row in self.owes if row.sends.partition(" ")[0] == said.message]
+        fitting = [
+            row.why for row in self.obligations if (fits(said.message, row.received) if not row.sends else False)
+        ]
+        fitting += [row.why for row in self.obligations if row.sends.partition(" ")[0] == said.message]
         why = next(iter(fitting), "")
         to = f" to {said.peer}" if said.peer else ""
         return f"can send {said}{to}, which it does not owe (any more){_because(why)}"
@@ -197,22 +207,22 @@ def _because(why: str) -> str:
 def _covers(discipline: Discipline, action: str) -> bool:
     name = action[1:]
     if action[0] == "?":
-        patterns = [row.received for row in discipline.owes] + [row.received for row in discipline.forgets]
+        patterns = [row.received for row in discipline.obligations] + [row.received for row in discipline.forgets]
         return any(fits(name, received) for received in patterns)
     return any(
         fnmatch.fnmatchcase(name, row.sends.partition(" ")[0]) if row.sends else fits(name, row.received)
-        for row in discipline.owes
+        for row in discipline.obligations
     )
 
 
-def _kind(debt: Debt) -> tuple[bool, str]:
+def _kind(pending: PendingObligation) -> tuple[bool, str]:
     """Debts of different kinds are in no order, so they are kept in one."""
-    return (True, "") if debt.number is not None else (False, debt.text.partition(" ")[0])
+    return (True, "") if pending.number is not None else (False, pending.text.partition(" ")[0])
 
 
-def _debts(row: Owes, ledger: Ledger, said: Said) -> tuple[Debt, ...]:
+def _pending_obligations(row: Obligation, ledger: Ledger, said: Said) -> tuple[PendingObligation, ...]:
     text = row.sends.format(topic=said.topic) if row.sends else str(said)
     number = None if row.sends else said.number
     granted = row.to.format(topic=said.topic)
     receivers = sorted(peer for peer, sent in ledger.sent if sent == granted) if row.to else [said.peer]
-    return tuple(Debt(peer, text, number, row.why) for peer in receivers)
+    return tuple(PendingObligation(peer, text, number, row.why) for peer in receivers)

@@ -11,37 +11,46 @@ from spec.binding.labels import LabelRule, normal
 from spec.binding.model import (
     BUILT_IN,
     MODELS,
-    Alike,
     Begin,
-    Besides,
     Binding,
     BindingError,
     Events,
     Fault,
+    Interchangeable,
+    MayBeUndrawn,
     Model,
     Outside,
     Player,
     Publishes,
 )
-from spec.binding.obligations import Forgets, Owes
+from spec.binding.obligations import Forgets, Obligation
 
 TABLES = (
     "label",
     "lifeline",
     "chart",
     "begin",
-    "besides",
-    "owes",
+    "may_be_undrawn",
+    "obligation",
     "forgets",
     "ignores",
     "environment",
     "needs",
     "fault",
-    "alike",
-    "ahead",
+    "interchangeable",
+    "early_sends",
     "publishes",
     "channels",
 )
+
+RENAMED = {
+    "besides": "may_be_undrawn",
+    "owes": "obligation",
+    "alike": "interchangeable",
+    "ahead": "early_sends",
+    "at_rest": "quiescent",
+}
+"""Names that keys had before, and what they are called now."""
 
 LABEL = ("text", "pattern", "from", "to", "message", "detail", "topic", "ignored", "again")
 ACTIONS = ("lifelines", "actions", "why")
@@ -51,7 +60,7 @@ BEGIN = {
     "later": "",
     "examples": "",
     "in_full": "",
-    "at_rest": "",
+    "quiescent": "",
     "sessions": "s1",
     "endpoints": "http://one/",
     "patient": "",
@@ -85,6 +94,8 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BindingError(f"{file}: not TOML: {error}; texts stand in quotes, see spec/binding/default.toml") from None
     for key, value in data.items():
+        if key in RENAMED:
+            raise BindingError(f"{file}: the table {key!r} is called {RENAMED[key]!r} now: rename it")
         if key not in TABLES:
             raise BindingError(f"{file}: unknown table {key!r}{_near(key, TABLES)}; there are {', '.join(TABLES)}")
         if key in {"lifeline", "chart", "environment", "needs", "channels"}:
@@ -100,18 +111,31 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
         outside={name: outside for name, outside in players.items() if not isinstance(outside, Player)},
         events={name: _events(row, f"{file}: [chart.{name}]") for name, row in data.get("chart", {}).items()},
         begins=tuple(_begin(row, file, is_default=is_default) for row in data.get("begin", ())),
-        besides=tuple(_besides(row, f"{file}: [[besides]]", is_default=is_default) for row in data.get("besides", ())),
-        ignores=tuple(_besides(row, f"{file}: [[ignores]]", is_default=is_default) for row in data.get("ignores", ())),
+        may_be_undrawn=tuple(
+            _may_be_undrawn(row, f"{file}: [[may_be_undrawn]]", is_default=is_default)
+            for row in data.get("may_be_undrawn", ())
+        ),
+        ignores=tuple(
+            _may_be_undrawn(row, f"{file}: [[ignores]]", is_default=is_default) for row in data.get("ignores", ())
+        ),
         environment={
             name: _texts(orders, f"{file}: [environment] {name}")
             for name, orders in data.get("environment", {}).items()
         },
         needs={name: _text({name: before}, name, f"{file}: [needs]") for name, before in data.get("needs", {}).items()},
         faults=tuple(_fault(row, f"{file}: [[fault]]") for row in data.get("fault", ())),
-        alike=tuple(_alike(row, f"{file}: [[alike]]", is_default=is_default) for row in data.get("alike", ())),
-        ahead=tuple(_besides(row, f"{file}: [[ahead]]", is_default=is_default) for row in data.get("ahead", ())),
+        interchangeable=tuple(
+            _interchangeable(row, f"{file}: [[interchangeable]]", is_default=is_default)
+            for row in data.get("interchangeable", ())
+        ),
+        early_sends=tuple(
+            _may_be_undrawn(row, f"{file}: [[early_sends]]", is_default=is_default)
+            for row in data.get("early_sends", ())
+        ),
         publishes=tuple(_publishes(row, file, is_default=is_default) for row in data.get("publishes", ())),
-        owes=tuple(_owes(row, f"{file}: [[owes]]", is_default=is_default) for row in data.get("owes", ())),
+        obligations=tuple(
+            _obligations(row, f"{file}: [[obligation]]", is_default=is_default) for row in data.get("obligation", ())
+        ),
         forgets=tuple(_forgets(row, f"{file}: [[forgets]]", is_default=is_default) for row in data.get("forgets", ())),
         channels=_channels(data["channels"], f"{file}: [channels]") if "channels" in data else None,
     )
@@ -218,7 +242,7 @@ def _begin(row: Mapping[str, Any], file: str, *, is_default: bool) -> Begin:
         pairs,
         examples=_flag(row, "examples", place),
         in_full=_flag(row, "in_full", place),
-        at_rest=_flag(row, "at_rest", place),
+        quiescent=_flag(row, "quiescent", place),
         sessions=sessions,
         endpoints=endpoints,
         patient=_flag(row, "patient", place, default=True),
@@ -233,14 +257,14 @@ def _by_lifeline(row: Mapping[str, Any], key: str, place: str) -> dict[str, str]
     return {name: _text(said, name, f"{place} {key}") for name in said}
 
 
-def _besides(row: Mapping[str, Any], place: str, *, is_default: bool) -> Besides:
-    more = ("states",) if "[[ignores]]" in place else ("unless_drawn",) if "[[besides]]" in place else ()
+def _may_be_undrawn(row: Mapping[str, Any], place: str, *, is_default: bool) -> MayBeUndrawn:
+    more = ("states",) if "[[ignores]]" in place else ("unless_drawn",) if "[[may_be_undrawn]]" in place else ()
     _known(row, (*ACTIONS, *more), place)
     actions = _texts(row.get("actions"), f"{place} actions")
     for action in actions:
         if action.removeprefix("-")[:1] not in {"?", "!", "*"}:
             raise BindingError(f"{place} actions: {action!r} is no action: expected '?message', '!message' or '*'")
-    return Besides(
+    return MayBeUndrawn(
         frozenset(_texts(row.get("lifelines"), f"{place} lifelines")),
         actions,
         BUILT_IN if is_default else place,
@@ -256,7 +280,7 @@ def _publishes(row: Mapping[str, Any], file: str, *, is_default: bool) -> Publis
     return Publishes(frozenset(lifelines), frozenset(messages), BUILT_IN if is_default else place)
 
 
-def _owes(row: Mapping[str, Any], place: str, *, is_default: bool) -> Owes:
+def _obligations(row: Mapping[str, Any], place: str, *, is_default: bool) -> Obligation:
     _known(row, ("lifelines", "received", "sends", "from", "to", "why"), place)
     said = {key: _text(row, key, place, "") for key in ("sends", "from", "to", "why")}
     for key in ("sends", "to"):
@@ -266,7 +290,7 @@ def _owes(row: Mapping[str, Any], place: str, *, is_default: bool) -> Owes:
             raise BindingError(f"{place} {key}: expected a message, in which only {{topic}} is filled in") from None
     lifelines, received = _receivers(row, place)
     stands = BUILT_IN if is_default else place
-    return Owes(lifelines, received, said["sends"], said["from"], said["to"], said["why"], stands)
+    return Obligation(lifelines, received, said["sends"], said["from"], said["to"], said["why"], stands)
 
 
 def _forgets(row: Mapping[str, Any], place: str, *, is_default: bool) -> Forgets:
@@ -283,9 +307,11 @@ def _receivers(row: Mapping[str, Any], place: str) -> tuple[frozenset[str], tupl
     return frozenset(lifelines), received
 
 
-def _alike(row: Mapping[str, Any], place: str, *, is_default: bool) -> Alike:
+def _interchangeable(row: Mapping[str, Any], place: str, *, is_default: bool) -> Interchangeable:
     _known(row, ("messages", "why"), place)
-    return Alike(frozenset(_texts(row.get("messages"), f"{place} messages")), BUILT_IN if is_default else place)
+    return Interchangeable(
+        frozenset(_texts(row.get("messages"), f"{place} messages")), BUILT_IN if is_default else place
+    )
 
 
 def _fault(row: Mapping[str, Any], place: str) -> Fault:
@@ -298,6 +324,9 @@ def _fault(row: Mapping[str, Any], place: str) -> Fault:
 
 
 def _known(row: Mapping[str, Any], keys: Collection[str], place: str) -> None:
+    for key in row:
+        if key in RENAMED and key not in keys:
+            raise BindingError(f"{place}: the key {key!r} is called {RENAMED[key]!r} now: rename it")
     for key in row:
         if key not in keys:
             raise BindingError(f"{place}: unknown {key}{_near(key, keys)}; there are {', '.join(keys)}")

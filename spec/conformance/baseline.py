@@ -42,6 +42,8 @@ def read_accepted(path: Path) -> list[Accepted]:
     except TypeError as error:
         raise BindingError(f"{path}: {error}; {FORM}") from None
     if data:
+        if "accepted" in data:
+            raise BindingError(f"{path}: the table 'accepted' is called 'baseline' now: rename it")
         raise BindingError(f"{path}: unknown table {next(iter(data))!r}; {FORM}")
     for row in found:
         if not (isinstance(row.id, str) and isinstance(row.why, str) and row.why.strip()):

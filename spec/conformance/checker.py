@@ -20,7 +20,7 @@ from spec.conformance.local import implied_locally, reached
 from spec.conformance.meanings import unmarked
 from spec.conformance.needs import impossible_branches
 from spec.conformance.parallel import beside_each_other, uninterrupted
-from spec.conformance.specification import Course, Specification, UseCase, specification
+from spec.conformance.specification import BoundDiagram, Specification, UseCase, specification
 from spec.interaction import InteractionError
 from spec.notation import read
 from spec.projection import realisability
@@ -190,7 +190,7 @@ def _check_all(
 ) -> Report:
     cast = Cast(whole.binding, whole.charts, bounds.reductions.by_pairs, whole.payloads)
     tasks: list[Callable[[], Any]] = [partial(_explored, use_case, cast, bounds) for use_case in whole.use_cases]
-    tasks += [partial(_compared, course, cast, accepted, bounds) for course in whole.courses]
+    tasks += [partial(_compared, bound, cast, accepted, bounds) for bound in whole.diagrams_bound]
     done = beside_each_other(tasks, processes)
     scenarios: list[Finding] = []
     explored: dict[str, Explored] = {}
@@ -200,7 +200,7 @@ def _check_all(
             scenarios += [accept(finding, accepted) for finding in findings]
             if looked is not None:
                 explored[use_case.name] = looked
-    if not whole.courses:
+    if not whole.diagrams_bound:
         scenarios.append(unanswered(NOTHING))
     return Report(tuple(done[len(whole.use_cases) :]), tuple(scenarios), explored, strict)
 
@@ -209,7 +209,7 @@ def _check_all(
 
 
 def compared(
-    course: Course,
+    bound: BoundDiagram,
     cast: Cast,
     *,
     only_first: bool = False,
@@ -220,80 +220,80 @@ def compared(
 
     Raises `CastError` if it cannot begin.
     """
-    systems = systems or _systems(course, cast)
+    systems = systems or _systems(bound, cast)
     bounds = bounds or Bounds()
     return compare(
-        course.ordered if bounds.reductions.interchangeable else course.interaction,
-        course.words,
+        bound.ordered if bounds.reductions.interchangeable else bound.interaction,
+        bound.words,
         systems,
         systems[0][0].binding,
         only_first=only_first,
-        at_rest=course.begin.at_rest,
+        quiescent=bound.begin.quiescent,
         bounds=bounds,
     )
 
 
-def _systems(course: Course, cast: Cast) -> list[tuple[System, State]]:
-    repeats = any(word.again for word in course.words.values())
+def _systems(bound: BoundDiagram, cast: Cast) -> list[tuple[System, State]]:
+    repeats = any(word.again for word in bound.words.values())
     return cast.systems(
-        frozenset(course.interaction.lifelines),
-        course.begin,
-        course.routes(cast.charts),
+        frozenset(bound.interaction.lifelines),
+        bound.begin,
+        bound.routes(cast.charts),
         repeats=repeats,
-        messages=course.messages,
+        messages=bound.messages,
     )
 
 
-def _compared(course: Course, cast: Cast, accepted: Sequence[Accepted], bounds: Bounds) -> DiagramReport:
-    findings = list(course.findings)
+def _compared(bound: BoundDiagram, cast: Cast, accepted: Sequence[Accepted], bounds: Bounds) -> DiagramReport:
+    findings = list(bound.findings)
     comparison = Comparison()
     coverage: list[Coverage] = []
-    title = course.diagram.title or course.diagram.frame or ""
-    stage = Stage(title, [course.diagram], course.words, cast.binding, course.begin)
+    title = bound.diagram.title or bound.diagram.frame or ""
+    stage = Stage(title, [bound.diagram], bound.words, cast.binding, bound.begin)
     try:
-        words = {label: word for label, word in course.words.items() if word.message in course.messages}
-        findings += map(stage.drawn, impossible_branches(course.ordered, words, cast.binding, bounds))
-        systems = _systems(course, cast)
-        comparison = compared(course, cast, bounds=bounds, systems=systems)
+        words = {label: word for label, word in bound.words.items() if word.message in bound.messages}
+        findings += map(stage.drawn, impossible_branches(bound.ordered, words, cast.binding, bounds))
+        systems = _systems(bound, cast)
+        comparison = compared(bound, cast, bounds=bounds, systems=systems)
     except CastError as error:
         findings.append(Finding("no-beginning", str(error)))
     except InteractionError as error:
         findings.append(unanswered(error.message, error.line or 0))
     else:
         system, _ = systems[0]
-        coverage = [each for one, _ in systems for each in covered(one, comparison.seen, course.drawn(), one.binding)]
-        hint = _where_to_begin(course, system)
+        coverage = [each for one, _ in systems for each in covered(one, comparison.seen, bound.drawn(), one.binding)]
+        hint = _where_to_begin(bound, system)
         for finding in comparison.findings:
             said = hint if finding.kind == "chart-cannot" else ""
             findings.append(stage.drawn(replace(finding, message=finding.message + said)))
-        findings += _sent_to_nobody(course, system)
-        findings += _realisable(course)
+        findings += _sent_to_nobody(bound, system)
+        findings += _realisable(bound)
     shown = [accept(unmarked(finding), accepted) for finding in findings]
-    return replace(_report(course, comparison, shown, cast.binding), coverage=joined(coverage))
+    return replace(_report(bound, comparison, shown, cast.binding), coverage=joined(coverage))
 
 
-def _realisable(course: Course) -> list[Finding]:
-    if course.begin.examples:
+def _realisable(bound: BoundDiagram) -> list[Finding]:
+    if bound.begin.examples:
         return []
     return [
         Finding("not-realisable", problem.message, problem.line, problem.lifeline or "", warning=True)
-        for problem in realisability(course.ordered)
+        for problem in realisability(bound.ordered)
     ]
 
 
-def _where_to_begin(course: Course, system: System) -> str:
+def _where_to_begin(bound: BoundDiagram, system: System) -> str:
     """What to do if charts cannot follow because nobody has said where they begin."""
     ours = any(isinstance(machine, ChartMachine) for machine in system.machines.values())
-    if ours and course.begin.place == BUILT_IN and course.begin.title == "*":
+    if ours and bound.begin.place == BUILT_IN and bound.begin.title == "*":
         return "; no [[begin]] has the title of this diagram: add one that says where the charts begin"
     return ""
 
 
-def _sent_to_nobody(course: Course, system: System) -> list[Finding]:
+def _sent_to_nobody(bound: BoundDiagram, system: System) -> list[Finding]:
     """Arrows to a lifeline whose chart has no such message among its inputs."""
     found: dict[int, Finding] = {}
-    for action in course.interaction.actions():
-        word = course.words.get(action.label)
+    for action in bound.interaction.actions():
+        word = bound.words.get(action.label)
         machine = system.machines.get(action.lifeline)
         if action.kind == "?" and word and isinstance(machine, ChartMachine) and not machine.takes(word.message):
             found[action.line] = Finding(
@@ -306,7 +306,7 @@ def _sent_to_nobody(course: Course, system: System) -> list[Finding]:
     return list(found.values())
 
 
-def _report(course: Course, comparison: Comparison, findings: list[Finding], binding: Binding) -> DiagramReport:
+def _report(bound: BoundDiagram, comparison: Comparison, findings: list[Finding], binding: Binding) -> DiagramReport:
     blamed = {f.lifeline for f in findings if not f.warning and not f.accepted}
     everywhere = any(f.kind == "no-beginning" or (f.unanswered and not f.lifeline) for f in findings)
     rows = [
@@ -314,15 +314,15 @@ def _report(course: Course, comparison: Comparison, findings: list[Finding], bin
             name,
             binding.players[name].chart or "as drawn",
             name not in blamed and not everywhere,
-            0 if everywhere else course.size(name),
+            0 if everywhere else bound.size(name),
             len(comparison.seen.get(name, ())),
         )
-        for name in course.interaction.lifelines
+        for name in bound.interaction.lifelines
         if name in binding.players
     ]
     ranks = ("error", "unanswered", "warning")
     order = sorted(findings, key=lambda finding: (ranks.index(finding.severity), finding.line))
-    diagram = course.diagram
+    diagram = bound.diagram
     return DiagramReport(
         diagram.file, diagram.frame or "", diagram.title or "", tuple(rows), tuple(order), comparison.nodes
     )
@@ -332,14 +332,14 @@ def _report(course: Course, comparison: Comparison, findings: list[Finding], bin
 
 
 class Looked(NamedTuple):
-    """What exploring the courses of a use case came to: the findings, and the states of the systems that were met."""
+    """What exploring the scenarios of a use case came to: the findings, and the states of the systems that were met."""
 
     findings: tuple[Finding, ...]
     states: int
 
 
 def explored(use_case: UseCase, cast: Cast, bounds: Bounds | None = None) -> Looked:
-    """Hold what charts can do against all courses of a use case. Raises `CastError` if there is nowhere to begin."""
+    """Hold what charts can do against all scenarios of a use case. Raises `CastError` if there is nowhere to begin."""
     found: dict[tuple[str, str], Finding] = {}
     states = 0
     bounds = bounds or Bounds()
@@ -374,7 +374,7 @@ def _those_meant(
     use_case: UseCase, cast: Cast, systems: list[tuple[System, State]], bounds: Bounds
 ) -> list[tuple[System, State]]:
     """The systems in which some diagram can be run to its end; all, if there is none."""
-    ended = {place for course in use_case.courses for place in compared(course, cast, bounds=bounds).ended}
+    ended = {place for bound in use_case.diagrams_bound for place in compared(bound, cast, bounds=bounds).ended}
     return [each for place, each in enumerate(systems) if place in ended] or systems
 
 
@@ -382,7 +382,7 @@ def _explored(use_case: UseCase, cast: Cast, bounds: Bounds) -> tuple[tuple[Find
     if not use_case.says_all:
         return None  # they are examples, and do not say what else can happen
     asked = f"{use_case.name}: whether the diagrams say all that the charts can do"
-    wrong = [finding for course in use_case.courses for finding in course.findings if not finding.warning]
+    wrong = [finding for bound in use_case.diagrams_bound for finding in bound.findings if not finding.warning]
     if any(finding.kind == "unbound-label" for finding in wrong):
         return (unanswered(f"{asked}: labels without a message come first"),), None
     try:
@@ -391,7 +391,7 @@ def _explored(use_case: UseCase, cast: Cast, bounds: Bounds) -> tuple[tuple[Find
         return (unanswered(f"{asked}: {error}"),), None
     except InteractionError as error:
         return (unanswered(f"{asked}: {error}"),), None
-    diagrams = [course.diagram for course in use_case.courses]
+    diagrams = [bound.diagram for bound in use_case.diagrams_bound]
     stage = Stage(f"{use_case.name} (implied scenario)", diagrams, use_case.words, cast.binding, use_case.begin)
     findings = tuple(
         unmarked(replace(finding, message=f"{use_case.name}: {finding.message}"))

@@ -1,9 +1,9 @@
-"""Witnesses: the run that shows a finding, drawn as a sequence diagram in the notation of the specification.
+"""Counterexamples: the run that shows a finding, drawn as a sequence diagram in the notation of the specification.
 
 The lifelines that take part stand as the diagrams declare them, in their groups; an arrow has the label that the
-diagrams give it, or the seed's words where none draws it. Notes say where everybody begins, a divider where the run
-leaves what the diagrams allow, and a last note why. The title is such that the binding lets it begin where the
-run does: a witness can be given to `clientjoin check` in its turn.
+diagrams give it, or the reference diagram's words where none draws it. Notes say where everybody begins, a divider
+where the run leaves what the diagrams allow, and a last note why. The title is such that the binding lets it begin
+where the run does: a counterexample can be given to `clientjoin check` in its turn.
 """
 
 import re
@@ -48,7 +48,7 @@ WIDTH = 48
 
 @dataclass(frozen=True)
 class Stage:
-    """What the runs of a diagram, or of all courses of a use case, are drawn with."""
+    """What the runs of a diagram, or of all scenarios of a use case, are drawn with."""
 
     title: str
     diagrams: Sequence[Diagram]
@@ -65,7 +65,7 @@ class Stage:
 
     def drawn(self, finding: Finding) -> Finding:
         """The finding with its run as a diagram, if it has one."""
-        return replace(finding, witness=self.draw(finding)) if finding.run else finding
+        return replace(finding, counterexample=self.draw(finding)) if finding.run else finding
 
     def draw(self, finding: Finding) -> str:
         """The run of a finding, without what has nothing to do with its last action."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from spec.binding import Binding, Word
-from spec.binding.obligations import Breach
+from spec.binding.obligations import Violation
 from spec.conformance.finding import Finding
 from spec.conformance.matching import beyond, everywhere, meets, silently
 from spec.interaction import Action
@@ -25,9 +25,9 @@ def said(action: Action, word: Word) -> str:
     return f"{action.lifeline} receives {word}" + (f" from {action.peer}" if action.peer else "")
 
 
-def against_duty(breach: Breach, action: Action) -> Finding:
+def against_obligation(violation: Violation, action: Action) -> Finding:
     """What a participant does that it does not owe, or owes and does not do."""
-    return Finding(breach.kind, f"{breach.lifeline} {breach.text}", action.line, breach.lifeline)
+    return Finding(violation.kind, f"{violation.lifeline} {violation.text}", action.line, violation.lifeline)
 
 
 def blocked(states: Iterable[int], action: Action, word: Word, memory: Memory) -> str:
@@ -80,9 +80,9 @@ def _is_behind(system: System, state: State, action: Action, word: Word) -> str:
     ]
     if any(flight.is_next for flight in meant) or not (meant or system.is_foreign):
         return ""
-    ahead = next((f for f in system.flights(state, action.lifeline) if f.is_next), None)
+    early_sends = next((f for f in system.flights(state, action.lifeline) if f.is_next), None)
     model = system.binding.channels or "receiver"
-    first = f"{ahead.message} of {ahead.sender} has come before it" if ahead else "it has not come"
+    first = f"{early_sends.message} of {early_sends.sender} has come before it" if early_sends else "it has not come"
     return f"{first} (the channels are one queue per {model})" if model != "any" else first
 
 
@@ -90,9 +90,9 @@ def cannot(states: frozenset[int], action: Action, word: Word, memory: Memory) -
     """The finding that a chart cannot do what is drawn."""
     for number in sorted(states):
         system, state = memory.states[number]
-        breach = beyond(system, state, memory.binding, (*system.disciplines, action.lifeline))
-        if breach is not None:
-            return against_duty(breach, action)
+        violation = beyond(system, state, memory.binding, (*system.disciplines, action.lifeline))
+        if violation is not None:
+            return against_obligation(violation, action)
     chart = memory.systems[0].machines[action.lifeline].name
     system, state = memory.states[min(states)]
     does = ", ".join(_possible(system, state, action.lifeline, memory.binding)) or "nothing"

@@ -55,8 +55,9 @@ class Verdict(Enum):
 class Finding:
     """What was found: where, what the diagram says, what the chart does, and the shortest run that shows it.
 
-    `run` is that run, action by action, and `witness` the same as a sequence diagram (see `counterexample`). `warning`
-    is about the diagram itself rather than about a chart. `unanswered` is no mistake, but a question without an answer.
+    `run` is that run, action by action, and `counterexample` the same as a sequence diagram (see `counterexample`).
+    `warning` is about the diagram itself rather than about a chart. `unanswered` is no mistake, but a question without
+    an answer.
     """
 
     kind: Kind
@@ -64,7 +65,7 @@ class Finding:
     line: int = 0
     lifeline: str = ""
     run: tuple[Action | Act, ...] = ()
-    witness: str = ""
+    counterexample: str = ""
     warning: bool = False
     accepted: str = ""
     """The reason, where the finding is understood and accepted."""

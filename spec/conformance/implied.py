@@ -1,17 +1,17 @@
 """Implied scenarios: the diagrams say what the charts can do.
 
 The system is explored from where the diagrams of a use case begin, under the faults that they draw. Each global trace
-that this can come to must be a beginning of one that some course of the use case allows, and where the system comes to
-rest it must be a whole one. One that is not is an *implied scenario* (Alur, Etessami, Yannakakis, "Inference of message
-sequence charts", 2003): the participants, each acting as drawn, do together what nobody drew. Global traces are
+that this can come to must be a beginning of one that some scenario of the use case allows, and where the system comes
+to rest it must be a whole one. One that is not is an *implied scenario* (Alur, Etessami, Yannakakis, "Inference of
+message sequence charts", 2003): the participants, each acting as drawn, do together what nobody drew. Global traces are
 compared, not only those of single lifelines: what each does may be drawn somewhere, and yet nobody drew it all at once.
 
-Faults and refusals are those that the courses draw. If the courses are *all* that can happen (`complete`), a message
-may be lost on a hop wherever some course draws it lost there. Otherwise they are scenarios of a use case that has
-others, too: then the network does as they draw, and loses a message just where they do. What charts do by themselves
-counts in both.
+Faults and refusals are those that the scenarios draw. If the scenarios are *all* that can happen (`complete`), a
+message may be lost on a hop wherever some scenario draws it lost there. Otherwise they are scenarios of a use case that
+has others, too: then the network does as they draw, and loses a message just where they do. What charts do by
+themselves counts in both.
 
-What a course refers to is part of it; a use case is the end of what it says, and what comes after that is compared
+What a scenario refers to is part of it; a use case is the end of what it says, and what comes after that is compared
 lifeline by lifeline (`local`). An order from outside that sets it going, such as that a tracker starts again, comes
 when nothing else can happen: in the order that the binding says (`later`), or for scenarios if it lets them go on as
 drawn.
@@ -25,7 +25,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from spec.binding import Binding, Word
-from spec.binding.obligations import Breach
+from spec.binding.obligations import Violation
 from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.finding import Finding, unanswered
 from spec.conformance.matching import match
@@ -49,7 +49,7 @@ class Stand(NamedTuple):
 
 
 Here = tuple[Stand, Places]
-"""A stand of the system, and where the courses can be after the same global trace."""
+"""A stand of the system, and where the scenarios can be after the same global trace."""
 
 
 @dataclass(frozen=True)
@@ -64,22 +64,22 @@ class Circumstances:
     gates: Orders = ()
     """What comes from outside at any time."""
     complete: bool = True
-    """Whether the courses are all that can happen."""
+    """Whether the scenarios are all that can happen."""
 
 
 @dataclass
 class Outcome:
-    """What holding a system against its courses came to."""
+    """What holding a system against its scenarios came to."""
 
     findings: list[Finding] = field(default_factory=list)
     states: int = 0
     """Stands of the system that were met."""
     pairs: int = 0
-    """Of these with places of the courses."""
+    """Of these with places of the scenarios."""
 
 
 def implied(whole: Whole, system: System, begin: State, around: Circumstances, bounds: Bounds) -> Outcome:
-    """Every kind of thing that a system does and no course allows, each with a shortest run; what was not looked at,
+    """Every kind of thing that a system does and no scenario allows, each with a shortest run; what was not looked at,
     too.
     """
     must_be_drawn = frozenset(around.gates) - frozenset(around.later)
@@ -89,7 +89,7 @@ def implied(whole: Whole, system: System, begin: State, around: Circumstances, b
 
 
 class _Search:
-    """A breadth-first search over stands of the system with places of the courses."""
+    """A breadth-first search over stands of the system with places of the scenarios."""
 
     def __init__(self, whole: Whole, system: System, around: Circumstances, bounds: Bounds) -> None:
         self.whole = whole
@@ -126,9 +126,9 @@ class _Search:
     def _expand(self, here: Here) -> list[Here]:
         stand, places = here
         self._expanded.add(here)
-        breach = self.system.breach(stand.state)
-        if breach is not None:
-            self._against_duty(here, breach)
+        violation = self.system.violation(stand.state)
+        if violation is not None:
+            self._against_obligation(here, violation)
             self._cut_off.add(here)
             return []  # what comes after that says nothing more
         moves = self._moves(here)
@@ -182,7 +182,7 @@ class _Search:
         return moves
 
     def _is_closed(self, places: Places) -> bool:
-        """Whether the courses allow a run in whatever order independent actions come, so that one order is enough.
+        """Whether the scenarios allow a run in whatever order independent actions come, so that one order is enough.
 
         Not where a strict order is drawn. Nor, if a receive in the system can belong to another send than it is drawn
         to: where a critical region holds back one of two messages that are alike, or one of them was sent undrawn.
@@ -302,22 +302,22 @@ class _Search:
         said += ", which is lost," if act.lost else ","
         verb = "ignores" if act.ignored else "can do"
         allowed = ", ".join(expected) or "nothing"
-        text = f"{name} {verb} {said} which no course allows here; the courses allow {allowed}"
+        text = f"{name} {verb} {said} which no scenario allows here; the scenarios allow {allowed}"
         self._tell(here, act, "implied-scenario", text)
 
     def _rests(self, here: Here) -> None:
         name, action = self.whole.awaited(here[1])
         if not name:
             return  # what is left is drawn elsewhere
-        text = f"{name} can come to rest here, where every course goes on; the courses go on with {action} of {name}"
+        text = f"{name} can terminate here, where every scenario goes on; the scenarios go on with {action} of {name}"
         self._tell(here, None, "never-goes-on", text, name)
 
-    def _against_duty(self, here: Here, breach: Breach) -> None:
-        key = (breach.lifeline, breach.kind)
+    def _against_obligation(self, here: Here, violation: Violation) -> None:
+        key = (violation.lifeline, violation.kind)
         if key not in self._blamed:
             self._blamed.add(key)
-            text = f"{breach.lifeline} {breach.text}"
-            self.findings.append(Finding(breach.kind, text, 0, breach.lifeline, run_to(self.parents, here)))
+            text = f"{violation.lifeline} {violation.text}"
+            self.findings.append(Finding(violation.kind, text, 0, violation.lifeline, run_to(self.parents, here)))
 
     def _tell(self, here: Here, act: Act | None, kind: str, text: str, lifeline: str = "") -> None:
         """A finding, the first of its kind for each lifeline."""
@@ -339,7 +339,7 @@ def may_happen(act: Act, around: Circumstances, binding: Binding) -> bool:
 
 
 def is_lost_somewhere(act: Act, around: Circumstances, binding: Binding) -> bool:
-    """Whether some course draws that such a message is lost on this hop."""
+    """Whether some scenario draws that such a message is lost on this hop."""
     return (act.lifeline, act.peer, act.message) in around.faults or (
         not binding.is_drawn(act.peer) and any((act.lifeline, act.message) == (f[0], f[2]) for f in around.faults)
     )

@@ -1,6 +1,6 @@
 """Inclusion: the charts can do what a diagram says.
 
-All traces of a diagram, with all its alternatives and interleavings, are held against the system of all charts: for
+All traces of a diagram, with all its alternatives and interleavings, are checked against the system of all charts: for
 each action the system must be able to do it next, except for what the binding lets participants do undrawn. States of
 the diagram are explored together with the *set* of states that the system can be in after the same trace, so the check
 is trace inclusion, not a walk along one run. A trace that fails is reported at its first action that nobody can do, and
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from spec.binding import Binding, Word
-from spec.binding.obligations import Breach
+from spec.binding.obligations import Violation
 from spec.conformance import divergence
 from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.finding import Finding, counts, unanswered
@@ -73,16 +73,16 @@ def compare(
     binding: Binding,
     *,
     only_first: bool = False,
-    at_rest: bool = False,
+    quiescent: bool = False,
     bounds: Bounds | None = None,
 ) -> Comparison:
     """Hold all traces of an interaction against the systems that it can be about.
 
-    `at_rest` asks, too, that nothing is left to happen wherever it ends. What was not looked at is a finding, too.
+    `quiescent` asks, too, that nothing is left to happen wherever it ends. What was not looked at is a finding, too.
     """
     memory = Memory(systems, words, binding)
     memory.missing = {problem.line for problem in interaction.problems if problem.kind == "missing-reference"}
-    search = _Search(memory, bounds or Bounds(), at_rest=at_rest, only_first=only_first)
+    search = _Search(memory, bounds or Bounds(), quiescent=quiescent, only_first=only_first)
     search.run(interaction.term)
     if search.blocked and not search.findings:
         search.find_what_never_runs(interaction.term)
@@ -92,10 +92,10 @@ def compare(
 class _Search:
     """The search over states of a diagram with states of the systems."""
 
-    def __init__(self, memory: Memory, bounds: Bounds, *, at_rest: bool, only_first: bool) -> None:
+    def __init__(self, memory: Memory, bounds: Bounds, *, quiescent: bool, only_first: bool) -> None:
         self.memory = memory
         self.bounds = bounds
-        self.at_rest = at_rest
+        self.quiescent = quiescent
         self.only_first = only_first
         self.needs = Needs(memory.binding, memory.words)
         self.findings: list[Finding] = []
@@ -131,8 +131,8 @@ class _Search:
     def _expand(self, node: Node) -> list[Node]:
         if can_end(node.term):
             self.ends.append(node)
-            if self.at_rest:
-                self._report(self._not_at_rest(node))
+            if self.quiescent:
+                self._report(self._not_quiescent(node))
             elif node.term is EMPTY and not node.skipped and self.memory.is_of_patient_charts:
                 self._report(self._goes_on(node))
         new: list[Node] = []
@@ -214,7 +214,7 @@ class _Search:
         return frozenset((lifeline, words[label].message) for lifeline, label in drawn if label in words)
 
     def _refer(self, node: Node, after: Node, action: Action) -> tuple[Node, Finding | None]:
-        """A reference to a use case: from here on any of its courses, so its beginning must be within reach."""
+        """A reference to a use case: from here on any of its scenarios, so its beginning must be within reach."""
         memory = self.memory
         use_case = action.label.rpartition(":")[2].strip()
         begin = memory.binding.begin(f"{use_case} (*)").states.get(action.lifeline)
@@ -246,17 +246,17 @@ class _Search:
         What follows on that says nothing more. Where a trace is over, what participants go on to do undrawn counts.
         """
         kept: set[int] = set()
-        first: Breach | None = None
+        first: Violation | None = None
         is_over = not steps(node.term)
         for number in sorted(node.states):
             system, state = self.memory.states[number]
-            breach = system.breach(state) or (
+            violation = system.violation(state) or (
                 beyond(system, state, self.memory.binding, system.disciplines) if is_over else None
             )
-            first = first or breach
-            if breach is None:
+            first = first or violation
+            if violation is None:
                 kept.add(number)
-        found = None if first is None else divergence.against_duty(first, action)
+        found = None if first is None else divergence.against_obligation(first, action)
         return (node._replace(states=frozenset(kept)) if kept else None), found
 
     def _goes_on(self, node: Node) -> Finding | None:
@@ -274,7 +274,7 @@ class _Search:
         said = f"the diagram ends here, {move.lifeline} goes on with {move}{to}"
         return Finding("goes-on", said, run[-1].line if run else 0, move.lifeline, run)
 
-    def _not_at_rest(self, node: Node) -> Finding | None:
+    def _not_quiescent(self, node: Node) -> Finding | None:
         left = ""
         for number in sorted(node.states):
             system, state = self.memory.states[number]
@@ -300,7 +300,7 @@ class _Search:
 
     def _run_to_its_end(self, way: Term) -> None:
         """Look for an order of a term without choices that comes to its end."""
-        search = _Search(self.memory, self.bounds, at_rest=False, only_first=True)
+        search = _Search(self.memory, self.bounds, quiescent=False, only_first=True)
         begin = Node(way, self.memory.begin)
         search.parents, search.depth = {begin: None}, {begin: 0}
         stack = [begin]

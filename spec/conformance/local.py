@@ -1,8 +1,8 @@
-"""What courses say of each lifeline by itself, as far as a use case refers to itself.
+"""What scenarios say of each lifeline by itself, as far as a use case refers to itself.
 
-A use case whose courses end with a reference to it has no end of global traces to compare with. What comes after such a
-reference is compared lifeline by lifeline: every local trace that the system can come to must be a beginning of what
-some course, with all that it refers to, says of that lifeline (see `implied` for what is compared globally).
+A use case whose scenarios end with a reference to it has no end of global traces to compare with. What comes after such
+a reference is compared lifeline by lifeline: every local trace that the system can come to must be a beginning of what
+some scenario, with all that it refers to, says of that lifeline (see `implied` for what is compared globally).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from spec.binding import Binding, Word
-from spec.binding.obligations import Breach
+from spec.binding.obligations import Violation
 from spec.conformance.bounds import Bounds
 from spec.conformance.finding import Finding
 from spec.conformance.implied import Circumstances, Stand, is_lost_somewhere, may_happen
@@ -24,15 +24,15 @@ from spec.system.scheduling import choice
 
 
 class Position(NamedTuple):
-    """Where a course can be after a local trace; `ahead` is what was sent before its turn."""
+    """Where a scenario can be after a local trace; `early_sends` is what was sent before its turn."""
 
-    course: int
+    bound: int
     state: int = 0
-    ahead: frozenset[Word] = frozenset()
+    early_sends: frozenset[Word] = frozenset()
 
 
 Here = tuple[Stand, frozenset[Position]]
-"""A stand of the system, and where each course can be after the same local trace."""
+"""A stand of the system, and where each scenario can be after the same local trace."""
 
 
 @dataclass
@@ -62,7 +62,7 @@ def reached(system: System, begin: State, around: Circumstances, bounds: Bounds)
         if stand in moves:
             continue
         bounds.watch("what the charts can do", len(moves))
-        if system.breach(stand.state) is not None:
+        if system.violation(stand.state) is not None:
             moves[stand] = ()  # what comes after that says nothing more
             continue
         options = choice(system, stand.state, may, order, reduced=bounds.reductions.partial_order)
@@ -92,33 +92,33 @@ def _ordered(system: System, stand: Stand, around: Circumstances) -> Iterator[tu
 
 @dataclass
 class Lifeline:
-    """What the courses of a use case say of one lifeline."""
+    """What the scenarios of a use case say of one lifeline."""
 
     name: str
-    courses: tuple[Automaton, ...]
+    diagrams_bound: tuple[Automaton, ...]
     words: Mapping[str, Word]
     binding: Binding
     _known: dict[tuple[Act, frozenset[Position]], frozenset[Position]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def _edges(self) -> dict[tuple[int, int], list[tuple[str, Word | None, str | None, int]]]:
-        """The edges of each state of each course: `!` or `?`, what is said, the other end, and where it leads."""
+        """The edges of each state of each scenario: `!` or `?`, what is said, the other end, and where it leads."""
         return {
             (number, state): [
                 (letter.kind, self.words.get(letter.label), letter.peer, to) for letter, to in row.items()
             ]
-            for number, course in enumerate(self.courses)
-            for state, row in course.edges.items()
+            for number, bound in enumerate(self.diagrams_bound)
+            for state, row in bound.edges.items()
         }
 
     @cached_property
     def _later(self) -> dict[tuple[int, int], frozenset[Word]]:
-        """What a lifeline may send ahead in each state of each course: what it is drawn to send from there on, or in
-        another course only (of which this one may be the beginning).
+        """What a lifeline may send ahead in each state of each scenario: what it is drawn to send from there on, or in
+        another scenario only (of which this one may be the beginning).
         """
         found = {
             place: frozenset(
-                word for kind, word, _, _ in row if kind == "!" and word and self.may_be_ahead(word.message)
+                word for kind, word, _, _ in row if kind == "!" and word and self.may_be_sent_early(word.message)
             )
             for place, row in self._edges.items()
         }
@@ -132,18 +132,18 @@ class Lifeline:
         everything = frozenset[Word]().union(*found.values())
         return {place: later | (everything - found[place[0], 0]) for place, later in found.items()}
 
-    def may_be_ahead(self, message: str) -> bool:
+    def may_be_sent_early(self, message: str) -> bool:
         """Whether it may send such a message before its turn."""
-        return self.binding.may_be_ahead(self.name, f"!{message}")
+        return self.binding.may_be_sent_early(self.name, f"!{message}")
 
     def expected(self, positions: Iterable[Position], *, with_ends: bool = False) -> list[str]:
-        """What the courses allow in any of these positions, in words, with the other end or without."""
-        edges = [edge for at in positions for edge in self._edges.get((at.course, at.state), ())]
+        """What the scenarios allow in any of these positions, in words, with the other end or without."""
+        edges = [edge for at in positions for edge in self._edges.get((at.bound, at.state), ())]
         said = [(kind, f"{kind}{word}", peer) for kind, word, peer, _ in edges if word is not None]
         return sorted({f"{text} {_way(kind, peer)}" if with_ends else text for kind, text, peer in said})
 
     def after(self, act: Act, positions: frozenset[Position]) -> frozenset[Position]:
-        """Where the courses can be after an action of the lifeline; nowhere if none of them allows it here."""
+        """Where the scenarios can be after an action of the lifeline; nowhere if none of them allows it here."""
         if (act, positions) not in self._known:
             self._known[act, positions] = self._after(act, positions)
         return self._known[act, positions]
@@ -151,13 +151,13 @@ class Lifeline:
     def _after(self, act: Act, positions: frozenset[Position]) -> frozenset[Position]:
         found = set()
         for at in positions:
-            for kind, word, peer, to in self._edges.get((at.course, at.state), ()):
+            for kind, word, peer, to in self._edges.get((at.bound, at.state), ()):
                 meets = peer in {None, act.peer} or not self.binding.is_drawn(act.peer)
                 if kind == act.kind and meets and word and word.covers(act.message, act.detail):
                     found.add(at._replace(state=to))
             said = Word(act.message, act.detail)
-            if act.kind == "!" and said in self._later.get((at.course, at.state), ()) and said not in at.ahead:
-                found.add(at._replace(ahead=at.ahead | {said}))
+            if act.kind == "!" and said in self._later.get((at.bound, at.state), ()) and said not in at.early_sends:
+                found.add(at._replace(early_sends=at.early_sends | {said}))
         if act.ignored and not act.allowed:
             return frozenset()
         if act.ignored and self._is_owed(str(act)):
@@ -173,12 +173,12 @@ class Lifeline:
         return discipline is not None and discipline.covers(action)
 
     def beginning(self) -> frozenset[Position]:
-        """Where the courses begin."""
-        return frozenset(Position(number) for number in range(len(self.courses)))
+        """Where the scenarios begin."""
+        return frozenset(Position(number) for number in range(len(self.diagrams_bound)))
 
     def may_rest(self, positions: Iterable[Position]) -> bool:
-        """Whether a course has come to an end, or can be left, in one of these positions."""
-        return not self.courses or any(at.state in self.courses[at.course].accepting for at in positions)
+        """Whether a scenario has come to an end, or can be left, in one of these positions."""
+        return not self.diagrams_bound or any(at.state in self.diagrams_bound[at.bound].accepting for at in positions)
 
     def _caught_up(self, positions: Iterable[Position]) -> set[Position]:
         """These positions, and those where what was sent ahead has had its turn."""
@@ -187,14 +187,14 @@ class Lifeline:
             at = todo.pop()
             if at not in found:
                 found.add(at)
-                for kind, word, _, to in self._edges.get((at.course, at.state), ()) if at.ahead else ():
-                    if kind == "!" and word in at.ahead:
-                        todo.append(at._replace(state=to, ahead=at.ahead - {word}))
+                for kind, word, _, to in self._edges.get((at.bound, at.state), ()) if at.early_sends else ():
+                    if kind == "!" and word in at.early_sends:
+                        todo.append(at._replace(state=to, early_sends=at.early_sends - {word}))
         return found
 
 
 def implied_locally(lifeline: Lifeline, system: System, graph: Graph, begin: State) -> Finding | None:
-    """The shortest local trace of a lifeline that no course allows, or None."""
+    """The shortest local trace of a lifeline that no scenario allows, or None."""
     name = lifeline.name
     start: Here = (Stand(begin), lifeline.beginning())
     parents: dict[Here, tuple[Here, Act] | None] = {start: None}
@@ -202,21 +202,21 @@ def implied_locally(lifeline: Lifeline, system: System, graph: Graph, begin: Sta
     while queue:
         here = queue.popleft()
         stand, positions = here
-        breach = system.breach(stand.state)
-        if breach is not None and breach.lifeline == name:
-            return _against_duty(here, parents, breach)
+        violation = system.violation(stand.state)
+        if violation is not None and violation.lifeline == name:
+            return _against_obligation(here, parents, violation)
         for act, why in graph.stuck.get(stand, ()):
             if act.lifeline == name:
                 return _finding(lifeline, here, act, parents, f"cannot take {act}, which has come: {why}")
         if stand in graph.quiet and not lifeline.may_rest(positions):
-            return _finding(lifeline, here, None, parents, "can come to rest here, where every course goes on")
+            return _finding(lifeline, here, None, parents, "can terminate here, where every scenario goes on")
         for act, then in graph.moves.get(stand, ()):
             there = positions
             if act.lifeline == name:
                 there = lifeline.after(act, positions)
                 if not there:
                     verb = "ignores" if act.ignored else "can do"
-                    return _finding(lifeline, here, act, parents, f"{verb} {act}, which no course allows here")
+                    return _finding(lifeline, here, act, parents, f"{verb} {act}, which no scenario allows here")
             following = (then, there)
             if following not in parents:
                 parents[following] = (here, act)
@@ -224,8 +224,10 @@ def implied_locally(lifeline: Lifeline, system: System, graph: Graph, begin: Sta
     return None
 
 
-def _against_duty(here: Here, parents: Mapping[Here, tuple[Here, Act] | None], breach: Breach) -> Finding:
-    return Finding(breach.kind, f"{breach.lifeline} {breach.text}", 0, breach.lifeline, _run_to(here, parents))
+def _against_obligation(here: Here, parents: Mapping[Here, tuple[Here, Act] | None], violation: Violation) -> Finding:
+    return Finding(
+        violation.kind, f"{violation.lifeline} {violation.text}", 0, violation.lifeline, _run_to(here, parents)
+    )
 
 
 def _run_to(here: Here, parents: Mapping[Here, tuple[Here, Act] | None]) -> tuple[Act, ...]:
@@ -247,7 +249,7 @@ def _finding(
         what = what.replace(str(act), f"{act} {_way(act.kind, act.peer)}", 1)
     return Finding(
         "implied-scenario",
-        f"{lifeline.name} {what}; the courses allow {', '.join(expected) or 'nothing'}",
+        f"{lifeline.name} {what}; the scenarios allow {', '.join(expected) or 'nothing'}",
         0,
         lifeline.name,
         (*_run_to(here, parents), *((act,) if act is not None else ())),

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from spec.binding import Binding, Word
-from spec.binding.obligations import Breach
+from spec.binding.obligations import Violation
 from spec.conformance.bounds import Stopped
 from spec.interaction import Action
 from spec.system.composition import Act, Move, State, System
@@ -63,7 +63,7 @@ def everywhere(
         todo = [state]
         while todo:
             there = todo.pop()
-            if system.breach(there) is not None:
+            if system.violation(there) is not None:
                 continue  # what comes after that says nothing more
             moves = list(_may_be_undrawn(system, there, binding))
             if with_environment and (hasty or not enabled(system, there, lambda _: True)):
@@ -142,18 +142,18 @@ def silently(
     yield from _spread(system, state, around(system, lifeline), binding, wanted, with_environment=with_environment)
 
 
-def beyond(system: System, state: State, binding: Binding, lifelines: Iterable[str]) -> Breach | None:
+def beyond(system: System, state: State, binding: Binding, lifelines: Iterable[str]) -> Violation | None:
     """What a participant does that it does not owe, or without end, here or after actions that need no drawing."""
     for lifeline in lifelines:
         if binding.is_drawn(lifeline):
-            reached = silently(system, state, lifeline, binding, lambda there: system.breach(there) is not None)
+            reached = silently(system, state, lifeline, binding, lambda there: system.violation(there) is not None)
             for there in reached:
-                return system.breach(there)
+                return system.violation(there)
     return None
 
 
 def left_to_do(system: System, state: State, binding: Binding) -> str:
-    """What can still happen, as words, if after all that nobody needs to draw the system does not come to rest."""
+    """What can still happen, as words, if after all that nobody needs to draw the system does not terminate."""
 
     def is_quiet(there: State) -> bool:
         return not there.channels and not any(_due(system, there))
@@ -168,7 +168,7 @@ def left_to_do(system: System, state: State, binding: Binding) -> str:
 
 
 def next_undrawn(system: System, state: State, binding: Binding) -> Act | None:
-    """A send that needs drawing and can still come, after whatever needs none; None if the system can come to rest.
+    """A send that needs drawing and can still come, after whatever needs none; None if the system can terminate.
 
     What clocks can do does not count: whether they run is not drawn everywhere.
     """
@@ -210,7 +210,7 @@ def _spread(
             return
         following = []
         for there in layer:
-            if system.breach(there) is not None:
+            if system.violation(there) is not None:
                 continue  # what comes after that says nothing more
             for move in _undrawn(system, there, near, binding, with_environment=with_environment, hasty=hasty):
                 is_early = move.act.kind == "?" and (move.act.lifeline, move.act.message) in reserved
@@ -271,11 +271,11 @@ def _undrawn(
         return
     for lifeline in around:
         yield from system.internal(state, lifeline)
-        alike = set()
+        interchangeable = set()
         for sent, _ in system.sends(state, lifeline, lambda act, who=lifeline: binding.may(who, str(act), act.peer)):  # type: ignore[misc]
             # Of several messages of one kind to one receiver, which comes first makes no difference to what is drawn.
-            if (sent.act.message, sent.act.peer) not in alike:
-                alike.add((sent.act.message, sent.act.peer))
+            if (sent.act.message, sent.act.peer) not in interchangeable:
+                interchangeable.add((sent.act.message, sent.act.peer))
                 yield sent
         for received, act, _ in system.receives(state, lifeline):
             ignored = act.ignored and binding.may_ignore_undrawn(lifeline)

@@ -75,10 +75,10 @@ class Meanings:
 
 def unmarked(finding: Finding) -> Finding:
     """A finding as people read it."""
-    if not any(MARK in text for text in (finding.message, finding.witness, *map(str, finding.run))):
+    if not any(MARK in text for text in (finding.message, finding.counterexample, *map(str, finding.run))):
         return finding
     run = tuple(
         replace(step, label=step.label.replace(MARK, "")) if isinstance(step, Action) else step for step in finding.run
     )
-    message, witness = (text.replace(MARK, "") for text in (finding.message, finding.witness))
-    return replace(finding, message=message, witness=witness, run=run)
+    message, counterexample = (text.replace(MARK, "") for text in (finding.message, finding.counterexample))
+    return replace(finding, message=message, counterexample=counterexample, run=run)

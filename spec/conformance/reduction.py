@@ -2,7 +2,7 @@
 
 A client subscribes to its topics in any order. Charts treat every topic the same way, so of threads that differ in the
 topic alone one order stands for all: every other is that one with the topics renamed. Which messages are treated so is
-said in the binding (`[[alike]]`), and a test asks the charts whether it is true of ours.
+said in the binding (`[[interchangeable]]`), and a test asks the charts whether it is true of ours.
 
 With n threads that leaves n + 1 states instead of 2 to the n.
 """
@@ -28,14 +28,14 @@ def in_one_order(interaction: Interaction, words: Mapping[str, Word], binding: B
                 return alt(*[change(branch) for branch in branches])
             case Ref(definition=definition):
                 return refer(definition.variant("in one order", definition.lifelines, change))
-            case Par(parts=parts) if are_alike(parts, words, binding):
+            case Par(parts=parts) if are_interchangeable(parts, words, binding):
                 return seq(*[part.body if isinstance(part, Critical) else part for part in parts])
         return term
 
-    return replace(interaction, term=change(interaction.term)) if binding.alike else interaction
+    return replace(interaction, term=change(interaction.term)) if binding.interchangeable else interaction
 
 
-def are_alike(parts: tuple[Term, ...], words: Mapping[str, Word], binding: Binding) -> bool:
+def are_interchangeable(parts: tuple[Term, ...], words: Mapping[str, Word], binding: Binding) -> bool:
     """Whether these are critical regions, or arrows, that differ in nothing but what messages treated alike are about.
 
     Arrows from one lifeline to one other arrive in the order in which they are sent, whichever that is.
@@ -43,7 +43,7 @@ def are_alike(parts: tuple[Term, ...], words: Mapping[str, Word], binding: Bindi
 
     def message(label: str) -> str | None:
         word = words.get(label)
-        if word is None or not binding.is_alike(word.message):
+        if word is None or not binding.is_interchangeable(word.message):
             return None
         _, _, verdict = word.detail.partition(" ")  # after what it is about
         return f"{word.message} {verdict}"

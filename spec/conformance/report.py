@@ -67,7 +67,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "line": finding.line,
         "lifeline": finding.lifeline or None,
         "message": finding.message,
-        "witness": finding.witness or None,
+        "counterexample": finding.counterexample or None,
         "severity": finding.severity,
         "accepted": finding.accepted or None,
     }
@@ -94,7 +94,7 @@ def lines(report: Report, *, verbose: bool = False) -> Iterator[Line]:
     for name, found in report.explored.items() if verbose else ():
         whole = "all" if found.complete else "the first"
         under = "with losses and refusals just as drawn" if found.as_drawn else "under the faults drawn"
-        yield Line(f"{name}: {whole} {found.states} states that the charts reach {under} were held against it.")
+        yield Line(f"{name}: {whole} {found.states} states that the charts reach {under} were checked against it.")
     if verbose:
         yield from _coverage(report.coverage)
     yield _end(report)
@@ -136,7 +136,7 @@ def _lines(finding: Finding, *, verbose: bool) -> Iterator[Line]:
     if finding.accepted:
         yield Line(f"    because {finding.accepted}", style="dim")
         return
-    for line in finding.witness.splitlines():
+    for line in finding.counterexample.splitlines():
         yield Line(f"      {line}".rstrip(), style="dim")
 
 

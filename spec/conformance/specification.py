@@ -1,4 +1,4 @@
-"""The courses of a specification: diagrams that were read, compiled and bound once, whatever charts are asked."""
+"""The scenarios of a specification: diagrams that were read, compiled and bound once, whatever charts are asked."""
 
 import difflib
 from collections.abc import Hashable, Iterable, Mapping
@@ -31,20 +31,20 @@ Routes = Mapping[tuple[str, str], tuple[str, ...]]
 
 
 @dataclass
-class Course:
+class BoundDiagram:
     """One diagram: what it means, which words its labels are, and what is wrong with it as it stands."""
 
     diagram: Diagram
     interaction: Interaction
     whole: Interaction
-    """The same with use cases that it refers to as a choice among their courses."""
+    """The same with use cases that it refers to as a choice among their scenarios."""
     ordered: Interaction
     """The same as `interaction`, with what is concurrent and alike in one order."""
     words: Mapping[str, Word]
     begin: Begin
     findings: tuple[Finding, ...]
-    together: tuple["Course", ...] = field(default=(), repr=False)
-    """The courses of its use case: what is drawn in one of them says what can happen in all."""
+    together: tuple["BoundDiagram", ...] = field(default=(), repr=False)
+    """The scenarios of its use case: what is drawn in one of them says what can happen in all."""
     _local: dict[tuple[str, bool], Automaton] = field(default_factory=dict, repr=False)
 
     @property
@@ -93,50 +93,50 @@ class Course:
         return routes_of(self.together or (self,), charts)
 
 
-def routes_of(courses: Iterable[Course], charts: Charts) -> Routes:
-    """The receivers that courses draw of each message of each lifeline; none where all charts say to whom they send."""
+def routes_of(diagrams_bound: Iterable[BoundDiagram], charts: Charts) -> Routes:
+    """The receivers that scenarios draw of each message of each lifeline; none where charts say to whom they send."""
     if all(is_ours(chart) for chart in charts.values()):
         return {}
     found: dict[tuple[str, str], dict[str, None]] = {}
-    for course in courses:
-        for action in course.interaction.actions():
-            if action.kind == "!" and action.label in course.words:
-                key = (action.lifeline, course.words[action.label].message)
+    for bound in diagrams_bound:
+        for action in bound.interaction.actions():
+            if action.kind == "!" and action.label in bound.words:
+                key = (action.lifeline, bound.words[action.label].message)
                 found.setdefault(key, {})[action.peer or ""] = None
     return {key: tuple(receivers) for key, receivers in found.items()}
 
 
 @dataclass
 class UseCase:
-    """All courses of one use case."""
+    """All scenarios of one use case."""
 
     name: str
-    courses: tuple[Course, ...]
+    diagrams_bound: tuple[BoundDiagram, ...]
     binding: Binding
     begin: Begin
     complete: bool = True
-    """Whether these are all courses that there are; otherwise they are scenarios, and the network does as drawn."""
+    """Whether these are all scenarios that there are; otherwise they are scenarios, and the network does as drawn."""
 
     def __post_init__(self) -> None:
-        self.words = {label: word for course in self.courses for label, word in course.words.items()}
-        self.names = tuple(dict.fromkeys(name for course in self.courses for name in course.interaction.lifelines))
-        messages = frozenset[str]().union(*[course.messages for course in self.courses])
+        self.words = {label: word for bound in self.diagrams_bound for label, word in bound.words.items()}
+        self.names = tuple(dict.fromkeys(name for bound in self.diagrams_bound for name in bound.interaction.lifelines))
+        messages = frozenset[str]().union(*[bound.messages for bound in self.diagrams_bound])
         self.binding = replace(self.binding, drawn=frozenset(self.names), drawn_messages=messages)
         self.faults: Faults = frozenset(
             (action.lifeline, action.peer or "", self.words[action.label].message)
-            for course in self.courses
-            for action in course.interaction.actions()
+            for bound in self.diagrams_bound
+            for action in bound.interaction.actions()
             if action.kind == "!" and action.lost and action.label in self.words
         )
 
     @property
     def says_all(self) -> bool:
-        """Whether what the courses do not draw does not happen, so that it can be looked for."""
+        """Whether what the scenarios do not draw does not happen, so that it can be looked for."""
         return not self.begin.examples and not any(self.binding.is_scripted(name) for name in self.names)
 
     def whole(self) -> Whole:
-        """What the courses say of all lifelines together. What a use case that they refer to says stands elsewhere."""
-        terms = tuple(course.interaction.term for course in self.courses)
+        """What the scenarios say of all lifelines together. What a use case that they refer to says is not in it."""
+        terms = tuple(bound.interaction.term for bound in self.diagrams_bound)
         if self.begin.recurring:
             terms = (loop(alt(*terms)),)
         return Whole(terms, self.words, self.binding, self.complete)
@@ -144,15 +144,15 @@ class UseCase:
     @property
     def refers_on(self) -> bool:
         """Whether what comes after a reference to a use case is compared, too: lifeline by lifeline."""
-        return self.complete and any(course.refers_on for course in self.courses)
+        return self.complete and any(bound.refers_on for bound in self.diagrams_bound)
 
     def lifeline(self, name: str) -> Lifeline:
-        """What the courses, with all that they refer to, say of a lifeline."""
-        told = [course for course in self.courses if name in course.whole.lifelines]
+        """What the scenarios, with all that they refer to, say of a lifeline."""
+        told = [bound for bound in self.diagrams_bound if name in bound.whole.lifelines]
         if self.begin.recurring:
-            again = loop(alt(*[course.whole.term for course in told]))
+            again = loop(alt(*[bound.whole.term for bound in told]))
             return Lifeline(name, (project(replace(told[0].whole, term=again), name),), self.words, self.binding)
-        automata = tuple(course.local(name, whole=True) for course in told)
+        automata = tuple(bound.local(name, whole=True) for bound in told)
         return Lifeline(name, automata, self.words, self.binding)
 
     def circumstances(self, system: System) -> Circumstances:
@@ -161,16 +161,16 @@ class UseCase:
         return Circumstances(self.faults, words, self.begin.later, self.gates(system), self.complete)
 
     def routes(self, charts: Charts) -> Routes:
-        """Those of all courses."""
-        return routes_of(self.courses, charts)
+        """Those of all scenarios."""
+        return routes_of(self.diagrams_bound, charts)
 
     def gates(self, system: System) -> tuple[tuple[str, str], ...]:
         """What the diagrams draw as coming from outside to charts that are not ours."""
         return tuple(
             dict.fromkeys(
                 (action.lifeline, self.words[action.label].message)
-                for course in self.courses
-                for action in course.interaction.actions()
+                for bound in self.diagrams_bound
+                for action in bound.interaction.actions()
                 if action.kind == "?" and action.peer is None and action.label in self.words
                 if isinstance(system.machines.get(action.lifeline), SteppedMachine)
             )
@@ -183,14 +183,14 @@ class Specification:
 
     binding: Binding
     charts: Charts
-    courses: tuple[Course, ...]
+    diagrams_bound: tuple[BoundDiagram, ...]
     use_cases: tuple[UseCase, ...]
 
     @property
     def payloads(self) -> Payloads:
         """The values that the diagrams draw messages with: no others are sent."""
         found: dict[str, dict[tuple[Hashable, ...], None]] = {}
-        for word in (word for course in self.courses for word in course.words.values()):
+        for word in (word for bound in self.diagrams_bound for word in bound.words.values()):
             if word.values is not None:
                 found.setdefault(word.message, {})[word.values] = None
         return {message: tuple(values) for message, values in found.items()}
@@ -223,13 +223,13 @@ def specification(
     meant = [meanings.marked(diagram) for diagram in meant]
     played = [seen(diagram, binding, binding.players) for diagram in meant]
     libraries = (Library(played, families="opaque"), Library(played, families="expand"))
-    courses = []
+    diagrams_bound = []
     for as_drawn, diagram in zip(diagrams, played, strict=False):
-        course = _course(diagram, libraries, meanings)
-        courses.append(replace(course, findings=(*unplayed(as_drawn, binding, charts), *course.findings)))
-    names = dict.fromkeys(course.use_case for course in courses)
-    use_cases = tuple(_use_case(name, courses, binding, charts, complete=complete) for name in names)
-    return Specification(binding, charts, tuple(courses), use_cases)
+        bound = _bound_diagram(diagram, libraries, meanings)
+        diagrams_bound.append(replace(bound, findings=(*unplayed(as_drawn, binding, charts), *bound.findings)))
+    names = dict.fromkeys(bound.use_case for bound in diagrams_bound)
+    use_cases = tuple(_use_case(name, diagrams_bound, binding, charts, complete=complete) for name in names)
+    return Specification(binding, charts, tuple(diagrams_bound), use_cases)
 
 
 def refuse_idle(charts: Charts, diagrams: Iterable[Diagram], binding: Binding) -> None:
@@ -269,18 +269,20 @@ def _with_charts(binding: Binding, charts: Charts) -> Binding:
     return replace(binding, players={**binding.players, **added})
 
 
-def _use_case(name: str, courses: list[Course], binding: Binding, charts: Charts, *, complete: bool) -> UseCase:
-    """The courses of that name."""
-    members = tuple(course for course in courses if course.use_case == name)
-    for course in members:
-        course.together = members
-    lifelines = {lifeline for course in members for lifeline in course.interaction.lifelines}
+def _use_case(
+    name: str, diagrams_bound: list[BoundDiagram], binding: Binding, charts: Charts, *, complete: bool
+) -> UseCase:
+    """The scenarios of that name."""
+    members = tuple(bound for bound in diagrams_bound if bound.use_case == name)
+    for bound in members:
+        bound.together = members
+    lifelines = {lifeline for bound in members for lifeline in bound.interaction.lifelines}
     players = [binding.players[lifeline] for lifeline in lifelines if lifeline in binding.players]
     ours = any(player.chart in charts and is_ours(charts[player.chart]) for player in players)
     return UseCase(name, members, binding, members[0].begin, complete=complete or not ours)
 
 
-def _course(diagram: Diagram, libraries: tuple[Library, Library], meanings: Meanings) -> Course:
+def _bound_diagram(diagram: Diagram, libraries: tuple[Library, Library], meanings: Meanings) -> BoundDiagram:
     """A diagram, with use cases that it refers to opaque, and expanded."""
     interaction, whole = (compile_diagram(diagram, library) for library in libraries)
     problems = {(problem.line, problem.message) for problem in interaction.problems}
@@ -311,7 +313,7 @@ def _course(diagram: Diagram, libraries: tuple[Library, Library], meanings: Mean
             findings.append(finding)
     ordered = in_one_order(interaction, words, meanings.binding)
     begin = meanings.binding.begin(diagram.title or "")
-    return Course(diagram, interaction, whole, ordered, words, begin, tuple(findings))
+    return BoundDiagram(diagram, interaction, whole, ordered, words, begin, tuple(findings))
 
 
 def _labels(interaction: Interaction) -> dict[str, int]:

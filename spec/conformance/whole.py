@@ -1,7 +1,8 @@
-"""What the courses of a use case say of all lifelines together: where they can be after a global trace.
+"""What the scenarios of a use case say of all lifelines together: where they can be after a global trace.
 
-A place is what is left of one course. An action of the system leads to the places at which a course draws it; it stays
-where it was, too, if the binding lets participants do it undrawn. Whether a message is lost is part of a global trace.
+A place is what is left of one scenario. An action of the system leads to the places at which a scenario draws it; it
+stays where it was, too, if the binding lets participants do it undrawn. Whether a message is lost is part of a global
+trace.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,16 +20,17 @@ from spec.system.state import Act
 
 
 class Place(NamedTuple):
-    """What is left of a course."""
+    """What is left of a scenario."""
 
     term: Term
-    course: int = 0
-    ahead: frozenset[tuple[str, Word]] = frozenset()
+    bound: int = 0
+    early_sends: frozenset[tuple[str, Word]] = frozenset()
     """What lifelines sent before its turn."""
     done: frozenset[tuple[str, Word]] = frozenset()
     """What may be sent before its turn and was sent in it."""
     free: frozenset[str] = frozenset()
-    """Lifelines of which the course says no more: they are in a procedure that is drawn elsewhere, or heard of one."""
+    """Lifelines of which the scenario says no more: they are in a procedure that is drawn elsewhere, or heard of one.
+    """
     still_open: Open = ()
     skipped: frozenset[Any] = frozenset()
     """Arrows that are drawn by mistake: what they need never came."""
@@ -39,13 +41,13 @@ Places = frozenset[Place]
 
 @dataclass
 class Whole:
-    """All courses of a use case."""
+    """All scenarios of a use case."""
 
     terms: tuple[Term, ...]
     words: Mapping[str, Word]
     binding: Binding
     complete: bool = True
-    """Whether no other courses of the use case are to be thought of."""
+    """Whether no other scenarios of the use case are to be thought of."""
     gates: frozenset[tuple[str, str]] = frozenset()
     """Receiver and message of what comes from outside where it is drawn; other orders need no drawing."""
     _after: dict[tuple[Act, Place], Places] = field(default_factory=dict, init=False, repr=False)
@@ -57,12 +59,12 @@ class Whole:
         self._needs = Needs(self.binding, self.words)
 
     def beginning(self) -> Places:
-        """Where the courses begin."""
+        """Where the scenarios begin."""
         places = (self._without_mistakes(Place(term, n)) for n, term in enumerate(self.terms))
         return frozenset[Place]().union(*places)
 
     def after(self, act: Act, places: Places) -> Places:
-        """Where the courses can be after an action; nowhere if none of them allows it here."""
+        """Where the scenarios can be after an action; nowhere if none of them allows it here."""
         if act.kind == ".":
             return places
         found: set[Place] = set()
@@ -73,25 +75,25 @@ class Whole:
         return frozenset(found)
 
     def has_strict_order(self, places: Places, *, critical: bool = False) -> bool:
-        """Whether what is left of some course draws an order that is neither a lifeline's nor an arrow's; if that is
+        """Whether what is left of some scenario draws an order that is neither a lifeline's nor an arrow's; if that is
         asked for, or a critical region.
         """
         return any(has_strict_order(place.term) or (critical and _is_critical(place.term)) for place in places)
 
     def draws(self, act: Act, places: Places) -> bool:
-        """Whether a course draws an action here."""
+        """Whether a scenario draws an action here."""
         return any(self.drawn(act, place) for place in places)
 
     def may_rest(self, places: Iterable[Place]) -> bool:
-        """Whether a course has come to an end, or can be left, at one of these places."""
+        """Whether a scenario has come to an end, or can be left, at one of these places."""
         return any(self._can_end(place) for place in places)
 
     def is_over(self, places: Iterable[Place]) -> bool:
-        """Whether nothing is left of any course."""
+        """Whether nothing is left of any scenario."""
         return not any(True for place in places for _ in steps(place.term))
 
     def expected(self, places: Iterable[Place], lifeline: str, *, with_ends: bool = False) -> list[str]:
-        """What the courses allow a lifeline, in words, with the other end or without."""
+        """What the scenarios allow a lifeline, in words, with the other end or without."""
         found = set()
         for place in places:
             for action, _ in self._steps(place.term, lifeline):
@@ -102,7 +104,7 @@ class Whole:
         return sorted(found)
 
     def next_drawn(self, places: Iterable[Place]) -> dict[Action, Word]:
-        """What the courses draw next."""
+        """What the scenarios draw next."""
         found: dict[Action, Word] = {}
         for place in sorted(places, key=repr):
             for action, _ in steps(place.term):
@@ -111,7 +113,7 @@ class Whole:
         return found
 
     def after_drawn(self, action: Action, places: Iterable[Place]) -> Places:
-        """Where the courses are after an action of a diagram."""
+        """Where the scenarios are after an action of a diagram."""
         found: set[Place] = set()
         for place in places:
             for drawn, rest in steps(place.term):
@@ -129,7 +131,7 @@ class Whole:
         return "", ""
 
     def drawn(self, act: Act, place: Place) -> Places:
-        """Where a course is after an action that it draws."""
+        """Where a scenario is after an action that it draws."""
         if (act, place) not in self._drawn:
             self._drawn[act, place] = frozenset(self._drawn_next(act, place))
         return self._drawn[act, place]
@@ -146,12 +148,12 @@ class Whole:
             still_open = self._needs.after(action, place.still_open)
             if still_open is not None:
                 done = place.done
-                if action.kind == "!" and self.binding.may_be_ahead(act.lifeline, str(act)):
+                if action.kind == "!" and self.binding.may_be_sent_early(act.lifeline, str(act)):
                     done |= {(act.lifeline, word)}
                 yield from self._without_mistakes(place._replace(term=rest, still_open=still_open, done=done))
 
     def _allowed(self, act: Act, place: Place) -> Iterator[Place]:
-        """Where a course can be after an action, drawn or not."""
+        """Where a scenario can be after an action, drawn or not."""
         name = act.lifeline
         if name in place.free or act.peer in place.free:
             yield place._replace(free=place.free | {name})
@@ -165,17 +167,20 @@ class Whole:
         drawn = self.drawn(act, place)
         yield from (there for each in drawn for there in self._caught_up(each))
         said = Word(act.message, act.detail)
-        if act.kind == "!" and not act.lost and not drawn and self._may_be_ahead(name, said, place):
-            yield place._replace(ahead=place.ahead | {(name, said)})
+        if act.kind == "!" and not act.lost and not drawn and self._may_be_sent_early(name, said, place):
+            yield place._replace(early_sends=place.early_sends | {(name, said)})
         if act.ignored and self._is_owed(name, str(act)):
             return  # it is right to ignore that, but who draws that it is sent?
         ordered = act.kind == "?" and not act.peer and (name, act.message) not in self.gates
         if act.ignored or ordered or self.binding.may(name, str(act), act.peer):
             yield place
 
-    def _may_be_ahead(self, lifeline: str, said: Word, place: Place) -> bool:
-        """Whether a lifeline may send something before its turn: some course draws it, and it was not sent so far."""
-        if not self.binding.may_be_ahead(lifeline, f"!{said.message}") or (lifeline, said) in place.ahead | place.done:
+    def _may_be_sent_early(self, lifeline: str, said: Word, place: Place) -> bool:
+        """Whether a lifeline may send something before its turn: some scenario draws it, and it was not sent so far."""
+        if (
+            not self.binding.may_be_sent_early(lifeline, f"!{said.message}")
+            or (lifeline, said) in place.early_sends | place.done
+        ):
             return False
         return not self.complete or any(said in self._sent(lifeline, term) for term in self.terms)
 
@@ -194,11 +199,11 @@ class Whole:
             if at in seen:
                 continue
             seen.add(at)
-            for name, word in at.ahead:
+            for name, word in at.early_sends:
                 for action, rest in self._steps(at.term, name):
                     if action.kind == "!" and self.words.get(action.label) == word:
-                        ahead, done = at.ahead - {(name, word)}, at.done | {(name, word)}
-                        todo.append(at._replace(term=rest, ahead=ahead, done=done))
+                        early_sends, done = at.early_sends - {(name, word)}, at.done | {(name, word)}
+                        todo.append(at._replace(term=rest, early_sends=early_sends, done=done))
         yield from seen
 
     def _is_owed(self, lifeline: str, action: str) -> bool:

@@ -1,4 +1,4 @@
-"""Which runs are fair, by definition, and when a run that goes round breaks a claim: plain, and easy to trust.
+"""Which runs are fair, by definition, and when a run that goes round breaks a property: plain, and easy to trust.
 
 An *action* is what a component can do without a fault or an order: read a certain message, take a certain timeout as
 expired, send a certain message, pass the first message to the broker on, publish what is due, start. A run is *fair*
@@ -23,7 +23,7 @@ from machines.calls import SetTimeout
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.reference import successors
 from spec.exploration.model.steps import Label, Row
-from spec.exploration.properties.language import Claim, Claims, Instance, instances
+from spec.exploration.properties.language import Instance, Properties, Property, instances
 from spec.system.process import name_of
 
 ASSUMED = (
@@ -31,7 +31,7 @@ ASSUMED = (
     "connection is read, each timeout that stays set expires, each send that stays enabled happens (weak fairness; "
     "nothing is assumed of what is possible only now and then)"
 )
-"""What is assumed of runs wherever a claim about runs is judged, in words."""
+"""What is assumed of runs wherever a property about runs is judged, in words."""
 BY_ITSELF = frozenset({"read", "expire", "publish", "forward", "start"})
 """The kinds of steps that are no faults and no orders."""
 
@@ -83,10 +83,10 @@ def possible(system: ClosedSystem, row: Row) -> frozenset[Action]:
 
 
 class Fairness:
-    """Runs of one system, held against the definition. A run is its states and the steps between them."""
+    """Runs of one system, checked against the definition. A run is its states and the steps between them."""
 
-    def __init__(self, system: ClosedSystem, claims: Claims) -> None:
-        self.system, self.claims = system, claims
+    def __init__(self, system: ClosedSystem, properties: Properties) -> None:
+        self.system, self.properties = system, properties
         self._possible: dict[Row, frozenset[Action]] = {}
 
     def possible(self, row: Row) -> frozenset[Action]:
@@ -108,19 +108,19 @@ class Fairness:
             if before == rows[-1] and always <= done:
                 yield steps
 
-    def breaks(self, claim: Claim, rows: Sequence[Row], labels: Sequence[Label]) -> int | None:
-        """Whether a run that begins with the initial state breaks a claim about runs, by how it ends.
+    def breaks(self, property_: Property, rows: Sequence[Row], labels: Sequence[Label]) -> int | None:
+        """Whether a run that begins with the initial state breaks a property about runs, by how it ends.
 
         Returns how many of its last steps are repeated for ever, at least; 0 if it ends for good where it ends, which
-        is fair where no action is possible. None if it does not break the claim.
+        is fair where no action is possible. None if it does not break the property.
         """
         names = [node.name for node in self.system.nodes]
         ends = not self.possible(rows[-1])
-        if claim.when == "rest":
+        if property_.when == "termination":
             if ends:
-                return None if self.claims.all_quiet(rows[-1]) else 0
+                return None if self.properties.all_quiescent(rows[-1]) else 0
             return next(self.rounds(rows, labels), None)
-        for instance in instances((claim,), names):
+        for instance in instances((property_,), names):
             waiting = self._waiting(instance, rows)
             if waiting is None:
                 continue
@@ -133,9 +133,9 @@ class Fairness:
         """Since when a run waits for the conclusion; None if it does not."""
         found = None
         for place in range(len(rows) - 1, -1, -1):
-            premise, conclusion = self.claims.answer(instance, rows[place])
+            premise, conclusion = self.properties.answer(instance, rows[place])
             if conclusion:
                 break
-            if premise and (place == 0 or instance.claim.when == "leads-to"):
+            if premise and (place == 0 or instance.property_.when == "leads-to"):
                 found = place
         return found

@@ -1,11 +1,11 @@
-"""Liveness: whether every fair run comes to rest, does something some day, or lets something lead to something.
+"""Liveness: whether every fair run terminates, does something some day, or lets something lead to something.
 
 What is fair is said in `spec.exploration.fairness`: faults end, and each action that stays possible is taken some day.
-A claim about runs is broken by a *lasso*: a stem to a state, and a cycle that begins and ends there and is fair; or by
-a stem alone, to where nothing is possible any more. The stem may contain faults, the cycle does not.
+A property about runs is broken by a *lasso*: a stem to a state, and a cycle that begins and ends there and is fair; or
+by a stem alone, to where nothing is possible any more. The stem may contain faults, the cycle does not.
 
-`rest` is broken by every fair cycle, and by an end where not all is quiet. `eventually` and `leads_to` are broken by a
-state where the premise holds, and from there on a path, and a fair cycle or an end, without any state in which the
+`rest` is broken by every fair cycle, and by an end where not all is quiescent. `eventually` and `leads_to` are broken
+by a state where the premise holds, and from there on a path, and a fair cycle or an end, without any state in which the
 conclusion holds. So these two look at the graph without the states in which it does.
 
 Whether there is a fair cycle is asked of each strongly connected component (of the graph, or of what is left of it).
@@ -20,7 +20,7 @@ step inside takes it:
   a state that makes an action possible is asked for nothing before the part that avoids it.)
 
 Reductions. Symmetry: components of the quotient are unrolled (`spec.exploration.engine.vectorised.unrolled`) for
-`rest`; the other claims may name components, and are judged in a search without it. Undelivered messages that are
+`rest`; the other properties may name components, and are judged in a search without it. Undelivered messages that are
 ignored: leaving them out makes and removes no cycle and no end, and the first message that matters is read, as if the
 others were read at once. But while they are under way, nobody's patient timeout can expire. So where only such
 timeouts keep a component from being fair, it is looked at again with everything delivered.
@@ -43,7 +43,7 @@ from spec.exploration.model.budget import UNFAIR
 from spec.exploration.model.faults import BREAKING
 from spec.exploration.model.reference import canonical, successors
 from spec.exploration.model.steps import Label, Row
-from spec.exploration.properties.language import Claim, Claims, Instance, instances
+from spec.exploration.properties.language import Instance, Properties, Property, instances
 from spec.exploration.walks import Walks
 
 STATE = 16
@@ -64,8 +64,8 @@ class Inexact(Exception):  # noqa: N818 - what was found out
 
 @dataclass(frozen=True)
 class Lasso:
-    """A run that breaks a claim, as steps, each with the state after it: those that happen once, and those that can be
-    repeated for ever. There are none of these where the run ends.
+    """A run that breaks a property, as steps, each with the state after it: those that happen once, and those that can
+    be repeated for ever. There are none of these where the run ends.
     """
 
     stem: Run
@@ -76,32 +76,32 @@ class Lasso:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a claim about runs; `holds` is None if that is not known, and then `reason` says why."""
+    """What became of a property about runs; `holds` is None if that is not known, and then `reason` says why."""
 
     holds: bool | None
-    exercised: bool = True
+    non_vacuous: bool = True
     reason: str = ""
     lasso: Lasso | None = None
 
 
 @dataclass
 class Liveness:
-    """Claims about runs of a system, asked of one complete search of it.
+    """Properties about runs of a system, asked of one complete search of it.
 
     `exact` searches the system anew with all messages delivered and all names told apart; it raises `Cut` if that
-    cannot be completed. `claims_of` makes claims about such a system.
+    cannot be completed. `claims_of` makes properties about such a system.
     """
 
     search: BreadthFirst
-    claims: Claims
-    exact: Callable[[], tuple[BreadthFirst, Claims]]
+    properties: Properties
+    exact: Callable[[], tuple[BreadthFirst, Properties]]
 
-    def answer(self, claim: Claim) -> Answer:
-        """Whether a claim holds of every fair run."""
+    def answer(self, property_: Property) -> Answer:
+        """Whether a property holds of every fair run."""
         try:
-            if claim.when == "rest":
+            if property_.when == "termination":
                 return self._rest()
-            return self._leads_to(claim)
+            return self._leads_to(property_)
         except Cut as found:
             return Answer(None, reason=str(found))
         except MemoryError:
@@ -114,45 +114,45 @@ class Liveness:
         return Graph(self.search)
 
     @cached_property
-    def _exact(self) -> "tuple[Graph, Claims]":
-        if not self.search.system.drop_inert and len(self.search.ways) < 2:  # noqa: PLR2004 - the identity alone
-            return self._graph, self.claims
-        search, claims = self.exact()
-        return Graph(search), claims
+    def _exact(self) -> "tuple[Graph, Properties]":
+        if not self.search.system.drop_inert and len(self.search.permutations) < 2:  # noqa: PLR2004 - the identity alone
+            return self._graph, self.properties
+        search, properties = self.exact()
+        return Graph(search), properties
 
     def _rest(self) -> Answer:
         try:
-            return _rest(self._graph, self.claims)
+            return _rest(self._graph, self.properties)
         except Inexact:
             return _rest(*self._exact)
 
-    def _leads_to(self, claim: Claim) -> Answer:
-        graph, claims = self._exact
-        _renew(claims)
-        exercised = False
-        for instance in instances((claim,), [node.name for node in graph.system.nodes]):
-            premise, conclusion = graph.answers(claims, instance)
-            if claim.when == "eventually":
+    def _leads_to(self, property_: Property) -> Answer:
+        graph, properties = self._exact
+        _renew(properties)
+        non_vacuous = False
+        for instance in instances((property_,), [node.name for node in graph.system.nodes]):
+            premise, conclusion = graph.answers(properties, instance)
+            if property_.when == "eventually":
                 premise[1:] = False
-            exercised |= bool(premise.any())
+            non_vacuous |= bool(premise.any())
             waiting = np.flatnonzero(premise & ~conclusion)
             lasso = graph.avoids(conclusion, waiting) if len(waiting) else None
             if lasso is not None:
                 return Answer(False, lasso=lasso)
-        if not exercised:
-            return Answer(None, exercised=False, reason="its premise holds in no state")
+        if not non_vacuous:
+            return Answer(None, non_vacuous=False, reason="its premise holds in no state")
         return Answer(True)
 
 
-def _renew(claims: Claims) -> None:
-    """Have claims know all states that have been met since they were last looked at."""
-    if not claims.is_current():
-        claims.renew()
+def _renew(properties: Properties) -> None:
+    """Have properties know all states that have been met since they were last looked at."""
+    if not properties.is_current():
+        properties.renew()
 
 
-def _rest(graph: "Graph", claims: Claims) -> Answer:
-    _renew(claims)
-    stuck = graph.ends[~graph.quiet(claims, graph.ends)]
+def _rest(graph: "Graph", properties: Properties) -> Answer:
+    _renew(properties)
+    stuck = graph.ends[~graph.quiescent(properties, graph.ends)]
     if len(stuck):
         return Answer(False, lasso=graph.lasso(graph.run(graph.path(int(stuck.min())))))
     found = graph.fair(np.ones(graph.search.count, np.bool_))
@@ -207,41 +207,42 @@ class Graph:
         found = []
         here = self.search.row(path[0])
         for state in path[1:]:
-            wanted = canonical(self.system, self.search.row(state), self.search.ways)
+            wanted = canonical(self.system, self.search.row(state), self.search.permutations)
             label, here = next(
                 (label, then)
                 for label, then in successors(self.system, here)
-                if canonical(self.system, then, self.search.ways) == wanted
+                if canonical(self.system, then, self.search.permutations) == wanted
             )
             found.append((label, here))
         return tuple(found)
 
     # States.
 
-    def quiet(self, claims: Claims, states: Numbers) -> Flags:
-        """Which of some states are quiet."""
+    def quiescent(self, properties: Properties, states: Numbers) -> Flags:
+        """Which of some states are quiescent."""
         found = Successors(self.search.tables, self.search.layout)
         numbers = found.unpacked(self.search.keys[states])
-        quiet = np.ones(len(states), np.bool_)
+        quiescent = np.ones(len(states), np.bool_)
         for component in range(len(self.system.nodes)):
-            quiet &= claims.quiet_sides(component)[found.sides(numbers, component)]
-        return quiet
+            quiescent &= properties.quiescent_sides(component)[found.sides(numbers, component)]
+        return quiescent
 
-    def answers(self, claims: Claims, instance: Instance) -> tuple[Flags, Flags]:
+    def answers(self, properties: Properties, instance: Instance) -> tuple[Flags, Flags]:
         """For each state, the premise and the conclusion of an instance; asked once for each combination of sides."""
         found = Successors(self.search.tables, self.search.layout)
         premise, conclusion = (np.zeros(self.search.count, np.bool_) for _ in range(2))
         for begin in range(0, self.search.count, CHUNK):
             states = found.unpacked(self.search.keys[begin : min(begin + CHUNK, self.search.count)])
             sides = [
-                states.account if component == len(self.system.nodes) else found.sides(states, component)
+                states.budget if component == len(self.system.nodes) else found.sides(states, component)
                 for component in instance.components
             ]
             if not sides:
-                sides = [np.zeros_like(states.account)]
+                sides = [np.zeros_like(states.budget)]
             seen, which = np.unique(np.stack(sides, axis=1), axis=0, return_inverse=True)
             answers = [
-                instance.claim.says(*map(claims.side, instance.components, numbers)) for numbers in seen.tolist()
+                instance.property_.says(*map(properties.side, instance.components, numbers))
+                for numbers in seen.tolist()
             ]
             told = np.array(answers, np.bool_)[which.reshape(-1)]
             premise[begin : begin + len(told)], conclusion[begin : begin + len(told)] = told[:, 0], told[:, 1]
@@ -259,7 +260,7 @@ class Graph:
             return []
         nearest = np.full(int(group.max()) + 1, self.search.count, np.int64)
         np.minimum.at(nearest, group, states)
-        begins = (states, group) if len(self.search.ways) < 2 else (nearest, np.arange(len(nearest)))  # noqa: PLR2004
+        begins = (states, group) if len(self.search.permutations) < 2 else (nearest, np.arange(len(nearest)))  # noqa: PLR2004
         parts = Parts(self._unrolled(states, group, begins))
         if parts.unfair.all() and not parts.firmly_unfair.all() and self.system.drop_inert:
             raise Inexact
@@ -298,7 +299,7 @@ class Graph:
         group = np.zeros(len(states), np.int64)
         rows = packing.unpack(self.search.keys[states], self.search.layout)
         begins = np.array([self.tables.numbered(here)], np.int64)
-        if len(self.search.ways) < 2:  # noqa: PLR2004 - nothing has to be reached under other names
+        if len(self.search.permutations) < 2:  # noqa: PLR2004 - nothing has to be reached under other names
             begins = np.concatenate((begins, rows[states != path[-1]]))
         part = unrolled(self.tables, rows, group, (begins, group[: len(begins)]), self._spend)
         return self.lasso(stem, tuple(self._labelled(part, Walks(part).round())))
@@ -317,13 +318,13 @@ class Graph:
         bad = {**{int(end): None for end in ends}, **{int(state): part for part in parts for state in part[1]}}
         if not bad:
             return None
-        path = self._way(without, waiting, np.array(sorted(bad), np.int64))
+        path = self._permutation(without, waiting, np.array(sorted(bad), np.int64))
         if path is None:
             return None
         part = bad[path[-1]]
         return self.lasso(self.run(path)) if part is None else self.goes_round(path, *part)
 
-    def _way(self, inside: Flags, begins: Numbers, ends: Numbers) -> list[int] | None:
+    def _permutation(self, inside: Flags, begins: Numbers, ends: Numbers) -> list[int] | None:
         """States from the first one, through one of `begins` and from there inside, to one of `ends`."""
         sources, targets = self.every
         kept = inside[sources] & inside[targets]
@@ -374,7 +375,7 @@ class Parts:
         self.firmly_unfair = self.unfair
         if not firm.all():
             self.firmly_unfair = self._unfair(graph, graph.able[firm], taken[graph.possible[firm]], sizes, done)
-        """The same where that does not depend on whether all is quiet."""
+        """The same where that does not depend on whether all is quiescent."""
 
     def _unfair(
         self, graph: Unrolled, states: Numbers, taken: Numbers, sizes: Numbers, done: set[tuple[int, int]]

@@ -1,7 +1,7 @@
-"""The pages in `spec/findings`: what the protocol as drawn does not hold, each with its shortest story.
+"""The pages in `spec/findings`: what the protocol as drawn does not hold, each with its shortest trace.
 
 `python -m spec.exploration.pages` writes them anew. What a page says of causes and remedies stands in `findings.toml`;
-the story, and what holds with the remedy, are searched each time, so a page cannot say what is no longer true.
+the trace, and what holds with the remedy, are searched each time, so a page cannot say what is no longer true.
 """
 
 import tomllib
@@ -12,8 +12,8 @@ from pathlib import Path
 
 from spec.exploration.explore import Result, Verdict, explore
 from spec.exploration.model.scenario import Scenario, scenario
+from spec.exploration.traces.rendering import sketch
 from spec.exploration.traces.replay import play, read
-from spec.exploration.traces.story import sketch
 from spec.rendering.sequence import to_mermaid
 
 FOLDER = Path(__file__).parent.parent / "findings"
@@ -26,31 +26,35 @@ class Finding:
 
     name: str
     scenario: str
-    claim: str
+    property_: str
     cause: str
     remedy: str
     mended: bool
-    """Whether the claim holds in the same scenario with `careful`."""
+    """Whether the property holds in the same scenario with `hardened`."""
 
 
 def findings() -> tuple[Finding, ...]:
     """All pages, in their order."""
     read = tomllib.loads(Path(__file__).with_name("findings.toml").read_text(encoding="utf-8"))
-    return tuple(Finding(name, **values) for name, values in read["finding"].items())
+    return tuple(Finding(name, property_=row.pop("property"), **row) for name, row in read["finding"].items())
 
 
 def page(finding: Finding) -> str:
     """The page of a finding. Raises `ValueError` if what it says is not so."""
-    as_drawn, careful = (_explored(replace(scenario(finding.scenario), careful=careful)) for careful in (False, True))
-    broken, mended = _verdict(as_drawn, finding), _verdict(careful, finding)
+    as_drawn, hardened = (
+        _explored(replace(scenario(finding.scenario), hardened=hardened)) for hardened in (False, True)
+    )
+    broken, mended = _verdict(as_drawn, finding), _verdict(hardened, finding)
     if broken.holds is not False:
-        raise ValueError(f"{finding.name}: scenario {finding.scenario!r} does not break {finding.claim!r} any more")
+        raise ValueError(f"{finding.name}: scenario {finding.scenario!r} does not break {finding.property_!r} any more")
     if mended.holds is not finding.mended:
-        raise ValueError(f"{finding.name}: with careful servers the claim's verdict is {mended.word}: change the page")
-    for result in (as_drawn, careful):
+        raise ValueError(
+            f"{finding.name}: with hardened servers the property's verdict is {mended.word}: change the page"
+        )
+    for result in (as_drawn, hardened):
         if not result.found.complete:
             raise ValueError(f"{finding.name}: not all states were searched: {result.found.stopped}")
-    return "\n".join((*_lines(finding, as_drawn, careful, broken), ""))
+    return "\n".join((*_lines(finding, as_drawn, hardened, broken), ""))
 
 
 @cache
@@ -59,31 +63,31 @@ def _explored(chosen: Scenario) -> Result:
 
 
 def _verdict(result: Result, finding: Finding) -> Verdict:
-    found = [verdict for verdict in result.verdicts if verdict.claim.name == finding.claim]
+    found = [verdict for verdict in result.verdicts if verdict.property_.name == finding.property_]
     if not found:
-        raise ValueError(f"{finding.name}: there is no claim {finding.claim!r}")
+        raise ValueError(f"{finding.name}: there is no property {finding.property_!r}")
     return found[0]
 
 
-def _lines(finding: Finding, as_drawn: Result, careful: Result, broken: Verdict) -> Iterator[str]:
-    story = read(broken.story, "the story")
-    exact = story.scenario.build(drop_inert=False)  # it has numbers of its own
-    run = tuple((played.label, played.row) for played in play(exact, story.steps))
-    title, groups, rows = sketch(exact, finding.claim, run)
+def _lines(finding: Finding, as_drawn: Result, hardened: Result, broken: Verdict) -> Iterator[str]:
+    trace = read(broken.trace, "the trace")
+    exact = trace.scenario.build(drop_inert=False)  # it has numbers of its own
+    run = tuple((played.label, played.row) for played in play(exact, trace.steps))
+    title, groups, rows = sketch(exact, finding.property_, run)
     yield HEAD
-    yield f"# {finding.claim[:1].upper()}{finding.claim[1:]}: not as drawn\n"
-    yield f"**Claim.** {' '.join(broken.claim.source.split())}\n"
-    yield f"**Scenario** `{finding.scenario}`: {scenario(finding.scenario).tells}.\n"
+    yield f"# {finding.property_[:1].upper()}{finding.property_[1:]}: not as drawn\n"
+    yield f"**Property.** {' '.join(broken.property_.source.split())}\n"
+    yield f"**Scenario** `{finding.scenario}`: {scenario(finding.scenario).description}.\n"
     yield f"**Cause.** {' '.join(finding.cause.split())}\n"
     yield f"**Remedy.** {' '.join(finding.remedy.split())}\n"
     held = "holds" if finding.mended else "is still broken"
     yield (
         f"As drawn, {as_drawn.found.progress.states:,} states were searched, all that there are up to the names of "
-        f"torrent servers. With careful torrent servers there are {careful.found.progress.states:,}, and the claim "
-        f"{held}.\n"
+        f"torrent servers. With hardened torrent servers there are {hardened.found.progress.states:,}, and the "
+        f"property {held}.\n"
     )
-    yield f"## The shortest story\n\n```mermaid\n{to_mermaid(title, groups, rows)}```\n"
-    yield f"## The same, to be replayed: `clientjoin replay FILE [--live]`\n\n```text\n{broken.story}```"
+    yield f"## The shortest trace\n\n```mermaid\n{to_mermaid(title, groups, rows)}```\n"
+    yield f"## The same, to be replayed: `clientjoin replay FILE [--live]`\n\n```text\n{broken.trace}```"
 
 
 def main() -> None:

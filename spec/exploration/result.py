@@ -1,4 +1,4 @@
-"""What exploring a scenario found: a verdict for each claim, and one for all. What is not known is no pass."""
+"""What exploring a scenario found: a verdict for each property, and one for all. What is not known is no pass."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 
 from spec.exploration.engine.search import Found
 from spec.exploration.model.closed import ClosedSystem
-from spec.exploration.properties.language import Claim
+from spec.exploration.properties.language import Property
 from spec.exploration.traces.elaboration import Run
 
 Word = Literal["holds", "broken", "undetermined", "does not apply"]
@@ -22,31 +22,32 @@ class Explorable(Protocol):
     def build(self, **options: Any) -> ClosedSystem:
         """The closed system; `options` are those of `ClosedSystem`."""
 
-    def interchangeable(self) -> tuple[tuple[int, ...], ...]:
+    def interchangeable_groups(self) -> tuple[tuple[int, ...], ...]:
         """The components that differ in their names only, in groups."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a claim."""
+    """What became of a property."""
 
-    claim: Claim
+    property_: Property
     holds: bool | None
-    """None where that is not known, or the claim does not apply."""
-    exercised: bool
+    """None where that is not known, or the property does not apply."""
+    non_vacuous: bool
     """Whether its premise held in any state."""
     run: Run = ()
     """The shortest run that breaks it."""
-    story: str = ""
+    trace: str = ""
     """The same as a sequence diagram."""
     applies: bool = True
-    """Whether it says anything of the system at all: of a calm, say, where there can be one."""
+    """Whether it says anything of the system at all: of stabilisation, say, where there can be one."""
     reason: str = ""
     """Why it is undetermined."""
     assumed: str = ""
-    """What was assumed of runs; empty for a claim about states."""
+    """What was assumed of runs; empty for a property about states."""
     repeats: int = 0
-    """How many of the last steps of a run that breaks a claim about runs are repeated for ever; 0 if it ends there."""
+    """How many of the last steps of a run that breaks a property about runs are repeated for ever; 0 if it ends there.
+    """
 
     @property
     def word(self) -> Word:
@@ -69,7 +70,7 @@ class Result:
 
     @property
     def verdict(self) -> Literal["holds", "broken", "undetermined"]:
-        """`broken` if any claim is; otherwise `undetermined` if any is, or none applies."""
+        """`broken` if any property is; otherwise `undetermined` if any is, or none applies."""
         return joined(self.verdicts)
 
     @property
@@ -124,29 +125,29 @@ def joined(verdicts: tuple[Verdict, ...]) -> Literal["holds", "broken", "undeter
 def data_of(verdict: Verdict) -> dict[str, Any]:
     """A verdict as plain data."""
     return {
-        "name": verdict.claim.name,
-        "kind": verdict.claim.when,
+        "name": verdict.property_.name,
+        "kind": verdict.property_.when,
         "verdict": verdict.word,
         "reason": verdict.reason or None,
         "holds": verdict.holds,
-        "exercised": verdict.exercised,
-        "counterexample": verdict.story or None,
+        "exercised": verdict.non_vacuous,
+        "counterexample": verdict.trace or None,
         **({"assumed": verdict.assumed} if verdict.assumed else {}),
     }
 
 
 def table(verdicts: tuple[Verdict, ...]) -> Iterator[str]:
-    """A line for each verdict, with why it is undetermined; then the stories of those that are broken."""
-    width = max(8, *(len(verdict.claim.when) + 2 for verdict in verdicts), 0)
+    """A line for each verdict, with why it is undetermined; then the traces of those that are broken."""
+    width = max(8, *(len(verdict.property_.when) + 2 for verdict in verdicts), 0)
     for verdict in verdicts:
         word = verdict.word.upper() if verdict.word == "broken" else verdict.word
         why = f" ({verdict.reason})" if verdict.word == "undetermined" else ""
-        yield f"{word:<16}{verdict.claim.when:<{width}}{verdict.claim.name}{why}"
+        yield f"{word:<16}{verdict.property_.when:<{width}}{verdict.property_.name}{why}"
     if not any(verdict.applies for verdict in verdicts):
-        yield "undetermined: none of these claims says anything of this scenario"
+        yield "undetermined: none of these properties says anything of this scenario"
     for assumed in dict.fromkeys(verdict.assumed for verdict in verdicts if verdict.assumed):
         yield f"\nAssumed of runs: {assumed}."
     for verdict in verdicts:
-        if verdict.story:
-            source = " ".join(verdict.claim.source.split())
-            yield f"\n{verdict.claim.name}: {len(verdict.run)} steps\n{source}\n\n{verdict.story}"
+        if verdict.trace:
+            source = " ".join(verdict.property_.source.split())
+            yield f"\n{verdict.property_.name}: {len(verdict.run)} steps\n{source}\n\n{verdict.trace}"

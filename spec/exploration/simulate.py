@@ -9,10 +9,10 @@ from spec.exploration.explore import Explorable, Verdict
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.reference import successors
 from spec.exploration.model.steps import Label, Row
-from spec.exploration.properties.client_join import CLAIMS, side_of
-from spec.exploration.properties.language import OF_RUNS, Claim, Claims, Observe
+from spec.exploration.properties.client_join import PROPERTIES, side_of
+from spec.exploration.properties.language import OF_RUNS, Observe, Properties, Property
 from spec.exploration.traces.elaboration import Run
-from spec.exploration.traces.story import Story, steps_of, tell
+from spec.exploration.traces.rendering import Trace, render, steps_of
 
 NOT_ALL = "random runs do not meet all states"
 
@@ -34,7 +34,7 @@ def simulate(
     runs: int,
     length: int,
     seed: int,
-    claims: Sequence[Claim] = CLAIMS,
+    properties: Sequence[Property] = PROPERTIES,
     observe: Observe = side_of,
     tell_progress: Callable[[int, int], None] = lambda _runs, _states: None,
 ) -> Simulation:
@@ -42,10 +42,10 @@ def simulate(
     began = time.perf_counter()
     chance = random.Random(seed)  # noqa: S311 - it has to be repeatable, not secret
     system = scenario.build(drop_inert=False)
-    watched = Claims(system, (), observe)
+    watched = Properties(system, (), observe)
     judged: dict[Row, tuple[frozenset[str], frozenset[str]]] = {}
     shortest: dict[str, Run] = {}
-    exercised: set[str] = set()
+    non_vacuous: set[str] = set()
     steps = 0
     done = 0
     try:
@@ -60,23 +60,29 @@ def simulate(
                 row = run[-1][1]
                 steps += 1
                 if row not in judged:
-                    judged[row] = watched.judge(row, claims)
+                    judged[row] = watched.judge(row, properties)
                 broken, premised = judged[row]
-                exercised |= premised
+                non_vacuous |= premised
                 for name in broken:
                     if name not in shortest or len(run) < len(shortest[name]):
                         shortest[name] = tuple(run)
             tell_progress(done, len(judged))
     except KeyboardInterrupt:
         pass
-    verdicts = tuple(_verdict(system, scenario, one, shortest.get(one.name), one.name in exercised) for one in claims)
+    verdicts = tuple(
+        _verdict(system, scenario, one, shortest.get(one.name), one.name in non_vacuous) for one in properties
+    )
     return Simulation(done, steps, len(judged), time.perf_counter() - began, verdicts)
 
 
-def _verdict(system: ClosedSystem, scenario: Explorable, claim: Claim, run: Run | None, exercised: bool) -> Verdict:
+def _verdict(
+    system: ClosedSystem, scenario: Explorable, property_: Property, run: Run | None, non_vacuous: bool
+) -> Verdict:
     if run is None:
-        reason = "random runs are cut short, and say nothing of how runs go on" if claim.when in OF_RUNS else NOT_ALL
-        applies = claim.applies_to(system)
-        return Verdict(claim, None, exercised, applies=applies, reason=reason if applies else "")
-    story = Story(scenario, claim.name, steps_of(system, run))
-    return Verdict(claim, False, exercised, run, tell(system, story, run))
+        reason = (
+            "random runs are cut short, and say nothing of how runs go on" if property_.when in OF_RUNS else NOT_ALL
+        )
+        applies = property_.applies_to(system)
+        return Verdict(property_, None, non_vacuous, applies=applies, reason=reason if applies else "")
+    trace = Trace(scenario, property_.name, steps_of(system, run))
+    return Verdict(property_, False, non_vacuous, run, render(system, trace, run))

@@ -16,7 +16,7 @@ _USE_CASE = re.compile(r"use\s*case\s*:\s*", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What a reference refers to: the diagram with that frame, all courses of that use case, or nothing known."""
+    """What a reference refers to: the diagram with that frame, all scenarios of that use case, or nothing known."""
 
     kind: Literal["frame", "family", "missing"]
     target: str
@@ -26,8 +26,8 @@ class Resolved:
 class Library:
     """Diagrams by frame and by use case.
 
-    Families are *expanded* (a reference to a use case is a free choice among its courses, which may refer to it again),
-    or left *opaque* (one `ref` action on each lifeline that is covered). What is missing is always opaque.
+    Families are *expanded* (a reference to a use case is a free choice among its scenarios, which may refer to it
+    again), or left *opaque* (one `ref` action on each lifeline that is covered). What is missing is always opaque.
     """
 
     def __init__(self, diagrams: Iterable[Diagram] = (), *, families: Families = "expand") -> None:
@@ -36,7 +36,7 @@ class Library:
         self._definitions: dict[tuple[str, str], Definition] = {}
 
     def resolve(self, reference: Reference) -> Resolved:
-        """A frame of that name, else the courses whose titles begin with the name of the use case."""
+        """A frame of that name, else the scenarios whose titles begin with the name of the use case."""
         target = " ".join(reference.target.split())
         framed = tuple(each for each in self.diagrams if each.frame and " ".join(each.frame.split()) == target)
         if framed:

@@ -2,7 +2,8 @@
 
 `steps(t)` are the pairs (a, t') such that the action a can come first and t' is what is then left. In a weak sequence
 an action of lifeline l may overtake all that stands before it, provided that this can do without l; what stands before
-is then pruned of all courses that involve l (Mahe, Gaston, Le Gall 2021). A choice is made by whoever acts first in it.
+is then pruned of all scenarios that involve l (Mahe, Gaston, Le Gall 2021). A choice is made by whoever acts first in
+it.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from spec.interaction.terms import (
     Loop,
     Par,
     Ref,
-    Refused,
     Seq,
     Strict,
     Term,
+    UnspecifiedReception,
     alt,
     chain,
     critical,
@@ -92,14 +93,14 @@ def _avoids_as_known(term: Term, lifelines: Lifelines, known: dict[Definition, b
             return _avoids_as_known(body, lifelines, known)
         case Ref(definition=definition):
             return known.setdefault(definition, False)
-        case Refused():
+        case UnspecifiedReception():
             raise _refusal(term)
     raise AssertionError(term)
 
 
 @lru_cache(_REMEMBERED)
 def prune(term: Term, lifelines: Lifelines) -> Term:
-    """The term without the courses in which these lifelines act. It must avoid them."""
+    """The term without the scenarios in which these lifelines act. It must avoid them."""
     if lifelines.isdisjoint(term.lifelines):
         return term
     match term:
@@ -144,7 +145,7 @@ def erase(term: Term, lifeline: str) -> Term:
         case Ref(definition=definition):
             only = frozenset({lifeline})
             return refer(definition.variant(("only", lifeline), only, lambda body: erase(body, lifeline)))
-        case Refused():
+        case UnspecifiedReception():
             raise _refusal(term)
     return term
 
@@ -300,7 +301,7 @@ def _opened(place: _Place, lifeline: str, around: frozenset[Term], stack: list[_
                 before = place.before if skipped is EMPTY else (*place.before, skipped)
                 after = place.after if rest is EMPTY else (rest, *place.after)
                 stack.append(_Place(before, place.focus.body, after, place.through))
-        case Refused():
+        case UnspecifiedReception():
             raise _refusal(place.focus)
 
 
@@ -321,5 +322,5 @@ def _less(body: Term, low: int, high: int | None, rounds: int) -> Term:
     return loop(body, max(low - rounds, 0), None if high is None else high - rounds)
 
 
-def _refusal(term: Refused) -> InteractionError:
+def _refusal(term: UnspecifiedReception) -> InteractionError:
     return InteractionError(term.message, line=term.line, file=term.file)

@@ -220,7 +220,7 @@ class Ref(Term):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Refused(Term):
+class UnspecifiedReception(Term):
     """A fragment without a meaning: an error as soon as what it does is asked for."""
 
     message: str
@@ -369,7 +369,7 @@ def refer(definition: Definition) -> Term:
 
 def refused(message: str, line: int, file: str, concerned: Lifelines) -> Term:
     """A fragment that has no meaning; `concerned` are those who would act in it."""
-    return _the(Refused, message, line, file, concerned)
+    return _the(UnspecifiedReception, message, line, file, concerned)
 
 
 def chain(term: Term) -> Iterator[Term]:
@@ -418,7 +418,7 @@ def text(term: Term) -> str:
             return str(action)
         case Ref(definition=definition):
             return f"ref({definition.name})"
-        case Refused(message=message):
+        case UnspecifiedReception(message=message):
             return f"refused({message})"
         case Loop(low=low, high=high, body=body):
             return f"loop({low}, {'*' if high is None else high}, {text(body)})"

@@ -1,7 +1,7 @@
 """What a diagram says to one lifeline, as the smallest deterministic automaton.
 
 The actions of all others are erased from the term (not from a state space of all lifelines, so this is fast), what is
-left is determinised by sets of terms, and equivalent states are merged. Courses that a lifeline cannot tell
+left is determinised by sets of terms, and equivalent states are merged. Scenarios that a lifeline cannot tell
 apart are one path here (Li, Stutz, Wies and Zufferey, "Complete Multiparty Session Type Projection with Automata", CAV
 2023); in particular a send looks the same to its sender whether the message is lost or not.
 """
@@ -62,7 +62,7 @@ class Automaton:
         return frozenset(letter for _, letter in self.origins)
 
     def accepts(self, word: tuple[Letter, ...]) -> bool:
-        """Whether the word is complete: what the lifeline does in some course."""
+        """Whether the word is complete: what the lifeline does in some scenario."""
         state: int | None = 0
         for letter in word:
             state = self.edges[state].get(letter) if state is not None else None

@@ -15,9 +15,9 @@ to one lifeline can arrive in either order.
 lost, or that it is not, nothing is reported: what follows from a loss, such as a timeout, is taken to be known by the
 time that passes. Nor are the environment and opaque references blamed. Else the two lifelines are in conflict:
 
-- `non-local-choice`: each can begin a course that rules out the other's, or demands it, and the other cannot tell;
-- `blind-choice`: one decides between courses by what it sends, the other has to behave differently in them and has
-  seen the same (so also for a receive: a message can be taken for one of another course);
+- `non-local-choice`: each can begin a scenario that rules out the other's, or demands it, and the other cannot tell;
+- `blind-choice`: one decides between scenarios by what it sends, the other has to behave differently in them and has
+  seen the same (so also for a receive: a message can be taken for one of another scenario);
 - `unkept-order`: the action is only too early, since an order across lifelines is drawn (`strict`) that none can keep;
 - `stuck`: what a lifeline waits for never comes;
 - `undecided`: the bounds were reached, or the diagram's meaning is not defined, so that no more is known.
@@ -205,7 +205,7 @@ class _Check:
                 self.problems.append(Problem(0, receiver, "stuck", message, self.file))
 
     def _conflict(self, kind: Kind, first: Places, second: Places, lifeline: str | None, message: str) -> None:
-        """Report it, unless it was: an arrow is not blamed once more for each course that it is at odds with."""
+        """Report it, unless it was: an arrow is not blamed once more for each scenario that it is at odds with."""
         blamed, pair = frozenset(first), frozenset([*first, *second])
         if lifeline is None:
             was_reported = any(known <= pair for known in self.conflicts)

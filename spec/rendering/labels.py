@@ -1,7 +1,8 @@
-"""The messages of the charts in the words of the seed.
+"""The messages of the charts in the words of the reference diagram.
 
-An event is drawn as its PUBLISH, a call as the seed words it where the seed has it, and by its own name where no
-diagram draws it. A run that was recorded reads like the specification because it is written with these labels.
+An event is drawn as its PUBLISH, a call as the reference diagram words it where the reference diagram has it, and by
+its own name where no diagram draws it. A run that was recorded reads like the specification because it is written with
+these labels.
 """
 
 from collections.abc import Mapping
@@ -41,7 +42,7 @@ WORDS: Mapping[type[Call], str] = immutabledict(
         RegisterClient: r"Add //Torrent Server// to the\n//Distribution View//.",
     }
 )
-"""Calls as the seed words them (lines 26 to 56), and two that protocol diagrams beside it need."""
+"""Calls as the reference diagram words them (lines 26 to 56), and two that protocol diagrams beside it need."""
 
 
 def label(message: Message) -> str:

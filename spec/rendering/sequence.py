@@ -1,4 +1,4 @@
-r"""A run as a sequence diagram: in the notation of the seed (sequencediagram.org), or in Mermaid.
+r"""A run as a sequence diagram: in the notation of the reference diagram (sequencediagram.org), or in Mermaid.
 
 A sketch is a list of lifelines in their groups, and rows from top to bottom. It knows nothing of Client Join. Who has a
 run as a list of arrow *ends* (each lifeline's sends and receives, in the order in which they happened) makes the rows
@@ -185,7 +185,7 @@ def _acting(end: End | Mark) -> tuple[str, ...]:
 
 
 def to_notation(title: str, groups: Iterable[Group], rows: Iterable[Row]) -> str:
-    r"""The sketch in the notation of the seed; a lost message is red, as there.
+    r"""The sketch in the notation of the reference diagram; a lost message is red, as there.
 
     Labels are raw: with the notation's markup and its `\n`. Raises `ValueError` if a name cannot be written.
     """

@@ -247,12 +247,12 @@ class TransitionsBody:
         picture.restore(self.roots, self._skipped, self._anchors)
         self.machine.set_state(local.states[0], self.model)
 
-    def fire(self, event: str, label: str, arguments: Mapping[str, Any], *, witness: bool) -> Fired:
+    def fire(self, event: str, label: str, arguments: Mapping[str, Any], *, counterexample: bool) -> Fired:
         """Trigger one event, and what is queued behind it. Raises `ChartError` if anything goes wrong."""
         place = f"{self.name} in {self.machine.get_model_state(self.model).name} on {label}"
         self._depth = self._count = 0
         self._result, self._halted, self._raised, self._steps = False, None, [], []
-        if witness:
+        if counterexample:
             with witnessed() as asked:
                 failed = self._run(event, arguments)
             if asked:

@@ -237,7 +237,7 @@ class ChartBody:
 
     # A step.
 
-    def fire(self, event: str, label: str, arguments: Mapping[str, Any], *, witness: bool) -> Fired:
+    def fire(self, event: str, label: str, arguments: Mapping[str, Any], *, counterexample: bool) -> Fired:
         """Send one event and let the chart run to completion. Raises `ChartError` if anything goes wrong."""
         self._taken, self._steps, self._ours, self._expects = False, [], None, True
         here = "/".join(name for name in self._structure.atomic if name in {s.id for s in self.chart.configuration})
@@ -250,7 +250,7 @@ class ChartBody:
                 if self._taken or any(error is raised for raised, _, _ in self._raised):
                     raise
 
-        if witness:
+        if counterexample:
             with witnessed() as asked:
                 refused = self._watched(f"{place} breaks on {label}", step)
             if asked:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from machines.events import BusEvent, ClientEvent
 from spec.binding import Binding
-from spec.binding.obligations import Breach, Ledger, Said
+from spec.binding.obligations import Ledger, Said, Violation
 from spec.system.channels import SHARED, Channels, Flight, Key
 from spec.system.numbering import Numbering
 from spec.system.process import (
@@ -87,7 +87,7 @@ class System(Numbering):
         found = ((name, self.binding.discipline(name)) for name in self.lifelines)
         self.disciplines = {name: discipline for name, discipline in found if discipline is not None}
         """Of whom the binding says what they owe."""
-        self._breaches: dict[tuple[str, int], Breach | None] = {}
+        self._violations: dict[tuple[str, int], Violation | None] = {}
         self.is_foreign = not any(isinstance(m, ChartMachine | ScriptedMachine) for m in self.machines.values())
         """Whether no chart of ours takes part."""
         self.spread: dict[tuple[State, bool, bool], tuple[State, ...]] = {}
@@ -109,14 +109,14 @@ class System(Numbering):
             if place == here:
                 yield locals_[local], f"?{order}"
 
-    def breach(self, state: State) -> Breach | None:
+    def violation(self, state: State) -> Violation | None:
         """What a lifeline that is drawn does here against what the binding says that it owes, or without end."""
         for lifeline in self.disciplines:
             key = (lifeline, state.locals[self._places[lifeline]])
-            if key not in self._breaches:
-                self._breaches[key] = self._breach(state, lifeline) if self.binding.is_drawn(lifeline) else None
-            if self._breaches[key] is not None:
-                return self._breaches[key]
+            if key not in self._violations:
+                self._violations[key] = self._violation(state, lifeline) if self.binding.is_drawn(lifeline) else None
+            if self._violations[key] is not None:
+                return self._violations[key]
         if any(len(messages) > ENDLESS for _, messages in state.channels):
             waiting = Counter((f.sender, f.key[1]) for f in self.channels.all(state.channels))
             for (sender, receiver), count in sorted(waiting.items()):
@@ -125,21 +125,21 @@ class System(Numbering):
                     return self._endless(self.lifelines[sender], self.lifelines[receiver], messages)
         return None
 
-    def _endless(self, sender: str, receiver: str, messages: Collection[int]) -> Breach | None:
+    def _endless(self, sender: str, receiver: str, messages: Collection[int]) -> Violation | None:
         number, count = Counter(messages).most_common(1)[0]
         name = self.spelled(number)
         if count <= ENDLESS or not self.binding.may(sender, f"!{name}", receiver):
             return None
         text = f"sends {name} to {receiver} again and again: {count} wait there, and nothing keeps it from sending more"
-        return Breach("endless", sender, text)
+        return Violation("endless", sender, text)
 
-    def _breach(self, state: State, lifeline: str) -> Breach | None:
+    def _violation(self, state: State, lifeline: str) -> Violation | None:
         due = {self._said(sent): sent for sent in self.due(state, lifeline)}
 
         def can_send(said: Said) -> bool:
             return bool(self._after(state, lifeline, due[said]))
 
-        return self.disciplines[lifeline].breach(self.ledger(state, lifeline), due, can_send)
+        return self.disciplines[lifeline].violation(self.ledger(state, lifeline), due, can_send)
 
     def _said(self, sent: "Sent") -> Said:
         return said_of(self._messages[sent.message], sent.message, sent.act.peer)

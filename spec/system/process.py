@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from machines.calls import CONNACK, SUBACK, SUBSCRIBE, Answer, PublishFailed, ViewDescribed
 from machines.events import AttemptEvent, ClientEvent
-from machines.participant import Decision, Participant, Refused, Snapshot, actions, atomic_states
+from machines.participant import Decision, Participant, Snapshot, UnspecifiedReception, actions, atomic_states
 from spec.binding.labels import detail_of_values
 from spec.binding.obligations import Said
 
@@ -207,7 +207,7 @@ class ChartMachine:
             if type(message) in self._chart.inputs and self._chart.decide(type(message)) is Decision.DEFERRED:
                 return Taking.DEFERRED, state, "it has something to do first"
             taking = Taking(self._chart.receive(message, sender).value)
-        except Refused as refused:
+        except UnspecifiedReception as refused:
             return Taking.REFUSED, state, str(refused)
         except Exception as error:  # noqa: BLE001 - see above
             return Taking.REFUSED, state, f"{self.name} in {'/'.join(state.states)} breaks on {message}: {error!r}"

@@ -150,8 +150,8 @@ def advance(
 def _spare(system: System, state: State, lifeline: str, drawn: Mapping[tuple[str, str], int]) -> frozenset[Act]:
     """What is due, but alike to something that is drawn before it."""
     acts = [sent.act for sent in system.due(state, lifeline)]
-    alike = [act for act in acts if system.binding.is_alike(act.message)]
-    free = [act for act in alike if system.binding.may_be_ahead(lifeline, str(act))]
+    interchangeable = [act for act in acts if system.binding.is_interchangeable(act.message)]
+    free = [act for act in interchangeable if system.binding.may_be_sent_early(lifeline, str(act))]
     if len(free) <= 1:
         return frozenset()
     first = min(free, key=lambda act: drawn.get((act.message, act.detail), len(drawn)))

@@ -387,7 +387,7 @@ def _start(system: System, state: State, lifeline: str, target: str, begun: Coll
     state = _run(system, started.then, lambda there: system.where(there, lifeline) == (target,), begun)
     if system.where(state, lifeline) != (target,):
         raise CastError(
-            f"{lifeline} was started to bring it to {target!r}, and came to rest in "
+            f"{lifeline} was started to bring it to {target!r}, and terminated in "
             f"{'/'.join(system.where(state, lifeline))!r}; [[begin]] must name a state that it reaches without a loss"
         )
     if system.is_busy(state, lifeline):
@@ -409,7 +409,7 @@ def _run(system: System, state: State, stop: Callable[[State], bool], begun: Col
         if move is None:
             return state
         state = move.then
-        breach = system.breach(state)
-        if breach is not None:
-            raise CastError(f"{breach.lifeline}, before the diagram begins, {breach.text}")
-    raise CastError(f"the system did not come to rest within {STEPS} steps")
+        violation = system.violation(state)
+        if violation is not None:
+            raise CastError(f"{violation.lifeline}, before the diagram begins, {violation.text}")
+    raise CastError(f"the system did not terminate within {STEPS} steps")

@@ -30,7 +30,7 @@ class Body(Protocol):
     def restore(self, local: Local, picture: Picture) -> None:
         """Put it where it was when it was looked at."""
 
-    def fire(self, event: str, label: str, arguments: Mapping[str, Any], *, witness: bool) -> Fired:
+    def fire(self, event: str, label: str, arguments: Mapping[str, Any], *, counterexample: bool) -> Fired:
         """Do one step."""
 
 
@@ -185,8 +185,8 @@ class SteppedMachine:
     def _step(self, state: Local, event: str, label: str, arguments: Mapping[str, Any]) -> Asked:
         place = f"{self.name} in {'/'.join(state.states)} on {label}"
         while True:
-            fired, then, look = self._fired(state, event, label, arguments, witness=True)
-            again = self._fired(state, event, label, arguments, witness=False)
+            fired, then, look = self._fired(state, event, label, arguments, counterexample=True)
+            again = self._fired(state, event, label, arguments, counterexample=False)
             self._check_around(place)
             if not self._share(look, again[2]):
                 break
@@ -210,10 +210,10 @@ class SteppedMachine:
         return Asked(then, "")
 
     def _fired(
-        self, state: Local, event: str, label: str, arguments: Mapping[str, Any], *, witness: bool
+        self, state: Local, event: str, label: str, arguments: Mapping[str, Any], *, counterexample: bool
     ) -> tuple[Fired, Local, Look]:
         self._restore(state)
-        fired = self._body.fire(event, label, arguments, witness=witness)
+        fired = self._body.fire(event, label, arguments, counterexample=counterexample)
         return fired, *self._body.look()
 
     def _restore(self, state: Local) -> None:

@@ -7,12 +7,12 @@ A number is the default scenario, or the one of that name, with so many torrent 
 
 Each measurement is a process of its own; the repeats of all tools are interleaved, and medians are told. Everything is
 delivered and no state stands for others, but in the row `verdict`: the complete answer with symmetry and reductions,
-tables and claims included. Our seconds include filling the tables, after a search of a single torrent server so that
-all is loaded; in the row `ready` an earlier search of the same system has filled them. Those of SPIN are of the search
-alone; what it takes to make it is named apart. minicheck and musil are given the small system only. As both are meant
-to be used, successors are functions in Python, here those of the plain search, which has asked every chart before; in
-the row `minicheck, table` they stand in a table of integers, computed beforehand. Neither is installed with the
-project: `pip install minicheck musil` (musil needs Python 3.12).
+tables and properties included. Our seconds include filling the tables, after a search of a single torrent server so
+that all is loaded; in the row `ready` an earlier search of the same system has filled them. Those of SPIN are of the
+search alone; what it takes to make it is named apart. minicheck and musil are given the small system only. As both are
+meant to be used, successors are functions in Python, here those of the reference search, which has asked every chart
+before; in the row `minicheck, table` they stand in a table of integers, computed beforehand. Neither is installed with
+the project: `pip install minicheck musil` (musil needs Python 3.12).
 """
 
 import argparse
@@ -32,7 +32,8 @@ from typing import Any
 
 from immutabledict import immutabledict
 
-from spec.exploration.engine.search import Engine, Found, Progress, engine
+from spec.exploration.engine.choice import engine
+from spec.exploration.engine.search import Engine, Found, Progress
 from spec.exploration.explore import explore
 from spec.exploration.model import reference as plain
 from spec.exploration.model.closed import ClosedSystem
@@ -140,7 +141,7 @@ def in_python(given: Scenario) -> tuple[ClosedSystem, int, int]:
 
 def minicheck(given: Scenario, _: int) -> Row:
     system, steps, _most = in_python(given)
-    fields = (*(f"slot {place}" for place in range(len(system.nodes))), "account")
+    fields = (*(f"slot {place}" for place in range(len(system.nodes))), "budget")
     return checked(
         fields, system.initial(), lambda row: [("step", then) for _, then in plain.successors(system, row)], steps
     )

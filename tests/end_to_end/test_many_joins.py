@@ -67,7 +67,7 @@ def test_sixty_servers_join_at_once_from_afar(who: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_demo_with_a_hundred_torrent_servers(kind: str, tmp_path: Path) -> None:
-    """The course in which nothing goes wrong; those that lose events wait for the clocks, too, here for 100 s."""
+    """The scenario in which nothing goes wrong; those that lose events wait for the clocks, too, here for 100 s."""
 
     async def run() -> Played:
         if kind == "embedded":
@@ -77,5 +77,5 @@ def test_the_demo_with_a_hundred_torrent_servers(kind: str, tmp_path: Path) -> N
 
     outcome = asyncio.run(run()).outcome
     assert outcome.expected
-    assert not outcome.stage.divergences
+    assert not outcome.recorder.divergences
     assert not outcome.refused

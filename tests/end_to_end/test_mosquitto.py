@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from runtime.demo.runner import DemoError, Play, Settings
+from runtime.demo.runner import DemoError, DemoRunner, Settings
 from runtime.demo.scenarios import SCENARIOS, scenario
 from runtime.mqtt.faults import Kind, parse_fault
-from tests.runtime.demo.test_demo import STORIES, story
+from tests.support.demo_scenarios import STORIES, story
 from tests.support.mosquitto import Mosquitto
 from tests.support.mqtt_clients import live
 from tests.support.servers import (
@@ -63,11 +63,11 @@ def courses(mosquitto_program: str, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_course_is_the_same_on_mosquitto(courses: dict[str, Played], name: str) -> None:
+def test_every_scenario_is_the_same_on_mosquitto(courses: dict[str, Played], name: str) -> None:
     outcome = courses[name].outcome
     assert outcome.expected
     assert outcome.ends == {"Tracker": ("awaiting_requests",), "Client": ("registered",), "Torrent": ("registered",)}
-    assert not outcome.stage.divergences
+    assert not outcome.recorder.divergences
     assert not outcome.refused
     assert not outcome.unused
     assert on_each_lifeline(story(courses[name])) == drawn(STORIES[name])
@@ -82,7 +82,7 @@ async def test_several_torrent_servers(mosquitto_program: str, tmp_path: Path, t
     finally:
         broker.kill()
     assert outcome.expected
-    assert not outcome.stage.divergences
+    assert not outcome.recorder.divergences
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ async def test_several_torrent_servers(mosquitto_program: str, tmp_path: Path, t
 async def test_faults_are_injected_at_our_end(mosquitto: Mosquitto, kind: Kind, text: str) -> None:
     faults = (parse_fault(text, kind),)
     outcome = (await play(Settings(scenario("denied"), 1, faults, timeout=0.5, broker=mosquitto.address))).outcome
-    assert not outcome.stage.divergences
+    assert not outcome.recorder.divergences
     assert not outcome.refused
     assert not outcome.unused
     assert {"Tracker", "Client", "Torrent"} == set(outcome.ends)
@@ -136,9 +136,9 @@ async def test_who_takes_a_client_identifier_takes_the_session(mosquitto: Mosqui
 
 @live
 async def test_mosquitto_dies_while_the_demo_is_played(mosquitto: Mosquitto) -> None:
-    show = Play(Settings(scenario("acceptance-lost-to-broker"), timeout=SOON, broker=mosquitto.address), Nobody())
+    show = DemoRunner(Settings(scenario("acceptance-lost-to-broker"), timeout=SOON, broker=mosquitto.address), Nobody())
     running = asyncio.create_task(show.run())
-    while len(show.stage.arrows) < 80:  # noqa: ASYNC110 - at just that moment
+    while len(show.recorder.arrows) < 80:  # noqa: ASYNC110 - at just that moment
         await asyncio.sleep(0)
     mosquitto.kill()
     with pytest.raises(DemoError, match=rf"the connection to {mosquitto.address} broke; check --broker"):

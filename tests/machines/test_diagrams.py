@@ -13,7 +13,7 @@ from machines.participant import all_states, arrows_of, atomic_states, label_of,
 charts = pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.__name__)
 
 
-def test_every_lifeline_of_the_seed_has_a_chart() -> None:
+def test_every_lifeline_of_the_reference_diagram_has_a_chart() -> None:
     assert set(LIFELINES.values()) == set(CHARTS)
     assert len(LIFELINES) == 9
 

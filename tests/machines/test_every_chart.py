@@ -12,22 +12,22 @@ from machines.participant import (
     Decision,
     Output,
     Participant,
-    Refused,
     Snapshot,
+    UnspecifiedReception,
     all_states,
     arrows_of,
     decision_table,
-    holes,
     label_of,
+    undecided_cells,
 )
-from tests.machines.test_explored import WORLDS, every_chart, explored
+from tests.support.worlds import WORLDS, every_chart, explored
 
 # The table.
 
 
 @every_chart
 def test_every_message_is_decided_in_every_state(chart: type[Participant]) -> None:
-    assert holes(chart) == []
+    assert undecided_cells(chart) == []
 
 
 @every_chart
@@ -73,19 +73,19 @@ def test_a_message_for_somebody_else_is_refused_everywhere(chart: type[Participa
         begun.restore(here)
         for kind in strange:
             assert begun.decide(kind) is Decision.IMPOSSIBLE
-            with pytest.raises(Refused, match="no such message reaches this participant"):
+            with pytest.raises(UnspecifiedReception, match="no such message reaches this participant"):
                 begun.receive(TOLD[kind])
             assert begun.snapshot() == here
 
 
 def test_a_refusal_says_what_came_and_what_was_expected() -> None:
     clock = Clock()
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(UnspecifiedReception) as refused:
         clock.receive(Start())
     assert str(refused.value) == (
         "Clock in idle cannot take Start(): no such message reaches this participant; it takes here: ?SetTimeout"
     )
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(UnspecifiedReception) as refused:
         clock.emit(Output(TimeoutExceeded(timer=Timer("anna", 1)), "client"))
     assert str(refused.value) == "Clock in idle has no !TimeoutExceeded to client due; due is: nothing"
 

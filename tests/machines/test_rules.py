@@ -16,9 +16,7 @@ from machines.events import (
     ClientRegistered,
     FileInfoPublished,
     FileMetadata,
-    Files,
     FragmentMetadata,
-    Fragments,
     ReasonCode,
 )
 from machines.rules import (
@@ -35,6 +33,7 @@ from machines.rules import (
     register,
     remove_client,
 )
+from tests.support.views import files_of, fragments_of
 
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -190,14 +189,6 @@ CHANGES = """
     2 2 2  - no  -
 """
 ROWS = [tuple(line.split()) for line in CHANGES.split("\n") if line.strip()]
-
-
-def files_of(which: str) -> Files:
-    return immutabledict() if which == "-" else immutabledict({"f": FileMetadata(int(which))})
-
-
-def fragments_of(which: str) -> Fragments:
-    return immutabledict() if which == "-" else immutabledict({"ab": FragmentMetadata(int(which))})
 
 
 def test_the_table_of_changes_is_complete() -> None:

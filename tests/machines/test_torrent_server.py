@@ -124,10 +124,10 @@ def hello(state: str = "describing_view") -> Step:
     return took(HELLO, state, hello="h2")
 
 
-# The courses of the use case.
+# The scenarios of the use case.
 
 
-def test_standard_course(chart: type[TorrentServer]) -> None:
+def test_standard_scenario(chart: type[TorrentServer]) -> None:
     follow(
         anna(chart, "describing_view"),
         *requesting(),

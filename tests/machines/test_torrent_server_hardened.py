@@ -1,4 +1,4 @@
-"""The MQTT client of a careful torrent server: what it does otherwise than the protocol as drawn, arrow by arrow."""
+"""The MQTT client of a hardened torrent server: what it does otherwise than the protocol as drawn, arrow by arrow."""
 
 from dataclasses import replace
 from typing import Any
@@ -67,7 +67,7 @@ def nameless(event: Any) -> Any:
 
 
 def anna(chart: type[TorrentServer], state: str, **known: Any) -> TorrentServer:
-    """After seven requests; careful, unless `session` says otherwise."""
+    """After seven requests; hardened, unless `session` says otherwise."""
     return chart("anna", state, TorrentServerData("anna", **{"attempt": 3, "session": "s", "request": 7, **known}))
 
 
@@ -102,7 +102,7 @@ def given_up() -> Step:
     return did(StopTimeout(timer=Timer("anna", 3)), "awaiting_hello")
 
 
-def test_with_a_session_it_is_careful(chart: type[TorrentServer]) -> None:
+def test_with_a_session_it_is_hardened(chart: type[TorrentServer]) -> None:
     assert chart("anna", session="s").data == TorrentServerData("anna", session="s")
     assert chart("anna").data == TorrentServerData("anna")
 
@@ -193,7 +193,7 @@ def test_a_registration_without_a_name_is_declined_once(chart: type[TorrentServe
     follow(anna(chart, "awaiting_hello"), *ignored(late))
 
 
-def test_who_is_not_careful_does_not_decline(chart: type[TorrentServer]) -> None:
+def test_who_is_not_hardened_does_not_decline(chart: type[TorrentServer]) -> None:
     follow(anna(chart, "awaiting_hello", session=""), *ignored(REGISTERED, nameless(REGISTERED)))
 
 

@@ -158,13 +158,13 @@ def leaving(client: str, others: Sequence[str] = ()) -> list[Step]:
     ]
 
 
-# The courses of the use case, alone and while another admission is pending.
+# The scenarios of the use case, alone and while another admission is pending.
 
 OTHERS = pytest.mark.parametrize("others", [(), ("bert",), ("bert", "carl")], ids=["alone", "bert", "bert and carl"])
 
 
 @OTHERS
-def test_standard_course(chart: type[Tracker], others: Sequence[str]) -> None:
+def test_standard_scenario(chart: type[Tracker], others: Sequence[str]) -> None:
     follow(
         serving(chart, *others),
         *asking("anna", others),

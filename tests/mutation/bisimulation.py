@@ -7,7 +7,7 @@ come is not all that could be thought of: it is what came, in the same local sta
 run of a closed system. A fault that no such input brings to light makes no difference to any of these systems.
 
 The closed systems are those of all diagrams and use cases, and those of the explorer: losses, duplicates, timeouts that
-expire early, crashes and lost connections, for careful torrent servers, too. A comparison comes to each local state
+expire early, crashes and lost connections, for hardened torrent servers, too. A comparison comes to each local state
 that was met there (`missed`).
 """
 
@@ -25,7 +25,7 @@ from spec.system.process import ChartMachine, Sending, Steps, Taking, steps_of
 from tests.mutation.mutants import copy_of
 
 Scenarios = Sequence[tuple[str, int, bool]]
-"""Of the explorer's: the name, how many torrent servers, and whether these are careful."""
+"""Of the explorer's: the name, how many torrent servers, and whether these are hardened."""
 SOME: Scenarios = (("default", 1, False), ("default", 1, True))
 MANY: Scenarios = (
     *SOME,
@@ -73,8 +73,8 @@ def explored(scenarios: Scenarios) -> dict[str, Behaviour]:
     """
     charts = {chart.__name__: copy_of(chart) for chart in (Tracker, TorrentServer, DistributionView)}
     found = {name: Behaviour() for name in charts}
-    for name, torrents, careful in scenarios:
-        recast = Recast(replace(scenario(name), torrents=torrents, careful=careful), charts)
+    for name, torrents, hardened in scenarios:
+        recast = Recast(replace(scenario(name), torrents=torrents, hardened=hardened), charts)
         for node in recast.build().nodes:
             assert isinstance(node, Server)
             for role in ("client", "view"):

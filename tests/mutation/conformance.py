@@ -1,10 +1,10 @@
-"""How well conformance bites: charts with one fault each, held against all diagrams of the specification.
+"""How well conformance bites: charts with one fault each, checked against all diagrams of the specification.
 
 `python -m tests.mutation.conformance [CHART ...]` tries every mutant, a matter of minutes, and prints a table: chart,
 kind, how many were found and by which question; `tests/mutation/test_conformance.py` tries a part. Those that no
 question finds stand in `tests/mutation/survivors.toml`, by reason. `--equivalence` compares those that are said there
 to act like their charts with these, step by step (`tests.mutation.bisimulation`). A question is one diagram (the charts
-can do what it says) or one use case (its courses say what the charts can do).
+can do what it says) or one use case (its scenarios say what the charts can do).
 """
 
 import sys
@@ -24,7 +24,7 @@ from spec.conformance.baseline import Accepted
 from spec.conformance.checker import DIAGRAMS, compared, explored, read_accepted
 from spec.conformance.inclusion import Finding
 from spec.conformance.parallel import uninterrupted
-from spec.conformance.specification import Course, Specification, UseCase, specification
+from spec.conformance.specification import BoundDiagram, Specification, UseCase, specification
 from spec.system.process import steps_of
 from spec.system.setup import Cast, CastError, Charts
 from tests.mutation.bisimulation import MANY, Behaviour, Scenarios
@@ -35,7 +35,7 @@ from tests.mutation.mutants import Mutant, copy_of, forget_tables, mutants_of
 
 CHARTS: tuple[type[Participant], ...] = (Tracker, TorrentServer, Broker, Clock, DistributionView)
 SURVIVORS = Path(__file__).parent / "survivors.toml"
-Question = Course | UseCase
+Question = BoundDiagram | UseCase
 ANSWERS = frozenset(f"?{answer.__name__}" for answer in Answer.__subclasses__())
 """What a chart awaits from its own server decides, as what it sends does, whether it reads the bus."""
 
@@ -55,7 +55,11 @@ def ask(question: Question, charts: Charts) -> tuple[list[Finding], Cast]:
     """What is wrong with these charts, or with what the diagrams say of them; and who took part."""
     cast = Cast(whole().binding, {**whole().charts, **charts})
     try:
-        found = compared(question, cast, only_first=True) if isinstance(question, Course) else explored(question, cast)
+        found = (
+            compared(question, cast, only_first=True)
+            if isinstance(question, BoundDiagram)
+            else explored(question, cast)
+        )
     except CastError as error:
         return [Finding("no-beginning", str(error))], cast
     known = {one.id for one in accepted()}
@@ -83,7 +87,7 @@ class Trial:
 
     def __init__(self) -> None:
         complete = [use_case for use_case in whole().use_cases if use_case.says_all]
-        self.questions: list[Question] = [*whole().courses, *complete]
+        self.questions: list[Question] = [*whole().diagrams_bound, *complete]
         self.charts: dict[str, type[Participant]] = {}
         for chart in CHARTS:
             self.charts |= cast_with(copy_of(chart))
@@ -184,8 +188,8 @@ def listed() -> Mapping[tuple[str, str], str]:
 def bisimilar() -> frozenset[tuple[str, str]]:
     """The mutants that are listed as acting like their charts, by chart and name: a machine can compare them."""
     rows = tomllib.loads(SURVIVORS.read_text(encoding="utf-8"))["survivors"]
-    alike = (row["mutants"] for row in rows if row.get("bisimilar"))
-    return frozenset((chart, name) for mutants in alike for chart, names in mutants.items() for name in names)
+    interchangeable = (row["mutants"] for row in rows if row.get("bisimilar"))
+    return frozenset((chart, name) for mutants in interchangeable for chart, names in mutants.items() for name in names)
 
 
 def excuse(mutant: Mutant) -> str:
@@ -202,7 +206,7 @@ def kind_of(mutant: Mutant) -> str:
     return "drop" if words == "drop" else "drop guard or change" if words.startswith("drop") else words
 
 
-def compare_alike(names: Sequence[str]) -> int:
+def compare_interchangeable(names: Sequence[str]) -> int:
     """Compare each mutant that is listed as bisimilar with its chart."""
     wrong = 0
     for chart in CHARTS:
@@ -218,7 +222,7 @@ def compare_alike(names: Sequence[str]) -> int:
 
 def main(names: Sequence[str]) -> int:
     if "--equivalence" in names:
-        return compare_alike([name for name in names if name != "--equivalence"])
+        return compare_interchangeable([name for name in names if name != "--equivalence"])
     wrong, reasons = 0, Counter[str]()
     trial()
     for chart in CHARTS:

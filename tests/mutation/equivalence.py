@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 from machines import BUS_EVENTS, CONNECT, DISCONNECT, SUBSCRIBE, Broker, BusEvent, ConnectionLost, TrackerHello
 from machines.calls import Message
-from machines.participant import Participant, Refused, Snapshot, actions
+from machines.participant import Participant, Snapshot, UnspecifiedReception, actions
 from spec.system.setup import sample
 from tests.mutation.mutants import Mutant, copy_of, forget_tables
 
 CLIENTS = ("one", "two", "three")
-DEBTS = 3
+PENDING = 3
 """How much is owed at most when a client sends something more."""
 
 
@@ -68,7 +68,7 @@ def _steps(chart: Participant, here: Snapshot, event: BusEvent, clients: Sequenc
     chart.restore(here)
     yield from (Step(message, client, sends=True) for message, client in chart.due())
     data = here.data
-    if len(data.connacks) + len(data.subacks) + len(data.outbox) < DEBTS:
+    if len(data.connacks) + len(data.subacks) + len(data.outbox) < PENDING:
         inputs: tuple[Message, ...] = (CONNECT(), SUBSCRIBE(topic=event.topic), DISCONNECT(), ConnectionLost(), event)
         yield from (Step(message, client, sends=False) for message, client in product(inputs, clients))
 
@@ -83,7 +83,7 @@ def _after(chart: Participant, here: Snapshot, step: Step) -> tuple[str, Snapsho
             did = "sent"
         else:
             did = chart.receive(step.message, step.client).value
-    except Refused:
+    except UnspecifiedReception:
         did = "refused"
     except Exception as error:  # noqa: BLE001 - a mutant may break anywhere
         did = f"broken: {error!r}"

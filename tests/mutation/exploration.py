@@ -1,4 +1,4 @@
-"""How well the claims bite: charts with one fault each, explored, and which claim notices.
+"""How well the properties bite: charts with one fault each, explored, and which property notices.
 
 `python -m tests.mutation.exploration [CHART ...]` tries every mutant of the charts' tables and prints a table; it takes
 a while. `test_exploration.py` takes a deterministic part of them, and the mutants of the whole system below.
@@ -27,12 +27,12 @@ BREAKS = {f"{order} {server}": None for order in ORDERS for server in ("tracker"
 SCENARIOS = (
     Scenario("standard", timeouts="patient"),
     Scenario("losses", torrents=1, faults={"losses": None, "storage failure": None, "duplicates": None}),
-    Scenario("breaks", torrents=1, calm=True, faults={**BREAKS, "breaks in all": 1, "losses": None}),
+    Scenario("breaks", torrents=1, stabilisation=True, faults={**BREAKS, "breaks in all": 1, "losses": None}),
     Scenario("goodbye", torrents=1, timeouts="patient", faults={"stop torrent": 1}),
-    Scenario("rivals", conflicting=2, calm=True, faults={"storage failure": None}),
+    Scenario("rivals", conflicting=2, stabilisation=True, faults={"storage failure": None}),
     Scenario("two", timeouts="patient", faults={"stop torrent": 1, "losses": 1}),
 )
-"""Small, and together they exercise every claim."""
+"""Small, and together they exercise every property."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Bite:
     """Which scenario showed a fault, and by what."""
 
     scenario: str
-    claim: str
+    property_: str
 
 
 def bite(charts: Mapping[str, type[Participant]], baselines: Mapping[str, Result]) -> Bite | None:
@@ -49,10 +49,10 @@ def bite(charts: Mapping[str, type[Participant]], baselines: Mapping[str, Result
         result = explore(Recast(scenario, charts))
         for ours, theirs in zip(baselines[scenario.name].verdicts, result.verdicts, strict=True):
             if theirs.holds is False and ours.holds is not False:
-                return Bite(scenario.name, theirs.claim.name)
+                return Bite(scenario.name, theirs.property_.name)
         for ours, theirs in zip(baselines[scenario.name].verdicts, result.verdicts, strict=True):
-            if ours.exercised and not theirs.exercised:
-                return Bite(scenario.name, f"{theirs.claim.name} (never exercised)")
+            if ours.non_vacuous and not theirs.non_vacuous:
+                return Bite(scenario.name, f"{theirs.property_.name} (never exercised)")
     return None
 
 
@@ -151,12 +151,12 @@ def main() -> None:
                 found = bite({name: mutant.make()}, ours)
             except Exception as error:  # noqa: BLE001 - a chart that cannot be run at all is noticed, too
                 found = Bite("any", f"cannot be explored: {type(error).__name__}")
-            by[found.claim if found else "missed"] += 1
+            by[found.property_ if found else "missed"] += 1
             if found is None:
                 missed.append(mutant.name)
         print(f"{name}: {sum(by.values()) - by['missed']} of {sum(by.values())}")
-        for claim, count in by.most_common():
-            print(f"  {count:4} {claim}")
+        for property_, count in by.most_common():
+            print(f"  {count:4} {property_}")
         for line in missed:
             print(f"  missed {line}")
 

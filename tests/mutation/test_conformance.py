@@ -44,9 +44,9 @@ def test_the_diagrams_find_every_fault_that_is_not_excused(chart: type[Participa
 
 
 def test_what_is_said_to_act_alike_acts_alike() -> None:
-    alike = [mutant for mutant in mutants_of(Broker) if excuse(mutant) in {ALIKE, EQUIVALENT}]
-    assert len([mutant for mutant in alike if excuse(mutant) == ALIKE]) == 3
-    for mutant in [mutant for mutant in alike if excuse(mutant) == ALIKE] + alike[::9]:
+    interchangeable = [mutant for mutant in mutants_of(Broker) if excuse(mutant) in {ALIKE, EQUIVALENT}]
+    assert len([mutant for mutant in interchangeable if excuse(mutant) == ALIKE]) == 3
+    for mutant in [mutant for mutant in interchangeable if excuse(mutant) == ALIKE] + interchangeable[::9]:
         assert not difference(mutant, TWO), mutant.name
     other = next(mutant for mutant in mutants_of(Broker) if mutant.name.startswith("drop close_session: listening"))
     assert difference(other, TWO).startswith("?CONNECT(one) !CONNACK(one) ?DISCONNECT(one) ?SUBSCRIBE(one): ignored")

@@ -1,4 +1,4 @@
-"""The claims bite: faults of the system, and a part of the mutants of the charts, are noticed by a claim."""
+"""The properties bite: faults of the system, and a part of the mutants of the charts, are noticed by a property."""
 
 from functools import cache
 
@@ -12,14 +12,14 @@ baselines = cache(all_baselines)
 EVERY: dict[type[Participant], int] = {Tracker: 40, TorrentServer: 40, DistributionView: 12, Clock: 8}
 """How many mutants of a chart there are for each that is tried here."""
 LEAST = 0.5
-"""Of those that are tried, the share that a claim has to notice; conformance is there for the others."""
+"""Of those that are tried, the share that a property has to notice; conformance is there for the others."""
 
 
 @pytest.mark.parametrize(
     ("name", "chart"), SYSTEM, ids=lambda value: value if isinstance(value, str) else value.__name__
 )
 def test_a_fault_of_the_system_is_noticed(name: str, chart: type[Participant]) -> None:
-    assert bite({name: chart}, baselines()) is not None, f"{chart.__doc__} No claim notices."
+    assert bite({name: chart}, baselines()) is not None, f"{chart.__doc__} No property notices."
 
 
 def test_mutants_of_the_charts_are_noticed() -> None:

@@ -37,7 +37,7 @@ from machines.rules import (
     register,
     remove_client,
 )
-from tests.machines.test_rules import files_of, fragments_of
+from tests.support.views import files_of, fragments_of
 
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -320,7 +320,7 @@ def test_any_number_of_clients_agree_after_any_steps(service: Service, data: st.
             assert_agreement(service)
 
 
-# Stories.
+# Traces.
 
 
 def test_a_later_client_conforms_to_what_an_earlier_one_was_promised_even_if_that_one_fails() -> None:

@@ -26,7 +26,7 @@ from runtime.driver import Server
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.faults import FaultPlan, parse_fault
 from runtime.wire.events import encode
-from tests.runtime.wire.test_malformed import REFUSED
+from tests.support.malformed import REFUSED
 from tests.support.mqtt_clients import client, live
 from tests.support.servers import (
     HASH,

@@ -25,7 +25,7 @@ from machines.broker import BrokerData
 from runtime.demo.runner import lifelines
 from runtime.driver import Move
 from runtime.mqtt.broker import EmbeddedBroker
-from runtime.recorder import NEVER_CAME, Stage
+from runtime.recorder import NEVER_CAME, RunRecorder
 from runtime.wire.events import encode
 from tests.support.mqtt_clients import client, live
 from tests.support.servers import a_torrent, a_tracker, on_each_lifeline, reach
@@ -37,20 +37,20 @@ class Told:
     """A stage on which two clients and a tracker are told of by hand."""
 
     def __init__(self, *clients: str) -> None:
-        self.stage = Stage(lifelines=lifelines(["tracker", "client-1", "torrent-1"]))
+        self.recorder = RunRecorder(lifelines=lifelines(["tracker", "client-1", "torrent-1"]))
         for name in clients or ("tracker", "client-1", "torrent-1"):
             self.joins(name)
 
     def does(self, server: str, action: str, message: Message, peer: str = "broker") -> None:
-        self.stage.moved(Move(server, "client", "!" if action == "!" else "?", message, peer, ("here",)))
+        self.recorder.moved(Move(server, "client", "!" if action == "!" else "?", message, peer, ("here",)))
 
     def joins(self, name: str) -> None:
         self.does(name, "!", CONNECT())
-        self.stage.connected(name)
+        self.recorder.connected(name)
         self.does(name, "?", CONNACK())
         for topic in (HELLO, GOODBYE):
             self.does(name, "!", SUBSCRIBE(topic=topic))
-            self.stage.subscribed(name, topic, True)
+            self.recorder.subscribed(name, topic, True)
             self.does(name, "?", SUBACK(topic=topic))
 
     def sends(self, name: str, event: BusEvent) -> bytes:
@@ -63,7 +63,7 @@ class Told:
         packets = (CONNECT, CONNACK, SUBSCRIBE, SUBACK)
         return [
             (a.sender, a.name, a.receiver, a.lost, a.note)
-            for a in self.stage.arrows
+            for a in self.recorder.arrows
             if not isinstance(a.message, packets)
         ]
 
@@ -76,9 +76,9 @@ def test_an_event_is_followed_from_its_sender_to_all_receivers() -> None:
     told = Told()
     event = hello()
     payload = told.sends("tracker", event)
-    told.stage.received("tracker", HELLO, payload)
+    told.recorder.received("tracker", HELLO, payload)
     for name in ("client-1", "torrent-1", "tracker"):
-        told.stage.forwarded(HELLO, payload, name)
+        told.recorder.forwarded(HELLO, payload, name)
     told.does("torrent-1", "?", event)
     told.does("client-1", "?", event)
     told.does("tracker", "?", event)
@@ -88,79 +88,79 @@ def test_an_event_is_followed_from_its_sender_to_all_receivers() -> None:
         ("Broker", "TrackerHello", "Client", False, ""),
         ("Broker", "TrackerHello", "Tracker", False, ""),
     ]
-    assert not told.stage.divergences
+    assert not told.recorder.divergences
     # The broker passed it on in the order of its chart, whoever read it first.
-    assert on_each_lifeline(told.stage.arrows)["Broker"][-4:] == [
+    assert on_each_lifeline(told.recorder.arrows)["Broker"][-4:] == [
         "?TrackerHello Tracker",
         "!TrackerHello Client",
         "!TrackerHello Torrent",
         "!TrackerHello Tracker",
     ]
-    told.stage.close()
-    assert not [arrow for arrow in told.stage.arrows if arrow.lost]
+    told.recorder.close()
+    assert not [arrow for arrow in told.recorder.arrows if arrow.lost]
 
 
 def test_what_was_never_received_is_a_divergence() -> None:
     told = Told("client-1")
-    told.stage.forwarded(HELLO, encode(hello()), "torrent-1")
-    assert told.stage.divergences == ["TrackerHello to torrent-1, which has not subscribed to it"]
+    told.recorder.forwarded(HELLO, encode(hello()), "torrent-1")
+    assert told.recorder.divergences == ["TrackerHello to torrent-1, which has not subscribed to it"]
 
 
 def test_passing_an_event_on_to_whoever_did_not_ask_is_a_divergence() -> None:
     told = Told("tracker", "client-1")
     payload = told.sends("tracker", hello())
-    told.stage.received("tracker", HELLO, payload)
-    told.stage.forwarded(HELLO, payload, "torrent-1")
-    assert told.stage.divergences == ["TrackerHello to torrent-1, which has not subscribed to it"]
+    told.recorder.received("tracker", HELLO, payload)
+    told.recorder.forwarded(HELLO, payload, "torrent-1")
+    assert told.recorder.divergences == ["TrackerHello to torrent-1, which has not subscribed to it"]
 
 
 @pytest.mark.parametrize("in_order", [True, False])
 def test_overtaking_is_a_divergence_unless_a_delay_can_do_it(in_order: bool) -> None:
     told = Told()
-    told.stage.in_order = in_order
+    told.recorder.in_order = in_order
     first, second = hello(), TrackerGoodbye(event_id=str(uuid4()))
     for event in (first, second):
-        told.stage.received("tracker", event.topic, told.sends("tracker", event))
-    told.stage.forwarded(GOODBYE, encode(second), "client-1")
+        told.recorder.received("tracker", event.topic, told.sends("tracker", event))
+    told.recorder.forwarded(GOODBYE, encode(second), "client-1")
     told.does("client-1", "?", second)
-    told.stage.forwarded(HELLO, encode(first), "client-1")
+    told.recorder.forwarded(HELLO, encode(first), "client-1")
     told.does("client-1", "?", first)
     expected = [] if in_order is False else ["TrackerGoodbye to client-1 overtakes an earlier event"]
-    assert told.stage.divergences == expected
-    assert on_each_lifeline(told.stage.arrows)["Client"][-2:] == ["?TrackerGoodbye Broker", "?TrackerHello Broker"]
+    assert told.recorder.divergences == expected
+    assert on_each_lifeline(told.recorder.arrows)["Client"][-2:] == ["?TrackerGoodbye Broker", "?TrackerHello Broker"]
 
 
 def test_a_duplicate_on_either_hop_is_drawn_and_no_divergence() -> None:
     told = Told("tracker", "client-1")
     event = hello()
     payload = told.sends("tracker", event)
-    told.stage.received("tracker", HELLO, payload)
-    told.stage.received("tracker", HELLO, payload)
+    told.recorder.received("tracker", HELLO, payload)
+    told.recorder.received("tracker", HELLO, payload)
     for _ in range(5):  # twice each, and once more
-        told.stage.forwarded(HELLO, payload, "client-1")
+        told.recorder.forwarded(HELLO, payload, "client-1")
         told.does("client-1", "?", event)
     drawn = Counter((sender, receiver) for sender, *_, receiver, _, _ in told.story())
     assert drawn == {("Tracker", "Broker"): 2, ("Broker", "Client"): 5}
-    assert not told.stage.divergences
+    assert not told.recorder.divergences
 
 
 def test_what_is_lost_on_a_hop_is_drawn_where_it_was_sent() -> None:
     told = Told("tracker", "client-1")
     first, second = hello(), hello()
-    told.stage.lost_to_broker("tracker", HELLO, told.sends("tracker", first))
-    told.stage.received("tracker", HELLO, told.sends("tracker", second))
-    told.stage.lost_from_broker(HELLO, encode(second), "client-1")
-    told.stage.lost_from_broker(HELLO, encode(second), "tracker")
-    told.stage.close()
+    told.recorder.lost_to_broker("tracker", HELLO, told.sends("tracker", first))
+    told.recorder.received("tracker", HELLO, told.sends("tracker", second))
+    told.recorder.lost_from_broker(HELLO, encode(second), "client-1")
+    told.recorder.lost_from_broker(HELLO, encode(second), "tracker")
+    told.recorder.close()
     assert told.story() == [
         ("Tracker", "TrackerHello", "Broker", True, ""),
         ("Tracker", "TrackerHello", "Broker", False, ""),
         ("Broker", "TrackerHello", "Client", True, ""),
         ("Broker", "TrackerHello", "Tracker", True, ""),
     ]
-    lost = [arrow for arrow in told.stage.arrows if arrow.lost]
+    lost = [arrow for arrow in told.recorder.arrows if arrow.lost]
     assert all(arrow.sent == arrow.came and not arrow.receiver_state for arrow in lost)
-    assert not told.stage.divergences
+    assert not told.recorder.divergences
 
 
 def test_what_comes_late_passes_beside_the_chart() -> None:
@@ -168,54 +168,54 @@ def test_what_comes_late_passes_beside_the_chart() -> None:
     event = hello()
     payload = told.sends("tracker", event)
     told.does("tracker", "!", DISCONNECT())
-    told.stage.disconnected("tracker", clean=True)
-    told.stage.received("tracker", HELLO, payload)
-    told.stage.forwarded(HELLO, payload, "client-1")
+    told.recorder.disconnected("tracker", clean=True)
+    told.recorder.received("tracker", HELLO, payload)
+    told.recorder.forwarded(HELLO, payload, "client-1")
     told.does("client-1", "?", event)
-    told.stage.close()
+    told.recorder.close()
     assert told.story() == [
         ("Tracker", "DISCONNECT", "Broker", False, ""),
         ("Tracker", "TrackerHello", "Broker", False, "late"),
         ("Broker", "TrackerHello", "Client", False, ""),
     ]
-    assert not told.stage.divergences
+    assert not told.recorder.divergences
 
 
 def test_what_was_on_its_way_to_a_client_that_left_never_came_and_is_told_once() -> None:
     told = Told("tracker", "client-1")
     event = hello()
     payload = told.sends("tracker", event)
-    told.stage.received("tracker", HELLO, payload)
+    told.recorder.received("tracker", HELLO, payload)
     told.does("client-1", "!", DISCONNECT())
-    told.stage.disconnected("client-1", clean=True)
-    told.stage.lost_from_broker(HELLO, payload, "client-1")  # a delay beyond the connection
+    told.recorder.disconnected("client-1", clean=True)
+    told.recorder.lost_from_broker(HELLO, payload, "client-1")  # a delay beyond the connection
     told.does("tracker", "?", event)
-    told.stage.close()
-    told.stage.close()
+    told.recorder.close()
+    told.recorder.close()
     assert [line for line in told.story() if line[3]] == [("Broker", "TrackerHello", "Client", True, NEVER_CAME)]
-    assert not told.stage.divergences
+    assert not told.recorder.divergences
 
 
 def test_a_crash_in_the_middle_of_starting_does_not_confuse_the_next_session() -> None:
     told = Told("tracker")
     told.does("client-1", "!", CONNECT())
-    told.stage.connected("client-1")  # the CONNACK is never read
-    told.stage.disconnected("client-1", clean=False)
+    told.recorder.connected("client-1")  # the CONNACK is never read
+    told.recorder.disconnected("client-1", clean=False)
     told.does("client-1", "!", CONNECT())
-    told.stage.connected("client-1")
+    told.recorder.connected("client-1")
     told.does("client-1", "?", CONNACK())
     told.does("client-1", "!", SUBSCRIBE(topic=HELLO))
-    told.stage.subscribed("client-1", HELLO, True)
-    told.stage.disconnected("client-1", clean=False)
+    told.recorder.subscribed("client-1", HELLO, True)
+    told.recorder.disconnected("client-1", clean=False)
     told.joins("client-1")
     event = hello()
     payload = told.sends("tracker", event)
-    told.stage.received("tracker", HELLO, payload)
-    told.stage.forwarded(HELLO, payload, "client-1")
+    told.recorder.received("tracker", HELLO, payload)
+    told.recorder.forwarded(HELLO, payload, "client-1")
     told.does("client-1", "?", event)
     assert told.story()[-1] == ("Broker", "TrackerHello", "Client", False, "")
-    assert not told.stage.divergences
-    lost = [(arrow.name, arrow.note) for arrow in told.stage.arrows if arrow.lost]
+    assert not told.recorder.divergences
+    lost = [(arrow.name, arrow.note) for arrow in told.recorder.arrows if arrow.lost]
     assert lost == [("CONNACK", NEVER_CAME), ("SUBACK", NEVER_CAME)]
 
 
@@ -228,7 +228,7 @@ def test_what_was_never_answered_was_lost(failure: Message, asked: Message) -> N
     told = Told("tracker")
     told.does("client-1", "!", asked)
     told.does("client-1", "?", failure, peer="")
-    assert [(arrow.sender, arrow.message, arrow.lost) for arrow in told.stage.arrows[-2:]] == [
+    assert [(arrow.sender, arrow.message, arrow.lost) for arrow in told.recorder.arrows[-2:]] == [
         ("Client", asked, True),
         ("", failure, False),
     ]
@@ -239,13 +239,13 @@ def test_without_hooks_the_answers_are_drawn_when_they_are_read() -> None:
     for question, answer in ((CONNECT(), CONNACK()), (SUBSCRIBE(topic=HELLO), SUBACK(topic=HELLO))):
         told.does("client-1", "!", question)
         told.does("client-1", "?", answer)
-    assert [(arrow.sender, arrow.name) for arrow in told.stage.arrows[-4:]] == [
+    assert [(arrow.sender, arrow.name) for arrow in told.recorder.arrows[-4:]] == [
         ("Client", "CONNECT"),
         ("Broker", "CONNACK"),
         ("Client", "SUBSCRIBE"),
         ("Broker", "SUBACK"),
     ]
-    assert told.stage.broker.data.sessions["client-1"] == {HELLO}
+    assert told.recorder.broker.data.sessions["client-1"] == {HELLO}
 
 
 def test_without_hooks_a_subscription_can_be_older_than_its_suback() -> None:
@@ -255,78 +255,78 @@ def test_without_hooks_a_subscription_can_be_older_than_its_suback() -> None:
     told.does("client-1", "?", CONNACK())
     event = hello()
     payload = told.sends("tracker", event)
-    told.stage.received("tracker", HELLO, payload)
-    told.stage.forwarded(HELLO, payload, "client-1")
+    told.recorder.received("tracker", HELLO, payload)
+    told.recorder.forwarded(HELLO, payload, "client-1")
     told.does("client-1", "?", event)
     told.does("client-1", "?", SUBACK(topic=HELLO))
     assert ("Broker", "TrackerHello", "Client", False, "") in told.story()
-    assert not told.stage.divergences
+    assert not told.recorder.divergences
 
 
 def test_a_refused_connection_and_a_refused_subscription() -> None:
     told = Told("tracker")
     told.does("client-1", "!", CONNECT())
     told.does("client-1", "?", CONNACK(accepted=False))
-    assert "client-1" not in told.stage.broker.data.sessions
+    assert "client-1" not in told.recorder.broker.data.sessions
     told.joins("torrent-1")
     told.does("torrent-1", "!", SUBSCRIBE(topic=ClientGoodbye.topic))
-    told.stage.subscribed("torrent-1", ClientGoodbye.topic, False)
+    told.recorder.subscribed("torrent-1", ClientGoodbye.topic, False)
     told.does("torrent-1", "?", SUBACK(topic=ClientGoodbye.topic, accepted=False))
-    assert told.stage.broker.data.sessions["torrent-1"] == {HELLO, GOODBYE}
-    assert not told.stage.divergences
+    assert told.recorder.broker.data.sessions["torrent-1"] == {HELLO, GOODBYE}
+    assert not told.recorder.divergences
 
 
 def test_a_lost_connection_ends_the_session_in_the_chart() -> None:
     told = Told("tracker", "client-1")
-    told.stage.disconnected("client-1", clean=False)
+    told.recorder.disconnected("client-1", clean=False)
     assert told.story() == [("Client", "ConnectionLost", "Broker", False, "the connection broke")]
-    assert set(told.stage.broker.data.sessions) == {"tracker"}
-    assert told.stage.broker.data == BrokerData(sessions=told.stage.broker.data.sessions)
+    assert set(told.recorder.broker.data.sessions) == {"tracker"}
+    assert told.recorder.broker.data == BrokerData(sessions=told.recorder.broker.data.sessions)
 
 
 def test_malformed_payloads_are_nobodys_arrow() -> None:
     told = Told("tracker", "client-1")
-    before = len(told.stage.arrows)
-    told.stage.received("tracker", HELLO, b"{}")
-    told.stage.forwarded(HELLO, b"{}", "client-1")
-    told.stage.lost_to_broker("tracker", HELLO, b"{}")
-    told.stage.lost_from_broker(HELLO, b"{}", "client-1")
-    assert len(told.stage.arrows) == before
-    assert not told.stage.divergences
+    before = len(told.recorder.arrows)
+    told.recorder.received("tracker", HELLO, b"{}")
+    told.recorder.forwarded(HELLO, b"{}", "client-1")
+    told.recorder.lost_to_broker("tracker", HELLO, b"{}")
+    told.recorder.lost_from_broker(HELLO, b"{}", "client-1")
+    assert len(told.recorder.arrows) == before
+    assert not told.recorder.divergences
 
 
 def test_strangers_come_from_outside_and_only_what_they_publish_is_drawn() -> None:
     told = Told("client-1")
-    before = len(told.stage.arrows)
+    before = len(told.recorder.arrows)
     event = hello()
     payload = encode(event)
-    told.stage.connected("Tracker")  # named like a lifeline
-    told.stage.subscribed("Tracker", "#", True)
-    told.stage.received("Tracker", HELLO, payload)
-    told.stage.forwarded(HELLO, payload, "Tracker")
-    told.stage.forwarded(HELLO, payload, "client-1")
+    told.recorder.connected("Tracker")  # named like a lifeline
+    told.recorder.subscribed("Tracker", "#", True)
+    told.recorder.received("Tracker", HELLO, payload)
+    told.recorder.forwarded(HELLO, payload, "Tracker")
+    told.recorder.forwarded(HELLO, payload, "client-1")
     told.does("client-1", "?", event)
-    told.stage.lost_to_broker("Tracker", HELLO, payload)
-    told.stage.lost_from_broker(HELLO, payload, "Tracker")
-    told.stage.disconnected("Tracker", clean=True)
+    told.recorder.lost_to_broker("Tracker", HELLO, payload)
+    told.recorder.lost_from_broker(HELLO, payload, "Tracker")
+    told.recorder.disconnected("Tracker", clean=True)
     assert told.story() == [
         ("", "TrackerHello", "Broker", False, "from a stranger"),
         ("Broker", "TrackerHello", "Client", False, ""),
     ]
-    assert len(told.stage.arrows) == before + 2
-    assert not told.stage.divergences
+    assert len(told.recorder.arrows) == before + 2
+    assert not told.recorder.divergences
 
 
 @live
 async def test_live_the_chart_agrees_with_the_broker_and_every_move_has_its_place() -> None:
-    stage = Stage()
+    recorder = RunRecorder()
     moves: list[Move] = []
 
     def observe(move: Move) -> None:
         moves.append(move)
-        stage.moved(move)
+        recorder.moved(move)
 
-    async with EmbeddedBroker(observer=stage) as broker, client(broker, "watcher") as watcher:
+    async with EmbeddedBroker(observer=recorder) as broker, client(broker, "watcher") as watcher:
         await watcher.subscribe("nothing/of/ours")
         servers = [a_tracker(broker), *(a_torrent(broker, f"torrent-{number}") for number in range(4))]
         for server in servers:
@@ -339,17 +339,17 @@ async def test_live_the_chart_agrees_with_the_broker_and_every_move_has_its_plac
         await reach(servers[1], "registered")
         for server in reversed(servers):
             await server.stop()
-    stage.close()
-    assert not stage.divergences
+    recorder.close()
+    assert not recorder.divergences
     assert broker.observer_errors == 0
-    assert not stage.broker.data.sessions.keys() - {"watcher"}
-    seen = on_each_lifeline(stage.arrows)
+    assert not recorder.broker.data.sessions.keys() - {"watcher"}
+    seen = on_each_lifeline(recorder.arrows)
     for server in servers:
         for role in server.charts:
             moved = [
                 f"{m.action}{type(m.message).__name__}" for m in moves if (m.server, m.role) == (server.name, role)
             ]
-            lifeline = stage.lifeline(server.name, role)
+            lifeline = recorder.lifeline(server.name, role)
             drawn = [end.split()[0] for end in seen[lifeline] if end != "!ConnectionLost Broker"]
             assert drawn == moved, lifeline
-    assert ConnectionLost in {type(arrow.message) for arrow in stage.arrows}
+    assert ConnectionLost in {type(arrow.message) for arrow in recorder.arrows}

@@ -29,12 +29,12 @@ from machines.calls import (
 from machines.clock import Clock
 from machines.distribution_view import DistributionView
 from machines.events import BusEvent
-from machines.participant import Decision, Output, Participant, Refused, Snapshot
+from machines.participant import Decision, Output, Participant, Snapshot, UnspecifiedReception
 from machines.rules import View
 from machines.torrent_server import TorrentServer
 from machines.tracker import Tracker
 
-# One chart: every line of a course says what is done, and what that leaves of the whole participant.
+# One chart: every line of a scenario says what is done, and what that leaves of the whole participant.
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _do(chart: Participant, step: Step, at: str) -> None:
         assert chart.receive(step.message, step.peer) is step.decision, at
     else:
         assert chart.decide(type(step.message)) is step.decision, at
-        with pytest.raises(Refused):
+        with pytest.raises(UnspecifiedReception):
             chart.receive(step.message, step.peer)
 
 

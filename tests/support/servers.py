@@ -10,7 +10,7 @@ from immutabledict import immutabledict
 from machines import ClientMetadata, Clock, DistributionView, FragmentMetadata, Participant, Snapshot, View
 from machines.torrent_server import TorrentServer
 from machines.tracker import Tracker
-from runtime.demo.runner import Audience, Outcome, Play, Settings
+from runtime.demo.runner import DemoRunner, Outcome, Reporter, Settings
 from runtime.driver import Move, Role, Server
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.session import BrokerAddress, Session
@@ -131,20 +131,20 @@ class Nobody:
 class Played:
     """A demo that has ended."""
 
-    play: Play
+    play: DemoRunner
     outcome: Outcome
 
     def arrows(self, act: int | None = None) -> list[Arrow]:
         """All arrows, or those of one act, from 0."""
-        arrows = self.outcome.stage.arrows
+        arrows = self.outcome.recorder.arrows
         if act is None:
             return arrows
-        begins = [*self.outcome.stage.acts, len(arrows)]
+        begins = [*self.outcome.recorder.acts, len(arrows)]
         return arrows[begins[act] : begins[act + 1]]
 
 
-async def play(settings: Settings, audience: Audience | None = None) -> Played:
-    play = Play(settings, audience or Nobody())
+async def play(settings: Settings, reporter: Reporter | None = None) -> Played:
+    play = DemoRunner(settings, reporter or Nobody())
     return Played(play, await play.run())
 
 
@@ -176,7 +176,7 @@ def on_each_lifeline(arrows: Sequence[Arrow]) -> dict[str, list[str]]:
 
 
 def drawn(story: str) -> dict[str, list[str]]:
-    """The same for a story in lines such as `Torrent -> TorrentClock SetTimeout`, `-x` where it is lost."""
+    """The same for a trace in lines such as `Torrent -> TorrentClock SetTimeout`, `-x` where it is lost."""
     arrows = []
     for number, line in enumerate(story.split("\n")):
         if line.strip():

@@ -2,8 +2,8 @@
 
 The fields are as wide as the numbers that have been met need, and share what is left of a word: the wider get far
 more, since they go on growing. So most systems fit in one word. Where a number outgrows its field, the keys are packed
-anew. The account stands in the lowest bits of the first word, plus one, so that no key is zero. The components begin
-with the highest bits: keys are ordered as their rows are, but for the account.
+anew. The budget stands in the lowest bits of the first word, plus one, so that no key is zero. The components begin
+with the highest bits: keys are ordered as their rows are, but for the budget.
 """
 
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ def fits(sizes: Sequence[int], layout: Words) -> bool:
 
 
 def field(keys: Words, layout: Words, place: int) -> Numbers:
-    """One number of each of the rows (the account plus one)."""
+    """One number of each of the rows (the budget plus one)."""
     word, shift, mask = layout[place]
     found: Numbers = ((keys[:, int(word)] >> shift) & mask).view(np.int64)
     return found

@@ -25,11 +25,11 @@ KEEPS, TAKES, CLEARS, OTHERWISE = range(4)
 Flags = npt.NDArray[np.bool_]
 
 
-class UnderWay:
-    """The queues of a system by number, as far as they are known. `ways` are those to rename components."""
+class InFlight:
+    """The queues of a system by number, as far as they are known. `permutations` are those to rename components."""
 
-    def __init__(self, system: ClosedSystem, ways: tuple[tuple[int, ...], ...]) -> None:
-        self.system, self.ways = system, ways
+    def __init__(self, system: ClosedSystem, permutations: tuple[tuple[int, ...], ...]) -> None:
+        self.system, self.permutations = system, permutations
         width = self.components = len(system.nodes)
         # By component, but where queues are mere sequences: they are not listed there.
         self._queues: list[dict[int, Queues]] = [{} for _ in range(width)]
@@ -45,7 +45,7 @@ class UnderWay:
         self.heads: Ints = np.zeros((width, 64), np.int32)
         self.marked: Flags = np.zeros((width, 64), np.bool_)
         self.after, self.push = Ragged(width), Ragged(width)
-        self.queue_names = Ragged(width, columns=max(1, len(ways)))
+        self.queue_names = Ragged(width, columns=max(1, len(permutations)))
         # Where queues are mere sequences: by component and queues, what they are without the last message, which one
         # that is, and how many there are; and by component and message pushed, the heads where it is alone.
         self.is_plain = system.ordered and not system.keeps_hops
@@ -54,8 +54,8 @@ class UnderWay:
         self.lengths: Ints = np.zeros((width, 64), np.int32)
         self.first_heads: Ints = np.full((width, 8), HOLE, np.int32)
         self.edit_kinds: Ints = np.full((width, 8), OTHERWISE, np.int32)
-        self.push_names: Ints = np.full((max(1, len(ways)), width, 8), HOLE, np.int32)
-        self._named = [[0] * width for _ in ways]
+        self.push_names: Ints = np.full((max(1, len(permutations)), width, 8), HOLE, np.int32)
+        self._named = [[0] * width for _ in permutations]
         self.counts: Numbers = np.zeros(width, np.int64)
         """Of queues."""
         for component in range(width):
@@ -83,7 +83,7 @@ class UnderWay:
     def _is_in_trie(self, component: int, number: int) -> bool:
         return self.is_plain and number not in self._queues[component]
 
-    def _under_way(self, component: int, number: int) -> Queues:
+    def _in_flight(self, component: int, number: int) -> Queues:
         """What is under way, by its number."""
         if number in self._queues[component]:
             return self._queues[component][number]
@@ -138,7 +138,7 @@ class UnderWay:
         for component, (begin, end) in enumerate(zip(self._measured, self.counts.tolist(), strict=True)):
             if begin < end:
                 longest = begin + int(self.lengths[component, begin:end].argmax())
-                self.system.measure(component, self._under_way(component, longest))
+                self.system.measure(component, self._in_flight(component, longest))
                 self._measured[component] = end
 
     def _push_number(self, component: int, message: int) -> int:
@@ -162,14 +162,14 @@ class UnderWay:
         renamed = self.system.renamed_message
         known = -1
         while known != (known := sum(map(len, self._pushed))):  # more may be pushed once all is named
-            for component, way in product(range(self.components), range(len(self.ways))):
+            for component, permutation in product(range(self.components), range(len(self.permutations))):
                 pushed = self._pushed[component]
                 self.push_names = roomy(self.push_names, 2, len(pushed), HOLE)
-                for number in range(self._named[way][component], len(pushed)):
-                    names = self.ways[way]
+                for number in range(self._named[permutation][component], len(pushed)):
+                    names = self.permutations[permutation]
                     message = BREAK if number == BREAKS else renamed(pushed[number], names)
-                    self.push_names[way, component, number] = self._push_number(names[component], message)
-                self._named[way][component] = len(pushed)
+                    self.push_names[permutation, component, number] = self._push_number(names[component], message)
+                self._named[permutation][component] = len(pushed)
 
     # Room.
 
@@ -201,7 +201,7 @@ class UnderWay:
         self.marked = roomy(self.marked, 1, queues, 0)
         self.after.reserve(component, queues, len(self._edits[component]))
         self.push.reserve(component, queues, len(self._pushed[component]))
-        self.queue_names.reserve(component, queues, max(1, len(self.ways)))
+        self.queue_names.reserve(component, queues, max(1, len(self.permutations)))
         if self.is_plain:
             self.parents, self.lasts = roomy(self.parents, 1, queues, HOLE), roomy(self.lasts, 1, queues, HOLE)
             self.lengths = roomy(self.lengths, 1, queues, 0)
@@ -213,7 +213,7 @@ class UnderWay:
         if self._is_in_trie(component, queues) and self.edit_kinds[component, edit] == TAKES:
             self._take(component, queues, edit)
             return
-        then = edited(self._under_way(component, queues), self._edits[component][edit], ordered=self.system.ordered)
+        then = edited(self._in_flight(component, queues), self._edits[component][edit], ordered=self.system.ordered)
         number = self.queue(component, then)
         self.after.tables[component][queues, edit] = number
 
@@ -234,7 +234,7 @@ class UnderWay:
         if self._is_in_trie(component, queues):
             longer = queues if number == BREAKS else self._longer(component, queues, number)
         else:
-            up, down = self._under_way(component, queues)
+            up, down = self._in_flight(component, queues)
             if number == BREAKS:  # to somebody who has no connection to lose: what was sent before is lost
                 up = ()
             else:
@@ -242,15 +242,15 @@ class UnderWay:
             longer = self.queue(component, (up, down if self.system.ordered else tuple(sorted(down))))
         self.push.tables[component][queues, number] = longer
 
-    def _fill_queue_name(self, way: int, component: int, queues: int, *_: int) -> None:
-        names = self.ways[way]
+    def _fill_queue_name(self, permutation: int, component: int, queues: int, *_: int) -> None:
+        names = self.permutations[permutation]
         up, down = (
             tuple(self.system.renamed_message(message, names) for message in queue)
-            for queue in self._under_way(component, queues)
+            for queue in self._in_flight(component, queues)
         )
         named = (up, down if self.system.ordered else tuple(sorted(down)))
         name = self.queue(names[component], named)
-        self.queue_names.tables[component][queues, way] = name
+        self.queue_names.tables[component][queues, permutation] = name
 
 
 def _kind(edit: Edit) -> int:

@@ -2,7 +2,7 @@
 
 States are numbered in the order in which they are reached, so the states of one depth stand together. Each keeps its
 key and the number of the state that it was reached from first: a shortest run to anything. An engine expands states,
-finds out which keys are new, and looks at claims.
+finds out which keys are new, and looks at properties.
 """
 
 import signal
@@ -12,7 +12,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -25,7 +24,7 @@ from spec.exploration.engine.packing import Numbers, Words
 from spec.exploration.engine.tables import Tables
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.steps import Row
-from spec.exploration.properties.language import WORD, Claims
+from spec.exploration.properties.language import WORD, Properties
 
 Engine = Literal["auto", "compiled", "vectorised"]
 Hits = npt.NDArray[np.int64]
@@ -55,7 +54,7 @@ class Found:
 
     progress: Progress
     complete: bool
-    at_rest: int
+    quiescent: int
     """States from which nothing can happen."""
     stopped: str = ""
     """Why it is not complete."""
@@ -63,15 +62,17 @@ class Found:
 
 @dataclass
 class BreadthFirst(ABC):
-    """One search for the shortest ways to everything; `ways` are the permutations of components that change nothing."""
+    """One search for the shortest ways to everything; `permutations` are the permutations of components that change
+    nothing.
+    """
 
     system: ClosedSystem
-    ways: tuple[tuple[int, ...], ...] = ()
+    permutations: tuple[tuple[int, ...], ...] = ()
     most: int | None = None
     """Stop after so many states."""
     memory: int | None = None
     """Stop before the process takes more bytes than these; otherwise before the machine has no more."""
-    tell: Callable[[Progress], None] = field(default=lambda _: None)
+    render: Callable[[Progress], None] = field(default=lambda _: None)
     is_stopped: Callable[[], bool] = field(default=lambda: False)
     """Whether to stop at the next opportunity."""
     known: Tables | None = None
@@ -83,7 +84,7 @@ class BreadthFirst(ABC):
 
     def __post_init__(self) -> None:
         row = self.system.initial()
-        self.tables = self.known or Tables(self.system, self.ways)
+        self.tables = self.known or Tables(self.system, self.permutations)
         self.layout = packing.layout_of(self.tables.sizes())
         self.keys: Words = np.zeros((ROOM, self.words), np.uint64)
         self.parents = np.zeros(ROOM, np.uint32)
@@ -94,7 +95,7 @@ class BreadthFirst(ABC):
         self._rehash()
         self.levels = [0, 1]
         self.transitions = 0
-        self.at_rest = 0
+        self.quiescent = 0
         self.progress = Progress(states=1)
         self._began = time.perf_counter()
         self._looked = -PAUSE
@@ -116,7 +117,7 @@ class BreadthFirst(ABC):
         """Put all keys into the empty hash table."""
 
     @abstractmethod
-    def _look(self, claims: Claims, masks: list[Words], watched: Words, hits: Hits) -> None:
+    def _look(self, properties: Properties, masks: list[Words], watched: Words, hits: Hits) -> None:
         """Note for each watch (a bit of `watched`) the first state that has its bit in all of its masks by side.
 
         A side is twice the number of a local state, and one more if nothing is under way.
@@ -157,28 +158,30 @@ class BreadthFirst(ABC):
             while self.levels[-2] < self.levels[-1] and not why:
                 self._level(*self.levels[-2:])
                 self.levels.append(self.count)
-                self._tell(self.count)
+                self._render(self.count)
                 if self.most is not None and self.count > self.most and self.levels[-2] < self.levels[-1]:
                     why = f"more than {self.most:,} states were not wanted"
         except KeyboardInterrupt:
             why = "it was interrupted"
         except MemoryError:
             why = f"there is no more memory, it takes {used() / MEGA:,.0f} MB"
-        return Found(self.progress, not why, self.at_rest, why)
+        return Found(self.progress, not why, self.quiescent, why)
 
     def spare(self) -> int | None:
         """Bytes that may still be taken; None where that is not known."""
         return free() if self.memory is None else self.memory - used()
 
-    def scan(self, claims: Claims) -> list[int | None]:
-        """The first state for each watch of the claims, among the states that were found."""
-        if not claims.is_current():
-            claims.renew()
-        masks = [claims.masks(component).reshape(-1, claims.words) for component in range(len(self.system.nodes))]
-        watched = np.full(claims.words, np.iinfo(np.uint64).max, np.uint64)
-        hits = np.full(claims.words * WORD, -1, np.int64)
-        self._look(claims, masks, watched, hits)
-        return [int(at) if at >= 0 else None for at in hits[: len(claims.watches)]]
+    def scan(self, properties: Properties) -> list[int | None]:
+        """The first state for each watch of the properties, among the states that were found."""
+        if not properties.is_current():
+            properties.renew()
+        masks = [
+            properties.masks(component).reshape(-1, properties.words) for component in range(len(self.system.nodes))
+        ]
+        watched = np.full(properties.words, np.iinfo(np.uint64).max, np.uint64)
+        hits = np.full(properties.words * WORD, -1, np.int64)
+        self._look(properties, masks, watched, hits)
+        return [int(at) if at >= 0 else None for at in hits[: len(properties.watches)]]
 
     def _fits(self) -> bool:
         """Whether all numbers that the system has given still fit in a key; if not, the keys are packed anew."""
@@ -230,13 +233,13 @@ class BreadthFirst(ABC):
         self.places.resize((size, self.words), refcheck=False)
         self._rehash()
 
-    def _tell(self, end: int) -> None:
+    def _render(self, end: int) -> None:
         progress = self.progress
         progress.states, progress.transitions = self.count, self.transitions
         is_over = self.levels[-2] == self.levels[-1]
         progress.depth, progress.frontier = len(self.levels) - 2 - is_over, self.count - end
         progress.seconds = time.perf_counter() - self._began
-        self.tell(progress)
+        self.render(progress)
         if progress.seconds - self._looked > PAUSE:
             self._looked = progress.seconds
             self._spend(self.tables.largest)  # it may have to grow any moment
@@ -256,19 +259,3 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         yield lambda: bool(pressed)
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def engine(name: Engine = "auto") -> type[BreadthFirst]:
-    """The engine of that name; the compiled one is chosen where numba is installed. Raises `ImportError` without it."""
-    has_numba = find_spec("numba") is not None
-    if name == "compiled" and not has_numba:
-        raise ImportError(
-            "the compiled engine needs numba: pip install 'clientjoin[fast]', or take the vectorised engine"
-        )
-    if name == "vectorised" or not has_numba:
-        from spec.exploration.engine.vectorised.search import VectorisedSearch
-
-        return VectorisedSearch
-    from spec.exploration.engine.compiled.search import Search
-
-    return Search

@@ -2,9 +2,9 @@
 
 A search knows a component by two numbers: its local state, and its *queues*, which are what is under way to and from
 it. So all that many slots have in common is noted once. What can happen depends on the local state and on the *heads*
-of the queues: together, a *shape*. With the account of faults, and with whether all is quiet, that is a *situation*,
+of the queues: together, a *shape*. With the budget of faults, and with whether all is quiescent, that is a *situation*,
 and for each situation the steps are listed that can happen and be paid for. A step says the local state after it, what
-it does to the queues (an *edit*), what it publishes, and the account after it.
+it does to the queues (an *edit*), what it publishes, and the budget after it.
 """
 
 import copy
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spec.exploration.engine.packing import places
-from spec.exploration.engine.queue_tables import Flags, UnderWay
+from spec.exploration.engine.queue_tables import Flags, InFlight
 from spec.exploration.engine.ragged import HOLE, Ints, Numbers, roomy
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.queues import Heads
@@ -65,11 +65,11 @@ class Planned(NamedTuple):
     label: Label
 
 
-class Tables(UnderWay):
-    """What happens in each situation, by number. `ways` are the permutations of components that change nothing."""
+class Tables(InFlight):
+    """What happens in each situation, by number. `permutations`: those of components that change nothing."""
 
-    def __init__(self, system: ClosedSystem, ways: tuple[tuple[int, ...], ...] = ()) -> None:
-        super().__init__(system, ways)
+    def __init__(self, system: ClosedSystem, permutations: tuple[tuple[int, ...], ...] = ()) -> None:
+        super().__init__(system, permutations)
         width = self.components
         self._known_locals = [0] * width
         self._planned: list[tuple[Planned, ...]] = []
@@ -79,26 +79,28 @@ class Tables(UnderWay):
         self.online: Flags = np.zeros((width, 64), np.bool_)
         self.broken: Ints = np.full((width, 64), HOLE, np.int32)
         self.unmarked: Ints = np.full((width, 64 if system.can_repeat else 0), HOLE, np.int32)
-        # By component, local state and heads; and by shape, account, and whether all is quiet.
+        # By component, local state and heads; and by shape, budget, and whether all is quiescent.
         self.shapes: Ints = np.full((width, 64, 16), HOLE, np.int32)
         self._forget_situations()
         self.publication_first: Ints = np.zeros(64, np.int32)
         self.publications: Ints = np.zeros((64, 2), np.int32)
         self._known_publications = 0
         # By way, component and local state.
-        self.local_names: Ints = np.full((max(1, len(ways)), width, 64), HOLE, np.int32)
-        self.inverse: Ints = np.array([np.argsort(way) for way in ways] or [np.arange(width)], np.int32)
+        self.local_names: Ints = np.full((max(1, len(permutations)), width, 64), HOLE, np.int32)
+        self.inverse: Ints = np.array(
+            [np.argsort(permutation) for permutation in permutations] or [np.arange(width)], np.int32
+        )
         self.leader_of: Ints = np.full(64, HOLE, np.int32)
         self.leaders: list[tuple[int, ...]] = []
         """Ways to rename that make some local state of the first component the least."""
         self.catch_up()
 
     def _forget_situations(self) -> None:
-        shape = (max(64, 2 * len(self._planned)), max(4, len(self.system.accounts)), 2)
+        shape = (max(64, 2 * len(self._planned)), max(4, len(self.system.budgets)), 2)
         self.situations: Ints = np.full(shape, HOLE, np.int32)
         self.begins: Numbers = np.zeros(64, np.int64)
         self.steps: Ints = np.zeros((256, 4), np.int32)
-        """Local state, edit, publication and account of each step."""
+        """Local state, edit, publication and budget of each step."""
         self.most_steps: Numbers = np.zeros(self.components, np.int64)
         """Steps in one situation, at most, by component."""
         self.plans: list[Planned] = []
@@ -117,18 +119,18 @@ class Tables(UnderWay):
     def sizes(self) -> list[int]:
         """How many numbers there are for each number of a state."""
         first, *others = ((len(self.system.locals[c]), int(self.counts[c])) for c in range(self.components))
-        return [first[0], *(size for pair in others for size in pair), first[1], len(self.system.accounts)]
+        return [first[0], *(size for pair in others for size in pair), first[1], len(self.system.budgets)]
 
     def numbered(self, row: Row) -> list[int]:
-        """The numbers of a state: locals and queues, and the account."""
+        """The numbers of a state: locals and queues, and the budget."""
         slots = [self.system.slots[component][number] for component, number in enumerate(row[:-1])]
         pairs = [(slot.local, self.queue(component, slot[1:])) for component, slot in enumerate(slots)]
         return [pairs[0][0], *(number for pair in pairs[1:] for number in pair), pairs[0][1], row[-1]]
 
     def row(self, numbers: Sequence[int]) -> Row:
-        """The slots of a state, and its account."""
+        """The slots of a state, and its budget."""
         slots = (
-            self.system.slot(component, Slot(numbers[local], *self._under_way(component, numbers[queue])))
+            self.system.slot(component, Slot(numbers[local], *self._in_flight(component, numbers[queue])))
             for component, (local, queue) in enumerate(places(self.components))
         )
         return (*slots, numbers[-1])
@@ -145,7 +147,7 @@ class Tables(UnderWay):
             self.broken, self.unmarked, self.publication_first, self.publications, self.inverse, self.local_names,
             self.queue_names.flat, self.queue_names.place,
             self.leader_of, firsts.astype(np.int32),
-            np.array([way for ways in self.leaders for way in ways] or [0], np.int32),
+            np.array([permutation for permutations in self.leaders for permutation in permutations] or [0], np.int32),
         )  # fmt: skip
 
     def catch_up(self) -> None:
@@ -170,7 +172,7 @@ class Tables(UnderWay):
             self._known_locals[component] = count
             self._reserve(component, int(self.counts[component]))
             self.shapes = roomy(self.shapes, 2, len(self._heads[component]), HOLE)
-        self.situations = roomy(self.situations, 1, len(system.accounts), HOLE)
+        self.situations = roomy(self.situations, 1, len(system.budgets), HOLE)
 
     def _catch_up_publications(self) -> None:
         for number, entries in enumerate(self.system.publications):
@@ -198,15 +200,15 @@ class Tables(UnderWay):
         self.measure()
         self.catch_up()
 
-    def _fill_situation(self, component: int, local: int, heads: int, account: int, quiet: int) -> None:
+    def _fill_situation(self, component: int, local: int, heads: int, budget: int, quiescent: int) -> None:
         shape = self._fill_shape(component, local, heads)
-        self.situations = roomy(self.situations, 1, account + 1, HOLE)
-        if self.situations[shape, account, quiet] >= 0:
+        self.situations = roomy(self.situations, 1, budget + 1, HOLE)
+        if self.situations[shape, budget, quiescent] >= 0:
             return
         paid = [
             (plan, left)
             for plan in self._planned[shape]
-            if (quiet or not plan.late) and (left := self._paid(account, plan.prices)) >= 0
+            if (quiescent or not plan.late) and (left := self._paid(budget, plan.prices)) >= 0
         ]
         steps = [(plan.then, plan.edit, plan.publication, left) for plan, left in paid]
         self.plans += [plan for plan, _ in paid]
@@ -217,7 +219,7 @@ class Tables(UnderWay):
         number = self.known_situations
         self.begins = roomy(self.begins, 0, number + 2, 0)
         self.begins[number + 1] = end
-        self.situations[shape, account, quiet] = number
+        self.situations[shape, budget, quiescent] = number
         self.known_situations, self.known_steps = number + 1, end
 
     def _fill_shape(self, component: int, local: int, heads: int, *_: int) -> int:
@@ -233,12 +235,12 @@ class Tables(UnderWay):
             prices = (move.part, move.cost, move.loss, move.failure)
             yield Planned(then, self._edit_number(component, edit), move.publication, prices, move.late, move.label)
 
-    def _paid(self, account: int, prices: Iterable[int]) -> int:
+    def _paid(self, budget: int, prices: Iterable[int]) -> int:
         for price in prices:
-            account = -1 if price in self._forbidden else self.system.spend(account, price)
-            if account < 0:
+            budget = -1 if price in self._forbidden else self.system.spend(budget, price)
+            if budget < 0:
                 break
-        return account
+        return budget
 
     def _fill_broken(self, component: int, local: int, *_: int) -> None:
         self.broken[component, local] = self.system.broken(component, local)
@@ -246,11 +248,13 @@ class Tables(UnderWay):
     def _fill_unmarked(self, component: int, local: int, *_: int) -> None:
         self.unmarked[component, local] = self.system.unmarked(component, local)
 
-    def _fill_local_name(self, way: int, component: int, local: int, *_: int) -> None:
-        self.local_names[way, component, local] = self.system.renamed_local(component, local, self.ways[way])
+    def _fill_local_name(self, permutation: int, component: int, local: int, *_: int) -> None:
+        self.local_names[permutation, component, local] = self.system.renamed_local(
+            component, local, self.permutations[permutation]
+        )
 
     def _fill_leaders(self, local: int, *_: int) -> None:
-        named = [self.system.renamed_local(0, local, way) for way in self.ways]
+        named = [self.system.renamed_local(0, local, permutation) for permutation in self.permutations]
         least = tuple(number for number, name in enumerate(named) if name == min(named))
         if least not in self.leaders:
             self.leaders.append(least)

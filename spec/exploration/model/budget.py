@@ -8,67 +8,72 @@ from spec.exploration.model.faults import Faults
 FREE = 0
 """The cost of what is no fault."""
 ORDINARY, FIRST_UNHEARD, UNHEARD, CAUGHT_UP = "ordinary step", "first unheard step", "unheard step", "caught up"
-"""What has a price for the part of a run that it belongs to; see `Account.past`."""
+"""What has a price for the part of a run that it belongs to; see `FaultBudget.past`."""
 FAULTS = (
-    *("calm", "calm expiry", "expiry", "losses", "duplicates", "broker restart", "storage failure"),
+    *("stabilisation", "stabilisation expiry", "expiry", "losses", "duplicates", "broker restart", "storage failure"),
     *(ORDINARY, FIRST_UNHEARD, UNHEARD, CAUGHT_UP),
 )
 """What has a price; the orders that a server may get come after these."""
-UNFAIR = frozenset({"calm", "losses", "duplicates", "broker restart", "storage failure", FIRST_UNHEARD, UNHEARD})
+UNFAIR = frozenset(
+    {"stabilisation", "losses", "duplicates", "broker restart", "storage failure", FIRST_UNHEARD, UNHEARD}
+)
 """What need not happen, beside those orders; timeouts that are set expire some day."""
 Past = Literal["", "open", "told"]
 
 
-class Account(NamedTuple):
-    """How often each bounded fault may still happen, and whether the calm has begun."""
+class FaultBudget(NamedTuple):
+    """How often each bounded fault may still happen, and whether stabilisation has begun."""
 
     left: tuple[tuple[str, int], ...] = ()
-    calm: bool = False
+    stabilisation: bool = False
     changed: bool = False
     """Whether the tracker has been stopped, or lost its connection, or crashed."""
     past: Past = ""
-    """Once the calm has begun: whether it is `open` what servers had done before it that nobody has heard yet, or is
+    """Once stabilisation has begun: whether it is `open` what servers had done before it that nobody has heard yet, or
+    is
     being `told` of one of them."""
 
 
-CALM = Account(calm=True, changed=True)
+STABILISATION = FaultBudget(stabilisation=True, changed=True)
 """Nothing goes wrong any more."""
 
 
 @dataclass
-class Accounts:
-    """The accounts that a system has met. `tracker` is the name of the server that the calm replaces."""
+class FaultBudgets:
+    """The budgets that a system has met. `tracker` is the name of the server that stabilisation replaces."""
 
     faults: Faults
     tracker: str
     unheard: bool = False
-    """Whether the calm begins with what servers had done unheard."""
+    """Whether stabilisation begins with what servers had done unheard."""
 
     def __post_init__(self) -> None:
         named = dict.fromkeys((*FAULTS, *self.faults.bounds))
         self.costs = {name: number for number, name in enumerate(named, start=1)}
         self._names = ("", *named)
-        self.known = [Account(tuple((name, bound) for name, bound in self.faults.bounds.items() if bound))]
+        self.known = [FaultBudget(tuple((name, bound) for name, bound in self.faults.bounds.items() if bound))]
         self._numbers = {self.known[0]: 0}
 
-    def spend(self, account: int, cost: int) -> int:
-        """The account after a fault; negative if it cannot happen (any more)."""
+    def spend(self, budget: int, cost: int) -> int:
+        """The budget after a fault; negative if it cannot happen (any more)."""
         if cost == FREE:
-            return account
-        fault, here = self._names[cost], self.known[account]
+            return budget
+        fault, here = self._names[cost], self.known[budget]
         if fault in {ORDINARY, FIRST_UNHEARD, UNHEARD, CAUGHT_UP}:
             return self._in_part(here, fault)
         if here.past == "told":
-            if fault in {"calm", "calm expiry"}:
+            if fault in {"stabilisation", "stabilisation expiry"}:
                 return -1
-        elif here.calm != (fault == "calm expiry"):
+        elif here.stabilisation != (fault == "stabilisation expiry"):
             return -1
         left = dict(here.left)
         changed = here.changed or fault == "broker restart" or fault.endswith(f" {self.tracker}")
-        if fault == "calm expiry":
-            then = here  # the calm lasts
-        elif fault == "calm":
-            then = Account(here.left, calm=True, changed=True, past="open") if self.unheard else CALM
+        if fault == "stabilisation expiry":
+            then = here  # stabilisation lasts
+        elif fault == "stabilisation":
+            then = (
+                FaultBudget(here.left, stabilisation=True, changed=True, past="open") if self.unheard else STABILISATION
+            )
         else:
             for bound in self.faults.bounds_of(fault):
                 if bound not in left:
@@ -77,17 +82,17 @@ class Accounts:
             then = here._replace(left=tuple((name, bound) for name, bound in left.items() if bound), changed=changed)
         return self._number(then)
 
-    def _in_part(self, here: Account, part: str) -> int:
-        """The account once a step of a part has been made."""
+    def _in_part(self, here: FaultBudget, part: str) -> int:
+        """The budget once a step of a part has been made."""
         if part == ORDINARY:
-            then = {"": here, "open": CALM, "told": None}[here.past]
+            then = {"": here, "open": STABILISATION, "told": None}[here.past]
         else:
             before: Past = "open" if part == FIRST_UNHEARD else "told"
             after: Past = "open" if part == CAUGHT_UP else "told"
             then = here._replace(past=after) if here.past == before else None
         return -1 if then is None else self._number(then)
 
-    def _number(self, then: Account) -> int:
+    def _number(self, then: FaultBudget) -> int:
         if then not in self._numbers:
             self._numbers[then] = len(self.known)
             self.known.append(then)

@@ -4,7 +4,7 @@ A *component* is a server with what is under way to it (`down`, from the broker)
 *slot* is one state of a component, numbered when it is first met. A state of the whole system is a row of slots, and
 one number more for how much of each bounded fault is spent. Everything that can happen is a step of one component,
 which may publish: each publication is pushed to the slots of its receivers. So a search needs three tables, which are
-filled as it asks: the steps of a slot, the slot after a push, and the account after a fault.
+filled as it asks: the steps of a slot, the slot after a push, and the budget after a fault.
 
 The bus. A connection is first in, first out, on each hop (MQTT runs over TCP; MQTT 3.1.1, 4.6). The broker passes
 an event on in one step, to every session that has subscribed. With `keeps_hops` it does so some time after the event
@@ -15,37 +15,38 @@ it is, marked as delivered, to be delivered once more. A timeout may expire at a
 patient, only when nothing is under way. A crash takes the charts and what is under way; a lost connection what is under
 way. But of what was on its way to the broker the oldest events may still arrive.
 
-The calm. At any one moment faults can end for good: the tracker is replaced, and from then on nothing is lost or
-crashes, and timeouts are patient. So what is claimed of a quiet system in the calm is claimed of every past. What is on
-its way to the broker then is not lost, be its sender still there or not: only what the old tracker had sent is gone.
+Stabilisation. At any one moment faults can end for good: the tracker is replaced, and from then on nothing is lost or
+crashes, and timeouts are patient. So what is claimed of a quiescent system after stabilisation is claimed of every
+past. What is on its way to the broker then is not lost, be its sender still there or not: only what the old tracker had
+sent is gone.
 
 One hop leaves out no reachable combination of local states, and none where nothing is under way. Take a run with both
 hops. What never reaches the broker in it changes nobody else, so it can as well wait at its receivers. Until all else
 reaches it, its sender's steps from there on can as well be done later: nobody has heard of them, and what comes to the
 sender meanwhile waits. That needs two things.
 - What is cut off on its way to the broker is lost. So every event can be lost, or hops are kept apart
-  (`Scenario.tells_hops_apart`). Then it can be lost as it is sent, and of what a connection that ends had under way all
+  (`Scenario.keeps_both_hops`). Then it can be lost as it is sent, and of what a connection that ends had under way all
   may arrive.
-- A step can be done later, at a time that is not over: an expiry, an order or a loss cannot happen in the calm any
-  more. So once the calm has begun, and before anything else happens in it, servers but the tracker can tell what they
-  had done *unheard* (`Moves`): steps from one on that published, of which nothing has reached the broker. They tell one
-  after the other, since none had heard another one. In the calm a server does nothing more until the broker has what it
-  had sent; by the same argument it could as well do that later. A patient timeout that publishes asks what is under way
-  everywhere: where timeouts are patient, hops are kept apart.
-To tell it afterwards is cheaper than to hold events back on suspicion: of a new tracker there are few states.
+- A step can be done later, at a time that is not over: an expiry, an order or a loss cannot happen after stabilisation
+  any more. So once stabilisation has begun, and before anything else happens in it, servers but the tracker can tell
+  what they had done *unheard* (`Moves`): steps from one on that published, of which nothing has reached the broker.
+  They tell one after the other, since none had heard another one. After stabilisation a server does nothing more until
+  the broker has what it had sent; by the same argument it could as well do that later. A patient timeout that publishes
+  asks what is under way everywhere: where timeouts are patient, hops are kept apart. To tell it afterwards is cheaper
+  than to hold events back on suspicion: of a new tracker there are few states.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from spec.exploration.model.budget import Account, Accounts
+from spec.exploration.model.budget import FaultBudget, FaultBudgets
 from spec.exploration.model.bus import Bus, Unbounded
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.moves import Moves
 from spec.exploration.model.node import Node, Outcome
 from spec.exploration.model.queues import Edit, Heads, Queues, Shape, edited
 from spec.exploration.model.renaming import Renaming
-from spec.exploration.model.steps import BREAK, MOST_UNDER_WAY, NOTHING, TRACKER, UNTOLD, Label, Move, Row, Slot, Step
+from spec.exploration.model.steps import BREAK, MOST_IN_FLIGHT, NOTHING, TRACKER, UNTOLD, Label, Move, Row, Slot, Step
 
 __all__ = ["ClosedSystem", "NotInert", "Unbounded"]
 
@@ -96,15 +97,15 @@ class ClosedSystem:
         self._shaped: dict[tuple[int, Shape], tuple[tuple[int, Edit, Move], ...]] = {}
         self._renamings: dict[tuple[int, int, tuple[int, ...]], int] = {}
         self._name_changes: dict[tuple[int, ...], Renaming] = {}
-        self.fans: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.passed: dict[tuple[int, int], tuple[int, ...]] = {}
         """To whom the bus passes what, by sender and message."""
         self._inert: tuple[dict[int, bool], ...] = tuple({} for _ in width)
-        self.recalls = self.faults.calm and not self.keeps_hops
-        """Whether what servers had done unheard is told once the calm has begun."""
-        self._accounts = Accounts(self.faults, self.nodes[TRACKER].name, unheard=self.recalls)
-        self.accounts: list[Account] = self._accounts.known
-        self.costs = self._accounts.costs
-        self.lingers = self.faults.calm and self.keeps_hops
+        self.recalls = self.faults.stabilisation and not self.keeps_hops
+        """Whether what servers had done unheard is told once stabilisation has begun."""
+        self._budgets = FaultBudgets(self.faults, self.nodes[TRACKER].name, unheard=self.recalls)
+        self.budgets: list[FaultBudget] = self._budgets.known
+        self.costs = self._budgets.costs
+        self.lingers = self.faults.stabilisation and self.keeps_hops
         """Whether what is on its way to the broker can still reach it when the connection of its sender has ended."""
         self._moves = Moves(self)
         self.can_repeat = self.cost("duplicates") is not None
@@ -150,9 +151,9 @@ class ClosedSystem:
         up, down = self.longest[component]
         self.longest[component] = (max(up, len(queues[0])), max(down, len(queues[1])))
         for queue, word in zip(queues, ("from", "for"), strict=True):
-            if len(queue) > MOST_UNDER_WAY:
+            if len(queue) > MOST_IN_FLIGHT:
                 name = self.nodes[component].name
-                raise Unbounded(f"more than {MOST_UNDER_WAY} messages wait {word} {name}: {ENDLESS}")
+                raise Unbounded(f"more than {MOST_IN_FLIGHT} messages wait {word} {name}: {ENDLESS}")
 
     def initial(self) -> Row:
         """Everybody where their nodes begin, nothing under way, nothing spent."""
@@ -180,39 +181,45 @@ class ClosedSystem:
         (ending,) = self.ask(component, local, "disconnect", NOTHING)
         return ending[0]
 
-    def spend(self, account: int, cost: int) -> int:
-        """The account after a fault; negative if it cannot happen (any more)."""
-        return self._accounts.spend(account, cost)
+    def spend(self, budget: int, cost: int) -> int:
+        """The budget after a fault; negative if it cannot happen (any more)."""
+        return self._budgets.spend(budget, cost)
 
-    def renamed(self, component: int, number: int, way: tuple[int, ...]) -> int:
-        """The slot of component `way[component]` that is this one after each component `i` is called `way[i]`."""
+    def renamed(self, component: int, number: int, permutation: tuple[int, ...]) -> int:
+        """The slot of component `permutation[component]` that is this one after each component `i` is called
+        `permutation[i]`.
+        """
         slot = self.slots[component][number]
-        local = self.renamed_local(component, slot.local, way)
-        up, down = (tuple(self.renamed_message(message, way) for message in queue) for queue in (slot.up, slot.down))
-        return self.slot(way[component], Slot(local, up, down if self.ordered else tuple(sorted(down))))
+        local = self.renamed_local(component, slot.local, permutation)
+        up, down = (
+            tuple(self.renamed_message(message, permutation) for message in queue) for queue in (slot.up, slot.down)
+        )
+        return self.slot(permutation[component], Slot(local, up, down if self.ordered else tuple(sorted(down))))
 
-    def renamed_local(self, component: int, local: int, way: tuple[int, ...]) -> int:
+    def renamed_local(self, component: int, local: int, permutation: tuple[int, ...]) -> int:
         """The same for a local state alone."""
-        key = (component, local, way)
+        key = (component, local, permutation)
         if key not in self._renamings:
-            state = self._name_change(way)(self.locals[component][local])
-            self._renamings[key] = self.local(way[component], state)
+            state = self._name_change(permutation)(self.locals[component][local])
+            self._renamings[key] = self.local(permutation[component], state)
         return self._renamings[key]
 
-    def renamed_message(self, message: int, way: tuple[int, ...]) -> int:
+    def renamed_message(self, message: int, permutation: tuple[int, ...]) -> int:
         """The same for a message."""
         if message == UNTOLD:
             return message
-        key = (-1, message, way)
+        key = (-1, message, permutation)
         if key not in self._renamings:
-            self._renamings[key] = self.message(self._name_change(way)(self.messages[message]))
+            self._renamings[key] = self.message(self._name_change(permutation)(self.messages[message]))
         return self._renamings[key]
 
-    def _name_change(self, way: tuple[int, ...]) -> Renaming:
-        if way not in self._name_changes:
+    def _name_change(self, permutation: tuple[int, ...]) -> Renaming:
+        if permutation not in self._name_changes:
             names = [node.name for node in self.nodes]
-            self._name_changes[way] = Renaming({name: names[to] for name, to in zip(names, way, strict=True)})
-        return self._name_changes[way]
+            self._name_changes[permutation] = Renaming(
+                {name: names[to] for name, to in zip(names, permutation, strict=True)}
+            )
+        return self._name_changes[permutation]
 
     def is_idle(self, component: int, number: int) -> bool:
         """Whether nothing is under way to or from a component, and it is about to publish nothing."""
@@ -298,7 +305,7 @@ class ClosedSystem:
 
     # The bus.
 
-    def fan(self, sender: int, sent: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    def recipients(self, sender: int, sent: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
         """To whom the broker passes what a component published."""
         found = []
         for message in sent:
@@ -307,10 +314,10 @@ class ClosedSystem:
 
     def reached(self, sender: int, message: int) -> tuple[int, ...]:
         """The components that the bus passes a message of a component to, whatever becomes of it there."""
-        if (sender, message) not in self.fans:
+        if (sender, message) not in self.passed:
             names = self.bus.receivers(self.nodes[sender].name, self.messages[message])
-            self.fans[sender, message] = tuple(place for place, node in enumerate(self.nodes) if node.name in names)
-        return self.fans[sender, message]
+            self.passed[sender, message] = tuple(place for place, node in enumerate(self.nodes) if node.name in names)
+        return self.passed[sender, message]
 
     def delivers(self, component: int, message: Hashable) -> bool:
         """Whether a message is delivered to a component, since it does not ignore it always."""

@@ -25,7 +25,7 @@ class Faults:
     bounds: Mapping[str, int | None] = field(default_factory=dict)
     timeouts: Literal["any", "patient", "never"] = "any"
     """`any`: a timeout may expire whenever it is set. `patient`: only when nothing is under way."""
-    calm: bool = False
+    stabilisation: bool = False
     """Whether faults can end for good, at any moment, with a new tracker."""
     loses: frozenset[str] = frozenset()
     """The names of the events that can be lost; empty means all."""

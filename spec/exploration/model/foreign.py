@@ -2,9 +2,9 @@
 
 Each chart is a component. What it sends goes, without a broker, to the charts that are named for it in `routes`, or
 else to all others that have an event for it. There is one channel to each chart, first in first out. A send happens
-at any time at which the chart can do it, and it can be lost, as the faults say. Claims are the user's own
+at any time at which the chart can do it, and it can be lost, as the faults say. Properties are the user's own
 (`spec.exploration.properties.language`): functions whose parameters are the names of charts, or `each` of them, which
-they see as `Standing`. Claims about any such system stand in `spec.exploration.properties.foreign`.
+they see as `Standing`. Properties about any such system stand in `spec.exploration.properties.foreign`.
 """
 
 import difflib
@@ -28,7 +28,7 @@ from spec.system.process import ChartMachine, Payloads, name_of
 
 
 @dataclass(frozen=True)
-class Others:
+class ForeignSystem:
     """Charts by name, and what can go wrong. `starts` names the atomic state of those that begin elsewhere."""
 
     name: str
@@ -37,9 +37,9 @@ class Others:
     """To whom messages go; to nobody, where that is meant."""
     starts: Mapping[str, str] = field(default_factory=immutabledict)
     faults: Faults = field(default_factory=Faults)
-    alike: tuple[tuple[str, ...], ...] = ()
+    interchangeable: tuple[tuple[str, ...], ...] = ()
     """Names of charts that differ in nothing else, in groups."""
-    rests: Mapping[str, tuple[str, ...]] = field(default_factory=immutabledict)
+    may_stay: Mapping[str, tuple[str, ...]] = field(default_factory=immutabledict)
     """The atomic states besides final ones that charts may stay in for good."""
     events: Mapping[str, Events] = field(default_factory=immutabledict)
     """What the events of charts are that do not say so themselves, as a binding says it."""
@@ -65,21 +65,21 @@ class Others:
         wires = Wires(tuple(self.charts), routes)
         return ClosedSystem(nodes, wires, self.faults, **{"ordered": not self.unordered, **options})
 
-    def interchangeable(self) -> tuple[tuple[int, ...], ...]:
+    def interchangeable_groups(self) -> tuple[tuple[int, ...], ...]:
         """The components that differ in their names only."""
         places = {name: place for place, name in enumerate(self.charts)}
-        return tuple(tuple(places[name] for name in group) for group in self.alike)
+        return tuple(tuple(places[name] for name in group) for group in self.interchangeable)
 
     def observe(self, system: ClosedSystem, component: int, state: Hashable, idle: bool) -> "Standing":
-        """How claims see a component, with what is said here of where it may stay, and of what goes to nobody."""
+        """How properties see a component, with what is said here of where it may stay, and of what goes to nobody."""
         name = system.nodes[component].name
-        return standing(system, component, state, idle, self.rests.get(name, ()), self.routes)
+        return standing(system, component, state, idle, self.may_stay.get(name, ()), self.routes)
 
     def check(self) -> None:
         """Raise `ValueError` for what is said of a name that there is not, and for faults that do not happen here."""
-        names = [(name, "starts") for name in self.starts] + [(name, "rests") for name in self.rests]
+        names = [(name, "starts") for name in self.starts] + [(name, "may stay") for name in self.may_stay]
         names += [(name, f"routes of {message!r}") for message, to in self.routes.items() for name in to]
-        names += [(name, "alike") for group in self.alike for name in group]
+        names += [(name, "interchangeable") for group in self.interchangeable for name in group]
         for name, place in names:
             self._known(name, self.charts, place, "chart")
         messages = self.messages()
@@ -89,17 +89,17 @@ class Others:
             *((each, "broadcast") for each in self.broadcast),
         ):
             self._known(message, messages, place, "message")
-        for name, states in self.rests.items():
+        for name, states in self.may_stay.items():
             for state in states:
                 self._known(
-                    state, [each.id for each in atomic_states(self.charts[name])], f"rests of {name}", "atomic state"
+                    state, [each.id for each in atomic_states(self.charts[name])], f"may stay of {name}", "atomic state"
                 )
         for fault, bound in self.faults.bounds.items():
             if fault != "losses" and bound != 0:
                 raise ValueError(f"{self.name}: faults: {fault!r} does not happen to such charts; there are losses")
-        if self.faults.calm:
+        if self.faults.stabilisation:
             raise ValueError(
-                f"{self.name}: faults: there is no calm in such a system: leave it out, and bound the losses"
+                f"{self.name}: faults: there is no stabilisation in such a system: leave it out, and bound the losses"
             )
 
     def messages(self) -> set[str]:
@@ -139,19 +139,19 @@ class Others:
 
 @dataclass(frozen=True)
 class Standing:
-    """How claims see a chart: the atomic states that it is in, and its whole local state."""
+    """How properties see a chart: the atomic states that it is in, and its whole local state."""
 
     name: str
     where: tuple[str, ...]
     state: Hashable
-    is_quiet: bool
+    is_quiescent: bool
     broken: str = ""
     """What came that it does not take."""
     raised: str = ""
     """The error that one of its callbacks raised."""
     is_stuck: bool = False
     """Whether nothing is under way to it, and it can do nothing by itself, though nothing has gone wrong with it."""
-    may_rest: bool = False
+    may_stay_for_good: bool = False
     """Whether it may stay where it is for good: in a final state, or in one that is named."""
     unheard: tuple[str, ...] = ()
     """The names of the messages that it can send here, and that nobody takes."""
@@ -162,10 +162,10 @@ def standing(
     component: int,
     state: Hashable,
     idle: bool,
-    rests: Iterable[str] = (),
+    may_stay: Iterable[str] = (),
     routes: Mapping[str, tuple[str, ...]] = immutabledict(),
 ) -> Standing:
-    """How claims see a component, which may also stay for good in the states of `rests`."""
+    """How properties see a component, which may also stay for good in the states of `may_stay`."""
     node = system.nodes[component]
     assert isinstance(node, Chart)
     acts = node.expiries(state)
@@ -185,6 +185,6 @@ def standing(
         broken.broken,
         broken.raised,
         is_stuck=idle and not acts and not isinstance(state, Broken),
-        may_rest=is_over or (bool(where) and set(where) <= set(rests)),
+        may_stay_for_good=is_over or (bool(where) and set(where) <= set(may_stay)),
         unheard=tuple(unheard),
     )

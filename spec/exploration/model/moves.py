@@ -11,7 +11,7 @@ from spec.exploration.model.queues import Edit, Shape
 from spec.exploration.model.steps import (
     BREAK,
     ENDS_CONNECTION,
-    MOST_UNDER_WAY,
+    MOST_IN_FLIGHT,
     NOTHING,
     TRACKER,
     UNTOLD,
@@ -89,7 +89,7 @@ class Moves:
             yield Move(Label("settle", component, None, None), part=self.system.costs[CAUGHT_UP])
             return
         name = self.system.messages[message]
-        publication = self.system.publication(self.system.fan(component, (message,)))
+        publication = self.system.publication(self.system.recipients(component, (message,)))
         yield Move(Label("forward", component, name, None), publication=publication, part=self._ordinary)
         cost = self.loss(name)
         if cost is not None and not self.system.recalls:
@@ -99,8 +99,8 @@ class Moves:
         """Expiries, and orders of the owner or of fate."""
         if self.system.faults.timeouts == "any":
             yield from self._asked(component, local, "expire", cost=self.system.costs["expiry"])
-        if self.system.faults.timeouts == "patient" or self.system.faults.calm:
-            price = FREE if self.system.faults.timeouts == "patient" else self.system.costs["calm expiry"]
+        if self.system.faults.timeouts == "patient" or self.system.faults.stabilisation:
+            price = FREE if self.system.faults.timeouts == "patient" else self.system.costs["stabilisation expiry"]
             yield from self._asked(component, local, "expire", cost=price, late=True)
         yield from self._asked(component, local, "publish")
         yield from self._asked(component, local, "start")
@@ -108,8 +108,8 @@ class Moves:
             cost = self.system.cost(fault)
             if cost is not None:
                 yield from self._asked(component, local, order, cost=cost)
-        if component == TRACKER and self.system.faults.calm:
-            yield from self._asked(component, local, "calm", cost=self.system.costs["calm"])
+        if component == TRACKER and self.system.faults.stabilisation:
+            yield from self._asked(component, local, "stabilisation", cost=self.system.costs["stabilisation"])
         cost = self.system.cost("broker restart")
         if component == TRACKER and cost is not None:
             everybody = tuple((place, BREAK) for place in range(len(self.system.nodes)))
@@ -132,48 +132,53 @@ class Moves:
                 late=late,
                 failure=failure,
                 keeps_down=self.system.online[component][then] and kind in {"read", "expire", "start", "publish"},
-                keeps_up=0 if kind in {*ENDS_CONNECTION, "calm"} else None,
+                keeps_up=0 if kind in {*ENDS_CONNECTION, "stabilisation"} else None,
             )
             if self.system.keeps_hops:
                 yield from self._kept_apart(move, sent)
                 continue
-            fan = self.system.publication(self.system.fan(component, sent))
-            yield move._replace(publication=fan, part=self._ordinary)
+            recipients = self.system.publication(self.system.recipients(component, sent))
+            yield move._replace(publication=recipients, part=self._ordinary)
             if not late:
                 yield from self._unheard(move, sent)
             for place, lost in enumerate(sent):
                 loss = self.loss(self.system.messages[lost])
-                if loss is not None and self.system.fan(component, (lost,)):
+                if loss is not None and self.system.recipients(component, (lost,)):
                     left = (*sent[:place], *sent[place + 1 :])
                     lossy = move._replace(label=label._replace(lost=place), loss=loss)
-                    fan = self.system.publication(self.system.fan(component, left))
-                    yield lossy._replace(publication=fan, part=self._ordinary)
+                    recipients = self.system.publication(self.system.recipients(component, left))
+                    yield lossy._replace(publication=recipients, part=self._ordinary)
                     yield from self._unheard(lossy, left)
 
     def _kept_apart(self, move: Move, sent: tuple[int, ...]) -> Iterator[Move]:
         """A move where both hops are kept apart: with all that is sent on its way to the broker.
 
-        Where a calm may begin, it matters what is on its way then. So something can be lost as it is sent, though what
-        was sent before it is still on its way; and though a connection ends, the oldest events on it may arrive.
+        Where stabilisation may begin, it matters what is on its way then. So something can be lost as it is sent,
+        though what was sent before it is still on its way; and though a connection ends, the oldest events on it may
+        arrive.
         """
         yield move._replace(sent=sent)
         if not self.system.lingers:
             return
         for place, lost in enumerate(sent):
             loss = self.loss(self.system.messages[lost])
-            if loss is not None and move.label.kind != "calm" and self.system.fan(move.label.component, (lost,)):
+            if (
+                loss is not None
+                and move.label.kind != "stabilisation"
+                and self.system.recipients(move.label.component, (lost,))
+            ):
                 label = move.label._replace(lost=place)
                 yield move._replace(label=label, sent=(*sent[:place], *sent[place + 1 :]), loss=loss)
         if move.label.kind in ENDS_CONNECTION:
-            for arrive in range(1, MOST_UNDER_WAY + 1):
+            for arrive in range(1, MOST_IN_FLIGHT + 1):
                 yield move._replace(label=move.label._replace(arrive=arrive), keeps_up=arrive)
 
     def _unheard(self, move: Move, sent: tuple[int, ...] = ()) -> Iterator[Move]:
-        """The same, done before the calm, where nothing of what is sent has reached the broker when that begins."""
+        """The same, done before stabilisation, where nothing of what is sent has reached the broker by then."""
         component = move.label.component
         if not self.system.recalls or component == TRACKER:
             return
-        held = tuple(message for message in sent if self.system.fan(component, (message,)))
+        held = tuple(message for message in sent if self.system.recipients(component, (message,)))
         unheard = move._replace(label=move.label._replace(unheard=True), sent=held, keeps_up=None)
         yield unheard._replace(part=self.system.costs[UNHEARD])
         if held:

@@ -7,7 +7,7 @@ the middle is a crash after the step with the publication lost. The exception is
 is being done; it counts as expiring before or after it.
 
 A start takes the handshake with the broker (CONNECT, SUBSCRIBE) into its step, without a fault; what can fail there is
-drawn, and checked, in the courses of the startups. It ends before the first publication, which is a step of its own:
+drawn, and checked, in the scenarios of the startups. It ends before the first publication, which is a step of its own:
 others may connect in between, and hear it.
 """
 
@@ -156,10 +156,10 @@ class Server:
 
     def order(self, state: Hashable, order: str) -> tuple[Outcome, ...]:
         """`start`, `stop`, `disconnect` (the connection is lost, the server lives on), `crash` (only the view is
-        kept), `wipe` (a crash that takes the view, too) and `calm` (it is replaced, and the view is kept).
+        kept), `wipe` (a crash that takes the view, too) and `stabilisation` (it is replaced, and the view is kept).
         """
         assert isinstance(state, ServerState)
-        if order == "calm":
+        if order == "stabilisation":
             return self._owner(self.reborn(state, keeps_view=True), Start())
         if order == "start":
             return () if self.is_online(state) or state.broken else self._owner(state, Start())
@@ -227,7 +227,7 @@ class Server:
         return tuple(found)
 
     def _endless(self, here: "_Progress") -> Outcome:
-        """Where a server is that never comes to rest: nowhere that its charts call possible."""
+        """Where a server is that never terminates: nowhere that its charts call possible."""
         arrows = here.arrows[:SHOWN]
         sent = tuple(arrow.message for arrow in arrows if arrow[:2] == ("client", "broker"))
         events = tuple(message for message in sent if isinstance(message, BusEvent))

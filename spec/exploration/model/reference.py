@@ -1,4 +1,4 @@
-"""The plain search: no tables of numbers, no reduction, nothing compiled. Slow, and easy to trust."""
+"""The reference search: no tables of numbers, no reduction, nothing compiled. Slow, and easy to trust."""
 
 from collections.abc import Iterator
 
@@ -8,11 +8,11 @@ from spec.exploration.model.steps import Label, Row
 
 def successors(system: ClosedSystem, row: Row) -> Iterator[tuple[Label, Row]]:
     """Everything that can happen next, and the state after it."""
-    *slots, account = row
+    *slots, budget = row
     idle = all(system.is_idle(component, slot) for component, slot in enumerate(slots))
     for component, slot in enumerate(slots):
         for step, label in system.labelled(component, slot):
-            left = account
+            left = budget
             for price in step.prices:
                 left = system.spend(left, price) if left >= 0 else left
             if left < 0 or (step.late and not idle):
@@ -24,13 +24,13 @@ def successors(system: ClosedSystem, row: Row) -> Iterator[tuple[Label, Row]]:
             yield label, (*then, left)
 
 
-def canonical(system: ClosedSystem, row: Row, ways: tuple[tuple[int, ...], ...]) -> Row:
+def canonical(system: ClosedSystem, row: Row, permutations: tuple[tuple[int, ...], ...]) -> Row:
     """The row that stands for all rows that differ only in who is called what."""
     found = [row]
-    for way in ways[1:]:
-        renamed = [0] * len(way)
+    for permutation in permutations[1:]:
+        renamed = [0] * len(permutation)
         for component, slot in enumerate(row[:-1]):
-            renamed[way[component]] = system.renamed(component, slot, way)
+            renamed[permutation[component]] = system.renamed(component, slot, permutation)
         found.append((*renamed, row[-1]))
     return min(found)
 

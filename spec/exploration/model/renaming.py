@@ -50,14 +50,14 @@ def is_plain(value: Hashable) -> bool:
     return True
 
 
-def ways_of(width: int, groups: Iterable[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+def permutations_of(width: int, groups: Iterable[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
     """All permutations of `width` components that permute each group in itself; the identity comes first."""
     found = []
     groups = [tuple(group) for group in groups]
     for arranged in product(*(permutations(group) for group in groups)):
-        way = list(range(width))
+        permutation = list(range(width))
         for group, there in zip(groups, arranged, strict=True):
             for place, other in zip(group, there, strict=True):
-                way[place] = other
-        found.append(tuple(way))
+                permutation[place] = other
+        found.append(tuple(permutation))
     return tuple(sorted(found))

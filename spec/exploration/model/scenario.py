@@ -1,19 +1,20 @@
 """Scenarios: who takes part and what can go wrong, as data.
 
 The scenarios that come with the explorer stand in `scenarios.toml`; a file of the same form adds more. A scenario is a
-table `[scenario.<name>]` with these keys, all optional but `tells`:
+table `[scenario.<name>]` with these keys, all optional but `description`:
 
-    tells = "one sentence"
+    description = "one sentence"
     torrents = 2              # how many torrent servers
     conflicting = 0           # so many of them, the last ones, offer the same endpoint
-    careful = false           # whether they name their requests, and close the gaps of the protocol as drawn
+    hardened = false           # whether they name their requests, and close the gaps of the protocol as drawn
     files = false             # whether each brings a file and a fragment
     timeouts = "any"          # "any": whenever they are set; "patient": when nothing is under way; "never"
-    calm = false              # whether faults can end for good, at any moment, with a new tracker
+    stabilisation = false              # whether faults can end for good, at any moment, with a new tracker
     unordered = false         # whether a bus may let events overtake each other
     keeps_hops = false        # whether what is on its way to the broker is kept apart: more states, same verdicts (the
-                              # argument stands in `closed.py`); always so where a crash, or the calm, can take what is
-                              # on its way and not every event can be lost, and in the calm after patient timeouts
+                              # argument stands in `closed.py`); always so where a crash, or stabilisation, can take
+                              what is # on its way and not every event can be lost, and after stabilisation after
+                              patient timeouts
     loses = []                # names of the events that can be lost; empty: all
     [scenario.<name>.faults]  # how often; "any" for any number of times
     losses = "any"            # on either hop
@@ -55,7 +56,7 @@ from spec.exploration.model.node import Server
 FRAGMENT_SIZE = 1024
 """Bytes, of the service."""
 SESSION = "request"
-"""What a careful torrent server's names of requests begin with; after a crash it numbers on."""
+"""What a hardened torrent server's names of requests begin with; after a crash it numbers on."""
 MOST_TORRENTS = 9
 Timeouts = Literal["any", "patient", "never"]
 FAULTS = (
@@ -81,13 +82,13 @@ class Scenario:
     """Who takes part and what can go wrong; see above."""
 
     name: str
-    tells: str = ""
+    description: str = ""
     torrents: int = 2
     conflicting: int = 0
-    careful: bool = False
+    hardened: bool = False
     files: bool = False
     timeouts: Timeouts = "any"
-    calm: bool = False
+    stabilisation: bool = False
     unordered: bool = False
     keeps_hops: bool = False
     loses: frozenset[str] = frozenset()
@@ -130,21 +131,21 @@ class Scenario:
         nodes = (self._tracker(playing), *(self._torrent(name, playing) for name in self.names))
         bounds = self.happening
         kinds = dict.fromkeys(self.names, "torrent")
-        faults = Faults(bounds, self.timeouts, self.calm, self.loses, kinds)
-        options = {"keeps_hops": self.tells_hops_apart, "ordered": not self.unordered, **options}
+        faults = Faults(bounds, self.timeouts, self.stabilisation, self.loses, kinds)
+        options = {"keeps_hops": self.keeps_both_hops, "ordered": not self.unordered, **options}
         return ClosedSystem(nodes, BrokerBus(nodes, playing["Broker"]()), faults, **options)
 
     @property
-    def tells_hops_apart(self) -> bool:
+    def keeps_both_hops(self) -> bool:
         """Whether both hops have to be kept apart: that is asked for, or what one hop leaves out would be missed.
 
         That is so where an event can be gone before the broker has it, though not every event can be lost anyway, and
-        in the calm where a timeout waits until nothing is under way (see `ClosedSystem`).
+        after stabilisation where a timeout waits until nothing is under way (see `ClosedSystem`).
         """
         lossless = self.happening.get("losses", 0) is not None or bool(self.loses)
         cuts = tuple(fault for fault in BREAKING if fault != "stop")
-        is_cut = self.calm or any(fault.startswith(cuts) for fault in self.happening)
-        return self.keeps_hops or (lossless and is_cut) or (self.calm and self.timeouts == "patient")
+        is_cut = self.stabilisation or any(fault.startswith(cuts) for fault in self.happening)
+        return self.keeps_hops or (lossless and is_cut) or (self.stabilisation and self.timeouts == "patient")
 
     def _tracker(self, charts: Mapping[str, Any]) -> Server:
         return _server("tracker", charts["Tracker"]("tracker"), View(fragment_size=FRAGMENT_SIZE), charts)
@@ -160,10 +161,10 @@ class Scenario:
             files=immutabledict({f"{name}-file": FileMetadata(10, (fragment,))} if self.files else {}),
             fragments=immutabledict(brought),
         )
-        session = {"session": SESSION} if self.careful else {}
+        session = {"session": SESSION} if self.hardened else {}
         return _server(name, charts["TorrentServer"](name, **session), view, charts)
 
-    def interchangeable(self) -> tuple[tuple[int, ...], ...]:
+    def interchangeable_groups(self) -> tuple[tuple[int, ...], ...]:
         """The components that differ in their names only, in groups."""
         alone = self.torrents - self.conflicting
         groups = (tuple(range(1, alone + 1)), tuple(range(alone + 1, self.torrents + 1)))
@@ -186,9 +187,9 @@ class Recast:
         """The closed system."""
         return self.scenario.build(self.charts, **options)
 
-    def interchangeable(self) -> tuple[tuple[int, ...], ...]:
+    def interchangeable_groups(self) -> tuple[tuple[int, ...], ...]:
         """The scenario's."""
-        return self.scenario.interchangeable()
+        return self.scenario.interchangeable_groups()
 
 
 def _server(name: str, client: Participant, view: View, charts: Mapping[str, Any]) -> Server:
@@ -247,8 +248,8 @@ def scenario_of(where: str, name: str, table: object) -> Scenario:
     if not isinstance(table, dict):
         raise ScenarioError(f"{where}: has to be a table")
     kinds: dict[str, object] = {
-        "tells": str, "torrents": int, "conflicting": int, "careful": bool, "files": bool,
-        "timeouts": get_args(Timeouts), "calm": bool, "unordered": bool, "keeps_hops": bool, "loses": list,
+        "description": str, "torrents": int, "conflicting": int, "hardened": bool, "files": bool,
+        "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool, "keeps_hops": bool, "loses": list,
         "faults": dict,
     }  # fmt: skip
     assert kinds.keys() == {known.name for known in fields(Scenario)} - {"name"}
@@ -277,7 +278,13 @@ def check(scenario: Scenario, where: str) -> None:
         raise ScenarioError(f"{where}: conflicting is {scenario.conflicting}; it has to be 0, or from 2 to torrents")
 
 
+RENAMED = {"tells": "description", "careful": "hardened", "calm": "stabilisation"}
+"""Names that keys had before, and what they are called now."""
+
+
 def _check(where: str, kind: object, value: object, known: tuple[str, ...]) -> None:
+    if (key := where.rpartition(" ")[2]) in RENAMED:
+        raise ScenarioError(f"{where}: this key is called {RENAMED[key]!r} now: rename it")
     if kind is None:
         raise ScenarioError(f"{where}: no such key; there are {', '.join(known)}")
     if isinstance(kind, tuple) and value not in kind:

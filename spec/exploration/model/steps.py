@@ -12,12 +12,12 @@ NOTHING = -2
 """In place of a message: what happens without one."""
 UNTOLD = -3
 """Before what is on its way to the broker: of this component more unheard steps may be told."""
-MOST_UNDER_WAY = 64
+MOST_IN_FLIGHT = 64
 """Messages on one connection, after which a system counts as unbounded."""
 ENDS_CONNECTION = ("crash", "wipe", "disconnect")
 """The orders after which what is on its way to the broker may be cut off."""
 TRACKER = 0
-"""The component that a broker restart and the calm begin with."""
+"""The component that a broker restart and stabilisation begin with."""
 
 
 class Slot(NamedTuple):
@@ -53,9 +53,10 @@ class Label(NamedTuple):
     """What a step is called: who does what. `kind` is one of the words below."""
 
     kind: str
-    """`read`, `expire`, `publish`, `forward` (by the broker), `start`, `stop`, `disconnect`, `crash`, `wipe`, `calm`,
-    `restart` (of the broker), `lose 1` and `lose 2` (on the first or second hop), `duplicate`, `settle` (no
-    more unheard steps of this component are told)."""
+    """`read`, `expire`, `publish`, `forward` (by the broker), `start`, `stop`, `disconnect`, `crash`, `wipe`,
+    `stabilisation`, `restart` (of the broker), `lose 1` and `lose 2` (on the first or second hop), `duplicate`,
+    `settle` (no more unheard steps of this component are told).
+    """
     component: int
     message: Hashable
     """What was read, lost or forwarded."""
@@ -65,11 +66,11 @@ class Label(NamedTuple):
     arrive: int = 0
     """How many of the events that are on their way to the broker still reach it, though the connection ends."""
     unheard: bool = False
-    """Whether it was made before the calm began, though what it published had not reached the broker then."""
+    """Whether it was made before stabilisation began, though what it published had not reached the broker then."""
 
 
 Row = tuple[int, ...]
-"""A state of the system: a slot for each component, and the account of the bounded faults."""
+"""A state of the system: a slot for each component, and the budget of the bounded faults."""
 
 
 class Move(NamedTuple):
@@ -90,4 +91,4 @@ class Move(NamedTuple):
     """What takes the place of the message that was read."""
     part: int = FREE
     begins: bool = False
-    """Whether it can only be the first of the steps of a server that are unheard when the calm begins."""
+    """Whether it can only be the first of the steps of a server that are unheard when stabilisation begins."""

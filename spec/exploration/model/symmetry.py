@@ -12,7 +12,7 @@ from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.steps import NOTHING
 from spec.system.process import name_of
 
-Way = tuple[int, ...]
+Permutation = tuple[int, ...]
 T = TypeVar("T")
 
 
@@ -20,16 +20,18 @@ class Asymmetric(Exception):  # noqa: N818 - what was found, not a defect
     """Servers that differ in their names only do not act alike: the message says where."""
 
 
-def check(system: ClosedSystem, ways: Iterable[Way]) -> None:
+def check(system: ClosedSystem, permutations: Iterable[Permutation]) -> None:
     """Hold all that a system has met against the same under other names. Raises `Asymmetric`."""
-    for way in exchanges(ways):
+    for permutation in exchanges(permutations):
         begun = system.initial()
         for component, number in enumerate(begun[:-1]):
-            if system.renamed(component, number, way) != begun[way[component]]:
-                raise Asymmetric(f"{system.nodes[component].name} does not begin as {_other(system, component, way)}")
+            if system.renamed(component, number, permutation) != begun[permutation[component]]:
+                raise Asymmetric(
+                    f"{system.nodes[component].name} does not begin as {_other(system, component, permutation)}"
+                )
     for component, local, kind, message in _growing(system.reactions):
-        for way in exchanges(ways):
-            if _said(system, way, component, local, kind, message):
+        for permutation in exchanges(permutations):
+            if _said(system, permutation, component, local, kind, message):
                 continue
             what = kind if message == NOTHING else f"{kind} {name_of(system.messages[message])}"
             where = getattr(system.locals[component][local], "where", "")
@@ -37,10 +39,10 @@ def check(system: ClosedSystem, ways: Iterable[Way]) -> None:
             raise Asymmetric(
                 f"{system.nodes[component].name}{there} does something else at {what!r} than under exchanged names"
             )
-    for sender, message in _growing(system.fans):
-        for way in exchanges(ways):
-            heard = {way[receiver] for receiver in system.reached(sender, message)}
-            if heard != {*system.reached(way[sender], system.renamed_message(message, way))}:
+    for sender, message in _growing(system.passed):
+        for permutation in exchanges(permutations):
+            heard = {permutation[receiver] for receiver in system.reached(sender, message)}
+            if heard != {*system.reached(permutation[sender], system.renamed_message(message, permutation))}:
                 told = f"{name_of(system.messages[message])} of {system.nodes[sender].name}"
                 raise Asymmetric(f"the bus passes {told} to others than under exchanged names")
 
@@ -48,7 +50,7 @@ def check(system: ClosedSystem, ways: Iterable[Way]) -> None:
 def _growing(asked: Mapping[T, object]) -> Iterator[T]:
     """All that has been asked, and all that is asked meanwhile.
 
-    What is asked under exchanged names is held against further exchanges, too: it takes several to make most
+    What is asked under exchanged names is checked against further exchanges, too: it takes several to make most
     permutations, and in between there may be what no search has met.
     """
     done = 0
@@ -58,27 +60,37 @@ def _growing(asked: Mapping[T, object]) -> Iterator[T]:
         yield from found
 
 
-def exchanges(ways: Iterable[Way]) -> list[Way]:
+def exchanges(permutations: Iterable[Permutation]) -> list[Permutation]:
     """The permutations that exchange two neighbours; all others are made of these."""
     pairs = {}
-    for way in ways:
-        moved = [place for place, other in enumerate(way) if place != other]
+    for permutation in permutations:
+        moved = [place for place, other in enumerate(permutation) if place != other]
         if len(moved) == 2:  # noqa: PLR2004 - a pair
-            pairs[moved[0], moved[1]] = way
-    return [way for (one, two), way in pairs.items() if not any((one, between) in pairs for between in range(one, two))]
+            pairs[moved[0], moved[1]] = permutation
+    return [
+        permutation
+        for (one, two), permutation in pairs.items()
+        if not any((one, between) in pairs for between in range(one, two))
+    ]
 
 
-def _other(system: ClosedSystem, component: int, way: Way) -> str:
-    return system.nodes[way[component]].name
+def _other(system: ClosedSystem, component: int, permutation: Permutation) -> str:
+    return system.nodes[permutation[component]].name
 
 
-def _said(system: ClosedSystem, way: Way, component: int, local: int, kind: str, message: int) -> bool:
+def _said(system: ClosedSystem, permutation: Permutation, component: int, local: int, kind: str, message: int) -> bool:
     """Whether what a component said is what the other says under exchanged names."""
-    there = system.renamed_local(component, local, way)
-    asked = message if message == NOTHING else system.renamed_message(message, way)
+    there = system.renamed_local(component, local, permutation)
+    asked = message if message == NOTHING else system.renamed_message(message, permutation)
     here = {
-        (system.renamed_local(component, then, way), tuple(system.renamed_message(m, way) for m in sent), outcome.fault)
+        (
+            system.renamed_local(component, then, permutation),
+            tuple(system.renamed_message(m, permutation) for m in sent),
+            outcome.fault,
+        )
         for then, sent, outcome in system.ask(component, local, kind, message)
     }
-    other = {(then, sent, outcome.fault) for then, sent, outcome in system.ask(way[component], there, kind, asked)}
+    other = {
+        (then, sent, outcome.fault) for then, sent, outcome in system.ask(permutation[component], there, kind, asked)
+    }
     return here == other

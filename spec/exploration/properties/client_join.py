@@ -1,8 +1,8 @@
-"""What Client Join promises, claim by claim; to be read from top to bottom.
+"""What Client Join promises, property by property; to be read from top to bottom.
 
-*Quiet*: nothing is under way and no timeout is set. *In the calm*: quiet, after faults have ended for good with a new
-tracker. Each claim's docstring says where in the protocol it comes from. `spec/findings/` shows those that the protocol
-as drawn does not keep.
+*Quiet*: nothing is under way and no timeout is set. *After stabilisation*: quiescent, after faults have ended for good
+with a new tracker. Each property's docstring says where in the protocol it comes from. `spec/findings/` shows those
+that the protocol as drawn does not keep.
 """
 
 from collections.abc import Hashable
@@ -10,26 +10,26 @@ from dataclasses import dataclass
 
 from machines.clock import ClockData
 from machines.rules import normal_form
-from spec.exploration.model.budget import Account
+from spec.exploration.model.budget import FaultBudget
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.node import Server, ServerState
 from spec.exploration.properties.language import (
-    Claim,
     Implication,
+    Property,
+    after_stabilisation,
     always,
-    claim,
-    in_the_calm,
     needs,
-    when_quiet,
+    property_,
+    when_quiescent,
 )
 
 
 @dataclass(frozen=True)
 class TrackerSide:
-    """What claims say of the tracker server."""
+    """What properties say of the tracker server."""
 
     is_online: bool
-    is_quiet: bool
+    is_quiescent: bool
     is_waiting: bool
     """Whether it awaits requests, with no admission pending."""
     broken: str
@@ -46,11 +46,11 @@ class TrackerSide:
 
 @dataclass(frozen=True)
 class ClientSide:
-    """What claims say of a torrent server."""
+    """What properties say of a torrent server."""
 
     name: str
     is_online: bool
-    is_quiet: bool
+    is_quiescent: bool
     is_joining: bool
     is_waiting: bool
     """Whether it waits for the next TrackerHello."""
@@ -68,20 +68,20 @@ Side = TrackerSide | ClientSide
 
 
 def side_of(system: ClosedSystem, component: int, state: Hashable, idle: bool) -> Side:
-    """How claims see a component."""
+    """How properties see a component."""
     assert isinstance(state, ServerState)
     clock = state.clock.data
     timed = frozenset(clock.running) if isinstance(clock, ClockData) else frozenset[str]()
     online = system.nodes[component].is_online(state)
-    quiet = idle and not timed and not system.nodes[component].is_busy(state)
+    quiescent = idle and not timed and not system.nodes[component].is_busy(state)
     if component == 0:
-        return _tracker(state, timed, online=online, quiet=quiet)
+        return _tracker(state, timed, online=online, quiescent=quiescent)
     joining = online and state.where not in {"registered", "awaiting_hello", "withdrawing"}
     registered = online and state.where == "registered"
     return ClientSide(
         name=system.nodes[component].name,
         is_online=online,
-        is_quiet=quiet,
+        is_quiescent=quiescent,
         is_joining=joining,
         is_waiting=online and state.where == "awaiting_hello",
         is_registered=registered,
@@ -92,13 +92,13 @@ def side_of(system: ClosedSystem, component: int, state: Hashable, idle: bool) -
     )
 
 
-def _tracker(state: ServerState, timed: frozenset[str], *, online: bool, quiet: bool) -> TrackerSide:
+def _tracker(state: ServerState, timed: frozenset[str], *, online: bool, quiescent: bool) -> TrackerSide:
     view = state.knows
     infos = [*view.clients.values(), *(one.info for one in view.admissions.values())]
     endpoints = [normal_form(uri) for info in infos for uri in info.endpoints]
     return TrackerSide(
         is_online=online,
-        is_quiet=quiet,
+        is_quiescent=quiescent,
         is_waiting=state.where == "awaiting_requests",
         broken=state.broken,
         pending=frozenset(getattr(state.client.data, "pending", ())),
@@ -148,17 +148,19 @@ def the_tracker_and_its_view_agree_on_who_is_admitted(tracker: TrackerSide) -> I
 
 @always
 def every_pending_admission_has_a_timeout(tracker: TrackerSide) -> Implication:
-    """The seed, line 35: the tracker sets a timeout before it accepts. Without one an admission would never end."""
+    """The reference diagram, line 35: the tracker sets a timeout before it accepts. Without one an admission would
+    never end.
+    """
     return tracker.is_online and bool(tracker.pending), tracker.pending <= tracker.timed
 
 
 @always
-def the_tracker_times_nobody_but_pending_clients(tracker: TrackerSide, account: Account) -> Implication:
+def the_tracker_times_nobody_but_pending_clients(tracker: TrackerSide, budget: FaultBudget) -> Implication:
     """A timeout of an admission that has ended must not end the next one.
 
     A tracker that has lost its connection leaves its timeouts to expire; the next admission sets them anew.
     """
-    return tracker.is_online and bool(tracker.timed) and not account.changed, tracker.timed <= tracker.pending
+    return tracker.is_online and bool(tracker.timed) and not budget.changed, tracker.timed <= tracker.pending
 
 
 @always
@@ -175,7 +177,7 @@ def the_trackers_view_never_gives_one_endpoint_to_two_clients(tracker: TrackerSi
 
 @always
 def whoever_joins_has_a_timeout(client: ClientSide) -> Implication:
-    """The seed, line 26: the client sets its timeout before it asks."""
+    """The reference diagram, line 26: the client sets its timeout before it asks."""
     return client.is_joining, client.is_timed
 
 
@@ -194,82 +196,83 @@ def whoever_counts_itself_as_registered_knows_itself(client: ClientSide) -> Impl
 @needs(has_rivals)
 @always
 def two_clients_that_count_themselves_as_registered_never_share_an_endpoint(
-    client: ClientSide, other: ClientSide, account: Account
+    client: ClientSide, other: ClientSide, budget: FaultBudget
 ) -> Implication:
     """The protocol's invariants: endpoints of two registered clients never overlap.
 
-    Of two trackers each may have one of them, until the new one's hello is heard: what holds then is said of the calm.
+    Of two trackers each may have one of them, until the new one's hello is heard: what holds then is said of
+    stabilisation.
     """
-    rivals = client.is_registered and other.name in client.rivals and not account.changed
+    rivals = client.is_registered and other.name in client.rivals and not budget.changed
     return rivals, not other.is_registered
 
 
-# Once the bus is quiet.
+# Once the bus is quiescent.
 
 
-@when_quiet
+@when_quiescent
 def every_attempt_ends(client: ClientSide) -> Implication:
-    """Client Join ends registered, or waiting for the next TrackerHello (the seed, line 59)."""
+    """Client Join ends registered, or waiting for the next TrackerHello (the reference diagram, line 59)."""
     return client.is_online, not client.is_joining
 
 
-@when_quiet
+@when_quiescent
 def the_tracker_is_back_where_it_serves(tracker: TrackerSide) -> Implication:
     """Alternatives 2 and 4: the tracker forgets the pending client, and goes on."""
     return tracker.is_online, tracker.is_waiting and not tracker.pending
 
 
-@when_quiet
+@when_quiescent
 def nothing_remains_promised(tracker: TrackerSide) -> Implication:
     """What was promised to a client that never confirmed is free again."""
     return tracker.is_online, not tracker.admitted
 
 
-@when_quiet
+@when_quiescent
 def whoever_counts_itself_as_registered_is_registered_unless_the_tracker_changed(
-    tracker: TrackerSide, client: ClientSide, account: Account
+    tracker: TrackerSide, client: ClientSide, budget: FaultBudget
 ) -> Implication:
-    """The client counts itself as registered when the tracker has told so (the standard course)."""
-    same = tracker.is_online and not account.changed
+    """The client counts itself as registered when the tracker has told so (the standard scenario)."""
+    same = tracker.is_online and not budget.changed
     return same and client.is_registered, client.name in tracker.registered
 
 
-@when_quiet
+@when_quiescent
 def whoever_is_registered_counts_itself_as_registered(tracker: TrackerSide, client: ClientSide) -> Implication:
     """A client that has given up is not part of the Distribution Service: no fragment may be given to it."""
     return tracker.is_online and client.name in tracker.registered, client.is_registered
 
 
-@when_quiet
+@when_quiescent
 def nobody_knows_a_client_that_is_not_registered(
-    tracker: TrackerSide, client: ClientSide, account: Account
+    tracker: TrackerSide, client: ClientSide, budget: FaultBudget
 ) -> Implication:
     """The protocol's invariants: all participants share the same Distribution View."""
-    same = tracker.is_online and not account.changed
+    same = tracker.is_online and not budget.changed
     return same and client.is_registered, client.knows <= tracker.registered
 
 
-@when_quiet
+@when_quiescent
 def everybody_registered_knows_everybody_registered(
-    tracker: TrackerSide, client: ClientSide, account: Account
+    tracker: TrackerSide, client: ClientSide, budget: FaultBudget
 ) -> Implication:
     """The protocol's invariants: all participants share the same Distribution View."""
-    same = tracker.is_online and not account.changed
+    same = tracker.is_online and not budget.changed
     return same and client.is_registered, tracker.registered <= client.knows
 
 
-# In the calm.
+# After stabilisation.
 
 
 @needs(has_one_without_rivals)
-@in_the_calm
+@after_stabilisation
 def every_client_without_a_rival_is_registered(tracker: TrackerSide, client: ClientSide) -> Implication:
     """After a failure, in every alternative: when the tracker is replaced, the client runs Client Join again."""
     return client.is_online and tracker.is_online and not client.rivals, client.is_registered
 
 
 @needs(has_rivals)
-@in_the_calm
+@after_stabilisation
 def of_two_rivals_one_is_registered(client: ClientSide, other: ClientSide) -> Implication:
     """An endpoint conflict keeps one client out, not both."""
     rivals = client.is_online and other.is_online and client.rivals == {other.name}
@@ -277,13 +280,13 @@ def of_two_rivals_one_is_registered(client: ClientSide, other: ClientSide) -> Im
 
 
 @needs(has_rivals)
-@in_the_calm
+@after_stabilisation
 def two_registered_clients_share_no_endpoint(client: ClientSide, other: ClientSide) -> Implication:
     """The protocol's invariants: endpoints of two registered clients never overlap."""
     return client.is_registered and other.name in client.rivals, not other.is_registered
 
 
-@in_the_calm
+@after_stabilisation
 def the_tracker_has_registered_just_those_who_count_themselves_as_registered(
     tracker: TrackerSide, client: ClientSide
 ) -> Implication:
@@ -291,13 +294,13 @@ def the_tracker_has_registered_just_those_who_count_themselves_as_registered(
     return client.is_online, (client.name in tracker.registered) == client.is_registered
 
 
-@in_the_calm
+@after_stabilisation
 def all_views_agree(tracker: TrackerSide, client: ClientSide) -> Implication:
     """The protocol's invariants: all participants share the same Distribution View."""
     return client.is_registered, client.knows == tracker.registered
 
 
-@in_the_calm
+@after_stabilisation
 def no_view_holds_a_client_that_is_gone(tracker: TrackerSide, client: ClientSide) -> Implication:
     """A new tracker knows nobody but those who have joined it."""
     return not client.is_online, client.name not in tracker.registered
@@ -306,11 +309,13 @@ def no_view_holds_a_client_that_is_gone(tracker: TrackerSide, client: ClientSide
 # Of runs.
 
 
-@claim("rest")
-def every_run_comes_to_rest_once_nothing_goes_wrong() -> Implication:
-    """Client Join ends (the seed, lines 57 to 62); what is said above of quiet states is said of how every run ends."""
+@property_("termination")
+def every_run_terminates_once_nothing_goes_wrong() -> Implication:
+    """Client Join ends (the reference diagram, lines 57 to 62); what is said above of quiescent states is said of how
+    every run ends.
+    """
     return True, True
 
 
-CLAIMS: tuple[Claim, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Claim))
+PROPERTIES: tuple[Property, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Property))
 """All of them, in the order in which they stand here."""

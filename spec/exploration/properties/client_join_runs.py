@@ -5,7 +5,7 @@
 """
 
 from spec.exploration.properties.client_join import ClientSide, TrackerSide
-from spec.exploration.properties.language import Claim, Implication, eventually, leads_to
+from spec.exploration.properties.language import Implication, Property, eventually, leads_to
 
 
 @leads_to
@@ -27,5 +27,5 @@ def every_client_is_registered_some_day(client: ClientSide) -> Implication:
     return True, client.is_registered
 
 
-RUN_CLAIMS: tuple[Claim, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Claim))
+RUN_PROPERTIES: tuple[Property, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Property))
 """All of them, in the order in which they stand here."""

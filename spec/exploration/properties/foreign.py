@@ -1,13 +1,13 @@
-"""Claims about any system of charts that are not ours, whatever it is for. A user's own are looked at beside them."""
+"""Properties about any system of charts that are not ours, whatever it is for. A user's own come beside them."""
 
 from spec.exploration.model.foreign import Standing
-from spec.exploration.properties.language import Claim, Implication, always, where_stuck
+from spec.exploration.properties.language import Implication, Property, always, where_stuck
 
 
 @where_stuck
 def no_deadlock(each: Standing) -> Implication:
-    """Where nothing can happen any more, every chart is in a final state, or in one that RESTS names for it."""
-    return True, each.may_rest
+    """Where nothing can happen any more, every chart is in a final state, or in one that MAY_STAY names for it."""
+    return True, each.may_stay_for_good
 
 
 @always
@@ -28,7 +28,7 @@ def no_exception_in_a_callback(each: Standing) -> Implication:
     return True, not each.raised
 
 
-CLAIMS: tuple[Claim, ...] = (
+PROPERTIES: tuple[Property, ...] = (
     no_deadlock,
     no_unexpected_reception,
     no_message_that_nobody_takes,

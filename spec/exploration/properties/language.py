@@ -1,17 +1,17 @@
-"""Claims about a closed system, and how they are looked for in millions of states.
+"""Properties about a closed system, and how they are looked for in millions of states.
 
-A claim is a function of what it concerns (the tracker, a client, another client, the account of faults; or charts by
+A property is a function of what it concerns (the tracker, a client, another client, the budget of faults; or charts by
 their names, or `each` of them) that returns a premise and a conclusion; its name is the function's, read as a sentence.
 It is broken where the premise holds and the conclusion does not, and *exercised* where the premise holds: a claim that
 was never exercised says nothing.
 
-Each server is seen as a *side*: a small value made from its charts. A claim is asked once for each combination of
-sides; what breaks it is then covered by products of sets of sides, one bit each. A state breaks the claim where the
+Each server is seen as a *side*: a small value made from its charts. A property is asked once for each combination of
+sides; what breaks it is then covered by products of sets of sides, one bit each. A state breaks the property where the
 bits of all its components have one in common. So looking at a state is a few bitwise operations, whatever is claimed.
 
-Claims about runs (`OF_RUNS`) are of the same form. `eventually`: where the premise holds in the initial state, the
+Properties about runs (`OF_RUNS`) are of the same form. `eventually`: where the premise holds in the initial state, the
 conclusion holds some day in every run. `leads_to`: whenever the premise holds, the conclusion holds then or later.
-`rest`: every run comes to rest. All three are about fair runs (`spec.exploration.fairness`), and are looked for in the
+`rest`: every run terminates. All three are about fair runs (`spec.exploration.fairness`), and are looked for in the
 graph of all states (`spec.exploration.liveness`):
 
     @leads_to
@@ -28,16 +28,16 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from spec.exploration.model.budget import Account
+from spec.exploration.model.budget import FaultBudget
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.steps import Row
 
-When = Literal["always", "quiet", "calm", "stuck", "rest", "eventually", "leads-to"]
+When = Literal["always", "quiescent", "stabilisation", "stuck", "termination", "eventually", "leads-to"]
 """In every state; where nothing is under way and no timeout is set; the same, after faults have ended for good; where
 nothing can happen any more, in charts that are not ours (exercised wherever its premise holds); and of runs instead of
-states (`OF_RUNS`): that they come to rest, that something happens, that one thing leads to another."""
-OF_RUNS: frozenset[When] = frozenset({"rest", "eventually", "leads-to"})
-"""The kinds of claims that no state breaks by itself."""
+states (`OF_RUNS`): that they terminate, that something happens, that one thing leads to another."""
+OF_RUNS: frozenset[When] = frozenset({"termination", "eventually", "leads-to"})
+"""The kinds of properties that no state breaks by itself."""
 Implication = tuple[bool, bool]
 """A premise and a conclusion."""
 Observe = Callable[[ClosedSystem, int, Hashable, bool], Hashable]
@@ -46,8 +46,8 @@ WORD = 64
 
 
 @dataclass(frozen=True)
-class Claim:
-    """One claim. `concerns` are the names of its function's parameters: tracker, client, other, account."""
+class Property:
+    """One property. `concerns` are the names of its function's parameters: tracker, client, other, budget."""
 
     name: str
     when: When
@@ -59,39 +59,39 @@ class Claim:
 
     def applies_to(self, system: ClosedSystem) -> bool:
         """Whether it says anything of a system. One that does, and whose premise never holds, is no pass."""
-        return (self.when != "calm" or system.faults.calm) and self.needs(system)
+        return (self.when != "stabilisation" or system.faults.stabilisation) and self.needs(system)
 
 
-def claim(when: When) -> Callable[[Callable[..., Implication]], Claim]:
-    """Make a claim of a function: its docstring says where it comes from."""
+def property_(when: When) -> Callable[[Callable[..., Implication]], Property]:
+    """Make a property of a function: its docstring says where it comes from."""
 
-    def made(says: Callable[..., Implication]) -> Claim:
+    def made(says: Callable[..., Implication]) -> Property:
         concerns = tuple(inspect.signature(says).parameters)
-        return Claim(says.__name__.replace("_", " "), when, says, concerns, inspect.getdoc(says) or "")
+        return Property(says.__name__.replace("_", " "), when, says, concerns, inspect.getdoc(says) or "")
 
     return made
 
 
-def needs(what: Callable[[ClosedSystem], bool]) -> Callable[[Claim], Claim]:
-    """Say of what systems a claim says something."""
+def needs(what: Callable[[ClosedSystem], bool]) -> Callable[[Property], Property]:
+    """Say of what systems a property says something."""
     return lambda made: replace(made, needs=what)
 
 
-always = claim("always")
-when_quiet = claim("quiet")
-in_the_calm = claim("calm")
-eventually = claim("eventually")
-leads_to = claim("leads-to")
-where_stuck = claim("stuck")
+always = property_("always")
+when_quiescent = property_("quiescent")
+after_stabilisation = property_("stabilisation")
+eventually = property_("eventually")
+leads_to = property_("leads-to")
+where_stuck = property_("stuck")
 EACH = "each"
 """The name of a parameter that stands for every component."""
 
 
 @dataclass(frozen=True)
 class Instance:
-    """A claim about certain components, in the order of its parameters; the account is the last component."""
+    """A property about certain components, in the order of its parameters; the budget is the last component."""
 
-    claim: Claim
+    property_: Property
     components: tuple[int, ...]
 
 
@@ -109,46 +109,46 @@ def is_stuck(side: Hashable) -> bool:
     return bool(getattr(side, "is_stuck", False))
 
 
-def instances(claims: Iterable[Claim], names: Sequence[str]) -> Iterator[Instance]:
-    """Each claim about the tracker (component 0), about each client, each pair of clients, or components by name; a
+def instances(properties: Iterable[Property], names: Sequence[str]) -> Iterator[Instance]:
+    """Each property about the tracker (component 0), about each client, each pair of clients, or components by name; a
     parameter `each` stands for every component. What is the name of a component means that one.
     """
     width = len(names)
-    for one in claims:
+    for one in properties:
         about = [name for name in one.concerns if name in {"client", "other"} - set(names)]
         every = range(width) if EACH in one.concerns and EACH not in names else (0,)
         for clients, each in product(permutations(range(1, width), len(about)), every):
             named = {EACH: each, **{name: place for place, name in enumerate(names)}}
-            chosen = {"tracker": 0, "account": width, **named, **dict(zip(about, clients, strict=True))}
+            chosen = {"tracker": 0, "budget": width, **named, **dict(zip(about, clients, strict=True))}
             unknown = [name for name in one.concerns if name not in chosen]
             if unknown:
-                raise ValueError(f"claim {one.name!r}: no component {unknown[0]!r}; there are {', '.join(chosen)}")
+                raise ValueError(f"property {one.name!r}: no component {unknown[0]!r}; there are {', '.join(chosen)}")
             yield Instance(one, tuple(chosen[name] for name in one.concerns))
 
 
 @dataclass
-class Claims:
-    """The claims about a system, as bits by component and local state."""
+class Properties:
+    """The properties about a system, as bits by component and local state."""
 
     system: ClosedSystem
-    claims: Sequence[Claim]
+    properties: Sequence[Property]
     observe: Observe
-    is_quiet: Callable[[Hashable], bool] = field(default=lambda side: bool(getattr(side, "is_quiet", True)))
+    is_quiescent: Callable[[Hashable], bool] = field(default=lambda side: bool(getattr(side, "is_quiescent", True)))
 
     def __post_init__(self) -> None:
         width = len(self.system.nodes)
-        about_states = [one for one in self.claims if one.when not in OF_RUNS]
+        about_states = [one for one in self.properties if one.when not in OF_RUNS]
         self.instances = tuple(instances(about_states, [node.name for node in self.system.nodes]))
         self.watches: list[Watch] = []
         self._sides: list[list[tuple[Hashable, Hashable]]] = [[] for _ in range(width)]  # by local: busy, idle
-        self._accounts: list[Account] = []
+        self._budgets: list[FaultBudget] = []
         self._answers: dict[tuple[int, tuple[Hashable, ...]], Implication] = {}
         self.renew()
 
     def is_current(self) -> bool:
         """Whether nothing has been met since the bits were made that they do not know."""
         known = all(len(s) == len(n) for s, n in zip(self._sides, self.system.locals, strict=True))
-        return known and len(self._accounts) == len(self.system.accounts)
+        return known and len(self._budgets) == len(self.system.budgets)
 
     def renew(self) -> None:
         """Make the bits for all that the system has met."""
@@ -160,7 +160,7 @@ class Claims:
                         self.observe(self.system, component, state, True),
                     )
                 )
-        self._accounts = list(self.system.accounts)
+        self._budgets = list(self.system.budgets)
         self.watches = [watch for number in range(len(self.instances)) for watch in self._watches(number)]
 
     def _watches(self, number: int) -> Iterator[Watch]:
@@ -178,45 +178,45 @@ class Claims:
     def _answer(self, number: int, chosen: tuple[Hashable, ...]) -> Implication:
         key = (number, chosen)
         if key not in self._answers:
-            self._answers[key] = self.instances[number].claim.says(*chosen)
+            self._answers[key] = self.instances[number].property_.says(*chosen)
         return self._answers[key]
 
     def _sides_of(self, component: int) -> list[Hashable]:
         if component == len(self._sides):
-            return list(dict.fromkeys(self._accounts))
+            return list(dict.fromkeys(self._budgets))
         return list(dict.fromkeys(side for pair in self._sides[component] for side in pair))
 
-    def judge(self, row: Row, claims: Iterable[Claim]) -> tuple[frozenset[str], frozenset[str]]:
-        """The names of the claims that a state breaks, and of those that it exercises; asked without any bits."""
-        account = self.system.accounts[row[-1]]
-        quiet = self.all_quiet(row)
-        sides = [*self._seen(row), account]
-        broken, exercised = set(), set()
+    def judge(self, row: Row, properties: Iterable[Property]) -> tuple[frozenset[str], frozenset[str]]:
+        """The names of the properties that a state breaks, and of those that it exercises; asked without any bits."""
+        budget = self.system.budgets[row[-1]]
+        quiescent = self.all_quiescent(row)
+        sides = [*self._seen(row), budget]
+        broken, non_vacuous = set(), set()
         for instance in instances(
-            (one for one in claims if one.when not in OF_RUNS), [node.name for node in self.system.nodes]
+            (one for one in properties if one.when not in OF_RUNS), [node.name for node in self.system.nodes]
         ):
-            when = instance.claim.when
-            if when in {"always", "stuck"} or (quiet and (when == "quiet" or account.calm)):
-                premise, conclusion = instance.claim.says(*(sides[place] for place in instance.components))
+            when = instance.property_.when
+            if when in {"always", "stuck"} or (quiescent and (when == "quiescent" or budget.stabilisation)):
+                premise, conclusion = instance.property_.says(*(sides[place] for place in instance.components))
                 if premise:
-                    exercised.add(instance.claim.name)
+                    non_vacuous.add(instance.property_.name)
                     if not conclusion and (when != "stuck" or all(map(is_stuck, sides[:-1]))):
-                        broken.add(instance.claim.name)
-        return frozenset(broken), frozenset(exercised)
+                        broken.add(instance.property_.name)
+        return frozenset(broken), frozenset(non_vacuous)
 
-    def all_quiet(self, row: Row) -> bool:
+    def all_quiescent(self, row: Row) -> bool:
         """Whether nothing is under way and no timeout is set."""
-        return all(map(self.is_quiet, self._seen(row)))
+        return all(map(self.is_quiescent, self._seen(row)))
 
     def answer(self, instance: Instance, row: Row) -> Implication:
-        """The premise and the conclusion of an instance in a state, whatever kind of claim it is."""
-        sides = [*self._seen(row), self.system.accounts[row[-1]]]
-        return instance.claim.says(*(sides[place] for place in instance.components))
+        """The premise and the conclusion of an instance in a state, whatever kind of property it is."""
+        sides = [*self._seen(row), self.system.budgets[row[-1]]]
+        return instance.property_.says(*(sides[place] for place in instance.components))
 
     def side(self, component: int, number: int) -> Hashable:
-        """A side by number: twice the number of a local state, and one more if idle; of an account, just its number."""
+        """A side by number: twice the number of a local state, and one more if idle; of an budget, just its number."""
         if component == len(self._sides):
-            return self._accounts[number]
+            return self._budgets[number]
         return self._sides[component][number // 2][number % 2]
 
     def _seen(self, row: Row) -> list[Hashable]:
@@ -226,13 +226,13 @@ class Claims:
             found.append(self.observe(self.system, component, state, self.system.is_idle(component, number)))
         return found
 
-    def broken_in(self, row: Row, claim: str) -> bool:
-        """Whether a state breaks the claim of a name."""
-        return claim in self.judge(row, (one for one in self.claims if one.name == claim))[0]
+    def broken_in(self, row: Row, property_: str) -> bool:
+        """Whether a state breaks the property of a name."""
+        return property_ in self.judge(row, (one for one in self.properties if one.name == property_))[0]
 
-    def quiet_sides(self, component: int) -> npt.NDArray[np.bool_]:
-        """For each local state of a component, busy and idle, whether it is quiet."""
-        return np.array([self.is_quiet(side) for pair in self._sides[component] for side in pair], np.bool_)
+    def quiescent_sides(self, component: int) -> npt.NDArray[np.bool_]:
+        """For each local state of a component, busy and idle, whether it is quiescent."""
+        return np.array([self.is_quiescent(side) for pair in self._sides[component] for side in pair], np.bool_)
 
     # Bits.
 
@@ -247,26 +247,26 @@ class Claims:
             -1, 2, self.words
         )
 
-    def account_masks(self) -> npt.NDArray[np.uint64]:
-        """For each account, the watches that it leaves possible."""
-        return self._bits(self._accounts, len(self._sides))
+    def budget_masks(self) -> npt.NDArray[np.uint64]:
+        """For each budget, the watches that it leaves possible."""
+        return self._bits(self._budgets, len(self._sides))
 
     def _bits(self, sides: Sequence[Hashable], component: int) -> npt.NDArray[np.uint64]:
-        ways: dict[Hashable, list[int]] = {}
+        permutations: dict[Hashable, list[int]] = {}
         for side in sides:
-            if side not in ways:
-                ways[side] = self._words([self._allows(watch, component, side) for watch in self.watches])
-        return np.array([ways[side] for side in sides], np.uint64).reshape(len(sides), self.words)
+            if side not in permutations:
+                permutations[side] = self._words([self._allows(watch, component, side) for watch in self.watches])
+        return np.array([permutations[side] for side in sides], np.uint64).reshape(len(sides), self.words)
 
     def _allows(self, watch: Watch, component: int, side: Hashable) -> bool:
-        when = watch.instance.claim.when
+        when = watch.instance.property_.when
         if component == len(self._sides):
-            if when == "calm" and not (isinstance(side, Account) and side.calm):
+            if when == "stabilisation" and not (isinstance(side, FaultBudget) and side.stabilisation):
                 return False
         elif when == "stuck":
             if watch.broken and not is_stuck(side):
                 return False
-        elif when != "always" and not self.is_quiet(side):
+        elif when != "always" and not self.is_quiescent(side):
             return False
         places = [place for place, other in enumerate(watch.instance.components) if other == component]
         return all(side in watch.sets[place] for place in places)

@@ -1,1 +1,1 @@
-"""The closed system as a Promela model (`model`, `claims`), and SPIN run on it (`runner`)."""
+"""The closed system as a Promela model (`model`, `properties`), and SPIN run on it (`runner`)."""

@@ -2,15 +2,15 @@
 
 The model begins from what the charts do: for each local state of a component and each message, expiry or order, what
 that comes to. What follows from there is said once more, in Promela and C: connections, losses, duplicates, orders,
-the calm, the account of the faults. Slots, and what is pushed to them, do not occur. So the two searches share the
+stabilisation, the budget of the faults. Slots, and what is pushed to them, do not occur. So the two searches share the
 charts, and neither the bus nor the faults nor any search code.
 
 Each component has the number of its local state (`at`) and its connection (`down`, and `up` where both hops are kept
 apart): an array with the length in front, oldest message first, or sorted where the bus is unordered. What is free is
-zero, so that equal states are equal bytes. The account is a variable for each bounded fault, and one for the calm.
-Where the calm begins with what was done unheard (`spec.exploration.model.closed`), that has a variable, too: `past`.
-One process does everything, in one `d_step` for each transition. So SPIN stores the states of the closed system and no
-others, and counts its transitions, and one more for the initial state.
+zero, so that equal states are equal bytes. The budget is a variable for each bounded fault, and one for stabilisation.
+Where stabilisation begins with what was done unheard (`spec.exploration.model.closed`), that has a variable, too:
+`past`. One process does everything, in one `d_step` for each transition. So SPIN stores the states of the closed system
+and no others, and counts its transitions, and one more for the initial state.
 
 Queues as arrays and reactions as tables in C cost SPIN the least: channels take half as many bytes again, and a guard
 for each reaction, instead of a look-up, takes three times as long, with the same states and transitions.
@@ -28,19 +28,19 @@ from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.node import AGAIN
 from spec.exploration.model.steps import ENDS_CONNECTION, TRACKER
 from spec.exploration.spin.c_text import FUNCTIONS, blocks
-from spec.exploration.spin.claims import Bad, array, braces, hops, in_c
+from spec.exploration.spin.properties import Bad, array, braces, hops, in_c
 from spec.system.process import name_of
 
 HOLE = -1
 ONCE = -2
 """A message that is never delivered twice: it is no event of the bus."""
-ORDERS = ("expire", "publish", "start", "stop", "disconnect", "crash", "wipe", "calm")
+ORDERS = ("expire", "publish", "start", "stop", "disconnect", "crash", "wipe", "stabilisation")
 """What can be asked of a local state beside its messages."""
 TELLS = 2
 """The past is one of these and the number of a component, while that one's unheard steps are told."""
 
 
-class Way(NamedTuple):
+class Branch(NamedTuple):
     """One thing that a reaction can come to: the local state, what is published, and which of it is lost at once."""
 
     then: int
@@ -59,8 +59,8 @@ def write(system: ClosedSystem, bad: Bad | None = None, *, by_kind: bool = False
     `by_kind`: one process for each component and each kind of step, all of whose cycles are acceptance cycles, so that
     SPIN tells whether one is fair (`spec.exploration.spin.runner.has_fair_cycle`). No fault may be possible.
 
-    With `bad`, the model asserts that no state is one of `CLAIMS`, words of bits that are defined when it is compiled,
-    and it prints at its end which of them some state is.
+    With `bad`, the model asserts that no state is one of `PROPERTIES`, words of bits that are defined when it is
+    compiled, and it prints at its end which of them some state is.
     """
     if by_kind and system.faults.bounds:
         raise Unwritable("to a process, faults are steps like others, and SPIN would oblige it to them; allow none")
@@ -80,7 +80,7 @@ class _Writer:
         self.caps = [down or 1 for _, down in system.longest]
         self.ups = [up or 1 for up, _ in system.longest]
         self.left = [name for name, bound in system.faults.bounds.items() if bound]
-        self.ways = self._all_ways()
+        self.branches = self._all_branches()
         numbers: dict[object, int] = {message: number for number, message in enumerate(system.messages)}
         self.marked = [bool(getattr(message, "event_id", "")) for message in system.messages]
         self.again = [
@@ -94,43 +94,43 @@ class _Writer:
 
     # What the charts do.
 
-    def _all_ways(self) -> dict[tuple[int, int, int], list[Way]]:
+    def _all_branches(self) -> dict[tuple[int, int, int], list[Branch]]:
         """By component, local state, and what is asked: the number of a message, or of an order after those."""
         messages = len(self.system.messages)
         return {
             (component, local, message if kind == "read" else messages + ORDERS.index(kind)): [
-                way
+                branch
                 for then, sent, outcome in outcomes
                 if not outcome.fault or self._happens(outcome.fault)
-                for way in self._with_losses(component, kind, Way(then, sent, fault=outcome.fault))
+                for branch in self._with_losses(component, kind, Branch(then, sent, fault=outcome.fault))
             ]
             for (component, local, kind, message), outcomes in self.system.reactions.items()
         }
 
-    def _with_losses(self, component: int, kind: str, way: Way) -> Iterator[Way]:
-        yield way
-        if (self.system.keeps_hops and not self.system.lingers) or kind == "calm":
+    def _with_losses(self, component: int, kind: str, branch: Branch) -> Iterator[Branch]:
+        yield branch
+        if (self.system.keeps_hops and not self.system.lingers) or kind == "stabilisation":
             return
-        for place, message in enumerate(way.sent):
+        for place, message in enumerate(branch.sent):
             if self._can_be_lost(message) and self._hearers(component, message):
-                yield way._replace(lost=place)
+                yield branch._replace(lost=place)
 
     def _happens(self, fault: str) -> bool:
         return self.system.faults.bounds.get(fault, 0) != 0
 
     def _hearers(self, sender: int, message: int) -> tuple[int, ...]:
-        return tuple(place for place, _ in self.system.fan(sender, (message,)))
+        return tuple(place for place, _ in self.system.recipients(sender, (message,)))
 
     def _can_be_lost(self, message: int) -> bool:
         faults = self.system.faults
         named = not faults.loses or name_of(self.system.messages[message]) in faults.loses
         return named and self._happens("losses")
 
-    def _most_ways(self, component: int, asked: Sequence[int]) -> list[set[str]]:
+    def _most_branches(self, component: int, asked: Sequence[int]) -> list[set[str]]:
         """The faults besides that are taken by the first, second ... of the ways that any local state has."""
-        rows = [ways for (who, _, what), ways in self.ways.items() if who == component and what in asked]
+        rows = [branches for (who, _, what), branches in self.branches.items() if who == component and what in asked]
         return [
-            {fault for ways in rows for way in ways[place : place + 1] for fault in _besides(way)}
+            {fault for branches in rows for branch in branches[place : place + 1] for fault in _besides(branch)}
             for place in range(max(map(len, rows), default=0))
         ]
 
@@ -164,16 +164,16 @@ class _Writer:
             yield f"{self.cell} down{component}[{self.caps[component] + 1}];"
             if self.has_up[component]:
                 yield f"{self.cell} up{component}[{self.ups[component] + 1}];"
-        yield "bool calm;"
+        yield "bool stabilisation;"
         if self.system.recalls:
-            yield "byte past; /* 1: what was done unheard before the calm is open; more: it is told of a component */"
+            yield "byte past; /* 1: what was done unheard before it is open; more: it is told of a component */"
         yield "bool changed; /* whether the tracker stopped, crashed, or lost its connection */"
         for number, name in enumerate(self.left):
             yield f"byte left{number} = {self.system.faults.bounds[name]}; /* {name} */"
 
     def _tables(self) -> Iterator[str]:
         system, cell = self.system, "unsigned char" if self.cell == "byte" else "short"
-        sent = max((len(way.sent) for ways in self.ways.values() for way in ways), default=0) or 1
+        sent = max((len(branch.sent) for branches in self.branches.values() for branch in branches), default=0) or 1
         yield f"#define MESSAGES {len(system.messages)}"
         yield from (f"#define ASK_{order.upper()} (MESSAGES + {place})" for place, order in enumerate(ORDERS))
         yield f"#define ONCE {ONCE}"
@@ -190,20 +190,22 @@ class _Writer:
         system = self.system
         states = system.locals[component]
         known = {state: number for number, state in enumerate(states)}
-        calm = [known.get(system.nodes[component].unmarked(state), HOLE) for state in states]
-        yield array(f"short unmarked{component}[]", calm)
+        stabilisation = [known.get(system.nodes[component].unmarked(state), HOLE) for state in states]
+        yield array(f"short unmarked{component}[]", stabilisation)
         yield array(f"Cell online{component}[]", map(int, system.online[component]))
         yield array(f"Cell busy{component}[]", (int(system.nodes[component].is_busy(state)) for state in states))
         for local in range(len(states)):
-            listed: list[Way] = []
+            listed: list[Branch] = []
             row = []
             for what in range(len(system.messages) + len(ORDERS)):
-                ways = self.ways.get((component, local, what))
-                row.append(braces((0, HOLE) if ways is None else (len(listed), len(ways))))
-                listed += ways or ()
+                branches = self.branches.get((component, local, what))
+                row.append(braces((0, HOLE) if branches is None else (len(listed), len(branches))))
+                listed += branches or ()
             texts = [
-                braces((way.then, len(way.sent), braces(way.sent or (0,)), way.lost, int(bool(way.fault))))
-                for way in listed
+                braces(
+                    (branch.then, len(branch.sent), braces(branch.sent or (0,)), branch.lost, int(bool(branch.fault)))
+                )
+                for branch in listed
             ]
             yield array(f"Way way{component}_{local}[]", texts or [braces((0, 0, braces((0,)), HOLE, 0))])
             yield array(f"Asked asked{component}_{local}[]", row)
@@ -281,8 +283,8 @@ class _Writer:
         for order, fault in system.faults.orders(system.nodes[c].name):
             if self._happens(fault):
                 yield from self._doing(c, order, fault)
-        if c == TRACKER and system.faults.calm:
-            yield from self._doing(c, "calm", "calm")
+        if c == TRACKER and system.faults.stabilisation:
+            yield from self._doing(c, "stabilisation", "stabilisation")
         if c == TRACKER and self._happens("broker restart"):
             pay = self._pay("broker restart")
             yield self._ordinary(self._can_pay("broker restart"), f"{self._settle(c)} break_all(); {pay}")
@@ -294,12 +296,12 @@ class _Writer:
         yield [step for place in places for step in self._reading(c, place)]
         if self.has_up[c]:
             yield [*self._forwarding(c)]
-        timeouts, calm = system.faults.timeouts, system.faults.calm
+        timeouts, stabilisation = system.faults.timeouts, system.faults.stabilisation
         expiring = [*self._doing(c, "expire", "expiry")] if timeouts == "any" else []
         if timeouts == "patient":
             expiring += self._doing(c, "expire", "", "idle()")
-        elif calm:
-            expiring += self._doing(c, "expire", "calm expiry", "idle()")
+        elif stabilisation:
+            expiring += self._doing(c, "expire", "stabilisation expiry", "idle()")
         yield expiring
         yield [*self._doing(c, "publish", "")]
         yield [*self._doing(c, "start", "", *([f"!now.up{c}[0]"] if self.has_up[c] else []))]
@@ -317,61 +319,61 @@ class _Writer:
         system, down = self.system, f"now.down{c}"
         here = [f"{down}[0] > {place - 1}", *([f"{down}[{place}] != {down}[{place - 1}]"] if place > 1 else [])]
         messages = range(len(self.system.messages))
-        ways = self._most_ways(c, messages)
+        branches = self._most_branches(c, messages)
         reads = [*here, f"!busy{c}[now.at{c}]"]
-        for way, besides in enumerate(ways):
-            found = f"finds{c}({down}[{place}], {way})"
-            yield from self._way(c, [*reads, found], f"take({down}, {place}); act{c}(found);", "", besides)
+        for branch, besides in enumerate(branches):
+            found = f"finds{c}({down}[{place}], {branch})"
+            yield from self._branch(c, [*reads, found], f"take({down}, {place}); act{c}(found);", "", besides)
         if self._happens("losses"):
             guard, effect = [*here, f"can_be_lost[{down}[{place}]]"], f"take({down}, {place}); {self._settle(c)}"
             yield self._first([*guard, *self._can_pay("losses")], f"{effect} {self._pay('losses')}", c)
             if system.recalls and c != TRACKER:
-                tells = [*guard, f"now.past == {TELLS + c}", *self._can_pay("losses")[1:]]
-                yield _step(tells, f"{effect} {self._pay('losses')}")
+                renders = [*guard, f"now.past == {TELLS + c}", *self._can_pay("losses")[1:]]
+                yield _step(renders, f"{effect} {self._pay('losses')}")
         if self._happens("duplicates"):
-            for way, besides in enumerate(ways):
-                found = f"again[{down}[{place}]] != ONCE && finds{c}(again[{down}[{place}]], {way})"
+            for branch, besides in enumerate(branches):
+                found = f"again[{down}[{place}]] != ONCE && finds{c}(again[{down}[{place}]], {branch})"
                 mark = f"Cell m = again[{down}[{place}]]; take({down}, {place}); put_back({down}, m); act{c}(found);"
                 mark = mark.replace("put_back", "prepend" if self.system.ordered else "insert_back")
-                yield from self._way(c, [*reads, found], mark, "duplicates", besides)
+                yield from self._branch(c, [*reads, found], mark, "duplicates", besides)
 
     def _doing(self, c: int, order: str, fault: str, *guard: str) -> Iterator[str]:
         """An expiry or an order."""
         empties = "" if order in {"expire", "publish", "start"} else f"empty(now.down{c});"
-        empties += self._emptied_up(c) if order in {*ENDS_CONNECTION, "calm"} else ""
+        empties += self._emptied_up(c) if order in {*ENDS_CONNECTION, "stabilisation"} else ""
         arrivals = range(1, self.ups[c] + 1) if self.system.lingers and order in ENDS_CONNECTION else ()
         what = f"ASK_{order.upper()}"
         asked = len(self.system.messages) + ORDERS.index(order)
-        for way, besides in enumerate(self._most_ways(c, (asked,))):
-            found = f"finds{c}({what}, {way})"
-            yield from self._way(c, [*guard, found], f"{empties} act{c}(found);", fault, besides)
+        for branch, besides in enumerate(self._most_branches(c, (asked,))):
+            found = f"finds{c}({what}, {branch})"
+            yield from self._branch(c, [*guard, found], f"{empties} act{c}(found);", fault, besides)
             for arrive in arrivals:
                 cut = f"empty(now.down{c}); while (now.up{c}[0] > {arrive}) take(now.up{c}, now.up{c}[0]);"
                 here = [*guard, f"now.up{c}[0] >= {arrive}", found]
-                yield from self._way(c, here, f"{cut} act{c}(found);", fault, besides)
+                yield from self._branch(c, here, f"{cut} act{c}(found);", fault, besides)
 
-    def _way(self, c: int, guard: list[str], effect: str, fault: str, besides: set[str]) -> Iterator[str]:
+    def _branch(self, c: int, guard: list[str], effect: str, fault: str, besides: set[str]) -> Iterator[str]:
         """Steps that take a way: as always, and unheard. What else goes wrong on the way has to be paid, too."""
         yield self._first(*self._paid(guard, effect, fault, besides, from_first=0), c)
-        if self.system.recalls and c != TRACKER and fault != "calm expiry":
+        if self.system.recalls and c != TRACKER and fault != "stabilisation expiry":
             unheard = effect.replace(f"empty(now.up{c});", "").replace(f"act{c}(", f"hold{c}(")
             yield _step(*self._paid([*guard, f"tells{c}(found)"], unheard, fault, besides, from_first=1))
 
     def _paid(
         self, guard: list[str], effect: str, fault: str, besides: set[str], *, from_first: int
     ) -> tuple[list[str], str]:
-        """A guard and an effect with what has to be paid; `from_first` leaves out that it is not the calm."""
+        """A guard and an effect with what has to be paid; `from_first` leaves out that it is not stabilisation."""
         guard = [*self._can_pay(fault)[from_first:], *guard]
         effects = [effect]
         for other in sorted(besides):
             taken = "found->lost > -1" if other == "losses" else "found->fails"
-            can_pay = "0" if fault == "calm" else " && ".join(self._can_pay(other)[from_first:]) or "1"
+            can_pay = "0" if fault == "stabilisation" else " && ".join(self._can_pay(other)[from_first:]) or "1"
             guard.append(f"(!({taken}) || ({can_pay}))")
             effects += [f"if ({taken}) {{ {pay} }}" for pay in [self._pay(other)] if pay]
         return guard, " ".join((*effects, self._pay(fault)))
 
     def _ordinary(self, guard: list[str], effect: str) -> str:
-        """A step that ends what can be told of the time before the calm."""
+        """A step that ends what can be told of the time before stabilisation."""
         if not self.system.recalls:
             return _step(guard, effect)
         return _step([*guard, f"now.past < {TELLS}"], effect if "now.past = 1" in effect else f"go_on(); {effect}")
@@ -381,19 +383,21 @@ class _Writer:
         behind = [f"!now.up{c}[0]"] if self.system.recalls and self.has_up[c] else []
         return self._ordinary([*guard, *behind], effect)
 
-    # The account.
+    # The budget.
 
     def _can_pay(self, fault: str) -> list[str]:
         if not fault:
             return []
-        guard = ["now.calm" if fault == "calm expiry" else "!now.calm"]
+        guard = ["now.stabilisation" if fault == "stabilisation expiry" else "!now.stabilisation"]
         return [*guard, *(f"now.left{self.left.index(bound)}" for bound in self.system.faults.bounds_of(fault))]
 
     def _pay(self, fault: str) -> str:
-        if fault == "calm" and self.system.recalls:
-            return "now.calm = now.changed = now.past = 1;"
-        if fault == "calm":
-            return "".join(("now.calm = now.changed = 1;", *(f" now.left{n} = 0;" for n in range(len(self.left)))))
+        if fault == "stabilisation" and self.system.recalls:
+            return "now.stabilisation = now.changed = now.past = 1;"
+        if fault == "stabilisation":
+            return "".join(
+                ("now.stabilisation = now.changed = 1;", *(f" now.left{n} = 0;" for n in range(len(self.left))))
+            )
         paid = [f"now.left{self.left.index(bound)}--;" for bound in self.system.faults.bounds_of(fault)]
         if fault == "broker restart" or fault.endswith(f" {self.system.nodes[TRACKER].name}"):
             paid.append("now.changed = 1;")
@@ -408,11 +412,11 @@ def _process(name: str, label: str, steps: Iterable[str]) -> Iterator[str]:
     yield from (f"active proctype {name}() {{", f"{label}: do", *steps, "  od", "}")
 
 
-def _besides(way: Way) -> Iterator[str]:
-    if way.lost != HOLE:
+def _besides(branch: Branch) -> Iterator[str]:
+    if branch.lost != HOLE:
         yield "losses"
-    if way.fault:
-        yield way.fault
+    if branch.fault:
+        yield branch.fault
 
 
 def _step(guard: Sequence[str], effect: str) -> str:

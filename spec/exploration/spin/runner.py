@@ -42,7 +42,7 @@ class Report:
     state_bytes: int
     errors: int
     violated: int
-    """The claims that some state violates, as bits."""
+    """The properties that some state violates, as bits."""
     compiling: float
     """Seconds that SPIN and the C compiler took to make the search."""
 
@@ -50,17 +50,17 @@ class Report:
 def run(
     model: str,
     *,
-    claims: int = 0,
+    properties: int = 0,
     depth: int = DEPTH,
     memory: int = 8000,
     table: int = 24,
     options: Sequence[str] = OPTIONS,
     timeout: float | None = None,
 ) -> Report:
-    """Search a model of `promela.write` completely, or until a state violates one of `claims`. Raises `SpinError`.
+    """Search a model of `promela.write` completely, or until a state violates one of `properties`. Raises `SpinError`.
 
-    `memory` is in megabytes, and `table` is the binary logarithm of the size of SPIN's hash table. Without `claims`
-    all states are searched, and the report says which claims any of them violates.
+    `memory` is in megabytes, and `table` is the binary logarithm of the size of SPIN's hash table. Without `properties`
+    all states are searched, and the report says which properties any of them violates.
     """
     spin = _program("spin", "apt-get install spin")
     compiler = _program("cc", "apt-get install gcc")
@@ -69,13 +69,13 @@ def run(
         (folder / "model.pml").write_text(model, encoding="utf-8")
         began = time.perf_counter()
         _call([spin, *GENERATE, "model.pml"], folder)
-        defined = [f"-DCLAIMS={words_in_c(claims)}", f"-DMEMLIM={memory}"]
+        defined = [f"-DPROPERTIES={words_in_c(properties)}", f"-DMEMLIM={memory}"]
         _call([compiler, *options, *defined, "-w", "-o", "pan", "pan.c"], folder)
         compiling = time.perf_counter() - began
         told = _call(["./pan", f"-m{depth}", f"-w{table}"], folder, timeout=timeout, fails=True)
     if "violated:" in model and "violated:" not in told:
-        raise SpinError(f"SPIN did not say which claims are violated; it said: {told[-2000:]}")
-    return _read(told, compiling, claims, depth, memory)
+        raise SpinError(f"SPIN did not say which properties are violated; it said: {told[-2000:]}")
+    return _read(told, compiling, properties, depth, memory)
 
 
 FAIR = ("-O0", "-DNOREDUCE", "-DNOBOUNDCHECK", "-DNOSTUTTER")
@@ -128,7 +128,7 @@ def _call(command: Sequence[str], folder: Path, *, timeout: float | None = None,
     return told
 
 
-def _read(told: str, compiling: float, claims: int, depth: int, memory: int) -> Report:
+def _read(told: str, compiling: float, properties: int, depth: int, memory: int) -> Report:
     given_up = re.search(r"gave up: (.*)", told)
     if given_up:
         raise Hole(f"the model does not know enough: {given_up[1]}; search the system completely, then write it")
@@ -136,7 +136,7 @@ def _read(told: str, compiling: float, claims: int, depth: int, memory: int) -> 
         raise SpinError(f"paths are longer than {depth}; give a greater depth")
     if "-DMEMLIM bound" in told or "out of memory" in told:
         raise SpinError(f"the search needs more than {memory} megabytes; give more, or a smaller scenario")
-    if "Search not completed" in told and not (claims and _number(r"errors: (\d+)", told)):
+    if "Search not completed" in told and not (properties and _number(r"errors: (\d+)", told)):
         raise SpinError(f"the search was not completed: {told[-2000:]}")
     return Report(
         states=int(_number(r"(\d+) states, stored", told)),

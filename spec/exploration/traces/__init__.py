@@ -1,1 +1,1 @@
-"""Counterexamples as sequence diagrams that can be read back (`story`) and played again (`replay`)."""
+"""Counterexamples as sequence diagrams that can be read back (`trace`) and played again (`replay`)."""

@@ -1,8 +1,8 @@
 """A run of a reduced system as one of the system in which nothing is left out; each of its steps is possible there.
 
 What a receiver ignores anyway is delivered, so it is read when it is in the way. And where a reduced system tells what
-servers had done unheard once the calm has begun, the whole one does these steps when they were done: it keeps both hops
-apart, and the broker passes on at once what the reduced system does not hold back.
+servers had done unheard once stabilisation has begun, the whole one does these steps when they were done: it keeps both
+hops apart, and the broker passes on at once what the reduced system does not hold back.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -17,11 +17,11 @@ ALL = -1
 """In place of how many events still arrive: as many as are on their way."""
 
 
-def elaborated(system: ClosedSystem, run: Run, *, at_rest: bool) -> tuple[ClosedSystem, Run]:
+def elaborated(system: ClosedSystem, run: Run, *, quiescent: bool) -> tuple[ClosedSystem, Run]:
     """A run of a system in the whole one, with that system.
 
-    `at_rest`: all that is ignored is read in the end, since a claim about a quiet system is about one where nothing is
-    under way.
+    `quiescent`: all that is ignored is read in the end, since a property about a quiescent system is about one where
+    nothing is under way.
     """
     labels = [label for label, _ in run]
     recalls = any(label.unheard for label in labels)
@@ -48,7 +48,7 @@ def elaborated(system: ClosedSystem, run: Run, *, at_rest: bool) -> tuple[Closed
                 raise AssertionError(f"a run of the reduced system is none of the whole one: {wanted}")
         found.append(step)
         row = step[1]
-    while at_rest and any(drain(component) for component in everybody):
+    while quiescent and any(drain(component) for component in everybody):
         pass
     return exact, tuple(found)
 
@@ -57,14 +57,15 @@ def delivered(
     exact: ClosedSystem,
     run: Run,
     *,
-    at_rest: bool,
+    quiescent: bool,
     begin: Row | None = None,
     reads: Callable[[int, Hashable], bool] = lambda _component, _message: True,
 ) -> Run:
     """The same run where everything is delivered: what a receiver ignores anyway is read when it is in the way.
 
-    It begins with the initial state, or with another one. `at_rest`: all of it is read in the end, since a claim about
-    a quiet system is about one where nothing is under way. `reads`: which messages of a component are read so.
+    It begins with the initial state, or with another one. `quiescent`: all of it is read in the end, since a property
+    about a quiescent system is about one where nothing is under way. `reads`: which messages of a component are read
+    so.
     """
     found: list[tuple[Label, Row]] = []
     row = exact.initial() if begin is None else begin
@@ -89,20 +90,20 @@ def delivered(
                 raise AssertionError(f"a run of the reduced system is none of the whole one: {wanted}")
         found.append(step)
         row = step[1]
-    while at_rest and any(drain(component) for component in everybody):
+    while quiescent and any(drain(component) for component in everybody):
         pass
     return tuple(found)
 
 
 def kept_apart(labels: Sequence[Label]) -> Iterator[Label]:
-    """The steps of a run in which some are told after the calm has begun, in the order in which they were done."""
-    calm = next(place for place, label in enumerate(labels) if label.kind == "calm")
-    for label in labels[:calm]:
+    """The steps of a run in which some are told after stabilisation has begun, in the order in which they were done."""
+    stabilisation = next(place for place, label in enumerate(labels) if label.kind == "stabilisation")
+    for label in labels[:stabilisation]:
         yield from _heard(label)
     for label in labels:
         if label.unheard:
             yield label._replace(unheard=False, arrive=ALL if label.kind in ENDS_CONNECTION else 0)
-    for label in labels[calm:]:
+    for label in labels[stabilisation:]:
         if not label.unheard and label.kind != "settle":
             yield from _heard(label)
 
@@ -126,7 +127,7 @@ def _is_ignored(system: ClosedSystem, label: Label, row: Row, then: Row) -> bool
 
 def _is_inert(system: ClosedSystem, label: Label) -> bool:
     """Whether a step passes on what all ignore."""
-    return label.kind == "forward" and not system.fan(label.component, (system.message(label.message),))
+    return label.kind == "forward" and not system.recipients(label.component, (system.message(label.message),))
 
 
 def _alike(system: ClosedSystem, row: Row, wanted: Label) -> tuple[Label, Row] | None:

@@ -1,7 +1,7 @@
-"""A story played again, step by step, in the system in which nothing is left out.
+"""A trace played again, step by step, in the system in which nothing is left out.
 
-A story can come from a search that did not deliver what its receivers always ignore. Here everything is delivered, so
-such an event lies in front of the next one that the story speaks of. It is read where it is in the way: its receiver
+A trace can come from a search that did not deliver what its receivers always ignore. Here everything is delivered, so
+such an event lies in front of the next one that the trace speaks of. It is read where it is in the way: its receiver
 ignores it where it is, so that this changes nothing, and whoever follows the run sees it.
 """
 
@@ -14,10 +14,10 @@ from spec.exploration.fairness import Fairness
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.scenario import Scenario, ScenarioError, scenario_of
 from spec.exploration.model.steps import Label, Row
-from spec.exploration.properties.language import Claim, Claims
-from spec.exploration.traces.story import choices
+from spec.exploration.properties.language import Properties, Property
+from spec.exploration.traces.rendering import choices
 
-KEPT = re.compile(r"^\s*//\s*(scenario|claim|step \d+): (.*?)\s*$", re.MULTILINE)
+KEPT = re.compile(r"^\s*//\s*(scenario|property|step \d+): (.*?)\s*$", re.MULTILINE)
 ACTOR = re.compile(r"(?:lose [12]|\w+) (\w+)")
 
 
@@ -25,12 +25,12 @@ class Saved(NamedTuple):
     """What a file tells: a run in a scenario, and the claim that it breaks."""
 
     scenario: Scenario
-    claim: str
+    property_: str
     steps: tuple[str, ...]
 
 
-class Played(NamedTuple):
-    """A step of a story, and the state after it. `number` is 0 where an event was read that was in the way."""
+class Replayed(NamedTuple):
+    """A step of a trace, and the state after it. `number` is 0 where an event was read that was in the way."""
 
     number: int
     text: str
@@ -39,20 +39,20 @@ class Played(NamedTuple):
 
 
 def read(text: str, where: str) -> Saved:
-    """The story of a file that people may have edited. Raises `ScenarioError` if it holds none, or one with a hole."""
+    """The trace of a file that people may have edited. Raises `ScenarioError` if it holds none, or one with a hole."""
     found: dict[str, str] = {}
     for key, value in KEPT.findall(text):
         if key in found:
             raise ScenarioError(f"{where}: the comment '// {key}:' stands there twice; keep one")
         found[key] = value
-    if "scenario" not in found or "claim" not in found:
-        raise ScenarioError(f"{where}: holds no story; it needs the comments '// scenario: ...' and '// claim: ...'")
+    if "scenario" not in found or "property" not in found:
+        raise ScenarioError(f"{where}: holds no trace; it needs the comments '// scenario: ...' and '// property: ...'")
     steps = {key: value for key, value in found.items() if key.startswith("step ")}
     for number in range(1, len(steps) + 1):
         if f"step {number}" not in steps:
             raise ScenarioError(f"{where}: step {number} is missing; steps are numbered from 1 without a gap")
     scenario = _scenario_in(found["scenario"], f"{where}: the comment '// scenario:'")
-    return Saved(scenario, found["claim"], tuple(steps[f"step {number}"] for number in range(1, len(steps) + 1)))
+    return Saved(scenario, found["property"], tuple(steps[f"step {number}"] for number in range(1, len(steps) + 1)))
 
 
 def _scenario_in(text: str, where: str) -> Scenario:
@@ -70,7 +70,7 @@ def _scenario_in(text: str, where: str) -> Scenario:
         raise ScenarioError(told if told.startswith(where) else f"{where}: {told}") from None
 
 
-def play(system: ClosedSystem, steps: Sequence[str]) -> Iterator[Played]:
+def play(system: ClosedSystem, steps: Sequence[str]) -> Iterator[Replayed]:
     """The run that the steps tell; `system` has to deliver everything.
 
     Raises `ScenarioError` at a step that cannot happen, with those that can.
@@ -84,37 +84,37 @@ def play(system: ClosedSystem, steps: Sequence[str]) -> Iterator[Played]:
         yield from skipped
         row = skipped[-1].row if skipped else row
         label, row = next((label, then) for text, label, then in choices(system, row) if text == wanted)
-        yield Played(number, wanted, label, row)
+        yield Replayed(number, wanted, label, row)
 
 
-def rest(system: ClosedSystem, row: Row) -> Iterator[Played]:
+def rest(system: ClosedSystem, row: Row) -> Iterator[Replayed]:
     """Whatever is under way and ignored where it arrives is read."""
     while (skipped := next(_ignored(system, row), None)) is not None:
         yield skipped
         row = skipped.row
 
 
-def repeats(system: ClosedSystem, claims: Claims, claim: Claim, steps: Sequence[Played]) -> int | None:
-    """How many of the last steps of a run are repeated for ever, if that breaks a claim about runs; else None.
+def repeats(system: ClosedSystem, properties: Properties, property_: Property, steps: Sequence[Replayed]) -> int | None:
+    """How many of the last steps of a run are repeated for ever, if that breaks a property about runs; else None.
 
     0 if nothing more can happen by itself (`spec.exploration.fairness`). Events that are ignored where the run ends are
     taken as read.
     """
-    fairness = Fairness(system, claims)
+    fairness = Fairness(system, properties)
     rows, labels = [system.initial(), *(step.row for step in steps)], [step.label for step in steps]
-    found = fairness.breaks(claim, rows, labels)
+    found = fairness.breaks(property_, rows, labels)
     if found is None:
         rested = [*rest(system, rows[-1])]
         rows, labels = [*rows, *(step.row for step in rested)], [*labels, *(step.label for step in rested)]
-        found = fairness.breaks(claim, rows, labels) if rested else None
+        found = fairness.breaks(property_, rows, labels) if rested else None
     return found
 
 
-def _until(system: ClosedSystem, row: Row, wanted: str) -> list[Played] | None:
+def _until(system: ClosedSystem, row: Row, wanted: str) -> list[Replayed] | None:
     """What has to be read before a step can happen: by who acts in it, or by everybody; None if it cannot happen."""
     actor = ACTOR.match(wanted)
     for name in (actor[1] if actor else "", ""):
-        here, skipped = row, list[Played]()
+        here, skipped = row, list[Replayed]()
         while True:
             if any(text == wanted for text, _, _ in choices(system, here)):
                 return skipped
@@ -126,11 +126,11 @@ def _until(system: ClosedSystem, row: Row, wanted: str) -> list[Played] | None:
     return None
 
 
-def _ignored(system: ClosedSystem, row: Row, name: str = "") -> Iterator[Played]:
+def _ignored(system: ClosedSystem, row: Row, name: str = "") -> Iterator[Replayed]:
     """The events that can be read next, by the server of that name or by any, and are ignored."""
     for text, label, then in choices(system, row):
         node = system.nodes[label.component]
         if label.kind == "read" and name in {"", node.name}:
             state = system.locals[label.component][system.slots[label.component][row[label.component]].local]
             if node.ignores(state, label.message):
-                yield Played(0, text, label, then)
+                yield Replayed(0, text, label, then)

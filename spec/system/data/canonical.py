@@ -74,7 +74,7 @@ class _Canonical:
         self._tops = tops
         self._numbers: dict[int, int] = {}
         self._rows: list[Hashable] = []
-        self._alike: dict[Hashable, int] = {}
+        self._interchangeable: dict[Hashable, int] = {}
         self._todo: list[int] = []
         self._colours: list[bytes] = []
 
@@ -110,10 +110,10 @@ class _Canonical:
                     todo += reversed(below)
                     continue
                 row = self._row(here)
-                if row not in self._alike:
-                    self._alike[row] = len(self._rows)
+                if row not in self._interchangeable:
+                    self._interchangeable[row] = len(self._rows)
                     self._rows.append(row)
-                self._numbers[here] = self._alike[row]
+                self._numbers[here] = self._interchangeable[row]
                 todo.pop()
 
     def _row(self, number: int) -> Hashable:
@@ -154,10 +154,10 @@ def _colours(nodes: Sequence[Node], tops: tuple[Ref, ...], order: Sequence[int])
     colours = [_digest(node.kind.name, node.cls, node.kind.spelled(node.extra), len(node.items)) for node in nodes]
     while True:
         colours = _refined(nodes, tops, live, colours)
-        alike: dict[bytes, list[int]] = {}
+        interchangeable: dict[bytes, list[int]] = {}
         for place in live:
-            alike.setdefault(colours[place], []).append(place)
-        groups = [group for _, group in sorted(alike.items()) if len(group) > 1]
+            interchangeable.setdefault(colours[place], []).append(place)
+        groups = [group for _, group in sorted(interchangeable.items()) if len(group) > 1]
         mixed = next((group for group in groups if not _exchangeable(nodes, live, group)), None)
         if mixed is None:
             return [colours[merged[place]] for place in range(len(nodes))]

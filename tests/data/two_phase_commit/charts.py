@@ -121,7 +121,7 @@ CHARTS = {"Coordinator": Coordinator, "P1": Participant, "P2": Participant, "Tim
 # For the explorer: what is lost, where charts may stay for good, and what is claimed.
 
 FAULTS = Faults({"losses": None}, loses=frozenset({"prepare", "yes", "no"}))
-RESTS = {"Coordinator": ["committed", "aborted"], "Timer": ["idle"]}
+MAY_STAY = {"Coordinator": ["committed", "aborted"], "Timer": ["idle"]}
 
 
 @always
@@ -136,4 +136,4 @@ def who_is_ready_hears_the_decision(each: Standing) -> Implication:
     return each.where == ("ready",), each.where in {("committed",), ("aborted",)}
 
 
-CLAIMS = [nobody_commits_what_another_one_aborts, who_is_ready_hears_the_decision]
+PROPERTIES = [nobody_commits_what_another_one_aborts, who_is_ready_hears_the_decision]

@@ -1,9 +1,9 @@
 """The same with a mistake: a coordinator that forgets that somebody refused when the next one agrees."""
 
 from charts import CHARTS as CORRECT
-from charts import CLAIMS, FAULTS, RESTS, Coordinator
+from charts import FAULTS, MAY_STAY, PROPERTIES, Coordinator
 
-__all__ = ["CHARTS", "CLAIMS", "FAULTS", "RESTS"]
+__all__ = ["CHARTS", "FAULTS", "MAY_STAY", "PROPERTIES"]
 
 
 class Forgetful(Coordinator):

@@ -148,22 +148,22 @@ def test_the_system_of_the_charts_is_explored() -> None:
     result = run("explore", "--charts", "duo:BOTH")
     assert result.exit_code == 0, result.output
     assert "duo:BOTH: Asker, Answerer; nothing is lost\n" in result.stdout
-    for claim in (
+    for property_ in (
         "no deadlock",
         "no unexpected reception",
         "no message that nobody takes",
         "no exception in a callback",
     ):
-        (line,) = (line for line in result.stdout.splitlines() if line.endswith(claim))
+        (line,) = (line for line in result.stdout.splitlines() if line.endswith(property_))
         assert line.startswith("holds "), line
 
 
 def test_a_loss_makes_a_deadlock_which_is_saved(folder: Path) -> None:
     result = run("explore", "--charts", "duo:BOTH", "--bound", "losses=1", "--property", "deadlock", "--save", "found")
     assert result.exit_code == 1, result.output
-    story = (folder / "found" / "no-deadlock.txt").read_text()
-    assert "// step 1: send Asker question to Answerer; lose 1 question\n" in story
-    assert "note over Asker:is in waiting\nnote over Answerer:is in listening\n" in story
+    trace = (folder / "found" / "no-deadlock.txt").read_text()
+    assert "// step 1: send Asker question to Answerer; lose 1 question\n" in trace
+    assert "note over Asker:is in waiting\nnote over Answerer:is in listening\n" in trace
     assert "unexpected" not in result.stdout
 
 
@@ -194,11 +194,11 @@ def who_asks_is_answered(Asker):
     """The diagram says so."""
     return Asker.where == ("waiting",), Asker.where == ("done",)
 
-CLAIMS = [the_answerer_is_never_asked_twice, who_asks_is_answered]
+PROPERTIES = [the_answerer_is_never_asked_twice, who_asks_is_answered]
 '''
 
 
-def test_claims_and_faults_of_the_module(folder: Path) -> None:
+def test_properties_and_faults_of_the_module(folder: Path) -> None:
     with (folder / "duo.py").open("a") as file:
         file.write(OWN)
     result = run("explore", "--charts", "duo:BOTH")
@@ -221,13 +221,13 @@ ALWAYS = "from spec.exploration.properties.language import always\n@always\n"
     [
         ("FAULTS = {'crash': 1}", "faults: 'crash' does not happen to such charts; there are losses"),
         ("FAULTS = 1", 'FAULTS: expected {"losses": 1}, or a Faults, not 1'),
-        ("CLAIMS = [len]", "CLAIMS: expected claims, functions under @always"),
-        ("CLAIMS = len", "CLAIMS: expected a list, not "),
+        ("PROPERTIES = [len]", "PROPERTIES: expected properties, functions under @always"),
+        ("PROPERTIES = len", "PROPERTIES: expected a list, not "),
         ("ROUTES = {'question': ('Answere',)}", "no chart 'Answere'; did you mean 'Answerer'?"),
         ("ROUTES = {'question': 'Answerer'}", "ROUTES['question']: expected names"),
         ("STARTS = {'Nobody': 'a'}", "starts: no chart 'Nobody'"),
-        ("RESTS = {'Asker': ['waitin']}", "rests of Asker: no atomic state 'waitin'; did you mean 'waiting'?"),
-        ("ALIKE = [('Asker', 'B')]", "alike: no chart 'B'"),
+        ("MAY_STAY = {'Asker': ['waitin']}", "may stay of Asker: no atomic state 'waitin'; did you mean 'waiting'?"),
+        ("INTERCHANGEABLE = [('Asker', 'B')]", "interchangeable: no chart 'B'"),
         ("PAYLOADS = {'answr': [(1,)]}", "payloads: no message 'answr'; did you mean 'answer'?"),
         ("PAYLOADS = {'answer': [1]}", "PAYLOADS['answer']: expected tuples of values, as in [(7,), (8,)], not [1]"),
         ("ROUTES = {'qestion': ('Answerer',)}", "ROUTES: no chart has a message 'qestion'; did you mean 'question'?"),
@@ -235,12 +235,18 @@ ALWAYS = "from spec.exploration.properties.language import always\n@always\n"
             "FAULTS = {'losses': 'many'}",
             "FAULTS: 'losses': expected how often, or None for any number of times, not 'many'",
         ),
-        (f"{ALWAYS}def wrong(Asker): return 1 / 0\nCLAIMS = [wrong]", "the claim 'wrong' raises ZeroDivisionError"),
         (
-            f"{ALWAYS}def wrong(Asker): return True\nCLAIMS = [wrong]",
+            f"{ALWAYS}def wrong(Asker): return 1 / 0\nPROPERTIES = [wrong]",
+            "the property 'wrong' raises ZeroDivisionError",
+        ),
+        (
+            f"{ALWAYS}def wrong(Asker): return True\nPROPERTIES = [wrong]",
             "has to return a premise and a conclusion, not True",
         ),
-        (f"{ALWAYS}def wrong(Nobody): return True, True\nCLAIMS = [wrong]", "claim 'wrong': no component 'Nobody'"),
+        (
+            f"{ALWAYS}def wrong(Nobody): return True, True\nPROPERTIES = [wrong]",
+            "property 'wrong': no component 'Nobody'",
+        ),
     ],
 )
 def test_what_a_module_says_wrongly_is_one_line(folder: Path, text: str, said: str) -> None:
@@ -253,7 +259,7 @@ def test_what_a_module_says_wrongly_is_one_line(folder: Path, text: str, said: s
 
 
 @pytest.mark.parametrize(
-    "option", [("--torrents", "3"), ("--scenario", "standard"), ("--careful",), ("--promela", "x")]
+    "option", [("--torrents", "3"), ("--scenario", "standard"), ("--hardened",), ("--promela", "x")]
 )
 def test_options_about_scenarios_of_ours_are_refused(option: tuple[str, ...]) -> None:
     result = run("explore", "--charts", "duo:BOTH", *option)

@@ -27,7 +27,7 @@ def test_what_holds_ends_well() -> None:
 def test_what_is_broken_is_told_as_a_diagram(tmp_path: Path) -> None:
     done = explore("--scenario", "hasty", "--save", str(tmp_path))
     assert done.exit_code == 1
-    assert "BROKEN          quiet   whoever is registered counts itself as registered" in done.output
+    assert "BROKEN          quiescent      whoever is registered counts itself as registered" in done.output
     assert "participantgroup Tracker Server" in done.output
     (saved,) = tmp_path.iterdir()
     assert saved.name == "whoever-is-registered-counts-itself-as-registered.txt"
@@ -89,7 +89,7 @@ def test_lists() -> None:
         (["--bound", "losses=many"], "is no bound"),
         (["--bound", "losses=1", "--bound", "losses=any"], "'losses' is bounded twice"),
         (["--bound", "meteors=1"], "no fault 'meteors'; there are losses"),
-        (["--property", "flying pigs"], "no claim has these words"),
+        (["--property", "flying pigs"], "no property has these words"),
         (["--scenarios", "/nowhere/at/all.toml"], "cannot be read"),
         (["--scenario", "standard", "--save", "/proc/nowhere"], "cannot write"),
     ],
@@ -105,7 +105,7 @@ def test_bad_input_is_told_in_a_line(arguments: list[str], told: str) -> None:
     ("text", "told"),
     [
         ("", "has to hold tables"),
-        ("[scenario.x]\ntells = 1", "1 is no str"),
+        ("[scenario.x]\ndescription = 1", "1 is no str"),
         ("[scenario.x]\ntorrents = true", "True is no int"),
         ("[scenario.x]\nwings = 2", "no such key; there are"),
         ("[scenario.x]\ntimeouts = 'soon'", "is not one of any, patient, never"),
@@ -127,7 +127,7 @@ def test_a_bad_scenario_file_names_place_and_remedy(tmp_path: Path, text: str, t
 
 def test_a_scenario_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text('[scenario.mine]\ntells = "mine"\ntorrents = 1\nfaults = { "wipe torrent" = 1 }\n')
+    path.write_text('[scenario.mine]\ndescription = "mine"\ntorrents = 1\nfaults = { "wipe torrent" = 1 }\n')
     done = explore("--scenarios", str(path), "--scenario", "mine")
     assert "mine, 1 torrent servers: mine" in done.output
 

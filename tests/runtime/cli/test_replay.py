@@ -18,13 +18,13 @@ from runtime.cli.main import app
 from runtime.cli.replay import Run, play_live, played
 from runtime.driver import Role
 from runtime.mqtt.faults import Verdict
-from runtime.replay.controlled_server import ToldServer
+from runtime.replay.controlled_server import ControlledServer
 from runtime.replay.live import Ending, Live
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import ORDERS
 from spec.exploration.model.scenario import FAULTS, Scenario, scenario, with_bounds
-from spec.exploration.traces.replay import Played
-from spec.exploration.traces.story import choices
+from spec.exploration.traces.rendering import choices
+from spec.exploration.traces.replay import Replayed
 from tests.support.places import TRACES
 from tests.support.servers import Nobody
 
@@ -45,19 +45,19 @@ def live(run: Run, qos: int = 2) -> Ending:
 
 
 def is_broken_live(run: Run, qos: int = 2) -> bool:
-    """Whether the live run is the explorer's, and ends where the claim is broken."""
+    """Whether the live run is the explorer's, and ends where the property is broken."""
     ending = live(run, qos)
     assert not ending.differences
     assert ending.row is not None
     return run.breaks(ending.row)
 
 
-def edited(folder: Path, *changes: tuple[str, str], story: Path = NEWS_LOST) -> Path:
-    text = story.read_text(encoding="utf-8")
+def edited(folder: Path, *changes: tuple[str, str], trace: Path = NEWS_LOST) -> Path:
+    text = trace.read_text(encoding="utf-8")
     for old, new in changes:
         assert old in text
         text = text.replace(old, new)
-    path = folder / "story.txt"
+    path = folder / "trace.txt"
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -69,11 +69,11 @@ def without_last_step(folder: Path) -> Path:
 # In the explorer.
 
 
-@pytest.mark.parametrize("story", SAVED, ids=lambda path: path.stem)
-def test_a_saved_story_breaks_its_claim(story: Path) -> None:
-    status, told, complaint = command(story)
+@pytest.mark.parametrize("trace", SAVED, ids=lambda path: path.stem)
+def test_a_saved_trace_breaks_its_property(trace: Path) -> None:
+    status, told, complaint = command(trace)
     assert (status, complaint) == (0, "")
-    assert "at their end the claim is broken, as the story says" in told.splitlines()[-1]
+    assert "at their end the property is broken, as the trace says" in told.splitlines()[-1]
 
 
 def test_each_step_is_shown_with_where_everybody_is_after_it() -> None:
@@ -93,10 +93,10 @@ def test_each_step_is_shown_with_where_everybody_is_after_it() -> None:
     ]
 
 
-def test_without_its_last_step_a_story_breaks_nothing(tmp_path: Path) -> None:
+def test_without_its_last_step_a_trace_breaks_nothing(tmp_path: Path) -> None:
     status, told, complaint = command(without_last_step(tmp_path))
     assert (status, complaint) == (1, "")
-    assert "the claim is not broken, and the story says that it is" in told.splitlines()[-1]
+    assert "the property is not broken, and the trace says that it is" in told.splitlines()[-1]
 
 
 CORRUPT = {
@@ -110,25 +110,28 @@ CORRUPT = {
     ),
     "a step that is missing": (("// step 5:", "//"), "step 5 is missing; steps are numbered from 1 without a gap"),
     "a step given twice": (("// step 5:", "// step 4:"), "the comment '// step 4:' stands there twice; keep one"),
-    "no scenario": (("// scenario:", "// szenario:"), "holds no story; it needs the comments '// scenario: ...'"),
-    "a scenario that is no JSON": (('"calm": false, ', '"calm": '), "the comment '// scenario:': is not JSON"),
+    "no scenario": (("// scenario:", "// szenario:"), "holds no trace; it needs the comments '// scenario: ...'"),
+    "a scenario that is no JSON": (
+        ('"stabilisation": false, ', '"stabilisation": '),
+        "the comment '// scenario:': is not JSON",
+    ),
     "a scenario that is no object": (("// scenario: ", "// scenario: 7 // "), "is not JSON"),
-    "an unknown key": (('"torrents"', '"torents"'), "torents: no such key; there are tells, torrents"),
+    "an unknown key": (('"torrents"', '"torents"'), "torents: no such key; there are description, torrents"),
     "a number that is none": (('"torrents": 2', '"torrents": "two"'), "torrents: 'two' is no int"),
     "too many servers": (('"torrents": 2', '"torrents": 99'), "torrents is 99; it has to be from 1 to 9"),
     "an unknown fault": (('"losses": null', '"loses": null'), "no fault 'loses'; there are losses, duplicates"),
     "a bound that is none": (('"losses": null', '"losses": -1'), "faults losses: -1 is no bound"),
     "faults that are no object": (('"faults": {', '"faults": [], "x": {'), "has to be an object, and its faults, too"),
     "events that are no names": (('"loses": []', '"loses": [[]]'), "the comment '// scenario:'"),
-    "an unknown claim": (
-        ("// claim: everybody registered knows", "// claim: everybody registered nose"),
-        "no claim 'everybody registered nose everybody registered'; the nearest is 'everybody registered knows",
+    "an unknown property": (
+        ("// property: everybody registered knows", "// property: everybody registered nose"),
+        "no property 'everybody registered nose everybody registered'; the nearest is 'everybody registered knows",
     ),
 }
 
 
 @pytest.mark.parametrize("what", CORRUPT)
-def test_a_corrupt_story_is_refused_with_the_place_and_the_remedy(what: str, tmp_path: Path) -> None:
+def test_a_corrupt_trace_is_refused_with_the_place_and_the_remedy(what: str, tmp_path: Path) -> None:
     change, expected = CORRUPT[what]
     path = edited(tmp_path, change)
     for options in ((), ("--live",)):
@@ -138,7 +141,7 @@ def test_a_corrupt_story_is_refused_with_the_place_and_the_remedy(what: str, tmp
         assert expected in complaint
 
 
-def test_what_is_no_story_is_refused(tmp_path: Path) -> None:
+def test_what_is_no_trace_is_refused(tmp_path: Path) -> None:
     assert command(tmp_path / "none.txt")[::2] == (
         2,
         f"clientjoin: cannot read {tmp_path / 'none.txt'}: No such file or directory",
@@ -156,47 +159,47 @@ def test_what_is_no_story_is_refused(tmp_path: Path) -> None:
 # Live.
 
 
-def test_a_run_that_never_comes_to_rest_is_told_by_its_end(tmp_path: Path) -> None:
-    """The claim about runs: nothing happens any more, and a torrent server waits for an answer that was lost."""
+def test_a_run_that_never_terminates_is_told_by_its_end(tmp_path: Path) -> None:
+    """The property about runs: nothing happens any more, and a torrent server waits for an answer that was lost."""
     from spec.exploration.explore import explore
 
     stuck = Scenario("stuck", torrents=1, timeouts="never", faults=immutabledict({"losses": 1}))
-    (verdict,) = (one for one in explore(stuck).verdicts if one.claim.when == "rest")
+    (verdict,) = (one for one in explore(stuck).verdicts if one.property_.when == "termination")
     path = tmp_path / "stuck.txt"
-    path.write_text(verdict.story, encoding="utf-8")
+    path.write_text(verdict.trace, encoding="utf-8")
     run = played(path)
     assert run.breaks(run.last)
     assert is_broken_live(run)
-    at_rest = replace(run, steps=run.steps[:2])  # the tracker has started, and nobody asks anything
-    assert not at_rest.breaks(at_rest.last)
+    quiescent = replace(run, steps=run.steps[:2])  # the tracker has started, and nobody asks anything
+    assert not quiescent.breaks(quiescent.last)
 
 
 @pytest.mark.parametrize("qos", [0, 2])
-def test_a_saved_story_is_played_on_the_broker(qos: int) -> None:
+def test_a_saved_trace_is_played_on_the_broker(qos: int) -> None:
     status, told, complaint = command(NEWS_LOST, "--live", "--qos", str(qos))
     assert (status, complaint) == (0, "")
     assert "Every chart, every view and what is under way is as in the explorer, after every step." in told
     assert "step 13: read tracker ClientJoinSucceeded (torrent2); lose ClientRegistered@from-broker:torrent1 ==" in told
     lines = told.splitlines()
     assert [line for line in lines if "Broker -x Torrent1     ClientRegistered of torrent2  LOST" in line]
-    assert lines[-1].startswith(f"15 steps, live, QoS {qos}; at their end the claim is broken, as the story says")
+    assert lines[-1].startswith(f"15 steps, live, QoS {qos}; at their end the property is broken, as the trace says")
 
 
 def test_events_that_overtake_each_other_do_so_live() -> None:
     assert is_broken_live(played(OVERTAKEN), qos=1)
 
 
-def test_without_its_last_step_a_story_breaks_nothing_live(tmp_path: Path) -> None:
+def test_without_its_last_step_a_trace_breaks_nothing_live(tmp_path: Path) -> None:
     status, told, _ = command(without_last_step(tmp_path), "--live")
     assert status == 1
-    assert "the claim is not broken, and the story says that it is" in told.splitlines()[-1]
+    assert "the property is not broken, and the trace says that it is" in told.splitlines()[-1]
 
 
-def test_servers_that_are_not_those_of_the_story_are_told_from_them() -> None:
+def test_servers_that_are_not_those_of_the_trace_are_told_from_them() -> None:
     run = played(NEWS_LOST)
 
     async def with_others() -> Ending:
-        others = replace(run.story.scenario, files=True).build(drop_inert=False).nodes
+        others = replace(run.trace.scenario, files=True).build(drop_inert=False).nodes
         async with Live(run.system, Nobody(), others) as play:
             return await play.play(run.steps)
 
@@ -219,7 +222,7 @@ def test_a_timeout_that_is_not_set_cannot_be_exceeded() -> None:
         "clock": Clock(),
         "view": DistributionView(),
     }
-    server = ToldServer(charts, lambda _: pytest.fail("nobody connects"), observer=lambda _: None)
+    server = ControlledServer(charts, lambda _: pytest.fail("nobody connects"), observer=lambda _: None)
     with pytest.raises(LookupError, match="no timeout for torrent1 is set at torrent1"):
         server.expire("torrent1")
 
@@ -243,21 +246,21 @@ COMPILED = pytest.mark.skipif(
 
 @cache
 def found(torrents: int) -> dict[str, str]:
-    """The counterexamples of the default scenario, by claim."""
+    """The counterexamples of the default scenario, by property."""
     from spec.exploration.explore import explore
 
     verdicts = explore(replace(scenario("default"), torrents=torrents)).verdicts
-    return {verdict.claim.name: verdict.story for verdict in verdicts if verdict.story}
+    return {verdict.property_.name: verdict.trace for verdict in verdicts if verdict.trace}
 
 
 @pytest.mark.parametrize("torrents", [1, pytest.param(2, marks=COMPILED)])
 def test_every_counterexample_is_played_again_in_the_explorer_and_live(torrents: int, tmp_path: Path) -> None:
     assert found(torrents)
-    for claim, text in found(torrents).items():
-        path = tmp_path / "story.txt"
+    for property_, text in found(torrents).items():
+        path = tmp_path / "trace.txt"
         path.write_text(text, encoding="utf-8")
         run = played(path)
-        assert run.story.claim == claim
+        assert run.trace.property_ == property_
         assert run.breaks(run.last)
         assert is_broken_live(run)
 
@@ -270,34 +273,34 @@ def everything(random: Random) -> Scenario:
     hops = random.random() < 0.5
     chosen = Scenario(
         "anything",
-        calm=True,
+        stabilisation=True,
         files=random.random() < 0.3,
         unordered=random.random() < 0.3,
         keeps_hops=hops,
         conflicting=random.choice((0, 2)),
-        careful=random.random() < 0.5,
+        hardened=random.random() < 0.5,
     )
     # What a server sent before it stopped survives the broker in the explorer, and nowhere else.
     return with_bounds(chosen, {**dict.fromkeys(FAULTS), "broker restart": 0 if hops else None})
 
 
-SEEDS = range(8)
+SEEDS = range(10)
 STEPS = 40
-LIKELY = {"read": 8, "publish": 6, "forward": 6, "start": 4, "lose 2": 0.7, "expire": 0.5, "calm": 0.15}
+LIKELY = {"read": 8, "publish": 6, "forward": 6, "start": 4, "lose 2": 0.7, "expire": 0.5, "stabilisation": 0.15}
 
 
 @cache
-def walk(seed: int) -> tuple[ClosedSystem, Scenario, tuple[Played, ...]]:
+def walk(seed: int) -> tuple[ClosedSystem, Scenario, tuple[Replayed, ...]]:
     """A run by chance, in which each kind of step has its turn."""
     random = Random(seed)
     chosen = everything(random)
     system = chosen.build(drop_inert=False)
-    row, run = system.initial(), list[Played]()
+    row, run = system.initial(), list[Replayed]()
     while len(run) < STEPS and (possible := [*choices(system, row)]):
         kinds = sorted({label.kind for _, label, _ in possible})
         (kind,) = random.choices(kinds, [LIKELY.get(kind, 0.6) for kind in kinds])
         text, label, row = random.choice([each for each in possible if each[1].kind == kind])
-        run.append(Played(len(run) + 1, text, label, row))
+        run.append(Replayed(len(run) + 1, text, label, row))
     return system, chosen, tuple(run)
 
 
@@ -314,4 +317,15 @@ def test_a_random_run_is_the_same_live(seed: int) -> None:
 
 def test_every_kind_of_step_is_tried() -> None:
     kinds = {step.label.kind for seed in SEEDS for step in walk(seed)[2]}
-    assert kinds >= {*ORDERS, "read", "expire", "start", "calm", "restart", "duplicate", "forward", "lose 1", "lose 2"}
+    assert kinds >= {
+        *ORDERS,
+        "read",
+        "expire",
+        "start",
+        "stabilisation",
+        "restart",
+        "duplicate",
+        "forward",
+        "lose 1",
+        "lose 2",
+    }

@@ -1,4 +1,4 @@
-"""The demo: every course ends where its diagram says, arrow by arrow; and whatever is injected, it comes to an end."""
+"""The demo: every scenario ends where its diagram says, arrow by arrow; whatever is injected, it comes to an end."""
 
 import asyncio
 from collections.abc import Iterator
@@ -7,155 +7,19 @@ from functools import cache
 import pytest
 
 from machines import TrackerHello
-from runtime.demo.runner import Play, Settings
+from runtime.demo.runner import DemoRunner, Settings
 from runtime.demo.scenarios import DEFAULT, SCENARIOS, scenario
-from runtime.recorder import Arrow
 from spec.notation import Fragment, Statement, read
 from spec.notation import Message as Drawn
 from spec.rendering.labels import label
+from tests.support.demo_scenarios import BEFORE, RETURN, ROUND, STORIES, story
 from tests.support.places import REFERENCE
 from tests.support.servers import Nobody, Played, drawn, on_each_lifeline
 
 NAMES = [each.name for each in SCENARIOS]
-BEFORE, ROUND, RETURN = 0, 1, 2  # acts
 
-# The story of the first round, from where the diagram begins: what the torrent server's startup is left out of.
+# The trace of the first round, from where the diagram begins: what the torrent server's startup is left out of.
 
-ASKS = """
-    Torrent -> TorrentView DescribeView
-    TorrentView -> Torrent ViewDescribed
-    Torrent -> TorrentClock SetTimeout
-"""
-REQUEST = """
-    Torrent -> Broker ClientJoinRequested
-    Broker -> Tracker ClientJoinRequested
-"""
-CAN_JOIN = """
-    Tracker -> TrackerView CheckJoin
-    TrackerView -> Tracker JoinPossible
-    Tracker -> TrackerClock SetTimeout
-"""
-CANNOT_JOIN = """
-    Tracker -> TrackerView CheckJoin
-    TrackerView -> Tracker JoinConflicts
-"""
-ACCEPTED = """
-    Tracker -> Broker ClientJoinAccepted
-    Broker -> Client ClientJoinAccepted
-    Broker -> Torrent ClientJoinAccepted
-"""
-CHANGES = """
-    Torrent -> TorrentView ChangeView
-    TorrentView -> Torrent ViewChanged
-    Torrent -> TorrentClock SetTimeout
-"""
-CANNOT_CHANGE = """
-    Torrent -> TorrentView ChangeView
-    TorrentView -> Torrent ViewChangeFailed
-"""
-TORRENT_EXPIRES = "TorrentClock -> Torrent TimeoutExceeded"
-TRACKER_EXPIRES = """
-    TrackerClock -> Tracker TimeoutExceeded
-    Tracker -> TrackerView ForgetAdmission
-"""
-BOTH_EXPIRE = f"{TORRENT_EXPIRES}\n{TRACKER_EXPIRES}"
-REGISTERED = """
-    Tracker -> TrackerClock StopTimeout
-    Tracker -> TrackerView RegisterClient
-    TrackerView -> Tracker RegistrationApplied
-    Tracker -> Broker ClientRegistered
-    Broker -> Client ClientRegistered
-    Broker -> Torrent ClientRegistered
-    Client -> ClientView AddClient
-    Torrent -> TorrentClock StopTimeout
-    Torrent -> TorrentView AddClient
-"""
-
-STORIES: dict[str, str] = {
-    "acceptance-lost-to-broker": ASKS + REQUEST + CAN_JOIN + "Tracker -x Broker ClientJoinAccepted\n" + BOTH_EXPIRE,
-    "acceptance-lost-from-broker": ASKS
-    + REQUEST
-    + CAN_JOIN
-    + ACCEPTED.replace("Broker -> Torrent", "Broker -x Torrent")
-    + BOTH_EXPIRE,
-    "denial-lost-to-broker": ASKS + REQUEST + CANNOT_JOIN + "Tracker -x Broker ClientJoinDenied\n" + TORRENT_EXPIRES,
-    "denial-lost-from-broker": ASKS
-    + REQUEST
-    + CANNOT_JOIN
-    + """
-    Tracker -> Broker ClientJoinDenied
-    Broker -> Client ClientJoinDenied
-    Broker -x Torrent ClientJoinDenied
-    """
-    + TORRENT_EXPIRES,
-    "standard": ASKS
-    + REQUEST
-    + CAN_JOIN
-    + ACCEPTED
-    + CHANGES
-    + """
-    Torrent -> Broker ClientJoinSucceeded
-    Broker -> Tracker ClientJoinSucceeded
-    """
-    + REGISTERED,
-    "request-lost-to-broker": ASKS + "Torrent -x Broker ClientJoinRequested\n" + TORRENT_EXPIRES,
-    "request-lost-from-broker": ASKS + REQUEST.replace("Broker -> Tracker", "Broker -x Tracker") + TORRENT_EXPIRES,
-    "denied": ASKS
-    + REQUEST
-    + CANNOT_JOIN
-    + """
-    Tracker -> Broker ClientJoinDenied
-    Broker -> Client ClientJoinDenied
-    Broker -> Torrent ClientJoinDenied
-    Torrent -> TorrentClock StopTimeout
-    """,
-    "success-lost-to-broker": ASKS
-    + REQUEST
-    + CAN_JOIN
-    + ACCEPTED
-    + CHANGES
-    + "Torrent -x Broker ClientJoinSucceeded\n"
-    + BOTH_EXPIRE,
-    "success-lost-from-broker": ASKS
-    + REQUEST
-    + CAN_JOIN
-    + ACCEPTED
-    + CHANGES
-    + """
-    Torrent -> Broker ClientJoinSucceeded
-    Broker -x Tracker ClientJoinSucceeded
-    """
-    + BOTH_EXPIRE,
-    "failure-lost-to-broker": ASKS
-    + REQUEST
-    + CAN_JOIN
-    + ACCEPTED
-    + CANNOT_CHANGE
-    + "Torrent -x Broker ClientJoinFailed\n"
-    + BOTH_EXPIRE,
-    "failure-lost-from-broker": ASKS
-    + REQUEST
-    + CAN_JOIN
-    + ACCEPTED
-    + CANNOT_CHANGE
-    + """
-    Torrent -> Broker ClientJoinFailed
-    Broker -x Tracker ClientJoinFailed
-    """
-    + BOTH_EXPIRE,
-    "change-fails": ASKS
-    + REQUEST
-    + CAN_JOIN
-    + ACCEPTED
-    + CANNOT_CHANGE
-    + """
-    Torrent -> Broker ClientJoinFailed
-    Broker -> Tracker ClientJoinFailed
-    Tracker -> TrackerClock StopTimeout
-    Tracker -> TrackerView ForgetAdmission
-    """
-    + TORRENT_EXPIRES,
-}
 
 ALONE = {"sessions": ("listening",), "subscriptions": ("settled",), "delivery": ("quiet",)}
 WELL = {
@@ -175,7 +39,7 @@ class Watcher(Nobody):
     """Keeps the configuration of all charts at the beginning of each act, which is the end of the one before."""
 
     def __init__(self) -> None:
-        self.play: Play | None = None
+        self.play: DemoRunner | None = None
         self.ends: list[dict[str, tuple[str, ...]]] = []
 
     def act(self, title: str) -> None:
@@ -183,15 +47,15 @@ class Watcher(Nobody):
         self.ends.append(configuration(self.play))
 
 
-def configuration(play: Play) -> dict[str, tuple[str, ...]]:
-    return {"Broker": play.stage.broker.where} | {
-        play.stage.lifeline(name, role): chart.where
+def configuration(play: DemoRunner) -> dict[str, tuple[str, ...]]:
+    return {"Broker": play.recorder.broker.where} | {
+        play.recorder.lifeline(name, role): chart.where
         for name, server in play.servers.items()
         for role, chart in server.charts.items()
     }
 
 
-class WatchedPlay(Play):
+class WatchedRunner(DemoRunner):
     def __init__(self, settings: Settings) -> None:
         watcher = Watcher()
         super().__init__(settings, watcher)
@@ -209,7 +73,7 @@ def courses() -> dict[tuple[str, int], tuple[Played, list[dict[str, tuple[str, .
 
         async def one(name: str, qos: int) -> tuple[Played, list[dict[str, tuple[str, ...]]]]:
             async with places, asyncio.timeout(60):
-                play = WatchedPlay(Settings(scenario(name), timeout=1.0, qos=qos))
+                play = WatchedRunner(Settings(scenario(name), timeout=1.0, qos=qos))
                 return Played(play, await play.run()), play.ends
 
         return await asyncio.gather(*(one(*key) for key in keys))
@@ -217,16 +81,9 @@ def courses() -> dict[tuple[str, int], tuple[Played, list[dict[str, tuple[str, .
     return dict(zip(keys, asyncio.run(all_of_them()), strict=True))
 
 
-def story(played: Played) -> list[Arrow]:
-    """The first round without the torrent server's startup."""
-    arrows = played.arrows(ROUND)
-    startup = {"Start", "CONNECT", "CONNACK", "SUBSCRIBE", "SUBACK"}
-    return [arrow for arrow in arrows if arrow.name not in startup]
-
-
 @pytest.mark.parametrize("qos", [0, 1, 2])
 @pytest.mark.parametrize("name", NAMES)
-def test_every_course_ends_where_its_diagram_says(name: str, qos: int) -> None:
+def test_every_scenario_ends_where_its_diagram_says(name: str, qos: int) -> None:
     played, ends = courses()[name, qos]
     outcome = played.outcome
     assert ends[ROUND] == {key: state for key, state in WELL.items() if not key.startswith("Torrent")}
@@ -240,14 +97,14 @@ def test_every_course_ends_where_its_diagram_says(name: str, qos: int) -> None:
     assert outcome.views_agree
     assert not outcome.unused
     assert not outcome.refused
-    assert not outcome.stage.divergences
-    assert outcome.stage.broker.where == WELL["Broker"]
+    assert not outcome.recorder.divergences
+    assert outcome.recorder.broker.where == WELL["Broker"]
     assert {server.where for server in played.play.servers.values()} == {("offline",)}
 
 
 @pytest.mark.parametrize("qos", [0, 1, 2])
 @pytest.mark.parametrize("name", NAMES)
-def test_every_course_is_played_arrow_by_arrow(name: str, qos: int) -> None:
+def test_every_scenario_is_played_arrow_by_arrow(name: str, qos: int) -> None:
     played, _ = courses()[name, qos]
     assert on_each_lifeline(story(played)) == drawn(STORIES[name])
 
@@ -256,7 +113,7 @@ def test_every_course_is_played_arrow_by_arrow(name: str, qos: int) -> None:
 def test_after_a_failure_the_hello_makes_everybody_join(name: str) -> None:
     played, _ = courses()[name, 2]
     if scenario(name).returns == "no":
-        assert len(played.outcome.stage.acts) == 3
+        assert len(played.outcome.recorder.acts) == 3
         return
     arrows = played.arrows(RETURN)
     by_broker = [(arrow.name, arrow.receiver) for arrow in arrows if arrow.sender == "Broker" and not arrow.note]
@@ -271,7 +128,7 @@ def test_after_a_failure_the_hello_makes_everybody_join(name: str) -> None:
     assert starts == (reconnects if scenario(name).returns == "reconnects" else ["Start"])
 
 
-# The seed itself.
+# The reference diagram itself.
 
 BRANCHES = [
     ("acceptance-lost-to-broker", 0, 0),
@@ -282,7 +139,7 @@ BRANCHES = [
 
 
 def branch(outer: int, inner: int) -> Iterator[Drawn]:
-    """The arrows of one branch of the seed, up to where the tracker returns."""
+    """The arrows of one branch of the reference diagram, up to where the tracker returns."""
 
     def walk(body: tuple[Statement, ...], choices: list[int]) -> Iterator[Drawn]:
         for statement in body:
@@ -304,17 +161,19 @@ def squeezed(text: str) -> str:
 
 
 @pytest.mark.parametrize(("name", "outer", "inner"), BRANCHES)
-def test_the_four_branches_of_the_seed_are_played_as_they_are_drawn(name: str, outer: int, inner: int) -> None:
+def test_the_four_branches_of_the_reference_diagram_are_played_as_they_are_drawn(
+    name: str, outer: int, inner: int
+) -> None:
     lines = [
         (each.sender, squeezed(each.label), each.receiver, each.lost)
         for each in branch(outer, inner)
-        # Where the tracker denies, the seed draws an expiry of a timeout that it never set (line 55).
+        # Where the tracker denies, the reference diagram draws an expiry of a timeout that it never set (line 55).
         if not (outer == 1 and each.sender == "TrackerClock")
     ]
     arrows = story(courses()[name, 2][0])
     words = [squeezed(read(f"A->B:{label(arrow.message)}").body[0].label) for arrow in arrows]  # type: ignore[union-attr]
     played = [(a.sender, text, a.receiver, a.lost) for a, text in zip(arrows, words, strict=True)]
-    beside = {"Client", "ClientView"}  # the seed does not draw what a registered client ignores
+    beside = {"Client", "ClientView"}  # the reference diagram does not draw what a registered client ignores
     calls = ("DescribeView", "ViewDescribed", "ForgetAdmission")  # nor these
     drawn_as = [line for line in played if not beside & {line[0], line[2]} and line[1] not in calls]
     assert len(lines) == {0: 9, 1: 7}[outer] + inner
@@ -326,7 +185,7 @@ def test_the_four_branches_of_the_seed_are_played_as_they_are_drawn(name: str, o
         ]
 
 
-def test_the_default_is_the_first_branch_of_the_seed() -> None:
+def test_the_default_is_the_first_branch_of_the_reference_diagram() -> None:
     assert DEFAULT.name == BRANCHES[0][0]
     with pytest.raises(ValueError, match="no scenario 'x'; there are acceptance-lost-to-broker, "):
         scenario("x")

@@ -8,12 +8,12 @@ import pytest
 
 from machines import BUS_EVENTS, ClientJoinRequested
 from runtime.demo.output import sentences
-from runtime.demo.runner import CLIENT, HASH, TRACKER, DemoError, Play, Settings
+from runtime.demo.runner import CLIENT, HASH, TRACKER, DemoError, DemoRunner, Settings
 from runtime.demo.scenarios import Scenario, scenario
 from runtime.mqtt.faults import Kind, parse_fault
 from runtime.recorder import Arrow
 from runtime.wire.events import encode
-from tests.runtime.demo.test_demo import STORIES, story
+from tests.support.demo_scenarios import STORIES, story
 from tests.support.mqtt_clients import client, live
 from tests.support.servers import Nobody, Played, drawn, on_each_lifeline, play, play_all
 
@@ -27,7 +27,7 @@ KINDS: tuple[Kind, ...] = ("lose", "duplicate", "delay")
 
 
 def course_with(event: str) -> Scenario:
-    """A course in which the event is sent."""
+    """A scenario in which the event is sent."""
     names = {"ClientJoinDenied": "denied", "ClientJoinFailed": "change-fails"}
     return scenario(names.get(event, "success-lost-to-broker"))
 
@@ -53,7 +53,7 @@ def test_with_any_fault_the_demo_ends_with_a_summary_and_the_broker_does_what_it
     assert plays
     for played in plays:
         outcome = played.outcome
-        assert not outcome.stage.divergences
+        assert not outcome.recorder.divergences
         assert not outcome.refused
         assert played.play.broker is not None
         assert not played.play.broker.observer_errors
@@ -110,7 +110,7 @@ def test_ten_torrent_servers(name: str) -> None:
     (played,) = play_all([Settings(scenario(name), torrents=10, timeout=3.0)], 1)
     assert played.outcome.expected
     assert len(played.outcome.ends) == 12
-    assert not played.outcome.stage.divergences
+    assert not played.outcome.recorder.divergences
     assert not played.outcome.unused
     assert not played.outcome.refused
 
@@ -121,7 +121,7 @@ def test_ten_torrent_servers(name: str) -> None:
 def test_what_a_delay_holds_back_beyond_the_timeout_comes_too_late() -> None:
     faults = (parse_fault("ClientRegistered@from-broker:torrent-1=0.4", "delay"),)
     (played,) = play_all([Settings(scenario("standard"), faults=faults, timeout=0.2)], 1)
-    assert not played.outcome.stage.divergences
+    assert not played.outcome.recorder.divergences
     assert not played.outcome.expected
 
 
@@ -139,7 +139,7 @@ class Street(Nobody):
 @live
 async def test_strangers_who_watch_and_publish_do_not_disturb() -> None:
     street = Street()
-    show = Play(Settings(scenario("acceptance-lost-to-broker"), timeout=0.8), street)
+    show = DemoRunner(Settings(scenario("acceptance-lost-to-broker"), timeout=0.8), street)
     running = asyncio.create_task(show.run())
     await street.began.wait()
     assert show.broker is not None
@@ -149,9 +149,9 @@ async def test_strangers_who_watch_and_publish_do_not_disturb() -> None:
         for payload in (b"{}", b"\xff", encode(foreign)):
             await watcher.publish(ClientJoinRequested.topic, payload, qos=1)
         outcome = await running
-    assert not outcome.stage.divergences
+    assert not outcome.recorder.divergences
     assert outcome.refused == 2
-    assert [arrow.note for arrow in outcome.stage.arrows if arrow.receiver == "Broker" and not arrow.sender] == [
+    assert [arrow.note for arrow in outcome.recorder.arrows if arrow.receiver == "Broker" and not arrow.sender] == [
         "from a stranger"
     ]
     assert outcome.ends["Torrent"] == ("registered",)
@@ -160,7 +160,7 @@ async def test_strangers_who_watch_and_publish_do_not_disturb() -> None:
 @live
 async def test_whoever_takes_a_client_identifier_ends_the_demo_with_a_message() -> None:
     street = Street()
-    show = Play(Settings(scenario("acceptance-lost-to-broker"), timeout=0.5), street)
+    show = DemoRunner(Settings(scenario("acceptance-lost-to-broker"), timeout=0.5), street)
     running = asyncio.create_task(show.run())
     await street.began.wait()
     assert show.broker is not None
@@ -174,7 +174,7 @@ async def test_whoever_takes_a_client_identifier_ends_the_demo_with_a_message() 
 @live
 async def test_a_broker_that_dies_ends_the_demo_with_a_message() -> None:
     street = Street()
-    show = Play(Settings(scenario("standard")), street)
+    show = DemoRunner(Settings(scenario("standard")), street)
     running = asyncio.create_task(show.run())
     await street.began.wait()
     assert show.broker is not None
@@ -186,7 +186,7 @@ async def test_a_broker_that_dies_ends_the_demo_with_a_message() -> None:
 @pytest.mark.parametrize("refused", [TRACKER, CLIENT])
 @live
 async def test_a_broker_that_refuses_a_client_ends_the_demo_with_a_message(refused: str) -> None:
-    show = Play(Settings(scenario("standard")), Nobody())
+    show = DemoRunner(Settings(scenario("standard")), Nobody())
     assert show.broker is not None
     show.broker.refuse_connections = {refused}
     with pytest.raises(DemoError, match=f"{refused} went offline before .* refused the connection of {refused}"):
@@ -209,11 +209,11 @@ class Gone(Nobody):
 @pytest.mark.parametrize("failure", [BrokenPipeError(), OSError("full"), UnicodeError("x")], ids=repr)
 @live
 async def test_what_the_audience_raises_ends_the_demo_and_nothing_else(failure: Exception) -> None:
-    audience = Gone(failure)
-    show = Play(Settings(scenario("standard")), audience)
+    reporter = Gone(failure)
+    show = DemoRunner(Settings(scenario("standard")), reporter)
     with pytest.raises(type(failure)):
         await show.run()
-    assert audience.seen == 10
+    assert reporter.seen == 10
     assert show.broker is not None
     assert not show.broker.observer_errors
     assert not asyncio.all_tasks() - {asyncio.current_task()}
@@ -223,9 +223,9 @@ async def test_what_the_audience_raises_ends_the_demo_and_nothing_else(failure: 
 async def test_a_demo_that_is_cancelled_takes_everything_down() -> None:
     before = asyncio.all_tasks()
     for arrows in range(1, 130, 6):
-        show = Play(Settings(scenario("standard")), Nobody())
+        show = DemoRunner(Settings(scenario("standard")), Nobody())
         running = asyncio.create_task(show.run())
-        while len(show.stage.arrows) < arrows and not running.done():  # noqa: ASYNC110 - at just that moment
+        while len(show.recorder.arrows) < arrows and not running.done():  # noqa: ASYNC110 - at just that moment
             await asyncio.sleep(0)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""The demo with careful torrent servers: names of requests over a real broker, and a registration that is declined."""
+"""The demo with hardened torrent servers: names of requests over a real broker, and a registration that is declined."""
 
 from uuid import UUID
 
@@ -17,13 +17,13 @@ def registrations(played: Played) -> list[str]:
     return [arrow.message.request_id for arrow in played.arrows() if isinstance(arrow.message, ClientRegistered)]
 
 
-def test_a_story_ends_as_it_does_without_care_and_requests_have_names() -> None:
-    careful, plain = play_all([Settings(DEFAULT, careful=True), Settings(DEFAULT)], 2)
-    for played in (careful, plain):
+def test_a_trace_ends_as_it_does_without_care_and_requests_have_names() -> None:
+    hardened, plain = play_all([Settings(DEFAULT, hardened=True), Settings(DEFAULT)], 2)
+    for played in (hardened, plain):
         assert played.outcome.expected
-        assert not played.outcome.stage.divergences
+        assert not played.outcome.recorder.divergences
         assert not played.outcome.refused
-    names = registrations(careful)
+    names = registrations(hardened)
     assert names
     for name in names:
         session, _, number = name.rpartition("-")
@@ -36,9 +36,9 @@ def test_a_registration_that_comes_too_late_is_declined() -> None:
     """Without care the tracker would keep the torrent server registered, which waits for another tracker."""
     late = (parse_fault("ClientRegistered@from-broker:torrent-1=1.5", "delay"),)
     course = scenario("standard")
-    plays = play_all([Settings(course, 1, late, 0.5, careful=careful) for careful in (True, False)], 2)
-    for careful, played in zip((True, False), plays, strict=True):
+    plays = play_all([Settings(course, 1, late, 0.5, hardened=hardened) for hardened in (True, False)], 2)
+    for hardened, played in zip((True, False), plays, strict=True):
         assert played.outcome.ends["Torrent"] == ("awaiting_hello",)
         assert not played.outcome.refused
         told = {arrow.receiver for arrow in played.arrows(ROUND) if isinstance(arrow.message, ClientGoodbye)}
-        assert ({"Tracker", "Client"} <= told) == careful
+        assert ({"Tracker", "Client"} <= told) == hardened

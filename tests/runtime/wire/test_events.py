@@ -1,10 +1,8 @@
 """The wire gives back every event as it was, and refuses everything else with a reason."""
 
-import json
 import logging
 from collections import Counter
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,9 +12,6 @@ from machines.events import (
     BUS_EVENTS,
     BusEvent,
     ClientGoodbye,
-    ClientJoinAccepted,
-    ClientJoinDenied,
-    ClientJoinRequested,
     ClientMetadata,
     ClientRegistered,
     FileInfoPublished,
@@ -29,31 +24,10 @@ from runtime.wire import events as wire
 from runtime.wire.events import LOGGED, Malformed, Refusals, decode, decode_or_refuse, encode
 from runtime.wire.strict_json import MAX_BYTES, MAX_DEPTH, MAX_INT64
 from tests.support.strategies import bus_events
+from tests.support.wire_samples import ACCEPTED, DENIED, GOODBYE, ID, REQUESTED, beside, changed
 
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-ID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
-GOODBYE = ClientGoodbye(event_id=ID, client="a")
-REQUESTED = ClientJoinRequested(
-    event_id=ID,
-    client="a",
-    hash_algorithm="sha-256",
-    fragment_size=1024,
-    known_file_infos=immutabledict({"f2": FileMetadata(7, ("ab", "cd", "ab")), "f1": FileMetadata(0)}),
-    stored_fragments=immutabledict({"ab": FragmentMetadata(5)}),
-    endpoints=frozenset({"http://b/", "http://a/"}),
-)
-ACCEPTED = ClientJoinAccepted(
-    event_id=ID,
-    client="a",
-    fragment_size=1024,
-    add_file_infos=immutabledict({"f": FileMetadata(7, ("ab",))}),
-    add_fragment_infos=immutabledict({"ab": FragmentMetadata(5)}),
-    remove_file_infos=frozenset({"g", "f"}),
-    remove_fragment_infos=frozenset({"cd"}),
-    clients=immutabledict({"Bö": ClientMetadata(frozenset({"http://b/"}), frozenset({"ab"}))}),
-)
-DENIED = ClientJoinDenied(event_id=ID, client="a", reason_code=ReasonCode.OTHER)
 
 GOLDEN: list[tuple[BusEvent, str]] = [
     (TrackerHello(event_id=ID), f'{{"EventId":"{ID}"}}'),
@@ -149,24 +123,6 @@ def test_the_shapes_fill_each_field_of_the_metadata() -> None:
 
 
 # What is taken.
-
-
-def changed(event: BusEvent, path: list[str | int], value: Any) -> bytes:
-    """A valid payload with one value replaced, or the property left out where `value` is `...`."""
-    root = json.loads(encode(event))
-    place = root
-    for step in path[:-1]:
-        place = place[step]
-    if value is ...:
-        del place[path[-1]]
-    else:
-        place[path[-1]] = value
-    return json.dumps(root).encode()
-
-
-def beside(text: str) -> bytes:
-    """A valid goodbye, but for this property that nobody reads."""
-    return f'{{"EventId":"{ID}","ClientIdentifier":"a",{text}}}'.encode()
 
 
 @pytest.mark.parametrize(

@@ -46,15 +46,15 @@ def test_the_default_speaks_of_messages_charts_and_states_that_there_are() -> No
         for lifeline, state in begin.states.items():
             states = {s.id for s in atomic_states(charts[binding.players[lifeline].chart])}
             assert state in states
-    for besides in binding.besides:
-        for action in besides.actions:
+    for may_be_undrawn in binding.may_be_undrawn:
+        for action in may_be_undrawn.actions:
             assert "*" in action or action.lstrip("-")[1:] in MESSAGES
     for ignores in binding.ignores:
         assert {action[1:] for action in ignores.actions} <= MESSAGES
-    for owes in binding.owes:
-        owed = {text.partition(" ")[0] for text in (owes.sends, owes.sender, owes.to) if text}
+    for obligations in binding.obligations:
+        owed = {text.partition(" ")[0] for text in (obligations.sends, obligations.sender, obligations.to) if text}
         assert owed <= MESSAGES
-        assert {name.lstrip("-") for name in owes.received if name != "*"} <= MESSAGES
+        assert {name.lstrip("-") for name in obligations.received if name != "*"} <= MESSAGES
     for forgets in binding.forgets:
         assert set(forgets.received) <= MESSAGES
     for orders in binding.environment.values():
@@ -104,7 +104,7 @@ def test_the_nearest_label_is_found() -> None:
         ('[lifeline]\nA = "Clock"\n', "expected { chart = ... }"),
         ('[lifeline]\nA = { chart = "Clock", rolle = "x" }\n', "unknown rolle"),
         ("[[begin]]\n", "expected a text title"),
-        ('[[besides]]\nlifelines = "A"\nactions = []\n', "expected a list of texts"),
+        ('[[may_be_undrawn]]\nlifelines = "A"\nactions = []\n', "expected a list of texts"),
         ("[environment]\nA = 1\n", "expected a list of texts"),
         ("[needs]\nA = 1\n", "expected a text"),
         ("label = 1\n", "expected tables [[label]]"),
@@ -119,10 +119,10 @@ def test_the_nearest_label_is_found() -> None:
         ("[lifeline]\nA = { chart = 1 }\n", "expected a text chart"),
         ('[[begin]]\ntitle = "t"\nA = 1\n', "expected a text A"),
         ('[[begin]]\ntitle = "t"\norders = "Start"\n', 'expected { Lifeline = "Start" }'),
-        ('[[besides]]\nlifelines = ["A"]\nactions = ["StopTimeout"]\n', "'StopTimeout' is no action"),
-        ('[[owes]]\nlifelines = ["A"]\nreceived = ["?x"]\n', "'?x' is no message"),
-        ('[[owes]]\nlifelines = ["A"]\nreceived = ["x"]\nto = "{who}"\n', "only {topic} is filled in"),
-        ('[[owes]]\nlifelines = ["A"]\nreceived = ["x"]\nsend = "y"\n', "did you mean sends?"),
+        ('[[may_be_undrawn]]\nlifelines = ["A"]\nactions = ["StopTimeout"]\n', "'StopTimeout' is no action"),
+        ('[[obligation]]\nlifelines = ["A"]\nreceived = ["?x"]\n', "'?x' is no message"),
+        ('[[obligation]]\nlifelines = ["A"]\nreceived = ["x"]\nto = "{who}"\n', "only {topic} is filled in"),
+        ('[[obligation]]\nlifelines = ["A"]\nreceived = ["x"]\nsend = "y"\n', "did you mean sends?"),
         ('[[forgets]]\nlifelines = ["A"]\n', "received: expected a list of texts"),
         ('[lifeline]\nA = { scripted = true, chart = "Clock" }\n', "leave out chart and like"),
         ('[[fault]]\nmesage = "A"\n', "did you mean message?"),
@@ -210,10 +210,10 @@ def test_who_is_like_nobody_is_refused(tmp_path: Path) -> None:
             "[[begin]] 'x': no lifeline 'Trackr'; did you mean 'Tracker'?",
         ),
         ('[lifeline]\nA = { chart = "Trackr" }\n', "[lifeline] A: no chart 'Trackr'; did you mean 'Tracker'?"),
-        ('[[besides]]\nlifelines = ["Q"]\nactions = ["*"]\n', "[[besides]]: no lifeline 'Q'"),
+        ('[[may_be_undrawn]]\nlifelines = ["Q"]\nactions = ["*"]\n', "[[may_be_undrawn]]: no lifeline 'Q'"),
         (
-            '[[owes]]\nlifelines = ["Broker"]\nreceived = ["*"]\nsends = "CONACK"\n',
-            "[[owes]]: no chart has a message 'CONACK'; did you mean 'CONNACK'?",
+            '[[obligation]]\nlifelines = ["Broker"]\nreceived = ["*"]\nsends = "CONACK"\n',
+            "[[obligation]]: no chart has a message 'CONACK'; did you mean 'CONNACK'?",
         ),
         (
             '[[label]]\ntext = "x"\nmessage = "TrackerHelo"\n',

@@ -102,7 +102,7 @@ def test_findings_show_labels_as_they_are_written() -> None:
     assert MARK not in text
     assert all(MARK not in step for finding in report.findings for step in map(str, finding.run))
     (finding,) = (each for each in report.diagrams[0].findings if each.kind == "chart-cannot")
-    assert "B->C:ok" in finding.witness.replace("->>", "->")
+    assert "B->C:ok" in finding.counterexample.replace("->>", "->")
 
 
 def test_two_diagrams_of_one_use_case_are_told_apart_together() -> None:

@@ -9,8 +9,8 @@ from statemachine import Event, State, StateChart
 
 from machines import Broker, BusEvent, ClientJoinAccepted
 from spec import check, load
-from spec.binding import Besides, Binding, read_binding
-from spec.binding.obligations import EMPTY, Discipline, Forgets, Owes, Said
+from spec.binding import Binding, MayBeUndrawn, read_binding
+from spec.binding.obligations import EMPTY, Discipline, Forgets, Obligation, Said
 from spec.conformance.checker import DIAGRAMS, Report
 from spec.conformance.inclusion import Finding
 
@@ -128,11 +128,11 @@ class Silent(StateChart[Any]):
         return False
 
 
-OWES = """
+OBLIGATIONS = """
 [lifeline]
 A = { scripted = true }
 
-[[owes]]
+[[obligation]]
 lifelines = ["B"]
 received = ["question"]
 sends = "answer"
@@ -153,13 +153,13 @@ TWO_QUESTIONS = "A->B:question\nB->A:answer\nA->B:question\nB->A:answer\n"
     ],
 )
 def test_a_binding_of_others_says_what_their_charts_owe(chart: type[StateChart[Any]], messages: list[str]) -> None:
-    report = check(TWO_QUESTIONS, read_binding(OWES), {"B": chart})
+    report = check(TWO_QUESTIONS, read_binding(OBLIGATIONS), {"B": chart})
     assert [finding.message for finding in found(report)] == messages
 
 
 def test_what_a_scripted_lifeline_does_is_drawn_and_what_it_is_sent_need_not_be() -> None:
-    assert found(check("A->B:question\nA->B:question\n", read_binding(OWES), {"B": Answerer})) == []
-    (finding,) = found(check("B->A:answer\n", read_binding(OWES), {"B": Answerer}))
+    assert found(check("A->B:question\nA->B:question\n", read_binding(OBLIGATIONS), {"B": Answerer})) == []
+    (finding,) = found(check("B->A:answer\n", read_binding(OBLIGATIONS), {"B": Answerer}))
     assert (finding.kind, finding.line, finding.lifeline) == ("chart-cannot", 1, "B")
 
 
@@ -194,7 +194,7 @@ class Deaf(StateChart[Any]):
 
 
 def test_who_sends_undrawn_without_end_is_found() -> None:
-    binding = Binding(besides=(Besides(frozenset({"A"}), ("!tick",)),))
+    binding = Binding(may_be_undrawn=(MayBeUndrawn(frozenset({"A"}), ("!tick",)),))
     findings = found(check("A->B:tock\nA->B:tick\n", binding, {"A": Ticking, "B": Deaf}), "endless")
     assert {finding.lifeline for finding in findings} == {"A"}
     assert findings[0].message.endswith(
@@ -207,8 +207,8 @@ def test_who_sends_undrawn_without_end_is_found() -> None:
 BUS = Discipline(
     "B",
     (
-        Owes(frozenset({"B"}), ("join",), sends="joined", why="who joins is told so"),
-        Owes(frozenset({"B"}), ("news*",), sender="joined", to="joined"),
+        Obligation(frozenset({"B"}), ("join",), sends="joined", why="who joins is told so"),
+        Obligation(frozenset({"B"}), ("news*",), sender="joined", to="joined"),
     ),
     (Forgets(frozenset({"B"}), ("leave",)),),
 )
@@ -224,13 +224,18 @@ def test_what_is_passed_on_goes_once_to_each_in_the_order_in_which_it_came() -> 
         ledger = BUS.sent(BUS.received(ledger, said("join", peer), ignored=False), said("joined", peer))
     for number in (1, 2):
         ledger = BUS.received(ledger, said(f"news{number}", "x", number), ignored=False)
-    assert [(debt.to, debt.number) for debt in ledger.debts] == [("x", 1), ("y", 1), ("x", 2), ("y", 2)]
+    assert [(pending.to, pending.number) for pending in ledger.pending_obligations] == [
+        ("x", 1),
+        ("y", 1),
+        ("x", 2),
+        ("y", 2),
+    ]
     assert BUS.owed(ledger, said("news2", "x", 2)) is None
     ledger = BUS.sent(ledger, said("news1", "x", 1))
     assert BUS.owed(ledger, said("news2", "x", 2)) is not None
     assert BUS.owed(ledger, said("news1", "x", 1)) is None
     ledger = BUS.received(ledger, said("leave", "x"), ignored=False)
-    assert [(debt.to, debt.number) for debt in ledger.debts] == [("y", 1), ("y", 2)]
+    assert [(pending.to, pending.number) for pending in ledger.pending_obligations] == [("y", 1), ("y", 2)]
     assert ledger.sent == {("y", "joined")}
     assert not ledger.wrong
 

@@ -120,7 +120,10 @@ def _smaller(pair: Pair) -> Iterator[Pair]:
             replace(setting, recurring=False),
             replace(setting, channels="receiver"),
             replace(setting, patience=True),
-            *(replace(setting, besides=tuple(r for r in setting.besides if r != row)) for row in setting.besides),
+            *(
+                replace(setting, may_be_undrawn=tuple(r for r in setting.may_be_undrawn if r != row))
+                for row in setting.may_be_undrawn
+            ),
         )
         if each != setting
     )

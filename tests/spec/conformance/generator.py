@@ -341,15 +341,15 @@ def pair_of(random: Random, features: Features, *, mutations: int) -> Pair:
     charts = {name: _chart(random, orders, name, setting, features) for name in names}
     pair = replace(bare, charts=charts)
     for _ in range(random.choice([0, 0, 0, 1, 1, 2])):
-        pair = _besides(random, pair)
+        pair = _may_be_undrawn(random, pair)
     if features.internal:
         for name in random.sample(names, random.randint(1, 2)):
             pair = pair.with_chart(name, _once(random, pair.charts[name], SILENT))
     for _ in range(mutations):
         pair = Mutating(random, pair).one()
     known = pair.actions()
-    rows = tuple(row for row in pair.setting.besides if row[1] in known)
-    return replace(pair, setting=replace(pair.setting, besides=rows))
+    rows = tuple(row for row in pair.setting.may_be_undrawn if row[1] in known)
+    return replace(pair, setting=replace(pair.setting, may_be_undrawn=rows))
 
 
 def _chart(random: Random, orders: Orders, name: str, setting: Setting, features: Features) -> Chart:
@@ -380,7 +380,7 @@ def _setting(random: Random, names: tuple[str, ...], features: Features) -> Sett
     )
 
 
-def _besides(random: Random, pair: Pair) -> Pair:
+def _may_be_undrawn(random: Random, pair: Pair) -> Pair:
     """The pair with something that may happen undrawn, and with charts that do it once, in some states."""
     drawn = [arrow for body in pair.diagrams for arrow in arrows(body) if arrow.sender and arrow.receiver]
     rows: list[tuple[str, str]] = []
@@ -392,8 +392,8 @@ def _besides(random: Random, pair: Pair) -> Pair:
         rows = [(random.choice(list(pair.charts)), random.choice(["!", "!", "?"]) + random.choice([*WORDS, "eke"]))]
     for name, action in rows:
         pair = pair.with_chart(name, _once(random, pair.charts[name], action))
-    rows = [*pair.setting.besides, *rows]
-    return replace(pair, setting=replace(pair.setting, besides=tuple(dict.fromkeys(rows))))
+    rows = [*pair.setting.may_be_undrawn, *rows]
+    return replace(pair, setting=replace(pair.setting, may_be_undrawn=tuple(dict.fromkeys(rows))))
 
 
 def _once(random: Random, chart: Chart, action: str) -> Chart:

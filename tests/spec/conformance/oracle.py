@@ -82,7 +82,7 @@ def _outside(events: Iterable[Event]) -> frozenset[tuple[str, str]]:
 
 
 def _may_be_undrawn(world: World, event: Event) -> bool:
-    return (event.lifeline, event.kind + event.message) in world.setting.besides
+    return (event.lifeline, event.kind + event.message) in world.setting.may_be_undrawn
 
 
 def _told(events: Iterable[Event]) -> tuple[str, ...]:
@@ -167,7 +167,7 @@ class _Following:
 
 
 class _Running:
-    """All runs of the charts, held against the diagrams."""
+    """All runs of the charts, checked against the diagrams."""
 
     def __init__(self, world: World, orders: Orders, found: Answer) -> None:
         self.world = world

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from statemachine import Event, State, StateChart
 
-from spec.binding import Begin, Besides, Binding, Player
+from spec.binding import Begin, Binding, MayBeUndrawn, Player
 from tests.spec.conformance.world import SILENT, Setting
 
 # Diagrams.
@@ -229,9 +229,9 @@ def binding_of(setting: Setting, names: Iterable[str]) -> Binding:
     players = {
         name: Player(name, group=setting.groups.get(name, ""), patient=name in setting.patient) for name in names
     }
-    besides = tuple(Besides(frozenset({name}), (action,)) for name, action in setting.besides)
+    may_be_undrawn = tuple(MayBeUndrawn(frozenset({name}), (action,)) for name, action in setting.may_be_undrawn)
     begin = Begin("*", {}, {}, patient=setting.patience, recurring=setting.recurring)
-    return Binding(players=players, besides=besides, begins=(begin,), channels=setting.channels)  # type: ignore[arg-type]
+    return Binding(players=players, may_be_undrawn=may_be_undrawn, begins=(begin,), channels=setting.channels)  # type: ignore[arg-type]
 
 
 def _quoted(texts: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Diagrams and charts are held against each other: what conforms, what does not, and what is said about it."""
+"""Diagrams and charts are checked against each other: what conforms, what does not, and what is said about it."""
 
 import functools
 from pathlib import Path
@@ -13,13 +13,13 @@ from spec.conformance.checker import DIAGRAMS, Explored, Report, check_all, read
 from spec.conformance.inclusion import Finding
 from spec.conformance.report import as_json
 
-SEED = (DIAGRAMS / "ClientJoin_Alternative2.txt").read_text(encoding="utf-8")
+REFERENCE = (DIAGRAMS / "ClientJoin_Alternative2.txt").read_text(encoding="utf-8")
 STANDARD = (DIAGRAMS / "ClientJoin_StandardProcedure.txt").read_text(encoding="utf-8")
 RETURN = "\nopt\n==Tracker"
 
 
 def without_return(text: str) -> str:
-    """A course without what happens when the tracker returns: that is another procedure."""
+    """A scenario without what happens when the tracker returns: that is another procedure."""
     return text[: text.index(RETURN)] + "\n" if RETURN in text else text
 
 
@@ -64,12 +64,12 @@ def test_the_report_names_every_lifeline_with_its_chart_and_its_states() -> None
     assert all(row["conforms"] and row["spec_states"] and row["chart_states"] for row in rows.values())
 
 
-def test_the_mistake_of_the_seed_is_found_with_its_line_and_does_not_hide_the_rest() -> None:
-    report = check(without_return(SEED), file="seed.txt")
+def test_the_mistake_of_the_reference_diagram_is_found_with_its_line_and_does_not_hide_the_rest() -> None:
+    report = check(without_return(REFERENCE), file="seed.txt")
     (mistake,) = [f for f in report.diagrams[0].findings if f.kind == "impossible-branch"]
     assert (mistake.line, mistake.lifeline, mistake.severity) == (55, "TrackerClock", "error")
     assert "sent no SetTimeout" in mistake.message
-    assert "because conflicts were" in mistake.witness
+    assert "because conflicts were" in mistake.counterexample
     assert [f for f in errors(report) if f.kind != "impossible-branch"] == []
     assert not report.conforms
 
@@ -107,7 +107,7 @@ def test_an_unbound_label_is_told_with_the_nearest_known_one() -> None:
 
 
 def test_a_reference_to_nothing_is_a_warning_with_its_line() -> None:
-    text = SEED.replace("TrackerServerStartup_StandardProcedure", "NoSuchProcedure")
+    text = REFERENCE.replace("TrackerServerStartup_StandardProcedure", "NoSuchProcedure")
     findings = [f for f in check(text).diagrams[0].findings if f.kind == "missing-reference"]
     assert (68, True) in {(f.line, f.warning) for f in findings}
 
@@ -187,6 +187,6 @@ def test_a_comparison_ends_and_says_so() -> None:
     assert not report.conforms
 
 
-def test_diagrams_stand_verbatim_beside_the_seed() -> None:
+def test_diagrams_stand_verbatim_beside_the_reference_diagram() -> None:
     names = {path.stem for path in Path(DIAGRAMS).glob("*.txt")}
     assert {"ClientJoin_StandardProcedure", *(f"ClientJoin_Alternative{n}" for n in (1, 2, 3, 4))} <= names

@@ -1,4 +1,4 @@
-"""Witnesses: a finding's run is drawn in the notation, reads back, and can be checked in its turn."""
+"""Counterexamples: a finding's run is drawn in the notation, reads back, and can be checked in its turn."""
 
 from collections.abc import Sequence
 
@@ -29,7 +29,7 @@ TEXTS = {file.stem: file.read_text(encoding="utf-8") for file in DIAGRAMS.glob("
 
 
 def alone(name: str) -> str:
-    """A course by itself, without what happens when the tracker returns."""
+    """A scenario by itself, without what happens when the tracker returns."""
     return TEXTS[name].partition("\nopt\n==Tracker")[0] + "\n"
 
 
@@ -45,7 +45,7 @@ def arrows(text: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def implied() -> Sequence[Finding]:
-    """What the charts do that the standard course alone does not draw, and the second alternative alone."""
+    """What the charts do that the standard scenario alone does not draw, and the second alternative alone."""
     names = ("ClientJoin_StandardProcedure", "ClientJoin_Alternative2", "ClientJoin_Alternative4")
     reports = [check_all([(name, alone(name))], load(), complete=True) for name in names]
     return [finding for report in reports for finding in report.implied]
@@ -55,52 +55,52 @@ def test_an_implied_scenario_is_drawn_with_the_participants_and_labels_of_the_di
     implied: Sequence[Finding],
 ) -> None:
     (finding,) = [f for f in implied if f.lifeline == "Torrent" and "?ClientJoinDenied" in f.message][-1:]
-    diagram = reads(finding.witness)
+    diagram = reads(finding.counterexample)
     seed = {each.name: (each.label, each.kind, each.group) for each in read(TEXTS["ClientJoin_Alternative2"]).lifelines}
     assert {each.name: (each.label, each.kind, each.group) for each in diagram.lifelines}.items() <= seed.items()
     assert diagram.title == "Client Join (implied scenario)"
-    below = finding.witness.partition("==No diagram allows this==\n")[2]
+    below = finding.counterexample.partition("==No diagram allows this==\n")[2]
     assert arrows(below)[-1:] == [r"Broker->>Torrent:PUBLISH clients/join/denied\n(ClientJoinDeniedEvent)"]
     assert "note over Torrent:Torrent can do ?ClientJoinDenied" in below
-    assert r"TrackerView->>Tracker:Returns that the //Torrent\nServer// can not join" in finding.witness
-    assert "note over Torrent:begins in describing view" in finding.witness
+    assert r"TrackerView->>Tracker:Returns that the //Torrent\nServer// can not join" in finding.counterexample
+    assert "note over Torrent:begins in describing view" in finding.counterexample
 
 
 def test_every_implied_scenario_can_be_run_by_the_charts(implied: Sequence[Finding]) -> None:
     assert implied
     for finding in implied:
-        report = check(finding.witness)
+        report = check(finding.counterexample)
         wrong = [f for f in report.diagrams[0].findings if not f.warning and f.kind != "goes-on"]
-        assert wrong == [], finding.witness
+        assert wrong == [], finding.counterexample
 
 
 def test_a_finding_of_a_diagram_is_drawn_with_the_lines_of_its_arrows() -> None:
     (mistake,) = [f for f in check(alone("ClientJoin_Alternative2")).diagrams[0].findings if f.run]
-    diagram = reads(mistake.witness)
+    diagram = reads(mistake.counterexample)
     lines = [number for keyword, number in diagram.presentation() if keyword == "//"]
     assert lines == [" the arrows of lines 26, 28, 29, 56, 30, 43, 55"]
     assert [message.sender for message in diagram.messages()][-1] == "TrackerClock"
-    again = check(mistake.witness).diagrams[0]
+    again = check(mistake.counterexample).diagrams[0]
     assert [f.kind for f in again.findings if not f.unanswered] == ["impossible-branch"]
 
 
 def test_a_loss_is_drawn_as_a_loss() -> None:
     goodbye = r"Torrent->>Broker:PUBLISH clients/goodbye\n(ClientGoodbye Event)"
     (finding,) = [f for f in check(f"{alone('ClientJoin_Alternative1')}{goodbye}\n").diagrams[0].findings if f.run]
-    lost = [message for message in reads(finding.witness).messages() if message.lost]
+    lost = [message for message in reads(finding.counterexample).messages() if message.lost]
     assert [(message.sender, message.receiver) for message in lost] == [("Torrent", "Broker")]
-    assert "Torrent-#redxBroker:PUBLISH clients/join/requested" in finding.witness
+    assert "Torrent-#redxBroker:PUBLISH clients/join/requested" in finding.counterexample
 
 
-def test_the_witness_is_a_text_in_the_json_and_null_where_there_is_no_run() -> None:
+def test_the_counterexample_is_a_text_in_the_json_and_null_where_there_is_no_run() -> None:
     data = as_json(check(alone("ClientJoin_Alternative2") + "Torrent->>Nobody:Stop timeout.\n"))
     rows = [*data["diagrams"][0]["findings"], *data["implied_scenarios"]]
-    assert {type(row["witness"]) for row in rows} == {str, type(None)}
-    assert all(row["witness"] is None or row["witness"].startswith("title Client Join (") for row in rows)
+    assert {type(row["counterexample"]) for row in rows} == {str, type(None)}
+    assert all(row["counterexample"] is None or row["counterexample"].startswith("title Client Join (") for row in rows)
 
 
 def test_the_bindings_own_words_are_used_where_no_diagram_draws_an_arrow(implied: Sequence[Finding]) -> None:
-    labels = {message.label for f in implied for message in reads(f.witness).messages()}
+    labels = {message.label for f in implied for message in reads(f.counterexample).messages()}
     assert "Stop timeout." in labels
     words = load()
     assert all(words.word(label) or label.isidentifier() for label in labels)

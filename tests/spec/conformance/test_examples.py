@@ -1,4 +1,4 @@
-"""Examples say more than courses: all that is done, whom an event is about, what comes again, and that all is over."""
+"""Examples say more than scenarios: all that is done, whom an event is about, what comes again, that all is over."""
 
 import pytest
 
@@ -38,7 +38,7 @@ PLANTED = {
         "chart-cannot", "Broker sends ClientRegistered client to Torrent",
     ),
     "which request an event names": (
-        "CarefulTorrentServer_AGoodbyeBeforeTheSecondRegistration", "request session-2", "request session-1",
+        "HardenedTorrentServer_AGoodbyeBeforeTheSecondRegistration", "request session-2", "request session-1",
         "chart-cannot", "Torrent sends ClientGoodbye torrent, request session-1",
     ),
     "what a view holds": (
@@ -66,10 +66,10 @@ def test_a_planted_mistake_is_found(name: str, old: str, new: str, kind: str, sa
     assert any(kind == of and said in message for of, message in found), found
 
 
-def test_who_is_given_no_session_is_not_careful() -> None:
-    careful = drawn("CarefulTorrentServer_AGoodbyeAfterGivingUp")
-    assert errors(careful) == []
-    plain = careful.replace("Careful Torrent Server (", "Delivered Twice (")
+def test_who_is_given_no_session_is_not_hardened() -> None:
+    hardened = drawn("HardenedTorrentServer_AGoodbyeAfterGivingUp")
+    assert errors(hardened) == []
+    plain = hardened.replace("Hardened Torrent Server (", "Delivered Twice (")
     assert any("Torrent sends ClientGoodbye" in finding.message for finding in errors(plain))
 
 
@@ -89,7 +89,7 @@ BEGIN = '[[begin]]\ntitle = "x"\n'
         (BEGIN + "endpoints = { Torrent = 3 }", 'expected a text Torrent, as in Torrent = "...", not 3'),
         ('[[publishes]]\nlifelines = ["Tracker"]', "[[publishes]] messages: expected a list of texts"),
         ('[[publishes]]\nlifeline = ["Tracker"]', "unknown lifeline; did you mean lifelines?"),
-        ('[[besides]]\nlifelines = ["Tracker"]\nactions = ["*"]\nstates = ["x"]', "unknown states"),
+        ('[[may_be_undrawn]]\nlifelines = ["Tracker"]\nactions = ["*"]\nstates = ["x"]', "unknown states"),
         ('[[label]]\ntext = "x"\nmessage = "y"\nagain = "z"', "expected again = true or false"),
     ],
 )

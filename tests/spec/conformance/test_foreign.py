@@ -8,7 +8,7 @@ import pytest
 from statemachine import Event, State, StateChart
 
 from spec import check, load
-from spec.binding import Begin, Besides, Binding, Player
+from spec.binding import Begin, Binding, MayBeUndrawn, Player
 from spec.conformance.checker import Report
 from spec.conformance.inclusion import Finding
 from spec.system.foreign import ChartError
@@ -99,13 +99,13 @@ def test_a_mistake_in_a_chart_is_found(
     text, binding, charts = PROTOCOLS[name]
     report = check(text, binding, {**charts, lifeline: chart})
     assert not report.conforms
-    assert any(f.kind == kind and says in f.message and f.witness for f in found(report)), found(report)
+    assert any(f.kind == kind and says in f.message and f.counterexample for f in found(report)), found(report)
 
 
 def test_where_a_chart_begins_and_what_it_ignores_is_said_in_the_binding() -> None:
     binding = Binding(
         begins=(Begin("*", {"Server": "opened", "Client": "open_out/open_in"}, {}),),
-        ignores=(Besides(frozenset({"Server"}), ("?PING",)),),
+        ignores=(MayBeUndrawn(frozenset({"Server"}), ("?PING",)),),
     )
     charts: Charts = {"Client": Client, "Server": Server}
     text = "Client->Server:FIN\nServer->Client:FINACK\nServer->Client:FIN\nClient->Server:FINACK\n"

@@ -96,7 +96,7 @@ def test_what_a_chart_can_send_besides_is_an_implied_scenario() -> None:
     """It has the choice between all values that are drawn."""
     report = checked(Careless)
     assert kinds(report) == {"implied-scenario"}
-    assert "amount(3)" in report.implied[0].witness or "amount(7)" in report.implied[0].witness
+    assert "amount(3)" in report.implied[0].counterexample or "amount(7)" in report.implied[0].counterexample
 
 
 def test_a_label_without_values_leaves_them_open() -> None:

@@ -5,7 +5,7 @@ import pytest
 from tests.spec.conformance.differential import asked, checked, numbered
 from tests.spec.conformance.generator import Features
 from tests.spec.conformance.planted import FAULTS, is_found
-from tests.spec.conformance.test_small_pairs import CASES
+from tests.spec.conformance.small_pairs import CASES
 
 FOUND: dict[str, tuple[int, int] | str] = {
     "a branch is not taken": (2, 30),

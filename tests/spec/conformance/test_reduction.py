@@ -67,7 +67,7 @@ def assert_alike(machine: ChartMachine, state: Snapshot, one: str, other: str) -
 
 
 def test_the_binding_calls_alike_what_is_tried_here() -> None:
-    assert {message for row in load().alike for message in row.messages} == {"SUBSCRIBE", "SUBACK"}
+    assert {message for row in load().interchangeable for message in row.messages} == {"SUBSCRIBE", "SUBACK"}
 
 
 def startups(chart: MqttClient, one: str, other: str) -> Iterator[Snapshot]:
@@ -161,7 +161,7 @@ def test_the_verdict_is_the_same_in_every_order(chart: type[Tracker], conforms: 
     text = STARTUP
     for topic in Tracker.topics - Few.topics:
         text = re.sub(rf"thread\ncritical\n.* {topic}\n.* {topic}\nend\n", "", text)
-    for binding in (load(), replace(load(), alike=())):
+    for binding in (load(), replace(load(), interchangeable=())):
         report = check_all([("startup", text)], binding, {"Tracker": chart})
         found = {finding.kind for finding in (*report.diagrams[0].findings, *report.implied)}
         assert found == (set() if conforms else {"chart-cannot", "implied-scenario"})

@@ -14,9 +14,9 @@ OURS = [(file.name, file.read_text(encoding="utf-8")) for file in sorted(DIAGRAM
 DRAWN = {file.stem: file.read_text(encoding="utf-8") for file in sorted(THIRD_PARTY.glob("*.txt"))}
 
 
-def checked(name: str, text: str, courses: Sequence[tuple[str, str]] = OURS) -> Report:
+def checked(name: str, text: str, diagrams_bound: Sequence[tuple[str, str]] = OURS) -> Report:
     """What `clientjoin check` finds."""
-    return check_all([(f"{name}.txt", text)], load([THIRD_PARTY / f"{name}.toml"]), referred=courses)
+    return check_all([(f"{name}.txt", text)], load([THIRD_PARTY / f"{name}.toml"]), referred=diagrams_bound)
 
 
 def errors(report: Report) -> list[Finding]:

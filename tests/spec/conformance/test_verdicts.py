@@ -123,7 +123,7 @@ def test_what_all_do_together_and_nobody_drew_is_found() -> None:
     assert checked([*texts, "title G (3)\nA->B:a\nC->D:d\n", "title G (4)\nA->B:b\nC->D:c\n"], charts).conforms
 
 
-def test_messages_that_cross_are_found_though_all_come_to_rest() -> None:
+def test_messages_that_cross_are_found_though_all_terminate() -> None:
     charts = {"A": chart("A", ["!m", "?n"], ["!m", "!stop"]), "B": chart("B", ["?m", "!n"], ["?m", "?stop"])}
     report = checked("A->B:m\nalt\nB->A:n\nelse\nA->B:stop\nend\n", charts)
     assert not report.conforms

@@ -31,7 +31,7 @@ class Setting:
     """`receiver`, `pair` or `any`."""
     groups: Mapping[str, str] = field(default_factory=dict)
     patient: frozenset[str] = frozenset()
-    besides: tuple[tuple[str, str], ...] = ()
+    may_be_undrawn: tuple[tuple[str, str], ...] = ()
     """Lifelines, each with an action such as `!m` that it may do undrawn."""
     patience: bool = True
     recurring: bool = False

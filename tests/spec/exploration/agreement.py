@@ -1,4 +1,4 @@
-"""What the explorer says of runs, held against the oracle, on random systems.
+"""What the explorer says of runs, checked against the oracle, on random systems.
 
 python -m tests.spec.exploration.agreement 5000 --seed 7
 """
@@ -14,22 +14,22 @@ from typing import Any, NamedTuple
 from spec.exploration.explore import Options, explore
 from spec.exploration.model.closed import Unbounded
 from spec.exploration.model.steps import Row
-from spec.exploration.properties.language import Claim, Claims, instances
+from spec.exploration.properties.language import Properties, Property, instances
 from tests.spec.exploration.oracle import Oracle, TooLarge
-from tests.spec.exploration.random_systems import every_run_comes_to_rest, of_charts, of_runs, of_tables, seen
+from tests.spec.exploration.random_systems import every_run_terminates, of_charts, of_runs, of_tables, seen
 
 MOST = 90
 """States of a system that the oracle lists."""
-CLAIMS = 6
-"""Claims about each, beside that it comes to rest."""
+PROPERTIES = 6
+"""Properties about each, beside that it terminates."""
 
 
 class Case(NamedTuple):
-    """A random system, claims about its runs, and what the oracle says of these."""
+    """A random system, properties about its runs, and what the oracle says of these."""
 
     seed: int
     system: Any
-    claims: tuple[Claim, ...]
+    properties: tuple[Property, ...]
     oracle: Oracle
     expected: tuple[bool | None, ...]
 
@@ -56,21 +56,21 @@ def made(number: int) -> Case | None:
     except (TooLarge, Unbounded):
         return None
     names = tuple(node.name for node in whole.nodes)
-    claims = (every_run_comes_to_rest, *(of_runs(chance, names, place) for place in range(CLAIMS)))
-    return Case(number, system, claims, oracle, tuple(expected(oracle, one) for one in claims))
+    properties = (every_run_terminates, *(of_runs(chance, names, place) for place in range(PROPERTIES)))
+    return Case(number, system, properties, oracle, tuple(expected(oracle, one) for one in properties))
 
 
-def expected(oracle: Oracle, claim: Claim) -> bool | None:
-    """What the oracle says of a claim; None if its premise holds nowhere."""
-    if claim.when == "rest":
-        return oracle.rests()
-    judge = Claims(oracle.system, (), seen)
+def expected(oracle: Oracle, property_: Property) -> bool | None:
+    """What the oracle says of a property; None if its premise holds nowhere."""
+    if property_.when == "termination":
+        return oracle.may_stay()
+    judge = Properties(oracle.system, (), seen)
     names = [node.name for node in oracle.system.nodes]
     verdicts = []
-    for instance in instances((claim,), names):
+    for instance in instances((property_,), names):
         answers = {row: judge.answer(instance, row) for row in oracle.steps}
         asked = [row for row, (premise, _) in answers.items() if premise]
-        if claim.when == "eventually":
+        if property_.when == "eventually":
             asked = [row for row in asked if row == oracle.system.initial()]
 
         def is_met(row: Row, answers: Any = answers) -> bool:
@@ -92,7 +92,7 @@ def options(number: int) -> Iterator[Options]:
 def difference(case: Case) -> str:
     """Where the explorer is wrong about a case; empty if nowhere."""
     for chosen in options(case.seed):
-        result = explore(case.system, chosen, case.claims, seen)
+        result = explore(case.system, chosen, case.properties, seen)
         told = tuple(verdict.holds for verdict in result.verdicts)
         searched = f"{case.seed} ({chosen.engine}, symmetric={chosen.symmetric}, reduced={chosen.reduced})"
         if told != case.expected:
@@ -104,7 +104,7 @@ def difference(case: Case) -> str:
 
 
 def _is_shown(case: Case, verdict: Any) -> bool:
-    """Whether the run of a verdict ends fairly, and breaks the claim by how it ends."""
+    """Whether the run of a verdict ends fairly, and breaks the property by how it ends."""
     system = case.oracle.system
     rows, labels = [system.initial()], []
     for label, _ in verdict.run:
@@ -114,12 +114,12 @@ def _is_shown(case: Case, verdict: Any) -> bool:
     repeats = verdict.repeats
     if not case.oracle.is_fair_end(rows, labels, repeats):
         return False
-    if verdict.claim.when == "rest":
-        return repeats > 0 or not case.oracle.is_quiet(rows[-1])
-    judge = Claims(system, (), seen)
-    for instance in instances((verdict.claim,), [node.name for node in system.nodes]):
+    if verdict.property_.when == "termination":
+        return repeats > 0 or not case.oracle.is_quiescent(rows[-1])
+    judge = Properties(system, (), seen)
+    for instance in instances((verdict.property_,), [node.name for node in system.nodes]):
         answers = [judge.answer(instance, row) for row in rows]
-        begins = range(len(rows) - repeats) if verdict.claim.when == "leads-to" else range(1)
+        begins = range(len(rows) - repeats) if verdict.property_.when == "leads-to" else range(1)
         if any(answers[begin][0] and not any(met for _, met in answers[begin:]) for begin in begins):
             return True
     return False
@@ -134,7 +134,8 @@ def main() -> None:
     kinds: Counter[Any] = Counter()
     for case in cases(asked.count, asked.seed):
         kinds.update(
-            (type(case.system).__name__, one.when, found) for one, found in zip(case.claims, case.expected, strict=True)
+            (type(case.system).__name__, one.when, found)
+            for one, found in zip(case.properties, case.expected, strict=True)
         )
         wrong = difference(case)
         if wrong:

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from spec.exploration.model.faults import Faults
-from spec.exploration.properties.language import Claim, Implication, When, claim
+from spec.exploration.properties.language import Implication, Property, When, property_
 from tests.spec.exploration.agreement import MOST, Case, expected
 from tests.spec.exploration.oracle import Oracle
-from tests.spec.exploration.random_systems import Rules, Seen, Sent, Tables, every_run_comes_to_rest
+from tests.spec.exploration.random_systems import Rules, Seen, Sent, Tables, every_run_terminates
 
 TICK: Sent = ("tick", "self")
 CALL: Sent = ("call", "self")
@@ -18,8 +18,8 @@ STOPS = {(0, "call", known): ((1, False, ()),) for known in (False, True)}
 """A call ends what the hub does."""
 
 
-def _leads(kind: When, begin: int, end: int) -> Claim:
-    @claim(kind)
+def _leads(kind: When, begin: int, end: int) -> Property:
+    @property_(kind)
     def it_leads_there(client: Seen) -> Implication:
         """Of a peer."""
         return client.at == begin, client.at == end
@@ -27,7 +27,7 @@ def _leads(kind: When, begin: int, end: int) -> Claim:
     return it_leads_there
 
 
-SYSTEMS: Mapping[str, tuple[Tables, Claim, bool]] = {
+SYSTEMS: Mapping[str, tuple[Tables, Property, bool]] = {
     "what is due is published": (
         Tables(Rules({}, TICKING), Rules({}, {0: ((1, TICK),), 1: ((2, TICK),)}, busy=frozenset({1})), ("ann",)),
         _leads("leads-to", 1, 2),
@@ -35,17 +35,17 @@ SYSTEMS: Mapping[str, tuple[Tables, Claim, bool]] = {
     ),
     "the broker passes on what was sent": (
         Tables(Rules(STOPS, TICKING), Rules({}, ONCE), ("ann",), options={"keeps_hops": True}),
-        every_run_comes_to_rest,
+        every_run_terminates,
         True,
     ),
     "while something is under way, no patient timeout expires": (
         Tables(Rules(STOPS, {0: ((0, ("answer", "last")),)}), Rules({}, ONCE), ("ann",), Faults(timeouts="patient")),
-        every_run_comes_to_rest,
+        every_run_terminates,
         False,
     ),
     "with nothing under way, it does": (
         Tables(Rules(STOPS, TICKING), Rules({}, ONCE), ("ann",), Faults(timeouts="patient")),
-        every_run_comes_to_rest,
+        every_run_terminates,
         True,
     ),
     "a loss on the way": (
@@ -69,7 +69,7 @@ SYSTEMS: Mapping[str, tuple[Tables, Claim, bool]] = {
     ),
     "what is deferred need not be read": (
         Tables(Rules({(0, "call", True): ()}, TICKING), Rules({}, ONCE), ("ann",)),
-        every_run_comes_to_rest,
+        every_run_terminates,
         False,
     ),
     "one state of the quotient, and a cycle of two": (
@@ -84,7 +84,7 @@ SYSTEMS: Mapping[str, tuple[Tables, Claim, bool]] = {
             ),
             ("ann", "bob", "cid"),
         ),
-        every_run_comes_to_rest,
+        every_run_terminates,
         False,
     ),
     "who is offline starts some day": (

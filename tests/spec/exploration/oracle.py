@@ -1,9 +1,9 @@
 """Whether all fair runs of a small system do what is claimed of them, from the definition, in plain Python.
 
 Nothing is shared with `spec.exploration.liveness`: no component is computed, and nothing is reduced. All states are
-listed under their own names, with every message delivered. Each state is then told apart by the action that a run
-waits for next, in turn: a step from where the action is not possible, or one that takes it, goes on to the next. A run
-that goes through all turns again and again is fair, and a fair run does (Choueka, JCSS 8, 1974). So a claim is broken
+listed under their own names, with every message delivered. Each state is then told apart by the action that a run waits
+for next, in turn: a step from where the action is not possible, or one that takes it, goes on to the next. A run that
+goes through all turns again and again is fair, and a fair run does (Choueka, JCSS 8, 1974). So a property is broken
 where one of the steps that end a round can be reached from where it leads to.
 """
 
@@ -60,13 +60,13 @@ class Oracle:
         self.possible = {row: {done(label) for label, _ in steps} - {None} for row, steps in self.steps.items()}
         self.turns: list[Any] = sorted(set().union(*self.possible.values()), key=repr)
 
-    def is_quiet(self, row: Row) -> bool:
+    def is_quiescent(self, row: Row) -> bool:
         """Whether nothing is under way, and nobody is about to publish something."""
         return all(self.system.is_idle(component, number) for component, number in enumerate(row[:-1]))
 
-    def rests(self) -> bool:
-        """Whether every fair run ends, and where all is quiet."""
-        ends_well = all(self.possible[row] or self.is_quiet(row) for row in self.steps)
+    def may_stay(self) -> bool:
+        """Whether every fair run ends, and where all is quiescent."""
+        ends_well = all(self.possible[row] or self.is_quiescent(row) for row in self.steps)
         return ends_well and not self._goes_round(self.steps, lambda _: True)
 
     def leads_to(self, begins: Collection[Row], conclusion: Where) -> bool:

@@ -11,9 +11,9 @@ from statemachine.exceptions import InvalidDefinition
 from spec.exploration.model.chart_node import Broken, Chart
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import Faults
-from spec.exploration.model.foreign import Others, Standing, standing
+from spec.exploration.model.foreign import ForeignSystem, Standing, standing
 from spec.exploration.model.node import Arrow, Outcome
-from spec.exploration.properties.language import Claim, Implication, claim
+from spec.exploration.properties.language import Implication, Property, property_
 
 TIMEOUTS: Any = ("any", "any", "patient")
 KINDS = ("m", "n", "o")
@@ -46,7 +46,7 @@ def a_chart(chance: Random) -> type[StateChart[Any]]:
         return made  # type: ignore[no-any-return]
 
 
-def of_charts(chance: Random) -> Others:
+def of_charts(chance: Random) -> ForeignSystem:
     """Two or three charts; sometimes two of them are the same."""
     names = ("left", "middle", "right")[: chance.choice((1, 2, 2, 3, 3))]
     charts = {name: a_chart(chance) for name in names}
@@ -55,7 +55,7 @@ def of_charts(chance: Random) -> Others:
         charts["right"] = charts["middle"]
         alike = (("middle", "right"),)
     faults = Faults(chance.choice(({}, {}, {"losses": 1}, {"losses": None})), chance.choice(TIMEOUTS))
-    return Others("random", charts, routes={"tick": ()}, faults=faults, alike=alike)
+    return ForeignSystem("random", charts, routes={"tick": ()}, faults=faults, interchangeable=alike)
 
 
 # Tables: a hub that knows the others by name, and peers that differ in theirs only.
@@ -168,7 +168,7 @@ class Tables:
         nodes = (Table("hub", self.hub, self.peers[0]), *(Table(name, self.peer) for name in self.peers))
         return ClosedSystem(nodes, Names("hub", self.peers), self.faults, **{**self.options, **options})
 
-    def interchangeable(self) -> tuple[tuple[int, ...], ...]:
+    def interchangeable_groups(self) -> tuple[tuple[int, ...], ...]:
         """The peers, but for the one whose name the hub has noted from the beginning."""
         others = tuple(range(2, len(self.peers) + 1))
         return (others,) if len(others) > 1 else ()
@@ -207,52 +207,52 @@ def _rules(chance: Random, heard: tuple[str, ...], sends: tuple[Sent, ...]) -> R
     return Rules(reads, acts, busy, offline)
 
 
-# Claims.
+# Properties.
 
 
 @dataclass(frozen=True)
 class Seen:
-    """How claims see a node of a table."""
+    """How properties see a node of a table."""
 
     name: str
     at: int
-    is_quiet: bool
+    is_quiescent: bool
 
 
 def seen(system: ClosedSystem, component: int, state: Any, idle: bool) -> Hashable:
-    """How claims see a component of either kind."""
+    """How properties see a component of either kind."""
     node = system.nodes[component]
     if isinstance(node, Table):
         return Seen(node.name, state[0], idle)
     return standing(system, component, state, idle)
 
 
-def _is_at(side: Any, places: frozenset[int], quiet: bool) -> bool:
+def _is_at(side: Any, places: frozenset[int], quiescent: bool) -> bool:
     if isinstance(side, Standing):
         here = any(f"state{place}" in side.where for place in places) and not isinstance(side.state, Broken)
     else:
         here = side.at in places
-    return here and (side.is_quiet or not quiet)
+    return here and (side.is_quiescent or not quiescent)
 
 
-@claim("rest")
-def every_run_comes_to_rest() -> Implication:
+@property_("termination")
+def every_run_terminates() -> Implication:
     """Random systems do, or do not."""
     return True, True
 
 
-def of_runs(chance: Random, names: tuple[str, ...], number: int) -> Claim:
+def of_runs(chance: Random, names: tuple[str, ...], number: int) -> Property:
     """A claim that something happens, or leads to something, about one component or two."""
     ask = chance.choice(names)
     answer = chance.choice((ask, ask, chance.choice(names)))
     asked = frozenset(chance.sample(range(3), chance.randint(1, 2)))
     wanted = frozenset(range(3)) - asked if chance.random() < 1 / 2 else frozenset({chance.randrange(3)})
-    quiet = chance.random() < 1 / 8
+    quiescent = chance.random() < 1 / 8
     concerns = tuple(dict.fromkeys((ask, answer)))
 
     def says(*sides: Any) -> Implication:
         by_name = dict(zip(concerns, sides, strict=True))
-        return _is_at(by_name[ask], asked, False), _is_at(by_name[answer], wanted, quiet)
+        return _is_at(by_name[ask], asked, False), _is_at(by_name[answer], wanted, quiescent)
 
     kind: Any = chance.choice(("eventually", "leads-to", "leads-to"))
-    return Claim(f"something leads to something ({number})", kind, says, concerns, "Random.")
+    return Property(f"something leads to something ({number})", kind, says, concerns, "Random.")

@@ -1,4 +1,4 @@
-"""Whole systems as the plain search sees them, and random scenarios to try equivalences on."""
+"""Whole systems as the reference search sees them, and random scenarios to try equivalences on."""
 
 import os
 from collections.abc import Hashable
@@ -16,14 +16,14 @@ from spec.exploration.model.scenario import EVENTS, Scenario, scenario_of
 from spec.exploration.model.steps import Row
 
 MOST = 2500
-"""States of a system that the plain search can search."""
+"""States of a system that the reference search can search."""
 BOUNDS = st.sampled_from([1, 2, "any"])
 BREAKS = ["broker restart", *(f"{order} {server}" for server in ("tracker", "torrent") for order in ORDERS)]
 FAULTS = st.fixed_dictionaries(
     {}, optional=dict.fromkeys(("losses", "storage failure", "duplicates", "breaks in all"), BOUNDS)
 )
 Joint = tuple[tuple[Hashable, ...], bool, bool, tuple[tuple[str, int], ...]]
-"""The local state of each component, and the account: calm, changed, and what is left before the calm."""
+"""The local state of each component, and the budget: stabilisation, changed, and what is left before stabilisation."""
 
 
 SHARE = float(os.environ.get("EXAMPLES", "0.4"))
@@ -51,10 +51,10 @@ def scenarios(**fixed: Any) -> SearchStrategy[Scenario]:
         faults=FAULTS,
         rivals=switch,
         torrents=st.integers(1, 2),
-        careful=switch,
+        hardened=switch,
         files=switch,
         timeouts=st.sampled_from(["any", "patient", "never"]),
-        calm=switch,
+        stabilisation=switch,
         unordered=switch,
         keeps_hops=switch,
         loses=st.lists(st.sampled_from(EVENTS[:9]), max_size=2, unique=True),
@@ -88,10 +88,10 @@ def states(system: ClosedSystem) -> list[Row]:
 
 def joint(system: ClosedSystem, row: Row) -> Joint:
     """Where everybody is, whatever is under way."""
-    account = system.accounts[row[-1]]
+    budget = system.budgets[row[-1]]
     slots = (system.slots[component][number] for component, number in enumerate(row[:-1]))
     locals_ = tuple(system.locals[component][slot.local] for component, slot in enumerate(slots))
-    return locals_, account.calm, account.changed, () if account.calm else account.left
+    return locals_, budget.stabilisation, budget.changed, () if budget.stabilisation else budget.left
 
 
 def is_idle(system: ClosedSystem, row: Row) -> bool:
@@ -106,5 +106,5 @@ def joints(system: ClosedSystem, rows: list[Row] | None = None) -> tuple[set[Joi
 
 
 def verdicts(result: Result) -> list[tuple[str, bool | None, bool]]:
-    """The verdicts, by name of claim."""
-    return [(verdict.claim.name, verdict.holds, verdict.exercised) for verdict in result.verdicts]
+    """The verdicts, by name of property."""
+    return [(verdict.property_.name, verdict.holds, verdict.non_vacuous) for verdict in result.verdicts]

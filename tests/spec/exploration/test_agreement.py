@@ -1,4 +1,4 @@
-"""Claims about runs: the explorer says what the oracle says, however it searches; planted faults are found."""
+"""Properties about runs: the explorer says what the oracle says, however it searches; planted faults are found."""
 
 from collections.abc import Callable
 from functools import cache
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spec.exploration import liveness
-from spec.exploration.engine.search import engine
+from spec.exploration.engine.choice import engine
 from spec.exploration.engine.vectorised.successors import Successors
 from spec.exploration.engine.vectorised.unrolled import unrolled
 from spec.exploration.fairness import Action, action, served
@@ -16,7 +16,7 @@ from spec.exploration.liveness import Graph, Lasso, Parts
 from spec.exploration.model.steps import Label
 from tests.spec.exploration.agreement import Case, cases, difference, made
 from tests.spec.exploration.crafted import crafted
-from tests.spec.exploration.test_engines import engines
+from tests.support.engines import engines
 
 COUNT = 300
 REMEMBERED = 11_000_163
@@ -37,9 +37,9 @@ def test_the_explorer_says_what_the_definition_says(part: int) -> None:
 
 
 def test_the_random_systems_are_of_all_kinds() -> None:
-    verdicts = {(one.when, told) for case in known() for one, told in zip(case.claims, case.expected, strict=True)}
-    kinds = {(kind, told) for kind in ("rest", "eventually", "leads-to") for told in (True, False, None)}
-    assert verdicts == kinds - {("rest", None)}
+    verdicts = {(one.when, told) for case in known() for one, told in zip(case.properties, case.expected, strict=True)}
+    kinds = {(kind, told) for kind in ("termination", "eventually", "leads-to") for told in (True, False, None)}
+    assert verdicts == kinds - {("termination", None)}
 
 
 # Faults planted in what is to be tested.

@@ -1,9 +1,8 @@
-"""The engines find the same as the plain search, and as each other."""
+"""The engines find the same as the reference search, and as each other."""
 
 import subprocess
 import sys
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -11,19 +10,16 @@ from immutabledict import immutabledict
 
 from spec.exploration.engine import packing
 from spec.exploration.engine import search as breadth
-from spec.exploration.engine.search import BreadthFirst, Engine, engine
+from spec.exploration.engine.choice import engine
+from spec.exploration.engine.search import BreadthFirst, Engine
 from spec.exploration.explore import run_of
 from spec.exploration.model import reference as plain
 from spec.exploration.model.closed import ClosedSystem, NotInert
-from spec.exploration.model.renaming import ways_of
+from spec.exploration.model.renaming import permutations_of
 from spec.exploration.model.scenario import Scenario
-from spec.exploration.properties.client_join import CLAIMS, side_of
-from spec.exploration.properties.language import Claims
-
-ENGINES: list[Any] = [
-    "vectorised",
-    pytest.param("compiled", marks=pytest.mark.skipif(find_spec("numba") is None, reason="needs numba")),
-]
+from spec.exploration.properties.client_join import PROPERTIES, side_of
+from spec.exploration.properties.language import Properties
+from tests.support.engines import ENGINES, engines
 
 
 def made(torrents: int, faults: Mapping[str, int | None], **keys: Any) -> Scenario:
@@ -32,9 +28,9 @@ def made(torrents: int, faults: Mapping[str, int | None], **keys: Any) -> Scenar
 
 SCENARIOS = {
     "losses": made(1, {"losses": None, "crash tracker": 1}),
-    "calm": made(1, {"losses": None, "stop torrent": 1, "wipe torrent": 1}, calm=True),
+    "stabilisation": made(1, {"losses": None, "stop torrent": 1, "wipe torrent": 1}, stabilisation=True),
     "patient": made(2, {"losses": 1}, timeouts="patient", loses=frozenset({"ClientJoinAccepted"})),
-    "hops": made(1, {"losses": 1, "crash torrent": 1}, keeps_hops=True, calm=True),
+    "hops": made(1, {"losses": 1, "crash torrent": 1}, keeps_hops=True, stabilisation=True),
     "unordered": made(1, {"losses": 1, "stop torrent": 1}, unordered=True),
     "duplicates": made(1, {"duplicates": 1, "losses": 1}),
     "bounded": made(1, {"losses": 1, "duplicates": 1, "broker restart": 1}),
@@ -42,10 +38,6 @@ SCENARIOS = {
     "conflict": made(2, {"losses": 1}, conflicting=2, timeouts="never"),
 }
 THREE = made(3, {}, timeouts="never")
-
-
-def engines() -> list[Engine]:
-    return ["vectorised", "compiled"] if find_spec("numba") else ["vectorised"]
 
 
 def size(search: BreadthFirst) -> tuple[int, int, int]:
@@ -65,8 +57,8 @@ def built(scenario: Scenario) -> ClosedSystem:
         return system
 
 
-def searched(name: Engine, system: ClosedSystem, ways: tuple[tuple[int, ...], ...] = ()) -> BreadthFirst:
-    search = engine(name)(system, ways)
+def searched(name: Engine, system: ClosedSystem, permutations: tuple[tuple[int, ...], ...] = ()) -> BreadthFirst:
+    search = engine(name)(system, permutations)
     assert search.run().complete
     return search
 
@@ -80,7 +72,7 @@ def test_all_engines_find_what_the_plain_search_finds(scenario: Scenario) -> Non
         assert len({search.row(at) for at in range(search.count)}) == search.count
 
 
-@pytest.mark.parametrize("name", ["calm", "conflict"])
+@pytest.mark.parametrize("name", ["stabilisation", "conflict"])
 def test_the_same_with_fewer_deliveries(name: str) -> None:
     system = built(SCENARIOS[name])
     for one in engines():
@@ -91,12 +83,12 @@ def test_the_same_with_fewer_deliveries(name: str) -> None:
 def test_symmetry_counts_one_state_of_each_kind(scenario: Scenario) -> None:
     system = built(scenario)
     everything = searched("vectorised", system)
-    ways = ways_of(len(system.nodes), scenario.interchangeable())
-    kinds = {plain.canonical(system, everything.row(at), ways) for at in range(everything.count)}
+    permutations = permutations_of(len(system.nodes), scenario.interchangeable_groups())
+    kinds = {plain.canonical(system, everything.row(at), permutations) for at in range(everything.count)}
     sizes = set()
     for one in engines():
-        search = searched(one, system, ways)
-        assert {plain.canonical(system, search.row(at), ways) for at in range(search.count)} == kinds
+        search = searched(one, system, permutations)
+        assert {plain.canonical(system, search.row(at), permutations) for at in range(search.count)} == kinds
         sizes.add(size(search))
     assert len(sizes) == 1
 
@@ -107,11 +99,11 @@ def test_keys_of_several_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, "WORD", 18)
     for name in engines():
         system = built(scenario)
-        ways = ways_of(len(system.nodes), scenario.interchangeable())
+        permutations = permutations_of(len(system.nodes), scenario.interchangeable_groups())
         search = searched(name, system)
         assert search.words > 1
         assert size(search) == expected
-        assert searched(name, system, ways).count < search.count
+        assert searched(name, system, permutations).count < search.count
 
 
 def test_keys_are_packed_anew_where_a_field_is_too_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +115,7 @@ def test_keys_are_packed_anew_where_a_field_is_too_narrow(monkeypatch: pytest.Mo
 
 
 def test_what_is_numbered_after_a_search_does_not_matter_to_its_graph(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A story that is told numbers more: renamed states, say, for which the fields of the keys may be too narrow."""
+    """A trace that is told numbers more: renamed states, say, for which the fields of the keys may be too narrow."""
     for name in engines():
         search = searched(name, built(SCENARIOS["losses"]))
         with monkeypatch.context() as patch:
@@ -133,34 +125,34 @@ def test_what_is_numbered_after_a_search_does_not_matter_to_its_graph(monkeypatc
 
 
 @pytest.mark.parametrize("name", ["losses", "duplicates"])
-def test_claims_are_broken_where_they_are(name: str) -> None:
+def test_properties_are_broken_where_they_are(name: str) -> None:
     system = SCENARIOS[name].build(drop_inert=False)
     for one in engines():
         search = searched(one, system)
-        claims = Claims(system, CLAIMS, side_of)
-        first = dict.fromkeys((claim.name for claim in CLAIMS), search.count)
-        for watch, at in zip(claims.watches, search.scan(claims), strict=True):
+        properties = Properties(system, PROPERTIES, side_of)
+        first = dict.fromkeys((property_.name for property_ in PROPERTIES), search.count)
+        for watch, at in zip(properties.watches, search.scan(properties), strict=True):
             if at is not None and watch.broken:
-                first[watch.instance.claim.name] = min(first[watch.instance.claim.name], at)
-        for claim, at in first.items():
-            asked = (number for number in range(search.count) if claims.broken_in(search.row(number), claim))
+                first[watch.instance.property_.name] = min(first[watch.instance.property_.name], at)
+        for property_, at in first.items():
+            asked = (number for number in range(search.count) if properties.broken_in(search.row(number), property_))
             assert next(asked, search.count) == at
 
 
 def test_a_path_is_a_shortest_run() -> None:
     scenario = SCENARIOS["patient"]
     system = scenario.build(drop_inert=False)
-    ways = ways_of(len(system.nodes), scenario.interchangeable())
+    permutations = permutations_of(len(system.nodes), scenario.interchangeable_groups())
     for one in engines():
-        search = searched(one, system, ways)
+        search = searched(one, system, permutations)
         path = search.path(search.count - 1)
         assert len(path) == search.progress.depth + 1
-        assert len(run_of(system, path, ways)) == search.progress.depth
+        assert len(run_of(system, path, permutations)) == search.progress.depth
 
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_a_search_stops_after_so_many_states(name: Engine) -> None:
-    search = engine(name)(SCENARIOS["calm"].build(drop_inert=False), most=100)
+    search = engine(name)(SCENARIOS["stabilisation"].build(drop_inert=False), most=100)
     assert not search.run().complete
     assert search.count > 100
 
@@ -171,7 +163,7 @@ def test_a_search_that_is_interrupted_says_how_far_it_came(name: Engine) -> None
         if progress.depth >= 3:
             raise KeyboardInterrupt
 
-    search = engine(name)(SCENARIOS["calm"].build(drop_inert=False), tell=interrupt)
+    search = engine(name)(SCENARIOS["stabilisation"].build(drop_inert=False), render=interrupt)
     found = search.run()
     assert not found.complete
     assert found.progress.states == search.count
@@ -183,7 +175,7 @@ import importlib.util, sys
 known = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == "numba" else known(name, *rest)
 sys.modules["numba"] = None
-from spec.exploration.engine.search import engine
+from spec.exploration.engine.choice import engine
 print(engine("auto").__name__)
 """
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

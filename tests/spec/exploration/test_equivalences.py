@@ -1,6 +1,6 @@
 """What docstrings of the explorer call the same is the same: each argument has a switch, and both sides are compared.
 
-- one hop and two hops, and what is done unheard before the calm: `test_one_hop.py`;
+- one hop and two hops, and what is done unheard before stabilisation: `test_one_hop.py`;
 - messages that are never delivered (`ClosedSystem.drop_inert`), and names that are exchanged (`Options.symmetric`;
   verdicts: `test_explorer_random.py`);
 - a loss of the oldest event, and of any (`ClosedSystem.loses_anywhere`);
@@ -8,8 +8,8 @@
 - what a server's state forgets: numbers of attempts and old names (`normal`), and marks of events that came twice
   (`unmarked`).
 
-Engines, keys and bits of claims: `test_explorer_engines.py`. Assumed, and not tried: that a broker grants what it is
-asked for at a startup, and that several calls of one kind that are due at once can be made in any order.
+Engines, keys and bits of properties: `test_explorer_engines.py`. Assumed, and not tried: that a broker grants what it
+is asked for at a startup, and that several calls of one kind that are due at once can be made in any order.
 """
 
 from collections.abc import Hashable
@@ -22,7 +22,7 @@ from machines.events import BusEvent
 from spec.exploration.model import node as node_module
 from spec.exploration.model.closed import ClosedSystem, NotInert
 from spec.exploration.model.node import Server, ServerState, normal
-from spec.exploration.model.renaming import Renaming, ways_of
+from spec.exploration.model.renaming import Renaming, permutations_of
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import Row
 from tests.spec.exploration.systems import Joint, all_states, is_idle, joint, joints, patiently, scenarios
@@ -49,10 +49,10 @@ def test_a_loss_may_as_well_wait_until_its_turn(scenario: Scenario) -> None:
     assert joints(scenario.build(drop_inert=False)) == whole
 
 
-@pytest.mark.parametrize("calm", [False, True])
-def test_a_loss_in_the_middle_is_another_step(calm: bool) -> None:
+@pytest.mark.parametrize("stabilisation", [False, True])
+def test_a_loss_in_the_middle_is_another_step(stabilisation: bool) -> None:
     """The switch does something, where several servers hear an event."""
-    scenario = Scenario("two", calm=calm, timeouts="never", faults={"losses": None})
+    scenario = Scenario("two", stabilisation=stabilisation, timeouts="never", faults={"losses": None})
     system, whole = (scenario.build(drop_inert=False, loses_anywhere=anywhere) for anywhere in (False, True))
     oldest, any_ = all_states(system), all_states(whole)
     assert oldest is not None
@@ -68,13 +68,13 @@ def test_exchanged_names_stand_for_each_other(scenario: Scenario) -> None:
     system = scenario.build(drop_inert=False)
     found, _ = joints(system)
     names = [node.name for node in system.nodes]
-    for way in ways_of(len(names), scenario.interchangeable()):
-        renaming = Renaming({name: names[to] for name, to in zip(names, way, strict=True)})
+    for permutation in permutations_of(len(names), scenario.interchangeable_groups()):
+        renaming = Renaming({name: names[to] for name, to in zip(names, permutation, strict=True)})
 
-        def renamed(one: Joint, way: tuple[int, ...] = way, renaming: Renaming = renaming) -> Joint:
-            moved: list[Hashable] = [None] * len(way)
+        def renamed(one: Joint, permutation: tuple[int, ...] = permutation, renaming: Renaming = renaming) -> Joint:
+            moved: list[Hashable] = [None] * len(permutation)
             for component, state in enumerate(one[0]):
-                moved[way[component]] = renaming(state)
+                moved[permutation[component]] = renaming(state)
             return tuple(moved), *one[1:]
 
         assert {renamed(one) for one in found} == found
@@ -101,7 +101,9 @@ STEPS = {
     "losses": Scenario("losses", torrents=1, faults={"losses": None, "storage failure": None}),
     "breaks": Scenario("breaks", torrents=1, faults={"losses": None, "crash torrent": 1, "stop tracker": 1}),
     "cut off": Scenario("cut off", torrents=1, faults={"disconnect torrent": 1, "wipe tracker": 1, "breaks in all": 1}),
-    "calm": Scenario("calm", torrents=1, calm=True, faults={"losses": None, "stop torrent": 1}),
+    "stabilisation": Scenario(
+        "stabilisation", torrents=1, stabilisation=True, faults={"losses": None, "stop torrent": 1}
+    ),
     "two": Scenario("two", timeouts="never", files=True, faults={"losses": 1}),
     "twice": Scenario("twice", torrents=1, faults={"duplicates": 2, "crash tracker": 1}),
     "rivals": Scenario("rivals", conflicting=2, timeouts="patient"),
@@ -130,18 +132,18 @@ def test_what_happens_in_one_step_may_as_well(name: str, monkeypatch: pytest.Mon
 
 FORGETS = {
     "leaving": Scenario("leaving", torrents=1, timeouts="patient", faults={"stop torrent": 2}),
-    "careful": Scenario(
-        "careful", torrents=1, careful=True, timeouts="patient", faults={"stop torrent": 1, "losses": 1}
+    "hardened": Scenario(
+        "hardened", torrents=1, hardened=True, timeouts="patient", faults={"stop torrent": 1, "losses": 1}
     ),
     "crashing": Scenario("crashing", torrents=1, timeouts="patient", faults={"crash torrent": 1, "losses": 1}),
-    "two": Scenario("two", careful=True, timeouts="patient"),
+    "two": Scenario("two", hardened=True, timeouts="patient"),
     "disconnected": Scenario("disconnected", torrents=1, timeouts="patient", faults={"disconnect torrent": 1}),
     "tracker disconnected": Scenario("tracker", torrents=1, timeouts="patient", faults={"disconnect tracker": 1}),
     "twice, any timeout": Scenario("twice", torrents=1, faults={"duplicates": 1}),
     "twice, and stopped": Scenario("twice", torrents=1, timeouts="never", faults={"duplicates": 1, "stop torrent": 1}),
     # One duplicate each: all have the same identifier, and who never forgot it would take the next one for the same.
     "twice": Scenario("twice", torrents=1, timeouts="patient", faults={"duplicates": 1}),
-    "careful, two leave": Scenario("leave", careful=True, timeouts="never", faults={"stop torrent": 1}),
+    "hardened, two leave": Scenario("leave", hardened=True, timeouts="never", faults={"stop torrent": 1}),
     "twice, two": Scenario("twice", torrents=2, timeouts="never", faults={"duplicates": 1}),
 }
 
@@ -159,7 +161,7 @@ def remembering(system: ClosedSystem, what: str) -> set[Hashable]:
         kept = normal(state if what == "normal" or marked else UNMARKED(server, state))
         return kept, *(tuple(system.messages[message] for message in queue) for queue in slot[1:])
 
-    return {(*(least(*pair) for pair in enumerate(row[:-1])), system.accounts[row[-1]]) for row in rows}
+    return {(*(least(*pair) for pair in enumerate(row[:-1])), system.budgets[row[-1]]) for row in rows}
 
 
 UNMARKED: Any = Server.unmarked

@@ -1,17 +1,17 @@
-"""The explorer: the same states and verdicts whichever way it searches, and claims that bite."""
+"""The explorer: the same states and verdicts whichever way it searches, and properties that bite."""
 
 from dataclasses import replace
 
 import pytest
 
 from spec.exploration.explore import Options, Result, explore
-from spec.exploration.model.budget import CAUGHT_UP, FIRST_UNHEARD, ORDINARY, UNHEARD, Account, Accounts
+from spec.exploration.model.budget import CAUGHT_UP, FIRST_UNHEARD, ORDINARY, UNHEARD, FaultBudget, FaultBudgets
 from spec.exploration.model.closed import ClosedSystem, NotInert
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.reference import explore as explore_plainly
 from spec.exploration.model.scenario import Scenario, scenario, scenarios, with_bounds
-from spec.exploration.properties.client_join import CLAIMS, side_of
-from spec.exploration.properties.language import Claims
+from spec.exploration.properties.client_join import PROPERTIES, side_of
+from spec.exploration.properties.language import Properties
 from spec.exploration.traces.replay import play, read
 from spec.notation import read as read_diagram
 
@@ -57,7 +57,7 @@ COUNTS = {
 
 def small(**changes: object) -> Scenario:
     """A scenario that is soon explored, with all that can differ in one."""
-    known = {"torrents": 1, "calm": True, "faults": {"losses": None, "crash tracker": 1, "stop torrent": 1}}
+    known = {"torrents": 1, "stabilisation": True, "faults": {"losses": None, "crash tracker": 1, "stop torrent": 1}}
     made: dict[str, object] = {**known, **changes}
     return Scenario("small", **made)  # type: ignore[arg-type]
 
@@ -66,10 +66,10 @@ SYSTEMS = {
     "one client": small(),
     "two clients": Scenario("two", faults={"losses": None}),
     "both hops": small(keeps_hops=True),
-    "any order": small(unordered=True, calm=False),
+    "any order": small(unordered=True, stabilisation=False),
     "twice": small(faults={"duplicates": None, "crash tracker": 1}),
     "twice, in any order": small(unordered=True, faults={"duplicates": 1, "losses": 1}),
-    "patient": small(calm=False, timeouts="patient", faults={"crash torrent": 2, "losses": 2}),
+    "patient": small(stabilisation=False, timeouts="patient", faults={"crash torrent": 2, "losses": 2}),
     "no timeouts": Scenario("never", timeouts="never", faults={"losses": 1}),
     "disconnected": small(faults={"disconnect tracker": 1, "disconnect torrent": 1, "broker restart": 1}),
     "wiped": small(files=True, faults={"wipe tracker": 1, "wipe torrent": 1, "storage failure": None}),
@@ -95,7 +95,7 @@ def test_reductions_change_no_verdict(name: str) -> None:
 
 def test_hops_that_are_kept_apart_change_no_verdict() -> None:
     """Random scenarios: `spec/exploration/test_one_hop.py`."""
-    for chosen in (small(), small(calm=False), Scenario("two", faults={"losses": None}), small(files=True)):
+    for chosen in (small(), small(stabilisation=False), Scenario("two", faults={"losses": None}), small(files=True)):
         apart = replace(chosen, keeps_hops=True)
         assert _verdicts(explore(apart)) == _verdicts(explore(chosen)), chosen
 
@@ -120,9 +120,14 @@ def _fixed(system: ClosedSystem) -> int:
             if then not in seen:
                 seen.add(then)
                 todo.append(then)
-    way = (0, 2, 1)
+    permutation = (0, 2, 1)
     return sum(
-        (system.renamed(0, row[0], way), system.renamed(2, row[2], way), system.renamed(1, row[1], way)) == row[:3]
+        (
+            system.renamed(0, row[0], permutation),
+            system.renamed(2, row[2], permutation),
+            system.renamed(1, row[1], permutation),
+        )
+        == row[:3]
         for row in seen
     )
 
@@ -137,44 +142,46 @@ def test_counts(name: str) -> None:
 def test_every_scenario_has_its_verdicts() -> None:
     """Complete searches; a claim that is mended, or newly broken, shows here."""
     assert {*BROKEN, "replaced-twice"} == set(scenarios()), "all but the one that takes a minute"
-    exercised: set[str] = set()
+    non_vacuous: set[str] = set()
     for name, broken in BROKEN.items():
         result = explore(scenario(name))
         assert result.found.complete, name
-        assert {v.claim.name for v in result.verdicts if v.holds is False} == broken, name
-        exercised |= {v.claim.name for v in result.verdicts if v.exercised}
-    assert exercised == {claim.name for claim in CLAIMS}, "a claim whose premise never holds says nothing"
+        assert {v.property_.name for v in result.verdicts if v.holds is False} == broken, name
+        non_vacuous |= {v.property_.name for v in result.verdicts if v.non_vacuous}
+    assert non_vacuous == {property_.name for property_ in PROPERTIES}, (
+        "a property whose premise never holds says nothing"
+    )
 
 
 @pytest.mark.parametrize("name", ["hasty", "leaving", "crashing", "overtaking", "both-hops", "disconnected"])
-def test_a_counterexample_can_be_read_back_and_breaks_its_claim_at_its_end_only(name: str) -> None:
+def test_a_counterexample_can_be_read_back_and_breaks_its_property_at_its_end_only(name: str) -> None:
     result = explore(scenario(name))
-    stories = [verdict for verdict in result.verdicts if verdict.story]
-    assert stories
-    for verdict in stories:
-        diagram = read_diagram(verdict.story)
+    traces = [verdict for verdict in result.verdicts if verdict.trace]
+    assert traces
+    for verdict in traces:
+        diagram = read_diagram(verdict.trace)
         assert not diagram.diagnostics, diagram.diagnostics
-        story = read(verdict.story, "the story")
+        trace = read(verdict.trace, "the trace")
         # Where it matters what was done unheard, both hops are told.
-        assert replace(story.scenario, keeps_hops=scenario(name).keeps_hops) == scenario(name)
-        assert story.claim == verdict.claim.name
-        system = story.scenario.build(drop_inert=False)
-        claims = Claims(system, CLAIMS, side_of)
-        played = list(play(system, story.steps))
-        assert [step.number for step in played] == list(range(1, len(story.steps) + 1))
+        assert replace(trace.scenario, keeps_hops=scenario(name).keeps_hops) == scenario(name)
+        assert trace.property_ == verdict.property_.name
+        system = trace.scenario.build(drop_inert=False)
+        properties = Properties(system, PROPERTIES, side_of)
+        played = list(play(system, trace.steps))
+        assert [step.number for step in played] == list(range(1, len(trace.steps) + 1))
         rows = [step.row for step in played]
-        assert [claims.broken_in(row, story.claim) for row in rows] == [False] * (len(rows) - 1) + [True]
+        assert [properties.broken_in(row, trace.property_) for row in rows] == [False] * (len(rows) - 1) + [True]
 
 
 def test_a_counterexample_is_a_shortest_one() -> None:
     chosen = scenario("hasty")
-    (verdict,) = (v for v in explore(chosen).verdicts if v.story)
+    (verdict,) = (v for v in explore(chosen).verdicts if v.trace)
     system = chosen.build(drop_inert=False)
-    claims = Claims(system, CLAIMS, side_of)
+    properties = Properties(system, PROPERTIES, side_of)
     from spec.exploration.model.reference import successors
 
     frontier, seen, depth = [system.initial()], {system.initial()}, 0
-    while not any(claims.broken_in(row, verdict.claim.name) for row in frontier):
+    while not any(properties.broken_in(row, verdict.property_.name) for row in frontier):
         found = {then for row in frontier for _, then in successors(system, row)} - seen
         seen |= found
         frontier, depth = [*found], depth + 1
@@ -205,38 +212,45 @@ def test_bounds_are_bounds() -> None:
 
 
 def _verdicts(result: Result) -> dict[str, tuple[bool | None, bool]]:
-    return {verdict.claim.name: (verdict.holds, verdict.exercised) for verdict in result.verdicts}
+    return {verdict.property_.name: (verdict.holds, verdict.non_vacuous) for verdict in result.verdicts}
 
 
-def test_the_calm_lasts() -> None:
-    """Also after a timeout that was set before it has expired: no fault happens any more, and claims are asked."""
-    accounts = Accounts(Faults({"losses": None, "crash tracker": 1}, calm=True), "tracker")
-    calm = accounts.spend(0, accounts.costs["calm"])
-    assert accounts.known[calm] == Account(calm=True, changed=True)
-    assert accounts.spend(calm, accounts.costs["calm expiry"]) == calm
-    assert accounts.spend(0, accounts.costs["calm expiry"]) < 0
-    others = [cost for fault, cost in accounts.costs.items() if fault not in {"calm expiry", ORDINARY}]
-    assert all(accounts.spend(calm, cost) < 0 for cost in others)
+def test_stabilisation_lasts() -> None:
+    """Also after a timeout that was set before it has expired: no fault happens any more, and properties are asked."""
+    budgets = FaultBudgets(Faults({"losses": None, "crash tracker": 1}, stabilisation=True), "tracker")
+    stabilisation = budgets.spend(0, budgets.costs["stabilisation"])
+    assert budgets.known[stabilisation] == FaultBudget(stabilisation=True, changed=True)
+    assert budgets.spend(stabilisation, budgets.costs["stabilisation expiry"]) == stabilisation
+    assert budgets.spend(0, budgets.costs["stabilisation expiry"]) < 0
+    others = [cost for fault, cost in budgets.costs.items() if fault not in {"stabilisation expiry", ORDINARY}]
+    assert all(budgets.spend(stabilisation, cost) < 0 for cost in others)
 
 
-def test_what_was_done_unheard_is_told_before_anything_else_happens_in_the_calm() -> None:
-    accounts = Accounts(Faults({"losses": None, "crash tracker": 1}, calm=True), "tracker", unheard=True)
+def test_what_was_done_unheard_is_told_before_anything_else_happens_after_stabilisation() -> None:
+    budgets = FaultBudgets(Faults({"losses": None, "crash tracker": 1}, stabilisation=True), "tracker", unheard=True)
 
-    def spent(*faults: str) -> Account | None:
-        account = 0
+    def spent(*faults: str) -> FaultBudget | None:
+        budget = 0
         for fault in faults:
-            account = accounts.spend(account, accounts.costs[fault]) if account >= 0 else account
-        return accounts.known[account] if account >= 0 else None
+            budget = budgets.spend(budget, budgets.costs[fault]) if budget >= 0 else budget
+        return budgets.known[budget] if budget >= 0 else None
 
     left = (("crash tracker", 1),)
-    assert spent("calm") == Account(left, calm=True, changed=True, past="open")
-    assert spent("calm", FIRST_UNHEARD) == Account(left, calm=True, changed=True, past="told")
-    told = spent("calm", FIRST_UNHEARD, UNHEARD, "losses", "crash tracker")
-    assert told == Account(calm=True, changed=True, past="told")
-    assert spent("calm", FIRST_UNHEARD, CAUGHT_UP) == spent("calm")
-    assert spent("calm", ORDINARY) == Account(calm=True, changed=True)
-    assert spent(ORDINARY) == accounts.known[0]
-    impossible = [(FIRST_UNHEARD,), ("calm", UNHEARD), ("calm", "losses"), ("calm", FIRST_UNHEARD, ORDINARY)]
-    impossible += [("calm", FIRST_UNHEARD, fault) for fault in ("calm", "calm expiry", FIRST_UNHEARD)]
-    impossible += [("calm", ORDINARY, fault) for fault in (FIRST_UNHEARD, UNHEARD, CAUGHT_UP, "losses")]
+    assert spent("stabilisation") == FaultBudget(left, stabilisation=True, changed=True, past="open")
+    assert spent("stabilisation", FIRST_UNHEARD) == FaultBudget(left, stabilisation=True, changed=True, past="told")
+    told = spent("stabilisation", FIRST_UNHEARD, UNHEARD, "losses", "crash tracker")
+    assert told == FaultBudget(stabilisation=True, changed=True, past="told")
+    assert spent("stabilisation", FIRST_UNHEARD, CAUGHT_UP) == spent("stabilisation")
+    assert spent("stabilisation", ORDINARY) == FaultBudget(stabilisation=True, changed=True)
+    assert spent(ORDINARY) == budgets.known[0]
+    impossible = [
+        (FIRST_UNHEARD,),
+        ("stabilisation", UNHEARD),
+        ("stabilisation", "losses"),
+        ("stabilisation", FIRST_UNHEARD, ORDINARY),
+    ]
+    impossible += [
+        ("stabilisation", FIRST_UNHEARD, fault) for fault in ("stabilisation", "stabilisation expiry", FIRST_UNHEARD)
+    ]
+    impossible += [("stabilisation", ORDINARY, fault) for fault in (FIRST_UNHEARD, UNHEARD, CAUGHT_UP, "losses")]
     assert not [faults for faults in impossible if spent(*faults) is not None]

@@ -6,8 +6,8 @@ from statemachine import Event, State, StateChart
 from spec.exploration.explore import Result, explore
 from spec.exploration.model.closed import Unbounded
 from spec.exploration.model.faults import Faults
-from spec.exploration.model.foreign import Others, Standing, standing
-from spec.exploration.properties.language import Claims, Implication, always, claim, when_quiet
+from spec.exploration.model.foreign import ForeignSystem, Standing, standing
+from spec.exploration.properties.language import Implication, Properties, always, property_, when_quiescent
 from spec.exploration.traces.replay import KEPT, play, repeats
 from spec.notation import read
 
@@ -66,29 +66,29 @@ def nothing_comes_unexpected(first: Standing) -> Implication:
     return True, not first.broken
 
 
-@when_quiet
+@when_quiescent
 def somebody_has_the_token(first: Standing, second: Standing) -> Implication:
     """The token is never gone."""
     return True, first.where != ("resting",) or second.where != ("resting",)
 
 
-@claim("rest")
+@property_("termination")
 def the_token_rests_some_day() -> Implication:
-    """It goes round for ever, so this is no true claim."""
+    """It goes round for ever, so this is no true property."""
     return True, True
 
 
-CLAIMS = (never_both, nothing_comes_unexpected, somebody_has_the_token)
+PROPERTIES = (never_both, nothing_comes_unexpected, somebody_has_the_token)
 
 
 def explored(second: type[StateChart[None]], **bounds: int | None) -> Result:
-    system = Others("token", {"first": Holder, "second": second}, faults=Faults(bounds))
-    return explore(system, claims=CLAIMS, observe=standing)
+    system = ForeignSystem("token", {"first": Holder, "second": second}, faults=Faults(bounds))
+    return explore(system, properties=PROPERTIES, observe=standing)
 
 
 def broken(result: Result) -> set[str]:
     assert result.found.complete
-    return {verdict.claim.name for verdict in result.verdicts if verdict.holds is False}
+    return {verdict.property_.name for verdict in result.verdicts if verdict.holds is False}
 
 
 def test_a_protocol_that_keeps_its_promises() -> None:
@@ -102,8 +102,8 @@ def test_a_fault_breaks_what_it_should() -> None:
 def test_a_mistake_in_a_chart_is_found_with_a_diagram() -> None:
     result = explored(Hasty)
     assert "never both" in broken(result)
-    (verdict,) = (one for one in result.verdicts if one.claim is never_both)
-    diagram = read(verdict.story)
+    (verdict,) = (one for one in result.verdicts if one.property_ is never_both)
+    diagram = read(verdict.trace)
     assert not diagram.diagnostics
     assert {lifeline.name for lifeline in diagram.lifelines} >= {"first", "second"}
     assert [message.label for message in diagram.messages()][-1] == "token"
@@ -136,27 +136,27 @@ class Endlessly(StateChart[None]):
     tick = Event(ticking.to.itself(), name="!tick")
 
 
-def rests(first: type[StateChart[None]], second: type[StateChart[None]]) -> bool | None:
-    """Whether they come to rest; if not, the story says where it begins to go round, and goes round when played."""
-    others = Others("token", {"first": first, "second": second}, routes={"tick": ()})
-    (verdict,) = explore(others, claims=(the_token_rests_some_day,), observe=standing).verdicts
-    assert bool(verdict.story) == ("==From here on this goes round for ever==" in verdict.story)
-    assert bool(verdict.story) == (verdict.holds is False)
+def may_stay(first: type[StateChart[None]], second: type[StateChart[None]]) -> bool | None:
+    """Whether they terminate; if not, the trace says where it begins to go round, and goes round when played."""
+    others = ForeignSystem("token", {"first": first, "second": second}, routes={"tick": ()})
+    (verdict,) = explore(others, properties=(the_token_rests_some_day,), observe=standing).verdicts
+    assert bool(verdict.trace) == ("==From here on this goes round for ever==" in verdict.trace)
+    assert bool(verdict.trace) == (verdict.holds is False)
     if verdict.run:
         system = others.build(drop_inert=False)
-        claims = Claims(system, (the_token_rests_some_day,), standing)
-        steps = list(play(system, [text for key, text in KEPT.findall(verdict.story) if key.startswith("step ")]))
-        claim = the_token_rests_some_day
-        assert repeats(system, claims, claim, steps)
-        assert not any(repeats(system, claims, claim, steps[:number]) for number in range(len(steps)))
+        properties = Properties(system, (the_token_rests_some_day,), standing)
+        steps = list(play(system, [text for key, text in KEPT.findall(verdict.trace) if key.startswith("step ")]))
+        property_ = the_token_rests_some_day
+        assert repeats(system, properties, property_, steps)
+        assert not any(repeats(system, properties, property_, steps[:number]) for number in range(len(steps)))
     return verdict.holds
 
 
-def test_whether_runs_come_to_rest() -> None:
-    assert rests(Holder, Once) is True
-    assert rests(Holder, Waiter) is False, "the token goes round, and everybody acts"
-    assert rests(Endlessly, Once) is False, "one chart alone goes round"
-    assert rests(Ticking, Once) is True, "what can be sent all the time is sent some day"
+def test_whether_runs_terminate() -> None:
+    assert may_stay(Holder, Once) is True
+    assert may_stay(Holder, Waiter) is False, "the token goes round, and everybody acts"
+    assert may_stay(Endlessly, Once) is False, "one chart alone goes round"
+    assert may_stay(Ticking, Once) is True, "what can be sent all the time is sent some day"
 
 
 def test_a_system_without_bounds_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""What is claimed of any system of charts that are not ours: each claim broken by one mistake, and by nothing else."""
+"""What is claimed of any system of charts that are not ours: each broken by one mistake, and by nothing else."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from statemachine import Event, State, StateChart
 from spec.exploration.engine.search import Engine
 from spec.exploration.explore import Options, Result, explore
 from spec.exploration.model.faults import Faults
-from spec.exploration.model.foreign import Others, Standing
-from spec.exploration.properties.foreign import CLAIMS
-from spec.exploration.properties.language import Claims, Implication, always
+from spec.exploration.model.foreign import ForeignSystem, Standing
+from spec.exploration.properties.foreign import PROPERTIES
+from spec.exploration.properties.language import Implication, Properties, always
 from spec.exploration.simulate import simulate
 from spec.notation import read
 
@@ -101,24 +101,24 @@ class BreakingAtOnce(Breaking):
 
 
 def explored(answerer: type[StateChart[Any]], engine: Engine = "auto", **options: Any) -> Result:
-    others = Others("asking", {"A": Asker, "B": answerer}, **options)
-    return explore(others, Options(engine=engine), claims=CLAIMS, observe=others.observe)
+    others = ForeignSystem("asking", {"A": Asker, "B": answerer}, **options)
+    return explore(others, Options(engine=engine), properties=PROPERTIES, observe=others.observe)
 
 
 def broken(result: Result) -> set[str]:
     assert result.found.complete
     assert all(verdict.holds is not None for verdict in result.verdicts)
-    return {verdict.claim.name for verdict in result.verdicts if verdict.holds is False}
+    return {verdict.property_.name for verdict in result.verdicts if verdict.holds is False}
 
 
 @pytest.mark.parametrize(
-    ("chart", "options", "claims"),
+    ("chart", "options", "properties"),
     [
         (Answerer, {}, set()),
         (Thinker, {}, set()),
         (Server, {}, {"no deadlock"}),
-        (Server, {"rests": {"B": ("listening",)}}, set()),
-        (Server, {"rests": {"B": ("thinking",)}}, {"no deadlock"}),
+        (Server, {"may_stay": {"B": ("listening",)}}, set()),
+        (Server, {"may_stay": {"B": ("thinking",)}}, {"no deadlock"}),
         (Answerer, {"faults": Faults({"losses": 1})}, {"no deadlock"}),
         (Answerer, {"faults": Faults({"losses": 1}, loses=frozenset({"answer"}))}, {"no deadlock"}),
         (Deaf, {}, {"no unexpected reception"}),
@@ -128,56 +128,56 @@ def broken(result: Result) -> set[str]:
         (BreakingAtOnce, {}, {"no exception in a callback"}),
     ],
 )
-def test_a_mistake_breaks_the_claim_that_is_about_it(
-    chart: type[StateChart[Any]], options: dict[str, Any], claims: set[str]
+def test_a_mistake_breaks_the_property_that_is_about_it(
+    chart: type[StateChart[Any]], options: dict[str, Any], properties: set[str]
 ) -> None:
     result = explored(chart, **options)
-    assert broken(result) == claims
+    assert broken(result) == properties
     for verdict in result.verdicts:
-        if verdict.story:
-            diagram = read(verdict.story)
+        if verdict.trace:
+            diagram = read(verdict.trace)
             assert not diagram.diagnostics
             assert {lifeline.name for lifeline in diagram.lifelines} == {"A", "B"}, "there is no broker between them"
 
 
 def test_only_what_is_named_is_lost() -> None:
     (verdict, *_) = explored(Answerer, faults=Faults({"losses": None}, loses=frozenset({"answer"}))).verdicts
-    assert "lose 1 answer" in verdict.story
-    assert "lose 1 question" not in verdict.story
+    assert "lose 1 answer" in verdict.trace
+    assert "lose 1 question" not in verdict.trace
 
 
-def test_the_story_says_what_went_wrong() -> None:
-    stories = {
-        verdict.claim.name: verdict.story
+def test_the_trace_says_what_went_wrong() -> None:
+    traces = {
+        verdict.property_.name: verdict.trace
         for chart in (Deaf, Breaking, Chatty)
         for verdict in explored(chart).verdicts
-        if verdict.story
+        if verdict.trace
     }
-    assert r"note over B:Deaf in first: no guard lets" in stories["no unexpected reception"]
-    assert "ZeroDivisionError" in stories["no exception in a callback"]
-    assert "note over B:can send hum, which nobody takes" in stories["no message that nobody takes"]
+    assert r"note over B:Deaf in first: no guard lets" in traces["no unexpected reception"]
+    assert "ZeroDivisionError" in traces["no exception in a callback"]
+    assert "note over B:can send hum, which nobody takes" in traces["no message that nobody takes"]
 
 
 def test_steps_that_nobody_sees_are_notes() -> None:
     result = explored(Thinker, faults=Faults({"losses": 1}, loses=frozenset({"answer"})))
-    (story,) = (verdict.story for verdict in result.verdicts if verdict.story)
-    assert "note over B:does think, which nobody sees" in story
-    assert "lose 1 answer" in story
+    (trace,) = (verdict.trace for verdict in result.verdicts if verdict.trace)
+    assert "note over B:does think, which nobody sees" in trace
+    assert "lose 1 answer" in trace
 
 
 def test_each_state_is_judged_alike_one_by_one_and_by_bits() -> None:
     """By the definition (`judge`) on random runs, and by the search."""
     for chart in (Answerer, Server, Deaf, Chatty, Breaking):
-        others = Others("asking", {"A": Asker, "B": chart})
-        runs = simulate(others, 30, 30, 1, CLAIMS, others.observe)
-        names = {verdict.claim.name for verdict in runs.verdicts if verdict.holds is False}
+        others = ForeignSystem("asking", {"A": Asker, "B": chart})
+        runs = simulate(others, 30, 30, 1, PROPERTIES, others.observe)
+        names = {verdict.property_.name for verdict in runs.verdicts if verdict.holds is False}
         assert names == broken(explored(chart)) == broken(explored(chart, "vectorised")), chart
-        assert all(verdict.exercised for verdict in runs.verdicts)
+        assert all(verdict.non_vacuous for verdict in runs.verdicts)
 
 
 @always
 def the_first_does_not_answer_alone(B: Standing, C: Standing) -> Implication:  # noqa: N803 - names of charts
-    """A claim about one of two that are alike."""
+    """A property about one of two that are alike."""
     return True, B.where != ("done",) or C.where == ("done",)
 
 
@@ -187,29 +187,29 @@ def the_second_does_not_answer_alone(B: Standing, C: Standing) -> Implication:  
     return True, C.where != ("done",) or B.where == ("done",)
 
 
-@pytest.mark.parametrize("claim", [the_first_does_not_answer_alone, the_second_does_not_answer_alone])
-def test_charts_that_are_alike_are_told_apart_where_a_claim_is_about_one_of_them(claim: Any) -> None:
+@pytest.mark.parametrize("property_", [the_first_does_not_answer_alone, the_second_does_not_answer_alone])
+def test_charts_that_are_alike_are_told_apart_where_a_property_is_about_one_of_them(property_: Any) -> None:
     """Of states that differ in names only the search would see one."""
     charts = {"A": Asker, "B": Answerer, "C": Answerer}
-    others = Others("two", charts, alike=(("B", "C"),))
-    result = explore(others, claims=(claim,), observe=others.observe)
+    others = ForeignSystem("two", charts, interchangeable=(("B", "C"),))
+    result = explore(others, properties=(property_,), observe=others.observe)
     assert [verdict.holds for verdict in result.verdicts] == [False]
     assert "is about" in result.asymmetry
 
 
 @always
 def nobody_is_done(client: Standing) -> Implication:
-    """A chart may be called like a word of claims about ours."""
+    """A chart may be called like a word of properties about ours."""
     return True, client.where != ("done",)
 
 
 def test_the_name_of_a_chart_means_that_chart() -> None:
-    """`client` stands for any client in claims about ours."""
-    others = Others("named", {"client": Server, "first": Asker})
-    result = explore(others, claims=(nobody_is_done,), observe=others.observe)
+    """`client` stands for any client in properties about ours."""
+    others = ForeignSystem("named", {"client": Server, "first": Asker})
+    result = explore(others, properties=(nobody_is_done,), observe=others.observe)
     assert [verdict.holds for verdict in result.verdicts] == [True], "the other one is done, and not meant"
-    claims = Claims(others.build(), (nobody_is_done,), others.observe)
-    assert [instance.components for instance in claims.instances] == [(0,)]
+    properties = Properties(others.build(), (nobody_is_done,), others.observe)
+    assert [instance.components for instance in properties.instances] == [(0,)]
 
 
 class Caller(StateChart[Any]):
@@ -259,22 +259,24 @@ class Called(StateChart[Any]):
 
 def test_charts_see_who_is_at_the_other_end_as_in_a_check() -> None:
     charts: dict[str, type[StateChart[Any]]] = {"A": Caller, "X": Called, "Y": Called}
-    others = Others("calls", charts, addressed=True)
-    assert broken(explore(others, claims=CLAIMS, observe=others.observe)) == set()
-    blind = Others("calls", charts)
-    assert broken(explore(blind, claims=CLAIMS, observe=blind.observe)), "it cannot tell who was called"
-    lossy = Others("calls", charts, addressed=True, faults=Faults({"losses": 1}))
-    story = explore(lossy, claims=CLAIMS, observe=lossy.observe).verdicts[0].story
-    assert "// step 1: send A call to X" in story
+    others = ForeignSystem("calls", charts, addressed=True)
+    assert broken(explore(others, properties=PROPERTIES, observe=others.observe)) == set()
+    blind = ForeignSystem("calls", charts)
+    assert broken(explore(blind, properties=PROPERTIES, observe=blind.observe)), "it cannot tell who was called"
+    lossy = ForeignSystem("calls", charts, addressed=True, faults=Faults({"losses": 1}))
+    trace = explore(lossy, properties=PROPERTIES, observe=lossy.observe).verdicts[0].trace
+    assert "// step 1: send A call to X" in trace
 
 
 def test_what_is_broadcast_goes_to_all_at_once() -> None:
     charts: dict[str, type[StateChart[Any]]] = {"A": Asker, "B": Server, "C": Server}
-    rests = {"B": ("listening", "thinking"), "C": ("listening", "thinking")}
-    one = Others("one at a time", charts, rests=rests, addressed=True)
-    all_ = Others("at once", charts, rests=rests, addressed=True, broadcast=frozenset({"question"}))
-    assert broken(explore(one, claims=CLAIMS, observe=one.observe)) == set()
-    assert broken(explore(all_, claims=CLAIMS, observe=all_.observe)) == {"no unexpected reception"}, "two answers"
+    may_stay = {"B": ("listening", "thinking"), "C": ("listening", "thinking")}
+    one = ForeignSystem("one at a time", charts, may_stay=may_stay, addressed=True)
+    all_ = ForeignSystem("at once", charts, may_stay=may_stay, addressed=True, broadcast=frozenset({"question"}))
+    assert broken(explore(one, properties=PROPERTIES, observe=one.observe)) == set()
+    assert broken(explore(all_, properties=PROPERTIES, observe=all_.observe)) == {"no unexpected reception"}, (
+        "two answers"
+    )
 
 
 class Orderly(Caller):
@@ -288,7 +290,7 @@ class Orderly(Caller):
 def test_data_with_names_that_are_never_made_are_no_error(engine: Engine) -> None:
     """Under exchanged names the caller has called the second one first, which it never does."""
     charts: dict[str, type[StateChart[Any]]] = {"A": Orderly, "X": Called, "Y": Called}
-    others = Others("calls", charts, addressed=True, alike=(("X", "Y"),))
-    result = explore(others, Options(engine=engine), claims=CLAIMS, observe=others.observe)
+    others = ForeignSystem("calls", charts, addressed=True, interchangeable=(("X", "Y"),))
+    result = explore(others, Options(engine=engine), properties=PROPERTIES, observe=others.observe)
     assert broken(result) == set()
     assert result.asymmetry

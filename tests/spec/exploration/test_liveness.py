@@ -1,4 +1,4 @@
-"""Claims about runs, system by system: what is fair, what is not, and what is said where nothing is known."""
+"""Properties about runs, system by system: what is fair, what is not, and what is said where nothing is known."""
 
 import asyncio
 from importlib.util import find_spec
@@ -14,41 +14,22 @@ from typer.testing import CliRunner
 from machines.calls import SetTimeout, Timer
 from runtime.cli.main import app
 from runtime.cli.replay import play_live, played
+from spec.exploration.engine.choice import engine
 from spec.exploration.engine.components import components
-from spec.exploration.engine.search import BreadthFirst, engine
+from spec.exploration.engine.search import BreadthFirst
 from spec.exploration.explore import Options, Result, Verdict, explore
 from spec.exploration.fairness import ASSUMED, Action, Fairness, action, served
-from spec.exploration.model.faults import Faults
-from spec.exploration.model.foreign import Others, Standing, standing
+from spec.exploration.model.foreign import ForeignSystem, Standing, standing
 from spec.exploration.model.node import Arrow, Outcome
 from spec.exploration.model.scenario import Scenario, scenario
 from spec.exploration.model.steps import Label
 from spec.exploration.properties.client_join import side_of
-from spec.exploration.properties.client_join_runs import RUN_CLAIMS, every_client_is_registered_some_day
-from spec.exploration.properties.language import Claim, Claims, Implication, claim, eventually, leads_to
+from spec.exploration.properties.client_join_runs import RUN_PROPERTIES, every_client_is_registered_some_day
+from spec.exploration.properties.language import Implication, Properties, Property, eventually, leads_to, property_
 from spec.exploration.traces.replay import KEPT, play, repeats
-from tests.spec.exploration.test_engines import engines
+from tests.spec.exploration.spinning_charts import Driver, Pinging, Ponging, Spinner, Starter, system
+from tests.support.engines import engines
 from tests.support.servers import Nobody
-
-
-class Pinging(StateChart[None]):
-    """Sends and answers for ever."""
-
-    serving = State(initial=True)
-    waiting = State()
-
-    ping = Event(serving.to(waiting), name="!ping")
-    pong = Event(waiting.to(serving), name="?pong")
-
-
-class Ponging(StateChart[None]):
-    """The other side."""
-
-    waiting = State(initial=True)
-    serving = State()
-
-    ping = Event(waiting.to(serving), name="?ping")
-    pong = Event(serving.to(waiting), name="!pong")
 
 
 class OneShot(StateChart[None]):
@@ -58,38 +39,6 @@ class OneShot(StateChart[None]):
     fired = State(final=True)
 
     fire = Event(loaded.to(fired), name="!tick")
-
-
-class Spinner(StateChart[None]):
-    """Ticks once it is told to go, until it reads that it is to stop."""
-
-    still = State(initial=True)
-    spinning = State()
-    stopped = State(final=True)
-
-    go = Event(still.to(spinning), name="?go")
-    tick = Event(spinning.to.itself(), name="!tick")
-    stop = Event(spinning.to(stopped), name="?stop")
-
-
-class Driver(StateChart[None]):
-    """Sends the one and then the other."""
-
-    ready = State(initial=True)
-    driving = State()
-    done = State(final=True)
-
-    go = Event(ready.to(driving), name="!go")
-    stop = Event(driving.to(done), name="!stop")
-
-
-class Starter(StateChart[None]):
-    """Never sends that it is to stop."""
-
-    ready = State(initial=True)
-    done = State(final=True)
-
-    go = Event(ready.to(done), name="!go")
 
 
 class Choosing(StateChart[None]):
@@ -113,7 +62,7 @@ class Wavering(StateChart[None]):
     over = Event(ready.to(ended), name="!last")
 
 
-@claim("rest")
+@property_("termination")
 def all_come_to_rest() -> Implication:
     """Of runs."""
     return True, True
@@ -137,29 +86,24 @@ def nothing_leads_anywhere(spinner: Standing) -> Implication:
     return spinner.where == ("flying",), True
 
 
-def system(losses: int | None = 0, alike: tuple[tuple[str, ...], ...] = (), **charts: Any) -> Others:
-    bounds = {"losses": losses} if losses != 0 else {}
-    return Others("made", charts, routes={"tick": (), "last": ()}, faults=Faults(bounds), alike=alike)
-
-
 def ways_to_search() -> list[Options]:
     return [Options(symmetric=both, reduced=both, engine=name) for name in engines() for both in (True, False)]
 
 
-def told(others: Others, one: Claim = all_come_to_rest) -> Verdict:
-    """The verdict, which is the same whatever is left out; a run that breaks the claim can be played again."""
+def told(others: ForeignSystem, one: Property = all_come_to_rest) -> Verdict:
+    """The verdict, which is the same whatever is left out; a run that breaks the property can be played again."""
     found = [explore(others, options, (one,), standing).verdicts[0] for options in ways_to_search()]
-    assert len({(verdict.holds, verdict.exercised, verdict.reason) for verdict in found}) == 1
+    assert len({(verdict.holds, verdict.non_vacuous, verdict.reason) for verdict in found}) == 1
     for verdict in found:
         assert verdict.assumed == ASSUMED
-        assert bool(verdict.story) == (verdict.holds is False)
+        assert bool(verdict.trace) == (verdict.holds is False)
         if verdict.holds is False:
             whole = others.build(drop_inert=False)
-            claims = Claims(whole, (one,), standing)
-            steps = list(play(whole, [text for key, text in KEPT.findall(verdict.story) if key.startswith("step ")]))
-            assert repeats(whole, claims, one, steps) == verdict.repeats
-            assert all(repeats(whole, claims, one, steps[:number]) is None for number in range(len(steps)))
-            assert ("goes round for ever" in verdict.story) == (verdict.repeats > 0)
+            properties = Properties(whole, (one,), standing)
+            steps = list(play(whole, [text for key, text in KEPT.findall(verdict.trace) if key.startswith("step ")]))
+            assert repeats(whole, properties, one, steps) == verdict.repeats
+            assert all(repeats(whole, properties, one, steps[:number]) is None for number in range(len(steps)))
+            assert ("goes round for ever" in verdict.trace) == (verdict.repeats > 0)
     return found[0]
 
 
@@ -178,9 +122,9 @@ def test_what_stops_does_not_hide_what_goes_on() -> None:
 
 def test_two_that_are_alike_go_round_whatever_they_are_called() -> None:
     both: dict[str, Any] = {"driver": Starter, "one": Spinner, "two": Spinner}
-    assert told(system(**both, alike=(("one", "two"),))).holds is False
+    assert told(system(**both, interchangeable=(("one", "two"),))).holds is False
     both = {"driver": Driver, "one": Spinner, "two": Spinner}
-    assert told(system(**both, alike=(("one", "two"),))).holds is True
+    assert told(system(**both, interchangeable=(("one", "two"),))).holds is True
 
 
 def test_the_message_that_comes_first_is_read_some_day() -> None:
@@ -191,7 +135,7 @@ def test_the_message_that_comes_first_is_read_some_day() -> None:
 def test_what_is_lost_is_not_read() -> None:
     verdict = told(system(losses=1, driver=Driver, spinner=Spinner), who_spins_is_stopped)
     assert verdict.holds is False
-    assert "lose" in verdict.story
+    assert "lose" in verdict.trace
 
 
 def test_what_can_be_sent_all_the_time_is_sent() -> None:
@@ -203,7 +147,7 @@ def test_what_is_possible_now_and_then_need_not_happen() -> None:
     assert told(system(one=Wavering)).holds is False
 
 
-# Claims about runs.
+# Properties about runs.
 
 
 def test_something_happens_some_day() -> None:
@@ -213,14 +157,14 @@ def test_something_happens_some_day() -> None:
 
 def test_a_premise_that_never_holds_says_nothing() -> None:
     verdict = told(system(driver=Driver, spinner=Spinner), nothing_leads_anywhere)
-    assert (verdict.holds, verdict.exercised) == (None, False)
+    assert (verdict.holds, verdict.non_vacuous) == (None, False)
     assert verdict.reason == "its premise holds in no state"
 
 
 @pytest.mark.parametrize("name", ["standard", "hasty", "losses"])
 def test_client_join_does_what_it_promises_of_runs(name: str) -> None:
     found = [
-        [verdict.holds for verdict in explore(scenario(name), options, RUN_CLAIMS).verdicts]
+        [verdict.holds for verdict in explore(scenario(name), options, RUN_PROPERTIES).verdicts]
         for options in ways_to_search()
     ]
     assert all(verdicts == [True, True, name == "standard"] for verdicts in found)
@@ -229,13 +173,13 @@ def test_client_join_does_what_it_promises_of_runs(name: str) -> None:
 SAVED = Scenario("saved", torrents=1, timeouts="never", faults=immutabledict({"losses": 1}))
 
 
-def test_a_claim_about_runs_is_saved_and_played_again_live(tmp_path: Path) -> None:
-    (verdict,) = explore(SAVED, claims=(every_client_is_registered_some_day,)).verdicts
+def test_a_property_about_runs_is_saved_and_played_again_live(tmp_path: Path) -> None:
+    (verdict,) = explore(SAVED, properties=(every_client_is_registered_some_day,)).verdicts
     path = tmp_path / "saved.txt"
-    path.write_text(verdict.story, encoding="utf-8")
+    path.write_text(verdict.trace, encoding="utf-8")
     shown = CliRunner().invoke(app, ["replay", str(path)])
     assert shown.exit_code == 0, shown.output
-    assert "at their end the claim is broken" in shown.output
+    assert "at their end the property is broken" in shown.output
     run = played(path)
     ending = asyncio.run(play_live(run, Nobody()))
     assert not ending.differences
@@ -249,7 +193,7 @@ def test_a_claim_about_runs_is_saved_and_played_again_live(tmp_path: Path) -> No
 def undetermined(result: Result, reason: str) -> None:
     assert not result.holds
     for verdict in result.verdicts:
-        assert (verdict.holds, verdict.exercised) == (None, True)
+        assert (verdict.holds, verdict.non_vacuous) == (None, True)
         assert reason in verdict.reason
 
 
@@ -264,10 +208,10 @@ def test_a_search_that_was_cut_says_nothing_of_runs() -> None:
 
 def test_a_search_without_reductions_that_was_cut_says_nothing_either() -> None:
     options = Options(most=1500)
-    result = explore(scenario("hasty"), options, RUN_CLAIMS)
+    result = explore(scenario("hasty"), options, RUN_PROPERTIES)
     assert not result.found.complete
     undetermined(result, "more than 1,500 states were not wanted")
-    result = explore(scenario("hasty"), Options(most=2400), RUN_CLAIMS)
+    result = explore(scenario("hasty"), Options(most=2400), RUN_PROPERTIES)
     assert result.found.complete
     undetermined(result, "with all messages delivered and all names told apart, more than 2,400 states")
 
@@ -276,7 +220,9 @@ def test_a_graph_without_memory_says_nothing_of_runs(monkeypatch: pytest.MonkeyP
     for name in engines():
         monkeypatch.setattr(engine(name), "step_size", 1 << 50)
     undetermined(explore(system(driver=Driver, spinner=Spinner), Options(memory=1 << 40), EVERY, standing), "no memory")
-    done = CliRunner().invoke(app, ["explore", "--scenario", "standard", "--property", "rest", "--memory", "1000000"])
+    done = CliRunner().invoke(
+        app, ["explore", "--scenario", "standard", "--property", "terminates", "--memory", "1000000"]
+    )
     assert done.exit_code == 3, done.output
     assert "there is no memory left for the graph of all steps" in done.output
 
@@ -304,14 +250,14 @@ def test_faults_and_orders_are_no_actions() -> None:
     assert action(Label("expire", 1, None, sent)) == Action(1, "send", ("b", "m", ""))
     assert action(Label("expire", 1, None, sent, lost=0)) is None
     assert action(Label("expire", 1, None, sent._replace(fault="storage failure"))) is None
-    for kind in ("lose 1", "lose 2", "duplicate", "crash", "wipe", "stop", "disconnect", "restart", "calm"):
+    for kind in ("lose 1", "lose 2", "duplicate", "crash", "wipe", "stop", "disconnect", "restart", "stabilisation"):
         assert action(Label(kind, 1, "m", sent)) is None
 
 
 def test_a_run_that_is_no_lasso_breaks_nothing() -> None:
     whole = system(left=Pinging, right=Ponging).build(drop_inert=False)
-    fairness = Fairness(whole, Claims(whole, (), standing))
-    (verdict,) = explore(system(left=Pinging, right=Ponging), claims=(all_come_to_rest,), observe=standing).verdicts
+    fairness = Fairness(whole, Properties(whole, (), standing))
+    (verdict,) = explore(system(left=Pinging, right=Ponging), properties=(all_come_to_rest,), observe=standing).verdicts
     labels = [label for label, _ in verdict.run]
     rows = [whole.initial()]
     for wanted in labels:
@@ -331,7 +277,7 @@ def test_components_are_those_that_reach_each_other() -> None:
     chance = np.random.default_rng(0)
     compiled: list[dict[str, Any]] = [{}]
     if find_spec("numba"):
-        from spec.exploration.engine.compiled.peeling import label_components
+        from spec.exploration.engine.compiled.leaf_trimming import label_components
 
         compiled.append({"label": label_components, "lists": False})
     for _ in range(300):
@@ -354,8 +300,8 @@ def test_long_chains_need_no_recursion() -> None:
     assert len(set(components(size, chain, np.roll(chain, -1)).tolist())) == 1
 
 
-def test_sides_are_seen_by_engines_as_by_claims() -> None:
-    """What a search reads off its arrays about a claim is what the claim says of each state."""
+def test_sides_are_seen_by_engines_as_by_properties() -> None:
+    """What a search reads off its arrays about a property is what the property says of each state."""
     for options in ways_to_search():
         whole = SAVED.build(drop_inert=False)
         search: BreadthFirst = engine(options.engine)(whole)
@@ -363,10 +309,10 @@ def test_sides_are_seen_by_engines_as_by_claims() -> None:
         from spec.exploration.liveness import Graph
         from spec.exploration.properties.language import instances
 
-        claims = Claims(whole, RUN_CLAIMS, side_of)
-        claims.renew()
+        properties = Properties(whole, RUN_PROPERTIES, side_of)
+        properties.renew()
         graph = Graph(search)
-        for instance in instances(RUN_CLAIMS, [node.name for node in whole.nodes]):
-            premise, conclusion = graph.answers(claims, instance)
+        for instance in instances(RUN_PROPERTIES, [node.name for node in whole.nodes]):
+            premise, conclusion = graph.answers(properties, instance)
             for state in range(search.count):
-                assert (premise[state], conclusion[state]) == claims.answer(instance, search.row(state))
+                assert (premise[state], conclusion[state]) == properties.answer(instance, search.row(state))

@@ -1,4 +1,4 @@
-"""A search stops in good order before there is no memory left, and says so."""
+"""A search stops gracefully before there is no memory left, and says so."""
 
 import mmap
 import resource
@@ -10,11 +10,12 @@ from immutabledict import immutabledict
 
 from spec.exploration.engine import memory
 from spec.exploration.engine import search as breadth
-from spec.exploration.engine.search import BreadthFirst, engine
+from spec.exploration.engine.choice import engine
+from spec.exploration.engine.search import BreadthFirst
 from spec.exploration.engine.tables import Tables
 from spec.exploration.explore import Options, explore
 from spec.exploration.model.scenario import Scenario, scenario
-from tests.spec.exploration.test_engines import ENGINES
+from tests.support.engines import ENGINES
 
 SMALL = Scenario("small", torrents=2, timeouts="patient", faults=immutabledict({"losses": 1}))
 GIGA = 1 << 30
@@ -58,7 +59,7 @@ def test_or_before_a_table_that_may_have_to_grow_cannot(monkeypatch: pytest.Monk
 
 def test_what_has_no_memory_left_for_its_graph_says_nothing_of_liveness(monkeypatch: pytest.MonkeyPatch) -> None:
     complete = explore(scenario("standard"))
-    assert all(verdict.holds for verdict in complete.verdicts if verdict.claim.when == "rest")
+    assert all(verdict.holds for verdict in complete.verdicts if verdict.property_.when == "termination")
     monkeypatch.setattr(BreadthFirst, "step_size", GIGA << 20)
     if find_spec("numba"):
         from spec.exploration.engine.compiled.search import Search
@@ -66,7 +67,7 @@ def test_what_has_no_memory_left_for_its_graph_says_nothing_of_liveness(monkeypa
         monkeypatch.setattr(Search, "step_size", GIGA << 20)
     result = explore(scenario("standard"))
     assert result.found.complete
-    assert {verdict.holds for verdict in result.verdicts if verdict.claim.when == "rest"} == {None}
+    assert {verdict.holds for verdict in result.verdicts if verdict.property_.when == "termination"} == {None}
 
 
 def test_a_limit_is_about_the_whole_process() -> None:

@@ -5,10 +5,10 @@ import re
 import pytest
 
 from spec.exploration.pages import FOLDER, findings, page
-from spec.exploration.properties.client_join import CLAIMS
+from spec.exploration.properties.client_join import PROPERTIES
 from spec.notation import read
 
-SLOW = {"views-that-differ-in-the-calm"}
+SLOW = {"views-that-differ-in-the-stabilisation"}
 """Four million states: what is broken is searched by `test_explorer.py`, too."""
 
 
@@ -21,10 +21,10 @@ def test_a_page_is_what_the_generator_writes(finding: object) -> None:
     text = path.read_text(encoding="utf-8")
     if finding.name not in SLOW:
         assert text == page(finding), "the page is stale: python -m spec.exploration.pages"
-    (story,) = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
-    assert not read(story).diagnostics
+    (trace,) = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    assert not read(trace).diagnostics
 
 
 def test_there_is_a_page_for_each_finding_and_no_other() -> None:
     assert {path.stem for path in FOLDER.glob("*.md")} == {finding.name for finding in findings()}
-    assert {finding.claim for finding in findings()} <= {claim.name for claim in CLAIMS}
+    assert {finding.property_ for finding in findings()} <= {property_.name for property_ in PROPERTIES}

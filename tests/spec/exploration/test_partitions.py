@@ -9,22 +9,22 @@ import pytest
 from immutabledict import immutabledict
 
 from spec.exploration.engine.vectorised.search import VectorisedSearch
-from spec.exploration.model.renaming import ways_of
+from spec.exploration.model.renaming import permutations_of
 from spec.exploration.model.scenario import Scenario
 
 pytest.importorskip("numba", reason="the compiled engine needs numba")
 
 from spec.exploration.engine import search as breadth
-from spec.exploration.engine.compiled import hashing, lanes, search
-from spec.exploration.engine.compiled.peeling import peel
+from spec.exploration.engine.compiled import hashing, partitions, search
+from spec.exploration.engine.compiled.leaf_trimming import trim_leaves
 
 LOSSY = Scenario("lossy", torrents=2, timeouts="patient", faults=immutabledict({"losses": 2}))
 
 
 def found(threads: int, *, symmetric: bool = False) -> search.Search:
     system = LOSSY.build(drop_inert=False)
-    ways = ways_of(len(system.nodes), LOSSY.interchangeable()) if symmetric else ()
-    made = search.Search(system, ways, threads=threads)
+    permutations = permutations_of(len(system.nodes), LOSSY.interchangeable_groups()) if symmetric else ()
+    made = search.Search(system, permutations, threads=threads)
     assert made.run().complete
     return made
 
@@ -40,12 +40,12 @@ def test_the_order_of_states_does_not_depend_on_the_number_of_threads(
 ) -> None:
     monkeypatch.setattr(search, "SMALL", 0)  # threads from the first state on
     one = found(threads=1, symmetric=symmetric)
-    for threads in (2, 3, hashing.LANES):
+    for threads in (2, 3, hashing.PARTITIONS):
         other = found(threads, symmetric=symmetric)
         assert other.layout.tolist() == one.layout.tolist()
         assert other.keys[: other.count].tolist() == one.keys[: one.count].tolist()
         assert other.parents[: other.count].tolist() == one.parents[: one.count].tolist()
-        assert (other.transitions, other.at_rest) == (one.transitions, one.at_rest)
+        assert (other.transitions, other.quiescent) == (one.transitions, one.quiescent)
         assert edges_of(other) == edges_of(one)
 
 
@@ -54,7 +54,7 @@ def test_a_lane_whose_room_is_full_goes_on_in_the_next_turn(monkeypatch: pytest.
     turns = 0
     insert = search.Search._insert
 
-    def counted(self: search.Search, room: lanes.Lanes) -> None:
+    def counted(self: search.Search, room: partitions.Partitions) -> None:
         nonlocal turns
         turns += 1
         insert(self, room)
@@ -62,7 +62,7 @@ def test_a_lane_whose_room_is_full_goes_on_in_the_next_turn(monkeypatch: pytest.
     monkeypatch.setattr(search.Search, "_insert", counted)
     found(threads=2)
     with_room, turns = turns, 0
-    monkeypatch.setattr(lanes, "BUFFER", 1)  # as much as the steps of a few states need
+    monkeypatch.setattr(partitions, "BUFFER", 1)  # as much as the steps of a few states need
     assert found(threads=2).progress.states == expected.progress.states
     assert turns > 2 * with_room
 
@@ -72,7 +72,7 @@ def test_a_part_of_the_table_is_never_full(monkeypatch: pytest.MonkeyPatch) -> N
     owners, fullest = hashing.owners, 0.0
     insert = search.Search._insert
 
-    def watched(self: search.Search, room: lanes.Lanes) -> None:
+    def watched(self: search.Search, room: partitions.Partitions) -> None:
         nonlocal fullest
         insert(self, room)
         owned = np.bincount(owners(self.keys[: self.count]), minlength=4)
@@ -80,7 +80,7 @@ def test_a_part_of_the_table_is_never_full(monkeypatch: pytest.MonkeyPatch) -> N
         fullest = max(fullest, owned.max() / (len(self.places) / 4))
 
     monkeypatch.setattr(search.Search, "_insert", watched)
-    monkeypatch.setattr(search.Search, "load", 4.0)  # as if all belonged to one lane
+    monkeypatch.setattr(search.Search, "load", 4.0)  # as if all belonged to one partition
     monkeypatch.setattr(breadth, "ROOM", 64)
     assert found(threads=2).progress.states == expected.progress.states
     assert 0.7 < fullest <= search.FULL
@@ -96,11 +96,15 @@ def keys_of(count: int, seed: int, words: int) -> Any:
     return random.permutation(keys[order[:count]])
 
 
-def fill(keys: Any, places: Any, lane: int) -> None:
-    mine = np.flatnonzero(hashing.owners(keys) == lane).astype(np.uint32)
-    owned, filled, is_new = np.zeros((1, 4, len(keys)), np.uint32), lanes.matrix(4), np.zeros((1, len(keys)), np.bool_)
-    owned[0, lane, : len(mine)], filled[0, lane] = mine, len(mine)
-    hashing.insert(places, keys[None], owned, filled, lane, is_new, hashing.homes())
+def fill(keys: Any, places: Any, partition: int) -> None:
+    mine = np.flatnonzero(hashing.owners(keys) == partition).astype(np.uint32)
+    owned, filled, is_new = (
+        np.zeros((1, 4, len(keys)), np.uint32),
+        partitions.matrix(4),
+        np.zeros((1, len(keys)), np.bool_),
+    )
+    owned[0, partition, : len(mine)], filled[0, partition] = mine, len(mine)
+    hashing.insert(places, keys[None], owned, filled, partition, is_new, hashing.homes())
     assert is_new[0, mine].all()
 
 
@@ -117,8 +121,8 @@ def hash_of(key: list[int]) -> int:
 def test_a_table_that_grows_keeps_every_key(seed: int, words: int) -> None:
     keys = keys_of(700, seed, words)
     places = np.zeros((1024, words), np.uint64)
-    for lane in range(hashing.LANES):
-        fill(keys, places, lane)
+    for partition in range(hashing.PARTITIONS):
+        fill(keys, places, partition)
     for _ in range(3):
         old = len(places)
         places = np.concatenate([places, np.zeros_like(places)])
@@ -132,8 +136,8 @@ def test_a_table_that_grows_keeps_every_key(seed: int, words: int) -> None:
 def test_a_table_says_when_it_cannot_grow_where_it_is() -> None:
     keys = keys_of(700, 0, 1)
     places = np.zeros((2048, 1), np.uint64)
-    for lane in range(hashing.LANES):
-        fill(keys, places[:1024], lane)
+    for partition in range(hashing.PARTITIONS):
+        fill(keys, places[:1024], partition)
     assert not hashing.spread(places, 1024, np.zeros((1, 1), np.uint64))
 
 
@@ -143,4 +147,4 @@ def test_the_same_is_left_when_states_without_successors_are_taken_away(seed: in
     size = 40
     sources, targets = random.integers(size, size=(2, 45 if seed % 2 else 20)).astype(np.uint32)
     expected = VectorisedSearch.peeled(SimpleNamespace(count=size), sources, targets)  # type: ignore[arg-type]
-    assert peel(size, sources, targets).tolist() == expected.tolist()
+    assert trim_leaves(size, sources, targets).tolist() == expected.tolist()

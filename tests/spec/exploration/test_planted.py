@@ -8,7 +8,7 @@ from machines.calls import SUBSCRIBE
 from machines.events import ClientEvent
 from spec.exploration.explore import Options, Result, explore
 from spec.exploration.model.closed import ClosedSystem
-from spec.exploration.model.renaming import ways_of
+from spec.exploration.model.renaming import permutations_of
 from spec.exploration.model.scenario import Recast, Scenario
 from spec.exploration.model.symmetry import Asymmetric, check, exchanges
 from spec.notation import read
@@ -34,7 +34,7 @@ class Restless(TorrentServer):
 
 def broken(result: Result) -> dict[str, str]:
     assert result.found.complete
-    return {verdict.claim.name: verdict.story for verdict in result.verdicts if verdict.holds is False}
+    return {verdict.property_.name: verdict.trace for verdict in result.verdicts if verdict.holds is False}
 
 
 def broker_with(name: str) -> type[Participant]:
@@ -72,22 +72,22 @@ def test_ours_act_alike(options: Options) -> None:
 
 def test_who_does_not_begin_alike_is_told_apart() -> None:
     system: ClosedSystem = LOSSY.build()
-    ways = ways_of(3, [(1, 2)])
-    check(system, ways)
+    permutations = permutations_of(3, [(1, 2)])
+    check(system, permutations)
     system.nodes[2].begin = system.nodes[1].begin  # type: ignore[method-assign]
     with pytest.raises(Asymmetric, match="torrent1 does not begin as torrent2"):
-        check(system, ways)
+        check(system, permutations)
 
 
 def test_neighbours_are_exchanged_in_each_group() -> None:
-    ways = ways_of(6, [(1, 2, 4), (3, 5)])
-    assert set(exchanges(ways)) == {(0, 2, 1, 3, 4, 5), (0, 1, 4, 3, 2, 5), (0, 1, 2, 5, 4, 3)}
+    permutations = permutations_of(6, [(1, 2, 4), (3, 5)])
+    assert set(exchanges(permutations)) == {(0, 2, 1, 3, 4, 5), (0, 1, 4, 3, 2, 5), (0, 1, 2, 5, 4, 3)}
 
 
 def test_a_server_that_goes_on_for_ever_meets_what_is_impossible() -> None:
     result = explore(Recast(LOSSY, {"TorrentServer": Restless}))
-    story = broken(result)[CHARTS_MEET]
-    assert not read(story).diagnostics
+    trace = broken(result)[CHARTS_MEET]
+    assert not read(trace).diagnostics
     (state,) = {getattr(state, "broken", "") for states in result.system.locals for state in states} - {""}
     assert state == "after 1000 calls in one step it still goes on, in subscribing"
 

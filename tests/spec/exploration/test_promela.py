@@ -1,4 +1,4 @@
-"""SPIN's second opinion: it finds the states and verdicts that a plain search finds, and planted mistakes show."""
+"""SPIN's second opinion: it finds the states and verdicts that a reference search finds, and planted mistakes show."""
 
 import itertools
 import re
@@ -11,10 +11,10 @@ import pytest
 from spec.exploration.model.closed import ClosedSystem, NotInert
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import Row
-from spec.exploration.properties.client_join import CLAIMS, side_of
-from spec.exploration.properties.language import Claims
-from spec.exploration.spin.claims import Bad, bad
+from spec.exploration.properties.client_join import PROPERTIES, side_of
+from spec.exploration.properties.language import Properties
 from spec.exploration.spin.model import write
+from spec.exploration.spin.properties import Bad, bad
 from spec.exploration.spin.runner import Hole, Report, SpinError, run
 
 pytestmark = pytest.mark.usefixtures("spin_programs")
@@ -30,12 +30,12 @@ def searched(system: ClosedSystem) -> tuple[set[Row], int]:
         idle = all(system.is_idle(component, row[component]) for component in components)
         for component in components:
             for step in steps(component, row[component]):
-                account = row[-1]
+                budget = row[-1]
                 for price in step.prices:
-                    account = spend(account, price) if account >= 0 else account
-                if account < 0 or (step.late and not idle):
+                    budget = spend(budget, price) if budget >= 0 else budget
+                if budget < 0 or (step.late and not idle):
                     continue
-                after = [*row[:-1], account]
+                after = [*row[:-1], budget]
                 after[component] = step.then
                 for receiver, message in system.publications[step.publication]:
                     after[receiver] = push(receiver, after[receiver], message)
@@ -66,12 +66,14 @@ def known(scenario: Scenario, **options: Any) -> tuple[ClosedSystem, set[Row], i
 ALL = {f"{order} {server}": 1 for order in ("disconnect", "wipe") for server in ("tracker", "torrent")}
 SCENARIOS = {
     "one that loses": Scenario("", torrents=1, faults={"losses": None}),
-    "two that lose": Scenario("", torrents=2, calm=True, faults={"losses": None, "storage failure": None}),
+    "two that lose": Scenario("", torrents=2, stabilisation=True, faults={"losses": None, "storage failure": None}),
     "two hops": Scenario("", torrents=1, keeps_hops=True, faults={"losses": 2, "stop torrent": 1, "broker restart": 1}),
     "two hops, some are lost": Scenario(
         "", keeps_hops=True, timeouts="never", loses=frozenset({"ClientJoinRequested"}), faults={"losses": None}
     ),
-    "duplicates": Scenario("", torrents=1, calm=True, faults={"duplicates": 2, "wipe tracker": 1, "losses": None}),
+    "duplicates": Scenario(
+        "", torrents=1, stabilisation=True, faults={"duplicates": 2, "wipe tracker": 1, "losses": None}
+    ),
     "duplicates, two hops": Scenario("", torrents=1, keeps_hops=True, faults={"duplicates": 2, "losses": 1}),
     "unordered": Scenario("", torrents=1, unordered=True, faults={"losses": 2, "duplicates": 2, "crash tracker": 1}),
     "unordered, two hops": Scenario(
@@ -80,20 +82,35 @@ SCENARIOS = {
     "conflicting": Scenario("", torrents=2, conflicting=2, faults={"losses": None, "crash tracker": 1}),
     "files": Scenario("", torrents=2, files=True, faults={"losses": 1, "storage failure": 1}),
     "patient": Scenario("", torrents=2, timeouts="patient", faults={"stop torrent": 1}),
-    "patient, calm": Scenario("", torrents=1, timeouts="patient", calm=True, faults={"broker restart": 1, **ALL}),
-    "an expiry in the calm": Scenario(
-        "", torrents=1, timeouts="never", calm=True, faults={"losses": 1, "disconnect torrent": 1}
+    "patient, stabilisation": Scenario(
+        "", torrents=1, timeouts="patient", stabilisation=True, faults={"broker restart": 1, **ALL}
     ),
-    "breaks, calm": Scenario(
-        "", torrents=1, calm=True, faults={"losses": None, "storage failure": 1, "crash torrent": 1, "stop torrent": 1}
+    "an expiry after stabilisation": Scenario(
+        "", torrents=1, timeouts="never", stabilisation=True, faults={"losses": 1, "disconnect torrent": 1}
     ),
-    "breaks, calm, unordered": Scenario(
-        "", torrents=1, calm=True, unordered=True, faults={"losses": None, "disconnect torrent": 1, "wipe torrent": 1}
+    "breaks, stabilisation": Scenario(
+        "",
+        torrents=1,
+        stabilisation=True,
+        faults={"losses": None, "storage failure": 1, "crash torrent": 1, "stop torrent": 1},
     ),
-    "breaks, calm, two hops": Scenario(
-        "", torrents=1, calm=True, keeps_hops=True, faults={"losses": 1, "crash torrent": 1, "disconnect torrent": 1}
+    "breaks, stabilisation, unordered": Scenario(
+        "",
+        torrents=1,
+        stabilisation=True,
+        unordered=True,
+        faults={"losses": None, "disconnect torrent": 1, "wipe torrent": 1},
     ),
-    "leaving, calm": Scenario("", torrents=2, calm=True, timeouts="never", faults={"losses": None, "stop torrent": 1}),
+    "breaks, stabilisation, two hops": Scenario(
+        "",
+        torrents=1,
+        stabilisation=True,
+        keeps_hops=True,
+        faults={"losses": 1, "crash torrent": 1, "disconnect torrent": 1},
+    ),
+    "leaving, stabilisation": Scenario(
+        "", torrents=2, stabilisation=True, timeouts="never", faults={"losses": None, "stop torrent": 1}
+    ),
     "three": Scenario("", torrents=3, timeouts="patient", faults={"losses": 1}),
 }
 
@@ -111,7 +128,7 @@ def test_spin_finds_the_same_where_every_message_is_delivered() -> None:
     assert (found.states, found.transitions) == (len(states), transitions)
 
 
-SMALL = Scenario("", torrents=1, calm=True, faults={"losses": None, "stop torrent": 1, "broker restart": 1})
+SMALL = Scenario("", torrents=1, stabilisation=True, faults={"losses": None, "stop torrent": 1, "broker restart": 1})
 
 
 @cache
@@ -125,8 +142,11 @@ def small() -> tuple[ClosedSystem, set[Row], int]:
 MISTAKES = {
     "another target": (r"(way1_0\[\] = \{\{)1", r"\g<1>2"),
     "a server hears while it is offline": (r"(online1\[\] = \{)0", r"\g<1>1"),
-    "an expiry in the calm as before it": (r"now\.calm && idle\(\)", "now.calm"),
-    "a loss in the calm": (r"can_be_lost\[now\.down0\[1\]\] && !now\.calm", "can_be_lost[now.down0[1]]"),
+    "an expiry after stabilisation as before it": (r"now\.stabilisation && idle\(\)", "now.stabilisation"),
+    "a loss after stabilisation": (
+        r"can_be_lost\[now\.down0\[1\]\] && !now\.stabilisation",
+        "can_be_lost[now.down0[1]]",
+    ),
     "a stop for nothing": (r" now\.left0--;", ""),
     "a restart that one server does not notice": (r"  if \(online1\[now\.at1\]\) \{ finds1.*", "  {"),
     "what was read stays": (r"take\(now\.down1, 1\);(?= act1)", ""),
@@ -147,12 +167,13 @@ def test_a_planted_mistake_is_found(mistake: str) -> None:
     assert (found.states, found.transitions) != (len(states), transitions)
 
 
-# Claims.
+# Properties.
 
 
 def masks(system: ClosedSystem) -> Bad:
-    """Bit 0: all begin. Bit 1: all are online, and nothing is under way. Bit 2: the same in the calm, with nothing
-    left to spend. Bit 3: everybody is in a state that there is not. Bit 130: somebody is offline in the calm.
+    """Bit 0: all begin. Bit 1: all are online, and nothing is under way. Bit 2: the same after stabilisation, with
+    nothing left to spend. Bit 3: everybody is in a state that there is not. Bit 130: somebody is offline after
+    stabilisation.
     """
     components = []
     for component, states in enumerate(system.locals):
@@ -162,22 +183,22 @@ def masks(system: ClosedSystem) -> Bad:
             offline = not online or component != 1
             rows[local, idle] = begins | (online and idle) * 0b110 | offline << 130
         components.append(rows)
-    accounts = {
-        number: 0b1011 | (account.calm and not account.left) << 2 | account.calm << 130
-        for number, account in enumerate(system.accounts)
+    budgets = {
+        number: 0b1011 | (budget.stabilisation and not budget.left) << 2 | budget.stabilisation << 130
+        for number, budget in enumerate(system.budgets)
     }
-    return Bad(tuple(components), accounts)
+    return Bad(tuple(components), budgets)
 
 
 def violated(system: ClosedSystem, row: Row, here: Bad) -> int:
-    found = here.accounts.get(row[-1], 0)
+    found = here.budgets.get(row[-1], 0)
     for component, rows in enumerate(here.masks):
         slot = system.slots[component][row[component]]
         found &= rows.get((slot.local, not slot.up and not slot.down), 0)
     return found
 
 
-def test_spin_finds_the_same_claims_violated() -> None:
+def test_spin_finds_the_same_properties_violated() -> None:
     system, states, transitions = small()
     here = masks(system)
     expected = 0
@@ -188,21 +209,23 @@ def test_spin_finds_the_same_claims_violated() -> None:
     found = quickly(model)
     assert (found.states, found.transitions) == (len(states), transitions)
     assert (found.violated, found.errors) == (expected, 0)
-    for claim in (2, 3, 130):
-        assert quickly(model, claims=1 << claim).errors == expected >> claim & 1
+    for property_ in (2, 3, 130):
+        assert quickly(model, properties=1 << property_).errors == expected >> property_ & 1
 
 
 def test_spin_gives_the_same_verdicts() -> None:
     system, states, _ = known(SCENARIOS["two that lose"])
-    claims = Claims(system, CLAIMS, side_of)
-    found = quickly(write(system, bad(claims)))
-    watches = [watch for number, watch in enumerate(claims.watches) if found.violated >> number & 1]
-    broken, exercised = ({w.instance.claim.name for w in watches if w.broken is wanted} for wanted in (True, False))
-    judged = [claims.judge(row, CLAIMS) for row in states]
+    properties = Properties(system, PROPERTIES, side_of)
+    found = quickly(write(system, bad(properties)))
+    watches = [watch for number, watch in enumerate(properties.watches) if found.violated >> number & 1]
+    broken, non_vacuous = (
+        {w.instance.property_.name for w in watches if w.broken is wanted} for wanted in (True, False)
+    )
+    judged = [properties.judge(row, PROPERTIES) for row in states]
     assert broken == set().union(*(names for names, _ in judged))
-    assert exercised == set().union(*(names for _, names in judged))
+    assert non_vacuous == set().union(*(names for _, names in judged))
     assert broken
-    assert exercised - broken
+    assert non_vacuous - broken
 
 
 # Where SPIN does not answer.

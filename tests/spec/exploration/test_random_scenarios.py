@@ -1,4 +1,4 @@
-"""Scenarios that nobody thought of: engines, reductions and SPIN agree on them, and every story can be played again."""
+"""Scenarios that nobody thought of: engines, reductions and SPIN agree on them, and every trace can be played again."""
 
 from dataclasses import replace
 from typing import Any
@@ -12,16 +12,16 @@ from spec.exploration.model import reference as plain
 from spec.exploration.model.closed import ClosedSystem, Unbounded
 from spec.exploration.model.faults import ORDERS
 from spec.exploration.model.scenario import EVENTS, Scenario, scenario_of
-from spec.exploration.properties.client_join import CLAIMS, side_of
-from spec.exploration.properties.language import Claims
+from spec.exploration.properties.client_join import PROPERTIES, side_of
+from spec.exploration.properties.language import Properties
 from spec.exploration.spin import runner as spin
-from spec.exploration.spin.claims import bad
 from spec.exploration.spin.model import write
+from spec.exploration.spin.properties import bad
 from spec.exploration.traces.replay import play, read, repeats
-from tests.spec.exploration.test_engines import engines
+from tests.support.engines import engines
 
 MOST = 4000
-"""States of a system that the plain search can search."""
+"""States of a system that the reference search can search."""
 BOUNDS = st.sampled_from([1, 2, "any"])
 BREAKS = ["broker restart", *(f"{order} {server}" for server in ("tracker", "torrent") for order in ORDERS)]
 FAULTS = st.fixed_dictionaries(
@@ -48,10 +48,10 @@ def scenarios() -> SearchStrategy[Scenario]:
         faults=FAULTS,
         rivals=switch,
         torrents=st.integers(1, 2),
-        careful=switch,
+        hardened=switch,
         files=switch,
         timeouts=st.sampled_from(["any", "patient", "never"]),
-        calm=switch,
+        stabilisation=switch,
         unordered=switch,
         keeps_hops=switch,
         loses=st.lists(st.sampled_from(EVENTS[:9]), max_size=2, unique=True),
@@ -70,7 +70,7 @@ def searched(scenario: Scenario) -> tuple[ClosedSystem, tuple[int, int, int]]:
 
 
 def verdicts(result: Result) -> list[tuple[str, bool | None, bool]]:
-    return [(verdict.claim.name, verdict.holds, verdict.exercised) for verdict in result.verdicts]
+    return [(verdict.property_.name, verdict.holds, verdict.non_vacuous) for verdict in result.verdicts]
 
 
 @patiently(12)
@@ -88,21 +88,23 @@ def test_engines_and_reductions_agree(scenario: Scenario) -> None:
 
 @patiently(15)
 @given(scenarios())
-def test_every_story_can_be_played_again(scenario: Scenario) -> None:
+def test_every_trace_can_be_played_again(scenario: Scenario) -> None:
     system, _ = searched(scenario)
-    claims = Claims(system, CLAIMS, side_of)
+    properties = Properties(system, PROPERTIES, side_of)
     for verdict in explore(scenario).verdicts:
-        if verdict.story:
-            story = read(verdict.story, "the story")
-            assert replace(story.scenario, keeps_hops=scenario.keeps_hops) == scenario
-            system = story.scenario.build(drop_inert=False)
-            claims = Claims(system, CLAIMS, side_of)
-            steps = list(play(system, story.steps))
+        if verdict.trace:
+            trace = read(verdict.trace, "the trace")
+            assert replace(trace.scenario, keeps_hops=scenario.keeps_hops) == scenario
+            system = trace.scenario.build(drop_inert=False)
+            properties = Properties(system, PROPERTIES, side_of)
+            steps = list(play(system, trace.steps))
             rows = [step.row for step in steps] or [system.initial()]
-            if verdict.claim.when == "rest":
-                assert repeats(system, claims, verdict.claim, steps) is not None
+            if verdict.property_.when == "termination":
+                assert repeats(system, properties, verdict.property_, steps) is not None
             else:
-                assert [claims.broken_in(row, story.claim) for row in rows] == [False] * (len(rows) - 1) + [True]
+                assert [properties.broken_in(row, trace.property_) for row in rows] == [False] * (len(rows) - 1) + [
+                    True
+                ]
 
 
 @patiently(4)
@@ -110,14 +112,14 @@ def test_every_story_can_be_played_again(scenario: Scenario) -> None:
 def test_spin_agrees(spin_programs: tuple[str, str], scenario: Scenario) -> None:
     assert spin_programs
     system, size = searched(scenario)
-    claims = Claims(system, CLAIMS, side_of)
-    found = spin.run(write(system, bad(claims)), table=18)
+    properties = Properties(system, PROPERTIES, side_of)
+    found = spin.run(write(system, bad(properties)), table=18)
     assert (found.states, found.transitions) == size[:2]
-    watches = [watch for number, watch in enumerate(claims.watches) if found.violated >> number & 1]
-    about_states = [verdict for verdict in explore(scenario).verdicts if verdict.claim.when != "rest"]
-    assert {w.instance.claim.name for w in watches if w.broken} == {
-        verdict.claim.name for verdict in about_states if verdict.holds is False
+    watches = [watch for number, watch in enumerate(properties.watches) if found.violated >> number & 1]
+    about_states = [verdict for verdict in explore(scenario).verdicts if verdict.property_.when != "termination"]
+    assert {w.instance.property_.name for w in watches if w.broken} == {
+        verdict.property_.name for verdict in about_states if verdict.holds is False
     }
-    assert {w.instance.claim.name for w in watches if not w.broken} == {
-        verdict.claim.name for verdict in about_states if verdict.exercised
+    assert {w.instance.property_.name for w in watches if not w.broken} == {
+        verdict.property_.name for verdict in about_states if verdict.non_vacuous
     }

@@ -1,18 +1,18 @@
-"""Careful torrent servers in the explorer: what they hold beyond the protocol as drawn, and what nobody could."""
+"""Hardened torrent servers in the explorer: what they hold beyond the protocol as drawn, and what nobody could."""
 
 from functools import cache
 
 import pytest
 
-pytest.importorskip("numba", reason="complete searches of careful torrent servers need the compiled inner loop")
+pytest.importorskip("numba", reason="complete searches of hardened torrent servers need the compiled inner loop")
 
 from dataclasses import replace
 
 from spec.exploration.explore import Options, Result, explore
 from spec.exploration.model.reference import explore as explore_plainly
 from spec.exploration.model.scenario import Scenario, scenario, with_bounds
-from spec.exploration.properties.client_join import CLAIMS, ClientSide, TrackerSide
-from spec.exploration.properties.language import Implication, when_quiet
+from spec.exploration.properties.client_join import PROPERTIES, ClientSide, TrackerSide
+from spec.exploration.properties.language import Implication, when_quiescent
 
 STALE = "whoever counts itself as registered is registered unless the tracker changed"
 GIVEN_UP = "whoever is registered counts itself as registered"
@@ -21,11 +21,11 @@ MISSED = "everybody registered knows everybody registered"
 SHARED = "two clients that count themselves as registered never share an endpoint"
 
 
-@when_quiet
+@when_quiescent
 def whoever_is_registered_and_connected_counts_itself_as_registered(
     tracker: TrackerSide, client: ClientSide
 ) -> Implication:
-    """What remains of the claim where a client can be gone without a word: nobody can speak for it."""
+    """What remains of the property where a client can be gone without a word: nobody can speak for it."""
     both_online = tracker.is_online and client.is_online
     return both_online and client.name in tracker.registered, client.is_registered
 
@@ -40,29 +40,31 @@ BROKEN = {
     "crashing": {GIVEN_UP, GHOST, MISSED},
     "duplicates": set(),
 }
-"""What careful torrent servers do not hold, by scenario: all of it follows from a loss, or a client that is gone."""
+"""What hardened torrent servers do not hold, by scenario: all of it follows from a loss, or a client that is gone."""
 
 
 @cache
 def explored(name: str) -> Result:
-    chosen = replace(scenario(name), careful=True)
+    chosen = replace(scenario(name), hardened=True)
     if name == "crashing":
         chosen = with_bounds(chosen, {"crash torrent": 1})
-    return explore(chosen, claims=(*CLAIMS, whoever_is_registered_and_connected_counts_itself_as_registered))
+    return explore(chosen, properties=(*PROPERTIES, whoever_is_registered_and_connected_counts_itself_as_registered))
 
 
 def broken(result: Result) -> set[str]:
-    return {verdict.claim.name for verdict in result.verdicts if verdict.holds is False}
+    return {verdict.property_.name for verdict in result.verdicts if verdict.holds is False}
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_careful_torrent_servers_do_not_hold(name: str) -> None:
+def test_what_hardened_torrent_servers_do_not_hold(name: str) -> None:
     result = explored(name)
     assert result.found.complete
     lossy = {whoever_is_registered_and_connected_counts_itself_as_registered.name}
     assert broken(result) - lossy == BROKEN[name]
     assert STALE not in broken(result)
-    assert not [verdict for verdict in result.verdicts if verdict.claim.when == "calm" and verdict.holds is False]
+    assert not [
+        verdict for verdict in result.verdicts if verdict.property_.when == "stabilisation" and verdict.holds is False
+    ]
 
 
 @pytest.mark.parametrize("name", ["hasty", "leaving", "dying", "disconnected", "duplicates"])
@@ -71,9 +73,11 @@ def test_without_losses_whoever_is_connected_knows_whether_it_is_registered(name
 
 
 SYSTEMS = {
-    "hasty": Scenario("hasty", careful=True),
-    "one client": Scenario("one", torrents=1, careful=True, calm=True, faults={"losses": None, "crash torrent": 1}),
-    "both hops": Scenario("hops", torrents=1, careful=True, keeps_hops=True, faults={"disconnect torrent": 1}),
+    "hasty": Scenario("hasty", hardened=True),
+    "one client": Scenario(
+        "one", torrents=1, hardened=True, stabilisation=True, faults={"losses": None, "crash torrent": 1}
+    ),
+    "both hops": Scenario("hops", torrents=1, hardened=True, keeps_hops=True, faults={"disconnect torrent": 1}),
 }
 
 

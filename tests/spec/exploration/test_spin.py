@@ -15,25 +15,25 @@ from spec.exploration.spin.model import Unwritable, write
 from spec.exploration.spin.runner import has_fair_cycle
 from tests.spec.exploration.agreement import Case, cases
 from tests.spec.exploration.crafted import crafted
-from tests.spec.exploration.random_systems import every_run_comes_to_rest, seen
-from tests.spec.exploration.test_liveness import Driver, Pinging, Ponging, Spinner, Starter, system
+from tests.spec.exploration.random_systems import every_run_terminates, seen
+from tests.spec.exploration.spinning_charts import Driver, Pinging, Ponging, Spinner, Starter, system
 
 pytestmark = pytest.mark.usefixtures("spin_programs")
 EACH = 6
-"""Systems that come to rest, and that do not."""
+"""Systems that terminate, and that do not."""
 
 
 def is_comparable(case: Case) -> bool:
-    """Whether SPIN's fairness is ours, there is a cycle, and all ends are quiet."""
+    """Whether SPIN's fairness is ours, there is a cycle, and all ends are quiescent."""
     oracle = case.oracle
     kinds = [done[:2] for done in oracle.turns if done[1] != "read"]
-    ends_well = all(possible or oracle.is_quiet(row) for row, possible in oracle.possible.items())
+    ends_well = all(possible or oracle.is_quiescent(row) for row, possible in oracle.possible.items())
     is_alike = len(kinds) == len(set(kinds)) and oracle.system.ordered and not case.system.faults.bounds
     return is_alike and ends_well and has_cycle(case)
 
 
 def has_cycle(case: Case) -> bool:
-    """Whether it takes fairness to come to rest, if it does."""
+    """Whether it takes fairness to terminate, if it does."""
     left = {row: {then for _, then in steps} for row, steps in case.oracle.steps.items()}
     while ends := [row for row, after in left.items() if not after & left.keys()]:
         for row in ends:
@@ -42,17 +42,17 @@ def has_cycle(case: Case) -> bool:
 
 
 def comparable() -> Iterator[Case]:
-    made = (case for case in (*crafted(), *cases(500)) if case.claims[0] is every_run_comes_to_rest)
+    made = (case for case in (*crafted(), *cases(500)) if case.properties[0] is every_run_terminates)
     found = [case for case in made if is_comparable(case)]
-    for rests in (True, False):
-        yield from islice((case for case in found if case.expected[0] is rests), EACH)
+    for may_stay in (True, False):
+        yield from islice((case for case in found if case.expected[0] is may_stay), EACH)
 
 
 def test_spin_finds_the_same_fair_cycles() -> None:
     found = [*comparable()]
     assert {case.expected[0] for case in found} == {True, False}
     for case in found:
-        (verdict,) = explore(case.system, Options(), (every_run_comes_to_rest,), seen).verdicts
+        (verdict,) = explore(case.system, Options(), (every_run_terminates,), seen).verdicts
         assert verdict.holds is not has_fair_cycle(write(case.oracle.system, by_kind=True))
 
 

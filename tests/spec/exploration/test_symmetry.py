@@ -56,7 +56,7 @@ class Called:
         nodes = (Hub(self.preferred), *(Table(name, peer) for name in PEERS))
         return ClosedSystem(nodes, Names("hub", PEERS), Faults(), **options)
 
-    def interchangeable(self) -> tuple[tuple[int, ...], ...]:
+    def interchangeable_groups(self) -> tuple[tuple[int, ...], ...]:
         """All peers, as it is claimed."""
         return ((1, 2, 3),)
 
@@ -70,7 +70,7 @@ def no_order_is_preferred(tracker: Seen) -> Implication:
 @pytest.mark.parametrize("count", range(len(ORDERS) + 1))
 def test_a_hub_that_prefers_some_orders_is_not_symmetric(count: int) -> None:
     for preferred in combinations(ORDERS, count):
-        result = explore(Called(frozenset(preferred)), claims=(no_order_is_preferred,), observe=_seen)
+        result = explore(Called(frozenset(preferred)), properties=(no_order_is_preferred,), observe=_seen)
         assert bool(result.asymmetry) == (0 < count < len(ORDERS)), preferred
         assert result.verdicts[0].holds is (count == 0)
 

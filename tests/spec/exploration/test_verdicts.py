@@ -12,12 +12,12 @@ from spec.exploration import pages
 from spec.exploration.explore import Options, Result, explore
 from spec.exploration.liveness import Answer, Liveness
 from spec.exploration.model.scenario import Scenario, ScenarioError, scenario, with_bounds
-from spec.exploration.properties.client_join import CLAIMS, ClientSide
+from spec.exploration.properties.client_join import PROPERTIES, ClientSide
 from spec.exploration.properties.language import Implication, always
 from spec.exploration.spin import runner
 
 STANDARD, HASTY = scenario("standard"), scenario("hasty")
-OF_RUNS = tuple(claim for claim in CLAIMS if claim.when == "rest")
+OF_RUNS = tuple(property_ for property_ in PROPERTIES if property_.when == "termination")
 
 
 @always
@@ -38,10 +38,10 @@ def nobody_joins(client: ClientSide) -> Implication:
     return client.is_online, not client.is_joining
 
 
-IN_THE_CALM = tuple(claim for claim in CLAIMS if claim.name == "all views agree")
+AFTER_STABILISATION = tuple(property_ for property_ in PROPERTIES if property_.name == "all views agree")
 CASES = {
     "holds": (STANDARD, (whoever_joins_has_a_name,), Options()),
-    "holds, and one does not apply": (STANDARD, (whoever_joins_has_a_name, *IN_THE_CALM), Options()),
+    "holds, and one does not apply": (STANDARD, (whoever_joins_has_a_name, *AFTER_STABILISATION), Options()),
     "broken": (STANDARD, (nobody_joins, whoever_flies_has_wings), Options()),
     "broken before the search was cut": (HASTY, (nobody_joins,), Options(most=500)),
     "undetermined: its premise held in no state": (
@@ -51,7 +51,7 @@ CASES = {
     ),
     "undetermined: more than 10 states were not wanted": (HASTY, (whoever_joins_has_a_name,), Options(most=10)),
     "undetermined: there is no more memory": (HASTY, (whoever_joins_has_a_name,), Options(memory=1)),
-    "undetermined: none applies": (STANDARD, IN_THE_CALM, Options()),
+    "undetermined: none applies": (STANDARD, AFTER_STABILISATION, Options()),
     "undetermined: nothing was claimed": (STANDARD, (), Options()),
 }
 
@@ -73,8 +73,8 @@ def consistent(result: Result) -> str:
 
 @pytest.mark.parametrize("case", CASES)
 def test_three_verdicts(case: str) -> None:
-    chosen, claims, options = CASES[case]
-    result = explore(chosen, options, claims)
+    chosen, properties, options = CASES[case]
+    result = explore(chosen, options, properties)
     word, _, reason = case.partition(": ")
     assert consistent(result) == word.partition(",")[0].partition(" ")[0]
     if result.verdicts and any(verdict.applies for verdict in result.verdicts):
@@ -84,17 +84,17 @@ def test_three_verdicts(case: str) -> None:
 def test_steps_that_were_not_looked_at_are_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as a graph for which there is no memory, although the states were all searched."""
     monkeypatch.setattr(Liveness, "answer", lambda *_: Answer(None, reason="no memory for the graph"))
-    result = explore(STANDARD, claims=OF_RUNS)
+    result = explore(STANDARD, properties=OF_RUNS)
     assert result.found.complete
     assert consistent(result) == "undetermined"
 
 
 def test_a_graph_that_memory_cuts_is_no_pass_on_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Liveness, "answer", lambda *_: Answer(None, reason="no memory for the graph"))
-    done = command("--scenario", "standard", "--property", "comes to rest")
+    done = command("--scenario", "standard", "--property", "terminates")
     assert done.exit_code == 3
-    assert "undetermined    rest    every run comes to rest" in done.output
-    told = json.loads(command("--scenario", "standard", "--property", "comes to rest", "--json").stdout)
+    assert "undetermined    termination  every run terminates" in done.output
+    told = json.loads(command("--scenario", "standard", "--property", "terminates", "--json").stdout)
     assert (told["verdict"], told["properties"][0]["verdict"]) == ("undetermined", "undetermined")
     assert told["properties"][0]["reason"]
 
@@ -118,10 +118,10 @@ def test_exit_statuses(arguments: list[str], status: int) -> None:
     assert command(*arguments).exit_code == status
 
 
-def test_our_claims_are_exercised_wherever_they_apply() -> None:
+def test_our_properties_are_exercised_wherever_they_apply() -> None:
     for name in ("standard", "hasty", "alone", "leaving"):
         result = explore(scenario(name))
-        assert not [verdict.claim.name for verdict in result.verdicts if verdict.word == "undetermined"], name
+        assert not [verdict.property_.name for verdict in result.verdicts if verdict.word == "undetermined"], name
 
 
 def test_a_page_says_nothing_of_what_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +129,7 @@ def test_a_page_says_nothing_of_what_is_not_known(monkeypatch: pytest.MonkeyPatc
     known = explore
 
     def cut(chosen: Scenario) -> Result:
-        return known(chosen, Options(most=100) if chosen.careful else Options())
+        return known(chosen, Options(most=100) if chosen.hardened else Options())
 
     pages._explored.cache_clear()
     monkeypatch.setattr(pages, "explore", cut)
@@ -157,8 +157,8 @@ def test_no_breaks_in_all_means_none() -> None:
     assert sizes[0] == sizes[1]
     once = with_bounds(zero, {"breaks in all": 1})
     assert explore(once).found.progress.states > sizes[0]
-    assert not zero.tells_hops_apart
-    assert once.tells_hops_apart
+    assert not zero.keeps_both_hops
+    assert once.keeps_both_hops
 
 
 @pytest.mark.parametrize("fault", [*BREAKING, "losses", "duplicates", "storage failure", "breaks in all"])

@@ -34,7 +34,7 @@ from spec.notation import Reference, read
 from tests.support.interactions import NAMES, arrow, arrows, meaning, terms
 from tests.support.places import DIAGRAMS
 
-SEED = DIAGRAMS / "ClientJoin_Alternative2.txt"
+REFERENCE = DIAGRAMS / "ClientJoin_Alternative2.txt"
 quickly = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -199,7 +199,7 @@ def test_a_reference_is_what_it_refers_to() -> None:
 COURSES = ("title Greet (standard)\nA->]:hello", "title Greet (rude)\nA->]:oi", "title Greeting cards\nA->]:card")
 
 
-def test_a_use_case_is_any_of_its_courses() -> None:
+def test_a_use_case_is_any_of_its_scenarios() -> None:
     assert said("participant A\nref over A:Use Case: Greet", *COURSES) == {"A!hello", "A!oi"}
 
 
@@ -271,8 +271,8 @@ def test_a_recursion_in_which_a_lifeline_has_no_first_action_does_no_harm() -> N
     assert {str(action) for action, _ in steps(compiled(text, text).term)} == {"A !m to C"}
 
 
-def test_the_seed_refers_to_its_own_use_case() -> None:
-    seed = read(SEED.read_text(encoding="utf-8"), file=SEED.name)
+def test_the_reference_diagram_refers_to_its_own_use_case() -> None:
+    seed = read(REFERENCE.read_text(encoding="utf-8"), file=REFERENCE.name)
     interaction = compile_diagram(seed, Library([seed]))
     assert interaction.missing == ((68, "TrackerServerStartup_StandardProcedure"),)
     assert {str(action) for action, _ in steps(interaction.term)} == {

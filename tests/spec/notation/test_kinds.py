@@ -3,7 +3,7 @@
 import pytest
 
 from spec.notation import Create, Diagram, Fragment, Message, read
-from tests.spec.notation.test_third_party import arrows
+from tests.support.arrows import arrows
 
 
 def names(diagram: Diagram) -> list[str]:

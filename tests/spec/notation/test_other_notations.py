@@ -3,7 +3,7 @@
 import pytest
 
 from spec.notation import read
-from tests.spec.notation.test_third_party import arrows
+from tests.support.arrows import arrows
 
 PLANTUML = r"""
 // without its first line, which would have the text refused

@@ -2,17 +2,8 @@
 
 import pytest
 
-from spec.notation import Diagram, print_diagram, read
-
-
-def arrows(diagram: Diagram) -> list[str]:
-    out = []
-    for message in diagram.messages():
-        sign = "<>" if message.both_ways else "x>" if message.lost else "*>" if message.created else ">"
-        ends = f"{message.sender or '[]'}{sign}{message.receiver or '[]'}"
-        out.append(f"{message.line} {ends} {message.label}".rstrip())
-    return out
-
+from spec.notation import print_diagram, read
+from tests.support.arrows import arrows
 
 OAUTH = r"""
 title OAuth 2.0 **Authorization Code** Flow (with PKCE)

@@ -139,7 +139,7 @@ def test_recursion_at_the_end_is_a_cycle() -> None:
     assert automaton.edges == {0: {Letter("!", "m", "B"): 1}, 1: {Letter("?", "n", "B"): 0}}
 
 
-def test_recursion_through_courses_without_the_lifeline_is_no_trouble() -> None:
+def test_recursion_through_scenarios_without_the_lifeline_is_no_trouble() -> None:
     courses = "title Do (one)\nA->B:m\nopt\nref over A,C:Use Case: Do\nend", "title Do (two)\nC->A:n"
     library = Library(map(read, courses))
     do = compile_diagram(library.diagrams[0], library)
@@ -176,7 +176,7 @@ def test_a_long_diagram_is_no_trouble() -> None:
     assert len(project(long, "B").edges) == 5_001
 
 
-def test_the_torrent_of_the_seed() -> None:
+def test_the_torrent_of_the_reference_diagram() -> None:
     torrent = project(seed(families="opaque"), "Torrent")
     assert torrent.edges == {
         0: {SET: 1},
@@ -190,13 +190,13 @@ def test_the_torrent_of_the_seed() -> None:
     assert torrent.origins[3, HELLO] == {(REFERENCE.name, 69)}
 
 
-def test_the_torrent_of_the_seed_runs_its_own_course_again() -> None:
+def test_the_torrent_of_the_reference_diagram_runs_its_own_scenario_again() -> None:
     torrent = project(seed(), "Torrent")
     assert torrent.edges == {0: {SET: 1}, 1: {REQUEST: 2}, 2: {TIMEOUT: 3}, 3: {HELLO: 0}}
     assert torrent.accepting == {3}
 
 
-def test_the_tracker_of_the_seed_cannot_see_what_is_lost() -> None:
+def test_the_tracker_of_the_reference_diagram_cannot_see_what_is_lost() -> None:
     tracker = project(seed(families="opaque"), "Tracker")
     accepted = Letter("!", "PUBLISH clients/join/accepted\n(ClientJoinAccepted Event)", "Broker")
     (state,) = [state for state, row in tracker.edges.items() if accepted in row]

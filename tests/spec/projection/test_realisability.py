@@ -94,7 +94,7 @@ def test_non_local_choice(text: str, expected: list[int]) -> None:
         ("alt\nA->B:x\nelse\nA->B:y\nB->C:z\nC->C:w\nend\nopt\nC->D:v\nend", {("C", 9)}),
     ],
 )
-def test_a_lifeline_that_cannot_see_which_course_is_taken(text: str, expected: set[tuple[str, int]]) -> None:
+def test_a_lifeline_that_cannot_see_which_scenario_is_taken(text: str, expected: set[tuple[str, int]]) -> None:
     assert {(lifeline, line) for kind, lifeline, line in found(text) if kind == "blind-choice"} == expected
 
 
@@ -159,7 +159,7 @@ def test_the_bound_on_queues_bounds_what_is_found() -> None:
     assert realisability(compiled(text), ahead=1) == realisability(compiled(text), ahead=3)
 
 
-def test_the_seed_has_a_clock_that_nobody_sets_in_one_branch() -> None:
+def test_the_reference_diagram_has_a_clock_that_nobody_sets_in_one_branch() -> None:
     """Where the join is denied, line 55 has a timeout without line 35. That is all: losses are no false alarms."""
     seed = read((DIAGRAMS / "ClientJoin_Alternative2.txt").read_text(encoding="utf-8"))
     (problem,) = realisability(compile_diagram(seed, Library([seed], families="opaque")))

@@ -123,7 +123,7 @@ def test_mermaid_has_no_delays_and_no_markup() -> None:
     )
 
 
-def test_a_sketch_without_arrows_is_a_diagram() -> None:
+def test_a_sequence_without_arrows_is_a_diagram() -> None:
     diagram = reads(to_notation("T", GROUPS, []))
     assert [(each.name, each.kind, each.group) for each in diagram.lifelines] == [
         ("A", "participant", "Left"),
@@ -191,16 +191,16 @@ def test_a_recording_reads_back_as_what_every_lifeline_saw() -> None:
         [Settings(scenario(name), torrents=torrents, timeout=1.5) for name in RECORDED for torrents in (1, 3)], 6
     )
     for played in plays:
-        diagram = reads(recording("Client Join", played.outcome.stage))
+        diagram = reads(recording("Client Join", played.outcome.recorder))
         read_back = {name: [" ".join(end.split()) for end in lifeline] for name, lifeline in ends(diagram).items()}
         assert read_back == labels(played)
         assert {name: len(lifeline) for name, lifeline in read_back.items()} == {
             name: len(lifeline) for name, lifeline in on_each_lifeline(played.arrows()).items()
         }
         acts = [text for keyword, text in diagram.presentation() if keyword == "=="]
-        assert [act.strip("=") for act in acts] == list(played.outcome.stage.acts.values())
+        assert [act.strip("=") for act in acts] == list(played.outcome.recorder.acts.values())
         assert {each.name for each in diagram.lifelines} >= {"Tracker", "TrackerClock", "TrackerView", "Broker"}
-        mermaid = recording("Client Join", played.outcome.stage, mermaid=True)
+        mermaid = recording("Client Join", played.outcome.recorder, mermaid=True)
         assert mermaid.count("->>") + mermaid.count("-x") == len(played.arrows())
 
 

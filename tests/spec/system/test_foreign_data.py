@@ -418,9 +418,9 @@ def add(holder: Any, value: Any) -> bool:
 @given(plans())
 @settings(max_examples=400, deadline=None)
 def test_random_graphs_are_equal_to_their_copies_and_to_what_is_made_alike(plan: Plan) -> None:
-    value, alike = made(plan, backwards=False), made(plan, backwards=True)
+    value, interchangeable = made(plan, backwards=False), made(plan, backwards=True)
     form = freeze(value)
-    assert freeze(alike) == form
+    assert freeze(interchangeable) == form
     copy = copied(value)
     assert freeze(copy) == form == freeze(value)
     again = take([value]).picture.restore([[]])

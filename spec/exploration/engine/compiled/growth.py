@@ -44,7 +44,7 @@ def _pushed(  # type: ignore[no-untyped-def]
 @bare
 def grow(  # type: ignore[no-untyped-def]
     holes, count, push, push_at, after, after_at, names, names_at, heads, marked, parents, lasts, lengths, counts,
-    capacity, first_heads, kinds, ways, push_names, chain,
+    capacity, first_heads, kinds, permutations, push_names, chain,
 ):  # fmt: skip
     """Fill what can be filled of the first holes; those that are left over come first then. Returns how many."""
     left = 0
@@ -101,7 +101,7 @@ def grow(  # type: ignore[no-untyped-def]
                         after[after_at[one, 0] + queue * after_at[one, 1] + three] = here
                 done = bool(here >= 0)
         elif kind == QUEUE_NAME:  # of a way, a component, and queues
-            target = np.int64(ways[one, two])
+            target = np.int64(permutations[one, two])
             queue, length = three, 0
             here = np.int64(HOLE)
             while True:

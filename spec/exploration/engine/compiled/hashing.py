@@ -2,7 +2,7 @@
 
 The highest bits of a key's hash say where to look for it, and the places after that are tried in turn. So a table of
 twice the size has its keys in the same order, and grows where it is, from its end. The table is in parts, as many as
-there are lanes: what belongs to one is never found in another, so each can be written by a thread of its own.
+there are partitions: what belongs to one is never found in another, so each can be written by a thread of its own.
 """
 
 import numpy as np
@@ -11,8 +11,8 @@ import numpy.typing as npt
 from spec.exploration.engine.compiled.jit import bare, inlined
 from spec.exploration.engine.packing import Words
 
-LANE_BITS = 2
-LANES = 1 << LANE_BITS
+PARTITION_BITS = 2
+PARTITIONS = 1 << PARTITION_BITS
 """Parts of a table, and of the work. As many on every machine: the order in which states are met depends on it."""
 TOGETHER = 1024
 """Keys whose places are asked for together, so that the processor can wait for many at once."""
@@ -41,13 +41,13 @@ def hash_of(keys, at, words):  # type: ignore[no-untyped-def]
 
 
 def owners(keys: Words) -> npt.NDArray[np.uint8]:
-    """The lanes to which keys belong."""
+    """The partitions to which keys belong."""
     value = np.zeros(len(keys), np.uint64)
     for word in range(keys.shape[1]):
         value ^= keys[:, word]
         value ^= value >> np.uint64(32)
         value *= SPREAD
-    return (value >> (BITS - np.uint64(LANE_BITS))).astype(np.uint8)
+    return (value >> (BITS - np.uint64(PARTITION_BITS))).astype(np.uint8)
 
 
 @inlined
@@ -58,7 +58,7 @@ def _measures(size):  # type: ignore[no-untyped-def]
     while left > 1:
         left >>= 1
         shift -= np.uint64(1)
-    return shift, np.uint64(size // LANES - 1)
+    return shift, np.uint64(size // PARTITIONS - 1)
 
 
 @inlined
@@ -115,8 +115,8 @@ def spread(places, old, aside):  # type: ignore[no-untyped-def]
 
 
 @bare
-def insert(places, keys, owned, filled, lane, is_new, homes):  # type: ignore[no-untyped-def]
-    """Look up what has been collected for one lane, perhaps by several, and note what is new. Returns how much.
+def insert(places, keys, owned, filled, partition, is_new, homes):  # type: ignore[no-untyped-def]
+    """Look up what has been collected for one partition, perhaps by several, and note what is new. Returns how much.
 
     `homes` is room for as many numbers as are looked up together, and one.
     """
@@ -124,9 +124,9 @@ def insert(places, keys, owned, filled, lane, is_new, homes):  # type: ignore[no
     shift, mask = _measures(places.shape[0])
     count = 0
     for source in range(keys.shape[0]):
-        of, mine, new = keys[source], owned[source, lane], is_new[source]
-        for begin in range(0, filled[source, lane], TOGETHER):
-            some = min(TOGETHER, filled[source, lane] - begin)
+        of, mine, new = keys[source], owned[source, partition], is_new[source]
+        for begin in range(0, filled[source, partition], TOGETHER):
+            some = min(TOGETHER, filled[source, partition] - begin)
             for one in range(some):  # all places are asked for before any is needed
                 homes[one] = hash_of(of, mine[begin + one], words) >> shift
                 homes[TOGETHER] |= places[homes[one], 0]
@@ -144,7 +144,7 @@ def insert(places, keys, owned, filled, lane, is_new, homes):  # type: ignore[no
 
 @bare
 def append(keys, parents, begin, found, origins, is_new, count):  # type: ignore[no-untyped-def]
-    """Append what is new of what one lane has collected."""
+    """Append what is new of what one partition has collected."""
     words = keys.shape[1]
     for at in range(count):
         if is_new[at]:

@@ -1,15 +1,15 @@
 """The inner loop of the search, compiled by numba: it knows states as packed numbers, and no word of any protocol.
 
 It expands states by tables (`spec.exploration.engine`). Where a table has a hole, the state is put aside and the hole
-is noted; whoever called fills the holes and calls again. Successors are collected before they are looked up, so that
-the processor can wait for many places of the hash table at once.
+is noted; whoever called fills the holes and calls again. Successors are collected before they are looked up: the
+processor waits for many places of the hash table at once.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from spec.exploration.engine.compiled.hashing import BITS, LANE_BITS, hash_of
+from spec.exploration.engine.compiled.hashing import BITS, PARTITION_BITS, hash_of
 from spec.exploration.engine.compiled.jit import bare, inlined
 from spec.exploration.engine.packing import Words
 from spec.exploration.engine.queue_tables import BREAKS, EMPTY
@@ -30,19 +30,18 @@ from spec.exploration.engine.tables import (
 HOLES = 1 << 16
 """Room for holes: a state may note a few for each that it counts as unknown."""
 MOST_UNKNOWN = HOLES // 8
-"""Steps that are not known, after which a lane stops. They are counted, not the holes: how many of these a lane notes
-depends on what the other lanes have noted."""
+"""Steps that are not known, after which a partition stops (holes depend on what other partitions have noted)."""
 NOTED = -2
 """In place of a hole that was noted already."""
 ZERO = np.int64(0)
 """A literal would be a type of its own, for which numba compiles again."""
 NOTES, ASIDE, TAKEN, AT_REST, UNKNOWN = range(5)
-"""What a lane counts: holes, states put aside, transitions, states from which nothing can happen, unknown steps."""
+"""What a partition counts: holes, states put aside, transitions, states without a step, unknown steps."""
 SLOT = np.uint64(40)
 """Bits of a hash that are not used to tell recent keys apart."""
 
 
-class Lane(NamedTuple):
+class Partition(NamedTuple):
     """One of the parts into which the work is split, so that threads can share it."""
 
     holes: Ints
@@ -59,9 +58,9 @@ class Lane(NamedTuple):
     """What was collected, in the order in which it was met."""
     origins: Origins
     owned: Origins
-    """Where each lane finds what belongs to it."""
+    """Where each partition finds what belongs to it."""
     filled: Numbers
-    """How much was collected for each lane."""
+    """How much was collected for each partition."""
     started: Numbers
     """How much it was before the last state."""
 
@@ -78,29 +77,29 @@ def _unpack(keys, at, fields, local, queue):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _pack(local, queue, account, fields, buffer, at):  # type: ignore[no-untyped-def]
+def _pack(local, queue, budget, fields, buffer, at):  # type: ignore[no-untyped-def]
     last = local.shape[0]
     for word in range(1, buffer.shape[1]):
         buffer[at, word] = 0
     if buffer.shape[1] == 1:
-        key = np.uint64(account + 1) << fields[last, 1]
+        key = np.uint64(budget + 1) << fields[last, 1]
         for component in range(last):
             key |= np.uint64(local[component]) << fields[component, 1]
             key |= np.uint64(queue[component]) << fields[component, 4]
         buffer[at, 0] = key
     else:
-        buffer[at, 0] = np.uint64(account + 1) << fields[last, 1]
+        buffer[at, 0] = np.uint64(budget + 1) << fields[last, 1]
         for component in range(last):
             buffer[at, fields[component, 0]] |= np.uint64(local[component]) << fields[component, 1]
             buffer[at, fields[component, 3]] |= np.uint64(queue[component]) << fields[component, 4]
 
 
 @inlined
-def _change(keys, of, component, local, queue, account, fields, buffer, at):  # type: ignore[no-untyped-def]
-    """The key of a state, but for one component and the account, which change by so much."""
+def _change(keys, of, component, local, queue, budget, fields, buffer, at):  # type: ignore[no-untyped-def]
+    """The key of a state, but for one component and the budget, which change by so much."""
     for word in range(keys.shape[1]):
         buffer[at, word] = keys[of, word]
-    buffer[at, 0] += np.uint64(account) << fields[fields.shape[0] - 1, 1]
+    buffer[at, 0] += np.uint64(budget) << fields[fields.shape[0] - 1, 1]
     buffer[at, fields[component, 0]] += np.uint64(local) << fields[component, 1]
     buffer[at, fields[component, 3]] += np.uint64(queue) << fields[component, 4]
 
@@ -118,26 +117,26 @@ def _note(holes, counts, kind, first, second, third, fourth, fifth):  # type: ig
 
 
 @inlined
-def _meet(local, queue, account, busy, heads, shapes, situations, holes, counts, found):  # type: ignore[no-untyped-def]
+def _meet(local, queue, budget, busy, heads, shapes, situations, holes, counts, found):  # type: ignore[no-untyped-def]
     """The situation of each component; false if one is not known."""
     whole = True
-    quiet = 1
+    quiescent = 1
     for component in range(local.shape[0]):
         if queue[component] != EMPTY or busy[component, local[component]]:
-            quiet = 0
+            quiescent = 0
             break
     for component in range(local.shape[0]):
         head = np.int64(heads[component, queue[component]])
         shape = np.int64(shapes[component, local[component], head])
-        situation = situations[shape, account, quiet] if shape >= 0 else shape
+        situation = situations[shape, budget, quiescent] if shape >= 0 else shape
         if situation < 0:
             # Holes do not tell who has found them: else it would depend on which thread was first what is known next.
             if shape == HOLE:
                 shapes[component, local[component], head] = NOTED
                 _note(holes, counts, np.int64(SHAPE), component, local[component], head, ZERO, ZERO)
             elif situation == HOLE:
-                situations[shape, account, quiet] = NOTED
-                _note(holes, counts, np.int64(SITUATION), component, local[component], head, account, quiet)
+                situations[shape, budget, quiescent] = NOTED
+                _note(holes, counts, np.int64(SITUATION), component, local[component], head, budget, quiescent)
             whole = False
         found[component] = situation
     return whole
@@ -194,25 +193,25 @@ def _publish(first, end, publications, local, queue, online, broken, push, push_
 
 
 @inlined
-def _queue_name(way, component, queue, names, names_at, holes, counts):  # type: ignore[no-untyped-def]
+def _queue_name(permutation, component, queue, names, names_at, holes, counts):  # type: ignore[no-untyped-def]
     name = np.int64(queue)
-    if way:
-        place = names_at[component, 0] + queue * names_at[component, 1] + way
+    if permutation:
+        place = names_at[component, 0] + queue * names_at[component, 1] + permutation
         name = np.int64(names[place])
         if name == HOLE:
             names[place] = NOTED
-            _note(holes, counts, np.int64(QUEUE_NAME), way, component, queue, ZERO, ZERO)
+            _note(holes, counts, np.int64(QUEUE_NAME), permutation, component, queue, ZERO, ZERO)
     return name
 
 
 @inlined
-def _local_name(way, component, local, names, holes, counts):  # type: ignore[no-untyped-def]
+def _local_name(permutation, component, local, names, holes, counts):  # type: ignore[no-untyped-def]
     name = np.int64(local)
-    if way:
-        name = np.int64(names[way, component, local])
+    if permutation:
+        name = np.int64(names[permutation, component, local])
         if name == HOLE:
-            names[way, component, local] = NOTED
-            _note(holes, counts, np.int64(LOCAL_NAME), way, component, local, ZERO, ZERO)
+            names[permutation, component, local] = NOTED
+            _note(holes, counts, np.int64(LOCAL_NAME), permutation, component, local, ZERO, ZERO)
     return name
 
 
@@ -226,13 +225,13 @@ def _rename(  # type: ignore[no-untyped-def]
     """
     best = np.int64(-1)
     for entry in range(first, end):
-        way = np.int64(leaders[entry])
+        permutation = np.int64(leaders[entry])
         less = best < 0
         worse = False
         for place in range(1, local.shape[0]):
-            component = np.int64(inverse[way, place])
-            one = _local_name(way, component, local[component], local_names, holes, counts)
-            other = _queue_name(way, component, queue[component], queue_names, names_at, holes, counts)
+            component = np.int64(inverse[permutation, place])
+            one = _local_name(permutation, component, local[component], local_names, holes, counts)
+            other = _queue_name(permutation, component, queue[component], queue_names, names_at, holes, counts)
             if one < 0 or other < 0:
                 return False
             if not less:
@@ -245,11 +244,11 @@ def _rename(  # type: ignore[no-untyped-def]
                 least_queue[place] = other
         if worse:
             continue
-        other = _queue_name(way, 0, queue[0], queue_names, names_at, holes, counts)
+        other = _queue_name(permutation, 0, queue[0], queue_names, names_at, holes, counts)
         if other < 0:
             return False
         if less or other < least_queue[0]:
-            best = way
+            best = permutation
             least_queue[0] = other
     least[0] = _local_name(best, 0, local[0], local_names, holes, counts)
     return least[0] >= 0
@@ -268,7 +267,7 @@ def _collect(key, recent, keys, origins, owned, filled, collected, origin):  # t
             other |= recent[slot, word] ^ key[0, word]
             recent[slot, word] = key[0, word]
         is_new = np.int64(other != 0)
-    owner = np.int64(value >> (BITS - np.uint64(LANE_BITS)))
+    owner = np.int64(value >> (BITS - np.uint64(PARTITION_BITS)))
     for word in range(words):
         keys[collected, word] = key[0, word]
     origins[collected] = origin
@@ -278,7 +277,7 @@ def _collect(key, recent, keys, origins, owned, filled, collected, origin):  # t
 
 
 @bare
-def expand(todo, place, end, keys, fields, known, lane, room):  # type: ignore[no-untyped-def]
+def expand(todo, place, end, keys, fields, known, partition, room):  # type: ignore[no-untyped-def]
     """Collect the successors of the states `todo[place:end]` (where `todo` is empty, of these numbers).
 
     Returns how far it came: until there is no more room for what one state can do, or there are too many holes.
@@ -289,15 +288,20 @@ def expand(todo, place, end, keys, fields, known, lane, room):  # type: ignore[n
         known.situations, known.begins, known.steps, known.after, known.after_at,
     )  # fmt: skip
     push, push_at, broken, unmarked = known.push, known.push_at, known.broken, known.unmarked
-    fans, publications, inverse = known.publication_first, known.publications, known.inverse
+    recipients, publications, inverse = known.publication_first, known.publications, known.inverse
     local_names, queue_names, names_at = known.local_names, known.queue_names, known.queue_names_at
     leader_of, leader_first, leaders = known.leader_of, known.leader_first, known.leaders
-    holes, put_aside, counts, scratch = lane.holes, lane.states, lane.counts, lane.scratch
-    recent, key, filled = lane.recent, lane.key, lane.filled
-    collected_keys, origins, owned = lane.keys, lane.origins, lane.owned
+    holes, put_aside, counts, scratch = (
+        partition.holes,
+        partition.states,
+        partition.counts,
+        partition.scratch,
+    )
+    recent, key, filled = partition.recent, partition.key, partition.filled
+    collected_keys, origins, owned = partition.keys, partition.origins, partition.owned
     components = heads.shape[0]
     local, queue, then_local, then_queue = scratch[0], scratch[1], scratch[2], scratch[3]
-    least, least_queue, found, started = scratch[4], scratch[5], scratch[6], lane.started
+    least, least_queue, found, started = scratch[4], scratch[5], scratch[6], partition.started
     is_named = local_names.shape[0] > 1
     collected = np.int64(0)
     while place < end and collected <= room and counts[UNKNOWN] < MOST_UNKNOWN:
@@ -306,8 +310,8 @@ def expand(todo, place, end, keys, fields, known, lane, room):  # type: ignore[n
             started[owner] = filled[owner]
         at = todo[place] if todo.shape[0] else place
         place += 1
-        account = _unpack(keys, at, fields, local, queue)
-        whole = _meet(local, queue, account, busy, heads, shapes, situations, holes, counts, found)
+        budget = _unpack(keys, at, fields, local, queue)
+        whole = _meet(local, queue, budget, busy, heads, shapes, situations, holes, counts, found)
         counts[UNKNOWN] += not whole
         taken = 0
         if whole:
@@ -320,11 +324,21 @@ def expand(todo, place, end, keys, fields, known, lane, room):  # type: ignore[n
                     then, edit = np.int64(steps[step, 0]), np.int64(steps[step, 1])
                     publication = np.int64(steps[step, 2])
                     is_known = _move(
-                        component, then, edit, then_local, then_queue, after, after_at, marked, unmarked, holes, counts
+                        component,
+                        then,
+                        edit,
+                        then_local,
+                        then_queue,
+                        after,
+                        after_at,
+                        marked,
+                        unmarked,
+                        holes,
+                        counts,
                     )
                     if is_known and publication:
                         is_known = _publish(
-                            fans[publication], fans[publication + 1], publications,
+                            recipients[publication], recipients[publication + 1], publications,
                             then_local, then_queue, online, broken, push, push_at, holes, counts,
                         )  # fmt: skip
                     is_renamed = False
@@ -349,7 +363,7 @@ def expand(todo, place, end, keys, fields, known, lane, room):  # type: ignore[n
                         else:
                             _change(
                                 keys, at, component, then_local[component] - local[component],
-                                then_queue[component] - queue[component], steps[step, 3] - account, fields, key, 0,
+                                then_queue[component] - queue[component], steps[step, 3] - budget, fields, key, 0,
                             )  # fmt: skip
                         collected = _collect(key, recent, collected_keys, origins, owned, filled, collected, at)
                         taken += 1
@@ -392,17 +406,17 @@ def pack_anew(keys, begin, end, old, new, made, key):  # type: ignore[no-untyped
 
 
 @bare
-def scan(begin, end, keys, fields, busy, masks, account_masks, watched, hits, scratch):  # type: ignore[no-untyped-def]
+def scan(begin, end, keys, fields, busy, masks, budget_masks, watched, hits, scratch):  # type: ignore[no-untyped-def]
     """Look for the bits that all components of a state have in common; note the first state that has each."""
     components = masks.shape[0]
     local, queue, side = scratch[0], scratch[1], scratch[2]
     for at in range(begin, end):
-        account = _unpack(keys, at, fields, local, queue)
+        budget = _unpack(keys, at, fields, local, queue)
         for component in range(components):
             idle = queue[component] == EMPTY and not busy[component, local[component]]
             side[component] = 2 * local[component] + idle
         for word in range(watched.shape[0]):
-            hit = account_masks[account, word] & watched[word]
+            hit = budget_masks[budget, word] & watched[word]
             for component in range(components):
                 hit &= masks[component, side[component], word]
             while hit:

@@ -1,8 +1,8 @@
 """Breadth-first search of a closed system with the compiled inner loop, in as many threads as there are processors.
 
-The work is split into lanes. In turns, all lanes expand states, and then each looks up the successors that belong to
-its part of the hash table, whoever has collected them. What is found, and in which order, does not depend on the number
-of threads.
+The work is split into partitions. In turns, all partitions expand states, and then each looks up the successors that
+belong to its part of the hash table, whoever has collected them. What is found, and in which order, does not depend on
+the number of threads.
 """
 
 import os
@@ -15,15 +15,15 @@ from typing import ClassVar, TypeVar
 
 import numpy as np
 
-from spec.exploration.engine.compiled import growth, hashing, kernel, peeling
-from spec.exploration.engine.compiled.hashing import LANES
-from spec.exploration.engine.compiled.lanes import NOBODY, Lanes, matrix, split
+from spec.exploration.engine.compiled import growth, hashing, kernel, leaf_trimming
+from spec.exploration.engine.compiled.hashing import PARTITIONS
+from spec.exploration.engine.compiled.partitions import NOBODY, Partitions, matrix, split
 from spec.exploration.engine.components import components
 from spec.exploration.engine.packing import Words, places
 from spec.exploration.engine.ragged import Ints, Numbers
 from spec.exploration.engine.search import BreadthFirst, Found, Hits, Origins, Progress
 from spec.exploration.engine.tables import Tables
-from spec.exploration.properties.language import Claims
+from spec.exploration.properties.language import Properties
 
 __all__ = ["Found", "Progress", "Search"]
 
@@ -33,9 +33,9 @@ T = TypeVar("T")
 FEW = 1 << 18
 """States that NumPy packs anew."""
 RECENT = 1 << 12
-"""Successors that a lane remembers, so as not to collect them again."""
+"""Successors that a partition remembers, so as not to collect them again."""
 FULL = 15 / 16
-"""How full the part of one lane may be."""
+"""How full the part of one partition may be."""
 SMALL = 1 << 11
 """States that are not worth a second thread."""
 EVERYTHING = NOBODY
@@ -48,13 +48,13 @@ class Search(BreadthFirst):
 
     load: ClassVar[float] = 0.8
     step_size: ClassVar[int] = 24
-    threads: int = field(default_factory=lambda: min(LANES, _processors()))
+    threads: int = field(default_factory=lambda: min(PARTITIONS, _processors()))
     _pool: ThreadPoolExecutor | None = None
-    _lanes: Lanes | None = None
+    _partitions: Partitions | None = None
 
     @cached_property
-    def _ways(self) -> Ints:
-        return np.array(self.ways or [range(self.tables.components)], np.int32)
+    def _permutations(self) -> Ints:
+        return np.array(self.permutations or [range(self.tables.components)], np.int32)
 
     def run(self) -> Found:
         with self._threads():
@@ -70,36 +70,38 @@ class Search(BreadthFirst):
         self._pool = None
 
     def _each(self, work: Callable[[int], T], size: int) -> list[T]:
-        """Do some work in every lane; in several threads, if there is enough of it."""
+        """Do some work in every partition; in several threads, if there is enough of it."""
         if self._pool is None or size < SMALL:
-            return [work(lane) for lane in range(LANES)]
-        shares = [range(first, LANES, self.threads) for first in range(self.threads)]
+            return [work(partition) for partition in range(PARTITIONS)]
+        shares = [range(first, PARTITIONS, self.threads) for first in range(self.threads)]
         others = [self._pool.submit(lambda share: list(map(work, share)), share) for share in shares[1:]]
         done = [list(map(work, shares[0])), *(other.result() for other in others)]
-        return [done[lane % self.threads][lane // self.threads] for lane in range(LANES)]
+        return [done[partition % self.threads][partition // self.threads] for partition in range(PARTITIONS)]
 
     # The hash table.
 
     def _rehash(self) -> None:
         owners = hashing.owners(self.keys[: self.count])
-        self._owned = np.bincount(owners, minlength=LANES)
+        self._owned = np.bincount(owners, minlength=PARTITIONS)
         while self._is_crowded(self._owned):
             self.places.resize((2 * len(self.places), self.words), refcheck=False)
         is_new = np.zeros((1, self.count), np.bool_)
 
-        def fill(lane: int) -> None:
-            mine = np.flatnonzero(owners == lane)
-            owned = np.zeros((1, LANES, len(mine)), np.uint32)
-            owned[0, lane] = mine
-            filled = matrix(LANES)
-            filled[0, lane] = len(mine)
-            hashing.insert(self.places, self.keys[None, : self.count], owned, filled, lane, is_new, hashing.homes())
+        def fill(partition: int) -> None:
+            mine = np.flatnonzero(owners == partition)
+            owned = np.zeros((1, PARTITIONS, len(mine)), np.uint32)
+            owned[0, partition] = mine
+            filled = matrix(PARTITIONS)
+            filled[0, partition] = len(mine)
+            hashing.insert(
+                self.places, self.keys[None, : self.count], owned, filled, partition, is_new, hashing.homes()
+            )
 
         self._each(fill, self.count)
 
     def _is_crowded(self, owned: Numbers) -> bool:
-        """Whether the part of a lane has hardly room for so many keys; as a rule all have about the same."""
-        return int(owned.max()) > len(self.places) // LANES * FULL
+        """Whether the part of a partition has hardly room for so many keys; as a rule all have about the same."""
+        return int(owned.max()) > len(self.places) // PARTITIONS * FULL
 
     def _widen(self) -> None:
         old = len(self.places)
@@ -113,8 +115,8 @@ class Search(BreadthFirst):
             return
         parts = split(0, self.count)
 
-        def pack(lane: int) -> None:
-            kernel.pack_anew(self.keys, *parts[lane], old, self.layout, keys, np.zeros(self.words, np.uint64))
+        def pack(partition: int) -> None:
+            kernel.pack_anew(self.keys, *parts[partition], old, self.layout, keys, np.zeros(self.words, np.uint64))
 
         self._each(pack, self.count)
 
@@ -124,7 +126,7 @@ class Search(BreadthFirst):
         aside: list[Numbers] = []
         for start in range(begin, end, CHUNK):
             aside += self._expand(EVERYTHING, start, min(start + CHUNK, end))
-            self._tell(end)
+            self._render(end)
         todo = np.concatenate(aside)
         while len(todo):
             todo = np.concatenate(self._expand(todo, 0, len(todo)))
@@ -134,61 +136,70 @@ class Search(BreadthFirst):
         left: list[Numbers] = []
         ranges = split(begin, end)
         while any(place < last for place, last in ranges):
-            lanes = self._lanes = self._room(self._lanes, RECENT)
-            ranges = self._collect(lanes, todo, ranges, self.tables)
-            self._make_room(self.count + sum(lanes.collected))
-            while self._is_crowded(self._owned + lanes.filled.sum(axis=0)):
+            partitions = self._partitions = self._room(self._partitions, RECENT)
+            ranges = self._collect(partitions, todo, ranges, self.tables)
+            self._make_room(self.count + sum(partitions.collected))
+            while self._is_crowded(self._owned + partitions.filled.sum(axis=0)):
                 self._spend(self.places.nbytes)
                 self._widen()
-            self._insert(lanes)
-            self.transitions += lanes.total(kernel.TAKEN)
-            self.at_rest += lanes.total(kernel.AT_REST)
-            left += lanes.aside()
-            if lanes.total(kernel.NOTES):
-                self._fill(lanes.holes())
+            self._insert(partitions)
+            self.transitions += partitions.total(kernel.TAKEN)
+            self.quiescent += partitions.total(kernel.AT_REST)
+            left += partitions.aside()
+            if partitions.total(kernel.NOTES):
+                self._fill(partitions.holes())
                 if not self._fits():
-                    lanes.forget()
+                    partitions.forget()
         return left
 
-    def _room(self, lanes: Lanes | None, recent: int) -> Lanes:
+    def _room(self, partitions: Partitions | None, recent: int) -> Partitions:
         most = int(self.tables.most_steps.sum())
-        if lanes is None or lanes.words != self.words or lanes.most < most:
-            return Lanes(self.tables.components, self.words, 2 * most, recent)
-        return lanes
+        if partitions is None or partitions.words != self.words or partitions.most < most:
+            return Partitions(self.tables.components, self.words, 2 * most, recent)
+        return partitions
 
     def _collect(
-        self, lanes: Lanes, todo: Numbers, ranges: list[tuple[int, int]], tables: Tables
+        self, partitions: Partitions, todo: Numbers, ranges: list[tuple[int, int]], tables: Tables
     ) -> list[tuple[int, int]]:
         """Have the successors of ranges of states collected; returns what is left of them."""
         size = max(last - place for place, last in ranges)
-        lanes.begin(size)
+        partitions.begin(size)
         fields, arrays = self._fields(), tables.arrays
 
-        def work(lane: int) -> int:
-            place, last = ranges[lane]
-            done: int = kernel.expand(todo, place, last, self.keys, fields, arrays, lanes.lanes[lane], lanes.room)
+        def work(partition: int) -> int:
+            place, last = ranges[partition]
+            done: int = kernel.expand(
+                todo, place, last, self.keys, fields, arrays, partitions.partitions[partition], partitions.room
+            )
             return done
 
-        return [(place, last) for place, (_, last) in zip(self._each(work, LANES * size), ranges, strict=True)]
+        return [(place, last) for place, (_, last) in zip(self._each(work, PARTITIONS * size), ranges, strict=True)]
 
-    def _insert(self, lanes: Lanes) -> None:
+    def _insert(self, partitions: Partitions) -> None:
         """Look up what was collected, and append what is new."""
-        collected = lanes.collected
+        collected = partitions.collected
         size = sum(collected)
 
-        def look_up(lane: int) -> None:
-            self._owned[lane] += hashing.insert(
-                self.places, lanes.keys, lanes.owned, lanes.filled, lane, lanes.is_new, hashing.homes()
+        def look_up(partition: int) -> None:
+            self._owned[partition] += hashing.insert(
+                self.places,
+                partitions.keys,
+                partitions.owned,
+                partitions.filled,
+                partition,
+                partitions.is_new,
+                hashing.homes(),
             )
 
         self._each(look_up, size)
-        new = [int(np.count_nonzero(flags[:count])) for flags, count in zip(lanes.is_new, collected, strict=True)]
-        begins = [self.count + sum(new[:lane]) for lane in range(LANES)]
+        new = [int(np.count_nonzero(flags[:count])) for flags, count in zip(partitions.is_new, collected, strict=True)]
+        begins = [self.count + sum(new[:partition]) for partition in range(PARTITIONS)]
 
-        def append(lane: int) -> None:
+        def append(partition: int) -> None:
             hashing.append(
-                self.keys, self.parents, begins[lane], lanes.keys[lane], lanes.origins[lane], lanes.is_new[lane],
-                collected[lane],
+                self.keys, self.parents, begins[partition], partitions.keys[partition], partitions.origins[partition],
+                partitions.is_new[partition],
+                collected[partition],
             )  # fmt: skip
 
         self._each(append, size)
@@ -204,7 +215,7 @@ class Search(BreadthFirst):
                 holes, count, tables.push.flat, tables.push.place, tables.after.flat, tables.after.place,
                 tables.queue_names.flat, tables.queue_names.place, tables.heads, tables.marked, tables.parents,
                 tables.lasts, tables.lengths, tables.counts, tables.room(), tables.first_heads, tables.edit_kinds,
-                self._ways, tables.push_names, np.zeros(growth.DEEP, np.int64),
+                self._permutations, tables.push_names, np.zeros(growth.DEEP, np.int64),
             )  # fmt: skip
             if not tables.widen() and (count == before or not count):
                 break
@@ -217,21 +228,21 @@ class Search(BreadthFirst):
         sources, targets = [np.zeros(0, np.uint32)], [np.zeros(0, np.uint32)]
         with self._threads():
             where = np.empty(self.count, np.uint32)
-            self._each(lambda lane: hashing.find(self.places, self.keys, *parts[lane], where), self.count)
+            self._each(lambda partition: hashing.find(self.places, self.keys, *parts[partition], where), self.count)
             numbers = np.zeros(len(self.places), np.uint32)
             numbers[where] = np.arange(self.count, dtype=np.uint32)
             todo, end = EVERYTHING, self.count
-            lanes = None
+            partitions = None
             while end:
                 left = []
                 for start in range(0, end, CHUNK):
                     ranges = split(start, min(start + CHUNK, end))
                     while any(place < last for place, last in ranges):
-                        lanes = self._room(lanes, 0)
-                        ranges = self._collect(lanes, todo, ranges, tables)
-                        tables.fill(lanes.holes())
-                        left += lanes.aside()
-                        self._note_edges(lanes, numbers, sources, targets)
+                        partitions = self._room(partitions, 0)
+                        ranges = self._collect(partitions, todo, ranges, tables)
+                        tables.fill(partitions.holes())
+                        left += partitions.aside()
+                        self._note_edges(partitions, numbers, sources, targets)
                     if self.is_stopped():
                         raise KeyboardInterrupt
                 todo = np.concatenate(left)
@@ -239,26 +250,31 @@ class Search(BreadthFirst):
         return np.concatenate(sources), np.concatenate(targets)
 
     def peeled(self, sources: Origins, targets: Origins) -> Origins:
-        degrees: Origins = peeling.peel(self.count, sources, targets)
+        degrees: Origins = leaf_trimming.trim_leaves(self.count, sources, targets)
         return degrees
 
     def components(self, size: int, sources: Numbers, targets: Numbers) -> Numbers:
-        return components(size, sources, targets, peeling.label_components, lists=False)
+        return components(size, sources, targets, leaf_trimming.label_components, lists=False)
 
-    def _note_edges(self, lanes: Lanes, numbers: Origins, sources: list[Origins], targets: list[Origins]) -> None:
-        collected = lanes.collected
+    def _note_edges(
+        self, partitions: Partitions, numbers: Origins, sources: list[Origins], targets: list[Origins]
+    ) -> None:
+        collected = partitions.collected
         found = [np.empty(count, np.uint32) for count in collected]
         self._each(
-            lambda lane: hashing.find(self.places, lanes.keys[lane], 0, collected[lane], found[lane]), sum(collected)
+            lambda partition: hashing.find(
+                self.places, partitions.keys[partition], 0, collected[partition], found[partition]
+            ),
+            sum(collected),
         )
         targets += [numbers.take(where) for where in found]
-        sources += [origins[:count].copy() for origins, count in zip(lanes.origins, collected, strict=True)]
+        sources += [origins[:count].copy() for origins, count in zip(partitions.origins, collected, strict=True)]
 
-    # Claims.
+    # Properties.
 
-    def _look(self, claims: Claims, masks: list[Words], watched: Words, hits: Hits) -> None:
+    def _look(self, properties: Properties, masks: list[Words], watched: Words, hits: Hits) -> None:
         size = max(len(bits) for bits in masks)
-        padded = np.zeros((len(masks), size, claims.words), np.uint64)
+        padded = np.zeros((len(masks), size, properties.words), np.uint64)
         for component, bits in enumerate(masks):
             padded[component, : len(bits)] = bits
         fields, busy = self._fields(), self.tables.busy
@@ -269,14 +285,14 @@ class Search(BreadthFirst):
             fields,
             busy,
             padded,
-            claims.account_masks(),
+            properties.budget_masks(),
             watched,
             hits,
             np.zeros((3, len(masks)), np.int64),
         )
 
     def _fields(self) -> Words:
-        """Word, shift and mask of each component's local state, and of its queues; and of the account."""
+        """Word, shift and mask of each component's local state, and of its queues; and of the budget."""
         made = np.zeros((self.tables.components + 1, 6), np.uint64)
         for component, (local, queue) in enumerate(places(self.tables.components)):
             made[component, :3], made[component, 3:] = self.layout[local], self.layout[queue]

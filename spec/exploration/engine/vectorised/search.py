@@ -16,7 +16,7 @@ from spec.exploration.engine.packing import Numbers, Words
 from spec.exploration.engine.search import BreadthFirst, Hits, Origins
 from spec.exploration.engine.tables import Tables
 from spec.exploration.engine.vectorised.successors import Stale, Successors
-from spec.exploration.properties.language import Claims
+from spec.exploration.properties.language import Properties
 
 CHUNK = 1 << 14
 """States that are expanded together: what is gathered for them stays in the processor's cache."""
@@ -42,12 +42,12 @@ class VectorisedSearch(BreadthFirst):
             stop = min(start + CHUNK, end)
             while not self._expanded(start, stop):
                 pass
-            self._tell(end)
+            self._render(end)
 
     def _expanded(self, begin: int, end: int) -> bool:
         """Expand states; not if the keys had to be packed anew first."""
         try:
-            found, at_rest = self._successors.of(self.keys[begin:end])
+            found, quiescent = self._successors.of(self.keys[begin:end])
         except Stale:
             self._fits()
             self._successors = Successors(self.tables, self.layout)
@@ -55,7 +55,7 @@ class VectorisedSearch(BreadthFirst):
         for keys, origins in found:
             self.transitions += len(keys)
             self._add(keys, origins + np.uint32(begin))
-        self.at_rest += at_rest
+        self.quiescent += quiescent
         return True
 
     # The hash table.
@@ -143,13 +143,13 @@ class VectorisedSearch(BreadthFirst):
             gone = hit[degree[hit] == 0]
         return degree
 
-    # Claims.
+    # Properties.
 
-    def _look(self, claims: Claims, masks: list[Words], watched: Words, hits: Hits) -> None:
-        of_accounts = claims.account_masks()
+    def _look(self, properties: Properties, masks: list[Words], watched: Words, hits: Hits) -> None:
+        of_budgets = properties.budget_masks()
         for begin in range(0, self.count, CHUNK):
             states = self._successors.unpacked(self.keys[begin : min(begin + CHUNK, self.count)])
-            bits = of_accounts[states.account]
+            bits = of_budgets[states.budget]
             for component, mask in enumerate(masks):
                 bits &= mask[self._successors.sides(states, component)]
             bits &= watched

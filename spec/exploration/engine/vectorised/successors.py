@@ -40,7 +40,7 @@ class States:
 
     local: list[Numbers]
     queue: list[Numbers]
-    account: Numbers
+    budget: Numbers
 
     def take(self, component: int, origins: Origins) -> tuple[Numbers, Numbers]:
         return self.local[component].take(origins), self.queue[component].take(origins)
@@ -54,7 +54,7 @@ class Successors:
     layout: Words
     is_closed: bool = False
     """Whether nothing new follows: what has been numbered since the search ended is in none of these keys."""
-    _fans: list[Numbers] = field(default_factory=list)
+    _recipients: list[Numbers] = field(default_factory=list)
     """For each component, and each publication: what is pushed to it, and -1 after the last."""
     _known_fans: int = 0
 
@@ -76,10 +76,10 @@ class Successors:
         Steps are numbers of `Tables.plans`. Raises `Stale`.
         """
         states = self.unpacked(keys)
-        quiet = self._quiet(states).astype(np.int64)
+        quiescent = self._quiescent(states).astype(np.int64)
         everybody = np.arange(len(keys), dtype=np.uint32)
         for component in range(self.tables.components):
-            situations = self._situations(component, states, quiet)
+            situations = self._situations(component, states, quiescent)
             begin = self.tables.begins.take(situations)
             counts = self.tables.begins.take(situations + 1) - begin
             origins = np.repeat(everybody, counts)
@@ -101,9 +101,9 @@ class Successors:
         sides: Numbers = 2 * local + ((states.queue[component] == EMPTY) & ~self.tables.busy[component].take(local))
         return sides
 
-    def _quiet(self, states: States) -> npt.NDArray[np.bool_]:
+    def _quiescent(self, states: States) -> npt.NDArray[np.bool_]:
         """Whether nothing is under way, for each state."""
-        found = np.ones(len(states.account), np.bool_)
+        found = np.ones(len(states.budget), np.bool_)
         for component in range(self.tables.components):
             found &= (self.sides(states, component) & 1).astype(np.bool_)
         return found
@@ -117,32 +117,32 @@ class Successors:
 
     # Steps.
 
-    def _situations(self, component: int, states: States, quiet: Numbers) -> Numbers:
+    def _situations(self, component: int, states: States, quiescent: Numbers) -> Numbers:
         tables = self.tables
-        local, account = states.local[component], states.account
+        local, budget = states.local[component], states.budget
         heads = tables.heads[component].take(states.queue[component])
         while True:
             shape = tables.shapes[component][local, heads]
-            found: Numbers = np.where(shape < 0, shape, tables.situations[shape, account, quiet]).astype(np.int64)
+            found: Numbers = np.where(shape < 0, shape, tables.situations[shape, budget, quiescent]).astype(np.int64)
             holes = np.flatnonzero(found < 0)
             if not len(holes):
                 return found
-            self._fill(SITUATION, component, *(of.take(holes) for of in (local, heads, account, quiet)))
+            self._fill(SITUATION, component, *(of.take(holes) for of in (local, heads, budget, quiescent)))
 
     def _moved(self, component: int, keys: Words, states: States, origins: Origins, steps: Ints) -> Words:
         local, queue = states.take(component, origins)
         made = keys.take(origins, axis=0)
         then, after = self._after(component, steps[:, 0], queue, steps[:, 1])
-        self._add(made, len(self.layout) - 1, steps[:, 3] - states.account.take(origins))
+        self._add(made, len(self.layout) - 1, steps[:, 3] - states.budget.take(origins))
         publications = steps[:, 2]
         some = np.flatnonzero(publications)
         publications, told = publications.take(some), origins.take(some)
         self._catch_up_fans()
-        for receiver, fan in enumerate(self._fans):
-            hears = np.flatnonzero(fan[:, 0].take(publications) >= 0)
+        for receiver, recipients in enumerate(self._recipients):
+            hears = np.flatnonzero(recipients[:, 0].take(publications) >= 0)
             if not len(hears):
                 continue
-            at, pushed = some.take(hears), fan.take(publications.take(hears), axis=0)
+            at, pushed = some.take(hears), recipients.take(publications.take(hears), axis=0)
             if receiver == component:
                 then[at], after[at] = self._told(receiver, then.take(at), after.take(at), pushed)
                 continue
@@ -192,14 +192,14 @@ class Successors:
             return
         self.tables.catch_up()
         first, entries = self.tables.publication_first, self.tables.publications
-        self._fans = []
+        self._recipients = []
         for receiver in range(self.tables.components):
             told = [
                 [int(op) for to, op in entries[first[one] : first[one + 1]] if to == receiver]
                 for one in range(len(known))
             ]
             width = max(1, *map(len, told))
-            self._fans.append(np.array([[*ops, *[-1] * (width - len(ops))] for ops in told], np.int64))
+            self._recipients.append(np.array([[*ops, *[-1] * (width - len(ops))] for ops in told], np.int64))
         self._known_fans = len(known)
 
     def _told(self, receiver: int, local: Numbers, queue: Numbers, pushed: Numbers) -> tuple[Numbers, Numbers]:
@@ -241,7 +241,7 @@ class Successors:
         local state alone.
         """
         tables = self.tables
-        if len(tables.ways) < 2:  # noqa: PLR2004 - the identity alone
+        if len(tables.permutations) < 2:  # noqa: PLR2004 - the identity alone
             return keys
         states = self.unpacked(keys)
         while ((best := tables.leader_of.take(states.local[0])) < 0).any():
@@ -250,15 +250,15 @@ class Successors:
         for leader in np.unique(best).tolist():
             at = np.flatnonzero(best == leader)
             chosen = None
-            for way in tables.leaders[leader]:
-                trial = self._renamed(keys, states, at, way)
+            for permutation in tables.leaders[leader]:
+                trial = self._renamed(keys, states, at, permutation)
                 chosen = trial if chosen is None else _lesser(chosen, trial)
             assert chosen is not None
             made[at] = chosen
         return made
 
-    def _renamed(self, keys: Words, states: States, at: Numbers, way: int) -> Words:
-        if way == 0:
+    def _renamed(self, keys: Words, states: States, at: Numbers, permutation: int) -> Words:
+        if permutation == 0:
             return keys[at]
         tables = self.tables
         word, shift, mask = self.layout[-1]
@@ -266,11 +266,11 @@ class Successors:
         made[:, int(word)] = keys[at, int(word)] & (mask << shift)
         for component in range(tables.components):
             local, queue = states.local[component].take(at), states.queue[component].take(at)
-            while ((local_name := tables.local_names[way, component].take(local)) < 0).any():
-                self._fill(LOCAL_NAME, way, component, local[local_name < 0])
-            while ((queue_name := tables.queue_names.at(component, queue, way)) < 0).any():
-                self._fill(QUEUE_NAME, way, component, queue[queue_name < 0])
-            self._add_pair(made, tables.ways[way][component], local_name, queue_name)
+            while ((local_name := tables.local_names[permutation, component].take(local)) < 0).any():
+                self._fill(LOCAL_NAME, permutation, component, local[local_name < 0])
+            while ((queue_name := tables.queue_names.at(component, queue, permutation)) < 0).any():
+                self._fill(QUEUE_NAME, permutation, component, queue[queue_name < 0])
+            self._add_pair(made, tables.permutations[permutation][component], local_name, queue_name)
         return made
 
 

@@ -75,7 +75,7 @@ class _Unrolling:
 
     def run(self, rows: Numbers, group: Numbers) -> Unrolled:
         todo = packing.pack(rows, self.layout)
-        is_whole = len(self.tables.ways) < 2  # noqa: PLR2004 - the identity alone: all states are there
+        is_whole = len(self.tables.permutations) < 2  # noqa: PLR2004 - the identity alone: all states are there
         seen = set() if is_whole else set(map(bytes, todo))
         keys, groups = [todo], [group]
         inner: list[tuple[Numbers, Words, Numbers]] = []

@@ -1,6 +1,7 @@
-"""Claims in a model for SPIN: tables of bits, and the assertion that no state has any of them.
+"""Properties in a model for SPIN: tables of bits, and the assertion that no state has any of them.
 
-SPIN's own trails and never claims are not used: what is asked is which claims some state breaks, all in one search.
+SPIN's own trails and never properties are not used: what is asked is which properties some state breaks, all in one
+search.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.steps import TRACKER
-from spec.exploration.properties.language import Claims
+from spec.exploration.properties.language import Properties
 
 WORD = 64
 
@@ -29,25 +30,25 @@ def hops(system: ClosedSystem) -> list[bool]:
 
 
 class Bad(NamedTuple):
-    """What no state should be, as bits: a state is what each component's mask and the account's mask have in common."""
+    """What no state should be, as bits: a state is what each component's mask and the budget's mask have in common."""
 
     masks: tuple[Mapping[tuple[int, bool], int], ...]
     """For each component: by its local state, and whether nothing is under way to or from it."""
-    accounts: Mapping[int, int]
+    budgets: Mapping[int, int]
 
 
-def bad(claims: Claims) -> Bad:
-    """The watches of claims, by number: those that are broken somewhere, and those that are exercised."""
-    claims.renew()
+def bad(properties: Properties) -> Bad:
+    """The watches of properties, by number: those that are broken somewhere, and those that are exercised."""
+    properties.renew()
     components = tuple(
         {
             (local, bool(idle)): _joined(words)
-            for local, sides in enumerate(claims.masks(component))
+            for local, sides in enumerate(properties.masks(component))
             for idle, words in enumerate(sides)
         }
-        for component in range(len(claims.system.nodes))
+        for component in range(len(properties.system.nodes))
     )
-    return Bad(components, {number: _joined(words) for number, words in enumerate(claims.account_masks())})
+    return Bad(components, {number: _joined(words) for number, words in enumerate(properties.budget_masks())})
 
 
 def _joined(words: Iterable[Any]) -> int:
@@ -57,7 +58,7 @@ def _joined(words: Iterable[Any]) -> int:
 def in_c(system: ClosedSystem, bad: Bad, left_names: Sequence[str]) -> Iterator[str]:
     """The function `violates`. `left_names` are the bounded faults in the order of the model's variables."""
     of_states = (mask for rows in bad.masks for mask in rows.values())
-    widest = max(mask.bit_length() for mask in (*of_states, *bad.accounts.values()))
+    widest = max(mask.bit_length() for mask in (*of_states, *bad.budgets.values()))
     words = max(1, -(-widest // WORD))
     for component, masks in enumerate(bad.masks):
         rows = [
@@ -66,16 +67,19 @@ def in_c(system: ClosedSystem, bad: Bad, left_names: Sequence[str]) -> Iterator[
         ]
         yield array(f"Word bad{component}[][2][{words}]", rows)
     ups = [" && !now.up{}[0]" * has_up for has_up in hops(system)]
-    accounts = [_words(bad.accounts.get(number, 0), words) for number in range(len(system.accounts))]
-    yield array(f"Word bad_account[][{words}]", accounts)
-    yield "static int account(void) {"
-    for number, account in enumerate(system.accounts):
-        left = dict(account.left)
+    budgets = [_words(bad.budgets.get(number, 0), words) for number in range(len(system.budgets))]
+    yield array(f"Word bad_account[][{words}]", budgets)
+    yield "static int budget(void) {"
+    for number, budget in enumerate(system.budgets):
+        left = dict(budget.left)
         here = [f"now.left{place} == {left.get(name, 0)}" for place, name in enumerate(left_names)]
-        here += ["now.calm" if account.calm else "!now.calm", "now.changed" if account.changed else "!now.changed"]
-        here += [{"": "!now.past", "open": "now.past == 1", "told": "now.past > 1"}[account.past]] * system.recalls
+        here += [
+            "now.stabilisation" if budget.stabilisation else "!now.stabilisation",
+            "now.changed" if budget.changed else "!now.changed",
+        ]
+        here += [{"": "!now.past", "open": "now.past == 1", "told": "now.past > 1"}[budget.past]] * system.recalls
         yield f"  if ({' && '.join(here)}) return {number};"
-    yield '  give_up("unknown account", -1, -1, -1); return 0; }'
+    yield '  give_up("unknown budget", -1, -1, -1); return 0; }'
     yield _VIOLATES.replace("WORDS", str(words))
     masks_of = [
         f"bad{c}[now.at{c}][!now.down{c}[0]{ups[c].format(c)} && !busy{c}[now.at{c}]][i]"
@@ -91,11 +95,11 @@ def _words(number: int, count: int) -> str:
 
 
 _VIOLATES = """\
-static const Word watched[WORDS] = {CLAIMS};
+static const Word watched[WORDS] = {PROPERTIES};
 static Word violated[WORDS];
 static void __attribute__((destructor)) tell(void) { int i;
   printf("violated: ");
   for (i = WORDS; i--;) printf("%016llx", violated[i]);
   printf("\\n"); }
-static int violates(void) { int i, stop = 0; const int a = account();
+static int violates(void) { int i, stop = 0; const int a = budget();
   for (i = 0; i < WORDS; i++) {"""

@@ -12,7 +12,7 @@ label_components = compiled(components.label_components)
 
 
 @compiled
-def peel(size, sources, targets):  # type: ignore[no-untyped-def]
+def trim_leaves(size, sources, targets):  # type: ignore[no-untyped-def]
     """For each state, how many of its steps lead to what is left in the end (Kahn, CACM 5, 1962)."""
     degree = np.zeros(size, np.uint32)
     first = np.zeros(size + 1, np.int64)

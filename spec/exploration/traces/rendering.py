@@ -1,9 +1,9 @@
 """A run of the closed system as text: as a sequence diagram that people read, and as steps that can be replayed.
 
 A step has one textual form, such as `read torrent1 ClientJoinAccepted (torrent1)` or `lose 2 tracker
-ClientJoinRequested (torrent1)`. A story is a diagram in the notation of the specification; the scenario, the claim and
-the steps stand in it as comments, so that the file can be read back and played again (`replay`).
-Handshakes with the broker are drawn as a reference to the startup procedures.
+ClientJoinRequested (torrent1)`. A trace is a diagram in the notation of the specification; the scenario, the property
+and the steps stand in it as comments, so that the file can be read back and played again (`replay`). Handshakes with
+the broker are drawn as a reference to the startup procedures.
 """
 
 import json
@@ -31,7 +31,7 @@ from spec.system.process import Addressed, Payload, name_of
 
 BROKER = "Broker"
 UNHEARD = "no message that nobody takes"
-"""The claim whose stories end with what is sent to nobody."""
+"""The property whose traces end with what is sent to nobody."""
 WIDTH = 48
 """Of a note, in characters."""
 ROLES = {"client": ("", "MQTT Client", "participant"), "clock": ("Clock", "Clock", "participant")} | {
@@ -40,12 +40,12 @@ ROLES = {"client": ("", "MQTT Client", "participant"), "clock": ("Clock", "Clock
 
 
 @dataclass(frozen=True)
-class Story:
+class Trace:
     """What is to be told: a run in a scenario, and the claim that it breaks."""
 
     scenario: object
     """The `Scenario`; only a run of one can be read back from a file."""
-    claim: str
+    property_: str
     steps: tuple[str, ...]
     repeats: int = 0
     """How many of the steps, the last ones, can happen again and again."""
@@ -103,31 +103,31 @@ def steps_of(system: ClosedSystem, run: Sequence[tuple[Label, Row]]) -> tuple[st
 # As a file.
 
 
-def tell(system: ClosedSystem, story: Story, run: Sequence[tuple[Label, Row]]) -> str:
-    """The story as a diagram, with what is needed to play it again. `system` has to keep all that is drawn."""
-    scenarios = [story.scenario] if isinstance(story.scenario, Scenario) else []
+def render(system: ClosedSystem, trace: Trace, run: Sequence[tuple[Label, Row]]) -> str:
+    """The trace as a diagram, with what is needed to play it again. `system` has to keep all that is drawn."""
+    scenarios = [trace.scenario] if isinstance(trace.scenario, Scenario) else []
     kept: list[Row_] = [
         *(Comment(f"scenario: {json.dumps(_plain(scenario), sort_keys=True)}") for scenario in scenarios),
-        Comment(f"claim: {story.claim}"),
-        *(Comment(f"step {number}: {step}") for number, step in enumerate(story.steps, start=1)),
+        Comment(f"property: {trace.property_}"),
+        *(Comment(f"step {number}: {step}") for number, step in enumerate(trace.steps, start=1)),
     ]
-    title, groups, rows = sketch(system, story.claim, run, story.repeats)
+    title, groups, rows = sketch(system, trace.property_, run, trace.repeats)
     return to_notation(title, groups, [*kept, *rows])
 
 
 def sketch(
-    system: ClosedSystem, claim: str, run: Sequence[tuple[Label, Row]], repeats: int = 0
+    system: ClosedSystem, property_: str, run: Sequence[tuple[Label, Row]], repeats: int = 0
 ) -> tuple[str, list[Group], list[Row_]]:
-    """A run that breaks a claim, as title, groups and rows of a drawing. Its last steps may be one round of a cycle."""
+    """A run that breaks a property, as title, groups and rows. Its last steps may be a round of a cycle."""
     drawing = _Drawing(system)
     for left, (label, row) in zip(range(len(run), 0, -1), run, strict=True):
         if left == repeats:
             drawing.ends.append(Divider("From here on this goes round for ever"))
         drawing.add(label, row)
     if isinstance(system.bus, Wires):
-        drawing.tell_where(unheard=claim == UNHEARD)
-    rows = rows_of([*drawing.ends, Divider(f"Broken: {claim}")])
-    return f"{claim[:1].upper()}{claim[1:]} (broken)", drawing.groups(), rows
+        drawing.tell_where(unheard=property_ == UNHEARD)
+    rows = rows_of([*drawing.ends, Divider(f"Broken: {property_}")])
+    return f"{property_[:1].upper()}{property_[1:]} (broken)", drawing.groups(), rows
 
 
 def _plain(scenario: Scenario) -> dict[str, Any]:
@@ -173,10 +173,10 @@ class _Drawing:
             place = self._up[component].popleft()
             self._arrive(component, place, label, lost=kind == "lose 1")
             return
-        if kind in {"crash", "wipe", "disconnect", "calm"}:
+        if kind in {"crash", "wipe", "disconnect", "stabilisation"}:
             self._cut(component, arrive=label.arrive)
             told = {"disconnect": "Its connection is lost.", "wipe": "It crashes, and loses its view."}
-            if kind == "calm":
+            if kind == "stabilisation":
                 self.ends.append(Divider("From here on nothing goes wrong"))
             self._note(component, told.get(kind, "It crashes." if kind == "crash" else "It is replaced."))
         if label.outcome is not None:
@@ -264,7 +264,7 @@ class _Drawing:
         assert isinstance(end, End)
         self.ends.append(End("?", end.peer, end.lifeline, end.label, arrow=place))
         message = self.system.message(label.message)
-        for receiver, pushed in self.system.fan(component, (message,)):
+        for receiver, pushed in self.system.recipients(component, (message,)):
             if self._is_online(receiver):
                 at = len(self.ends)
                 self.ends.append(End("!", self._broker(), self._name(receiver), end.label, arrow=at))
