@@ -55,7 +55,7 @@ class _Observer:
 
     def _act(self, label: Label) -> None:
         component, kind = label.component, label.kind
-        if kind in {"crash", "wipe", "disconnect", "calm"}:
+        if kind in {"crash", "wipe", "disconnect", "stabilisation"}:
             self._cut(component, label.arrive)
         elif kind == "read":
             self._down[component].popleft()

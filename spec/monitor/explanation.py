@@ -94,7 +94,7 @@ def diagram(found: Forbidden, *, mermaid: bool = False, before: Sequence[Observe
 def nearest(found: Forbidden, *, mermaid: bool = False) -> str:
     """A run that is allowed and differs in the last event only: another event of the same name, if one is allowed."""
     like = [event for event in found.expected if type(event) is type(found.event)]
-    event = (like or [*found.expected, None])[0]
+    event = next(iter((*like, *found.expected)), None)
     return _drawing("What is allowed", found, found.before, event, is_right=True, mermaid=mermaid)
 
 
