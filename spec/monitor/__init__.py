@@ -27,6 +27,7 @@ seen, every run that is no run of the charts is. Both are tested on the explorer
 from spec.monitor.monitor import Monitor, Participant
 from spec.monitor.observation import (
     COMPLETE,
+    LOSSY_SUBSCRIBER,
     SUBSCRIBER,
     Connected,
     Delivered,
@@ -45,6 +46,7 @@ from spec.monitor.verdict import Answer, Forbidden, Unjudged
 
 __all__ = [
     "COMPLETE",
+    "LOSSY_SUBSCRIBER",
     "SUBSCRIBER",
     "Answer",
     "Assumptions",

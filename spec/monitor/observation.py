@@ -98,8 +98,11 @@ class Sight(NamedTuple):
 
 
 COMPLETE = Sight()
-SUBSCRIBER = Sight(connections=False, subscriptions=False, deliveries=False, losses=False)
-"""An observer that only subscribes, `mosquitto_sub` say."""
+SUBSCRIBER = Sight(connections=False, subscriptions=False, deliveries=False)
+"""An observer that only subscribes, `mosquitto_sub` say, where servers publish with QoS 1 or 2: then an event is lost
+before the broker only with the connection of its publisher."""
+LOSSY_SUBSCRIBER = SUBSCRIBER._replace(losses=False)
+"""The same where servers publish with QoS 0, or lose events on purpose."""
 
 
 def publisher(event: BusEvent, tracker: str) -> str:

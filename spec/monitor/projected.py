@@ -135,7 +135,9 @@ class DiagramMonitor:
             found.add(here)
             place, state = here
             edges = self.automata[lifeline][place].edges[state]
-            todo += [(place, to) for letter, to in edges.items() if letter.kind != "ref" and not self.sees(lifeline, letter)]
+            todo += [
+                (place, to) for letter, to in edges.items() if letter.kind != "ref" and not self.sees(lifeline, letter)
+            ]
         return frozenset(found)
 
     def _gap(self, seen: Gap) -> None:
@@ -146,7 +148,9 @@ class DiagramMonitor:
 
     def _letters(self, lifeline: str) -> Iterator[Letter]:
         return (
-            letter for place, state in self.positions[lifeline] for letter in self.automata[lifeline][place].edges[state]
+            letter
+            for place, state in self.positions[lifeline]
+            for letter in self.automata[lifeline][place].edges[state]
         )
 
     def _anywhere(self, lifeline: str) -> frozenset[Position]:

@@ -6,7 +6,7 @@ request tells it, nor what a tracker has in store before it answers (`spec.monit
 only together with what was seen.
 
 What cannot be seen from outside is forgotten, so that states which behave alike are equal: a torrent server's knowledge
-of other clients, and how often a timeout was set.
+of other clients and of fragments that it does not store, and how often a timeout was set.
 """
 
 from collections.abc import Iterator, Mapping
@@ -162,6 +162,10 @@ class Server:
         if client.decision is not Decision.TAKEN:
             return None
         return self._settle(state._replace(client=client.then))
+
+    def ignores(self, state: State, event: BusEvent) -> bool:
+        """Whether reading an event changes nothing here, whatever is known."""
+        return self._client.ignores(state.where, event, names_it=getattr(event, "client", None) == self.client)
 
     def expire(self, state: State, client: str = "") -> tuple[State, ...]:
         """A timeout is exceeded; of a tracker's, that of a client."""
@@ -366,8 +370,13 @@ class Server:
                 client=Snapshot(state.client.states, data),
                 clock=Snapshot(state.clock.states, ClockData(immutabledict(dict.fromkeys(running, 1)))),
             )
-        if state.view is not None and (view := state.view.data.view).clients | view.gone:
-            unseen = replace(view, clients=immutabledict(), gone=immutabledict())
+        if state.view is not None:
+            view = state.view.data.view
+            own = view.own.stored_fragments
+            if not (view.clients or view.gone or len(view.fragments) > len(own)):
+                return state
+            parts = immutabledict({key: value for key, value in view.fragments.items() if key in own})
+            unseen = replace(view, clients=immutabledict(), gone=immutabledict(), fragments=parts)
             state = state._replace(view=Snapshot(state.view.states, replace(state.view.data, view=unseen)))
         return state
 

@@ -9,7 +9,7 @@ Only charts without parallel regions and with nothing but `on` actions can be st
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from inspect import signature
 from typing import Any, NamedTuple
@@ -31,6 +31,8 @@ from machines.participant import (
     lineage,
 )
 
+ITSELF = "is_for_itself"
+"""The guard that asks whether a message names the participant."""
 Method = Callable[..., Any]
 
 
@@ -40,6 +42,8 @@ class Arrow(NamedTuple):
     guards: tuple[tuple[Method, bool], ...]
     actions: tuple[Method, ...]
     target: str
+    is_for_itself: bool = False
+    """Whether it is taken only for what names this participant."""
 
 
 class Taken(NamedTuple):
@@ -57,6 +61,7 @@ class Stepper:
     arrows: Mapping[tuple[str, str], tuple[Arrow, ...]]
     sends: Mapping[str, tuple[Method, ...]]
     """For each atomic state what composes the messages that are due there."""
+    _ignored: dict[tuple[str, type[Message], bool], bool] = field(default_factory=dict)
 
     @property
     def urgent(self) -> bool:
@@ -96,6 +101,16 @@ class Stepper:
             action(shell, output.message, output.to)
         return Snapshot((arrow.target,), shell.data)
 
+    def ignores(self, state: str, message: Message, *, names_it: bool) -> bool:
+        """Whether a message is ignored in an atomic state whatever the data; `names_it`: it names this participant."""
+        key = (state, type(message), names_it)
+        if key not in self._ignored:
+            arrows = self.arrows.get((state, f"?{type(message).__name__}"), ())
+            barred = not names_it and all(arrow.is_for_itself for arrow in arrows)
+            cell = decision_table(self.chart)[state].get(type(message))
+            self._ignored[key] = (not arrows or barred) and cell is not None and cell.otherwise is Decision.IGNORED
+        return self._ignored[key]
+
     def _shell(self, snapshot: Snapshot) -> Any:
         """The chart's methods with data, and nothing of the library."""
         shell = object.__new__(self.chart)
@@ -117,7 +132,9 @@ def stepper(chart: type[Participant]) -> Stepper:
             guards = tuple((_called(chart, name), passes) for name, passes in guards_of(transition))
             names = [str(spec.attr_name) for spec in transition.on]
             done = tuple(_called(chart, name) for name in names if hasattr(chart, name))
-            arrows.setdefault((state.id, label), []).append(Arrow(guards, done, target.id))
+            arrows.setdefault((state.id, label), []).append(
+                Arrow(guards, done, target.id, (ITSELF, True) in guards_of(transition))
+            )
         labels = dict.fromkeys(label for at, label in arrows if at == state.id and label.startswith("!"))
         composers = [actions(chart)[label].replace("send_", "compose_", 1) for label in labels]
         sends[state.id] = tuple(getattr(chart, name) for name in composers)

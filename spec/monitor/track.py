@@ -32,7 +32,7 @@ from machines.rules import normal_form
 from spec.monitor.observation import Sight
 from spec.monitor.server import SESSION, Server, State
 
-MOST = 512
+MOST = 2048
 """Configurations of one participant that are looked at for one event; beyond that nobody can tell."""
 TIMED = immutabledict[str, float]()
 
@@ -239,7 +239,10 @@ class Track:
             yield from (here._replace(state=state) for state in self.server.stop(here.state))
         end = len(self.inbox) if until < 0 else until
         if self.sight.deliveries:
-            yield from self._read(here, here.place, at) if here.place < end else ()
+            place = self._skipped(here, end)
+            yield from self._read(here._replace(place=place), place, at) if place < end else ()
+            if place == end > here.place:
+                yield here._replace(place=end)
             return
         for place in range(here.place, end):
             for each in self._read(here, place, at):
@@ -247,6 +250,16 @@ class Track:
                     yield each
         if until >= 0 and here.place < until:
             yield here._replace(place=until)
+
+    def _skipped(self, here: Configuration, end: int) -> int:
+        """The place of the next event that it does not ignore in any case, before or after a timeout."""
+        state, place = here.state, here.place
+        states = [state]
+        if self.server.role != TRACKER and state.clock.data.running:
+            states += self.server.expire(state)[:1]
+        while place < end and all(self.server.ignores(one, self.inbox[place][1]) for one in states):
+            place += 1
+        return place
 
     def _lost(self, here: Configuration) -> Iterator[Configuration]:
         """What it is about to send is not seen."""
@@ -268,6 +281,8 @@ class Track:
         came, event = self.inbox[place]
         if self.server.role == TRACKER:
             for client in here.state.client.data.pending:
+                if not self.sight.deliveries and getattr(event, "client", "") == client:
+                    continue  # what it would ignore after that, it need not read
                 if self._matters(here.state, client, event) and self._may_expire(here, client, at):
                     since = immutabledict({key: value for key, value in here.since.items() if key != client})
                     for state in self.server.expire(here.state, client):

