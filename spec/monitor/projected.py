@@ -1,11 +1,11 @@
-"""The same question for diagrams of other protocols: is what each lifeline does a beginning of what a diagram says?
+r"""The same question for diagrams of other protocols: is what each lifeline does a beginning of what a diagram says?
 
 There are no charts here. Each lifeline of each diagram is projected to an automaton (`spec.projection`), and a lifeline
-is followed with the set of states that it can be in, in any of the diagrams: the courses of a use case are alternatives.
+is followed with the set of states that it can be in, in any of the diagrams: those of a use case are alternatives.
 What an observer cannot see is passed over.
 
     >>> from spec.monitor.projected import Acted, DiagramMonitor
-    >>> text = "participant A\\nparticipant B\\nA->B:ask\\nB->A:answer"
+    >>> text = "participant A\nparticipant B\nA->B:ask\nB->A:answer"
     >>> monitor = DiagramMonitor.of({"ask.txt": text})
     >>> monitor.see(Acted(0.0, "A", "!", "ask", "B"))
     >>> monitor.see(Acted(1.0, "B", "!", "answer", "A")).what

@@ -15,7 +15,6 @@ from machines import rules
 from machines.calls import JoinPossible
 from machines.events import (
     BusEvent,
-    ClientEvent,
     ClientJoinRequested,
     ClientJoinSucceeded,
     FileMetadata,
@@ -90,7 +89,7 @@ def run(servers: int) -> Iterator[Observed]:
 
 def _request(
     name: str, files: dict[str, dict[str, FileMetadata]], own: dict[str, dict[str, FragmentMetadata]]
-) -> ClientEvent:
+) -> ClientJoinRequested:
     return ClientJoinRequested(
         client=name,
         hash_algorithm="sha-256",

@@ -1,4 +1,4 @@
-"""An answer must tell just what the rules say, given what this tracker was told; what nobody knows is not held against it."""
+"""An answer must tell just what the rules say, given what this tracker was told."""
 
 import random
 from collections.abc import Iterator

@@ -2,7 +2,7 @@
 
 import pytest
 
-from machines import CheckJoin, Participant
+from machines import CheckJoin, Message, Participant
 from machines.participant import Decision, Snapshot, UnspecifiedReception
 from spec.exploration.model.node import Server
 from spec.exploration.model.steps import TRACKER
@@ -10,12 +10,12 @@ from spec.monitor.stepping import stepper
 from tests.spec.monitor.runs import random_runs, system_of
 
 
-def by_itself(chart: Participant, snapshot: Snapshot, message: object) -> tuple[Decision, Snapshot]:
+def by_itself(chart: Participant, snapshot: Snapshot, message: Message) -> tuple[Decision, Snapshot]:
     chart.restore(snapshot)
     if chart.decide(type(message)) is Decision.DEFERRED:
         return Decision.DEFERRED, snapshot
     try:
-        decision = chart.receive(message)  # type: ignore[arg-type]
+        decision = chart.receive(message)
     except UnspecifiedReception:
         return Decision.IMPOSSIBLE, snapshot
     return decision, chart.snapshot()
@@ -38,7 +38,8 @@ def test_each_step_is_that_of_the_chart(name: str, hardened: bool) -> None:
             assert isinstance(node, Server)
             for role in ("client", "clock", "view"):
                 chart, snapshot = getattr(node, role), getattr(state, role)
-                table = stepper(type(chart))
+                kind: type[Participant] = type(chart)
+                table = stepper(kind)
                 chart.restore(snapshot)
                 due = chart.due()
                 assert table.due(snapshot) == due
@@ -50,7 +51,7 @@ def test_each_step_is_that_of_the_chart(name: str, hardened: bool) -> None:
                     if isinstance(message, CheckJoin) and component != TRACKER:
                         continue  # a torrent server's view has no fragment size to judge by
                     taken = table.receive(snapshot, message)  # type: ignore[arg-type]
-                    expected = by_itself(chart, snapshot, message)
+                    expected = by_itself(chart, snapshot, message)  # type: ignore[arg-type]
                     if isinstance(message, chart.inputs):
                         assert tuple(taken) == expected, (snapshot, message)
                         steps += 1
