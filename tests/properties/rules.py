@@ -31,10 +31,13 @@ from machines.events import (
 )
 from machines.participant import Participant
 from machines.strategies import bus_events, casts
+from runtime.runs.explored import observed
 from runtime.wire.events import Malformed, decode, encode
 from spec.exploration.model.beginnings import table_of
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import TRACKER
+from spec.monitor import Monitor
+from spec.monitor.explanation import sentences
 from tests.properties.beginnings import Beginning, beginnings
 from tests.properties.coverage import NOTHING_KEPT, Exercised
 from tests.properties.levels import Charts, DifferenceError, Level
@@ -57,6 +60,8 @@ LEFT_UNREAD: tuple[BusEvent, ...] = (
     ClientJoinFailed(client="stranger"),
 )
 """Well-formed events that are about nobody here: whoever reads one has to ignore it."""
+MONITORED = "the monitor allows the run"
+"""What is broken where what is seen on the bus is no run of the charts."""
 AS_CHARTS = "what runs does what its charts do"
 """What is broken where a level differs from the run."""
 
@@ -292,6 +297,7 @@ class Service(RuleBasedStateMachine):
         try:
             if self.under_test is not None and not self.has_failed:
                 self.come_to_rest()
+                self.ask_the_monitor()
                 target(float(self.most_pending), label="admissions pending at once")
                 target(float(self.attempts), label="admissions of one client")
                 target(float(self.denials), label="denials")
@@ -299,6 +305,14 @@ class Service(RuleBasedStateMachine):
             if self.under_test is not None:
                 self.under_test.end()
                 self.exercised.add(self.run)
+
+    def ask_the_monitor(self) -> None:
+        """Whether what an observer on the bus saw is a run of the charts, of ours at that."""
+        monitor = Monitor()
+        for seen in observed(self.run.world.system, self.run.steps):
+            forbidden = monitor.see(seen)
+            if forbidden is not None:
+                self.fail(MONITORED, "\n".join(sentences(forbidden)))
 
     def come_to_rest(self) -> None:
         """Faults cease, if they are to, and everything that is under way arrives."""
