@@ -1,28 +1,17 @@
 """A bus on which nothing moves by itself: what is sent waits at the sender's end, what came waits at the receiver's.
 
-`SimulatedBus` is in memory, with sessions behind the interface of `runtime.mqtt.session`. `HeldBus` stands before a
-real broker: each session is a real one, and what is held is held at our end of the wire.
+`SimulatedBus` is in memory, with sessions behind the interface of `runtime.mqtt.session`; `tests.properties.brokers` has
+one that stands before a real broker.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Protocol
 
 from runtime.mqtt.session import NotConnectedError
 
 Message = tuple[str, bytes]
 """Topic and payload."""
-
-
-class Bus(Protocol):
-    """What a test does to a bus; `client` is an MQTT client identifier."""
-
-    def up(self, client: str) -> list[Message]:
-        """What is on its way from a client to the broker, oldest first."""
-
-    def down(self, client: str) -> list[Message]:
-        """What is on its way to it."""
 
 
 class SimulatedSession:
@@ -106,25 +95,26 @@ class SimulatedBus:
     def down(self, client: str) -> list[Message]:
         return list(self.sessions[client].down) if client in self.sessions else []
 
-    def forward(self, client: str) -> None:
+    async def forward(self, client: str) -> None:
         """The broker takes over the oldest event of a client, and passes it on."""
-        self.publish(*self.sent[client].popleft())
+        message = self.sent[client].popleft()
+        for session in await self.inject(*message):
+            session.down.append(message)
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        """The broker passes an event on to all who have subscribed to its topic."""
-        for session in self.sessions.values():
-            if topic in session.topics:
-                session.down.append((topic, payload))
+    async def inject(self, topic: str, payload: bytes) -> list[SimulatedSession]:
+        """To whom the broker passes an event on; it comes to their clients when they read it."""
+        del payload
+        return [session for session in self.sessions.values() if topic in session.topics]
 
-    def lose_up(self, client: str) -> None:
+    async def lose_up(self, client: str) -> None:
         self.sent[client].popleft()
 
-    def deliver(self, client: str, *, again: bool = False) -> None:
+    async def deliver(self, client: str, *, again: bool = False) -> None:
         """The oldest event that is on its way to a client comes; `again`: and stays on its way."""
         session = self.sessions[client]
         session.read(session.down[0] if again else session.down.popleft())
 
-    def lose_down(self, client: str) -> None:
+    async def lose_down(self, client: str) -> None:
         self.sessions[client].down.popleft()
 
     def cut(self, client: str, arrive: int) -> None:
@@ -132,17 +122,17 @@ class SimulatedBus:
         while len(self.sent[client]) > arrive:
             self.sent[client].pop()
 
-    def disconnect(self, client: str) -> None:
+    async def disconnect(self, client: str) -> None:
         """The network breaks a connection."""
         self._break(self.sessions[client])
 
-    def take_over(self, client: str) -> None:
+    async def take_over(self, client: str) -> None:
         """Somebody else connects with the identifier of a client, and leaves."""
         rival = self.session(client)
         self.connect(rival)
         self.end(rival)
 
-    def restart(self) -> None:
+    async def restart(self) -> None:
         """The broker ends with all connections, and is there again."""
         for session in list(self.sessions.values()):
             self._break(session)
@@ -151,7 +141,7 @@ class SimulatedBus:
 
     # Beginning in the middle.
 
-    def put(self, session: SimulatedSession, topics: frozenset[str], down: list[Message]) -> None:
+    async def put(self, session: SimulatedSession, topics: frozenset[str], down: list[Message]) -> None:
         """A client has been connected for a while."""
         self.connect(session)
         session.topics |= topics

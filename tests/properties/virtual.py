@@ -4,7 +4,7 @@ No file descriptor and no thread is behind it. Whoever awaits a socket in it wai
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -74,14 +74,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Run to the end of `work`, and return what it returns."""
         return self.run_until_complete(work)
 
-    def fire(self, timer: asyncio.TimerHandle) -> None:
-        """Let the time of one timer have come, on a clock of its own: it runs now, whatever others are set."""
-        assert not timer.cancelled()
-        callback, arguments = _parts(timer)
-        timer.cancel()
-        self.call_soon(callback, *arguments)
-        self.run_until_idle()
-
     # What a loop needs from the operating system; here there is none.
 
     def _process_events(self, event_list: list[Any]) -> None:
@@ -99,7 +91,3 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         super().close()
 
-
-def _parts(timer: asyncio.TimerHandle) -> tuple[Callable[..., object], tuple[Any, ...]]:
-    handle: Any = timer
-    return handle._callback, handle._args

@@ -5,7 +5,7 @@ steps give the same run each time: nothing depends on how fast anything is.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -13,7 +13,7 @@ from uuid import UUID
 
 from immutabledict import immutabledict
 
-from machines.calls import Message, Stop, TimeoutExceeded, ViewChangeFailed
+from machines.calls import Stop, TimeoutExceeded, ViewChangeFailed
 from machines.events import BusEvent
 from machines.participant import Decision, Output, Participant
 from runtime.driver import Move, Role, Server
@@ -90,25 +90,28 @@ class Wired:
     """See the module."""
 
     name = "driver"
+    server: type[SteppedServer] = SteppedServer
+    remembers = True
+    """Whether steps that a chart has done before, in whatever run, are not done once more."""
+    bus: Any
+    """A `SimulatedBus`, or what acts like one."""
 
-    def __init__(self, server: type[SteppedServer] = SteppedServer, *, remembers: bool = True) -> None:
-        """`remembers`: steps that a chart has done before, in whatever run, are not done once more."""
-        self._make = server
-        self._remembers = remembers
+    def __init__(self) -> None:
         self.refusals = Counted()
-        self._numbers = count(1)
-
-    def begin(self, run: Run) -> None:
-        """Take the charts' states from the run; connections, subscriptions and timeouts are as they would be."""
-        self.loop = VirtualLoop()
-        self.bus = SimulatedBus()
         self.broken: dict[str, str] = {}
         self.servers: dict[str, SteppedServer] = {}
         self.moved = 0
-        asyncio.set_event_loop(None)
+        self._numbers = count(1)
+        self.loop = self._loop()
+
+    def _loop(self) -> Any:
+        return VirtualLoop()
+
+    def begin(self, run: Run) -> None:
+        """Take the charts' states from the run; connections, subscriptions and timeouts are as they would be."""
+        self.bus = SimulatedBus()
         self.loop.run(self._begun(run))
-        self.loop.run_until_idle()
-        self._check(run)
+        self._settle(run)
 
     async def _begun(self, run: Run) -> None:
         for component, node in enumerate(run.world.nodes):
@@ -118,7 +121,8 @@ class Wired:
             session = self.bus.session(node.name)
             self.bus.sent[node.name].extend(map(self._encoded, up))
             if run.world.is_online(run.row, component):
-                self.bus.put(session, node.client.topics, list(map(self._encoded, down)))  # type: ignore[attr-defined]
+                topics: frozenset[str] = node.client.topics  # type: ignore[attr-defined]
+                await self.bus.put(session, topics, list(map(self._encoded, down)))
                 server.resume(session)
             server.pauses = node.is_busy(state)
             server.set_timers()
@@ -128,7 +132,7 @@ class Wired:
         for role, chart in charts.items():
             chart.restore(getattr(state, role))
         connect: Any = self.bus.session
-        server = self._make(charts, connect, observer=self._see, refusals=self.refusals)
+        server = self.server(charts, connect, observer=self._see, refusals=self.refusals)
         server.new_id = self._new_id
         if state.broken:
             self.broken[node.name] = state.broken
@@ -137,7 +141,7 @@ class Wired:
 
     def _chart(self, node: Node, role: Role) -> Participant | Remembered:
         chart: Participant = getattr(node, role)
-        if self._remembers:
+        if self.remembers:
             return Remembered(chart)
         return type(chart)(node.name) if role == "client" else type(chart)()
 
@@ -157,21 +161,29 @@ class Wired:
 
     def do(self, run: Run, step: Step, how: str = "") -> None:
         """Do it, and compare. Raises `DifferenceError`."""
+        self.loop.run(self._do(run, step, how))
+        self._settle(run)
+
+    async def _do(self, run: Run, step: Step, how: str) -> None:
         label = step.label
         node = run.world.nodes[label.component]
         server = self.servers[node.name]
         server.fails = label.outcome is not None and label.outcome.fault == "storage failure"
         act = _ACTS.get(label.kind)
         if act is not None:
-            act(self.bus, node.name)
+            await act(self.bus, node.name)
         elif label.kind == "expire":
             self._expire(server, step)
         else:
-            self.loop.run(self._ordered(node, step, how))
-        self.loop.run_until_idle()
+            await self._order(node, step, how)
+        await self._rest(server)
         if label.lost is not None:
-            self._lose_sent(node.name, run, step)
-        self._check(run)
+            self._lose_sent(node.name, step)
+
+    async def _rest(self, server: SteppedServer) -> None:
+        """Let a server do what is due, without the bus."""
+        for _ in range(AT_ONCE):
+            await asyncio.sleep(0)
 
     def _expire(self, server: SteppedServer, step: Step) -> None:
         assert step.label.outcome is not None
@@ -179,9 +191,9 @@ class Wired:
         timer = server.timer(message.timer.client)
         if timer is None:
             raise DifferenceError(f"no timeout for {message.timer.client} is set at {server.name}")
-        self.loop.fire(timer)
+        fire(timer)
 
-    async def _ordered(self, node: Node, step: Step, how: str) -> None:
+    async def _order(self, node: Node, step: Step, how: str) -> None:
         kind, server, arrive = step.label.kind, self.servers[node.name], step.label.arrive
         if kind == "start":
             server.pauses = _pauses(step)
@@ -192,9 +204,9 @@ class Wired:
             server.leave()
         elif kind == "disconnect":
             self.bus.cut(node.name, arrive)
-            (self.bus.take_over if how == "take over" else self.bus.disconnect)(node.name)
+            await (self.bus.take_over if how == "take over" and not arrive else self.bus.disconnect)(node.name)
         elif kind == "restart":
-            self.bus.restart()
+            await self.bus.restart()
         else:
             assert kind in {"crash", "wipe", "stabilisation"}, kind
             self.bus.cut(node.name, arrive)
@@ -206,15 +218,20 @@ class Wired:
                 born.pauses = _pauses(step)
                 born.start()
 
-    def _lose_sent(self, name: str, run: Run, step: Step) -> None:
+    def _lose_sent(self, name: str, step: Step) -> None:
         """One of the events of this step is lost as it is sent, though what came before is still on its way."""
         assert step.label.outcome is not None
         assert step.label.lost is not None
         sent = self.bus.sent[name]
-        place = len(sent) - len(step.label.outcome.sent) + step.label.lost
-        del sent[place]
+        del sent[len(sent) - len(step.label.outcome.sent) + step.label.lost]
 
     # Against the run.
+
+    def _settle(self, run: Run) -> None:
+        self.loop.run_until_idle()
+        found = self.differences(run)
+        if found:
+            raise DifferenceError("; ".join(found))
 
     def state(self, run: Run, component: int) -> ServerState:
         """A server as the run would say it."""
@@ -223,7 +240,8 @@ class Wired:
         state = ServerState(*(charts[role].snapshot() for role in ROLES), self.broken.get(node.name, ""))
         return unmarked(run, component, normal(state))
 
-    def _check(self, run: Run) -> None:
+    def differences(self, run: Run) -> list[str]:
+        """How what runs differs from the run's last state, as sentences."""
         found = []
         for component, node in enumerate(run.world.nodes):
             state = self.state(run, component)
@@ -237,36 +255,45 @@ class Wired:
                 expected = [replace(message, event_id="") for message in wanted]
                 if events != expected:
                     found.append(f"under way {word} {node.name} is {_names(events)}; by its charts: {_names(expected)}")
-        if found:
-            raise DifferenceError("; ".join(found))
+        return found
 
     def disturb(self, run: Run, topic: str, payload: bytes) -> None:
         """Nobody moves, and whoever has subscribed to the topic counts one refusal."""
         before, refused = self.moved, self.refusals.total
-        reached = [session for session in self.bus.sessions.values() if topic in session.topics]
+        reached = self.loop.run(self.bus.inject(topic, payload))
         for session in reached:
             session.read((topic, payload))
-        self.loop.run_until_idle()
-        self._check(run)
+        self._settle(run)
         if self.moved != before:
             raise DifferenceError(f"{payload!r} on {topic} moves somebody")
         if self.refusals.total - refused != len(reached):
-            raise DifferenceError(f"{payload!r} on {topic} is refused by {self.refusals.total - refused} of {reached}")
+            told = f"{self.refusals.total - refused} of {len(reached)} servers"
+            raise DifferenceError(f"{payload!r} on {topic} is refused by {told}")
 
     def end(self) -> None:
         """Take everything down."""
-        if hasattr(self, "loop"):
-            for server in self.servers.values():
-                self.loop.run(server.crash())
-            self.loop.close()
+        for server in self.servers.values():
+            self.loop.run(server.crash())
+        self.loop.close()
 
 
-_ACTS: Mapping[str, Callable[[SimulatedBus, str], None]] = {
-    "read": SimulatedBus.deliver,
+def fire(timer: asyncio.TimerHandle) -> None:
+    """Let the time of a timer have come, on a clock of its own: it runs now, whatever others are set."""
+    assert not timer.cancelled()
+    handle: Any = timer
+    callback, arguments = handle._callback, handle._args
+    timer.cancel()
+    callback(*arguments)
+
+
+AT_ONCE = 4
+"""Turns of the loop in which a server hands over what it sends."""
+_ACTS: Mapping[str, Callable[[Any, str], Awaitable[None]]] = {
+    "read": lambda bus, name: bus.deliver(name),
     "duplicate": lambda bus, name: bus.deliver(name, again=True),
-    "forward": SimulatedBus.forward,
-    "lose 1": SimulatedBus.lose_up,
-    "lose 2": SimulatedBus.lose_down,
+    "forward": lambda bus, name: bus.forward(name),
+    "lose 1": lambda bus, name: bus.lose_up(name),
+    "lose 2": lambda bus, name: bus.lose_down(name),
 }
 
 
@@ -287,5 +314,3 @@ def _named(state: ServerState) -> ServerState:
 def _names(messages: list[BusEvent]) -> str:
     return ", ".join(f"{type(message).__name__} ({getattr(message, 'client', '')})" for message in messages) or "nothing"
 
-
-__all__ = ["Message", "SteppedServer", "Wired"]
