@@ -93,6 +93,8 @@ class Wired:
     server: type[SteppedServer] = SteppedServer
     remembers = True
     """Whether steps that a chart has done before, in whatever run, are not done once more."""
+    timeout = 5.0
+    """Seconds that clocks count."""
     bus: Any
     """A `SimulatedBus`, or what acts like one."""
 
@@ -132,7 +134,7 @@ class Wired:
         for role, chart in charts.items():
             chart.restore(getattr(state, role))
         connect: Any = self.bus.session
-        server = self.server(charts, connect, observer=self._see, refusals=self.refusals)
+        server = self.server(charts, connect, timeout=self.timeout, observer=self._see, refusals=self.refusals)
         server.new_id = self._new_id
         if state.broken:
             self.broken[node.name] = state.broken
