@@ -174,7 +174,9 @@ METADATA = ("f", "g", "h", "ä")
 """Hashes that several servers know."""
 known_files: SearchStrategy[Files] = st.dictionaries(
     st.sampled_from(METADATA),
-    st.builds(FileMetadata, st.sampled_from([0, 1, LARGEST]), st.lists(st.sampled_from(METADATA), max_size=3).map(tuple)),
+    st.builds(
+        FileMetadata, st.sampled_from([0, 1, LARGEST]), st.lists(st.sampled_from(METADATA), max_size=3).map(tuple)
+    ),
     max_size=3,
 ).map(immutabledict)
 known_fragments: SearchStrategy[Fragments] = st.dictionaries(
@@ -294,7 +296,10 @@ def conflicting(draw: st.DrawFn, view: View, client: str = "newcomer") -> Confli
         key = draw(st.sampled_from(sorted(view.files)))
         held = view.files[key]
         otherwise = st.sampled_from(
-            [FileMetadata(held.size ^ 1, held.fragment_sequence), FileMetadata(held.size, (*held.fragment_sequence, "f"))]
+            [
+                FileMetadata(held.size ^ 1, held.fragment_sequence),
+                FileMetadata(held.size, (*held.fragment_sequence, "f")),
+            ]
         )
         known = immutabledict({**request.known_file_infos, key: draw(otherwise)})
         return Conflicting(replace(request, known_file_infos=known), conflict, key)

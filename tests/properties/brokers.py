@@ -111,9 +111,7 @@ class HeldSession:
 class HeldBus:
     """A real broker, and what is held before and behind it."""
 
-    def __init__(
-        self, address: Callable[[], BrokerAddress], restart: Callable[[], Coroutine[Any, Any, None]]
-    ) -> None:
+    def __init__(self, address: Callable[[], BrokerAddress], restart: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self.address = address
         self._restart = restart
         self.sessions: dict[str, HeldSession] = {}
@@ -313,5 +311,3 @@ class OnMosquitto(OnEmbedded):
         if hasattr(self, "held"):
             self.loop.run(self.held.close())
         self.loop.close()
-
-

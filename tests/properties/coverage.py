@@ -1,4 +1,9 @@
 """stub"""
+
+
 class Exercised:
-    def add(self, run): pass
+    def add(self, run):
+        pass
+
+
 NOTHING_KEPT = Exercised()

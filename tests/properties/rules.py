@@ -214,7 +214,9 @@ class Service(RuleBasedStateMachine):
     def deliver_all_but(self, held: type[BusEvent], pick: int) -> None:
         """Everything arrives but events of one kind, and what is behind them."""
         for _ in range(60):
-            if not self.choose(pick, "forward", "read", "publish", of=lambda step: type(step.label.message) is not held):
+            if not self.choose(
+                pick, "forward", "read", "publish", of=lambda step: type(step.label.message) is not held
+            ):
                 break
 
     @precondition(lambda self: self.can("start"))

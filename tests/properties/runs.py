@@ -34,8 +34,10 @@ EVERY_FAULT: Mapping[str, None] = immutabledict(
         )
     )
 )
-AS_MANY = 64
+AS_MANY = 16
 """Systems that are kept, with all that was asked of them; a system of another scenario takes the place of the oldest."""
+AS_LARGE = 20_000
+"""States of a system after which a new one takes its place: it remembers all that it has met."""
 
 
 def everything(torrents: int = 2, *, hardened: bool = True, **more: Any) -> Scenario:
@@ -77,9 +79,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.system: ClosedSystem = self.scenario.build(self.charts, drop_inert=False)
-        about_states = [
-            one for one in self.properties if one.when not in OF_RUNS and one.applies_to(self.system)
-        ]
+        about_states = [one for one in self.properties if one.when not in OF_RUNS and one.applies_to(self.system)]
         self._instances = tuple(instances(about_states, [node.name for node in self.system.nodes]))
         self._sides: dict[tuple[int, int, bool], Any] = {}
         self._judged: dict[Row, Verdict] = {}
@@ -89,6 +89,11 @@ class World:
     def nodes(self) -> tuple[Server, ...]:
         """The servers; the tracker is the first."""
         return tuple(node for node in self.system.nodes if isinstance(node, Server))
+
+    @property
+    def size(self) -> int:
+        """How many states it remembers the next steps of."""
+        return len(self._next)
 
     def next(self, row: Row) -> tuple[Step, ...]:
         """Everything that can happen in a state."""
@@ -163,7 +168,7 @@ def world_of(scenario: Scenario) -> World:
         [scenario.torrents, scenario.conflicting, scenario.hardened, scenario.files, dict(scenario.views)],
         sort_keys=True,
     )
-    if key not in _WORLDS:
+    if key not in _WORLDS or _WORLDS[key].size > AS_LARGE:
         _WORLDS[key] = World(scenario)
         while len(_WORLDS) > AS_MANY:
             _WORLDS.popitem(last=False)

@@ -3,7 +3,12 @@
 import re
 from pathlib import Path
 
+from spec.exploration.properties.client_join import PROPERTIES
+from spec.exploration.traces.replay import NO_PROPERTY
 from tests.properties.runs import Run
+
+KNOWN = frozenset(one.name for one in PROPERTIES)
+"""The properties that a trace can name; the suite's own are told in its last line only."""
 
 FOLDER = Path(".hypothesis", "failures")
 """Where failures are kept. The last one of its name is that of the shrunk run."""
@@ -20,11 +25,11 @@ class Violation(AssertionError):  # noqa: N818 - what was found, not a defect of
         self.property_ = property_
         self.texts = run.texts()
         self.text = run.told(property_)
-        self.file = FOLDER / f"{level}-{_slug(property_)}.txt"
+        if property_ not in KNOWN:
+            self.text = self.text.replace(f"// property: {property_}", f"// property: {NO_PROPERTY}", 1)
+        self.file = FOLDER / f"{_slug(level)}-{_slug(property_)}.txt"
         self.command = f"clientjoin replay {self.file}"
-        if level == "driver":
-            self.command += f"    (on the embedded broker: clientjoin replay --live {self.file})"
-        elif level != "charts":
+        if level != "charts":
             self.command = f"clientjoin replay --live {self.file}"
         FOLDER.mkdir(parents=True, exist_ok=True)
         self.file.write_text(self.text, encoding="utf-8")

@@ -90,4 +90,3 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if left:
             self.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         super().close()
-

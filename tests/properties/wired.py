@@ -38,7 +38,6 @@ class Counted(Refusals):
         self.counts[refusal.topic, refusal.kind] += 1
 
 
-
 class SteppedServer(Server):
     """A server that publishes nothing while it `pauses`, and whose storage fails where it `fails`: that is chosen by a
     run. Timeouts are the driver's own.
@@ -314,5 +313,6 @@ def _named(state: ServerState) -> ServerState:
 
 
 def _names(messages: list[BusEvent]) -> str:
-    return ", ".join(f"{type(message).__name__} ({getattr(message, 'client', '')})" for message in messages) or "nothing"
-
+    return (
+        ", ".join(f"{type(message).__name__} ({getattr(message, 'client', '')})" for message in messages) or "nothing"
+    )

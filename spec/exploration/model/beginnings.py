@@ -1,13 +1,13 @@
 """What servers begin with, as plain data in a scenario, and as the Distribution View that it stands for.
 
-    [scenario.mine.views.torrent1]   # or of "tracker"; all keys are optional
-    hash_algorithm = "sha-256"
-    fragment_size = 1024             # bytes; a torrent server without it works with any
-    files = { ab = { size = 10, sequence = ["cd"] } }
-    fragments = { cd = { size = 10 } }
-    stored = ["cd"]                  # of the fragments; without it all of them
-    endpoints = ["http://torrent1/"]
-    storage = "sound"                # "broken": no change can be stored; "either": a change can fail, or not
+[scenario.mine.views.torrent1]   # or of "tracker"; all keys are optional
+hash_algorithm = "sha-256"
+fragment_size = 1024             # bytes; a torrent server without it works with any
+files = { ab = { size = 10, sequence = ["cd"] } }
+fragments = { cd = { size = 10 } }
+stored = ["cd"]                  # of the fragments; without it all of them
+endpoints = ["http://torrent1/"]
+storage = "sound"                # "broken": no change can be stored; "either": a change can fail, or not
 """
 
 from collections.abc import Callable, Mapping

@@ -135,9 +135,7 @@ def has_rivals(system: ClosedSystem) -> bool:
 
 def has_one_without_rivals(system: ClosedSystem) -> bool:
     """Whether a torrent server that fits offers endpoints of its own only."""
-    return any(
-        _fits(system, component) and not _rivals(system, component) for component in range(1, len(system.nodes))
-    )
+    return any(_fits(system, component) and not _rivals(system, component) for component in range(1, len(system.nodes)))
 
 
 # In every state.
