@@ -1,7 +1,7 @@
 """Hypothesis strategies for the data of the protocol: events, Distribution Views, requests, and what is in conflict.
 
-For tests of trackers and torrent servers, ours or others'. They need Hypothesis (`pip install 'clientjoin[test]'`), which
-nothing else in this package does; so this module is imported by name only:
+For tests of trackers and torrent servers, ours or others'. They need Hypothesis (`pip install 'clientjoin[test]'`),
+which nothing else in this package does; so this module is imported by name only:
 
     from hypothesis import given
     from machines.strategies import requests, tracker_views

@@ -1,15 +1,15 @@
 """Where runs of the suite begin: configurations that the explorer's steps reach, and random rules would hardly.
 
-`python -m tests.properties.beginnings [SECONDS]` looks for them anew and writes `beginnings.jsonl`, a line for each: the
-scenario, the steps, and what makes it worth to begin there. It goes on from what is new, again and again, and keeps a
-short way to each *aspect*: an event about to be read in a state of its reader, two torrent servers in two states, and a
+`python -m tests.properties.beginnings [SECONDS]` looks for them anew and writes `beginnings.jsonl`, a line for each:
+the scenario, the steps, and what makes it worth to begin there. It goes on from what is new, again and again, and keeps
+a short way to each *aspect*: an event about to be read in a state of its reader, two torrent servers in two states, a
 number of admissions pending. Then as few beginnings are kept as together show every aspect that was met.
 """
 
 import json
 import sys
 import time
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -32,6 +32,9 @@ SEARCHED: tuple[tuple[int, bool], ...] = ((0, True), (0, False), (2, True), (2, 
 """How many rivals there are among two torrent servers, and whether they are hardened."""
 
 
+Aspect = tuple[object, ...]
+
+
 @dataclass(frozen=True)
 class Beginning:
     """A way to a configuration."""
@@ -48,7 +51,7 @@ def beginnings() -> tuple[Beginning, ...]:
     return tuple(Beginning(line["rivals"], line["hardened"], tuple(line["steps"])) for line in lines)
 
 
-def aspects(world: World, row: Row) -> Iterator[Hashable]:
+def aspects(world: World, row: Row) -> Iterator[Aspect]:
     """What is worth to be met in a state."""
     states = [world.state(row, component) for component in range(len(world.nodes))]
     for component, state in enumerate(states):
@@ -68,9 +71,9 @@ def _kind(event: Any, reader: str) -> str:
     return f"{type(event).__name__}{'' if client == reader else ' of another'}{', again' if event.event_id else ''}"
 
 
-def search(world: World, seconds: float, chance: Random) -> dict[Hashable, Run]:
+def search(world: World, seconds: float, chance: Random) -> dict[Aspect, Run]:
     """The shortest run that was found to each aspect."""
-    found: dict[Hashable, Run] = {}
+    found: dict[Aspect, Run] = {}
     pool: list[Run] = [Run(world)]
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -88,7 +91,7 @@ def search(world: World, seconds: float, chance: Random) -> dict[Hashable, Run]:
     return found
 
 
-def covering(found: dict[Hashable, Run]) -> Iterator[tuple[Run, Sequence[Hashable]]]:
+def covering(found: dict[Aspect, Run]) -> Iterator[tuple[Run, Sequence[Aspect]]]:
     """As few runs as show every aspect, and what each adds; greedily."""
     shows = {id(run): (run, frozenset(aspects(run.world, run.row))) for run in found.values()}
     left = set(found)
@@ -102,21 +105,21 @@ def covering(found: dict[Hashable, Run]) -> Iterator[tuple[Run, Sequence[Hashabl
 def main() -> None:
     """Look for them, and write them down."""
     seconds = float(sys.argv[1]) if sys.argv[1:] else 60.0
-    lines = []
+    lines: list[dict[str, Any]] = []
     for rivals, hardened in SEARCHED:
         world = World(everything(2, hardened=hardened, conflicting=rivals))
-        found = search(world, seconds / len(SEARCHED), Random(1))  # noqa: S311 - repeatable on purpose
+        found = search(world, seconds / len(SEARCHED), Random(1))
         for run, new in covering(found):
-            shown = "; ".join(" ".join(map(_shown, aspect)) for aspect in new)  # type: ignore[arg-type]
+            shown = "; ".join(map(_shown, new))
             lines.append({"rivals": rivals, "hardened": hardened, "steps": list(run.texts()), "shows": shown})
         print(f"{rivals} rivals, {'hardened' if hardened else 'as drawn'}: {len(found)} aspects", file=sys.stderr)
-    lines.sort(key=lambda line: (len(line["steps"]), line["shows"]))  # type: ignore[arg-type]
+    lines.sort(key=lambda line: (len(line["steps"]), line["shows"]))
     FILE.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     print(f"{len(lines)} beginnings in {FILE}", file=sys.stderr)
 
 
-def _shown(part: object) -> str:
-    return words(part) if isinstance(part, str) else str(part)
+def _shown(aspect: Aspect) -> str:
+    return " ".join(words(part) if isinstance(part, str) else str(part) for part in aspect)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from tests.properties.wired import Wired
 from tests.support.mosquitto import Mosquitto
 
 T = TypeVar("T")
-PATIENCE = 10.0
+PATIENCE = 60.0
 """Seconds that what has been sent can take to come."""
 FAR = 86_400.0
 """Seconds that a clock counts: no timeout expires but those that a run lets expire."""
@@ -155,6 +155,10 @@ class HeldBus:
     async def deliver(self, client: str, *, again: bool = False) -> None:
         session = self.sessions[client]
         session.read(session.down[0] if again else session.down.popleft())
+
+    async def lose_sent(self, client: str, place: int) -> None:
+        del self.sent[client][place]
+        await self._ended(client)
 
     async def lose_down(self, client: str) -> None:
         self.sessions[client].down.popleft()

@@ -1,7 +1,7 @@
 """A bus on which nothing moves by itself: what is sent waits at the sender's end, what came waits at the receiver's.
 
-`SimulatedBus` is in memory, with sessions behind the interface of `runtime.mqtt.session`; `tests.properties.brokers` has
-one that stands before a real broker.
+`SimulatedBus` is in memory, with sessions behind the interface of `runtime.mqtt.session`; one that stands before a real
+broker is in `tests.properties.brokers`.
 """
 
 import asyncio
@@ -108,6 +108,10 @@ class SimulatedBus:
 
     async def lose_up(self, client: str) -> None:
         self.sent[client].popleft()
+
+    async def lose_sent(self, client: str, place: int) -> None:
+        """One of those that a client has sent, though not the oldest."""
+        del self.sent[client][place]
 
     async def deliver(self, client: str, *, again: bool = False) -> None:
         """The oldest event that is on its way to a client comes; `again`: and stays on its way."""

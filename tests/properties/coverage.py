@@ -1,8 +1,10 @@
 """stub"""
 
+from tests.properties.runs import Run
+
 
 class Exercised:
-    def add(self, run):
+    def add(self, run: Run) -> None:
         pass
 
 

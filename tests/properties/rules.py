@@ -29,7 +29,6 @@ from machines.events import (
     TrackerGoodbye,
     TrackerHello,
 )
-from machines.participant import Participant
 from machines.strategies import casts
 from runtime.runs.explored import observed
 from runtime.wire.events import Malformed, decode, encode
@@ -69,7 +68,7 @@ picks = st.integers(0, 63)
 
 
 def _known_to_be_broken() -> Mapping[bool, frozenset[str]]:
-    """The properties that the protocol does not keep, by whether torrent servers are hardened: the explorer's findings."""
+    """The explorer's findings: properties that the protocol does not keep, by whether torrent servers are hardened."""
     file = Path(spec.exploration.__file__).with_name("findings.toml")
     rows: list[Any] = list(tomllib.loads(file.read_text(encoding="utf-8"))["finding"].values())
     return {
@@ -106,15 +105,11 @@ garbage = st.builds(spoilt, picks, st.integers(0, 255), picks, picks)
 
 
 class Service(RuleBasedStateMachine):
-    """See the module. A subclass says at which `level`, and may replace `charts` and the `properties_broken` that it
-    does not look at.
-    """
+    """See the module. A subclass says at which `level`; it may replace the `world`, and what is `known` to be broken."""
 
-    level: ClassVar[Callable[[], Level]] = Charts
-    charts: ClassVar[Mapping[str, type[Participant]]] = {}
+    level: ClassVar[type[Level]] = Charts
     known: ClassVar[Mapping[bool, frozenset[str]]] = KNOWN_TO_BE_BROKEN
     exercised: ClassVar[Exercised] = NOTHING_KEPT
-    worlds: ClassVar[Callable[[Scenario], World]] = staticmethod(world_of)
     begins: ClassVar[tuple[Beginning, ...]] = beginnings()
     views: ClassVar[bool] = True
     """Whether servers begin with data that Hypothesis makes."""
@@ -139,13 +134,17 @@ class Service(RuleBasedStateMachine):
         """
         beginning = self.begins[place % len(self.begins)]
         self.returns, self.calms = returns, calms
-        self.run = Run(self.worlds(self.scenario_of(beginning, others, data)))
+        self.run = Run(self.world(self.scenario_of(beginning, others, data)))
         self.ignored = self.known[beginning.hardened]
         self.run.follow(beginning.steps[:kept])
         for step in self.run.steps:
             self.judge(step)
         self.under_test = self.level()
         self.guard(self.under_test.begin, self.run)
+
+    def world(self, scenario: Scenario) -> World:
+        """The closed system of a scenario."""
+        return world_of(scenario)
 
     def scenario_of(self, beginning: Beginning, others: int, data: st.DataObject) -> Scenario:
         """The scenario of a beginning, with more torrent servers, or with views that Hypothesis makes."""
@@ -298,9 +297,9 @@ class Service(RuleBasedStateMachine):
         world = self.run.world
         for component, node in enumerate(world.nodes):
             subscribed = event.topic in node.client.topics  # type: ignore[attr-defined]
-            if subscribed and world.is_online(self.run.row, component):
-                if not node.ignores(world.state(self.run.row, component), event):
-                    self.fail(f"{node.name} ignores {type(event).__name__} about a stranger")
+            is_there = subscribed and world.is_online(self.run.row, component)
+            if is_there and not node.ignores(world.state(self.run.row, component), event):
+                self.fail(f"{node.name} ignores {type(event).__name__} about a stranger")
 
     # In the end.
 

@@ -35,7 +35,7 @@ EVERY_FAULT: Mapping[str, None] = immutabledict(
     )
 )
 AS_MANY = 16
-"""Systems that are kept, with all that was asked of them; a system of another scenario takes the place of the oldest."""
+"""Systems that are kept, with all that was asked of them; that of another scenario takes the place of the oldest."""
 AS_LARGE = 20_000
 """States of a system after which a new one takes its place: it remembers all that it has met."""
 

@@ -27,6 +27,7 @@ class Violation(AssertionError):  # noqa: N818 - what was found, not a defect of
         self.text = run.told(property_)
         if property_ not in KNOWN:
             self.text = self.text.replace(f"// property: {property_}", f"// property: {NO_PROPERTY}", 1)
+        self.text += "".join(f"// {line}\n" for line in why.splitlines())
         self.file = FOLDER / f"{_slug(level)}-{_slug(property_)}.txt"
         self.command = f"clientjoin replay {self.file}"
         if level != "charts":

@@ -12,9 +12,9 @@ from machines import DistributionView, Participant
 from machines.calls import ForgetAdmission
 from machines.participant import Output
 from runtime.cli.main import app
+from runtime.driver import Role
 from spec.exploration.model import scenario as scenarios
 from spec.exploration.model.scenario import Scenario
-from tests.properties.levels import Level
 from tests.properties.rules import AS_CHARTS, Service
 from tests.properties.runs import World
 from tests.properties.story import Violation
@@ -34,22 +34,20 @@ PLANTED: Mapping[str, type[Participant]] = {"DistributionView": NeverReleased}
 class WithAPlantedFault(Service):
     """The charts, one of which has a fault."""
 
-    charts = PLANTED
     views = False
 
-    @staticmethod
-    def worlds(scenario: Scenario) -> World:
+    def world(self, scenario: Scenario) -> World:
         return World(scenario, PLANTED)
 
 
 class Forgetful(SteppedServer):
     """A driver that sends nothing to a clock."""
 
-    def _send(self, role: str, output: Output) -> None:  # type: ignore[override]
+    def _send(self, role: Role, output: Output) -> None:
         if output.to == "clock" and type(output.message).__name__ == "StopTimeout":
             self.charts["client"].emit(output)
             return
-        super()._send(role, output)  # type: ignore[arg-type]
+        super()._send(role, output)
 
 
 class Faulty(Wired):
@@ -62,7 +60,7 @@ class Faulty(Wired):
 class WithAFaultyDriver(Service):
     """The driver, with a fault."""
 
-    level: type[Level] = Faulty
+    level = Faulty
     views = False
 
 

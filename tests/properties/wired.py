@@ -144,7 +144,8 @@ class Wired:
         chart: Participant = getattr(node, role)
         if self.remembers:
             return Remembered(chart)
-        return type(chart)(node.name) if role == "client" else type(chart)()
+        fresh: Any = type(chart)
+        return fresh(node.name) if role == "client" else fresh()  # type: ignore[no-any-return]
 
     def _new_id(self) -> str:
         return str(UUID(int=next(self._numbers)))
@@ -179,7 +180,7 @@ class Wired:
             await self._order(node, step, how)
         await self._rest(server)
         if label.lost is not None:
-            self._lose_sent(node.name, step)
+            await self._lose_sent(node.name, step)
 
     async def _rest(self, server: SteppedServer) -> None:
         """Let a server do what is due, without the bus."""
@@ -212,19 +213,19 @@ class Wired:
             assert kind in {"crash", "wipe", "stabilisation"}, kind
             self.bus.cut(node.name, arrive)
             await server.crash()
-            crashed = ServerState(*(server.charts[role].snapshot() for role in ROLES))
+            crashed = snapshot(server)
             self.broken.pop(node.name, None)
             born = self._new(node, node.reborn(crashed, keeps_view=kind != "wipe"))
             if kind == "stabilisation":
                 born.pauses = _pauses(step)
                 born.start()
 
-    def _lose_sent(self, name: str, step: Step) -> None:
+    async def _lose_sent(self, name: str, step: Step) -> None:
         """One of the events of this step is lost as it is sent, though what came before is still on its way."""
         assert step.label.outcome is not None
         assert step.label.lost is not None
-        sent = self.bus.sent[name]
-        del sent[len(sent) - len(step.label.outcome.sent) + step.label.lost]
+        place = len(self.bus.up(name)) - len(step.label.outcome.sent) + step.label.lost
+        await self.bus.lose_sent(name, place)
 
     # Against the run.
 
@@ -237,8 +238,7 @@ class Wired:
     def state(self, run: Run, component: int) -> ServerState:
         """A server as the run would say it."""
         node = run.world.nodes[component]
-        charts = self.servers[node.name].charts
-        state = ServerState(*(charts[role].snapshot() for role in ROLES), self.broken.get(node.name, ""))
+        state = snapshot(self.servers[node.name])._replace(broken=self.broken.get(node.name, ""))
         return unmarked(run, component, normal(state))
 
     def differences(self, run: Run) -> list[str]:
@@ -276,6 +276,12 @@ class Wired:
         for server in self.servers.values():
             self.loop.run(server.crash())
         self.loop.close()
+
+
+def snapshot(server: Server) -> ServerState:
+    """The charts of a server, frozen."""
+    client, clock, view = (server.charts[role].snapshot() for role in ROLES)
+    return ServerState(client, clock, view)
 
 
 def fire(timer: asyncio.TimerHandle) -> None:
