@@ -105,7 +105,7 @@ garbage = st.builds(spoilt, picks, st.integers(0, 255), picks, picks)
 
 
 class Service(RuleBasedStateMachine):
-    """See the module. A subclass says at which `level`; it may replace the `world`, and what is `known` to be broken."""
+    """See the module. A subclass says at which `level`; it may replace the `world` and what is `known` to be broken."""
 
     level: ClassVar[type[Level]] = Charts
     known: ClassVar[Mapping[bool, frozenset[str]]] = KNOWN_TO_BE_BROKEN
