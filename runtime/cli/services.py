@@ -141,7 +141,7 @@ def _settings(kind: type[Any], flags: dict[str, Any]) -> Any:
 
 
 def _run(begin: Callable[[], Coroutine[Any, Any, int]]) -> None:
-    from runtime.cli.main import fail
+    from runtime.cli.exits import fail
     from runtime.mqtt.broker import BrokerError
 
     try:

@@ -115,7 +115,7 @@ def test_a_mistake_in_a_chart_is_a_finding(folder: Path) -> None:
     assert "error: chart cannot: line 3: " in result.stdout
 
 
-def test_the_default_binding_does_not_speak_of_lifelines_and_messages_of_others(folder: Path) -> None:
+def test_the_default_binding_does_not_speak_of_foreign_lifelines(folder: Path) -> None:
     """`TimeoutExceeded` needs a `SetTimeout` before, and a label of ours means our message: in our diagrams only."""
     (folder / "late.py").write_text(
         "from statemachine import Event, State, StateChart\n"
@@ -145,7 +145,7 @@ def test_a_binding_says_what_events_are() -> None:
 
 
 def test_the_system_of_the_charts_is_explored() -> None:
-    result = run("explore", "--charts", "duo:BOTH")
+    result = run("explore", "--charts", "duo:BOTH", "-v")
     assert result.exit_code == 0, result.output
     assert "duo:BOTH: Asker, Answerer; nothing is lost\n" in result.stdout
     for property_ in (
@@ -201,7 +201,7 @@ PROPERTIES = [the_answerer_is_never_asked_twice, who_asks_is_answered]
 def test_properties_and_faults_of_the_module(folder: Path) -> None:
     with (folder / "duo.py").open("a") as file:
         file.write(OWN)
-    result = run("explore", "--charts", "duo:BOTH")
+    result = run("explore", "--charts", "duo:BOTH", "-v")
     assert result.exit_code == 1, result.output
     assert "holds           leads-to  who asks is answered\n" in result.stdout
     assert "BROKEN          always    the answerer is never asked twice\n" in result.stdout

@@ -153,7 +153,7 @@ async def test_a_stop_during_a_pause_ends_at_once() -> None:
         assert await one.stop() is Exit.STOPPED
 
 
-def test_a_storm_of_sixty_after_a_restart_ends_with_all_registered(tmp_path: Path, mosquitto_program: str) -> None:
+def test_after_a_storm_of_sixty_all_are_registered(tmp_path: Path, mosquitto_program: str) -> None:
     """Fault 43: on a busy machine it takes a while; nobody is lost."""
     asyncio.run(_storm(tmp_path, mosquitto_program))
 

@@ -17,9 +17,7 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(f"CLIENTJOIN_{name}", raising=False)
 
 
-def test_a_flag_comes_before_the_environment_and_that_before_the_file(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_flag_comes_before_the_environment_and_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     config = tmp_path / "settings.toml"
     config.write_text('timeout = 1\nkeepalive = 10\nqos = 1\n[tracker]\nkeepalive = 20\n[torrent]\nshare = "here"\n')
     monkeypatch.setenv("CLIENTJOIN_TIMEOUT", "2")

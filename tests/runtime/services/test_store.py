@@ -146,7 +146,7 @@ def _database(url: str) -> Iterator[sa.Connection]:
     engine.dispose()
 
 
-def test_a_store_that_is_cut_short_at_any_place_is_refused_or_whole(tmp_path: Path) -> None:
+def test_a_store_that_is_cut_short_is_refused_or_whole(tmp_path: Path) -> None:
     """Fault 37: never a view that nobody kept."""
     whole = tmp_path / "whole.db"
     with Store(f"sqlite:///{whole}") as store:

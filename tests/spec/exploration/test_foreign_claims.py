@@ -10,7 +10,7 @@ from spec.exploration.explore import Options, Result, explore
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.foreign import ForeignSystem, Standing
 from spec.exploration.properties.foreign import PROPERTIES
-from spec.exploration.properties.language import Implication, Properties, always
+from spec.exploration.properties.language import Implication, Properties, always, when_quiescent
 from spec.exploration.simulate import simulate
 from spec.notation import read
 
@@ -188,7 +188,7 @@ def the_second_does_not_answer_alone(B: Standing, C: Standing) -> Implication:  
 
 
 @pytest.mark.parametrize("property_", [the_first_does_not_answer_alone, the_second_does_not_answer_alone])
-def test_charts_that_are_alike_are_told_apart_where_a_property_is_about_one_of_them(property_: Any) -> None:
+def test_a_property_about_one_of_two_alike_tells_them_apart(property_: Any) -> None:
     """Of states that differ in names only the search would see one."""
     charts = {"A": Asker, "B": Answerer, "C": Answerer}
     others = ForeignSystem("two", charts, interchangeable=(("B", "C"),))
@@ -294,3 +294,17 @@ def test_data_with_names_that_are_never_made_are_no_error(engine: Engine) -> Non
     result = explore(others, Options(engine=engine), properties=PROPERTIES, observe=others.observe)
     assert broken(result) == set()
     assert result.asymmetry
+
+
+def test_quiescent_is_not_where_a_chart_can_still_send() -> None:
+    @when_quiescent
+    def all_is_done(each: Standing) -> Implication:
+        """Nothing is left to say."""
+        return True, each.where == ("done",)
+
+    system = ForeignSystem("told", {"A": Asker, "B": Answerer})
+    result = explore(system, Options(), (all_is_done,), system.observe)
+    assert [verdict.holds for verdict in result.verdicts] == [True]
+    lost = ForeignSystem("lost", {"A": Asker, "B": Answerer}, faults=Faults({"losses": 1}))
+    result = explore(lost, Options(), (all_is_done,), lost.observe)
+    assert [verdict.holds for verdict in result.verdicts] == [False]
