@@ -24,6 +24,7 @@ COMMANDS = {
     "diagrams": "diagrams",
     "tracker": "services",
     "torrent": "services",
+    "members": "services",
 }
 """The commands in the order of the help: the name of a command's function, and the module that it is in."""
 ALIASES = {"--careful": "--hardened"}

@@ -1,11 +1,14 @@
 """The commands `clientjoin tracker` and `clientjoin torrent`: services that run until they are told to stop."""
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+
+from runtime.wire.strict_json import printable
 
 USAGE = 2
 """Exit status: a setting is wrong, or something is missing."""
@@ -127,6 +130,54 @@ def torrent(
     _run(begin)
 
 
+def members(
+    broker: Broker = None,
+    prefix: Prefix = None,
+    topic_per_client: PerClient = None,
+    keepalive: Keepalive = None,
+    qos: Qos = None,
+    cafile: CaFile = None,
+    cert: Cert = None,
+    key: Key = None,
+    password_file: PasswordFile = None,
+    patience: Annotated[float | None, typer.Option(help="Seconds that broker and tracker have to answer.")] = None,
+    max_payload: MaxPayload = None,
+    hash_algorithm: Annotated[str | None, typer.Option(help="The service's hash algorithm.")] = None,
+    config: Config = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Print who is registered, as the tracker tells it.
+
+    Exit status 0 if it told, 1 if not, 2 for a mistake in the settings.
+    """
+    flags = {"client_id": None, **locals()}
+    flags.pop("as_json")
+
+    def begin() -> Coroutine[Any, Any, int]:
+        from runtime.services.members import MembersSettings
+        from runtime.services.members import members as asked
+
+        async def tell() -> int:
+            found = await asked(_settings(MembersSettings, flags))
+            told = {
+                name: {"endpoints": sorted(info.endpoints), "fragments": len(info.stored_fragments)}
+                for name, info in sorted(found.items())
+            }
+            if as_json:
+                typer.echo(json.dumps(told))
+                return 0
+            for name, info in told.items():
+                typer.echo(
+                    f"{printable(name)}  {info['fragments']} fragments  {printable(' '.join(info['endpoints']))}"
+                )
+            typer.echo(f"{len(told)} registered")
+            return 0
+
+        return tell()
+
+    _run(begin)
+
+
 def _settings(kind: type[Any], flags: dict[str, Any]) -> Any:
     """The settings; from here on the log goes where they say."""
     from runtime.services.logs import set_up
@@ -145,13 +196,17 @@ def _run(begin: Callable[[], Coroutine[Any, Any, int]]) -> None:
     from runtime.mqtt.broker import BrokerError
 
     try:
+        from runtime.services.members import NoAnswerError
         from runtime.services.settings import SettingsError
+        from runtime.services.web import Metrics as _
     except ImportError as error:
         raise fail(f"services need the extra: pip install 'clientjoin[services]' ({error})", USAGE) from None
     try:
         status = asyncio.run(begin())
     except (SettingsError, BrokerError) as error:
         raise fail(str(error), USAGE) from None
+    except NoAnswerError as error:
+        raise fail(str(error)) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     raise typer.Exit(int(status))

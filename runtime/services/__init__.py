@@ -3,7 +3,8 @@
     clientjoin tracker --embedded-broker                  # in one terminal
     clientjoin torrent --id torrent-1 --share FOLDER      # in another
 
-`settings` are read from flags, the environment and a TOML file; `supervisor` runs one server of charts (`server`) over
-any number of connections; `status` always knows why it is not a member. What a service needs beside the charts' own
-dependencies is the extra `services`.
+Begin with `run`, which makes a service from its `settings`; `supervisor` keeps one server of charts (`server`)
+connected, `store` keeps what a tracker knows, and `status` always knows why a server is not a member. `topics` and
+`acl` are about names on the bus, `web` is what is seen from outside. What a service needs beside the charts' own
+dependencies is the extra `services`; what it survives stands in README.md.
 """

@@ -10,7 +10,7 @@ from machines.clock import Clock
 from machines.distribution_view import DistributionView
 from machines.events import ClientMetadata
 from machines.participant import Participant
-from machines.rules import View
+from machines.rules import Limits, View
 from machines.torrent_server import TorrentServer
 from machines.tracker import Tracker
 from runtime.driver import Role
@@ -89,7 +89,15 @@ def tracker(
 ) -> Service:
     """A tracker; `known` is what was stored. Raises `SettingsError`."""
     kept = known or View()
-    view = replace(kept, hash_algorithm=settings.hash_algorithm, fragment_size=settings.fragment_size)
+    limits = Limits(
+        settings.max_clients,
+        settings.max_files,
+        settings.max_fragments,
+        settings.max_endpoints,
+        settings.max_payload,
+    )
+    algorithm, size = settings.hash_algorithm, settings.fragment_size
+    view = replace(kept, hash_algorithm=algorithm, fragment_size=size, limits=limits)
     return make(settings, Tracker(settings.id, session="not connected yet"), view, dial(settings, address), keeper)
 
 
@@ -107,10 +115,13 @@ def torrent(settings: TorrentSettings, shared: Shared | None = None, address: Br
     return make(settings, chart, view, dial(settings, address), None)
 
 
-async def run(service: Service) -> Exit:
-    """Run until a signal says stop, or there is no use in going on."""
+async def run(service: Service, settings: ServiceSettings) -> Exit:
+    """Run until a signal says stop, or there is no use in going on. Raises `SettingsError`."""
+    from runtime.services.web import served
+
     with told_by_signals(service.supervisor.stop):
-        return await service.supervisor.run()
+        async with served(service, settings.metrics_host, settings.metrics):
+            return await service.supervisor.run()
 
 
 @contextlib.asynccontextmanager
@@ -146,7 +157,7 @@ async def run_tracker(settings: TrackerSettings) -> Exit:
                 len(known.clients),
             )
             async with broker_of(settings) as address:
-                return await run(tracker(settings, address, store, known))
+                return await run(tracker(settings, address, store, known), settings)
     except StoreFailure as failure:
         log.error("%s: %s", settings.id, failure)  # noqa: TRY400 - the message is all that helps
         return Exit.STORE
@@ -154,7 +165,7 @@ async def run_tracker(settings: TrackerSettings) -> Exit:
 
 async def run_torrent(settings: TorrentSettings, shared: Shared) -> Exit:
     """Run a torrent server that shares this. Raises `SettingsError`."""
-    return await run(torrent(settings, shared))
+    return await run(torrent(settings, shared), settings)
 
 
 def shared_by(settings: TorrentSettings) -> Shared:

@@ -112,6 +112,11 @@ class ServiceServer(Server):
         assert isinstance(view, View)
         return view
 
+    @property
+    def in_flight(self) -> int:
+        """How many publications are not acknowledged."""
+        return self._session.unacknowledged if self._session is not None else 0
+
     def _never(self, client: str) -> Session:
         raise AssertionError(f"{client} is connected by `_dial`")
 
