@@ -1,4 +1,4 @@
-"""The commands `clientjoin tracker` and `clientjoin torrent`: services that run until they are told to stop."""
+"""The commands `clientjoin tracker` and `torrent`, which run until they are told to stop, `members` and `acl`."""
 
 import asyncio
 import json
@@ -159,23 +159,38 @@ def members(
 
         async def tell() -> int:
             found = await asked(_settings(MembersSettings, flags))
-            told = {
-                name: {"endpoints": sorted(info.endpoints), "fragments": len(info.stored_fragments)}
-                for name, info in sorted(found.items())
-            }
+            rows = [(name, sorted(info.endpoints), len(info.stored_fragments)) for name, info in sorted(found.items())]
             if as_json:
+                told = {name: {"endpoints": endpoints, "fragments": count} for name, endpoints, count in rows}
                 typer.echo(json.dumps(told))
                 return 0
-            for name, info in told.items():
-                typer.echo(
-                    f"{printable(name)}  {info['fragments']} fragments  {printable(' '.join(info['endpoints']))}"
-                )
-            typer.echo(f"{len(told)} registered")
+            for name, endpoints, count in rows:
+                typer.echo(f"{printable(name)}  {count} fragments  {printable(' '.join(endpoints))}")
+            typer.echo(f"{len(rows)} registered")
             return 0
 
         return tell()
 
     _run(begin)
+
+
+def acl(
+    form: Annotated[Literal["mosquitto", "emqx"], typer.Option("--format", help="Whose rules.")] = "mosquitto",
+    prefix: Annotated[str, typer.Option(help="What topics and MQTT client identifiers begin with.")] = "",
+    topic_per_client: Annotated[
+        bool, typer.Option("--topic-per-client", help="Topics end in the client they are of, or for.")
+    ] = False,
+    tracker_id: Annotated[str, typer.Option("--tracker", help="The tracker, without the prefix.")] = "tracker",
+) -> None:
+    """Print what a broker has to allow, and nothing else: who may publish and subscribe to what."""
+    from runtime.cli.exits import fail
+    from runtime.services.acl import acl as made
+    from runtime.services.topics import Topics
+
+    try:
+        typer.echo(made(form, Topics(prefix, topic_per_client), tracker_id), nl=False)
+    except ValueError as error:
+        raise fail(str(error), USAGE) from None
 
 
 def _settings(kind: type[Any], flags: dict[str, Any]) -> Any:
@@ -198,7 +213,6 @@ def _run(begin: Callable[[], Coroutine[Any, Any, int]]) -> None:
     try:
         from runtime.services.members import NoAnswerError
         from runtime.services.settings import SettingsError
-        from runtime.services.web import Metrics as _
     except ImportError as error:
         raise fail(f"services need the extra: pip install 'clientjoin[services]' ({error})", USAGE) from None
     try:

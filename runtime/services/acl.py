@@ -1,9 +1,9 @@
 """Who may publish and subscribe to what, for a broker to hold everybody to it: made from the charts' own alphabet.
 
 The tracker's user may publish what a tracker publishes and read what it subscribes to; whoever is a torrent server the
-same of torrent servers. The MQTT client identifier has to be the user name (Mosquitto: `use_username_as_clientid true`),
-and with a topic for each client nobody publishes or reads what is another's: a broker's rules cannot read a payload, and
-a topic they can. Without one a torrent server can still speak for another.
+same of torrent servers. The MQTT client identifier has to be the user name (of Mosquitto: `use_username_as_clientid
+true`), and with a topic for each client nobody publishes or reads what is another's: a broker's rules cannot read a
+payload, and a topic they can. Without one a torrent server can still speak for another.
 """
 
 from collections.abc import Iterator
@@ -61,20 +61,17 @@ def acl(form: Form, topics: Topics, tracker: str = "tracker") -> str:
 
 def _mosquitto(topics: Topics, user: str) -> str:
     """`topic` lines count for the user above them; `pattern` lines for everybody, %c being the client identifier."""
+    made = list(rights(topics))
     lines = [
         "# Made by: clientjoin acl --format mosquitto. With this in mosquitto.conf:",
         "#   allow_anonymous false",
         "#   use_username_as_clientid true",
         "#   acl_file THIS FILE",
         f"user {user}",
+        *(f"topic {_access(one)} {_filter(topics, one, '+')}" for one in made if one.role == "tracker"),
+        "",
+        *(f"pattern {_access(one)} {_filter(topics, one, '%c')}" for one in made if one.role == "torrent"),
     ]
-    for right in rights(topics):
-        if right.role == "tracker":
-            lines.append(f"topic {_access(right)} {_filter(topics, right, '+')}")
-    lines.append("")
-    for right in rights(topics):
-        if right.role == "torrent":
-            lines.append(f"pattern {_access(right)} {_filter(topics, right, _own(topics, '%c'))}")
     return "\n".join(lines) + "\n"
 
 
@@ -86,7 +83,7 @@ def _emqx(topics: Topics, user: str) -> str:
     ]
     for right in rights(topics):
         who = f'{{user, "{user}"}}' if right.role == "tracker" else "all"
-        own = "+" if right.role == "tracker" else _own(topics, "${clientid}")
+        own = "+" if right.role == "tracker" else "${clientid}"
         exact = _filter(topics, right, own)
         shown = f'{{eq, "{exact}"}}' if right.action == "subscribe" and exact.endswith("+") else f'"{exact}"'
         lines.append(f"{{allow, {who}, {right.action}, [{shown}]}}.")
@@ -96,16 +93,6 @@ def _emqx(topics: Topics, user: str) -> str:
 
 def _access(right: Right) -> str:
     return "write" if right.action == "publish" else "read"
-
-
-def _own(topics: Topics, placeholder: str) -> str:
-    """The level of one's own topics: with a prefix, MQTT client identifiers begin with that, and these levels do not."""
-    if topics.prefix and topics.per_client:
-        raise ValueError(
-            "access rules with both a prefix and a topic for each client: the identifier on the broker begins with the "
-            "prefix, which no broker can take off again; use one of the two, or one broker (or listener) a service"
-        )
-    return placeholder
 
 
 def _filter(topics: Topics, right: Right, own: str) -> str:

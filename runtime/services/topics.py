@@ -1,8 +1,8 @@
 """How topics and client identifiers look on the bus of a service.
 
 With a *prefix* all topics of the protocol stand below it, and MQTT client identifiers begin with it, so that two
-services on one broker do not meet. With *a topic per client* the last level of a topic is a client identifier: of the
-publisher, for what torrent servers publish, and of the one meant, for an acceptance or a denial. A broker's access
+services on one broker do not meet. With *a topic per client* the last level of a topic is an MQTT client identifier: of
+the publisher, for what torrent servers publish, and of the one meant, for an acceptance or a denial. A broker's access
 rules can then hold everybody to their own topics, and nobody hears what others are answered.
 """
 
@@ -49,13 +49,13 @@ class Topics:
         topic = self._below(event.topic)
         if self.per_client and event.topic in ADDRESSED | OWN:
             assert isinstance(event, ClientEvent)
-            return f"{topic}/{event.client}"
+            return f"{topic}/{self.client_id(event.client)}"
         return topic
 
     def filter(self, topic: str, client: str) -> str:
         """What the server `client` asks the broker for, to get the events of a topic of the protocol."""
         if self.per_client and topic in ADDRESSED:
-            return f"{self._below(topic)}/{client}"
+            return f"{self._below(topic)}/{self.client_id(client)}"
         return f"{self._below(topic)}/+" if self.per_client and topic in OWN else self._below(topic)
 
     def read(self, given: str) -> tuple[str, str | None]:
@@ -67,7 +67,9 @@ class Topics:
         if below in EVENT_OF_TOPIC:
             return below, None
         topic, _, client = below.rpartition("/")
-        return (topic, client) if self.per_client and topic in ADDRESSED | OWN else (given, None)
+        if self.per_client and topic in ADDRESSED | OWN:
+            return topic, client.removeprefix(self.client_id(""))
+        return given, None
 
     def check_id(self, client: str) -> None:
         """Raise `ValueError` if a client identifier cannot be a level of a topic, where it has to be."""

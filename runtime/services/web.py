@@ -1,6 +1,6 @@
 """What is seen of a service from outside, over HTTP: `/metrics`, `/healthz` and `/state`.
 
-`/metrics` is for Prometheus, named after the charts. `/healthz` answers 200 to a member, or to a tracker that serves, and
+`/metrics` is for Prometheus, named after the charts. `/healthz` answers 200 for a member, or a tracker that serves, and
 503 with the reason otherwise. `/state` is JSON, or a page for whoever asks for text/html. It only reads, and listens on
 127.0.0.1 unless `metrics_host` says otherwise: it knows no passwords, and tells all that the service knows.
 """
@@ -35,7 +35,7 @@ class Metrics:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.registry = CollectorRegistry()
-        self.registry.register(self)  # type: ignore[arg-type] - what it asks of a collector is `collect`
+        self.registry.register(self)  # type: ignore[arg-type]  # what it asks of a collector is `collect`
 
     def collect(self) -> list[Metric]:
         """All metrics as they are now."""
@@ -118,15 +118,14 @@ def page_of(state: dict[str, Any]) -> str:
     rows = "".join(f"<tr><th>{html.escape(key)}<td>{_shown(value)}" for key, value in state.items())
     title = html.escape(f"{state['role']} {state['name']}")
     style = "body{font-family:sans-serif}th{text-align:left;vertical-align:top;padding-right:1em}pre{margin:0}"
-    return f'<!doctype html><meta charset="utf-8"><title>{title}</title><style>{style}</style><h1>{title}</h1><table>{rows}</table>'
+    head = f'<!doctype html><meta charset="utf-8"><title>{title}</title><style>{style}</style>'
+    return f"{head}<h1>{title}</h1><table>{rows}</table>"
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, dict):
-        return (
-            "<br>".join(f"{html.escape(str(key))}: {html.escape(json.dumps(one))}" for key, one in value.items())
-            or "none"
-        )
+        lines = (f"{html.escape(str(key))}: {html.escape(json.dumps(one))}" for key, one in value.items())
+        return "<br>".join(lines) or "none"
     if isinstance(value, list):
         return "<pre>" + "\n".join(html.escape(str(one)) for one in value) + "</pre>"
     return html.escape(str(value))

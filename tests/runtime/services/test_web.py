@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,22 +82,26 @@ async def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
                 pass
 
 
+def asking(url: str, **more: Any) -> MembersSettings:
+    return MembersSettings(**{"broker": url, **more})
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @live
 async def test_members_are_told_and_nobody_notices(kind: str, tmp_path: Path) -> None:
     async with a_broker(kind, tmp_path) as address, a_bus(address) as bus:
         url = f"mqtt://127.0.0.1:{address.port}"
         with pytest.raises(NoAnswerError, match=r"no tracker answered within 0.3 s at mqtt://"):
-            await members(MembersSettings(broker=url, patience=0.3))
+            await members(asking(url, patience=0.3))
         tracker = await bus.tracker().member()
         one = await bus.torrent("one").member()
         for _ in range(2):
-            found = await members(MembersSettings(broker=url))
+            found = await members(asking(url))
             assert {name: info.endpoints for name, info in found.items()} == {"one": frozenset({"http://one/"})}
             assert isinstance(found["one"], ClientMetadata)
         await tracker.until(lambda: not tracker.server.view.admissions)
         assert set(one.server.view.clients) == set(tracker.server.view.clients) == {"one"}
         with pytest.raises(NoAnswerError, match="the tracker denied it: HashAlgorithm is 'md5'"):
-            await members(MembersSettings(broker=url, hash_algorithm="md5"))
+            await members(asking(url, hash_algorithm="md5"))
     with pytest.raises(NoAnswerError, match="cannot be reached"):
-        await members(MembersSettings(broker=url))
+        await members(asking(url))
