@@ -18,6 +18,7 @@ from machines.calls import CONNECT, ConnectionLost, Message, Start
 from machines.events import BusEvent, ClientEvent
 from machines.participant import Participant
 from machines.rules import View
+from machines.tracker import Tracker
 from runtime.driver import Move, Role, Server
 from runtime.mqtt.session import Session, Will
 from runtime.services.topics import ADDRESSED, OWN, Topics
@@ -96,6 +97,14 @@ class ServiceServer(Server):
         self._dial = dial
         self._keeper = keeper
         self._kept: View | None = None
+        self._is_tracker = isinstance(charts["client"], Tracker)
+        self._told = 0
+        """At a tracker: how many events it has told everybody."""
+        self._heard: dict[str, int] = {}
+        """At a torrent server: the number of the last event that it heard, by the tracker's session."""
+        self._anew: set[asyncio.Task[None]] = set()
+        self.missed = 0
+        """How many events of the tracker did not come."""
 
     def start(self) -> None:
         """Order the server to start, under a name that was never used."""
@@ -103,6 +112,7 @@ class ServiceServer(Server):
             self._crashed = False
             self._arrive(ConnectionLost(), "")
         self.failure = None
+        self._heard = {}
         self._arrive(Start(session=str(uuid4())), "")
 
     @property
@@ -172,6 +182,14 @@ class ServiceServer(Server):
         return self.topics.filter(topic, self.name)
 
     async def _encoded(self, event: BusEvent) -> bytes:
+        payload = await self._written(event)
+        if not self._is_tracker:
+            return payload
+        if event.topic not in ADDRESSED:
+            self._told += 1
+        return numbered(payload, self.charts["client"].data.session, self._told)
+
+    async def _written(self, event: BusEvent) -> bytes:
         entries = sum(len(value) for value in (getattr(event, name, ()) for name in _LARGE) if value)
         if entries > FEW:
             return await asyncio.to_thread(encode, event, self.max_payload)
@@ -189,11 +207,34 @@ class ServiceServer(Server):
         except Malformed as refusal:
             self.refusals.add(refusal)
             return None
+        self._look_for_gaps(event, payload)
         if named is not None and given in OWN and isinstance(event, ClientEvent) and event.client != named:
             fault = Fault("wrong-client", f"the client that its topic names, {shown(named)}", shown(event.client))
             self.refusals.add(Malformed(topic, fault.kind, "$.ClientIdentifier", fault.problem))
             return None
         return event
+
+    def _look_for_gaps(self, event: BusEvent, payload: bytes) -> None:
+        """Whether an event of the tracker follows the last one that was heard: where not, the broker dropped some."""
+        found = NUMBER.search(payload[-TAIL:])
+        if self._is_tracker or found is None:
+            return
+        session, number = found[1].decode(), int(found[2])
+        heard = self._heard.get(session)
+        self._heard = {session: number if heard is None else max(heard, number)}
+        if heard is None:
+            return
+        missed = number - heard - (0 if event.topic in ADDRESSED else 1)
+        if missed > 0:
+            self.missed += missed
+            why = f"{missed} events of the tracker did not come: the broker dropped them"
+            log.warning("%s: %s; it connects and joins anew", self.name, why)
+            self.last_error = why
+            self._spawn(self._begin_anew(), self._anew)
+
+    async def _begin_anew(self) -> None:
+        await self._cut_off()
+        self._arrive(ConnectionLost(), "")
 
     def _is_anothers(self, payload: bytes) -> bool:
         """Whether an answer names another client at its beginning, so that it is of no concern whatever follows.
@@ -202,6 +243,20 @@ class ServiceServer(Server):
         """
         head = HEAD.match(payload)
         return head is not None and head[1] != self.name.encode()
+
+
+NUMBER = re.compile(rb',"Sequence":"([0-9a-f-]{36})/([0-9]{1,18})"\}$')
+TAIL = 100
+"""Bytes at the end of a payload in which its number stands."""
+
+
+def numbered(payload: bytes, session: str, number: int) -> bytes:
+    """An event of a tracker with a property more, which readers that do not know it skip: how many it told before.
+
+    What it tells everybody is counted in a row, so that a gap shows; an answer to one client has the number of the last
+    of these.
+    """
+    return payload[:-1] + f',"Sequence":"{session}/{number}"}}'.encode()
 
 
 _LARGE = (

@@ -62,6 +62,9 @@ class Metrics:
             _gauge("admissions", "Pending admissions in the view.", float(len(view.admissions))),
             _gauge("files", "Files in the view.", float(len(view.files))),
             _gauge("fragments", "Fragments in the view.", float(len(view.fragments))),
+            CounterMetricFamily(
+                "clientjoin_missed", "Events of the tracker that did not come.", value=float(server.missed)
+            ),
             CounterMetricFamily("clientjoin_reconnects", "Attempts to connect again.", value=float(status.reconnects)),
         ]
 

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks.kill_cycles [CYCLES]`: kill -9 of a tracker and torrent servers under load, again and again.
+"""`python -m tests.benchmarks.kill_cycles [CYCLES]`: kill -9 of a tracker and torrent servers under load, repeatedly.
 
 Each cycle kills one of them, the tracker half of the time, at a moment that chance chooses, and starts it again on the
 same store. In the end everybody has to be registered, with the files that each brought, and all views have to be equal;

@@ -1,4 +1,4 @@
-"""kill -9, again and again (faults 1 and 35): nothing is lost, nothing invented. Many more: `tests.benchmarks.kill_cycles`."""
+"""kill -9, repeatedly (faults 1, 35): nothing is lost, nothing invented. More of it: `tests.benchmarks.kill_cycles`."""
 
 from pathlib import Path
 
