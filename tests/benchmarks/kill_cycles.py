@@ -9,6 +9,7 @@ processes are real ones, on a Mosquitto of their own; `tests/runtime/services/te
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -108,7 +109,7 @@ def until_agreed(processes: list[Process]) -> None:
     ends = time.monotonic() + SOON
     while missing := agreed(processes):
         if time.monotonic() > ends:
-            raise AssertionError(missing)
+            raise AssertionError([missing, *(process.state() for process in processes)])
         time.sleep(0.1)
 
 
@@ -131,8 +132,11 @@ def cycles(folder: Path, count: int, torrents: int = 3, seed: int = 0, together:
 
 def main(arguments: list[str]) -> int:
     count = int(arguments[0]) if arguments else 1000
-    with tempfile.TemporaryDirectory() as folder:
-        seconds = cycles(Path(folder), count)
+    seed = int(arguments[1]) if len(arguments) > 1 else 0
+    folder = tempfile.mkdtemp()  # with the logs, if it fails
+    print(f"in {folder}, seed {seed}")
+    seconds = cycles(Path(folder), count, seed=seed)
+    shutil.rmtree(folder)
     print(f"{count} times kill -9: no registration lost, none invented, all views equal; {seconds:.2f} s a cycle")
     return 0
 
