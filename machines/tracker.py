@@ -336,8 +336,6 @@ class Tracker(MqttClient):
             FragmentDistributionFailed,
             because="it is outside Client Join",
         ),
-        ignore(TrackerHello, because="it is its own, or that of an earlier tracker, which steps down"),
-        ignore(ClientGoodbye, because="it is the will of an earlier session, whose owner is back"),
         ignore(ClientJoinRequested, because="it repeats the request that was answered"),
         ignore(ClientJoinSucceeded, ClientJoinFailed, because="that admission is not pending (any more)"),
         impossible(CONNACK, because="no CONNECT is under way"),
@@ -358,6 +356,8 @@ class Tracker(MqttClient):
             because="it was on its way when that admission ended",
         ),
         impossible(JoinPossible, JoinConflicts, RegistrationApplied, because="the view answers only what it was asked"),
+        ignore(TrackerHello, because="it is its own, or that of an earlier tracker, which steps down"),
+        ignore(ClientGoodbye, because="it is the will of an earlier session, whose owner is back"),
     )
 
     def __init__(

@@ -257,7 +257,7 @@ def sample(event: type[BusEvent], client: str) -> BusEvent:
 
 
 _SAMPLE: Mapping[str, Any] = immutabledict(
-    hash_algorithm="sha256",
+    hash_algorithm="sha-256",
     fragment_size=FRAGMENT_SIZE,
     reason_code=ReasonCode.OTHER,
     info=ClientMetadata(),
