@@ -14,8 +14,9 @@ from machines.events import BusEvent, ClientEvent, ClientJoinAccepted, ClientJoi
 from machines.participant import atomic_states, words
 from runtime.demo.runner import CLIENT, TRACKER, Outcome, lifelines
 from runtime.recorder import BROKER, NEVER_CAME, Arrow, RunRecorder
+from runtime.runs.format import Run, commented
 from spec.rendering.labels import label
-from spec.rendering.sequence import Divider, Group, Lifeline, Message, Row, to_mermaid, to_notation
+from spec.rendering.sequence import Comment, Divider, Group, Lifeline, Message, Row, to_mermaid, to_notation
 
 AT_REST = {state.id for state in atomic_states(Broker) if state.initial}
 """Where the broker's regions are while nothing is owed."""
@@ -204,8 +205,10 @@ def _where(states: tuple[str, ...]) -> str:
 
 
 def recording(title: str, recorder: RunRecorder, *, mermaid: bool = False) -> str:
-    """The run as a sequence diagram."""
-    rows: list[Row] = []
+    """The run as a sequence diagram, with what was seen of it as comments, from which it can be judged and replayed."""
+    clients = {client: "tracker" if client == TRACKER else "torrent" for client, _ in recorder.lifelines}
+    run = Run(tuple(recorder.observed), tracker=TRACKER, in_order=recorder.in_order, roles=clients)
+    rows: list[Row] = [Comment(line.removeprefix("// ")) for line in commented(run)]
     for number, arrow in enumerate(recorder.arrows):
         if number in recorder.acts:
             rows.append(Divider(recorder.acts[number]))
