@@ -36,15 +36,30 @@ def is_run(text: str) -> bool:
     return any(line.lstrip().startswith(MARK) for line in text.splitlines()) or STEP.search(text) is not None
 
 
+def has_steps(path: Path) -> bool:
+    """Whether a file is a counterexample of the explorer, or meant to be one. Raises `RunError` if it is no text."""
+    text = _text(path)
+    return "// scenario:" in text or not (is_run(text) or _begins(text))
+
+
+def _begins(text: str) -> bool:
+    """Whether a text begins like a log."""
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return first.startswith("{") or (LINE.fullmatch(first) is not None and not first.startswith("title"))
+
+
 def load_run(path: Path) -> Run:
     """The run of a file. Raises `RunError`."""
+    return read_run(_text(path), str(path))
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise RunError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
-    return read_run(text, str(path))
 
 
 def read_run(text: str, where: str = "<text>") -> Run:
@@ -133,7 +148,7 @@ def _explored(text: str, where: str) -> Run:
     except ValueError as error:
         raise RunError(f"{where}: {error}") from None
     roles = {node.name: "torrent" if place else "tracker" for place, node in enumerate(system.nodes)}
-    return Run(tuple(seen), tracker=system.nodes[0].name, roles=roles, is_timed=False)
+    return Run(tuple(seen), tracker=system.nodes[0].name, in_order=system.ordered, roles=roles, is_timed=False)
 
 
 def _time(text: str, where: str) -> float:
