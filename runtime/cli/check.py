@@ -68,14 +68,9 @@ def check(
     from spec.conformance.report import lines
     from spec.notation import read
 
-    if coverage is not None and charts is None:
-        typer.echo("clientjoin: --coverage goes with --charts: of our charts no transitions are counted", err=True)
-        raise typer.Exit(2)
+    _refuse(diagrams, charts, coverage)
     ours = sorted(DIAGRAMS.glob("*.txt"))
     files = list(diagrams or ours)
-    if charts is not None and not diagrams:
-        typer.echo("clientjoin: --charts: name the diagrams that these charts are to be checked against", err=True)
-        raise typer.Exit(2)
     texts = [(str(file) if diagrams else file.name, _text(file)) for file in files]
     if charts is None and diagrams:
         _check_runs(texts, quiet=quiet, as_json=as_json)
@@ -129,6 +124,18 @@ def check(
             rest = line.rest or ""
             console.print(Text.assemble((line.first, line.style), rest), soft_wrap=True)
     raise typer.Exit(report.verdict.status)
+
+
+def _refuse(diagrams: list[Path] | None, charts: str | None, coverage: Path | None) -> None:
+    """Refuse options that do not go together."""
+    problem = ""
+    if coverage is not None and charts is None:
+        problem = "--coverage goes with --charts: of our charts no transitions are counted"
+    elif charts is not None and not diagrams:
+        problem = "--charts: name the diagrams that these charts are to be checked against"
+    if problem:
+        typer.echo(f"clientjoin: {problem}", err=True)
+        raise typer.Exit(2)
 
 
 def _check_runs(texts: list[tuple[str, str]], *, quiet: bool, as_json: bool) -> None:

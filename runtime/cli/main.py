@@ -18,6 +18,7 @@ try:
     from runtime.cli.check import check
     from runtime.cli.diagrams import diagrams
     from runtime.cli.explore import explore
+    from runtime.cli.monitor import monitor
     from runtime.cli.read import read
     from runtime.cli.replay import replay
 except KeyboardInterrupt:  # loading takes long enough to be interrupted
@@ -202,6 +203,7 @@ app.command()(read)
 app.command()(check)
 app.command()(explore)
 app.command()(replay)
+app.command()(monitor)
 
 
 ALIASES = {"--careful": "--hardened"}

@@ -40,6 +40,9 @@ MARK = "// seen "
 Kind = type[Published] | type[Sent] | type[Delivered]
 EVENTS: Mapping[str, Kind] = {"published": Published, "sent": Sent, "delivered": Delivered}
 
+UNTIMED = Assumptions(lag=1e9, under_way=0.0)
+"""Where no times are known: nobody is late, and nothing was under way before the first line."""
+
 
 class RunError(ValueError):
     """A file that holds no run: the message names the place and the remedy."""
@@ -60,7 +63,7 @@ class Run:
 
     def monitor(self, **options: Any) -> Monitor:
         """A monitor for it, with other options of `Monitor` laid over its own."""
-        assumed = Assumptions() if self.is_timed else Assumptions(lag=0.0)
+        assumed = Assumptions() if self.is_timed else UNTIMED
         own: dict[str, Any] = {
             "sight": self.sight,
             "from_the_start": self.from_the_start,

@@ -34,6 +34,8 @@ from spec.monitor.server import SESSION, Server, State
 
 MOST = 2048
 """Configurations of one participant that are looked at for one event; beyond that nobody can tell."""
+UNREAD = 200
+"""Of what was passed on to a participant of which nothing is known, so many events may be unread."""
 TIMED = immutabledict[str, float]()
 
 
@@ -46,10 +48,14 @@ class Configuration(NamedTuple):
 
 
 class Assumptions(NamedTuple):
-    """What is known of the clocks: seconds that a timeout lasts at least, and that an event may lie unread."""
+    """What is known of time, in seconds."""
 
     timeout: float = 0.0
+    """What every timeout of the servers lasts at least."""
     lag: float = 10.0
+    """How long an event may lie unread."""
+    under_way: float = 1.0
+    """How long something may be under way, or lie unread, that was not seen because watching begins only now."""
 
 
 ASSUMED = Assumptions()
@@ -92,17 +98,19 @@ class Track:
                 each._replace(state=self.server.learn(each.state, file)) for each in self.configurations
             }
 
-    def forget(self, at: float) -> None:
-        """Where it is, is not known (any more), nor what it has yet to read."""
+    def forget(self, at: float, *, is_blind: bool = True) -> None:
+        """Where it is, is not known (any more); `is_blind`: nor what it has yet to read."""
         self.configurations = None
-        self.blind_until = at + self.assumed.lag
-        self.inbox.clear()
+        self.blind_until = at + self.assumed.under_way if is_blind else at
         self.is_cut_short = False
+        if is_blind:
+            self.inbox.clear()
 
     def deliver(self, at: float, event: BusEvent) -> None:
         """An event is on its way to it."""
-        if self.configurations is not None:
-            self.inbox.append((at, self._named(event)))
+        self.inbox.append((at, self._named(event)))
+        if self.configurations is None:
+            del self.inbox[:-UNREAD]
 
     def connect(self, at: float) -> bool:
         """It has connected, as the process that it was or as a new one."""
@@ -347,11 +355,12 @@ class Track:
     def _found_out(self, at: float, event: BusEvent) -> None:
         """Where a participant is of which nothing was known, and which has published this."""
         if isinstance(event, ClientJoinRequested | TrackerHello) and at >= self.blind_until:
-            self.inbox.clear()
+            places = range(len(self.inbox) + 1) if self.sight.deliveries else (0,)
             self._become(
-                Configuration(then, 0)
+                Configuration(then, place)
                 for state in self.server.online(len(self.names))
                 for then in self.server.publish(state, event)
+                for place in places
             )
             self._seen(at)
 

@@ -64,7 +64,7 @@ def test_a_run_that_is_watched_from_some_quiet_moment_on_is_allowed(name: str) -
         quiet = [place for place, (_, row) in enumerate(run, start=1) if is_calm(system, row)]
         if quiet:
             before = len(observed(system, run[: chance.choice(quiet)]))
-            monitor = Monitor(from_the_start=False, assumed=Assumptions(lag=0), in_order=system.ordered)
+            monitor = Monitor(from_the_start=False, assumed=Assumptions(under_way=0), in_order=system.ordered)
             judge(monitor, observed(system, run)[before:])
 
 
