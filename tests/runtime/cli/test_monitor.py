@@ -157,7 +157,7 @@ def test_a_broker_that_runs_is_watched() -> None:
             url = f"mqtt://127.0.0.1:{broker.port}"
             command = [sys.executable, "-m", "runtime.cli", "monitor", "--broker", url, "--seconds", "6", "--json"]
             watching = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-            while not any(client.startswith("monitor-") for client in broker._clients):
+            while not any(client.startswith("monitor-") for client in broker._clients):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
             demo = [sys.executable, "-m", "runtime.cli", "demo", "--scenario", "standard", "--broker", url]
             playing = await asyncio.create_subprocess_exec(*demo, stdout=subprocess.DEVNULL)
