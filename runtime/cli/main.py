@@ -21,6 +21,7 @@ try:
     from runtime.cli.monitor import monitor
     from runtime.cli.read import read
     from runtime.cli.replay import replay
+    from runtime.cli.verify import verify
 except KeyboardInterrupt:  # loading takes long enough to be interrupted
     raise SystemExit(130) from None
 
@@ -204,6 +205,7 @@ app.command()(check)
 app.command()(explore)
 app.command()(replay)
 app.command()(monitor)
+app.command()(verify)
 
 
 ALIASES = {"--careful": "--hardened"}

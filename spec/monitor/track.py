@@ -193,7 +193,8 @@ class Track:
         """The configurations right after the goal was sent."""
         stops = isinstance(goal, ClientGoodbye | TrackerGoodbye | DISCONNECT)
         starts = isinstance(goal, ClientJoinRequested | TrackerHello) and not self.sight.connections
-        for here in self._everywhere(at, stops=stops, starts=starts):
+        is_lossy = isinstance(goal, DISCONNECT) and not self.sight.sends
+        for here in self._everywhere(at, stops=stops, starts=starts, is_lossy=is_lossy):
             if isinstance(goal, DISCONNECT):
                 yield from (here._replace(state=state) for state in self.server.disconnect(here.state))
                 continue
@@ -206,7 +207,7 @@ class Track:
         yield from (each for each in self._everywhere(at, until=until) if each.place >= until)
 
     def _everywhere(
-        self, at: float, *, stops: bool = False, starts: bool = False, until: int = -1
+        self, at: float, *, stops: bool = False, starts: bool = False, is_lossy: bool = False, until: int = -1
     ) -> Iterator[Configuration]:
         """The configurations that can be reached unseen; up to a place in the inbox, if one is given."""
         assert self.configurations is not None
@@ -233,6 +234,8 @@ class Track:
                 self.is_cut_short = True
                 return
             yield here
+            if is_lossy and self.server.is_due(here.state):
+                todo += [here._replace(state=state) for state in self.server.publish(here.state, None)]
             todo += self._next(here, at, stops=stops, until=until)
 
     def _next(self, here: Configuration, at: float, *, stops: bool, until: int) -> Iterator[Configuration]:
