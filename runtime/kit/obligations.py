@@ -296,6 +296,14 @@ async def _tracker_repeated(play: Play) -> None:
     await play.expect("ClientJoinAccepted", play.bench.settings.patience)
 
 
+async def _tracker_conflicts(play: Play) -> None:
+    """Who offers the endpoint of another client is denied."""
+    await _begin(play)
+    await play.partner_joins(REGISTERED)
+    await _asks_for_the_same_endpoint(play)
+    await play.expect("ClientJoinDenied", play.bench.settings.patience)
+
+
 def _with_more(event: BusEvent) -> bytes:
     """An event's payload with a property more."""
     return encode(event)[:-1] + b',"NobodyKnowsThis":{"a":[1,2,null]}}'
@@ -314,6 +322,7 @@ CASES: Mapping[str, Mapping[str, Action]] = {
         "unknown": _tracker_unknown,
         "others": _tracker_others,
         "repeated": _tracker_repeated,
+        "conflicts": _tracker_conflicts,
         "stops": _stops,
     },
 }

@@ -13,7 +13,7 @@ from spec.monitor import Forbidden, Passed
 from spec.monitor.explanation import alone, shortest
 
 GOODBYES = ("ClientGoodbye", "TrackerGoodbye")
-PARTNER, REGISTERED = "partner-1", "client-1"
+PARTNER, REGISTERED, PROBE = "partner-1", "client-1", "probe-1"
 
 
 class Over(Exception):  # noqa: N818 - what happened
@@ -149,6 +149,9 @@ async def play_path(bench: Bench, path: Path, case: Case) -> None:
             case.arrows |= {arrow.name: Status.CONFORMS for arrow in here.arrows if arrow.name in case.arrows}
         await bench.rest()
         play.judge()
+        if not play.is_stopped:
+            here = None
+            await _probe(play)
         case.status = Status.CONFORMS
     except Over as over:
         end(case, over)
@@ -161,6 +164,16 @@ def end(case: Case, over: Over) -> None:
     case.status, case.why, case.found = over.status, str(over), over.found
     if over.found is not None:
         case.obligations[violated(over.found)] = Status.VIOLATES
+
+
+async def _probe(play: Play) -> None:
+    """What it knows now shows in what it says next: a tracker when somebody joins, a torrent server when it does."""
+    play.bench.no_faults()
+    if play.bench.settings.role == TRACKER:
+        await play.partner_joins(PROBE)
+    else:
+        await play.tracker_says("TrackerHello")
+        await play.expect("ClientJoinRequested", play.bench.settings.patience)
 
 
 async def _prelude(play: Play, path: Path) -> None:

@@ -72,6 +72,7 @@ OBLIGATIONS: Mapping[str, str] = {
     "unknown": "it skips properties that it does not know",
     "others": "it ignores what others are told",
     "repeated": "an event that is delivered twice counts once",
+    "conflicts": "it denies whoever offers an endpoint of another client",
     "stops": "it says goodbye when it is asked to stop (SIGTERM)",
 }
 """What a server owes besides the arrows, by identifier."""

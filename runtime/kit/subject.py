@@ -77,6 +77,10 @@ class Subject:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, number)
 
+    def close(self) -> None:
+        """Forget what it printed."""
+        self.output.close()
+
     def tail(self) -> str:
         """What it printed last."""
         size = self.output.seek(0, os.SEEK_END)
