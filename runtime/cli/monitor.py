@@ -20,6 +20,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from runtime.cli.exits import fail, leave_output
+
 if TYPE_CHECKING:
     from runtime.runs.format import Run
     from spec.monitor import Forbidden, Monitor, Observed
@@ -81,15 +83,14 @@ def monitor(
         raise _unusable(str(error)) from None
     except OSError as error:
         if isinstance(error, BrokenPipeError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            leave_output()
             raise typer.Exit(141) from None
         raise _unusable(f"{error.filename or save}: {error.strerror or error}") from None
     raise typer.Exit(watcher.end())
 
 
 def _unusable(message: str) -> typer.Exit:
-    typer.echo(f"clientjoin: {message}", err=True)
-    return typer.Exit(2)
+    return fail(message, status=2)
 
 
 class _Console(Console):

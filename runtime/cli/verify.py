@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runtime.cli.exits import fail
+
 if TYPE_CHECKING:
     from runtime.kit.bench import Settings
     from runtime.kit.result import Case
@@ -96,8 +98,7 @@ def verify(
 
 
 def _unusable(message: str) -> typer.Exit:
-    typer.echo(f"clientjoin: {message}", err=True)
-    return typer.Exit(2)
+    return fail(message, status=2)
 
 
 def _expected(path: Path | None) -> list[str]:
