@@ -46,7 +46,7 @@ def monitor(
         bool, typer.Option("--lossy", help="Servers publish with QoS 0: what they send may be lost unseen.")
     ] = False,
     from_the_start: Annotated[
-        bool, typer.Option("--from-the-start", help="No server was there before the first line of the log.")
+        bool, typer.Option("--from-the-start", help="No server was there before the first line.")
     ] = False,
     tracker: Annotated[str, typer.Option(help="What the tracker is called where nobody says who published.")] = "",
     lag: Annotated[float, typer.Option(min=0, help="Seconds that an event lies unread at most.")] = 10.0,
@@ -59,10 +59,12 @@ def monitor(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Judge what is on the bus by the statecharts, each server by itself.
+    """Judge what is on the bus, live or in a log.
 
-    A server is judged from where it is known what it does: a torrent server from its next request, a tracker from its
-    next hello. Exit status: 0 allowed, 1 forbidden, 3 nobody can tell, 2 cannot be used.
+    Each server is held against its statechart, from where it is known what it does: a torrent server from its next
+    request, a tracker from its next hello.
+
+    Exit status: 0 allowed, 1 forbidden, 3 nobody can tell, 2 cannot be used.
     """
     from runtime.runs.format import RunError
 

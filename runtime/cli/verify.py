@@ -49,7 +49,9 @@ def verify(
         Path | None, typer.Option("--html", metavar="FILE", help="Write the report as an HTML page.")
     ] = None,
 ) -> None:
-    """Verify a server: the kit plays all others, on a broker of its own, with faults.
+    """Verify a server that others wrote.
+
+    The kit plays all others, on a broker of its own, and a network that loses events.
 
     Exit status: 0 it conforms, 1 it violates, 3 nobody can tell, 2 it cannot be verified.
     """

@@ -155,13 +155,15 @@ def test_a_broker_that_runs_is_watched() -> None:
     async def play() -> tuple[int, str]:
         async with EmbeddedBroker() as broker:
             url = f"mqtt://127.0.0.1:{broker.port}"
-            command = [sys.executable, "-m", "runtime.cli", "monitor", "--broker", url, "--seconds", "6", "--json"]
+            watch = ["monitor", "--broker", url, "--from-the-start", "--json"]
+            command = [sys.executable, "-m", "runtime.cli", *watch]
             watching = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
             while not any(client.startswith("monitor-") for client in broker._clients):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
             demo = [sys.executable, "-m", "runtime.cli", "demo", "--scenario", "standard", "--broker", url]
             playing = await asyncio.create_subprocess_exec(*demo, stdout=subprocess.DEVNULL)
             assert await playing.wait() == 0
+            watching.terminate()
             output, _ = await watching.communicate()
             return watching.returncode or 0, output.decode()
 
