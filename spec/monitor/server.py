@@ -31,6 +31,7 @@ from machines.calls import (
     Start,
     Stop,
     TimeoutExceeded,
+    Timer,
     ViewChanged,
     ViewChangeFailed,
     ViewDescribed,
@@ -169,14 +170,13 @@ class Server:
 
     def expire(self, state: State, client: str = "") -> tuple[State, ...]:
         """A timeout is exceeded; of a tracker's, that of a client."""
-        for output in self._clock.due(state.clock):
-            assert isinstance(output.message, TimeoutExceeded)
-            if client not in {"", output.message.timer.client}:
-                continue
-            clock = self._clock.send(state.clock, output)
-            told = None if clock is None else self._deliver(state._replace(clock=clock), "client", output.message)
-            if told is not None:
-                return self._settle(told)
+        running = state.clock.data.running
+        for name in [client] if client else list(running):
+            if name in running:
+                output = Output(TimeoutExceeded(timer=Timer(name, running[name])), "client")
+                clock = self._clock.send(state.clock, output)
+                told = None if clock is None else self._deliver(state._replace(clock=clock), "client", output.message)
+                return () if told is None else self._settle(told)
         return ()
 
     def stop(self, state: State) -> tuple[State, ...]:

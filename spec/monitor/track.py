@@ -12,6 +12,7 @@ reads an event of that client, or a request that conflicts with what that client
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from immutabledict import immutabledict
@@ -23,14 +24,17 @@ from machines.events import (
     BusEvent,
     ClientEvent,
     ClientGoodbye,
+    ClientJoinAccepted,
+    ClientJoinFailed,
     ClientJoinRequested,
+    ClientJoinSucceeded,
     FileInfoPublished,
     TrackerGoodbye,
     TrackerHello,
 )
 from machines.rules import normal_form
 from spec.monitor.observation import Sight
-from spec.monitor.server import SESSION, Server, State
+from spec.monitor.server import OURS, SESSION, Server, State
 
 MOST = 2048
 """Configurations of one participant that are looked at for one event; beyond that nobody can tell."""
@@ -61,6 +65,16 @@ class Assumptions(NamedTuple):
 ASSUMED = Assumptions()
 
 
+_normal = lru_cache(maxsize=4096)(normal_form)
+
+
+def _nearly(here: Configuration) -> object:
+    """What is the same for configurations that are the same; a view is compared by identity, which is quick."""
+    view = None if here.state.view is None else id(here.state.view.data.view)
+    doubts = None if here.state.doubts is None else id(here.state.doubts)
+    return here.place, here.since, here.state.client, here.state.clock, here.state.names, view, doubts
+
+
 @dataclass
 class Track:
     """The configurations that one server can be in; None as long as they are not known."""
@@ -76,6 +90,9 @@ class Track:
     """Whether configurations were left out, so that nothing follows where none fits."""
     latest: float = 0.0
     """When something was last seen of it."""
+    _about: str = ""
+    _inert: set[tuple[str, type[BusEvent]]] = field(default_factory=set)
+    """In which states which news of others change nothing at a server whose view is not followed."""
     blind_until: float = -1e300
     """Until when it may read what was passed on to it unseen."""
 
@@ -180,6 +197,7 @@ class Track:
 
     def expected(self, at: float) -> tuple[BusEvent, ...]:
         """What it can publish now."""
+        self._about = ""
         found: dict[BusEvent, None] = {}
         for each in self._everywhere(at, stops=True) if self.configurations is not None else ():
             for message in self.server.expected(each.state):
@@ -194,7 +212,9 @@ class Track:
         stops = isinstance(goal, ClientGoodbye | TrackerGoodbye | DISCONNECT)
         starts = isinstance(goal, ClientJoinRequested | TrackerHello) and not self.sight.connections
         is_lossy = isinstance(goal, DISCONNECT) and not self.sight.sends
-        for here in self._everywhere(at, stops=stops, starts=starts, is_lossy=is_lossy):
+        needed = self._needed(goal) if self.sight.losses and not is_lossy else -1
+        self._about = self._subject(goal) if self.sight.losses and not is_lossy else ""
+        for here in self._everywhere(at, stops=stops, starts=starts, is_lossy=is_lossy, needed=needed):
             if isinstance(goal, DISCONNECT):
                 yield from (here._replace(state=state) for state in self.server.disconnect(here.state))
                 continue
@@ -202,14 +222,55 @@ class Track:
             for state in self.server.publish(here.state, goal):
                 yield here._replace(state=state)
 
+    def _needed(self, goal: Message) -> int:
+        """The last place in the inbox of what makes a server publish this; -1 if anything can.
+
+        A tracker of ours publishes about a client only when it has read something of that client; a torrent server
+        confirms what it was accepted for, and asks to join when it has heard a hello, or has just started.
+        """
+        if self.server.charts is not OURS:
+            return -1
+        if self.server.role == TRACKER:
+            if not isinstance(goal, AttemptEvent):
+                return -1
+            client = goal.client
+            places = [n for n, (_, event) in enumerate(self.inbox) if getattr(event, "client", "") == client]
+        elif isinstance(goal, ClientJoinSucceeded | ClientJoinFailed):
+            places = [n for n, (_, event) in enumerate(self.inbox) if isinstance(event, ClientJoinAccepted)]
+        elif isinstance(goal, ClientJoinRequested) and self.sight.connections:
+            places = [n for n, (_, event) in enumerate(self.inbox) if isinstance(event, TrackerHello)]
+        else:
+            return -1
+        return max(places, default=0)
+
+    def _subject(self, goal: Message) -> str:
+        """The client that our tracker publishes about; empty where it makes no difference what else it reads."""
+        is_ours = self.server.charts is OURS and self.server.role == TRACKER
+        return goal.client if is_ours and isinstance(goal, AttemptEvent) else ""
+
+    def _is_of_another(self, event: BusEvent) -> bool:
+        """Whether our tracker would have to publish about another client first if it read an event."""
+        return isinstance(event, ClientJoinRequested | ClientJoinSucceeded) and event.client != self._about
+
     def _unread(self, at: float, until: int = 0) -> Iterator[Configuration]:
         """The configurations in which as much as that was read."""
+        self._about = ""
         yield from (each for each in self._everywhere(at, until=until) if each.place >= until)
 
     def _everywhere(
-        self, at: float, *, stops: bool = False, starts: bool = False, is_lossy: bool = False, until: int = -1
+        self,
+        at: float,
+        *,
+        stops: bool = False,
+        starts: bool = False,
+        is_lossy: bool = False,
+        until: int = -1,
+        needed: int = -1,
     ) -> Iterator[Configuration]:
-        """The configurations that can be reached unseen; up to a place in the inbox, if one is given."""
+        """The configurations that can be reached unseen; up to a place in the inbox, if one is given.
+
+        What has read all that is `needed` for a goal, and is not about to send, cannot come to it any more.
+        """
         assert self.configurations is not None
         todo = list(self.configurations)
         if starts:
@@ -218,13 +279,14 @@ class Track:
             begun = self.server.online(len(self.names))
             todo += [Configuration(state, place) for state in begun for place in places]
         known: dict[tuple[State, immutabledict[str, float]], int] = {}
-        exact: set[Configuration] = set()
+        exact: dict[object, Configuration] = {}
         while todo:
             here = todo.pop()
             if self.sight.deliveries:
-                if here in exact:
+                same = _nearly(here)
+                if same in exact:
                     continue
-                exact.add(here)
+                exact[same] = here
             else:  # whoever has read less can still do all that one can do who has read more
                 key = (here.state, here.since)
                 if known.get(key, here.place + 1) <= here.place:
@@ -233,6 +295,8 @@ class Track:
             if len(exact) + len(known) > MOST + 2 * len(self.inbox):
                 self.is_cut_short = True
                 return
+            if needed >= 0 and here.place > needed and not self.server.is_due(here.state):
+                continue
             yield here
             if is_lossy and self.server.is_due(here.state):
                 todo += [here._replace(state=state) for state in self.server.publish(here.state, None)]
@@ -256,9 +320,15 @@ class Track:
                 yield here._replace(place=end)
             return
         for place in range(here.place, end):
-            for each in self._read(here, place, at):
-                if each.state != here.state:
-                    yield each
+            event = self.inbox[place][1]
+            kind = (here.state.where, type(event))
+            is_news = isinstance(event, ClientEvent) and event.client != self.server.client and here.state.view is None
+            if (is_news and kind in self._inert) or (self._about and self._is_of_another(event)):
+                continue
+            found = [each for each in self._read(here, place, at) if each.state != here.state]
+            if is_news and not found:
+                self._inert.add(kind)
+            yield from found
         if until >= 0 and here.place < until:
             yield here._replace(place=until)
 
@@ -291,9 +361,7 @@ class Track:
         """It reads an event, before or after the timeouts that make a difference to it."""
         came, event = self.inbox[place]
         if self.server.role == TRACKER:
-            for client in here.state.client.data.pending:
-                if not self.sight.deliveries and getattr(event, "client", "") == client:
-                    continue  # what it would ignore after that, it need not read
+            for client in self._affected(here.state, event):
                 if self._matters(here.state, client, event) and self._may_expire(here, client, at):
                     since = immutabledict({key: value for key, value in here.since.items() if key != client})
                     for state in self.server.expire(here.state, client):
@@ -313,6 +381,15 @@ class Track:
             return TIMED
         return here.since if then.where == here.state.where else immutabledict({"": came})
 
+    def _affected(self, state: State, event: BusEvent) -> Iterable[str]:
+        """The clients whose pending admissions can make a difference to an event."""
+        pending = state.client.data.pending
+        if isinstance(event, ClientJoinRequested):
+            return [client for client in pending if self.sight.deliveries or client != event.client]
+        client = getattr(event, "client", "")
+        # Where it need not read an event, it need not read what it would ignore after that.
+        return [client] if self.sight.deliveries and client in pending else []
+
     def _matters(self, state: State, client: str, event: BusEvent) -> bool:
         """Whether it makes a difference to an event that the admission of a client is no longer pending."""
         if not isinstance(event, ClientEvent):
@@ -322,8 +399,8 @@ class Track:
         admission = state.view.data.view.admissions.get(client)
         if admission is None or not isinstance(event, ClientJoinRequested):
             return False
-        theirs = {normal_form(uri) for uri in admission.info.endpoints}
-        if any(normal_form(uri) in theirs for uri in event.endpoints):
+        theirs = {_normal(uri) for uri in admission.info.endpoints}
+        if any(_normal(uri) in theirs for uri in event.endpoints):
             return True
         files, parts = event.known_file_infos, event.stored_fragments
         return any(files.get(key, value) != value for key, value in admission.files.items()) or any(
