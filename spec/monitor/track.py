@@ -12,7 +12,6 @@ reads an event of that client, or a request that conflicts with what that client
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import NamedTuple
 
 from immutabledict import immutabledict
@@ -24,17 +23,14 @@ from machines.events import (
     BusEvent,
     ClientEvent,
     ClientGoodbye,
-    ClientJoinAccepted,
-    ClientJoinFailed,
     ClientJoinRequested,
-    ClientJoinSucceeded,
     FileInfoPublished,
     TrackerGoodbye,
     TrackerHello,
 )
-from machines.rules import normal_form
+from spec.monitor import relevance
 from spec.monitor.observation import Sight
-from spec.monitor.server import OURS, SESSION, Server, State
+from spec.monitor.server import SESSION, Server, State
 
 MOST = 2048
 """Configurations of one participant that are looked at for one event; beyond that nobody can tell."""
@@ -63,9 +59,6 @@ class Assumptions(NamedTuple):
 
 
 ASSUMED = Assumptions()
-
-
-_normal = lru_cache(maxsize=4096)(normal_form)
 
 
 def _nearly(here: Configuration) -> object:
@@ -212,8 +205,12 @@ class Track:
         stops = isinstance(goal, ClientGoodbye | TrackerGoodbye | DISCONNECT)
         starts = isinstance(goal, ClientJoinRequested | TrackerHello) and not self.sight.connections
         is_lossy = isinstance(goal, DISCONNECT) and not self.sight.sends
-        needed = self._needed(goal) if self.sight.losses and not is_lossy else -1
-        self._about = self._subject(goal) if self.sight.losses and not is_lossy else ""
+        needed = (
+            relevance.needed(self.server, self.inbox, goal, connections=self.sight.connections)
+            if self.sight.losses and not is_lossy
+            else -1
+        )
+        self._about = relevance.subject(self.server, goal) if self.sight.losses and not is_lossy else ""
         for here in self._everywhere(at, stops=stops, starts=starts, is_lossy=is_lossy, needed=needed):
             if isinstance(goal, DISCONNECT):
                 yield from (here._replace(state=state) for state in self.server.disconnect(here.state))
@@ -221,36 +218,6 @@ class Track:
             assert isinstance(goal, BusEvent)
             for state in self.server.publish(here.state, goal):
                 yield here._replace(state=state)
-
-    def _needed(self, goal: Message) -> int:
-        """The last place in the inbox of what makes a server publish this; -1 if anything can.
-
-        A tracker of ours publishes about a client only when it has read something of that client; a torrent server
-        confirms what it was accepted for, and asks to join when it has heard a hello, or has just started.
-        """
-        if self.server.charts is not OURS:
-            return -1
-        if self.server.role == TRACKER:
-            if not isinstance(goal, AttemptEvent):
-                return -1
-            client = goal.client
-            places = [n for n, (_, event) in enumerate(self.inbox) if getattr(event, "client", "") == client]
-        elif isinstance(goal, ClientJoinSucceeded | ClientJoinFailed):
-            places = [n for n, (_, event) in enumerate(self.inbox) if isinstance(event, ClientJoinAccepted)]
-        elif isinstance(goal, ClientJoinRequested) and self.sight.connections:
-            places = [n for n, (_, event) in enumerate(self.inbox) if isinstance(event, TrackerHello)]
-        else:
-            return -1
-        return max(places, default=0)
-
-    def _subject(self, goal: Message) -> str:
-        """The client that our tracker publishes about; empty where it makes no difference what else it reads."""
-        is_ours = self.server.charts is OURS and self.server.role == TRACKER
-        return goal.client if is_ours and isinstance(goal, AttemptEvent) else ""
-
-    def _is_of_another(self, event: BusEvent) -> bool:
-        """Whether our tracker would have to publish about another client first if it read an event."""
-        return isinstance(event, ClientJoinRequested | ClientJoinSucceeded) and event.client != self._about
 
     def _unread(self, at: float, until: int = 0) -> Iterator[Configuration]:
         """The configurations in which as much as that was read."""
@@ -323,7 +290,7 @@ class Track:
             event = self.inbox[place][1]
             kind = (here.state.where, type(event))
             is_news = isinstance(event, ClientEvent) and event.client != self.server.client and here.state.view is None
-            if (is_news and kind in self._inert) or (self._about and self._is_of_another(event)):
+            if (is_news and kind in self._inert) or (self._about and relevance.is_of_another(self._about, event)):
                 continue
             found = [each for each in self._read(here, place, at) if each.state != here.state]
             if is_news and not found:
@@ -361,8 +328,8 @@ class Track:
         """It reads an event, before or after the timeouts that make a difference to it."""
         came, event = self.inbox[place]
         if self.server.role == TRACKER:
-            for client in self._affected(here.state, event):
-                if self._matters(here.state, client, event) and self._may_expire(here, client, at):
+            for client in relevance.affected(here.state, event, deliveries=self.sight.deliveries):
+                if relevance.matters(here.state, client, event) and self._may_expire(here, client, at):
                     since = immutabledict({key: value for key, value in here.since.items() if key != client})
                     for state in self.server.expire(here.state, client):
                         yield here._replace(state=state, since=since)
@@ -380,32 +347,6 @@ class Track:
         if not then.clock.data.running:
             return TIMED
         return here.since if then.where == here.state.where else immutabledict({"": came})
-
-    def _affected(self, state: State, event: BusEvent) -> Iterable[str]:
-        """The clients whose pending admissions can make a difference to an event."""
-        pending = state.client.data.pending
-        if isinstance(event, ClientJoinRequested):
-            return [client for client in pending if self.sight.deliveries or client != event.client]
-        client = getattr(event, "client", "")
-        # Where it need not read an event, it need not read what it would ignore after that.
-        return [client] if self.sight.deliveries and client in pending else []
-
-    def _matters(self, state: State, client: str, event: BusEvent) -> bool:
-        """Whether it makes a difference to an event that the admission of a client is no longer pending."""
-        if not isinstance(event, ClientEvent):
-            return False
-        if event.client == client or state.view is None:
-            return True
-        admission = state.view.data.view.admissions.get(client)
-        if admission is None or not isinstance(event, ClientJoinRequested):
-            return False
-        theirs = {_normal(uri) for uri in admission.info.endpoints}
-        if any(_normal(uri) in theirs for uri in event.endpoints):
-            return True
-        files, parts = event.known_file_infos, event.stored_fragments
-        return any(files.get(key, value) != value for key, value in admission.files.items()) or any(
-            parts.get(key, value) != value for key, value in admission.fragments.items()
-        )
 
     # What is kept.
 
