@@ -219,8 +219,8 @@ class Track:
             for state in self.server.publish(here.state, goal):
                 yield here._replace(state=state)
 
-    def _unread(self, at: float, until: int = 0) -> Iterator[Configuration]:
-        """The configurations in which as much as that was read."""
+    def _unread(self, at: float, until: int = -1) -> Iterator[Configuration]:
+        """The configurations in which as much as that was read, or anything, if that is not given."""
         self._about = ""
         yield from (each for each in self._everywhere(at, until=until) if each.place >= until)
 
