@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from spec.binding import Binding
     from spec.conformance.checker import Report
 
+if TYPE_CHECKING:
+    from spec.binding import Binding
+    from spec.conformance.checker import Report
+
 
 def check(
     diagrams: Annotated[
@@ -81,6 +85,7 @@ def check(
         raise fail("--charts: name the diagrams that these charts are to be checked against", status=2)
     texts = [(str(file) if diagrams else file.name, _text(file)) for file in files]
     others = [(file.name, _text(file)) for file in refer or ()]
+    _refuse_foreign(texts)
     try:
         playing: Charts = {}
         if charts is not None:
@@ -128,7 +133,7 @@ def check(
 
 
 def _write_coverage(report: "Report", playing: Charts, binding: "Binding", folder: Path) -> None:
-    """State diagrams in which what no diagram exercises is faint, in two formats."""
+    """State diagrams in which what no diagram exercises is faint, in two formats; their paths on standard error."""
     missed: dict[str, set[tuple[str, str, str]]] = {}
     for chart in report.coverage:
         missed.setdefault(chart.chart, set()).update(chart.missed)
@@ -136,6 +141,18 @@ def _write_coverage(report: "Report", playing: Charts, binding: "Binding", folde
     for form in FORMATS[:2]:
         for path in written(pages, folder, form):
             typer.echo(path, err=True)
+
+
+def _refuse_foreign(texts: list[tuple[str, str]]) -> None:
+    """Exit if a text says at its beginning that it is in another notation: it cannot be used, and nothing was asked."""
+    from spec.notation import Diagram, read
+
+    refused = [diagram for file, text in texts if (diagram := read(text, file=file)).notation != Diagram().notation]
+    for diagram in refused:
+        for found in diagram.diagnostics:
+            typer.echo(f"clientjoin: {diagram.file}: line {found.line}: {found.message}", err=True)
+    if refused:
+        raise typer.Exit(2)
 
 
 def _next(verdict: str) -> str:

@@ -1,11 +1,118 @@
-"""A report of a check, as lines of text and as JSON."""
+"""What a check found: a report of all diagrams and of each, as values, as lines of text and as JSON."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from spec.conformance.checker import DiagramReport, Report
-from spec.conformance.coverage import Coverage
-from spec.conformance.finding import Finding, Verdict
+from spec.conformance.coverage import Coverage, joined
+from spec.conformance.finding import Finding, Verdict, verdict
+
+
+@dataclass(frozen=True)
+class Row:
+    """One lifeline of one diagram: who plays it, and how many states of the projection and the chart were compared."""
+
+    lifeline: str
+    chart: str
+    conforms: bool
+    spec_states: int
+    chart_states: int
+
+
+@dataclass(frozen=True)
+class DiagramReport:
+    """What was found of one diagram."""
+
+    file: str
+    frame: str
+    title: str
+    rows: tuple[Row, ...]
+    findings: tuple[Finding, ...]
+    nodes: int = 0
+    coverage: tuple[Coverage, ...] = ()
+    """The transitions that it exercises of each chart that is not ours."""
+
+    @property
+    def name(self) -> str:
+        """What to call it: its frame, its title, or its file."""
+        return self.frame or self.title or self.file
+
+    @property
+    def verdict(self) -> Verdict:
+        """The answer, where warnings are no mistakes."""
+        return verdict(self.findings)
+
+    @property
+    def conforms(self) -> bool:
+        """Whether all was asked, all was answered, and nothing was found that is not accepted."""
+        return self.verdict is Verdict.CONFORMS
+
+
+@dataclass(frozen=True)
+class Explored:
+    """What looking at all that charts can do came to: the states of the system that were met, and whether these are
+    all.
+    """
+
+    states: int
+    complete: bool
+    as_drawn: bool = False
+    """Whether the network did just as the diagrams draw, as the scenarios of a use case that has others, too."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found of all diagrams, and what no diagram of a use case allows.
+
+    `str()` is the text that a person would read.
+    """
+
+    diagrams: tuple[DiagramReport, ...]
+    implied: tuple[Finding, ...] = ()
+    explored: Mapping[str, Explored] = field(default_factory=dict)
+    """For each use case: what looking at all that the charts can do came to."""
+    strict: bool = False
+    """Whether warnings are mistakes, too."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings: of each diagram, and of the use cases."""
+        return (*(finding for diagram in self.diagrams for finding in diagram.findings), *self.implied)
+
+    @property
+    def coverage(self) -> tuple[Coverage, ...]:
+        """Which transitions of each chart that is not ours the diagrams exercise together."""
+        return joined(each for diagram in self.diagrams for each in diagram.coverage)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Conforms, does not conform, or undetermined: something was not asked, or not answered."""
+        return verdict(self.findings, strict=self.strict)
+
+    @property
+    def conforms(self) -> bool:
+        """Whether all was asked, all was answered, and nothing was found that is not accepted."""
+        return self.verdict is Verdict.CONFORMS
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the verdict is not *conforms*: the mistakes, or what was not answered."""
+        kinds = {Verdict.DOES_NOT_CONFORM: ("error", "warning") if self.strict else ("error",)}
+        wanted = kinds.get(self.verdict, ("unanswered",))
+        return tuple(f.message for f in self.findings if f.severity in wanted and not f.accepted)
+
+    def strictly(self) -> "Report":
+        """The same with warnings as mistakes."""
+        return replace(self, strict=True)
+
+    def __str__(self) -> str:
+        """The report as text."""
+        return as_text(self)
+
+    def __repr__(self) -> str:
+        """In short."""
+        return f"<Report: {self.verdict}, {len(self.diagrams)} diagrams, {len(self.findings)} findings>"
+
 
 STYLES = {Verdict.CONFORMS: "green", Verdict.DOES_NOT_CONFORM: "bold red", Verdict.UNDETERMINED: "bold yellow"}
 MOST_LISTED = 12
@@ -69,6 +176,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "line": finding.line,
         "lifeline": finding.lifeline or None,
         "message": finding.message,
+        "rules": finding.rules or None,
         "counterexample": finding.counterexample or None,
         "severity": finding.severity,
         "accepted": finding.accepted or None,
@@ -150,6 +258,8 @@ def _lines(finding: Finding, told: set[str], *, verbose: bool) -> Iterator[Line]
     if finding.accepted:
         yield Line(f"    because {finding.accepted}", style="dim")
         return
+    if finding.rules:
+        yield Line(f"    by {finding.rules}", style="dim")
     run = finding.counterexample.splitlines()
     if told and run and not verbose:
         yield Line(f"      (-v shows the run, {len(run)} lines)", style="dim")
