@@ -317,7 +317,7 @@ def test_transitions_of_our_charts_are_counted_on_request(tmp_path: Path) -> Non
     result = run("check", diagram, "--coverage", str(tmp_path), "--json")
     assert result.exit_code == 0, result.output
     found = {chart["chart"]: chart for chart in json.loads(result.stdout)["coverage"]}
-    assert found["TorrentServer"]["exercised"] == 3
+    assert found["TorrentServer"]["exercised"] == 4
     missed = {tuple(row) for row in found["TorrentServer"]["missed"]}
     assert ("saying_goodbye", "!ClientGoodbye", "disconnecting") not in missed
     assert ("registered", "?Stop", "saying_goodbye") not in missed
