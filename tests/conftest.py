@@ -1,8 +1,62 @@
-"""What tests need beside Python, and where it is missing: skipped by hand, failed in CI."""
+"""Programs that tests need beside Python, what kind of test each is, and how many examples are tried.
+
+Every test has the marks of its folder (`FOLDERS`), and `property` if Hypothesis makes its examples. The profile is
+chosen by `--hypothesis-profile` or the variable HYPOTHESIS_PROFILE; without either it is `ci` where CI is set, and
+`dev` elsewhere.
+"""
+
+import os
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.programs import needed
+
+settings.register_profile("dev", max_examples=50, deadline=None)
+settings.register_profile("ci", max_examples=100, deadline=None, print_blob=True)
+settings.register_profile(
+    "nightly", max_examples=2000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+
+HERE = Path(__file__).parent
+FOLDERS = {
+    "mutation": ("mutation", "spec/conformance/test_planted.py", "spec/exploration/test_planted.py"),
+    "broker": (
+        "end_to_end",
+        "runtime/mqtt",
+        "runtime/demo",
+        "runtime/services",
+        "runtime/kit",
+        "runtime/test_driver.py",
+        "runtime/test_driver_end.py",
+        "runtime/test_recorder.py",
+        "runtime/cli/test_replay.py",
+        "runtime/cli/test_commands.py",
+        "spec/rendering/test_sequence.py",
+    ),
+    "exhaustive": (
+        "spec/exploration",
+        "spec/conformance",
+        "machines/test_explored.py",
+        "machines/test_every_chart.py",
+        "runtime/cli/test_explore.py",
+        "spec/projection/test_realisability.py",
+    ),
+    "property": ("properties",),
+}
+"""The marks of tests, by where they stand."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        place = item.path.relative_to(HERE).as_posix()
+        for mark, folders in FOLDERS.items():
+            if any(place == folder or place.startswith(f"{folder}/") for folder in folders):
+                item.add_marker(mark)
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("property")
 
 
 @pytest.fixture(scope="session")

@@ -66,7 +66,7 @@ def drawn(
     charts: Mapping[str, Any], binding: Any, missed: Mapping[str, Collection[tuple[str, str, str]]] | None = None
 ) -> list[Page]:
     """A page for each chart once, however many lifelines it plays; what was `missed` is drawn faintly."""
-    from spec.rendering.states import graph_of
+    from spec.system.drawing import graph_of
     from spec.system.structure import labels_of
 
     found: dict[Any, Page] = {}

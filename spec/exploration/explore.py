@@ -3,7 +3,8 @@
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 
-from spec.exploration.engine.search import BreadthFirst, Engine, Found, Progress, engine, interruptible
+from spec.exploration.engine.choice import engine
+from spec.exploration.engine.search import BreadthFirst, Engine, Found, Progress, interruptible
 from spec.exploration.fairness import ASSUMED, Fairness
 from spec.exploration.liveness import Cut, Lasso, Liveness
 from spec.exploration.model.closed import ClosedSystem, NotInert

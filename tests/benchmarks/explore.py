@@ -32,7 +32,8 @@ from typing import Any
 
 from immutabledict import immutabledict
 
-from spec.exploration.engine.search import Engine, Found, Progress, engine
+from spec.exploration.engine.choice import engine
+from spec.exploration.engine.search import Engine, Found, Progress
 from spec.exploration.explore import explore
 from spec.exploration.model import reference as plain
 from spec.exploration.model.closed import ClosedSystem

@@ -12,7 +12,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -260,19 +259,3 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         yield lambda: bool(pressed)
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def engine(name: Engine = "auto") -> type[BreadthFirst]:
-    """The engine of that name; the compiled one is chosen where numba is installed. Raises `ImportError` without it."""
-    has_numba = find_spec("numba") is not None
-    if name == "compiled" and not has_numba:
-        raise ImportError(
-            "the compiled engine needs numba: pip install 'clientjoin[fast]', or take the vectorised engine"
-        )
-    if name == "vectorised" or not has_numba:
-        from spec.exploration.engine.vectorised.search import VectorisedSearch
-
-        return VectorisedSearch
-    from spec.exploration.engine.compiled.search import Search
-
-    return Search

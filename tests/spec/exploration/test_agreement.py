@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spec.exploration import liveness
-from spec.exploration.engine.search import engine
+from spec.exploration.engine.choice import engine
 from spec.exploration.engine.vectorised.successors import Successors
 from spec.exploration.engine.vectorised.unrolled import unrolled
 from spec.exploration.fairness import Action, action, served

@@ -10,7 +10,8 @@ from immutabledict import immutabledict
 
 from spec.exploration.engine import packing
 from spec.exploration.engine import search as breadth
-from spec.exploration.engine.search import BreadthFirst, Engine, engine
+from spec.exploration.engine.choice import engine
+from spec.exploration.engine.search import BreadthFirst, Engine
 from spec.exploration.explore import run_of
 from spec.exploration.model import reference as plain
 from spec.exploration.model.closed import ClosedSystem, NotInert
@@ -113,7 +114,7 @@ def test_keys_are_packed_anew_where_a_field_is_too_narrow(monkeypatch: pytest.Mo
         assert size(searched(name, system)) == expected
 
 
-def test_what_is_numbered_after_a_search_does_not_matter_to_its_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_given_after_a_search_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     """A trace that is told numbers more: renamed states, say, for which the fields of the keys may be too narrow."""
     for name in engines():
         search = searched(name, built(SCENARIOS["losses"]))
@@ -174,7 +175,7 @@ import importlib.util, sys
 known = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == "numba" else known(name, *rest)
 sys.modules["numba"] = None
-from spec.exploration.engine.search import engine
+from spec.exploration.engine.choice import engine
 print(engine("auto").__name__)
 """
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 from machines.calls import SetTimeout, Timer
 from runtime.cli.main import app
 from runtime.cli.replay import play_live, played
+from spec.exploration.engine.choice import engine
 from spec.exploration.engine.components import components
-from spec.exploration.engine.search import BreadthFirst, engine
+from spec.exploration.engine.search import BreadthFirst
 from spec.exploration.explore import Options, Result, Verdict, explore
 from spec.exploration.fairness import ASSUMED, Action, Fairness, action, served
 from spec.exploration.model.foreign import ForeignSystem, Standing, standing
@@ -205,7 +206,7 @@ def test_a_search_that_was_cut_says_nothing_of_runs() -> None:
     undetermined(explore(spinning, Options(memory=1), EVERY, standing), "no more memory")
 
 
-def test_a_search_without_reductions_that_was_cut_says_nothing_either() -> None:
+def test_a_cut_search_without_reductions_says_nothing_either() -> None:
     options = Options(most=1500)
     result = explore(scenario("hasty"), options, RUN_PROPERTIES)
     assert not result.found.complete
