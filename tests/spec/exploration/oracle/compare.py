@@ -15,7 +15,8 @@ from importlib.util import find_spec
 from itertools import product
 from typing import Any, NamedTuple
 
-from spec.exploration.engine.search import Engine, engine
+from spec.exploration.engine.choice import engine
+from spec.exploration.engine.search import Engine
 from spec.exploration.explore import Options, explore
 from spec.exploration.model.closed import ClosedSystem, Unbounded
 from spec.exploration.model.reference import successors
@@ -71,8 +72,11 @@ class Sizes:
     verdicts: int = 0
 
 
-def differences(case: Case, most: int, sizes: Sizes) -> Iterator[str]:
-    """Each difference as a sentence. Raises `TooLarge` for a system with more than `most` configurations."""
+def differences(case: Case, most: int, sizes: Sizes, number: int = 0) -> Iterator[str]:
+    """Each difference as a sentence. Verdicts are asked for in two ways, those of the `number`.
+
+    Raises `TooLarge` for a system with more than `most` configurations.
+    """
     searched = Searched(case.world(lingers=case.stabilises), most)
     sizes.configurations = len(searched.parents)
     whole = {case.of_oracle(searched.world, config): config for config in searched.parents}
@@ -89,7 +93,7 @@ def differences(case: Case, most: int, sizes: Sizes) -> Iterator[str]:
     asked = [one for one in case.properties if one.when not in OF_RUNS]
     expected = verdicts(searched, asked, case.observed)
     sizes.verdicts = len(asked)
-    for chosen in options(most):
+    for chosen in options(most, number):
         result = explore(case.system, chosen, asked, case.observe)
         told = {verdict.property_.name: verdict.holds for verdict in result.verdicts}
         if told != expected:
@@ -97,10 +101,13 @@ def differences(case: Case, most: int, sizes: Sizes) -> Iterator[str]:
             yield f"{_said(chosen)}: {'; '.join(wrong)}"
 
 
-def options(most: int) -> Iterator[Options]:
-    """All ways to search. None has more states than the oracle."""
-    for name, symmetric, reduced in product(ENGINES, (True, False), (True, False)):
-        yield Options(symmetric=symmetric, reduced=reduced, engine=name, most=2 * most)
+def options(most: int, number: int) -> tuple[Options, ...]:
+    """Two of the ways to search, in turn: with a switch each for names, messages that are ignored, and the engine."""
+    switches = [*product((True, False), (True, False), ENGINES)]
+    chosen = [switches[(number // 3) % len(switches)], switches[-1 - (number // 3) % len(switches)]]
+    return tuple(
+        Options(symmetric=symmetric, reduced=reduced, engine=name, most=2 * most) for symmetric, reduced, name in chosen
+    )
 
 
 def _said(chosen: Options) -> str:

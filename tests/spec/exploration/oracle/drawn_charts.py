@@ -16,7 +16,7 @@ KINDS = ("m", "n", "o")
 FIELDS = ("count", "last", "notes")
 VALUES = {"n": ((1,), (2,))}
 GUARDS = ("", "", "", "even", "not even", "few", "is_first", "knows")
-ACTIONS = ("step", "step", "note", "keep", "add", "reset")
+ACTIONS = ("step", "note", "keep", "add", "reset")
 
 
 class Drawn(StateChart[Any]):
@@ -62,14 +62,14 @@ class Drawn(StateChart[Any]):
 
 
 def chart(chance: Random) -> type[StateChart[Any]]:
-    """A chart of up to four states."""
+    """A chart of up to three states."""
     metaclass: Any = type(StateChart)
     while True:
-        size = chance.randint(1, 4)
+        size = chance.randint(1, 3)
         steps = [
             (source, chance.randrange(size), chance.choice(("?", "?", "!", "!", "-")) + chance.choice(KINDS))
             for source in range(size)
-            for _ in range(chance.choice((0, 1, 1, 2, 2, 3)))
+            for _ in range(chance.choice((0, 1, 1, 2, 2)))
         ]
         left = {source for source, _, _ in steps}
         states = [State(initial=at == 0, final=at not in left) for at in range(size)]
@@ -78,7 +78,7 @@ def chart(chance: Random) -> type[StateChart[Any]]:
         for at, (source, target, label) in enumerate(steps):
             guard = chance.choice(GUARDS)
             action = "boom" if chance.random() < 1 / 40 else chance.choice(ACTIONS)
-            on = action if chance.random() < 2 / 3 else None
+            on = action if chance.random() < 1 / 2 else None
             step = states[source].to(states[target], on=on, cond=guard or None)
             if label[0] == "-":
                 internal.append(f"event{at}")
@@ -131,7 +131,7 @@ def _labels(made: type[StateChart[Any]]) -> set[str]:
 
 def system(chance: Random) -> System:
     """Two or three charts; sometimes some of them are the same, also the first of all."""
-    names = NAMES[: chance.choice((1, 2, 2, 2, 3, 3))]
+    names = NAMES[: chance.choice((1, 2, 2, 2, 2, 3))]
     charts = {name: chart(chance) for name in names}
     alike: tuple[tuple[str, ...], ...] = ()
     if len(names) > 1 and chance.random() < 1 / 2:
