@@ -47,7 +47,12 @@ def of_client_join(number: int) -> Case:
 def _of_servers(world: World, config: Config) -> Joint:
     ordered = world.rules.ordered
     parties = tuple(
-        _party(here.state, here.up, [(copy.message, copy.again) for copy in here.down], ordered=ordered)
+        _party(
+            here.state.value,
+            [message.value for message in here.up],
+            [(copy.message.value, copy.again) for copy in here.down],
+            ordered=ordered,
+        )
         for here in config.parties
     )
     return Joint(parties, config.left, config.stable, config.changed)
@@ -68,7 +73,8 @@ def _of_system(system: ClosedSystem, row: Row) -> Joint:
 def _party(state: Any, up: Any, down: Any, *, ordered: bool) -> tuple[Any, ...]:
     local = plain.of_server(state.client, state.clock, state.view, broken=bool(state.broken))
     copies = [
-        (plain.plain(message), again, again and plain.is_followed(state.client.data, message)) for message, again in down
+        (plain.plain(message), again, again and plain.is_followed(state.client.data, message))
+        for message, again in down
     ]
     return local, tuple(map(plain.plain, up)), _queue(copies, ordered=ordered)
 
@@ -155,10 +161,11 @@ def _claim(chance: Random, at: int, names: tuple[str, ...]) -> Property:
 def _of_users(world: World, config: Config) -> Joint:
     parties = []
     for here in config.parties:
-        state = here.state
-        queue = [(copy.message, copy.again) for copy in here.down]
+        state = here.state.value
+        queue = [(copy.message.value, copy.again) for copy in here.down]
         local = (state.at, tuple(zip(drawn_charts.FIELDS, state.holds, strict=True)), state.wrong)
-        parties.append((local, here.up, _queue(queue, ordered=world.rules.ordered)))
+        up = tuple(message.value for message in here.up)
+        parties.append((local, up, _queue(queue, ordered=world.rules.ordered)))
     return Joint(tuple(parties), config.left, config.stable, config.changed)
 
 

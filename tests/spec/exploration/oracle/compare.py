@@ -97,7 +97,9 @@ def differences(case: Case, most: int, sizes: Sizes, number: int = 0) -> Iterato
         result = explore(case.system, chosen, asked, case.observe)
         told = {verdict.property_.name: verdict.holds for verdict in result.verdicts}
         if told != expected:
-            wrong = [f"{name}: {told[name]} instead of {expected[name]}" for name in told if told[name] != expected[name]]
+            wrong = [
+                f"{name}: {told[name]} instead of {expected[name]}" for name in told if told[name] != expected[name]
+            ]
             yield f"{_said(chosen)}: {'; '.join(wrong)}"
 
 

@@ -14,9 +14,9 @@ EVENTS = (
 
 def table(chance: Random) -> dict[str, Any]:
     """A scenario as somebody writes it. What breaks is bounded, so that there is an end of it."""
-    torrents = chance.choice((1, 1, 1, 1, 2))
+    torrents = chance.choice((1, 1, 1, 1, 1, 1, 2))
     breaks = [RESTART, *(f"{order} {server}" for server in ("tracker", "torrent") for order in ORDERS)]
-    some = chance.choice((0, 0, 1, 1, 1, 2)) if torrents == 1 else chance.choice((0, 0, 0, 1))
+    some = chance.choice((0, 0, 1, 1, 1, 1, 2)) if torrents == 1 else chance.choice((0, 0, 0, 1))
     faults: dict[str, Any] = {name: chance.choice((1, 1, 1, 2)) for name in chance.sample(breaks, some)}
     likely = 1 / 2 if torrents == 1 else 1 / 4
     if chance.random() < likely:
@@ -27,7 +27,7 @@ def table(chance: Random) -> dict[str, Any]:
         faults["storage failure"] = chance.choice((1, "any"))
     if chance.random() < 1 / 6:
         faults[TOGETHER] = chance.choice((0, 1, 1))
-    timeouts = chance.choice(("any", "patient", "never") if torrents == 1 else ("patient", "patient", "never"))
+    timeouts = chance.choice(("any", "patient", "patient", "never") if torrents == 1 else ("patient", "never"))
     found: dict[str, Any] = {
         "torrents": torrents,
         "conflicting": 2 if torrents > 1 and chance.random() < 1 / 2 else 0,

@@ -3,10 +3,11 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import permutations
 from typing import Any, NamedTuple
 
-from tests.spec.exploration.oracle.world import Config, World
+from tests.spec.exploration.oracle.world import Config, Kept, World
 
 MOST_IN_FLIGHT = 12
 """Messages on one hop of one party, after which there may be no end of them."""
@@ -62,7 +63,7 @@ class Searched:
 def is_idle(world: World, config: Config, place: int) -> bool:
     """Whether nothing is under way to or from a party, and it is about to publish nothing."""
     here = config.parties[place]
-    return not here.up and not here.down and not world.parties[place].is_busy(here.state)
+    return not here.up and not here.down and not world.parties[place].is_busy(here.state.value)
 
 
 def verdicts(
@@ -95,8 +96,13 @@ def verdicts(
 
 
 def _sides(world: World, config: Config, observe: Callable[[World, int, Any, bool], Any]) -> tuple[Any, ...]:
-    seen = (observe(world, at, here.state, is_idle(world, config, at)) for at, here in enumerate(config.parties))
+    seen = (_side(world, observe, at, here.state, is_idle(world, config, at)) for at, here in enumerate(config.parties))
     return (*seen, Budget(config.stable, config.changed))
+
+
+@lru_cache(1 << 14)
+def _side(world: World, observe: Callable[..., Any], place: int, state: Kept, idle: bool) -> Any:
+    return observe(world, place, state.value, idle)
 
 
 def _about(concerns: Iterable[str], names: Sequence[str]) -> Iterator[tuple[int, ...]]:

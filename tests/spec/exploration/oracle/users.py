@@ -94,7 +94,9 @@ class User:
 
     def _fired(self, state: Stood, label: str, said: dict[str, Any]) -> tuple[End, ...]:
         """What each event of a label comes to; several are a choice."""
-        return tuple(end for event in self.chart._events if event.name == label for end in self._one(state, event, said))
+        return tuple(
+            end for event in self.chart._events if event.name == label for end in self._one(state, event, said)
+        )
 
     def _one(self, state: Stood, event: Any, said: dict[str, Any]) -> Iterator[End]:
         if not any(str(each.id) == str(event.id) for each in self._leaving(state)):

@@ -6,8 +6,9 @@ bus. This is a bus as it is, so it has two switches for what the explorer argues
 `Rules.lingers`.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 from tests.spec.exploration.oracle.servers import TRACKER, End
@@ -40,18 +41,30 @@ class Party(Protocol):
     def ordered(self, state: Any, order: str) -> tuple[End, ...]: ...
 
 
+class Kept:
+    """A state or a message, kept once in a world and so compared by what it is kept in: a look at it is no comparison."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
 class Copy(NamedTuple):
     """A message from the broker, and whether it was delivered before."""
 
-    message: Any
+    message: Kept
     again: bool = False
 
 
 class Here(NamedTuple):
     """A party with what is on its way from it (`up`) and to it (`down`), and how much it has published."""
 
-    state: Any
-    up: tuple[Any, ...] = ()
+    state: Kept
+    up: tuple[Kept, ...] = ()
     down: tuple[Copy, ...] = ()
     stamps: int = 0
 
@@ -86,8 +99,7 @@ class Rules:
 
     def bound(self, fault: str) -> int | None:
         """How often a fault can happen at most."""
-        breaks = fault == RESTART or fault.split()[0] in ORDERS
-        return 0 if breaks and self.bounds.get(TOGETHER) == 0 else self.bounds.get(fault, 0)
+        return 0 if _breaks(fault) and self.bounds.get(TOGETHER) == 0 else self.bounds.get(fault, 0)
 
     def begun(self) -> frozenset[tuple[str, int]]:
         names = (*(name for name in self.bounds if name != TOGETHER and self.bound(name)), TOGETHER)
@@ -98,7 +110,7 @@ class Rules:
         if config.stable or self.bound(fault) == 0:
             return None
         left = dict(config.left)
-        breaks = fault == RESTART or fault.split()[0] in ORDERS
+        breaks = _breaks(fault)
         for name in (fault, TOGETHER) if breaks else (fault,):
             if self.bounds.get(name) is not None:
                 left[name] = left.get(name, 0) - 1
@@ -108,7 +120,13 @@ class Rules:
         return config._replace(left=frozenset((name, n) for name, n in left.items() if n), changed=changed)
 
 
-@dataclass
+@cache
+def _breaks(fault: str) -> bool:
+    """Whether it ends a connection."""
+    return fault == RESTART or fault.split()[0] in ORDERS
+
+
+@dataclass(eq=False)
 class World:
     """Parties under rules; `kinds` gives the word for a party where several share one bound."""
 
@@ -116,9 +134,16 @@ class World:
     rules: Rules
     kinds: Mapping[str, str] = field(default_factory=dict)
     _known: dict[Any, Any] = field(default_factory=dict)
+    _kept: dict[Any, Kept] = field(default_factory=dict)
 
     def begin(self) -> Config:
-        return Config(tuple(Here(party.begin()) for party in self.parties), self.rules.begun())
+        return Config(tuple(Here(self.keep(party.begin())) for party in self.parties), self.rules.begun())
+
+    def keep(self, value: Any) -> Kept:
+        """What a state or a message is kept in."""
+        if value not in self._kept:
+            self._kept[value] = Kept(value)
+        return self._kept[value]
 
     def nexts(self, config: Config) -> Iterator[tuple[str, Config]]:
         """Everything that can happen next: what it is called, and the configuration after it."""
@@ -168,21 +193,28 @@ class World:
                 continue
             parties = [*self._put(config, place, left).parties]
             for other in self._recipients(place, message):
-                if self.parties[other].is_online(parties[other].state):
+                if self._asked(other, "online", parties[other].state):
                     down = (*parties[other].down, Copy(message))
                     parties[other] = parties[other]._replace(down=self._sorted(down))
             yield f"the broker has {message}", config._replace(parties=tuple(parties))
 
-    def _recipients(self, sender: int, message: Any) -> Iterable[int]:
-        for other, party in enumerate(self.parties):
-            if (other != sender or self.rules.echoes) and party.hears(message):
-                yield other
+    def _recipients(self, sender: int, message: Kept) -> tuple[int, ...]:
+        """Whom the bus passes a message to, if they are online."""
+        key = (sender, "heard", message)
+        if key not in self._known:
+            self._known[key] = tuple(
+                other
+                for other, party in enumerate(self.parties)
+                if (other != sender or self.rules.echoes) and party.hears(message.value)
+            )
+        found: tuple[int, ...] = self._known[key]
+        return found
 
     def _sorted(self, down: tuple[Copy, ...]) -> tuple[Copy, ...]:
         return down if self.rules.ordered else tuple(sorted(down, key=repr))
 
-    def _loses(self, config: Config, message: Any) -> Config | None:
-        name = message if isinstance(message, str) else getattr(message, "kind", type(message).__name__)
+    def _loses(self, config: Config, message: Kept) -> Config | None:
+        name = getattr(message.value, "kind", type(message.value).__name__)
         if self.rules.loses and name not in self.rules.loses:
             return None
         return self.rules.pay(config, "losses")
@@ -216,7 +248,7 @@ class World:
         for place, here in enumerate(config.parties):
             ends = self._asked(place, "ordered", here.state, "disconnect")
             assert len({end.state for end in ends}) <= 1
-            state = ends[0].state if ends else here.state
+            state = self.keep(ends[0].state) if ends else here.state
             parties.append(Here(state, stamps=here.stamps))
         yield "the broker restarts", config._replace(parties=tuple(parties))
 
@@ -228,7 +260,7 @@ class World:
         place: int,
         end: End,
         called: str,
-        up: tuple[Any, ...] | None = None,
+        up: tuple[Kept, ...] | None = None,
         down: tuple[Copy, ...] | None = None,
     ) -> Iterator[tuple[str, Config]]:
         here = config.parties[place]
@@ -238,36 +270,37 @@ class World:
                 return
             config, called = paid, f"{called}, and its storage fails"
         up, down = here.up if up is None else up, here.down if down is None else down
-        online = self.parties[place].is_online(end.state)
+        state = self.keep(end.state)
+        online = self._asked(place, "online", state)
         sent, stamps = self._stamped(end.sent, place, here.stamps)
-        here = here._replace(state=end.state, down=self._sorted(down) if online else (), stamps=stamps)
+        here = here._replace(state=state, down=self._sorted(down) if online else (), stamps=stamps)
         yield called, self._put(config, place, here._replace(up=(*up, *sent)))
         if self.rules.lingers and not self.rules.anywhere:
             for at, message in enumerate(sent):
-                paid = self._loses(config, message) if any(True for _ in self._recipients(place, message)) else None
+                paid = self._loses(config, message) if self._recipients(place, message) else None
                 if paid:
                     then = here._replace(up=(*up, *sent[:at], *sent[at + 1 :]))
                     yield f"{called}, and {message} is lost", self._put(paid, place, then)
 
-    def _stamped(self, sent: tuple[Any, ...], place: int, stamps: int) -> tuple[tuple[Any, ...], int]:
+    def _stamped(self, sent: tuple[Any, ...], place: int, stamps: int) -> tuple[tuple[Kept, ...], int]:
         """What is sent, each with an identifier of its own, where any can come twice."""
         if self.rules.bound("duplicates") == 0:
-            return sent, stamps
+            return tuple(map(self.keep, sent)), stamps
         name = self.parties[place].name
         stamped = tuple(
             replace(message, event_id=f"{name}/{stamps + at}") if hasattr(message, "event_id") else message
             for at, message in enumerate(sent)
         )
-        return stamped, stamps + len(sent)
+        return tuple(map(self.keep, stamped)), stamps + len(sent)
 
     def _put(self, config: Config, place: int, here: Here) -> Config:
         return config._replace(parties=(*config.parties[:place], here, *config.parties[place + 1 :]))
 
-    def _asked(self, place: int, what: str, *about: Any) -> Any:
+    def _asked(self, place: int, what: str, state: Kept, *about: Any) -> Any:
         """What a party says, asked once."""
-        key = (place, what, *about)
+        key = (place, what, state, *about)
         if key not in self._known:
-            party = self.parties[place]
-            said = {"busy": party.is_busy, "alone": party.alone, "read": party.read, "ordered": party.ordered}
-            self._known[key] = said[what](*about)  # type: ignore[operator]
+            party: Any = self.parties[place]
+            said = {"busy": party.is_busy, "online": party.is_online}.get(what) or getattr(party, what)
+            self._known[key] = said(state.value, *(each.value if isinstance(each, Kept) else each for each in about))
         return self._known[key]
