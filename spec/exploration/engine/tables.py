@@ -92,7 +92,7 @@ class Tables(InFlight):
         )
         self.leader_of: Ints = np.full(64, HOLE, np.int32)
         self.leaders: list[tuple[int, ...]] = []
-        """Ways to rename that make some local state of the first component the least; all, where any of them moves it."""
+        """Ways to rename that make some local state of the first component the least; all, where any moves it."""
         self.catch_up()
 
     def _forget_situations(self) -> None:

@@ -101,8 +101,8 @@ class UserSeen:
     unheard: tuple[str, ...]
 
 
-def of_charts(number: int) -> Case | None:
-    """Random charts; None where they are refused."""
+def of_charts(number: int) -> Case:
+    """Random charts."""
     chance = Random(number)
     drawn_system = drawn_charts.system(chance)
     foreign = ForeignSystem(
@@ -176,7 +176,7 @@ def _of_foreign(system: ClosedSystem, row: Row) -> Joint:
         state: Any = system.locals[component][slot.local]
         wrong = "" if not isinstance(state, Broken) else "raised" if state.raised else "refused"
         node: Any = system.nodes[component]
-        held = state.state if isinstance(state, Broken) else state
+        held: Any = state.state if isinstance(state, Broken) else state
         node.machine._restore(held)
         made = node.machine._body.roots[0]
         local = (held.states[0], tuple((name, getattr(made, name)) for name in drawn_charts.FIELDS), wrong)

@@ -3,8 +3,8 @@
 Five questions, each for all ways in which the explorer can search.
 - *Both hops*: its reference search, with hops kept apart and nothing reduced, has the same configurations.
 - *One hop*, by default: it has the same combinations of local states, and the same where nothing is under way.
-- *A real bus*: the same as on a bus on which a loss takes any message, and on which what is on its way to the broker can
-  outlast the connection of its sender.
+- *A real bus*: the same as on a bus on which a loss takes any message, and on which what is on its way to the broker
+  can outlast the connection of its sender.
 - *Engines*: each has just these configurations, and under symmetry one of each that differ in names only.
 - *Verdicts*: the same, for each engine, with symmetry and reduction switched on and off.
 """
@@ -127,7 +127,7 @@ def _both_hops(case: Case, searched: Searched, whole: dict[Joint, Config]) -> It
     for joint in sorted(whole.keys() - known, key=lambda each: len(searched.way(whole[each])))[:1]:
         yield f"both hops: not found: {', then '.join(searched.way(whole[joint]))}: {joint}"
     for joint in [*(known - whole.keys())][:1]:
-        way = _way(system, rows, lambda row: case.of_explorer(system, row) == joint)
+        way = _way(rows, next(row for row in rows if case.of_explorer(system, row) == joint))
         yield f"both hops: not there: {way}: {joint}"
 
 
@@ -145,8 +145,7 @@ def _rows(system: ClosedSystem, most: int) -> dict[Row, tuple[Row, str] | None]:
     return parents
 
 
-def _way(system: ClosedSystem, parents: dict[Row, tuple[Row, str] | None], wanted: Callable[[Row], bool]) -> str:
-    row = next(row for row in parents if wanted(row))
+def _way(parents: dict[Row, tuple[Row, str] | None], row: Row) -> str:
     found = []
     while (parent := parents[row]) is not None:
         row, called = parent
@@ -211,7 +210,7 @@ def _engines(case: Case, whole: dict[Joint, Config], most: int) -> Iterator[str]
                 yield f"{where}: {search.count} states, of which {len(rows)} are different"
             known = {case.of_explorer(system, row) for row in rows}
             orbits = {_orbit(joint, group, names) for joint in known} if group else known
-            wanted = {_orbit(joint, group, names) for joint in whole} if group else whole.keys()
+            wanted = {_orbit(joint, group, names) for joint in whole} if group else {*whole}
             yield from _differ(where, {"orbits": orbits}, {"orbits": wanted})
 
 

@@ -1,4 +1,4 @@
-"""Random systems of charts as users of python-statemachine write them: with guards, data, choices and internal steps."""
+"""Random systems of charts as users write them: with guards, data, values, choices and internal steps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -117,7 +117,7 @@ class System:
 
     def world(self, **bus: bool) -> World:
         """The system for the oracle."""
-        made = {
+        made: dict[str, Any] = {
             name: User(name, each, FIELDS, self.hearers(), VALUES, self.addressed, self.broadcast)
             for name, each in self.charts.items()
         }

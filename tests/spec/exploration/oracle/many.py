@@ -38,7 +38,7 @@ class Tally:
         yield f"{count:,} systems compared ({kinds}) in {seconds:,.0f} s, {count / max(seconds, 1e-9):.1f} a second"
         yield f"{self.configurations:,} configurations, {self.verdicts:,} verdicts by each way to search"
         large = ", ".join(f"{number:,} {kind}" for kind, number in sorted(self.too_large.items())) or "none"
-        yield f"skipped because they are too large: {large}; not compared with a real bus, likewise: {self.no_real_bus:,}"
+        yield f"skipped, being too large: {large}; not compared with a real bus, likewise: {self.no_real_bus:,}"
         yield f"{len(self.differences):,} differ"
 
 

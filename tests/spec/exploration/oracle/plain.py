@@ -71,7 +71,7 @@ def renamed(value: Any, names: Mapping[str, str]) -> Plain:
     if isinstance(value, frozenset):
         return frozenset(renamed(part, names) for part in value)
     if isinstance(value, tuple):
-        parts = [renamed(part, names) for part in value]
+        parts: list[Any] = [renamed(part, names) for part in value]
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
     return value  # type: ignore[no-any-return]
 

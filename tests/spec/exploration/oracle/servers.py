@@ -38,7 +38,7 @@ PATIENCE = 1000
 class Driven:
     """A chart, asked for one step at a time from any snapshot; what it answered is remembered."""
 
-    _known: dict[type[Participant], dict[Any, Any]] = {}  # noqa: RUF012 - one for all that are of a class
+    _known: dict[type[Participant], dict[Any, Any]] = {}
 
     def __init__(self, chart: Participant) -> None:
         self._chart, self.begin = chart, chart.snapshot()
@@ -194,7 +194,8 @@ class Server:
         then = chart.emit(getattr(here.state, role), output)
         if then is None:
             return here._replace(state=here.state._replace(broken=True))
-        here = here._replace(state=here.state._replace(**{role: then}))
+        changed: dict[str, Any] = {role: then}
+        here = here._replace(state=here.state._replace(**changed))
         message = output.message
         if output.to != "broker":
             return self._given(here, output.to, message)
@@ -210,7 +211,7 @@ class Server:
     def _given(self, here: _On, role: str, message: Message) -> _On:
         chart: Driven = getattr(self, role)
         then = chart.receive(getattr(here.state, role), message)
-        changed = {"broken": True} if then is None else {role: then}
+        changed: dict[str, Any] = {"broken": True} if then is None else {role: then}
         return here._replace(state=here.state._replace(**changed))
 
 

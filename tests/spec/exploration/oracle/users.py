@@ -1,4 +1,4 @@
-"""A chart of somebody else, driven by `send` as its author would: made anew for each step, put where it was, and asked."""
+"""A chart of somebody else, driven by `send` as its author would: made anew for each step, and put where it was."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -44,10 +44,10 @@ class User:
     def begin(self) -> Stood:
         return self._seen(self.chart())
 
-    def is_online(self, state: Stood) -> bool:  # noqa: ARG002 - nobody takes it off
+    def is_online(self, state: Stood) -> bool:
         return True
 
-    def is_busy(self, state: Stood) -> bool:  # noqa: ARG002 - it can read at any time
+    def is_busy(self, state: Stood) -> bool:
         return False
 
     def hears(self, message: Note) -> bool:
@@ -68,7 +68,7 @@ class User:
             kind = label[1:]
             for values in self.values.get(kind, ((),)) if label[0] == "!" else ():
                 for to in self._receivers(kind):
-                    note = Note(kind, values, self.name if self._names(kind) else "", to)
+                    note = Note(kind, values, self.name if self.addressed else "", to)
                     found |= dict.fromkeys(
                         end._replace(sent=() if end.state.wrong else (note,))
                         for end in self._fired(state, label, {"message": kind, "to": to, **_valued(values)})
@@ -78,7 +78,7 @@ class User:
                 found |= dict.fromkeys(end for end in ends if end.state != state)
         return tuple(found)
 
-    def ordered(self, state: Stood, order: str) -> tuple[End, ...]:  # noqa: ARG002 - it has no owner
+    def ordered(self, state: Stood, order: str) -> tuple[End, ...]:
         return ()
 
     def heard(self, note: Note) -> tuple[str, ...]:

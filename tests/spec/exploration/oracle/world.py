@@ -42,7 +42,7 @@ class Party(Protocol):
 
 
 class Kept:
-    """A state or a message, kept once in a world and so compared by what it is kept in: a look at it is no comparison."""
+    """A state or a message, kept once in a world, so that it is compared by what it is kept in."""
 
     __slots__ = ("value",)
 
@@ -123,7 +123,7 @@ class Rules:
 @cache
 def _breaks(fault: str) -> bool:
     """Whether it ends a connection."""
-    return fault == RESTART or fault.split()[0] in ORDERS
+    return fault == RESTART or fault.split(maxsplit=1)[0] in ORDERS
 
 
 @dataclass(eq=False)
@@ -176,8 +176,9 @@ class World:
                     yield from self._ends(config, place, end, f"{party.name} reads {copy}", down=rest)
                 stays = (*here.down[:at], copy._replace(again=True), *here.down[at + 1 :])
                 paid = rules.pay(config, "duplicates")
-                for end in self._asked(place, "read", here.state, copy.message) if paid else ():
-                    yield from self._ends(paid, place, end, f"{party.name} reads {copy} once", down=stays)
+                if paid:
+                    for end in self._asked(place, "read", here.state, copy.message):
+                        yield from self._ends(paid, place, end, f"{party.name} reads {copy} once", down=stays)
             if is_next or rules.anywhere:
                 paid = self._loses(config, copy.message)
                 if paid:
