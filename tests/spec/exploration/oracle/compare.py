@@ -80,8 +80,9 @@ def differences(case: Case, most: int, sizes: Sizes, number: int = 0) -> Iterato
     searched = Searched(case.world(lingers=case.stabilises), most)
     sizes.configurations = len(searched.parents)
     whole = {case.of_oracle(searched.world, config): config for config in searched.parents}
-    yield from _both_hops(case, searched, whole)
-    yield from _one_hop(case, searched, most)
+    system = case.system.build(keeps_hops=True, drop_inert=False)
+    yield from _both_hops(case, system, searched, whole)
+    yield from _one_hop(case, system, searched, most)
     try:
         real = Searched(case.world(lingers=True, anywhere=True), most)
     except TooLarge:
@@ -89,7 +90,7 @@ def differences(case: Case, most: int, sizes: Sizes, number: int = 0) -> Iterato
     else:
         sizes.real = len(real.parents)
         yield from _differ("on a real bus", _shown(case, searched), _shown(case, real))
-    yield from _engines(case, whole, most)
+    yield from _engines(case, system, whole, most)
     asked = [one for one in case.properties if one.when not in OF_RUNS]
     expected = verdicts(searched, asked, case.observed)
     sizes.verdicts = len(asked)
@@ -116,8 +117,7 @@ def _said(chosen: Options) -> str:
     return f"{chosen.engine}, symmetric={chosen.symmetric}, reduced={chosen.reduced}"
 
 
-def _both_hops(case: Case, searched: Searched, whole: dict[Joint, Config]) -> Iterator[str]:
-    system = case.system.build(keeps_hops=True, drop_inert=False)
+def _both_hops(case: Case, system: ClosedSystem, searched: Searched, whole: dict[Joint, Config]) -> Iterator[str]:
     try:
         rows = _rows(system, 4 * len(searched.parents) + 100)
     except Unbounded as found:
@@ -153,8 +153,10 @@ def _way(parents: dict[Row, tuple[Row, str] | None], row: Row) -> str:
     return ", then ".join(found[::-1])
 
 
-def _one_hop(case: Case, searched: Searched, most: int) -> Iterator[str]:
-    system = case.system.build(drop_inert=False)
+def _one_hop(case: Case, system: ClosedSystem, searched: Searched, most: int) -> Iterator[str]:
+    if case.keeps_hops:
+        return  # that is the same
+    system = system.again(drop_inert=False, keeps_hops=False)
     rows = _rows(system, most)
     found = _projected(
         (case.of_explorer(system, row), all(system.is_idle(at, slot) for at, slot in enumerate(row[:-1])))
@@ -190,9 +192,9 @@ def _differ(where: str, found: dict[str, set[Any]], wanted: dict[str, set[Any]])
                 yield f"{where}, {kind}: {len(part)} of {len(here | wanted[kind])} {word}: {next(iter(part))}"
 
 
-def _engines(case: Case, whole: dict[Joint, Config], most: int) -> Iterator[str]:
+def _engines(case: Case, system: ClosedSystem, whole: dict[Joint, Config], most: int) -> Iterator[str]:
     for name in ENGINES:
-        system = case.system.build(keeps_hops=True, drop_inert=False)
+        system = system.again(drop_inert=False)
         names = [node.name for node in system.nodes]
         permutations = permutations_of(len(names), case.system.interchangeable_groups())
         for group in dict.fromkeys(((), permutations if len(permutations) > 1 else ())):

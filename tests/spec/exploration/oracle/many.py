@@ -10,7 +10,7 @@ from tests.spec.exploration.oracle.cases import of_charts, of_client_join
 from tests.spec.exploration.oracle.compare import Case, Sizes, differences
 from tests.spec.exploration.oracle.search import TooLarge
 
-MOST = 3000
+MOST = 1500
 """Configurations of a system, on a bus where losses take the oldest message."""
 KINDS: tuple[tuple[str, Callable[[int], Case]], ...] = (
     ("charts", of_charts),

@@ -25,7 +25,7 @@ from spec.exploration.model.moves import Moves
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import NOTHING
 from spec.exploration.properties.language import Properties
-from tests.spec.exploration.oracle.many import Tally, compared, systems
+from tests.spec.exploration.oracle.many import KINDS, Tally, compared, systems
 
 Patch = pytest.MonkeyPatch
 Fault = Callable[[Patch], None]
@@ -290,12 +290,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--most", type=int, default=300, help="systems that are tried for each fault")
     parser.add_argument("--only", default="", help="faults with this in their names")
+    parser.add_argument("--kind", choices=sorted(dict(KINDS)), help="systems of this kind only")
     asked = parser.parse_args()
     missed = 0
     for name, (fault, _, _) in FAULTS.items():
         if asked.only not in name:
             continue
-        for tried, (kind, number) in enumerate(systems(asked.seed), start=1):
+        of_kind = ((kind, number) for kind, number in systems(asked.seed) if asked.kind in {None, kind})
+        for tried, (kind, number) in enumerate(of_kind, start=1):
             found = tells(fault, kind, number)
             if found or tried == asked.most:
                 break
