@@ -1,0 +1,1 @@
+"""Proved for every number of torrent servers."""

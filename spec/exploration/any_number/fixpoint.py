@@ -1,0 +1,99 @@
+"""The fixpoint: the open system is searched again and again, until nothing more becomes known of the others."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from spec.exploration.any_number.knowledge import Knowledge
+from spec.exploration.any_number.open_system import OpenSystem
+from spec.exploration.any_number.restriction import ClockMatters, Restriction
+from spec.exploration.engine.choice import engine
+from spec.exploration.engine.search import BreadthFirst, Engine, Found, Progress
+from spec.exploration.model.bus import BrokerBus
+from spec.exploration.model.closed import NotInert
+from spec.exploration.model.renaming import permutations_of
+from spec.exploration.model.scenario import Charts, Scenario
+
+NAMED = 8
+"""Servers that there are names for."""
+SEEN = (3, 6)
+"""Which of them are seen: two, with room for two before, between and behind."""
+COUNTED = frozenset({"pending", "running"})
+"""The collections of our charts whose emptiness or size is asked for."""
+
+
+@dataclass
+class Fixpoint:
+    """All views, and what is known of the others."""
+
+    system: OpenSystem
+    search: BreadthFirst
+    found: Found
+    rounds: int
+    seconds: float
+
+
+@dataclass
+class Options:
+    """How to search; none of it changes a verdict."""
+
+    symmetric: bool = True
+    reduced: bool = True
+    engine: Engine = "auto"
+    most: int | None = None
+    memory: int | None = None
+    render: Callable[[Progress], None] = field(default=lambda _: None)
+    is_stopped: Callable[[], bool] = field(default=lambda: False)
+
+
+def open_system(scenario: Scenario, charts: Charts | None = None, *, keeps_clock: bool = False) -> OpenSystem:
+    """The open system of a scenario, with nothing known of the others."""
+    rivals = NAMED if scenario.conflicting else 0
+    closed = replace(scenario, torrents=NAMED, conflicting=rivals).build(charts)
+    nodes = (closed.nodes[0], *(closed.nodes[place] for place in SEEN))
+    names = tuple(node.name for node in closed.nodes[1:])
+    gaps = ((1, 2), (4, 5), (7, 8))
+    places = tuple(tuple(names[place - 1] for place in gap) for gap in gaps)
+    restrict = Restriction(names, keeps_clock=keeps_clock)
+    knowledge = Knowledge(restrict, (nodes[1].name, nodes[2].name), places, COUNTED)
+    broker = closed.bus.broker  # type: ignore[attr-defined]
+
+    def bus(*ghosts: int) -> BrokerBus:
+        chosen = sorted({*SEEN, *ghosts})
+        return BrokerBus((nodes[0], *(closed.nodes[place] for place in chosen)), broker)
+
+    system = OpenSystem(
+        nodes, bus(), closed.faults, keeps_hops=closed.keeps_hops, ordered=closed.ordered, knowledge=knowledge,
+        buses=(bus(1), bus(4), bus(7), bus(1, 4, 7), bus(*range(1, NAMED + 1))),
+    )  # fmt: skip
+    knowledge.learn_profile(nodes[0].begin())
+    return system
+
+
+def fixpoint(scenario: Scenario, options: Options | None = None, charts: Charts | None = None) -> Fixpoint:
+    """Search until nothing more becomes known. Raises `NotInterchangeable` where servers cannot be looked at apart."""
+    try:
+        return _fixpoint(open_system(scenario, charts), options or Options())
+    except ClockMatters:
+        return _fixpoint(open_system(scenario, charts, keeps_clock=True), options or Options())
+
+
+def _fixpoint(system: OpenSystem, options: Options) -> Fixpoint:
+    began = time.perf_counter()
+    permutations = permutations_of(3, [(1, 2)]) if options.symmetric else ()
+    rounds = 0
+    while True:
+        rounds += 1
+        size = system.knowledge.size
+        system = system.again(drop_inert=options.reduced)
+        search = engine(options.engine)(
+            system, permutations, most=options.most, memory=options.memory, render=options.render,
+            is_stopped=options.is_stopped,
+        )  # fmt: skip
+        try:
+            found = search.run()
+        except NotInert:
+            continue
+        system.learn()
+        if not found.complete or system.knowledge.size == size:
+            return Fixpoint(system, search, found, rounds, time.perf_counter() - began)
