@@ -18,6 +18,8 @@ NAMED = 8
 """Servers that there are names for."""
 SEEN = (3, 6)
 """Which of them are seen: two, with room for two before, between and behind."""
+FIRST_PART, WIDER = 1 << 12, 1 << 5
+"""Views that are searched at first, and how many times as many when nothing becomes known from them."""
 COUNTED = frozenset({"pending", "running"})
 """The collections of our charts whose emptiness or size is asked for."""
 
@@ -31,6 +33,18 @@ class Fixpoint:
     found: Found
     rounds: int
     seconds: float
+    grown: bool
+    """Whether it ended before all was known."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether it is the fixpoint. What was cut says nothing for every number."""
+        return self.found.complete and not self.grown
+
+    @property
+    def stopped(self) -> str:
+        """Why it is not the fixpoint."""
+        return self.found.stopped or ("" if self.complete else "more became known of the others at its end")
 
 
 @dataclass
@@ -79,15 +93,17 @@ def fixpoint(scenario: Scenario, options: Options | None = None, charts: Charts 
 
 
 def _fixpoint(system: OpenSystem, options: Options) -> Fixpoint:
+    """What becomes known shows in small parts of the graph, so these are searched first."""
     began = time.perf_counter()
     permutations = permutations_of(3, [(1, 2)]) if options.symmetric else ()
-    rounds = 0
+    rounds, part = 0, FIRST_PART
     while True:
         rounds += 1
         size = system.knowledge.size
         system = system.again(drop_inert=options.reduced)
+        most = part if options.most is None else min(part, options.most)
         search = engine(options.engine)(
-            system, permutations, most=options.most, memory=options.memory, render=options.render,
+            system, permutations, most=most, memory=options.memory, render=options.render,
             is_stopped=options.is_stopped,
         )  # fmt: skip
         try:
@@ -95,5 +111,9 @@ def _fixpoint(system: OpenSystem, options: Options) -> Fixpoint:
         except NotInert:
             continue
         system.learn()
-        if not found.complete or system.knowledge.size == size:
-            return Fixpoint(system, search, found, rounds, time.perf_counter() - began)
+        grown = system.knowledge.size > size
+        is_part = not found.complete and search.count > most and most != options.most
+        if not grown and not is_part or not (found.complete or is_part):
+            return Fixpoint(system, search, found, rounds, time.perf_counter() - began, grown)
+        if not grown:
+            part *= WIDER

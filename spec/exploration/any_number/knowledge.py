@@ -20,6 +20,8 @@ from spec.exploration.any_number.restriction import Restriction, members
 
 OWNER, SOMEBODY = "itsowner", "somebodyelse"
 """Names in shares: of the server whose knowledge it is, and of the one that it is about."""
+TIMED = "running"
+"""The collection of a clock: whose timeouts are set."""
 MOST_OTHERS = 2
 """Ghosts beside the one that is served."""
 
@@ -239,6 +241,15 @@ class Knowledge:
         every = [*shares, *(ghost.share for ghost in ghosts)]
         bits = tuple(any(column) for column in zip(*(self.bits(share) for share in every), strict=True))
         return (self.base(every[0]), bits) in self.profiles
+
+    def can_be_quiescent(self, local: Any) -> bool:
+        """Whether no timeout at all is set, in some state of a tracker that this is seen of.
+
+        Where a timeout is set for somebody, not all is quiescent.
+        """
+        base = self.restrict(local, frozenset())
+        running = sorted(self.counted).index(TIMED)
+        return any(known == base and not bits[running] for known, bits in self.profiles)
 
     def served(self, owner: str, local: Any) -> Iterator[tuple[Ghosts, Any, Hashable, bool]]:
         """What can be read about a ghost: the ghosts, the local state with them, the message, and whether again."""

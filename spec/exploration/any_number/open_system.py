@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from machines.events import BusEvent
 from spec.exploration.any_number.knowledge import Ghosts, Knowledge
 from spec.exploration.any_number.restriction import NotInterchangeable
-from spec.exploration.model.budget import FREE
+from spec.exploration.model.budget import CAUGHT_UP, FIRST_UNHEARD, FREE, UNHEARD
 from spec.exploration.model.bus import Bus
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.moves import Moves
@@ -61,6 +61,13 @@ class OpenSystem(ClosedSystem):
     def owner(self, component: int) -> str:
         """Whose shares a component's local state is made of; empty for the tracker."""
         return "" if component == TRACKER else self.nodes[component].name
+
+    def local(self, component: int, state: Hashable) -> int:
+        count = len(self.locals[component])
+        number = super().local(component, state)
+        if number == count:
+            self.knowledge.learn_local(self.owner(component), state)
+        return number
 
     def again(self, *, drop_inert: bool, keeps_hops: bool | None = None) -> "OpenSystem":
         hops = self.keeps_hops if keeps_hops is None else keeps_hops
@@ -112,6 +119,8 @@ class OpenSystem(ClosedSystem):
 
     def broken(self, component: int, local: int) -> int:
         endings = {ending[0] for ending in self.ask(component, local, "disconnect", NOTHING)}
+        if not endings:
+            return local  # nothing that is known is seen like this: not yet, or there is no such state
         if len(endings) != 1:
             raise NotInterchangeable(f"{self.nodes[component].name}: a lost connection ends in several ways")
         return endings.pop()
@@ -137,16 +146,24 @@ class OpenSystem(ClosedSystem):
 
     def learn(self) -> None:
         """Take over what this system has met. What was asked about ghosts before is then to be asked anew."""
-        for component in range(len(self.nodes)):
-            for state in self.locals[component]:
-                self.knowledge.learn_local(self.owner(component), state)
         for message in self.messages:
             self.knowledge.learn_content(message)
         for (component, _), moves in self._shaped.items():
             for _, _, move in moves if component != TRACKER else ():
-                prices = (move.part, move.cost, move.loss, move.failure)
-                if self._matters(prices):
-                    self.knowledge.learn_price(prices, late=move.late)
+                for prices in self._spent(move):
+                    if self._matters(prices):
+                        self.knowledge.learn_price(prices, late=move.late)
+
+    def _spent(self, move: Move) -> Iterator[tuple[int, ...]]:
+        """What of a ghost's step the budget shows: one fault after the other.
+
+        What a ghost tells of steps that nobody had heard is seen as a whole: nobody else does anything meanwhile.
+        """
+        part, faults = move.part, [cost for cost in (move.cost, move.loss, move.failure) if cost != FREE]
+        if part in {self.costs[FIRST_UNHEARD], self.costs[UNHEARD], self.costs[CAUGHT_UP]}:
+            yield from ((self.costs[FIRST_UNHEARD], cost, self.costs[CAUGHT_UP], FREE) for cost in faults)
+        else:
+            yield from ((part, cost, FREE, FREE) for cost in (FREE, *faults))
 
     def _matters(self, prices: tuple[int, ...]) -> bool:
         """Whether paying this changes some budget."""
