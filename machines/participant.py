@@ -26,6 +26,7 @@ from statemachine.transition import Transition
 
 from machines.calls import Answer, Message
 from machines.events import BusEvent
+from machines.steps import Steps, change, compiled
 
 
 class Decision(Enum):
@@ -114,7 +115,12 @@ class Participant(StateChart[Any]):
     def __init__(self, data: Any, start: str = "") -> None:
         """Begin with `data` where instances of the chart begin, or in the atomic state `start`."""
         self.data = data
+        self._known: tuple[object, tuple[str, ...]] = (self, ())
+        """The value that the library keeps, and the atomic states that it stands for."""
+        self._due: tuple[object, object, tuple[Output, ...]] = (None, None, ())
+        """What is due, with the states and the data that this was asked for: data is never changed in place."""
         super().__init__()
+        self._listens = len(self._listeners)
         if start or self.begins:
             self.restore(Snapshot((start or self.begins,), data))
 
@@ -126,14 +132,8 @@ class Participant(StateChart[Any]):
         Returns TAKEN or IGNORED (nothing moved, on purpose). Raises `UnspecifiedReception` if the chart does not
         declare it here.
         """
-        event = actions(type(self)).get(f"?{type(message).__name__}")
-        if event is not None:
-            try:
-                self.send(event, message=message, sender=sender)
-            except TransitionNotAllowed:
-                pass
-            else:
-                return Decision.TAKEN
+        if self.step(f"?{type(message).__name__}", message=message, sender=sender):
+            return Decision.TAKEN
         decision, reason = self._otherwise(type(message))
         if decision is Decision.IGNORED:
             return decision
@@ -144,12 +144,24 @@ class Participant(StateChart[Any]):
 
     def due(self) -> tuple[Output, ...]:
         """What the participant may send now; more than one if their order is free."""
-        outputs: list[Output] = []
+        where = self.where
+        before, data, outputs = self._due
+        if before is where and data is self.data:
+            return outputs
+        outputs = self._composed(where)
+        self._due = (where, self.data, outputs)
+        return outputs
+
+    def _composed(self, where: tuple[str, ...]) -> tuple[Output, ...]:
+        steps = compiled(type(self))
+        if steps is not None:
+            return tuple(output for event in steps.composed(where) for output in self.compose(event))
+        found: list[Output] = []
         for state in self.configuration:
             for event in state.transitions.unique_events:
                 if event.name.startswith("!"):
-                    outputs.extend(self.compose(event.id))
-        return tuple(outputs)
+                    found.extend(self.compose(event.id))
+        return tuple(found)
 
     def compose(self, event: str) -> tuple[Output, ...]:
         """The messages of one send that are due: for the event `send_x` what the method `compose_x` says."""
@@ -164,23 +176,59 @@ class Participant(StateChart[Any]):
                 f"{type(self).__name__} in {'/'.join(self.where)} has no !{type(output.message).__name__} "
                 f"to {output.to} due; due is: {due or 'nothing'}"
             )
-        event = actions(type(self))[f"!{type(output.message).__name__}"]
-        self.send(event, message=output.message, to=output.to)
+        if not self.step(f"!{type(output.message).__name__}", message=output.message, to=output.to):
+            raise UnspecifiedReception(
+                f"{type(self).__name__} in {'/'.join(self.where)} composes !{type(output.message).__name__} "
+                f"to {output.to}, which no transition sends there"
+            )
+
+    def step(self, label: str, **given: Any) -> bool:
+        """Do an action such as `!ClientJoinAccepted` if a transition passes: whether one did.
+
+        `given` is what its guards and changes ask for: the `message`, with `sender` or `to`. The table of the chart's
+        steps is used where there is one, the library where there is none (`machines.steps`).
+        """
+        event = actions(type(self)).get(label)
+        if event is None:
+            return False
+        steps = None if self._is_watched() else compiled(type(self))
+        if steps is None:
+            try:
+                self.send(event, **given)
+            except TransitionNotAllowed:
+                return False
+            return True
+        where = self.where
+        arrows = steps.enabled(self, where, event, given)
+        if arrows:
+            change(self, arrows, given)
+            self._move(steps, steps.after(where, arrows))
+        return bool(arrows)
+
+    def _move(self, steps: Steps, where: tuple[str, ...]) -> None:
+        self.current_state_value = steps.value(where)
+        self._known = (self.model.state, where)
+
+    def _is_watched(self) -> bool:
+        """Whether listeners were added to this instance, which only the library calls."""
+        return len(self._listeners) > self._listens
 
     def decide(self, message: type[Message]) -> Decision:
         """What the participant does with such a message here, before any guard is asked: the cell of the table."""
-        cells = [row[message] for row in self._rows() if message in row]
-        if any(cell.arrows for cell in cells):
-            return Decision.TAKEN
-        return next((cell.otherwise for cell in cells if cell.otherwise is not None), Decision.IMPOSSIBLE)
+        chart: Any = type(self)
+        given: Any = message
+        return decision(chart, self.where, given)
 
     # Looking, freezing, restoring.
 
     @property
     def where(self) -> tuple[str, ...]:
         """The ids of the atomic states that it is in, in document order."""
-        here = {state.id for state in self.configuration}
-        return tuple(state.id for state in atomic_states(type(self)) if state.id in here)
+        value = self.model.state
+        if value is not self._known[0]:
+            here = {state.id for state in self.configuration}
+            self._known = (value, tuple(state.id for state in atomic_states(type(self)) if state.id in here))
+        return self._known[1]
 
     def snapshot(self) -> Snapshot:
         """Freeze: equal snapshots act alike on equal inputs."""
@@ -188,6 +236,11 @@ class Participant(StateChart[Any]):
 
     def restore(self, snapshot: Snapshot) -> None:
         """Return to a snapshot. Raises `ValueError` for a state that the chart does not have."""
+        steps = compiled(type(self))
+        if steps is not None and steps.knows(snapshot.states):
+            self._move(steps, steps.in_order(snapshot.states))
+            self.data = snapshot.data
+            return
         known = {state.id: state for state in atomic_states(type(self))}
         unknown = [name for name in snapshot.states if name not in known]
         if unknown or not snapshot.states:
@@ -279,6 +332,16 @@ def decision_table(chart: type[Participant]) -> Mapping[str, Mapping[type[Messag
         }
         for state in atomic_states(chart)
     }
+
+
+@cache
+def decision(chart: type[Participant], where: tuple[str, ...], message: Any) -> Decision:
+    """What a chart does with such a message in these atomic states, before any guard is asked."""
+    table = decision_table(chart)
+    cells = [table[state][message] for state in where if message in table[state]]
+    if any(cell.arrows for cell in cells):
+        return Decision.TAKEN
+    return next((cell.otherwise for cell in cells if cell.otherwise is not None), Decision.IMPOSSIBLE)
 
 
 def _concerns(chart: type[Participant], state: State, message: type[Message]) -> bool:

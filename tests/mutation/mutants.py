@@ -26,11 +26,13 @@ from machines.participant import (
     all_states,
     arrows_of,
     atomic_states,
+    decision,
     decision_table,
     guards_of,
     label_of,
     lineage,
 )
+from machines.steps import compiled
 
 Fault = partial[None]
 
@@ -69,7 +71,7 @@ def source_of(chart: type[Participant]) -> CodeType:
 
 def forget_tables() -> None:
     """Let go of the tables of charts that are no longer needed."""
-    for table in (actions, all_states, atomic_states, decision_table):
+    for table in (actions, all_states, atomic_states, compiled, decision, decision_table):
         table.cache_clear()
 
 

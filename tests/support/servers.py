@@ -46,7 +46,7 @@ def a_server(
     qos: int = 2,
     patience: float = SOON,
     keepalive: int = 60,
-    observer: Callable[[Move], None] = lambda _: None,
+    observer: Callable[[Move], None] | None = None,
 ) -> Server:
     address = at if isinstance(at, BrokerAddress) else BrokerAddress(at.host, at.port)
     charts: dict[Role, Participant] = {"client": chart, "clock": Clock(), "view": DistributionView(view)}
@@ -148,7 +148,7 @@ async def play(settings: Settings, reporter: Reporter | None = None) -> Played:
     return Played(play, await play.run())
 
 
-def play_all(settings: Iterable[Settings], at_a_time: int, within: float = 120) -> list[Played]:
+def play_all(settings: Iterable[Settings], at_a_time: int, within: float = 400) -> list[Played]:
     """Play demos beside each other, since they mostly wait. Raises if one of them fails or hangs."""
 
     async def all_of_them() -> list[Played]:

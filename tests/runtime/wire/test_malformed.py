@@ -11,6 +11,7 @@ from machines.events import (
     EVENT_OF_TOPIC,
     BusEvent,
 )
+from runtime.wire import events, strict_json
 from runtime.wire.events import Malformed, Refusals, decode, decode_or_refuse, encode
 from runtime.wire.strict_json import MAX_INT64, Kind
 from tests.support.malformed import REFUSED
@@ -117,7 +118,7 @@ def places(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int
 
 @untimed
 @given(bus_events(), JSON, st.data())
-def test_a_valid_payload_with_a_value_replaced_raises_nothing_but_malformed(
+def test_a_payload_with_a_value_replaced_raises_malformed_only(
     event: BusEvent, value: object, data: st.DataObject
 ) -> None:
     root = json.loads(encode(event))
@@ -132,8 +133,53 @@ def test_a_valid_payload_with_a_value_replaced_raises_nothing_but_malformed(
 
 @untimed
 @given(bus_events(), st.data())
-def test_a_valid_payload_with_bytes_changed_raises_nothing_but_malformed(event: BusEvent, data: st.DataObject) -> None:
+def test_a_payload_with_bytes_changed_raises_malformed_only(event: BusEvent, data: st.DataObject) -> None:
     payload = encode(event)
     start = data.draw(st.integers(0, len(payload)))
     end = data.draw(st.integers(start, min(len(payload), start + 4)))
     only_malformed(event.topic, payload[:start] + data.draw(st.binary(max_size=4)) + payload[end:])
+
+
+# The quick way of reading and the careful one.
+
+
+PIECES = [b'"x":1,', b'"Size":1,', b"1.0", b"-1", b"true", b'""', b"1e999", b"[", b"{}"]
+
+
+def both_ways(topic: str, payload: bytes) -> None:
+    """What the quick way reads, the careful one reads alike; what it gives up on may be anything."""
+    shape = events._EVENTS[EVENT_OF_TOPIC[topic]]
+    try:
+        quick = shape.quick(strict_json._plain(payload))
+    except (strict_json._Unusual, ValueError, RecursionError):
+        return
+    assert quick == shape.read(strict_json.parsed(payload))
+
+
+@pytest.mark.parametrize(("event", "payload"), [(event, payload) for event, payload, _, _ in REFUSED])
+def test_what_is_malformed_is_not_read_quickly(event: BusEvent, payload: bytes) -> None:
+    with pytest.raises((strict_json._Unusual, ValueError, RecursionError)):
+        events._EVENTS[type(event)].quick(strict_json._plain(payload))
+
+
+@untimed
+@given(bus_events())
+def test_every_event_is_read_quickly(event: BusEvent) -> None:
+    payload = encode(event)
+    if rb"\u" not in payload:
+        assert events._EVENTS[type(event)].quick(strict_json._plain(payload)) == decode(event.topic, payload)
+    both_ways(event.topic, payload)
+
+
+@untimed
+@given(bus_events(), st.data())
+def test_a_changed_payload_is_read_alike_in_both_ways(event: BusEvent, data: st.DataObject) -> None:
+    payload = encode(event)
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(payload)))
+        end = data.draw(st.integers(start, min(len(payload), start + 6)))
+        piece = st.binary(max_size=3) | st.sampled_from(
+            [b'"x":1,', b'"Size":1,', b"1.0", b"-1", b"true", b'""', b"1e999"]
+        )
+        payload = payload[:start] + data.draw(piece) + payload[end:]
+    both_ways(event.topic, payload)
