@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.console import Console
 
+from runtime.cli.any_number import ANY, number, of_any_number, refuse
+from runtime.cli.any_number import STATUS as STATUS_OF_ANY
 from runtime.cli.charts import HELP, ChartsError
 from runtime.cli.explore_charts import asked, of_charts, refuse_ours
 
@@ -36,7 +38,9 @@ def explore(
     scenario: Annotated[str, typer.Option(help="What takes part and what goes wrong; --list names them.")] = DEFAULT,
     scenarios: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file with more scenarios.")] = None,
     list_all: Annotated[bool, typer.Option("--list", help="List the scenarios and the properties, and stop.")] = False,
-    torrents: Annotated[int | None, typer.Option(help="How many torrent servers, instead of the scenario's.")] = None,
+    torrents: Annotated[
+        str | None, typer.Option(metavar="N", help="How many torrent servers, instead of the scenario's; N or any.")
+    ] = None,
     properties: Annotated[
         list[str] | None, typer.Option("--property", metavar="WORDS", help="Only the properties with these words.")
     ] = None,
@@ -72,6 +76,7 @@ def explore(
     Exit status 0 if all of them hold, 1 if one is broken, 3 if none is broken but one is undetermined: not all states
     were seen (random runs never see all), or its premise never held; 2 for what cannot be explored.
     """
+    from spec.exploration.any_number.fixpoint import Options as OptionsOfAny
     from spec.exploration.explore import Options
     from spec.exploration.model.closed import Unbounded
     from spec.exploration.model.scenario import ScenarioError
@@ -94,13 +99,20 @@ def explore(
             raise typer.Exit(STATUS[joined(found)])
         if binding:
             raise ChartsError("--binding goes with --charts: scenarios of this project need none")
-        chosen = _chosen(scenario, scenarios, torrents, bounds or (), hardened=hardened, unordered=unordered)
+        chosen = _chosen(scenario, scenarios, number(torrents), bounds or (), hardened=hardened, unordered=unordered)
         wanted = _properties(properties or ())
         if list_all:
             _list(scenarios)
             return
         if save is not None:
             save.mkdir(parents=True, exist_ok=True)
+        if torrents == ANY:
+            refuse({"--simulate": simulate, "--promela": promela, "--stats": stats})
+            size = None if memory is None else memory << 20
+            options_of_any = OptionsOfAny(symmetry, reduction, engine, most, size)
+            answer = of_any_number(chosen, wanted, options_of_any, progress_of_search(), as_json=as_json)
+            _save((each.found for each in answer.verdicts if each.found is not None), save)
+            raise typer.Exit(STATUS_OF_ANY[answer.verdict])
         if promela is not None:
             _write_model(chosen, wanted, promela, most, reduction=reduction)
             return

@@ -4,13 +4,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from spec.exploration.any_number.knowledge import Knowledge
+from spec.exploration.any_number.knowledge import MOST_OTHERS, TIMED, Knowledge
+from spec.exploration.any_number.lint import Lint, lint
 from spec.exploration.any_number.open_system import OpenSystem
-from spec.exploration.any_number.restriction import ClockMatters, Restriction
+from spec.exploration.any_number.restriction import ClockMatters, NotInterchangeable, Restriction, indexed
 from spec.exploration.engine.choice import engine
 from spec.exploration.engine.search import BreadthFirst, Engine, Found, Progress
 from spec.exploration.model.bus import BrokerBus
 from spec.exploration.model.closed import NotInert
+from spec.exploration.model.node import Server
 from spec.exploration.model.renaming import permutations_of
 from spec.exploration.model.scenario import Charts, Scenario
 
@@ -20,8 +22,14 @@ SEEN = (3, 6)
 """Which of them are seen: two, with room for two before, between and behind."""
 FIRST_PART, WIDER = 1 << 12, 1 << 5
 """Views that are searched at first, and how many times as many when nothing becomes known from them."""
-COUNTED = frozenset({"pending", "running"})
-"""The collections of our charts whose emptiness or size is asked for."""
+GAPS = ((1, 2), (4, 5), (7, 8))
+"""Those before, between and behind them."""
+COUNTED = frozenset({"pending", TIMED})
+"""The collections of our charts whose emptiness or size is asked for; the charts are read for more."""
+MOST_CONSTANT = 2
+"""The largest number that a size may be compared with."""
+OF_BROKER = frozenset({"sessions", "connacks", "subacks", "outbox"})
+"""What a broker keeps by client while it is about to send."""
 
 
 @dataclass
@@ -60,17 +68,24 @@ class Options:
     is_stopped: Callable[[], bool] = field(default=lambda: False)
 
 
-def open_system(scenario: Scenario, charts: Charts | None = None, *, keeps_clock: bool = False) -> OpenSystem:
+def open_system(
+    scenario: Scenario,
+    charts: Charts | None = None,
+    *,
+    keeps_clock: bool = False,
+    counted: frozenset[str] = frozenset({TIMED}),
+    others: int = MOST_OTHERS,
+) -> OpenSystem:
     """The open system of a scenario, with nothing known of the others."""
     rivals = NAMED if scenario.conflicting else 0
     closed = replace(scenario, torrents=NAMED, conflicting=rivals).build(charts)
     nodes = (closed.nodes[0], *(closed.nodes[place] for place in SEEN))
     names = tuple(node.name for node in closed.nodes[1:])
-    gaps = ((1, 2), (4, 5), (7, 8))
-    places = tuple(tuple(names[place - 1] for place in gap) for gap in gaps)
+    places = tuple(tuple(names[place - 1] for place in gap) for gap in GAPS)
     restrict = Restriction(names, keeps_clock=keeps_clock)
-    knowledge = Knowledge(restrict, (nodes[1].name, nodes[2].name), places, COUNTED)
-    broker = closed.bus.broker  # type: ignore[attr-defined]
+    knowledge = Knowledge(restrict, (nodes[1].name, nodes[2].name), places, counted, others)
+    assert isinstance(closed.bus, BrokerBus)
+    broker = closed.bus.broker
 
     def bus(*ghosts: int) -> BrokerBus:
         chosen = sorted({*SEEN, *ghosts})
@@ -85,11 +100,49 @@ def open_system(scenario: Scenario, charts: Charts | None = None, *, keeps_clock
 
 
 def fixpoint(scenario: Scenario, options: Options | None = None, charts: Charts | None = None) -> Fixpoint:
-    """Search until nothing more becomes known. Raises `NotInterchangeable` where servers cannot be looked at apart."""
-    try:
-        return _fixpoint(open_system(scenario, charts), options or Options())
-    except ClockMatters:
-        return _fixpoint(open_system(scenario, charts, keeps_clock=True), options or Options())
+    """Search until nothing more becomes known.
+
+    Raises `NotInterchangeable` where servers cannot be looked at apart, or a few do not stand for all.
+    """
+    options = options or Options()
+    keeps_clock, counted, others = False, COUNTED, MOST_OTHERS
+    while True:
+        system = open_system(scenario, charts, keeps_clock=keeps_clock, counted=counted, others=others)
+        try:
+            done = _fixpoint(system, options)
+        except ClockMatters:
+            keeps_clock = True
+            continue
+        asked = questions(done.system)
+        if asked.refused:
+            raise NotInterchangeable(f"a few servers do not stand for all others: {asked.refused[0]}")
+        if asked.largest > MOST_CONSTANT:
+            (line,) = [each for each in asked.questions if each.constant == asked.largest][:1]
+            raise NotInterchangeable(
+                f"a few servers do not stand for all others: {line}; at most {MOST_CONSTANT} will do"
+            )
+        needed = max(MOST_OTHERS, asked.largest + 1)
+        if asked.counted <= counted and needed <= others:
+            if not done.system.knowledge.stands_for_all(asked.largest):
+                raise NotInterchangeable(
+                    f"{others} others do not stand for all: the collections asked for differ in too many ways"
+                )
+            return done
+        counted, others = counted | asked.counted, max(others, needed)
+
+
+def questions(system: OpenSystem) -> Lint:
+    """What the charts ask of collections that are indexed by servers."""
+    restrict = system.knowledge.restrict
+    wholes = {(name, state) for name, state, _, _ in system.asking.known}
+    for (name, _, _, _), found in system.asking.known.items():
+        wholes |= {(name, outcome.then) for outcome in found}
+    names = frozenset().union(*(indexed(whole, restrict, name) for name, whole in wholes))
+    charts = dict.fromkeys(
+        type(part) for node in system.nodes if isinstance(node, Server)
+        for part in (node.client, node.clock, node.view, node.broker)
+    )  # fmt: skip
+    return lint(charts, names | OF_BROKER)
 
 
 def _fixpoint(system: OpenSystem, options: Options) -> Fixpoint:

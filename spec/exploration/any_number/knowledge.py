@@ -242,6 +242,22 @@ class Knowledge:
         bits = tuple(any(column) for column in zip(*(self.bits(share) for share in every), strict=True))
         return (self.base(every[0]), bits) in self.profiles
 
+    def stands_for_all(self, largest: int) -> bool:
+        """Whether of any ghosts a few stand for all, to whoever asks for emptiness and compares with `largest`.
+
+        Of one more than those, one can always be left out: no counted collection tells.
+        """
+        kinds = {self.bits(share) for share in self.pairs}
+        enough = largest + 1
+
+        def sizes(chosen: tuple[tuple[bool, ...], ...]) -> list[int]:
+            return [min(sum(column), enough) for column in zip(*chosen, strict=True)]
+
+        return all(
+            any(sizes((*chosen[:at], *chosen[at + 1 :])) == sizes(chosen) for at in range(len(chosen)))
+            for chosen in combinations_with_replacement(sorted(kinds), self.most + 1)
+        )
+
     def can_be_quiescent(self, local: Any) -> bool:
         """Whether no timeout at all is set, in some state of a tracker that this is seen of.
 

@@ -169,3 +169,30 @@ def members(value: Any, wanted: Names) -> Mapping[str, bool]:
 
     look(value)
     return found
+
+
+def indexed(value: Any, restrict: Restriction, owner: str) -> frozenset[str]:
+    """The names of the attributes that hold collections indexed by servers, anywhere in a value.
+
+    What stands under the name of a server, or is its `owner`'s, may name that one.
+    """
+    found: set[str] = set()
+
+    def look(part: Any, name: str, own: Names) -> None:
+        if is_dataclass(part) and not isinstance(part, type):
+            own = own | restrict.mentioned(getattr(part, "client", ""))
+            for each in fields(part):
+                look(getattr(part, each.name), each.name, own)
+            return
+        is_collection = isinstance(part, frozenset | Mapping) or (type(part) is tuple)
+        if is_collection and name and any(restrict.mentioned(each) - own for each in part):
+            found.add(name)
+        if isinstance(part, Mapping):
+            for key, each in part.items():
+                look(each, "", own | restrict.mentioned(key))
+        elif isinstance(part, tuple):
+            for each in part:
+                look(each, "", own)
+
+    look(value, "", frozenset({owner}))
+    return frozenset(found)
