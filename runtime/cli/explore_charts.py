@@ -13,7 +13,6 @@ The module may hold, all optional:
 """
 
 import difflib
-import json
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from runtime.cli.charts import ChartsError, Given, charts_of
+from runtime.cli.verdicts import Output
 
 if TYPE_CHECKING:
     from spec.exploration.explore import Options, Verdict
@@ -175,40 +175,24 @@ def _names(said: Any, place: str, where: str) -> tuple[str, ...]:
 
 
 def of_charts(
-    question: Asked, options: "Options", runs: tuple[int, int, int] | None, *, as_json: bool, stats: bool
+    question: Asked, options: "Options", runs: tuple[int, int, int] | None, output: Output
 ) -> "tuple[Verdict, ...]":
     """Search a system, or take random runs (how many, how long, and a seed), and print what came of it."""
-    from runtime.cli.explore import progress_of_search, show, simulation_data
+    from runtime.cli.terminal import progress_of_search
     from spec.exploration.explore import explore
-    from spec.exploration.result import table
     from spec.exploration.simulate import simulate
 
     others = question.others
+    heading = f"{others.name}: {question.heading}"
+    names = {name: chart.__name__ for name, chart in others.charts.items()}
     if runs is not None:
         done = simulate(others, *runs, question.properties, others.observe)
-        if as_json:
-            _print(simulation_data(others, done), others)
-        else:
-            typer.echo(f"{others.name}: {question.heading}")
-            typer.echo(
-                f"{done.runs:,} random runs of at most {runs[1]} steps (seed {runs[2]}), {done.steps:,} steps, "
-                f"{done.states:,} states met, {done.seconds:.1f} s"
-            )
-            typer.echo("\n" + "\n".join(table(done.verdicts)))
+        output.simulation(done, others, heading, *runs[1:], charts=names)
         return done.verdicts
     with progress_of_search() as render:
         result = explore(others, replace(options, render=render), question.properties, others.observe)
-    if as_json:
-        _print(result.as_data(), others)
-    else:
-        typer.echo(f"{others.name}: {question.heading}")
-        show(result, stats=stats)
+    output.result(result, heading, charts=names)
     return result.verdicts
-
-
-def _print(data: dict[str, Any], others: "ForeignSystem") -> None:
-    names = {name: chart.__name__ for name, chart in others.charts.items()}
-    typer.echo(json.dumps({**data, "charts": names}, indent=1))
 
 
 def refuse_ours(**options: Any) -> None:

@@ -54,7 +54,7 @@ def covered(
     """
     found = []
     for lifeline, machine in system.machines.items():
-        if isinstance(machine, SteppedMachine) and lifeline in seen:
+        if isinstance(machine, SteppedMachine) and lifeline in seen and binding.is_drawn(lifeline):
             met = system.met(lifeline)
             through = {met[number] for place, number in seen[lifeline] if place == id(system)}
             steps = [Step(*key, frozenset(rows)) for key, rows in machine.done.items()]

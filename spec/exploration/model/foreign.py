@@ -181,7 +181,7 @@ def standing(
         node.name,
         where,
         held,
-        idle,
+        idle and not acts,
         broken.broken,
         broken.raised,
         is_stuck=idle and not acts and not isinstance(state, Broken),

@@ -145,7 +145,7 @@ def test_a_binding_says_what_events_are() -> None:
 
 
 def test_the_system_of_the_charts_is_explored() -> None:
-    result = run("explore", "--charts", "duo:BOTH")
+    result = run("explore", "--charts", "duo:BOTH", "-v")
     assert result.exit_code == 0, result.output
     assert "duo:BOTH: Asker, Answerer; nothing is lost\n" in result.stdout
     for property_ in (
@@ -201,7 +201,7 @@ PROPERTIES = [the_answerer_is_never_asked_twice, who_asks_is_answered]
 def test_properties_and_faults_of_the_module(folder: Path) -> None:
     with (folder / "duo.py").open("a") as file:
         file.write(OWN)
-    result = run("explore", "--charts", "duo:BOTH")
+    result = run("explore", "--charts", "duo:BOTH", "-v")
     assert result.exit_code == 1, result.output
     assert "holds           leads-to  who asks is answered\n" in result.stdout
     assert "BROKEN          always    the answerer is never asked twice\n" in result.stdout
