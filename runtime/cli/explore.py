@@ -96,6 +96,9 @@ def explore(
             autocompletion=property_names,
         ),
     ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --torrents any: write the proof, for clientjoin certify.")
+    ] = None,
     stats: Annotated[bool, typer.Option("--stats", help="How large the tables are, and the memory.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="All properties, and what is assumed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
@@ -114,6 +117,8 @@ def explore(
     from spec.exploration.result import joined
 
     output = Output(stats=stats, verbose=verbose, shown=tuple(show or ()), as_json=as_json)
+    size = None if memory is None else memory << 20
+    options = Options(symmetric=symmetry, reduced=reduction, most=most, memory=size, engine=engine)
     try:
         if charts is not None:
             refuse_ours(
@@ -123,8 +128,6 @@ def explore(
             if list_all:
                 question.list()
                 return
-            size = None if memory is None else memory << 20
-            options = Options(symmetric=symmetry, reduced=reduction, most=most, memory=size, engine=engine)
             runs = None if simulate is None else (simulate, length, seed)
             found = of_charts(question, options, runs, output)
             _save(found, save)
@@ -138,11 +141,10 @@ def explore(
             return
         if save is not None:
             save.mkdir(parents=True, exist_ok=True)
+        refuse(torrents, certificate, {"--simulate": simulate, "--promela": promela, "--stats": stats})
         if torrents == ANY:
-            refuse({"--simulate": simulate, "--promela": promela, "--stats": stats})
-            size = None if memory is None else memory << 20
-            options_of_any = OptionsOfAny(symmetry, reduction, engine, most, size)
-            answer = of_any_number(chosen, wanted, options_of_any, progress_of_search(), as_json=as_json)
+            asked_of_any = OptionsOfAny(symmetry, reduction, engine, most, size)
+            answer = of_any_number(chosen, wanted, asked_of_any, output, certificate)
             _save((each.found for each in answer.verdicts if each.found is not None), save)
             raise typer.Exit(STATUS_OF_ANY[answer.verdict])
         if promela is not None:
@@ -151,8 +153,6 @@ def explore(
         if simulate is not None:
             ended = _simulated(chosen, wanted, simulate, length, seed, output)
         else:
-            size = None if memory is None else memory << 20
-            options = Options(symmetric=symmetry, reduced=reduction, most=most, memory=size, engine=engine)
             ended = _explored(chosen, wanted, options, output).verdicts
         _save(ended, save)
     except (ScenarioError, Unbounded, ImportError) as error:

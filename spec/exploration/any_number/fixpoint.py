@@ -76,7 +76,14 @@ def open_system(
     counted: frozenset[str] = frozenset({TIMED}),
     others: int = MOST_OTHERS,
 ) -> OpenSystem:
-    """The open system of a scenario, with nothing known of the others."""
+    """The open system of a scenario, with nothing known of the others. Raises `NotInterchangeable`."""
+    own = sorted({*scenario.views} & {*scenario.names})
+    if own:
+        raise NotInterchangeable(f"servers are not interchangeable: {own[0]} begins with a view of its own")
+    if scenario.files:
+        raise NotInterchangeable(
+            "files name the server that brought them, and views of pairs do not hold who knows whose"
+        )
     rivals = NAMED if scenario.conflicting else 0
     closed = replace(scenario, torrents=NAMED, conflicting=rivals).build(charts)
     nodes = (closed.nodes[0], *(closed.nodes[place] for place in SEEN))
@@ -166,7 +173,7 @@ def _fixpoint(system: OpenSystem, options: Options) -> Fixpoint:
         system.learn()
         grown = system.knowledge.size > size
         is_part = not found.complete and search.count > most and most != options.most
-        if not grown and not is_part or not (found.complete or is_part):
+        if (not grown and not is_part) or not (found.complete or is_part):
             return Fixpoint(system, search, found, rounds, time.perf_counter() - began, grown)
         if not grown:
             part *= WIDER

@@ -213,9 +213,9 @@ class _Function(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         self.generic_visit(node)
         name = node.func.id if isinstance(node.func, ast.Name) else ""
-        if isinstance(node.func, ast.Attribute) and (of := self.collection(node.func.value)):
-            if node.func.attr not in METHODS:
-                self.note(node, of, f"{node.func.attr}()", refused=True)
+        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        if isinstance(node.func, ast.Attribute) and method not in METHODS and (of := self.collection(node.func.value)):
+            self.note(node, of, f"{method}()", refused=True)
         arguments = [*node.args, *(each.value for each in node.keywords)]
         held = [self.collection(each) for each in arguments]
         if not any(held):
@@ -324,6 +324,6 @@ class _Function(ast.NodeVisitor):
         if of := self.collection(node.iter):
             for part in ast.walk(node):
                 counts = isinstance(part, ast.AugAssign) and isinstance(part.value, ast.Constant)
-                if counts or isinstance(part, ast.Break | ast.Return):
+                if isinstance(part, ast.stmt) and (counts or isinstance(part, ast.Break | ast.Return)):
                     self.note(part, of, "a loop that counts, or ends early,", refused=True)
         self.generic_visit(node)

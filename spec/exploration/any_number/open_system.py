@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field, replace
 
 from machines.events import BusEvent
-from spec.exploration.any_number.knowledge import Ghosts, Knowledge
+from spec.exploration.any_number.knowledge import Knowledge
 from spec.exploration.any_number.restriction import NotInterchangeable
 from spec.exploration.model.budget import CAUGHT_UP, FIRST_UNHEARD, FREE, UNHEARD
 from spec.exploration.model.bus import Bus

@@ -126,7 +126,7 @@ class Restriction:
             if one.states == other.states:
                 return Snapshot(one.states, data)
         elif type(one) is type(other):
-            if is_dataclass(one):
+            if is_dataclass(one) and not isinstance(one, type):
                 return type(one)(
                     **{
                         each.name: self.merged(getattr(one, each.name), getattr(other, each.name))

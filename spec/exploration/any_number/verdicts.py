@@ -6,7 +6,8 @@ as ever. A view that breaks a property need not be seen of any state, since view
 asked for a run with few servers; if it finds none, the question is open.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -28,9 +29,16 @@ from spec.exploration.result import Verdict
 Word = Literal["holds for every number", "broken", "open", "does not apply"]
 MOST_SERVERS = 4
 """Servers with which a run is looked for that breaks what a view breaks."""
-MOST_STATES = 3_000_000
+MOST_STATES = 1_000_000
 """States that are looked at for that with three and more servers, each time."""
 REST = "whether every run terminates is not asked of views yet; --torrents N answers for N servers"
+COUNTED: Mapping[Word, str] = {
+    "broken": "broken",
+    "open": "open",
+    "holds for every number": "hold for every number",
+    "does not apply": "do not apply",
+}
+"""Verdicts in their order, and how they read behind a number."""
 VACUOUS = "its premise holds in no view"
 
 
@@ -84,9 +92,10 @@ class Answer:
             "properties": [_data_of(each) for each in self.verdicts],
         }
 
-    def lines(self) -> Iterator[str]:
-        """The answer for people."""
-        yield f"{self.scenario.name}, any number of torrent servers: {self.verdict}"
+    def lines(self, *, verbose: bool = True, shown: Sequence[str] = ()) -> Iterator[str]:
+        """The answer for people: what is broken or open in a line each; the runs of those that are `shown`."""
+        population = "rivals, any number of them" if self.scenario.conflicting else "any number of torrent servers"
+        yield f"{self.scenario.name}, {population}: {self.verdict}"
         if self.fixpoint is not None:
             done = self.fixpoint
             covered = "all of them" if done.complete else f"not all of them: {done.stopped}"
@@ -95,19 +104,28 @@ class Answer:
                 f"{done.search.transitions:,} steps, {done.rounds} rounds, {done.seconds:.1f} s"
             )
         if self.reason:
-            yield self.reason
+            yield f"Not proved for every number: {self.reason}"
         yield ""
         for each in self.verdicts:
+            if not verbose and each.word in {"holds for every number", "does not apply"}:
+                continue
             with_ = f" with {each.servers} torrent server{'s' * (each.servers > 1)}" if each.servers else ""
             word = f"{each.word.upper()}{with_}" if each.word == "broken" else each.word
-            why = f" ({each.reason})" if each.reason else ""
+            why = f" ({each.reason})" if each.reason and each.reason != self.reason else ""
             yield f"{word:<31}{each.property_.when:<15}{each.property_.name}{why}"
+        counts = Counter(each.word for each in self.verdicts)
+        yield ", ".join(f"{counts[word]} {text}" for word, text in COUNTED.items() if counts[word])
         for each in self.verdicts:
-            if each.found is not None and each.found.trace:
-                source = " ".join(each.property_.source.split())
-                yield f"\n{each.property_.name}: {len(each.found.run)} steps\n{source}\n\n{each.found.trace}"
-            elif each.run:
-                yield f"\n{each.property_.name}: open; what is seen of a run, which may not exist\n\n{each.run}"
+            if any(words.lower() in each.property_.name for words in shown):
+                yield from _run_of(each)
+
+
+def _run_of(each: ForEveryNumber) -> Iterator[str]:
+    if each.found is not None and each.found.trace:
+        source = " ".join(each.property_.source.split())
+        yield f"\n{each.property_.name}: {len(each.found.run)} steps\n{source}\n\n{each.found.trace}"
+    elif each.run:
+        yield f"\n{each.property_.name}: open; what is seen of a run, which may not exist\n\n{each.run}"
 
 
 def _data_of(each: ForEveryNumber) -> dict[str, Any]:
@@ -134,13 +152,12 @@ def answer(
     try:
         with interruptible() as is_stopped:
             done = fixpoint(scenario, replace(options, is_stopped=is_stopped), charts)
-    except NotInterchangeable as found:
-        reason = str(found)
+    except NotInterchangeable as why:
+        reason = str(why)
     few = _Few(scenario, charts, options)
     if done is None or not done.complete:
         reason = reason or (done.stopped if done else "")
-        verdicts = tuple(few.judged(each, reason) for each in properties)
-        return Answer(scenario, verdicts, done, reason)
+        return Answer(scenario, tuple(few.judged(each, reason) for each in properties), done, reason)
     system, search = done.system, done.search
     others = bool(scenario.conflicting)
     watched = Properties(system, properties, _observer(system.knowledge, rivals=others))
@@ -149,7 +166,7 @@ def answer(
         if at is not None:
             key = (watch.instance.property_.name, watch.broken)
             first[key] = min(first.get(key, at), at)
-    verdicts = []
+    verdicts: list[ForEveryNumber] = []
     for each in properties:
         if not each.applies_to(system):
             verdicts.append(ForEveryNumber(each, "does not apply"))
@@ -219,7 +236,7 @@ def _observer(knowledge: Knowledge, *, rivals: bool) -> Callable[[ClosedSystem, 
 
     def observe(system: ClosedSystem, component: int, state: Hashable, idle: bool) -> Hashable:
         assert isinstance(system, OpenSystem)
-        side: Any = side_of(system, component, state, idle)
+        side = side_of(system, component, state, idle)
         if isinstance(side, TrackerSide) and component == TRACKER and side.is_quiescent:
             return replace(side, is_quiescent=knowledge.can_be_quiescent(state))
         if isinstance(side, ClientSide) and rivals:
