@@ -15,6 +15,7 @@ from spec.exploration.model.closed import NotInert
 from spec.exploration.model.node import Server
 from spec.exploration.model.renaming import permutations_of
 from spec.exploration.model.scenario import Charts, Scenario
+from spec.exploration.model.symmetry import Asymmetric, check
 
 NAMED = 8
 """Servers that there are names for."""
@@ -149,7 +150,7 @@ def questions(system: OpenSystem) -> Lint:
         type(part) for node in system.nodes if isinstance(node, Server)
         for part in (node.client, node.clock, node.view, node.broker)
     )  # fmt: skip
-    return lint(charts, names | OF_BROKER)
+    return lint(charts, names | OF_BROKER, restrict.names)
 
 
 def _fixpoint(system: OpenSystem, options: Options) -> Fixpoint:
@@ -171,6 +172,11 @@ def _fixpoint(system: OpenSystem, options: Options) -> Fixpoint:
         except NotInert:
             continue
         system.learn()
+        if found.complete and system.knowledge.size == size:
+            try:
+                check(system, permutations)
+            except Asymmetric as why:
+                raise NotInterchangeable(f"servers are not interchangeable: {why}") from None
         grown = system.knowledge.size > size
         is_part = not found.complete and search.count > most and most != options.most
         if (not grown and not is_part) or not (found.complete or is_part):

@@ -14,7 +14,7 @@ lists each question with its file and line. What else is asked is refused: the s
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
 from typing import Any
@@ -85,9 +85,9 @@ class Lint:
         return max((each.constant for each in self.questions), default=0)
 
 
-def lint(charts: Iterable[type[Participant]], indexed: frozenset[str], also: Iterable[Callable[..., Any]] = ()) -> Lint:
-    """What these charts ask of the collections of these attribute names; `also` are more functions to read."""
-    reader = _Reader(indexed)
+def lint(charts: Iterable[type[Participant]], indexed: frozenset[str], servers: Iterable[str] = ()) -> Lint:
+    """What these charts ask of the collections of these attribute names, and where they name one of the servers."""
+    reader = _Reader(indexed, frozenset(servers))
     for chart in charts:
         for kind in chart.__mro__:
             if kind is Participant:
@@ -96,8 +96,6 @@ def lint(charts: Iterable[type[Participant]], indexed: frozenset[str], also: Ite
                 function = member.fget if isinstance(member, property) else member
                 if isinstance(function, FunctionType):
                     reader.ask(function, frozenset())
-    for function in also:
-        reader.ask(function, frozenset())
     return Lint(tuple(sorted(set(reader.read()))))
 
 
@@ -106,6 +104,7 @@ class _Reader:
     """The functions that are to be read, with the parameters that hold collections indexed by servers."""
 
     indexed: frozenset[str]
+    servers: frozenset[str] = frozenset()
     _todo: list[tuple[Any, frozenset[str]]] = field(default_factory=list)
     _done: set[tuple[Any, frozenset[str]]] = field(default_factory=set)
 
@@ -292,6 +291,10 @@ class _Function(ast.NodeVisitor):
             return node.value
         value = self.function.__globals__.get(node.id) if isinstance(node, ast.Name) else None
         return value if isinstance(value, int) else None
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str) and node.value in self.reader.servers:
+            self.note(node, node.value, "the name of a server: who is treated otherwise, instead", refused=True)
 
     def visit_If(self, node: ast.If) -> None:
         self._truth(node.test)
