@@ -203,7 +203,7 @@ class Server:
         chart.emit(output)
         message = output.message
         if isinstance(message, BusEvent):
-            message = replace(message, event_id=str(uuid4()))
+            message = replace(message, event_id=self._new_id())
         if self._observer is not None:
             self._observer(Move(self.name, role, "!", message, output.to, chart.where))
         if output.to == "broker":
@@ -212,6 +212,10 @@ class Server:
             self._channel.append((message, role))
         else:
             self._receive(self._role(output.to), message, role)
+
+    def _new_id(self) -> str:
+        """A UUID for the next event: a place for who needs the same ones each time."""
+        return str(uuid4())
 
     def _role(self, name: str) -> Role:
         return next(role for role in self.charts if role == name)

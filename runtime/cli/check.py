@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from machines import CHARTS
 from runtime.cli.charts import HELP, Charts, charts_of
 from runtime.cli.diagrams import FORMATS, drawn, written
 from runtime.cli.exits import fail
@@ -54,7 +55,7 @@ def check(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="With --charts: write state diagrams in which what no diagram exercises is dashed (DOT) or told.",
+            help="Write state diagrams in which what no diagram exercises is dashed (DOT) or told.",
         ),
     ] = None,
     strict: Annotated[bool, typer.Option(help="Findings about a diagram itself are errors, too.")] = False,
@@ -79,9 +80,10 @@ def check(
     from spec.conformance.report import lines
     from spec.notation import read
 
-    _refuse(diagrams, charts, coverage)
     ours = sorted(DIAGRAMS.glob("*.txt"))
     files = list(diagrams or ours)
+    if charts is not None and not diagrams:
+        raise fail("--charts: name the diagrams that these charts are to be checked against", status=2)
     texts = [(str(file) if diagrams else file.name, _text(file)) for file in files]
     if charts is None and diagrams:
         _check_runs(texts, quiet=quiet, as_json=as_json)
@@ -114,6 +116,7 @@ def check(
                 strict=strict,
                 bounds=Bounds(states or STATES, seconds, progress),
                 processes=2,
+                coverage=coverage is not None,
             )
     except ValueError as error:  # charts, a binding, a chart or a diagram that cannot be used: the message says which
         raise fail(str(error), status=2) from None
@@ -131,14 +134,6 @@ def check(
         if not verbose:
             console.print(f"\nNext: {_next(str(report.verdict))}", soft_wrap=True)
     raise typer.Exit(report.verdict.status)
-
-
-def _refuse(diagrams: list[Path] | None, charts: str | None, coverage: Path | None) -> None:
-    """Refuse options that do not go together."""
-    if coverage is not None and charts is None:
-        raise fail("--coverage goes with --charts: of our charts no transitions are counted", status=2)
-    if charts is not None and not diagrams:
-        raise fail("--charts: name the diagrams that these charts are to be checked against", status=2)
 
 
 def _check_runs(texts: list[tuple[str, str]], *, quiet: bool, as_json: bool) -> None:
@@ -174,7 +169,9 @@ def _write_coverage(report: "Report", playing: Charts, binding: "Binding", folde
     missed: dict[str, set[tuple[str, str, str]]] = {}
     for chart in report.coverage:
         missed.setdefault(chart.chart, set()).update(chart.missed)
-    pages = drawn(playing, binding, missed)
+    counted = {chart.chart for chart in report.coverage}
+    ours = {chart.__name__: chart for chart in CHARTS if chart.__name__ in counted}
+    pages = drawn({**ours, **playing}, binding, missed)
     for form in FORMATS[:2]:
         for path in written(pages, folder, form):
             typer.echo(path, err=True)

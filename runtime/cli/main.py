@@ -21,6 +21,7 @@ COMMANDS = {
     "replay": "replay",
     "monitor": "monitor",
     "verify": "verify",
+    "certify": "any_number",
     "project": "project",
     "read": "read",
     "diagrams": "diagrams",

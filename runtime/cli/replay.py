@@ -46,6 +46,8 @@ class Run:
         from spec.exploration.properties.language import OF_RUNS
         from spec.exploration.traces.replay import repeats
 
+        if not self.properties.properties:
+            return False
         (property_,) = self.properties.properties
         if property_.when not in OF_RUNS:
             return self.properties.broken_in(row, property_.name)
@@ -61,8 +63,9 @@ def replay(
 ) -> None:
     """Play a counterexample again.
 
-    Exit status 0 if it breaks its property, 1 if it no longer does, 2 if the file cannot be played. A recording or a
-    log is gone through observation by observation: 0 if it is allowed, 1 if it is forbidden, 3 if nobody can tell.
+    Exit status 0 if it breaks its property, 1 if it no longer does, 2 if the file cannot be played. A trace that names
+    no property (`-`) ends with 0 if it can be played. A recording or a log is gone through observation by observation:
+    0 if it is allowed, 1 if it is forbidden, 3 if nobody can tell.
     """
     if qos is not None and not live:
         raise typer.BadParameter("it goes with --live: in the explorer there is no MQTT.", param_hint="'--qos'")
@@ -73,12 +76,16 @@ def replay(
     except ReplayError as error:
         raise fail(str(error), status=2) from None
     try:
-        typer.echo(f"{file}: {run.trace.property_} (is to be broken)")
+        typer.echo(f"{file}: {_told(run)}")
         as_told = _play_live(run, QOS if qos is None else qos) if live else _show(run)
     except BrokenPipeError:
         leave_output()
         raise typer.Exit(141) from None  # whoever read our output has seen enough
     raise typer.Exit(0 if as_told else 1)
+
+
+def _told(run: Run) -> str:
+    return f"{run.trace.property_} (is to be broken)" if run.properties.properties else "is to be possible"
 
 
 def replay_observed(file: Path, *, live: bool) -> int | None:
@@ -118,7 +125,7 @@ def played(file: Path) -> Run:
     from spec.exploration.properties.client_join import PROPERTIES, side_of
     from spec.exploration.properties.client_join_runs import RUN_PROPERTIES
     from spec.exploration.properties.language import Properties
-    from spec.exploration.traces.replay import play, read, rest
+    from spec.exploration.traces.replay import NO_PROPERTY, play, read, rest
 
     try:
         trace = read(file.read_text(encoding="utf-8-sig"), str(file))
@@ -130,7 +137,7 @@ def played(file: Path) -> Run:
         raise ReplayError(f"{file} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
     known = (*PROPERTIES, *RUN_PROPERTIES)
     properties = [property_ for property_ in known if property_.name == trace.property_]
-    if not properties:
+    if not properties and trace.property_ != NO_PROPERTY:
         raise ReplayError(
             f"{file}: no property {trace.property_!r}{_near(trace.property_, [property_.name for property_ in known])}"
         )
@@ -140,7 +147,7 @@ def played(file: Path) -> Run:
     except ScenarioError as error:
         raise ReplayError(f"{file}: {error}") from None
     run = Run(trace, system, steps, Properties(system, properties, side_of))
-    if run.breaks(run.last):
+    if not properties or run.breaks(run.last):
         return run
     rested = Run(trace, system, (*steps, *rest(system, run.last)), run.properties)
     return rested if rested.breaks(rested.last) else run
@@ -166,10 +173,12 @@ def _show(run: Run) -> bool:
     for line in _views(run, [run.system.locals[place][slot.local] for place, slot in _slots(run.system, run.last)]):  # type: ignore[misc]
         typer.echo(line)
     typer.echo(f"{len(run.trace.steps)} steps; {_verdict(run, broken=broken)}")
-    return broken
+    return broken or not run.properties.properties
 
 
 def _verdict(run: Run, *, broken: bool) -> str:
+    if not run.properties.properties:
+        return "all of them were possible, as the trace says."
     if broken:
         return f"at their end the property is broken, as the trace says: {run.trace.property_}."
     return f"at their end the property is not broken, and the trace says that it is: {run.trace.property_}."
@@ -250,4 +259,4 @@ def _play_live(run: Run, qos: int) -> bool:
     typer.echo("Every chart, every view and what is under way is as in the explorer, after every step.")
     broken = run.breaks(ending.row)
     typer.echo(f"{len(run.trace.steps)} steps, live, QoS {qos}; {_verdict(run, broken=broken)}")
-    return broken
+    return broken or not run.properties.properties

@@ -16,6 +16,7 @@ table `[scenario.<name>]` with these keys, all optional but `description`:
                               what is # on its way and not every event can be lost, and after stabilisation after
                               patient timeouts
     loses = []                # names of the events that can be lost; empty: all
+    views = {}                # what servers begin with, by name; see `beginnings.py`
     [scenario.<name>.faults]  # how often; "any" for any number of times
     losses = "any"            # on either hop
     duplicates = 0            # an event is delivered twice (QoS 1)
@@ -48,6 +49,7 @@ from machines import (
     Tracker,
     View,
 )
+from spec.exploration.model.beginnings import view_of
 from spec.exploration.model.bus import BrokerBus
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import BREAKING, IN_ALL, ORDERS, Faults
@@ -58,6 +60,7 @@ FRAGMENT_SIZE = 1024
 SESSION = "request"
 """What a hardened torrent server's names of requests begin with; after a crash it numbers on."""
 MOST_TORRENTS = 9
+TRACKER = "tracker"
 Timeouts = Literal["any", "patient", "never"]
 FAULTS = (
     *("losses", "duplicates", "storage failure", "broker restart", IN_ALL),
@@ -93,19 +96,25 @@ class Scenario:
     keeps_hops: bool = False
     loses: frozenset[str] = frozenset()
     faults: Mapping[str, int | None] = field(default_factory=immutabledict)
+    views: Mapping[str, Mapping[str, Any]] = field(default_factory=immutabledict)
 
     def __post_init__(self) -> None:
-        """Raises `ScenarioError` for a fault, an event or a kind of timeouts that there is not, and for a bad bound."""
+        """Raises `ScenarioError` for a fault, an event, a server or a kind of timeouts that there is not, and for a bad
+        bound or view.
+        """
         for name, known, given in (
             ("fault", FAULTS, self.faults),
             ("event", EVENTS, self.loses),
             ("kind of timeouts", get_args(Timeouts), [self.timeouts]),
+            ("server", (TRACKER, *self.names), self.views),
         ):
             for one in given:
                 if one not in known:
                     raise ScenarioError(f"no {name} {one!r}; there are {', '.join(known)}")
         for fault, most in self.faults.items():
             bound("any" if most is None else most, f"faults {fault}")
+        for name in (TRACKER, *self.names):
+            self.view(name)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -148,27 +157,41 @@ class Scenario:
         return self.keeps_hops or (lossless and is_cut) or (self.stabilisation and self.timeouts == "patient")
 
     def _tracker(self, charts: Mapping[str, Any]) -> Server:
-        return _server("tracker", charts["Tracker"]("tracker"), View(fragment_size=FRAGMENT_SIZE), charts)
+        return _server(TRACKER, charts["Tracker"](TRACKER), self.view(TRACKER), charts)
 
     def _torrent(self, name: str, charts: Mapping[str, Any]) -> Server:
+        session = {"session": SESSION} if self.hardened else {}
+        return _server(name, charts["TorrentServer"](name, **session), self.view(name), charts)
+
+    def view(self, name: str) -> View:
+        """What a server begins with."""
+        ordinary = View(fragment_size=FRAGMENT_SIZE) if name == TRACKER else self._ordinary(name)
+        try:
+            view = view_of(self.views.get(name, {}), ordinary)
+        except ValueError as error:
+            raise ScenarioError(f"views {name}: {error}") from None
+        if name == TRACKER and view.fragment_size is None:
+            raise ScenarioError(f"views {name}: needs a fragment_size")
+        return view
+
+    def _ordinary(self, name: str) -> View:
         place = self.names.index(name)
         host = "shared" if place >= self.torrents - self.conflicting else name
         fragment = f"{name}-fragment"
         brought = {fragment: FragmentMetadata(10)} if self.files else {}
-        view = View(
+        return View(
             storage="either" if self.faults.get("storage failure", 0) != 0 else "sound",
             own=ClientMetadata(frozenset({f"http://{host}/"}), frozenset(brought)),
             files=immutabledict({f"{name}-file": FileMetadata(10, (fragment,))} if self.files else {}),
             fragments=immutabledict(brought),
         )
-        session = {"session": SESSION} if self.hardened else {}
-        return _server(name, charts["TorrentServer"](name, **session), view, charts)
 
     def interchangeable_groups(self) -> tuple[tuple[int, ...], ...]:
         """The components that differ in their names only, in groups."""
         alone = self.torrents - self.conflicting
-        groups = (tuple(range(1, alone + 1)), tuple(range(alone + 1, self.torrents + 1)))
-        return tuple(group for group in groups if len(group) > 1)
+        groups = (range(1, alone + 1), range(alone + 1, self.torrents + 1))
+        plain = (tuple(place for place in group if self.names[place - 1] not in self.views) for group in groups)
+        return tuple(group for group in plain if len(group) > 1)
 
 
 @dataclass(frozen=True)
@@ -250,7 +273,7 @@ def scenario_of(where: str, name: str, table: object) -> Scenario:
     kinds: dict[str, object] = {
         "description": str, "torrents": int, "conflicting": int, "hardened": bool, "files": bool,
         "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool, "keeps_hops": bool, "loses": list,
-        "faults": dict,
+        "faults": dict, "views": dict,
     }  # fmt: skip
     assert kinds.keys() == {known.name for known in fields(Scenario)} - {"name"}
     for key, value in table.items():

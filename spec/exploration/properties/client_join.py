@@ -62,6 +62,8 @@ class ClientSide:
     """The clients in its view, where it counts itself as registered."""
     rivals: frozenset[str]
     """Who offers an endpoint of its own."""
+    fits: bool
+    """Whether it works with the service's fragment size and hash algorithm, and can store what it has to."""
 
 
 Side = TrackerSide | ClientSide
@@ -89,6 +91,7 @@ def side_of(system: ClosedSystem, component: int, state: Hashable, idle: bool) -
         is_timed=bool(timed),
         knows=frozenset(state.knows.clients) if registered else frozenset(),
         rivals=_rivals(system, component),
+        fits=_fits(system, component),
     )
 
 
@@ -111,8 +114,18 @@ def _tracker(state: ServerState, timed: frozenset[str], *, online: bool, quiesce
 
 def _rivals(system: ClosedSystem, component: int) -> frozenset[str]:
     nodes = {place: node for place, node in enumerate(system.nodes) if isinstance(node, Server) and place}
-    own = {place: node.initial.knows.own.endpoints for place, node in nodes.items()}
+    own = {place: set(map(normal_form, node.initial.knows.own.endpoints)) for place, node in nodes.items()}
     return frozenset(nodes[place].name for place in nodes if place != component and own[place] & own[component])
+
+
+def _fits(system: ClosedSystem, component: int) -> bool:
+    tracker, node = system.nodes[0], system.nodes[component]
+    assert isinstance(tracker, Server)
+    assert isinstance(node, Server)
+    service, own = tracker.initial.knows, node.initial.knows
+    algorithms = {service.hash_algorithm.casefold(), own.hash_algorithm.casefold()}
+    sizes = {None, service.fragment_size}
+    return own.fragment_size in sizes and len(algorithms) == 1 and own.storage != "broken"
 
 
 def has_rivals(system: ClosedSystem) -> bool:
@@ -121,8 +134,8 @@ def has_rivals(system: ClosedSystem) -> bool:
 
 
 def has_one_without_rivals(system: ClosedSystem) -> bool:
-    """Whether a torrent server offers endpoints of its own only."""
-    return not all(_rivals(system, component) for component in range(1, len(system.nodes)))
+    """Whether a torrent server that fits offers endpoints of its own only."""
+    return any(_fits(system, component) and not _rivals(system, component) for component in range(1, len(system.nodes)))
 
 
 # In every state.
@@ -268,15 +281,15 @@ def everybody_registered_knows_everybody_registered(
 @after_stabilisation
 def every_client_without_a_rival_is_registered(tracker: TrackerSide, client: ClientSide) -> Implication:
     """After a failure, in every alternative: when the tracker is replaced, the client runs Client Join again."""
-    return client.is_online and tracker.is_online and not client.rivals, client.is_registered
+    return client.is_online and tracker.is_online and client.fits and not client.rivals, client.is_registered
 
 
 @needs(has_rivals)
 @after_stabilisation
 def of_two_rivals_one_is_registered(client: ClientSide, other: ClientSide) -> Implication:
     """An endpoint conflict keeps one client out, not both."""
-    rivals = client.is_online and other.is_online and client.rivals == {other.name}
-    return rivals, client.is_registered or other.is_registered
+    rivals = client.is_online and other.is_online and client.rivals == {other.name} and other.rivals == {client.name}
+    return rivals and client.fits and other.fits, client.is_registered or other.is_registered
 
 
 @needs(has_rivals)

@@ -11,11 +11,11 @@ from machines.events import (
     EVENT_OF_TOPIC,
     BusEvent,
 )
+from machines.strategies import bus_events
 from runtime.wire import events, strict_json
 from runtime.wire.events import Malformed, Refusals, decode, decode_or_refuse, encode
 from runtime.wire.strict_json import MAX_INT64, Kind
 from tests.support.malformed import REFUSED
-from tests.support.strategies import bus_events
 from tests.support.wire_samples import DENIED, GOODBYE, REQUESTED, changed
 
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
