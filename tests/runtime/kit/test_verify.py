@@ -123,7 +123,7 @@ def test_a_server_that_cannot_be_started_is_an_error() -> None:
     assert CliRunner().invoke(app, nothing).exit_code == 2
 
 
-def test_a_server_that_says_nothing_violates_and_a_broker_that_is_not_there_is_an_error() -> None:
+def test_silence_violates_and_a_missing_broker_is_an_error() -> None:
     settings = Settings("torrent", "sleep 60", startup=0.5)
     assert asyncio.run(verify(settings, TORRENT)).obligations["starts"] is Status.VIOLATES
     where = ["verify", "--role", "torrent", "--broker", "mqtt://127.0.0.1:1", "--only", TORRENT]

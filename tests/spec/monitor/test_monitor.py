@@ -98,7 +98,7 @@ def test_nobody_speaks_for_another() -> None:
     assert monitor.forbidden[0].what.startswith("speaks for t2")
 
 
-def test_an_event_that_is_delivered_twice_is_the_network_s_and_one_identifier_for_two_is_not() -> None:
+def test_an_event_may_come_twice_but_two_have_not_one_identifier() -> None:
     request = replace(REQUEST, event_id="one")
     assert judge(*connects("t1"), Sent(1, "t1", request), Published(2, "t1", request)).answer is Answer.ALLOWED
     other = replace(SUCCEEDED, event_id="one")
@@ -173,7 +173,7 @@ def test_other_use_cases_are_not_judged() -> None:
     assert monitor.judged == 0
 
 
-def test_who_only_subscribes_tells_the_servers_apart_by_what_they_say() -> None:
+def test_a_subscriber_tells_servers_apart_by_what_they_say() -> None:
     seen = [TrackerHello(), REQUEST, ACCEPTED, SUCCEEDED, REGISTERED]
     monitor = Monitor(SUBSCRIBER)
     assert monitor.see_all(Published(n, "", event) for n, event in enumerate(seen)) is Answer.ALLOWED
@@ -182,14 +182,14 @@ def test_who_only_subscribes_tells_the_servers_apart_by_what_they_say() -> None:
     assert wrong.forbidden[0].client == "tracker"
 
 
-def test_a_goodbye_can_be_lost_with_a_connection_where_clients_do_not_tell_what_they_send() -> None:
+def test_a_goodbye_can_be_lost_with_its_connection() -> None:
     leaves = Disconnected(5, "t1", clean=True)
     waits = Assumptions(timeout=30)
     assert judge(*JOINED, leaves, assumed=waits).answer is Answer.FORBIDDEN
     assert judge(*JOINED, leaves, assumed=waits, sight=Sight(sends=False)).answer is Answer.ALLOWED
 
 
-def test_the_broker_passes_on_what_was_published_in_order_to_who_subscribed() -> None:
+def test_the_broker_passes_on_in_order_to_who_subscribed() -> None:
     hello, goodbye = TrackerHello(event_id="1"), TrackerGoodbye(event_id="2")
     took = (Published(1, "tracker", hello), Published(2, "tracker", goodbye))
     start = (*connects("tracker"), *connects("t1"))
