@@ -12,6 +12,7 @@ from runtime.kit.obligations import CASES, draw, run_obligation, run_random
 from runtime.kit.paths import Arrow, Path, paths
 from runtime.kit.playing import play_path
 from runtime.kit.result import OBLIGATIONS, Case, Status, worst
+from runtime.kit.startup import STARTUPS, packets, run_startup
 from runtime.kit.subject import SubjectError
 from runtime.mqtt.session import NotConnectedError, RefusedError
 
@@ -86,7 +87,8 @@ VIOLATES = Status.VIOLATES
 
 def arrows(role: str) -> dict[str, Arrow]:
     """The arrows of the protocol's diagrams at the lifelines of a role, by identifier."""
-    return {arrow.name: arrow for path in paths(role) for arrow in path.arrows}
+    found = {arrow.name: arrow for path in paths(role) for arrow in path.arrows}
+    return found | {arrow.name: arrow for startup in STARTUPS for arrow in packets(role, startup)}
 
 
 def cases(settings: Settings) -> Iterator[tuple[Case, Player]]:
@@ -94,6 +96,8 @@ def cases(settings: Settings) -> Iterator[tuple[Case, Player]]:
     role = settings.role
     for path in paths(role):
         yield Case(path.name, path.title), partial(_path, path)
+    for name in STARTUPS:
+        yield Case(f"startup/{name}", f"startup: {name}"), partial(_startup, name)
     for name in CASES[role]:
         yield Case(f"obligation/{name}", OBLIGATIONS[name]), partial(_obligation, name)
     chance = random.Random(settings.seed)  # noqa: S311 - it has to be repeatable, not secret
@@ -169,6 +173,10 @@ async def _shrunk(settings: Settings, case: Case) -> Case:
 
 async def _path(path: Path, bench: Bench, case: Case) -> None:
     await play_path(bench, path, case)
+
+
+async def _startup(name: str, bench: Bench, case: Case) -> None:
+    await run_startup(bench, case, name)
 
 
 async def _obligation(name: str, bench: Bench, case: Case) -> None:

@@ -43,8 +43,13 @@ class Torrent:
         for topic in self.topics:
             client.subscribe(topic, 2)
 
-    def subscribed(self, client, _data, _mid, _codes, _properties):
+    def subscribed(self, client, _data, _mid, codes, _properties):
         with self.lock:
+            if any(code.is_failure for code in codes) and FAULT != "goes on when refused":
+                self.state = "refused"
+                client.disconnect()
+            if self.state == "refused":
+                return
             self.granted += 1
             if self.granted == len(self.topics):
                 self.join()

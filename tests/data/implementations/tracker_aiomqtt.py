@@ -108,7 +108,9 @@ class Tracker:
 async def main():
     async with aiomqtt.Client(HOST, PORT, identifier=ID, protocol=aiomqtt.ProtocolVersion.V311) as mqtt:
         for topic in TOPICS:
-            await mqtt.subscribe(topic, 2)
+            granted = await mqtt.subscribe(topic, 2)
+            if any(getattr(code, "value", code) >= 0x80 for code in granted) and FAULT != "goes on when refused":
+                return
         tracker = Tracker(mqtt)
         if FAULT != "says no hello":
             await tracker.publish("tracker/hello")

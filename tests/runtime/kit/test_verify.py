@@ -35,7 +35,7 @@ def verified(role: str, only: str, fault: str = "", factor: float = 1.0) -> Repo
 
 
 @pytest.mark.parametrize("role", ["torrent", "tracker"])
-@pytest.mark.parametrize("only", ["Standard", "Alternative", "obligation/", "random/"])
+@pytest.mark.parametrize("only", ["Standard", "Alternative", "startup/", "obligation/", "random/"])
 def test_a_right_server_conforms(role: str, only: str) -> None:
     report = verified(role, only, factor=2.0)
     wrong = [(case.name, case.reasons) for case in report.cases if case.status is Status.VIOLATES]
@@ -51,6 +51,8 @@ TRACKER = "ClientJoin_StandardProcedure/Tracker"
     ("role", "fault", "only", "obligation"),
     [
         ("torrent", "subscribes to less", TORRENT, "allowed"),
+        ("torrent", "goes on when refused", "startup/subscription refused", "allowed"),
+        ("tracker", "goes on when refused", "startup/subscription refused", "allowed"),
         ("torrent", "joins twice", "obligation/repeated", "allowed"),
         ("torrent", "never confirms", TORRENT, "answers"),
         ("torrent", "confirms twice", TORRENT, "allowed"),
