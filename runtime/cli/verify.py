@@ -31,6 +31,9 @@ def verify(
     broker: Annotated[
         str, typer.Option(metavar="URL", help="The broker at which it runs already; losses happen at our end only.")
     ] = "",
+    mosquitto: Annotated[
+        str, typer.Option(metavar="PROGRAM", help="With --exec: this Mosquitto is the broker; losses at our end only.")
+    ] = "",
     client: Annotated[str, typer.Option("--id", help="The MQTT client identifier that it has, or is to take.")] = "",
     only: Annotated[str, typer.Option(metavar="TEXT", help="Only the cases whose names hold this text.")] = "",
     list_cases: Annotated[bool, typer.Option("--list", help="List the cases and arrows, and stop.")] = False,
@@ -59,9 +62,12 @@ def verify(
     from runtime.kit.subject import SubjectError
     from runtime.kit.verification import arrows, cases
     from runtime.mqtt.session import BrokerAddress, NotConnectedError, RefusedError
+    from runtime.runs.live import UnreachableError
 
     if not list_cases and bool(command) == bool(broker):
         raise _unusable("give either --exec CMD, or --broker URL of a server that runs already")
+    if mosquitto and not command:
+        raise _unusable("--mosquitto goes with --exec")
     try:
         address = BrokerAddress.parse(broker) if broker else None
         expected = _expected(xfail)
@@ -77,6 +83,7 @@ def verify(
         hash_algorithm=hash_algorithm,
         random_cases=random_cases,
         seed=seed,
+        mosquitto=mosquitto,
     )
     names = [case.name for case, _ in cases(settings)]
     if list_cases:
@@ -88,7 +95,7 @@ def verify(
         report = asyncio.run(_verify(settings, only, quiet=as_json))
         report.expect(expected)
         _write(report, junit, page)
-    except (SubjectError, NotConnectedError, RefusedError) as error:
+    except (SubjectError, NotConnectedError, RefusedError, UnreachableError) as error:
         raise _unusable(str(error)) from None
     except OSError as error:
         raise _unusable(f"{error.filename}: {error.strerror or error}") from None

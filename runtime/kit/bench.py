@@ -13,6 +13,7 @@ from typing import Self
 from machines.events import TRACKER, BusEvent
 from machines.torrent_server import TOPICS as TORRENT_TOPICS
 from machines.tracker import TOPICS as TRACKER_TOPICS
+from runtime.kit.mosquitto import Mosquitto
 from runtime.kit.partners import Partner
 from runtime.kit.subject import Subject
 from runtime.mqtt.broker import EmbeddedBroker
@@ -53,6 +54,8 @@ class Settings:
     hash_algorithm: str = "sha-256"
     random_cases: int = 4
     seed: int = 0
+    mosquitto: str = ""
+    """The program that is the kit's broker, instead of the embedded one."""
 
     @property
     def subject(self) -> str:
@@ -79,22 +82,33 @@ class Bench:
     async def __aenter__(self) -> Self:
         settings = self.settings
         self._watching: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+        self._mosquitto: Mosquitto | None = None
         self._partners: list[Partner] = []
         self._ids: set[str] = set()
-        self.is_ours = settings.broker is None
+        self.is_ours = settings.broker is None and not settings.mosquitto
         roles = {settings.subject: settings.role}
         lag = settings.seconds(settings.patience)
-        if settings.broker is None:
+        if self.is_ours:
             self.watcher = Watcher(self.observe)
             self.broker = EmbeddedBroker(observer=self.watcher)
             await self.broker.start()
             self.address = BrokerAddress("127.0.0.1", self.broker.port)
             self.monitor = Monitor(SIGHT, roles=roles, assumed=Assumptions(settings.timeout, lag))
         else:
-            self.address = settings.broker
+            if settings.broker is None:
+                self._mosquitto = Mosquitto(settings.mosquitto)
+                await self._mosquitto.start(settings.seconds(settings.patience))
+            self.address = settings.broker or BrokerAddress("127.0.0.1", self._mosquitto.port if self._mosquitto else 0)
             tracker = settings.subject if settings.role == TRACKER else TRACKER_ID
-            self.monitor = Monitor(SUBSCRIBER, from_the_start=False, tracker=tracker, roles=roles)
+            is_new = settings.broker is None
+            self.monitor = Monitor(SUBSCRIBER, from_the_start=is_new, tracker=tracker, roles=roles if is_new else {})
             self._watching = asyncio.create_task(self._watch())
+            ready = asyncio.create_task(self._ready.wait())
+            await asyncio.wait({ready, self._watching}, return_when=asyncio.FIRST_COMPLETED)
+            ready.cancel()
+            if self._watching.done():
+                await self._watching  # raises why the broker cannot be watched
         address = self.address
         self.subject = Subject(settings.command, str(address), address.host, address.port, settings.subject)
         return self
@@ -112,12 +126,15 @@ class Bench:
             await asyncio.gather(self._watching, return_exceptions=True)
         if self.is_ours:
             await self.broker.stop()
+        if self._mosquitto is not None:
+            await self._mosquitto.stop()
 
     @property
     def run(self) -> Run:
         """What was seen, in the format of runs."""
         if not self.is_ours:
-            return Run(tuple(self.seen), SUBSCRIBED.sight, from_the_start=False, tracker=self.monitor.tracker)
+            start = self.monitor.from_the_start
+            return Run(tuple(self.seen), SUBSCRIBED.sight, from_the_start=start, tracker=self.monitor.tracker)
         return Run(tuple(self.seen), SIGHT, roles={self.settings.subject: self.settings.role})
 
     async def partner(self, client: str, role: str) -> Partner:
@@ -175,6 +192,7 @@ class Bench:
 
     async def _watch(self) -> None:
         async for seen in watch(self.address, f"kit-{id(self):x}"):
+            self._ready.set()
             self.observe(seen)
 
     def observe(self, seen: Observed) -> None:

@@ -15,6 +15,7 @@ from runtime.kit.result import OBLIGATIONS, Case, Status, worst
 from runtime.kit.startup import STARTUPS, packets, run_startup
 from runtime.kit.subject import SubjectError
 from runtime.mqtt.session import NotConnectedError, RefusedError
+from runtime.runs.live import UnreachableError
 
 SHRINKS = 8
 """How often a random case that fails is played again with fewer actions."""
@@ -109,7 +110,7 @@ def cases(settings: Settings) -> Iterator[tuple[Case, Player]]:
 async def verify(settings: Settings, only: str = "", tell: Callable[[Case], None] = lambda _: None) -> Report:
     """Verify a server; `tell` is called with each case when it is over, `only` names cases by a part of their names.
 
-    Raises `SubjectError` if the server cannot be started, `NotConnectedError` or `RefusedError` if a broker that was
+    Raises `SubjectError` if the server cannot be started, `UnreachableError` and the like if a broker that was
     given cannot be used.
     """
     report = Report(settings)
@@ -145,7 +146,7 @@ async def run_case(settings: Settings, case: Case, player: Player) -> None:
     except TimeoutError:
         case.status = Status.CANNOT_TELL
         case.why = f"it was not over after {settings.seconds(settings.case):g} s"
-    except (NotConnectedError, RefusedError) as error:
+    except (NotConnectedError, RefusedError, UnreachableError) as error:
         if settings.broker is not None:
             raise
         case.status, case.why = Status.CANNOT_TELL, f"the kit lost its own broker: {error}"

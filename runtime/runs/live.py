@@ -22,6 +22,8 @@ class UnreachableError(Exception):
 async def watch(address: BrokerAddress, client: str, qos: int = 2) -> AsyncIterator[Observed]:
     """What is published on the topics of the protocol, and that time passes, until it is cancelled.
 
+    The first observation says that nothing will be missed from there on.
+
     A connection that breaks is made anew, and what may have been missed is a `Gap`. `at` is seconds since the epoch.
     Raises `UnreachableError` if the broker cannot be reached in the first place, or refuses a topic.
     """
@@ -36,6 +38,7 @@ async def watch(address: BrokerAddress, client: str, qos: int = 2) -> AsyncItera
             if was_connected:
                 yield Gap(time.time(), "the connection of the observer was lost")
             was_connected, attempt = True, 0
+            yield Passed(time.time())
             async for seen in _messages(session):
                 yield seen
         except RefusedError as error:

@@ -43,6 +43,7 @@ def test_a_right_server_conforms(role: str, only: str) -> None:
     assert report.status is Status.CONFORMS
 
 
+FAULTS = {"torrent": "confirms twice", "tracker": "registers in silence"}
 TORRENT = "ClientJoin_StandardProcedure/Torrent"
 TRACKER = "ClientJoin_StandardProcedure/Tracker"
 
@@ -97,6 +98,17 @@ def test_a_shell_script_that_plays_a_torrent_server_badly_violates() -> None:
     report = asyncio.run(verify(settings, TORRENT))
     assert report.status is Status.VIOLATES
     assert report.cases[0].reasons
+
+
+@pytest.mark.parametrize("role", ["torrent", "tracker"])
+def test_servers_are_verified_on_mosquitto(role: str) -> None:
+    program = needed("mosquitto")
+    settings = Settings(role, command(role), time_factor=2.0, random_cases=1, mosquitto=program)
+    for only in ("Alternative4", "obligation/", "random/"):
+        report = asyncio.run(verify(settings, only))
+        assert report.status is Status.CONFORMS, [case.reasons for case in report.cases]
+    wrong = Settings(role, command(role, FAULTS[role]), patience=2.0, mosquitto=program)
+    assert asyncio.run(verify(wrong, "StandardProcedure/T")).status is Status.VIOLATES
 
 
 def test_a_server_that_runs_already_is_verified_at_its_broker() -> None:
