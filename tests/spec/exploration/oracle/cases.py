@@ -124,7 +124,7 @@ def of_charts(number: int) -> Case:
         return UserSeen(
             user.name,
             (state.at,),
-            idle,
+            idle and not ends,
             state.wrong == "refused",
             state.wrong == "raised",
             is_stuck=idle and not ends and not state.wrong,
