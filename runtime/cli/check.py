@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from machines import CHARTS
 from runtime.cli.charts import HELP, Charts, charts_of
 from runtime.cli.diagrams import FORMATS, drawn, written
 from runtime.cli.exits import fail
@@ -54,7 +55,7 @@ def check(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="With --charts: write state diagrams in which what no diagram exercises is dashed (DOT) or told.",
+            help="Write state diagrams in which what no diagram exercises is dashed (DOT) or told.",
         ),
     ] = None,
     strict: Annotated[bool, typer.Option(help="Findings about a diagram itself are errors, too.")] = False,
@@ -77,8 +78,6 @@ def check(
     from spec.conformance.report import lines
     from spec.notation import read
 
-    if coverage is not None and charts is None:
-        raise fail("--coverage goes with --charts: of our charts no transitions are counted", status=2)
     ours = sorted(DIAGRAMS.glob("*.txt"))
     files = list(diagrams or ours)
     if charts is not None and not diagrams:
@@ -113,6 +112,7 @@ def check(
                 strict=strict,
                 bounds=Bounds(states or STATES, seconds, progress),
                 processes=2,
+                coverage=coverage is not None,
             )
     except ValueError as error:  # charts, a binding, a chart or a diagram that cannot be used: the message says which
         raise fail(str(error), status=2) from None
@@ -137,7 +137,9 @@ def _write_coverage(report: "Report", playing: Charts, binding: "Binding", folde
     missed: dict[str, set[tuple[str, str, str]]] = {}
     for chart in report.coverage:
         missed.setdefault(chart.chart, set()).update(chart.missed)
-    pages = drawn(playing, binding, missed)
+    counted = {chart.chart for chart in report.coverage}
+    ours = {chart.__name__: chart for chart in CHARTS if chart.__name__ in counted}
+    pages = drawn({**ours, **playing}, binding, missed)
     for form in FORMATS[:2]:
         for path in written(pages, folder, form):
             typer.echo(path, err=True)

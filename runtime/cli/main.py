@@ -19,6 +19,7 @@ COMMANDS = {
     "check": "check",
     "explore": "explore",
     "replay": "replay",
+    "certify": "any_number",
     "project": "project",
     "read": "read",
     "diagrams": "diagrams",

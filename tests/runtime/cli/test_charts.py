@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from runtime.cli.main import app
+from tests.support.places import DIAGRAMS
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -310,7 +311,15 @@ def test_what_no_diagram_exercises_is_drawn_dashed(folder: Path) -> None:
     assert "not exercised" not in (folder / "drawn" / "Asker.mmd").read_text()
 
 
-def test_of_charts_of_ours_no_transitions_are_counted() -> None:
-    result = run("check", "asking.txt", "--coverage", "drawn")
-    assert result.exit_code == 2
-    assert result.stderr == "clientjoin: --coverage goes with --charts: of our charts no transitions are counted\n"
+def test_transitions_of_our_charts_are_counted_on_request(tmp_path: Path) -> None:
+    diagram = str(DIAGRAMS / "ClientGoodbye_StandardProcedure.txt")
+    assert json.loads(run("check", diagram, "--json").stdout)["coverage"] == []
+    result = run("check", diagram, "--coverage", str(tmp_path), "--json")
+    assert result.exit_code == 0, result.output
+    found = {chart["chart"]: chart for chart in json.loads(result.stdout)["coverage"]}
+    assert found["TorrentServer"]["exercised"] == 4
+    missed = {tuple(row) for row in found["TorrentServer"]["missed"]}
+    assert ("saying_goodbye", "!ClientGoodbye", "disconnecting") not in missed
+    assert ("registered", "?Stop", "saying_goodbye") not in missed
+    assert ("giving_up", "!StopTimeout", "awaiting_hello") in missed
+    assert "(not exercised)" in (tmp_path / "TorrentServer.mmd").read_text()
