@@ -41,6 +41,7 @@ def of_client_join(number: int) -> Case:
         _of_system,
         scenario.stabilisation,
         scenario.keeps_both_hops,
+        forgets=True,
     )
 
 
