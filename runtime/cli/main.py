@@ -19,6 +19,8 @@ COMMANDS = {
     "check": "check",
     "explore": "explore",
     "replay": "replay",
+    "monitor": "monitor",
+    "verify": "verify",
     "certify": "any_number",
     "project": "project",
     "read": "read",
