@@ -70,7 +70,10 @@ def explore(
 
 def _names_one(system: ClosedSystem, scenario: Explorable, properties: Sequence[Property]) -> str:
     """Which property is about one of several components that would count as the same; empty if there is none."""
-    alike = {system.nodes[place].name for group in scenario.interchangeable_groups() for place in group}
+    places = {place for group in scenario.interchangeable_groups() for place in group}
+    alike = {system.nodes[place].name for place in places}
+    if 0 in places:  # then these are about some of those that would count as the same, and not about others
+        alike |= {"tracker", "client", "other"} - {node.name for node in system.nodes}
     named = ((one.name, name) for one in properties for name in one.concerns if name in alike)
     return next((f"the property {property_!r} is about {name}" for property_, name in named), "")
 

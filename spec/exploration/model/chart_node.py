@@ -4,12 +4,15 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from machines.participant import Snapshot
 from spec.exploration.model.node import Arrow, Outcome
+from spec.exploration.model.renaming import Renaming, is_plain
 from spec.system.chart_error import CallbackError
 from spec.system.foreign import ForeignMachine
 from spec.system.process import (
     Addressed,
     ChartMachine,
+    Payload,
     Sending,
     Taking,
     after_internal,
@@ -100,6 +103,25 @@ class Chart:
 
     def unmarked(self, state: Hashable) -> Hashable:
         return state
+
+    def renamed(self, state: Hashable, names: Renaming) -> Hashable:
+        if isinstance(state, Broken):
+            return state._replace(state=self.renamed(state.state, names), raised=names(state.raised))
+        if isinstance(self.machine, ChartMachine):
+            assert isinstance(state, Snapshot)
+            return state._replace(data=names(state.data))
+        return self.machine.renamed(state, names.text)
+
+    def renamed_message(self, message: Hashable, names: Renaming) -> Hashable:
+        """What it is called stays: a message may be called as a chart is."""
+        if isinstance(message, Addressed):
+            to = names.text(message.to)
+            return Addressed(self.renamed_message(message.message, names), names.text(message.sender), to)
+        if isinstance(message, Payload):
+            return message._replace(
+                values=tuple(names(value) if is_plain(value) else value for value in message.values)
+            )
+        return message if isinstance(message, str) else names(message)
 
 
 def _opened(message: Hashable) -> tuple[Hashable, str]:

@@ -200,7 +200,7 @@ class ClosedSystem:
         """The same for a local state alone."""
         key = (component, local, permutation)
         if key not in self._renamings:
-            state = self._name_change(permutation)(self.locals[component][local])
+            state = self.nodes[component].renamed(self.locals[component][local], self._name_change(permutation))
             self._renamings[key] = self.local(permutation[component], state)
         return self._renamings[key]
 
@@ -210,7 +210,8 @@ class ClosedSystem:
             return message
         key = (-1, message, permutation)
         if key not in self._renamings:
-            self._renamings[key] = self.message(self._name_change(permutation)(self.messages[message]))
+            named = self.nodes[TRACKER].renamed_message(self.messages[message], self._name_change(permutation))
+            self._renamings[key] = self.message(named)
         return self._renamings[key]
 
     def _name_change(self, permutation: tuple[int, ...]) -> Renaming:

@@ -41,6 +41,7 @@ def of_client_join(number: int) -> Case:
         _of_system,
         scenario.stabilisation,
         scenario.keeps_both_hops,
+        forgets=True,
     )
 
 
@@ -124,7 +125,7 @@ def of_charts(number: int) -> Case:
         return UserSeen(
             user.name,
             (state.at,),
-            idle,
+            idle and not ends,
             state.wrong == "refused",
             state.wrong == "raised",
             is_stuck=idle and not ends and not state.wrong,

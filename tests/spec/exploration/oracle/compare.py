@@ -60,6 +60,8 @@ class Case:
     stabilises: bool = False
     keeps_hops: bool = False
     """Whether the explorer keeps hops apart by default."""
+    forgets: bool = False
+    """Whether several states of the explorer can be one configuration here."""
 
 
 @dataclass
@@ -214,6 +216,8 @@ def _engines(case: Case, system: ClosedSystem, whole: dict[Joint, Config], most:
             orbits = {_orbit(joint, group, names) for joint in known} if group else known
             wanted = {_orbit(joint, group, names) for joint in whole} if group else {*whole}
             yield from _differ(where, {"orbits": orbits}, {"orbits": wanted})
+            if len(rows) > len(orbits) and not case.forgets:
+                yield f"{where}: {len(rows)} states stand for {len(orbits)}"
 
 
 def _orbit(joint: Joint, permutations: Sequence[tuple[int, ...]], names: Sequence[str]) -> Any:
