@@ -4,13 +4,12 @@ Random, but not from scratch: a run begins where everybody is about to join, wit
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import chain, combinations
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from immutabledict import immutabledict
@@ -42,13 +41,14 @@ from machines.events import (
     TrackerGoodbye,
     TrackerHello,
 )
+from machines.participant import Participant
 from machines.rules import View, admit, describe, normal_form
-from machines.torrent_server import TorrentServer, TorrentServerData
-from machines.tracker import Tracker, TrackerData
-from tests.support.harness import Server, System
+from machines.torrent_server import TorrentServerData
+from machines.tracker import TrackerData
+from tests.support.harness import PLAYING, Server, System
 
 NAMES = ("anna", "bert", "carl")
-TRACKERS = {"tracker": Tracker, "second": Tracker}
+TRACKERS = ("tracker", "second")
 HELD: tuple[type[BusEvent], ...] = (
     TrackerHello,
     ClientJoinRequested,
@@ -88,8 +88,11 @@ def offer(name: str, kind: str) -> View:
     }[kind]
 
 
-class Service(RuleBasedStateMachine):
+class PacketService(RuleBasedStateMachine):
     """Drives the system; what must hold at any time are its invariants, what must come in the end its teardown."""
+
+    charts: ClassVar[Mapping[str, type[Participant]]] = {}
+    """Charts that take the place of ours of the same name."""
 
     @initialize(
         kinds=st.lists(st.sampled_from(OFFERS), min_size=1, max_size=3),
@@ -101,11 +104,13 @@ class Service(RuleBasedStateMachine):
     def begin(self, kinds: list[str], held: type[BusEvent], seed: int, failing: bool, steps: int) -> None:
         self.offers = {name: offer(name, kind) for name, kind in zip(NAMES, kinds, strict=False)}
         self.offers |= dict.fromkeys(TRACKERS, View(fragment_size=512))
+        charts = {**PLAYING, **self.charts}
         servers = [
-            Server(Tracker if name in TRACKERS else TorrentServer, name, view) for name, view in self.offers.items()
+            Server(charts["Tracker" if name in TRACKERS else "TorrentServer"], name, view, charts)
+            for name, view in self.offers.items()
         ]
         spare = servers.pop()
-        self.system = System(servers, seed)
+        self.system = System(servers, seed, charts["Broker"]())
         self.system.failing = failing
         self.system.connect_all()
         self.system.servers[spare.name] = spare
@@ -128,10 +133,10 @@ class Service(RuleBasedStateMachine):
                 self.start(pick, through=True)
 
     def torrents(self) -> Iterator[Server]:
-        return (server for server in self.system.servers.values() if isinstance(server.client, TorrentServer))
+        return (server for server in self.system.servers.values() if not server.is_tracker)
 
     def trackers(self) -> Iterator[Server]:
-        return (server for server in self.system.servers.values() if isinstance(server.client, Tracker))
+        return (server for server in self.system.servers.values() if server.is_tracker)
 
     def named(self, *states: str, but: tuple[str, ...] = ()) -> list[str]:
         return [
@@ -270,7 +275,7 @@ class Service(RuleBasedStateMachine):
             data = server.client.data
             assert server.client.due() == ()
             assert server.view.snapshot() == (("idle",), DistributionViewData(server.view.data.view))
-            held = ["current"] if isinstance(server.client, Tracker) else ["description", "acceptance", "news"]
+            held = ["current"] if server.is_tracker else ["description", "acceptance", "news"]
             assert [getattr(data, name) for name in held] == [None] * len(held)
         assert self.system.broker.where == ("listening", "settled", "quiet")
         assert self.system.broker.data == BrokerData(self.system.broker.data.sessions)
@@ -327,7 +332,7 @@ class Service(RuleBasedStateMachine):
             running = server.clock.data.running.keys()
             if not running:
                 self.cut.discard(server.name)
-            elif isinstance(server.client, Tracker):
+            elif server.is_tracker:
                 assert running <= tracking(server).pending or server.name in self.cut
             else:
                 assert server.at not in RESTING or server.name in self.cut
@@ -399,13 +404,3 @@ def timers(server: Server) -> list[Timer]:
     """The timeouts that are set, and those whose expiry is under way."""
     due = [output.message for output in server.clock.due()]
     return [message.timer for message in (*due, *server.expiries) if isinstance(message, TimeoutExceeded)]
-
-
-TestService = Service.TestCase
-TestService.settings = settings(
-    max_examples=60,
-    stateful_step_count=40,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
