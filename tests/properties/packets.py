@@ -37,6 +37,12 @@ from machines.events import (
     ClientRegistered,
     FileInfoPublished,
     FileMetadata,
+    FragmentDistributionDelivered,
+    FragmentDistributionEnded,
+    FragmentDistributionFailed,
+    FragmentDistributionObtained,
+    FragmentDistributionRequested,
+    FragmentDistributionStarted,
     FragmentMetadata,
     TrackerGoodbye,
     TrackerHello,
@@ -60,6 +66,18 @@ HELD: tuple[type[BusEvent], ...] = (
 )
 OFFERS = ("plain", "endpoint of anna", "other fragment size", "other algorithm", "other metadata", "frail storage")
 RESTING = {"offline", "awaiting_hello", "registered"}
+
+BESIDE_OF_TRACKERS: tuple[type[Any], ...] = (
+    FragmentDistributionStarted,
+    FragmentDistributionDelivered,
+    FragmentDistributionEnded,
+)
+BESIDE_OF_TORRENTS: tuple[type[Any], ...] = (
+    FragmentDistributionRequested,
+    FragmentDistributionObtained,
+    FragmentDistributionFailed,
+)
+INTERRUPTIONS = ("stop", "no answer", "refused", "broken")
 
 picks = st.integers(0, 5)
 
@@ -198,6 +216,52 @@ class PacketService(RuleBasedStateMachine):
         tracker = self.system.servers[self.named("awaiting_requests", "awaiting_confirmations")[0]]
         self.system.publish(tracker, FileInfoPublished(hash=name, size=number))
         tracker.view.receive(AddFile(published=FileInfoPublished(hash=name, size=number)))
+
+    @precondition(lambda self: self.named("awaiting_requests", "awaiting_confirmations", "registered"))
+    @rule(pick=picks, number=picks)
+    def publish_beside_client_join(self, pick: int, number: int) -> None:
+        """What belongs to other use cases, and changes nothing here."""
+        names = self.named("awaiting_requests", "awaiting_confirmations", "registered")
+        server = self.system.servers[names[pick % len(names)]]
+        known = BESIDE_OF_TRACKERS if server.is_tracker else BESIDE_OF_TORRENTS
+        event = known[number % len(known)]
+        given = {} if server.is_tracker else {"client": server.name}
+        self.system.publish(server, event(**given))
+
+    @precondition(lambda self: self.startable())
+    @rule(pick=picks, steps=st.integers(0, 12), how=st.sampled_from(INTERRUPTIONS))
+    def interrupt_a_startup(self, pick: int, steps: int, how: str) -> None:
+        """A server starts, exchanges some packets with the broker, and then something comes between."""
+        name = self.startable()[pick % len(self.startable())]
+        server = self.system.servers[name]
+        self.system.tell(name, Start())
+        for _ in range(steps):
+            if server.link is None or server.at not in {"awaiting_connack", "awaiting_subacks"}:
+                return
+            if server.link.up:
+                self.system.carry_up(server.link)
+            elif server.link.down:
+                self.system.carry_down(name)
+        if how == "stop":
+            self.system.tell(name, Stop())
+        elif how == "no answer" and server.at == "awaiting_connack":
+            self.system.fail_to_connect(name)
+        elif how == "no answer" and server.at == "awaiting_subacks":
+            topic = min(server.client.data.unacknowledged)
+            self.system.tell(name, SubscriptionFailed(topic=topic))
+        elif how == "refused":
+            self.system.refusing = True
+        elif how == "broken" and server.at != "offline":
+            self.cut.add(name)
+            self.system.lose_connection(name)
+
+    @precondition(lambda self: self.named("awaiting_requests", "awaiting_confirmations"))
+    @rule()
+    def miss_the_acknowledgement_of_hello(self) -> None:
+        """The broker did not take the hello over in time, and the tracker has begun to serve."""
+        self.system.tell(
+            self.named("awaiting_requests", "awaiting_confirmations")[0], PublishFailed(event=TrackerHello)
+        )
 
     @precondition(lambda self: self.named(but=("offline",)))
     @rule(pick=picks)

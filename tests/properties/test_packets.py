@@ -2,6 +2,7 @@
 
 from hypothesis import HealthCheck, settings
 
+from tests.properties.broker_alone import BrokerAlone
 from tests.properties.packets import PacketService
 
 TestPackets = PacketService.TestCase
@@ -12,3 +13,5 @@ TestPackets.settings = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
+TestBrokerAlone = BrokerAlone.TestCase
+TestBrokerAlone.settings = settings(stateful_step_count=40)
