@@ -1,7 +1,7 @@
-"""What runs of the suite exercise: transitions and decisions of charts, arrows of diagrams, obligations, orders of faults.
+"""What runs of the suite exercise: transitions and decisions of charts, arrows of diagrams, obligations, losses.
 
-`Exercised` is told each run of the closed system, and watches charts that are stepped one by one. The module's
-command is in `coverage_report.py`.
+`Exercised` is told each run of the closed system, and watches charts that are stepped one by one. The command
+is in `coverage_report.py`.
 
 An arrow of a diagram is exercised when its message went between charts of these kinds: all the way, or lost on that hop
 if it is drawn lost. Arrows from and to the outside of a diagram are not counted, and a registered client is a torrent
@@ -19,7 +19,9 @@ from statemachine.transition import Transition
 
 from machines import Broker, Clock, DistributionView, Participant, TorrentServer, Tracker
 from machines import steps as chart_steps
-from machines.calls import CONNECT, DISCONNECT, SUBSCRIBE, ConnectionLost
+from machines.calls import CONNECT, DISCONNECT, SUBSCRIBE, AddFile, ConnectionLost
+from machines.events import TORRENT as TORRENT_SIDE
+from machines.events import TRACKER as TRACKER_SIDE
 from machines.events import BusEvent
 from machines.participant import (
     Decision,
@@ -187,6 +189,7 @@ class Exercised:
 
         def received(chart: Participant, message: Any, sender: str = "") -> Decision:
             self.decided[Decided(type(chart).__name__, chart.where[0], type(message).__name__)] += 1
+            self.went.update(_went(chart, message))
             if isinstance(chart, Broker):
                 self.obliged.update(_obliged(message))
             return receive(chart, message, sender)
@@ -239,6 +242,19 @@ def _taken(chart: Participant, snapshot: Snapshot, label: str, message: object) 
     for arrow in compiled.enabled(chart, snapshot.states, event, {"message": message, "sender": "", "to": ""}):
         if id(arrow.transition) in transitions():
             yield transitions()[id(arrow.transition)]
+
+
+SIDES = {TRACKER_SIDE: "Tracker", TORRENT_SIDE: "TorrentServer"}
+
+
+def _went(chart: Participant, message: object) -> Iterator[Went]:
+    """The arrow by which an event came, or a file to a view."""
+    name = type(message).__name__
+    if isinstance(message, BusEvent):
+        ends = (SIDES[message.publisher], "Broker") if isinstance(chart, Broker) else ("Broker", type(chart).__name__)
+        yield Went(ends[0], name, ends[1])
+    elif isinstance(message, AddFile):
+        yield Went("TorrentServer", name, "DistributionView")
 
 
 def _obliged(message: object) -> Iterator[str]:

@@ -1,9 +1,9 @@
 """`python -m tests.properties.coverage_report`: whether the suite exercises every transition and every arrow.
 
-It tries the rules of the suite (level of the charts, and packet by packet), and prints what was exercised. Exit status 1
-if a transition of a chart or an arrow of a diagram was not and `unexercised.toml` gives no reason, or if it gives one for
-what was. `--diagrams FOLDER` writes the state diagrams, coloured by how often each state was left; `--observations FILE`
-writes a line for each transition and decision in the format of Hypothesis' observability.
+It tries the rules of the suite (level of the charts, packet by packet, and the broker alone), and prints what was
+exercised. Exit status 1 if a transition of a chart or an arrow of a diagram was not and `unexercised.toml` gives no
+reason, or if it gives one for what was. `--diagrams FOLDER` writes the state diagrams, coloured by how often each state
+was left; `--observations FILE` writes what was exercised in the format of Hypothesis' observability.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from machines.diagrams import mermaid
 from spec.binding import load
 from spec.notation import read
 from tests.properties.beginnings import beginnings
+from tests.properties.broker_alone import BrokerAlone
 from tests.properties.coverage import (
     CHARTS,
     OBLIGATIONS,
@@ -64,7 +65,7 @@ def arrows() -> tuple[Arrow, ...]:
             ends = (message.sender or "", message.receiver or "")
             word = binding.word(message.label, ends)
             charts = [binding.players[end].chart for end in ends if end in binding.players]
-            if word is not None and len(charts) == len(ends):
+            if word is not None and len(charts) == len(ends) and all(charts):
                 sender, receiver = (LIKE.get(chart, chart) for chart in charts)
                 found.append(Arrow(file.name, message.line, Went(sender, word.message, receiver, message.lost)))
     return tuple(found)
@@ -77,9 +78,6 @@ def tried(examples: int) -> Exercised:
     class Told(Service):
         pass
 
-    class ToldPackets(PacketService):
-        pass
-
     Told.exercised = exercised
     for beginning in beginnings():
         scenario = everything(2, hardened=beginning.hardened, files=not beginning.rivals, conflicting=beginning.rivals)
@@ -88,7 +86,8 @@ def tried(examples: int) -> Exercised:
         exercised.add(run)
     _try(Told, examples, 20)
     with exercised.watching():
-        _try(ToldPackets, examples, 40)
+        _try(PacketService, examples, 40)
+        _try(BrokerAlone, examples, 40)
     return exercised
 
 

@@ -259,9 +259,9 @@ class PacketService(RuleBasedStateMachine):
     @rule()
     def miss_the_acknowledgement_of_hello(self) -> None:
         """The broker did not take the hello over in time, and the tracker has begun to serve."""
-        self.system.tell(
-            self.named("awaiting_requests", "awaiting_confirmations")[0], PublishFailed(event=TrackerHello)
-        )
+        name = self.named("awaiting_requests", "awaiting_confirmations")[0]
+        self.cut.add(name)
+        self.system.tell(name, PublishFailed(event=TrackerHello))
 
     @precondition(lambda self: self.named(but=("offline",)))
     @rule(pick=picks)
