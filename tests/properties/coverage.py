@@ -34,7 +34,7 @@ from machines.participant import (
     label_of,
 )
 from spec.exploration.model.node import Outcome, Server, ServerState
-from spec.exploration.model.steps import TRACKER, Label
+from spec.exploration.model.steps import TRACKER, Label, Row
 from spec.system.process import Sending
 from tests.properties.runs import Run, World
 
@@ -203,6 +203,21 @@ class Exercised:
 
 NOTHING_KEPT: Any = type("NothingKept", (), {"add": lambda _self, _run: None})()
 """In the place of `Exercised`, where nobody asks."""
+
+
+_DONE: dict[int, tuple[Outcome, frozenset[Done]]] = {}
+"""By the `id` of the outcome, which is kept so that no other one gets it."""
+
+
+def done_in(world: World, row: Row, label: Label) -> frozenset[Done]:
+    """The transitions of the charts in a step from a state."""
+    key = id(label.outcome)
+    if key not in _DONE:
+        assert label.outcome is not None
+        node, before = world.nodes[label.component], world.state(row, label.component)
+        inside = _inside(node, _named(label.component), before, label.outcome)
+        _DONE[key] = (label.outcome, frozenset(what for what in inside if isinstance(what, Done)))
+    return _DONE[key][1]
 
 
 def _named(component: int) -> str:
