@@ -1,15 +1,14 @@
 """The command `clientjoin replay`: a counterexample played again, in the explorer or live on the embedded broker."""
 
 import asyncio
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+
+from runtime.cli.exits import fail, leave_output
 
 if TYPE_CHECKING:
     from runtime.replay.live import Ending, Reporter
@@ -60,22 +59,22 @@ def replay(
     live: Annotated[bool, typer.Option("--live", help="On the embedded broker, with the real servers.")] = False,
     qos: Annotated[int | None, typer.Option(min=0, max=2, help="With --live: MQTT quality of service (2).")] = None,
 ) -> None:
-    """Play a counterexample again; exit status 0 if it breaks its property, 1 if it no longer does.
+    """Play a counterexample again.
 
-    A trace that names no property (`-`) ends with 0 if it can be played.
+    Exit status 0 if it breaks its property, 1 if it no longer does, 2 if the file cannot be played. A trace that names
+    no property (`-`) ends with 0 if it can be played.
     """
     if qos is not None and not live:
         raise typer.BadParameter("it goes with --live: in the explorer there is no MQTT.", param_hint="'--qos'")
     try:
         run = played(file)
     except ReplayError as error:
-        typer.echo(f"clientjoin: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise fail(str(error), status=2) from None
     try:
         typer.echo(f"{file}: {_told(run)}")
         as_told = _play_live(run, QOS if qos is None else qos) if live else _show(run)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is flushed into it once more
+        leave_output()
         raise typer.Exit(141) from None  # whoever read our output has seen enough
     raise typer.Exit(0 if as_told else 1)
 
@@ -192,11 +191,6 @@ def _views(run: Run, states: "Sequence[ServerState]") -> Iterator[str]:
 # Live.
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
 async def play_live(run: Run, reporter: "Reporter", qos: int = QOS) -> "Ending":
     """The same run on the embedded broker. Raises `runtime.mqtt.broker.BrokerError` if none can be started."""
     from runtime.replay.live import Live
@@ -208,18 +202,17 @@ async def play_live(run: Run, reporter: "Reporter", qos: int = QOS) -> "Ending":
 
 def _play_live(run: Run, qos: int) -> bool:
     """Play it on the embedded broker, and say how that ended."""
+    from runtime.cli.terminal import PipedConsole
     from runtime.demo.output import People
     from runtime.mqtt.broker import BrokerError
 
-    console = _Console(highlight=False, emoji=False, markup=False)
+    console = PipedConsole()
     try:
         ending = asyncio.run(play_live(run, People(console), qos))
     except BrokerError as error:
-        typer.echo(f"clientjoin: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise fail(str(error), status=2) from None
     except KeyboardInterrupt:
-        typer.echo("clientjoin: interrupted; everything was taken down", err=True)
-        raise typer.Exit(130) from None
+        raise fail("interrupted; everything was taken down", status=130) from None
     typer.echo()
     for line in _views(run, ending.states):
         typer.echo(line)

@@ -1,1 +1,5 @@
-"""Runs as observations: what the explorer tells, the demo records and a log of a bus holds, for `spec.monitor`."""
+"""Runs as observations, for `spec.monitor`.
+
+In: a run, such as one that the explorer told. Out: observations in the order in which somebody on the bus would see
+them. Begin with `explored`.
+"""
