@@ -132,8 +132,8 @@ class Service(RuleBasedStateMachine):
     def begin(
         self, place: int, whole: bool, kept: int, others: int, data: st.DataObject, returns: bool, calms: bool
     ) -> None:
-        """Go to a beginning, all the way or as far as is `kept`; `others`: more torrent servers than it speaks of. In the end faults
-        cease if it `calms`, and who is gone `returns`.
+        """Go to a beginning, all the way or as far as is `kept`; `others`: more torrent servers than it speaks of. In the
+        end faults cease if it `calms`, and who is gone `returns`.
         """
         beginning = self.begins[place % len(self.begins)]
         self.returns, self.calms = returns, calms
