@@ -132,7 +132,7 @@ class Service(RuleBasedStateMachine):
     def begin(
         self, place: int, whole: bool, kept: int, others: int, data: st.DataObject, returns: bool, calms: bool
     ) -> None:
-        """Go to a beginning, all the way or as far as is `kept`; `others`: more torrent servers than it speaks of. In the
+        """Go to a beginning, all the way or as far as is `kept`; `others`: more torrent servers than it has. In the
         end faults cease if it `calms`, and who is gone `returns`.
         """
         beginning = self.begins[place % len(self.begins)]
