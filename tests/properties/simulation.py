@@ -2,23 +2,27 @@
 
     python -m tests.properties.simulation [--runs N] [--hours H] [--torrents N] [--seed N]
 
-The real driver and the real wire; chance decides how long an event takes on each hop, which are lost, and who is stopped,
-crashes, or loses its connection, and when. In the end faults cease and the tracker is replaced: then everybody has to be
-registered, and a monitor has to allow all that was seen on the bus.
+The real driver and the real wire; chance decides how long an event takes on each hop, which are lost, and who is
+stopped, crashes, or loses its connection, and when. In the end faults cease and the tracker is replaced: then everybody
+has to be registered, and a monitor has to allow all that was seen on the bus.
 """
 
 import argparse
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import count
 from random import Random
 from typing import Any
 from uuid import UUID
 
 from machines import Clock, DistributionView, Participant, TorrentServer, Tracker, View
+from machines.distribution_view import DistributionViewData
 from machines.events import ClientMetadata
+from machines.participant import Snapshot
 from runtime.driver import Role, Server
 from runtime.mqtt.session import NotConnectedError
 from runtime.wire.events import decode
@@ -48,7 +52,7 @@ class LivingSession(SimulatedSession):
         return len(self.awaited)
 
     async def connect(self) -> None:
-        while self.bus.sent[self.client]:  # what an earlier session sent comes first
+        while self.bus.sent[self.client]:  # noqa: ASYNC110 - what an earlier session sent comes first
             await asyncio.sleep(SLOWEST)
         await super().connect()
         self.bus.see(Connected(self.bus.now(), self.client))
@@ -101,7 +105,7 @@ class LivingBus(SimulatedBus):
         self._free: dict[object, float] = {}
 
     def session(self, client: str) -> LivingSession:
-        self.sent.setdefault(client, deque_of())
+        self.sent.setdefault(client, deque())
         return LivingSession(self, client)
 
     def now(self) -> float:
@@ -134,22 +138,12 @@ class LivingBus(SimulatedBus):
         for receiver in self.sessions.values():
             if message[0] in receiver.topics and self.chance.random() >= self.losses:
                 self.see(Delivered(self.now(), receiver.client, decode(*message)))
-                self._later((receiver, "down"), receiver.read_if_open, message)  # type: ignore[attr-defined]
+                self._later((receiver, "down"), _come, receiver, message)
 
 
-def deque_of() -> Any:
-    """Nothing on its way."""
-    from collections import deque
-
-    return deque()
-
-
-def _read_if_open(session: LivingSession, message: Message) -> None:
+def _come(session: SimulatedSession, message: Message) -> None:
     if session.is_open:
         session.read(message)
-
-
-LivingSession.read_if_open = _read_if_open  # type: ignore[attr-defined]
 
 
 class LivingServer(Server):
@@ -192,18 +186,18 @@ class Life:
         return tuple(self.bus.observed)
 
     def _born(self, name: str, view: View | None = None) -> LivingServer:
-        client: Participant = Tracker(name) if name == TRACKER else TorrentServer(name, session=self._session())
-        own = View(fragment_size=1024) if name == TRACKER else View(own=ClientMetadata(frozenset({f"http://{name}/"})))
-        charts: dict[Role, Any] = {"client": client, "clock": Clock(), "view": DistributionView(view or own)}
-        if self.remembers:
-            charts = {role: Remembered(chart) for role, chart in charts.items()}
+        charts: dict[Role, Any] = dict(_charts(name) if self.remembers else _new_charts(name))
+        for role, chart in charts.items():
+            _put(charts, role, chart.snapshot())
+        if name != TRACKER:
+            named = charts["client"].snapshot()
+            _put(charts, "client", named._replace(data=replace(named.data, session=f"s{next(self.numbers)}")))
+        if view is not None:
+            _put(charts, "view", Snapshot(("idle",), DistributionViewData(view)))
         connect: Any = self.bus.session
         server = LivingServer(charts, connect, timeout=TIMEOUT)
         server.numbers = self.numbers
         return server
-
-    def _session(self) -> str:
-        return f"s{next(self.numbers)}"
 
     async def _live(self) -> None:
         end = self.hours * 3600
@@ -235,6 +229,26 @@ class Life:
         if how == "crash":
             self.servers[name] = server = self._born(name, view)
         server.start()
+
+
+def _new_charts(name: str) -> dict[Role, Participant]:
+    own = View(fragment_size=1024) if name == TRACKER else View(own=ClientMetadata(frozenset({f"http://{name}/"})))
+    client = Tracker(name) if name == TRACKER else TorrentServer(name)
+    return {"client": client, "clock": Clock(), "view": DistributionView(own)}
+
+
+@cache
+def _charts(name: str) -> dict[Role, Remembered]:
+    """Those that a server begins with; to make a chart takes longer than to live with it for some steps."""
+    return {role: Remembered(chart) for role, chart in _new_charts(name).items()}
+
+
+def _put(charts: dict[Role, Any], role: Role, snapshot: Snapshot) -> None:
+    """Let a chart be in another state, without touching one that others begin with."""
+    if isinstance(charts[role], Remembered):
+        charts[role] = charts[role].again(snapshot)
+    else:
+        charts[role].restore(snapshot)
 
 
 def judged(seen: tuple[Observed, ...]) -> Monitor:
