@@ -104,7 +104,7 @@ def bite(mutant: Planted, level: str, examples: int) -> Bite:
     began = time.perf_counter()
     by = _shown(Tried, _settings(examples, 20))
     if not by and level == "charts":
-        by = _shown(TriedPackets, _settings(examples, 40))
+        by = _shown(TriedPackets, _settings(examples // 2, 40))
         by = by and f"{PACKETS}: {by}"
     forget_tables()
     return Bite(mutant.of, mutant.name, by, tried, round(time.perf_counter() - began, 2))
