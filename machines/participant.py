@@ -119,6 +119,8 @@ class Participant(StateChart[Any]):
         """The value that the library keeps, and the atomic states that it stands for."""
         self._due: tuple[object, object, tuple[Output, ...]] = (None, None, ())
         """What is due, with the states and the data that this was asked for: data is never changed in place."""
+        self.taken: tuple[Transition, ...] | None = None
+        """The transitions of the latest step; None if the library did it, which does not say."""
         super().__init__()
         self._listens = len(self._listeners)
         if start or self.begins:
@@ -188,6 +190,7 @@ class Participant(StateChart[Any]):
         `given` is what its guards and changes ask for: the `message`, with `sender` or `to`. The table of the chart's
         steps is used where there is one, the library where there is none (`machines.steps`).
         """
+        self.taken = None
         event = actions(type(self)).get(label)
         if event is None:
             return False
@@ -200,6 +203,7 @@ class Participant(StateChart[Any]):
             return True
         where = self.where
         arrows = steps.enabled(self, where, event, given)
+        self.taken = tuple(arrow.transition for arrow in arrows)
         if arrows:
             change(self, arrows, given)
             self._move(steps, steps.after(where, arrows))
@@ -312,6 +316,21 @@ def label_of(transition: Transition) -> str:
     labels = [event.name for event in transition.events]
     assert len(labels) == 1, f"{transition} is not exactly one action: {labels}"
     return str(labels[0])
+
+
+Row = tuple[str, str, str]
+"""A transition without its guards: where from, its action, and where to."""
+
+
+def row_of(transition: Transition) -> Row:
+    """A transition without its guards."""
+    return (str(transition.source.id), label_of(transition), str((transition.target or transition.source).id))
+
+
+@cache
+def rows_of(chart: type[StateChart[Any]]) -> frozenset[Row]:
+    """All transitions of a chart; those that differ only in their guards are one."""
+    return frozenset(row_of(arrow) for state in all_states(chart) for arrow in arrows_of(state))
 
 
 def guards_of(transition: Transition) -> tuple[tuple[str, bool], ...]:

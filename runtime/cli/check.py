@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from machines import CHARTS
 from runtime.cli.charts import HELP, Charts, charts_of
 from runtime.cli.diagrams import FORMATS, drawn, written
 from runtime.cli.exits import fail
@@ -54,7 +55,7 @@ def check(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="With --charts: write state diagrams in which what no diagram exercises is dashed (DOT) or told.",
+            help="Write state diagrams in which what no diagram exercises is dashed (DOT) or told.",
         ),
     ] = None,
     strict: Annotated[bool, typer.Option(help="Findings about a diagram itself are errors, too.")] = False,
@@ -65,6 +66,8 @@ def check(
     """Check charts against sequence diagrams.
 
     It asks both ways: can the charts do what is drawn, and is all drawn that they can do?
+
+    What the demo recorded, or the explorer wrote, is one run: it conforms if the statecharts allow it.
 
     Exit status: 0 conforms, 1 does not conform, 3 undetermined (something was not asked or not answered), 2 cannot be
     used.
@@ -77,13 +80,13 @@ def check(
     from spec.conformance.report import lines
     from spec.notation import read
 
-    if coverage is not None and charts is None:
-        raise fail("--coverage goes with --charts: of our charts no transitions are counted", status=2)
     ours = sorted(DIAGRAMS.glob("*.txt"))
     files = list(diagrams or ours)
     if charts is not None and not diagrams:
         raise fail("--charts: name the diagrams that these charts are to be checked against", status=2)
     texts = [(str(file) if diagrams else file.name, _text(file)) for file in files]
+    if charts is None and diagrams:
+        _check_runs(texts, quiet=quiet, as_json=as_json)
     others = [(file.name, _text(file)) for file in refer or ()]
     _refuse_foreign(texts)
     try:
@@ -113,6 +116,7 @@ def check(
                 strict=strict,
                 bounds=Bounds(states or STATES, seconds, progress),
                 processes=2,
+                coverage=coverage is not None,
             )
     except ValueError as error:  # charts, a binding, a chart or a diagram that cannot be used: the message says which
         raise fail(str(error), status=2) from None
@@ -132,12 +136,42 @@ def check(
     raise typer.Exit(report.verdict.status)
 
 
+def _check_runs(texts: list[tuple[str, str]], *, quiet: bool, as_json: bool) -> None:
+    """Judge texts that are runs, and exit; diagrams are left to the rest of the check."""
+    from runtime.runs.format import RunError
+    from runtime.runs.judged import WORDS, judge, lines, report
+    from runtime.runs.logs import is_run, read_run
+    from spec.monitor import Answer
+
+    runs = [each for each in texts if is_run(each[1])]
+    if not runs:
+        return
+    if len(runs) < len(texts):
+        raise fail("check runs and diagrams one after the other: a run is judged by itself", status=2)
+    try:
+        found = [(name, judge(read_run(text, name))) for name, text in runs]
+    except RunError as error:
+        raise fail(str(error), status=2) from None
+    answers = {each.answer for _, each in found}
+    worst = next(one for one in (Answer.FORBIDDEN, Answer.CANNOT_TELL, Answer.ALLOWED) if one in answers)
+    if as_json:
+        typer.echo(json.dumps({"answer": worst.value, "runs": [report(name, each) for name, each in found]}, indent=1))
+    elif quiet:
+        typer.echo(WORDS[worst])
+    else:
+        for name, each in found:
+            typer.echo("\n".join(lines(name, each)))
+    raise typer.Exit(worst.status)
+
+
 def _write_coverage(report: "Report", playing: Charts, binding: "Binding", folder: Path) -> None:
     """State diagrams in which what no diagram exercises is faint, in two formats; their paths on standard error."""
     missed: dict[str, set[tuple[str, str, str]]] = {}
     for chart in report.coverage:
         missed.setdefault(chart.chart, set()).update(chart.missed)
-    pages = drawn(playing, binding, missed)
+    counted = {chart.chart for chart in report.coverage}
+    ours = {chart.__name__: chart for chart in CHARTS if chart.__name__ in counted}
+    pages = drawn({**ours, **playing}, binding, missed)
     for form in FORMATS[:2]:
         for path in written(pages, folder, form):
             typer.echo(path, err=True)

@@ -75,7 +75,10 @@ def drawn(
     found: dict[Any, Page] = {}
     for name, chart in charts.items():
         if issubclass(chart, Participant):
-            found.setdefault(chart, Page(chart.__name__, graph(chart), decision_page(chart)))
+            found.setdefault(
+                chart,
+                Page(chart.__name__, graph(chart, missed=(missed or {}).get(chart.__name__, ())), decision_page(chart)),
+            )
         else:
             labels = labels_of(chart, **binding.events_of(name, chart).declared())
             drawing = graph_of(chart, labels, (missed or {}).get(chart.__name__, ()))

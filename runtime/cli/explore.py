@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from runtime.cli.any_number import ANY, number, of_any_number, refuse
+from runtime.cli.any_number import STATUS as STATUS_OF_ANY
 from runtime.cli.charts import HELP, ChartsError
 from runtime.cli.exits import fail
 from runtime.cli.explore_charts import asked, of_charts, refuse_ours
@@ -52,7 +54,9 @@ def explore(
     ] = DEFAULT,
     scenarios: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file with more scenarios.")] = None,
     list_all: Annotated[bool, typer.Option("--list", help="List the scenarios and the properties, and stop.")] = False,
-    torrents: Annotated[int | None, typer.Option(help="How many torrent servers, instead of the scenario's.")] = None,
+    torrents: Annotated[
+        str | None, typer.Option(metavar="N", help="How many torrent servers, instead of the scenario's; N or any.")
+    ] = None,
     properties: Annotated[
         list[str] | None,
         typer.Option(
@@ -92,6 +96,9 @@ def explore(
             autocompletion=property_names,
         ),
     ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --torrents any: write the proof, for clientjoin certify.")
+    ] = None,
     stats: Annotated[bool, typer.Option("--stats", help="How large the tables are, and the memory.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="All properties, and what is assumed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
@@ -103,12 +110,15 @@ def explore(
     Exit status 0 if all of them hold, 1 if one is broken, 3 if none is broken but one is undetermined: not all states
     were seen (random runs never see all), or its premise never held; 2 for what cannot be explored.
     """
+    from spec.exploration.any_number.fixpoint import Options as OptionsOfAny
     from spec.exploration.explore import Options
     from spec.exploration.model.closed import Unbounded
     from spec.exploration.model.scenario import ScenarioError
     from spec.exploration.result import joined
 
     output = Output(stats=stats, verbose=verbose, shown=tuple(show or ()), as_json=as_json)
+    size = None if memory is None else memory << 20
+    options = Options(symmetric=symmetry, reduced=reduction, most=most, memory=size, engine=engine)
     try:
         if charts is not None:
             refuse_ours(
@@ -118,29 +128,31 @@ def explore(
             if list_all:
                 question.list()
                 return
-            size = None if memory is None else memory << 20
-            options = Options(symmetric=symmetry, reduced=reduction, most=most, memory=size, engine=engine)
             runs = None if simulate is None else (simulate, length, seed)
             found = of_charts(question, options, runs, output)
             _save(found, save)
             raise typer.Exit(STATUS[joined(found)])
         if binding:
             raise ChartsError("--binding goes with --charts: scenarios of this project need none")
-        chosen = _chosen(scenario, scenarios, torrents, bounds or (), hardened=hardened, unordered=unordered)
+        chosen = _chosen(scenario, scenarios, number(torrents), bounds or (), hardened=hardened, unordered=unordered)
         wanted = _properties(properties or ())
         if list_all:
             _list(scenarios)
             return
         if save is not None:
             save.mkdir(parents=True, exist_ok=True)
+        refuse(torrents, certificate, {"--simulate": simulate, "--promela": promela, "--stats": stats})
+        if torrents == ANY:
+            asked_of_any = OptionsOfAny(symmetry, reduction, engine, most, size)
+            answer = of_any_number(chosen, wanted, asked_of_any, output, certificate)
+            _save((each.found for each in answer.verdicts if each.found is not None), save)
+            raise typer.Exit(STATUS_OF_ANY[answer.verdict])
         if promela is not None:
             _write_model(chosen, wanted, promela, most, reduction=reduction)
             return
         if simulate is not None:
             ended = _simulated(chosen, wanted, simulate, length, seed, output)
         else:
-            size = None if memory is None else memory << 20
-            options = Options(symmetric=symmetry, reduced=reduction, most=most, memory=size, engine=engine)
             ended = _explored(chosen, wanted, options, output).verdicts
         _save(ended, save)
     except (ScenarioError, Unbounded, ImportError) as error:

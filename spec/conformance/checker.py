@@ -64,27 +64,35 @@ def check_all(
     strict: bool = False,
     bounds: Bounds | None = None,
     processes: int = 1,
+    coverage: bool = False,
 ) -> Report:
     """Check diagrams, given as file and text; those that are `referred` to are not checked themselves.
 
     Diagrams of one use case (the title without what stands in parentheses at its end) belong together. If they are
     `complete` they are all that can happen; otherwise diagrams of our charts are taken as scenarios, and the network
     does as they draw. With more than one of the `processes`, use cases and diagrams are checked beside each other where
-    the system allows. `bounds` say how far to look. What is `accepted` is no mistake; if `strict`, warnings are.
+    the system allows. `bounds` say how far to look. With `coverage` transitions of our charts are counted, too. What is
+    `accepted` is no mistake; if `strict`, warnings are.
     """
     bounds = bounds or Bounds()
     bounds.begin()
     with uninterrupted():
         whole = specification(texts, binding, charts or {}, referred, complete=complete)
-        return _check_all(whole, accepted, bounds, processes, strict=strict)
+        return _check_all(whole, accepted, bounds, processes, strict=strict, coverage=coverage)
 
 
 def _check_all(
-    whole: Specification, accepted: Sequence[Accepted], bounds: Bounds, processes: int, *, strict: bool
+    whole: Specification,
+    accepted: Sequence[Accepted],
+    bounds: Bounds,
+    processes: int,
+    *,
+    strict: bool,
+    coverage: bool,
 ) -> Report:
     cast = Cast(whole.binding, whole.charts, bounds.reductions.by_pairs, whole.payloads)
     tasks: list[Callable[[], Any]] = [partial(_explored, use_case, cast, bounds) for use_case in whole.use_cases]
-    tasks += [partial(_compared, bound, cast, accepted, bounds) for bound in whole.diagrams_bound]
+    tasks += [partial(_compared, bound, cast, accepted, bounds, ours=coverage) for bound in whole.diagrams_bound]
     done = beside_each_other(tasks, processes)
     scenarios: list[Finding] = []
     explored: dict[str, Explored] = {}
@@ -142,7 +150,9 @@ def _systems(bound: BoundDiagram, cast: Cast) -> list[tuple[System, State]]:
     )
 
 
-def _compared(bound: BoundDiagram, cast: Cast, accepted: Sequence[Accepted], bounds: Bounds) -> DiagramReport:
+def _compared(
+    bound: BoundDiagram, cast: Cast, accepted: Sequence[Accepted], bounds: Bounds, *, ours: bool
+) -> DiagramReport:
     findings = list(bound.findings)
     comparison = Comparison()
     coverage: list[Coverage] = []
@@ -160,7 +170,8 @@ def _compared(bound: BoundDiagram, cast: Cast, accepted: Sequence[Accepted], bou
         findings.append(unanswered(error.message, error.line or 0))
     else:
         system, _ = systems[0]
-        coverage = [each for one, _ in systems for each in covered(one, comparison.seen, bound.drawn(), one.binding)]
+        drawn = bound.drawn()
+        coverage = [each for one, _ in systems for each in covered(one, comparison.seen, drawn, one.binding, ours=ours)]
         hint = _where_to_begin(bound, system)
         for finding in comparison.findings:
             said = hint if finding.kind == "chart-cannot" else ""

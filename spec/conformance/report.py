@@ -225,7 +225,7 @@ def lines(report: Report, *, verbose: bool = False) -> Iterator[Line]:
 def _coverage(coverages: Sequence[Coverage]) -> Iterator[Line]:
     """Of each chart how many transitions are exercised, and those that are not."""
     if coverages:
-        yield Line("Transitions of charts of others that no diagram exercises:")
+        yield Line("Transitions of charts that no diagram exercises:")
     for chart in coverages:
         lifelines = ", ".join(chart.lifelines)
         counts = f"{len(chart.exercised)} of {len(chart.declared)} exercised"

@@ -22,6 +22,8 @@ publications are seen, as by somebody who subscribes to everything and comes lat
 
 Two verdicts are worth the name only if they are sound: a run of the charts is never forbidden, and where everything is
 seen, every run that is no run of the charts is. Both are tested on the explorer's runs, and on mutations of them.
+
+Begin with `observation` and `monitor`; `track` follows one participant, `server` steps its charts.
 """
 
 from spec.monitor.monitor import Monitor, Participant

@@ -51,6 +51,7 @@ EDGES = (
     ("conformance", "rendering"),
     ("exploration", "rendering"),
     ("binding", "monitor"),
+    ("machines", "monitor"),
     ("machines", "runtime"),
     ("runtime", "rendering"),
     ("rendering", "notation"),

@@ -19,6 +19,7 @@ from runtime.cli.main import COMMANDS, app
 from runtime.demo.scenarios import SCENARIOS
 from runtime.mqtt.session import BrokerAddress
 from spec.notation import read
+from tests.support.places import DIAGRAMS
 
 QUICK = ("demo", "--scenario", "standard")
 LOST = "--lose=ClientJoinAccepted@to-broker:nobody"
@@ -394,6 +395,14 @@ def test_on_a_terminal_it_is_in_colour_and_fits_narrow_ones(columns: int) -> Non
 def test_no_color_is_respected_on_a_terminal(args: tuple[str, ...]) -> None:
     text = "\n".join(on_a_terminal(100, *args, NO_COLOR="1"))
     assert not re.search(r"\x1b\[(?:\d+;)*[349]\dm", text)  # bold and dim are no colours
+
+
+def test_of_many_diagrams_a_check_counts_those_that_conform() -> None:
+    done = run("check")
+    number = len(list(DIAGRAMS.glob("*.txt")))
+    assert done.stdout.splitlines()[0] == f"conforms          {number} diagrams"
+    assert len(done.stdout.splitlines()) == 4
+    assert "Next: clientjoin explore" in done.stdout
 
 
 def test_verdicts_are_in_colour_on_a_terminal_only() -> None:
