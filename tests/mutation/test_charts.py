@@ -17,9 +17,12 @@ from machines.participant import Participant
 from machines.torrent_server import TorrentServer
 from machines.tracker import Tracker
 from tests.machines import (
+    test_asking_again,
     test_broker,
     test_clock,
     test_distribution_view,
+    test_last_will,
+    test_second_tracker,
     test_torrent_server,
     test_torrent_server_hardened,
     test_torrent_server_session,
@@ -31,13 +34,14 @@ from tests.mutation.mutants import Mutant, copy_of, forget_tables, mutants_of
 Check = Callable[[type[Participant]], None]
 
 BATTERIES: Mapping[type[Participant], tuple[ModuleType, ...]] = {
-    Tracker: (test_tracker, test_tracker_session),
+    Tracker: (test_tracker, test_tracker_session, test_second_tracker),
     TorrentServer: (
         test_torrent_server,
         test_torrent_server_hardened,
         test_torrent_server_session,
+        test_asking_again,
     ),
-    Broker: (test_broker,),
+    Broker: (test_broker, test_last_will),
     Clock: (test_clock,),
     DistributionView: (test_distribution_view,),
 }
