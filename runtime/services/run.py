@@ -4,7 +4,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from machines.clock import Clock
 from machines.distribution_view import DistributionView
@@ -21,25 +21,13 @@ from runtime.services.settings import ServiceSettings, SettingsError, TorrentSet
 from runtime.services.share import Shared, share
 from runtime.services.status import Status
 from runtime.services.store import Store
-from runtime.services.supervisor import Exit, Supervisor, told_by_signals
+from runtime.services.supervisor import Exit, Service, Supervisor, told_by_signals
+from runtime.services.web import served
 
 log = logging.getLogger("clientjoin.service")
 
 RETRIES = sys.maxsize
 """How often a torrent server asks again: as long as it runs."""
-
-
-@dataclass
-class Service:
-    """A server that can be run, and what is known of it."""
-
-    supervisor: Supervisor
-    status: Status
-
-    @property
-    def server(self) -> ServiceServer:
-        """The charts, on a bus."""
-        return self.supervisor.server
 
 
 def dial(settings: ServiceSettings, address: BrokerAddress | None = None) -> Dial:
@@ -117,8 +105,6 @@ def torrent(settings: TorrentSettings, shared: Shared | None = None, address: Br
 
 async def run(service: Service, settings: ServiceSettings) -> Exit:
     """Run until a signal says stop, or there is no use in going on. Raises `SettingsError`."""
-    from runtime.services.web import served
-
     with told_by_signals(service.supervisor.stop):
         async with served(service, settings.metrics_host, settings.metrics):
             return await service.supervisor.run()

@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from enum import IntEnum
 
 from runtime.mqtt.session import RefusedError, UntrustedError
@@ -128,6 +129,19 @@ class Supervisor:
         except TimeoutError:
             return False
         return True
+
+
+@dataclass
+class Service:
+    """A server that can be run, and what is known of it."""
+
+    supervisor: Supervisor
+    status: Status
+
+    @property
+    def server(self) -> ServiceServer:
+        """The charts, on a bus."""
+        return self.supervisor.server
 
 
 @contextlib.contextmanager

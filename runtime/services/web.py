@@ -17,8 +17,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from machines.participant import atomic_states
-from runtime.services.run import Service
 from runtime.services.settings import SettingsError
+from runtime.services.supervisor import Service
 
 log = logging.getLogger("clientjoin.service")
 

@@ -205,7 +205,8 @@ class Cast:
             may_ignore = partial(self._may_ignore, name)
             return chart.machine(patient=player.patient, may_ignore=may_ignore, payloads=own)
         if issubclass(chart, Participant):
-            hardened = _hardened(session, services)
+            given = {"session": session, "retries": int("retry" in services), "leaves_will": "will" in services}
+            hardened = {key: value for key, value in given.items() if value}
             return ChartMachine(_ours(chart, name, self.binding, conflicts, hardened, endpoint))
         given = name if name in self.charts else player.chart
         said = {action[1:] for action in spoken(given, chart, self.binding)}
@@ -265,13 +266,6 @@ _SAMPLE: Mapping[str, Any] = immutabledict(
     size=FRAGMENT_SIZE,
 )
 """What events have to say besides naming a client."""
-
-
-def _hardened(session: str, services: str) -> dict[str, Any]:
-    """What a chart is made with besides the name of its client, as a `[[begin]]` says."""
-    said = set(services.split())
-    given = {"session": session, "retries": int("retry" in said), "leaves_will": "will" in said}
-    return {name: value for name, value in given.items() if value}
 
 
 def _ours(

@@ -153,7 +153,7 @@ def test_its_will_names_the_session_that_its_owner_gave(chart: type[TorrentServe
     server = chart("anna", session="s", retries=1, leaves_will=True)
     assert server.data == TorrentServerData("anna", session="s", retries=1, leaves_will=True)
     will = ClientGoodbye(client="anna", session="t")
-    topics = {"unsubscribed": TOPICS, "unacknowledged": TOPICS}
+    topics: dict[str, Any] = {"unsubscribed": TOPICS, "unacknowledged": TOPICS}
     server = chart("anna", data=TorrentServerData("anna", session="s", request=4, leaves_will=True))
     follow(
         server,

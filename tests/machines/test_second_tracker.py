@@ -33,7 +33,7 @@ def test_it_steps_down_for_a_later_tracker(chart: type[Tracker], state: str, pen
             *ignored(others),
             took(OWN, is_heard=True),
             took(OWN),
-            took(others, "disconnecting"),
+            took(others, "disconnecting", due=[DISCONNECT()]),
         )
 
 

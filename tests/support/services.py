@@ -7,11 +7,11 @@ from typing import Any
 
 from machines import FileMetadata, FragmentMetadata, View
 from runtime.mqtt.session import BrokerAddress
-from runtime.services.run import Service, torrent, tracker
+from runtime.services.run import torrent, tracker
 from runtime.services.server import Keeper
 from runtime.services.settings import TorrentSettings, TrackerSettings
 from runtime.services.share import Shared
-from runtime.services.supervisor import Exit
+from runtime.services.supervisor import Exit, Service
 
 SOON = 15.0
 """Seconds; an upper bound for what takes milliseconds, on a machine that is busy with something else."""
