@@ -114,24 +114,30 @@ async def run(service: Service, settings: ServiceSettings) -> Exit:
 async def broker_of(settings: TrackerSettings) -> AsyncIterator[BrokerAddress | None]:
     """The embedded broker, where the settings ask for it; None where there is one already.
 
-    It listens where `broker` says. Raises `SettingsError`, and `runtime.mqtt.broker.BrokerError` if it cannot listen.
+    It listens where `broker` says. Raises `runtime.mqtt.broker.BrokerError` if it cannot.
     """
     if not settings.embedded_broker:
         yield None
         return
     at = settings.address()
-    if at.tls or at.websocket_path is not None or at.user:
-        raise SettingsError(
-            "--embedded-broker takes mqtt://HOST:PORT alone: it has neither TLS, WebSockets nor passwords; "
-            "anybody who reaches its port may connect, so it is for one machine"
-        )
     async with EmbeddedBroker(at.host, at.port) as broker:
         log.info("the embedded broker listens on mqtt://%s:%d: for a first try, on one machine", at.host, broker.port)
         yield BrokerAddress(at.host, broker.port)
 
 
+def _check_embedded(settings: TrackerSettings) -> None:
+    """Raise `SettingsError` if the embedded broker is asked for what it has not."""
+    at = settings.address()
+    if settings.embedded_broker and (at.tls or at.websocket_path is not None or at.user):
+        raise SettingsError(
+            "--embedded-broker takes mqtt://HOST:PORT alone: it has neither TLS, WebSockets nor passwords; "
+            "anybody who reaches its port may connect, so it is for one machine"
+        )
+
+
 async def run_tracker(settings: TrackerSettings) -> Exit:
     """Run a tracker. Raises `SettingsError`, `BrokerError`."""
+    _check_embedded(settings)
     try:
         with Store(settings.store_url) as store:
             known = store.load()

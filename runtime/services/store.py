@@ -110,10 +110,14 @@ class Store:
 
     def __enter__(self) -> Self:
         """Open the store for this tracker alone, and bring its schema up to date. Raises `StoreFailure`."""
-        with self._failing("open"):
-            self._connection = self._engine.connect()
-            self._take()
-            self._migrate()
+        try:
+            with self._failing("open"):
+                self._connection = self._engine.connect()
+                self._take()
+                self._migrate()
+        except StoreFailure:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
