@@ -205,8 +205,8 @@ class Cast:
             may_ignore = partial(self._may_ignore, name)
             return chart.machine(patient=player.patient, may_ignore=may_ignore, payloads=own)
         if issubclass(chart, Participant):
-            given = {"session": session, "retries": int("retry" in services), "leaves_will": "will" in services}
-            hardened = {key: value for key, value in given.items() if value}
+            made = {"session": session, "retries": int("retry" in services), "leaves_will": "will" in services}
+            hardened = {key: value for key, value in made.items() if value}
             return ChartMachine(_ours(chart, name, self.binding, conflicts, hardened, endpoint))
         given = name if name in self.charts else player.chart
         said = {action[1:] for action in spoken(given, chart, self.binding)}
