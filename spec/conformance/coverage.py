@@ -70,8 +70,13 @@ def covered(
     return found
 
 
+ORDERS = frozenset({"?Start", "?Stop"})
+"""What the owner of a server says to it, which no diagram draws."""
+
+
 def _is_silent(label: str, lifeline: str, binding: Binding) -> bool:
-    return label[:1] not in {"?", "!"} or binding.may(lifeline, label)
+    from_outside = label in ORDERS or label[1:] in binding.from_outside(lifeline)
+    return label[:1] not in {"?", "!"} or from_outside or binding.may(lifeline, label)
 
 
 def _exercised(loud: Collection[Step], silent: Collection[Step], through: set[Any]) -> frozenset[Row]:
