@@ -24,6 +24,7 @@ from machines.events import BusEvent
 from machines.participant import Snapshot
 from machines.torrent_server import TorrentServerData
 from machines.tracker import TrackerData
+from spec.exploration.model.renaming import Renaming
 from spec.system.process import (
     ChartMachine,
     Sending,
@@ -90,6 +91,12 @@ class Node(Protocol):
 
     def unmarked(self, state: Hashable) -> Hashable:
         """The state once nothing that was delivered twice is under way any more."""
+
+    def renamed(self, state: Hashable, names: Renaming) -> Hashable:
+        """The state of the node that this one is called then."""
+
+    def renamed_message(self, message: Hashable, names: Renaming) -> Hashable:
+        """A message of such a node under other names."""
 
 
 class ServerState(NamedTuple):
@@ -196,7 +203,15 @@ class Server:
     def unmarked(self, state: Hashable) -> Hashable:
         assert isinstance(state, ServerState)
         data = state.client.data
-        return state._replace(client=state.client._replace(data=_unmarked(data)))
+        return state._replace(client=state.client._replace(data=without_marks(data)))
+
+    def renamed(self, state: Hashable, names: Renaming) -> Hashable:
+        found: Hashable = names(state)
+        return found
+
+    def renamed_message(self, message: Hashable, names: Renaming) -> Hashable:
+        found: Hashable = names(message)
+        return found
 
     def _owner(self, state: ServerState, message: Hashable) -> tuple[Outcome, ...]:
         return self._taken(state, message, Arrow("", "client", message))
@@ -347,7 +362,7 @@ def _ranks(numbers: set[int]) -> dict[int, int]:
     return {number: rank for rank, number in enumerate(sorted(numbers))}
 
 
-def _unmarked(data: Any) -> Any:
+def without_marks(data: Any) -> Any:
     """`event_id`s are compared with those of events that are delivered twice, and with nothing else."""
     if isinstance(data, TorrentServerData):
         return replace(data, hello="") if data.hello else data
