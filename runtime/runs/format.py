@@ -18,7 +18,7 @@ from machines.events import BusEvent
 from runtime.wire.events import Malformed, decode, encode
 from spec.monitor import (
     COMPLETE,
-    SUBSCRIBER,
+    LOSSY_SUBSCRIBER,
     Assumptions,
     Connected,
     Delivered,
@@ -84,7 +84,7 @@ class Run:
             yield json.dumps(as_json(one))
 
 
-SUBSCRIBED = Run(sight=SUBSCRIBER, from_the_start=False)
+SUBSCRIBED = Run(sight=LOSSY_SUBSCRIBER, from_the_start=False)
 """What a file is that does not say what its observer could see."""
 
 

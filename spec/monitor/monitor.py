@@ -70,7 +70,8 @@ class Monitor:
     assumed: Assumptions = ASSUMED
     charts: Charts = OURS
     in_order: bool = True
-    """Whether observations of different clients are in the order in which the broker did them."""
+    """Whether observations of different clients are in the order in which the broker did them, and what is passed on
+    unseen keeps its order."""
     judges_broker: bool = True
 
     def __post_init__(self) -> None:
@@ -300,7 +301,7 @@ class Monitor:
         if role and participant.track is None:
             participant.role = role
             remembers = self.sight.deliveries
-            track = Track(Server(role, client, self.charts, remembers), self.sight, self.assumed)
+            track = Track(Server(role, client, self.charts, remembers), self.sight, self.assumed, self.in_order)
             participant.track = track
             if self.from_the_start and self.sight.connections:
                 track.begin(self.at)
