@@ -114,11 +114,11 @@ class _Options:
 
     def laid_over(self, run: "Run") -> "Run":
         """The run as its observer sees it, with what the command line adds."""
-        sight = run.sight._replace(losses=True) if self.lossless else run.sight
         start = self.from_the_start or run.from_the_start
         in_order = run.in_order and not self.unordered
         tracker = self.tracker or run.tracker
-        return replace(run, sight=sight, from_the_start=start, tracker=tracker, in_order=in_order)
+        doubts = run.reconsiders and not self.lossless
+        return replace(run, from_the_start=start, tracker=tracker, in_order=in_order, reconsiders=doubts)
 
     def monitor(self, run: "Run") -> "Monitor":
         from runtime.runs.format import UNTIMED

@@ -205,7 +205,8 @@ class Track:
     def _reach(self, at: float, goal: Message) -> Iterator[Configuration]:
         """The configurations right after the goal was sent."""
         stops = isinstance(goal, ClientGoodbye | TrackerGoodbye | DISCONNECT)
-        starts = isinstance(goal, ClientJoinRequested | TrackerHello) and not self.sight.connections
+        first = isinstance(goal, ClientJoinRequested | TrackerHello)
+        starts = not self.sight.connections and (first or not self.sight.losses)  # its first word may have been lost
         is_lossy = isinstance(goal, DISCONNECT) and not self.sight.sends
         needed = (
             relevance.needed(self.server, self.inbox, goal, connections=self.sight.connections)
