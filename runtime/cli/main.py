@@ -25,6 +25,10 @@ COMMANDS = {
     "project": "project",
     "read": "read",
     "diagrams": "diagrams",
+    "tracker": "services",
+    "torrent": "services",
+    "members": "services",
+    "acl": "services",
 }
 """The commands in the order of the help: the name of a command's function, and the module that it is in."""
 ALIASES = {"--careful": "--hardened"}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from machines.participant import Snapshot
-from spec.exploration.model.node import Arrow, Outcome
+from spec.exploration.model.node import Arrow, Outcome, without_marks
 from spec.exploration.model.renaming import Renaming, is_plain
 from spec.system.chart_error import CallbackError
 from spec.system.foreign import ForeignMachine
@@ -84,8 +84,9 @@ class Chart:
             found += [Outcome(then, (), (Arrow(self.name, self.name, name),)) for name, then in steps]
         return tuple(found)
 
-    def order(self, state: Hashable, order: str) -> tuple[Outcome, ...]:  # noqa: ARG002 - it has no owner
-        return ()
+    def order(self, state: Hashable, order: str) -> tuple[Outcome, ...]:
+        """It has no owner; but it can crash, and then begins anew."""
+        return (Outcome(self.begin(), (), ()),) if order == "crash" and not isinstance(state, Broken) else ()
 
     def is_busy(self, state: Hashable) -> bool:
         return not isinstance(state, Broken) and self.machine.busy(state)
@@ -102,7 +103,7 @@ class Chart:
         return all(taking is Taking.IGNORED for taking, _, _ in after_receiving(self.machine, state, *_opened(message)))
 
     def unmarked(self, state: Hashable) -> Hashable:
-        return state
+        return state._replace(data=without_marks(state.data)) if isinstance(state, Snapshot) else state
 
     def renamed(self, state: Hashable, names: Renaming) -> Hashable:
         if isinstance(state, Broken):

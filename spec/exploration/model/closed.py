@@ -43,10 +43,11 @@ from spec.exploration.model.budget import FaultBudget, FaultBudgets
 from spec.exploration.model.bus import Bus, Unbounded
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.moves import Moves
-from spec.exploration.model.node import Node, Outcome
+from spec.exploration.model.node import Node, Outcome, Server
 from spec.exploration.model.queues import Edit, Heads, Queues, Shape, edited
 from spec.exploration.model.renaming import Renaming
 from spec.exploration.model.steps import BREAK, MOST_IN_FLIGHT, NOTHING, TRACKER, UNTOLD, Label, Move, Row, Slot, Step
+from spec.system.process import Addressed
 
 __all__ = ["ClosedSystem", "NotInert", "Unbounded"]
 
@@ -102,7 +103,9 @@ class ClosedSystem:
         self._inert: tuple[dict[int, bool], ...] = tuple({} for _ in width)
         self.recalls = self.faults.stabilisation and not self.keeps_hops
         """Whether what servers had done unheard is told once stabilisation has begun."""
-        self._budgets = FaultBudgets(self.faults, self.nodes[TRACKER].name, unheard=self.recalls)
+        tracker = self.nodes[TRACKER]
+        name = tracker.name if isinstance(tracker, Server) or self.faults.stabilisation else ""
+        self._budgets = FaultBudgets(self.faults, name, unheard=self.recalls)
         self.budgets: list[FaultBudget] = self._budgets.known
         self.costs = self._budgets.costs
         self.lingers = self.faults.stabilisation and self.keeps_hops
@@ -276,7 +279,8 @@ class ClosedSystem:
 
     def is_marked(self, message: int) -> bool:
         """Whether a message is delivered once more."""
-        return bool(getattr(self.messages[message], "event_id", ""))
+        marked = self.messages[message]
+        return bool(getattr(marked.message if isinstance(marked, Addressed) else marked, "event_id", ""))
 
     # What nodes say, asked once.
 

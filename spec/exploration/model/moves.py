@@ -18,7 +18,7 @@ from spec.exploration.model.steps import (
     Label,
     Move,
 )
-from spec.system.process import name_of
+from spec.system.process import Addressed, name_of
 
 if TYPE_CHECKING:
     from spec.exploration.model.closed import ClosedSystem
@@ -78,8 +78,8 @@ class Moves:
             yield lost._replace(part=self._ordinary)
             yield from self._unheard(lost)
         cost = self.system.cost("duplicates")
-        if cost is not None and isinstance(name, BusEvent) and not busy:
-            marked = self.system.message(replace(name, event_id=AGAIN))
+        if cost is not None and not busy:
+            marked = self.system.message(_marked(name))
             for move in self._asked(component, local, "read", marked, cost=cost):
                 label = move.label._replace(kind="duplicate")
                 yield move._replace(label=label, stays=marked)
@@ -189,3 +189,10 @@ class Moves:
         if self.system.faults.loses and name_of(message) not in self.system.faults.loses:
             return None
         return self.system.cost("losses")
+
+
+def _marked(message: Hashable) -> Hashable:
+    """A message as it is delivered twice: an event then has an identifier, by which its receiver knows it again."""
+    if isinstance(message, Addressed):
+        return message._replace(message=_marked(message.message))
+    return replace(message, event_id=AGAIN) if isinstance(message, BusEvent) else message

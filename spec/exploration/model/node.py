@@ -203,7 +203,7 @@ class Server:
     def unmarked(self, state: Hashable) -> Hashable:
         assert isinstance(state, ServerState)
         data = state.client.data
-        return state._replace(client=state.client._replace(data=_unmarked(data)))
+        return state._replace(client=state.client._replace(data=without_marks(data)))
 
     def renamed(self, state: Hashable, names: Renaming) -> Hashable:
         found: Hashable = names(state)
@@ -362,7 +362,7 @@ def _ranks(numbers: set[int]) -> dict[int, int]:
     return {number: rank for rank, number in enumerate(sorted(numbers))}
 
 
-def _unmarked(data: Any) -> Any:
+def without_marks(data: Any) -> Any:
     """`event_id`s are compared with those of events that are delivered twice, and with nothing else."""
     if isinstance(data, TorrentServerData):
         return replace(data, hello="") if data.hello else data
