@@ -4,7 +4,15 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from machines.events import TORRENT, TRACKER, BusEvent, ClientEvent, FileInfoPublished
+from machines.events import (
+    TORRENT,
+    TRACKER,
+    BusEvent,
+    ClientEvent,
+    ClientJoinRequested,
+    FileInfoPublished,
+    TrackerHello,
+)
 from machines.torrent_server import TOPICS as TORRENT_TOPICS
 from machines.tracker import TOPICS as TRACKER_TOPICS
 from spec.monitor.observation import (
@@ -175,17 +183,17 @@ class Monitor:
         unknown = track.configurations is None
         expected_before = track if not unknown else None
         name = getattr(event, "request_id", "")
-        again = event.publisher == TORRENT and name in track.names and type(event).__name__ == "ClientJoinRequested"
+        again = event.publisher == TORRENT and name in track.names and isinstance(event, ClientJoinRequested)
         participant.before.append(seen)
         if again:
             self._forbid(seen, client, event, f"names its request {name!r} like an earlier one")
         elif not track.publish(seen.at, event):
             assert expected_before is not None
             self._impossible(seen, participant, event)
-        elif unknown:
+        elif unknown and not (isinstance(event, ClientJoinRequested | TrackerHello) and not self.sight.connections):
             self.unjudged.append(Unjudged(client, seen, "what it did before was not seen"))
         else:
-            self.judged += 1
+            self.judged += 1  # whoever may have started unseen may join, or say hello
         del participant.before[:-KEPT]
 
     def _impossible(self, seen: Observed, participant: Participant, event: BusEvent | None, what: str = "") -> None:
@@ -206,8 +214,7 @@ class Monitor:
     def _lose_track(self, participant: Participant, seen: Observed, event: BusEvent | None) -> None:
         """Go on from what is known after an event that should not have been."""
         assert participant.track is not None
-        participant.track.forget(seen.at)
-        participant.track.blind_until = seen.at  # what it has yet to read is known
+        participant.track.forget(seen.at, is_blind=False)
         participant.before.clear()
         if event is not None:
             participant.before.append(seen)

@@ -81,7 +81,7 @@ class Cast:
     """The values that messages of charts that are not ours are sent with."""
 
     def __post_init__(self) -> None:
-        self._machines: dict[tuple[str, bool, str, str], LocalMachine] = {}
+        self._machines: dict[tuple[str, bool, str, str, str], LocalMachine] = {}
         self._driven: dict[Hashable, tuple[System, State] | CastError] = {}
 
     def systems(
@@ -169,9 +169,10 @@ class Cast:
         for name, player in players.items():
             is_part = name in lifelines or (player.chart in self.charts and name in parts.values())
             if (player.group or name) in groups and is_part:
-                session, endpoint = (_of_server(name, said, players) for said in (begin.sessions, begin.endpoints))
+                said = (begin.sessions, begin.services, begin.endpoints)
+                session, services, endpoint = (_of_server(name, each, players) for each in said)
                 # Only what a view holds can conflict.
-                key = (name, conflicts and player.role == "view", session, endpoint)
+                key = (name, conflicts and player.role == "view", session, services, endpoint)
                 if key not in self._machines:
                     self._machines[key] = self._machine(name, player, *key[1:])
                 found[name] = self._machines[key]
@@ -188,7 +189,9 @@ class Cast:
         """Whether the binding says that a lifeline may ignore a message."""
         return self.binding.may_ignore(lifeline, f"?{message}")
 
-    def _machine(self, name: str, player: Player, conflicts: bool, session: str, endpoint: str) -> LocalMachine:
+    def _machine(
+        self, name: str, player: Player, conflicts: bool, session: str, services: str, endpoint: str
+    ) -> LocalMachine:
         if player.scripted:
             return ScriptedMachine(_anything(player.client, self))
         chart = self.charts.get(name) or self.charts.get(player.chart)
@@ -202,7 +205,8 @@ class Cast:
             may_ignore = partial(self._may_ignore, name)
             return chart.machine(patient=player.patient, may_ignore=may_ignore, payloads=own)
         if issubclass(chart, Participant):
-            return ChartMachine(_ours(chart, name, self.binding, conflicts, session, endpoint))
+            hardened = _hardened(session, services)
+            return ChartMachine(_ours(chart, name, self.binding, conflicts, hardened, endpoint))
         given = name if name in self.charts else player.chart
         said = {action[1:] for action in spoken(given, chart, self.binding)}
         return ForeignMachine(
@@ -253,7 +257,7 @@ def sample(event: type[BusEvent], client: str) -> BusEvent:
 
 
 _SAMPLE: Mapping[str, Any] = immutabledict(
-    hash_algorithm="sha256",
+    hash_algorithm="sha-256",
     fragment_size=FRAGMENT_SIZE,
     reason_code=ReasonCode.OTHER,
     info=ClientMetadata(),
@@ -263,12 +267,19 @@ _SAMPLE: Mapping[str, Any] = immutabledict(
 """What events have to say besides naming a client."""
 
 
+def _hardened(session: str, services: str) -> dict[str, Any]:
+    """What a chart is made with besides the name of its client, as a `[[begin]]` says."""
+    said = set(services.split())
+    given = {"session": session, "retries": int("retry" in said), "leaves_will": "will" in said}
+    return {name: value for name, value in given.items() if value}
+
+
 def _ours(
     chart: Any,
     lifeline: str,
     binding: Binding,
     conflicts: bool,
-    session: str,
+    hardened: Mapping[str, Any],
     endpoint: str,
 ) -> Participant:
     """A chart of ours, or one that stands in for it, with data."""
@@ -276,10 +287,11 @@ def _ours(
     ours = chart if issubclass(chart, KINDS) else OURS.get(player.chart, chart)
     if issubclass(ours, MqttClient):
         try:
-            made: Participant = chart(player.client, start="offline", **({"session": session} if session else {}))
+            made: Participant = chart(player.client, start="offline", **hardened)
         except TypeError:
             raise CastError(
-                f"[[begin]] sessions: {chart.__name__}, which plays {lifeline}, is given no session"
+                f"[[begin]]: {chart.__name__}, which plays {lifeline}, is not made with {' and '.join(hardened)}: "
+                "take its sessions and services away"
             ) from None
     elif not player.group:
         raise CastError(

@@ -48,7 +48,7 @@ def tried(machine: type[Service]) -> None:
     )
 
 
-def test_the_driver_over_the_embedded_broker_does_what_its_charts_do() -> None:
+def test_on_the_embedded_broker_it_does_what_its_charts_do() -> None:
     tried(OnTheEmbeddedBroker)
 
 

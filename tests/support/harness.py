@@ -150,6 +150,12 @@ def subscriptions(topics: Sequence[str], then: str, *, interleaved: bool = False
 # A system: every participant in memory, with channels that can lose, repeat and delay.
 
 
+PLAYING: Mapping[str, type[Any]] = {
+    chart.__name__: chart for chart in (Tracker, TorrentServer, Clock, DistributionView, Broker)
+}
+"""Our charts, by name."""
+
+
 @dataclass(eq=False)
 class Link:
     """One MQTT connection: what is under way in it, towards the broker (`up`) and towards the client (`down`)."""
@@ -162,16 +168,20 @@ class Link:
 class Server:
     """The charts of one server; its open connection, if it has one; and the expiries on their way to its client."""
 
-    def __init__(self, chart: type[Tracker | TorrentServer], name: str, view: View) -> None:
-        self.chart, self.name = chart, name
+    def __init__(
+        self, chart: type[Tracker | TorrentServer], name: str, view: View, charts: Mapping[str, type[Any]] = PLAYING
+    ) -> None:
+        """`charts` are those of the clock and the view, by the names of ours."""
+        self.chart, self.name, self.charts_of_server = chart, name, charts
+        self.is_tracker = chart.__name__ == Tracker.__name__
         self.link: Link | None = None
         self.boot(view)
 
     def boot(self, view: View) -> None:
         """Begin as a new process does; the view is what it finds in its store."""
         self.client = self.chart(self.name)
-        self.clock = Clock()
-        self.view = DistributionView(view)
+        self.clock: Clock = self.charts_of_server["Clock"]()
+        self.view: DistributionView = self.charts_of_server["DistributionView"](view)
         self.expiries: deque[TimeoutExceeded] = deque()
 
     @property
@@ -192,9 +202,9 @@ class System:
     connection at the broker (MQTT 3.1.1, 3.1.4).
     """
 
-    def __init__(self, servers: Iterable[Server], seed: int = 0) -> None:
+    def __init__(self, servers: Iterable[Server], seed: int = 0, broker: Broker | None = None) -> None:
         self.servers = {server.name: server for server in servers}
-        self.broker = Broker()
+        self.broker = broker or Broker()
         self.links: list[Link] = []
         """Connections that the broker has not seen the end of, oldest first."""
         self.refusing = False
@@ -211,7 +221,7 @@ class System:
         self._known = {link.client: link for link in self.links}
         for link, server in zip(self.links, self.servers.values(), strict=True):
             server.link = link
-            start = "announcing_itself" if isinstance(server.client, Tracker) else "awaiting_hello"
+            start = "announcing_itself" if server.is_tracker else "awaiting_hello"
             server.client.restore(server.client.snapshot()._replace(states=(start,)))
         sessions = immutabledict({name: server.chart.topics for name, server in self.servers.items()})
         self.broker.restore(self.broker.snapshot()._replace(data=BrokerData(sessions)))

@@ -111,6 +111,14 @@ class ForeignSystem:
         """The names of all messages that charts send or receive."""
         return {message for name in self.charts for kind in "!?" for message in self._messages(name, kind)}
 
+    def sent_by(self, name: str) -> list[str]:
+        """The names of the messages that a chart can send."""
+        return self._messages(name, "!")
+
+    def taken_by(self, name: str) -> list[str]:
+        """The names of the messages that a chart has a reception for."""
+        return self._messages(name, "?")
+
     def _known(self, name: str, known: Iterable[str], place: str, kind: str) -> None:
         known = sorted(known)
         if name not in known:

@@ -62,6 +62,8 @@ class ClientSide:
     """The clients in its view, where it counts itself as registered."""
     rivals: frozenset[str]
     """Who offers an endpoint of its own."""
+    may_ask_again: bool
+    """Whether it has asked again less often than it may."""
     fits: bool
     """Whether it works with the service's fragment size and hash algorithm, and can store what it has to."""
 
@@ -91,6 +93,7 @@ def side_of(system: ClosedSystem, component: int, state: Hashable, idle: bool) -
         is_timed=bool(timed),
         knows=frozenset(state.knows.clients) if registered else frozenset(),
         rivals=_rivals(system, component),
+        may_ask_again=getattr(state.client.data, "retried", 0) < getattr(state.client.data, "retries", 0),
         fits=_fits(system, component),
     )
 
@@ -136,6 +139,12 @@ def has_rivals(system: ClosedSystem) -> bool:
 def has_one_without_rivals(system: ClosedSystem) -> bool:
     """Whether a torrent server that fits offers endpoints of its own only."""
     return any(_fits(system, component) and not _rivals(system, component) for component in range(1, len(system.nodes)))
+
+
+def asks_again(system: ClosedSystem) -> bool:
+    """Whether torrent servers ask again by themselves."""
+    nodes = (node for node in system.nodes[1:] if isinstance(node, Server))
+    return any(getattr(node.initial.client.data, "retries", 0) for node in nodes)
 
 
 # In every state.
@@ -272,6 +281,16 @@ def everybody_registered_knows_everybody_registered(
     """The protocol's invariants: all participants share the same Distribution View."""
     same = tracker.is_online and not budget.changed
     return same and client.is_registered, tracker.registered <= client.knows
+
+
+@needs(asks_again)
+@when_quiescent
+def whoever_may_ask_again_is_registered(tracker: TrackerSide, client: ClientSide) -> Implication:
+    """As drawn it would wait for the next TrackerHello (the reference diagram, line 59); as a service it asks again.
+
+    So a client that asks again any number of times is registered in the end, whatever is lost, without a new hello.
+    """
+    return client.is_online and tracker.is_online and client.may_ask_again, client.is_registered
 
 
 # After stabilisation.

@@ -323,3 +323,54 @@ def test_transitions_of_our_charts_are_counted_on_request(tmp_path: Path) -> Non
     assert ("registered", "?Stop", "saying_goodbye") not in missed
     assert ("giving_up", "!StopTimeout", "awaiting_hello") in missed
     assert "(not exercised)" in (tmp_path / "TorrentServer.mmd").read_text()
+
+
+GIVEN = """
+from statemachine import Event, State, StateChart
+
+
+class Printer(StateChart):
+    idle = State(initial=True)
+    busy = State()
+    recv_publish = Event(idle.to(busy), name="?publish")
+    send_done = Event(busy.to(idle), name="!done")
+
+
+class Desk(StateChart):
+    open = State(initial=True)
+    recv_done = Event(open.to.itself(), name="?done")
+
+
+MAY_STAY = {"Printer": ["idle"], "Desk": ["open"]}
+"""
+
+
+def test_what_comes_from_outside_is_given(folder: Path) -> None:
+    (folder / "press.py").write_text(GIVEN)
+    quiet = run("explore", "--charts", "press", "--json")
+    assert json.loads(quiet.stdout)["states"] == 1
+    (folder / "press.py").write_text(GIVEN + 'OUTSIDE = {"publish": 1}\n')
+    once = run("explore", "--charts", "press.py", "--json")
+    assert once.exit_code == 0, once.output
+    assert json.loads(once.stdout)["states"] > 3
+    (folder / "press.py").write_text(GIVEN + 'OUTSIDE = {"publish": 2}\n')
+    twice = run("explore", "--charts", "press.py", "--property", "unexpected", "--show", "unexpected")
+    assert twice.exit_code == 1, "the second comes while the printer is busy"
+    assert "Outside->>Printer:publish" in twice.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ('{"publsh": 1}', "no chart takes a message 'publsh'"),
+        ('{"done": 1}', "Printer sends 'done' itself"),
+        ('{"publish": 0}', "expected a whole number"),
+        ('{"publish": None}', "expected a whole number"),
+        ("1", "OUTSIDE: expected"),
+    ],
+)
+def test_what_cannot_come_from_outside_is_refused(folder: Path, given: str, said: str) -> None:
+    (folder / "press.py").write_text(f"{GIVEN}OUTSIDE = {given}\n")
+    done = run("explore", "--charts", "press.py")
+    assert done.exit_code == 2
+    assert said in done.stderr

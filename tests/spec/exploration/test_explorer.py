@@ -44,6 +44,7 @@ BROKEN = {
     "rivals": {SHARED, STALE, GIVEN_UP, GHOST, MISSED, AGREE, GONE, ONE_OF_TWO, STILL_SHARED, JUST_THOSE},
     "files": {GIVEN_UP, MISSED},
     "both-hops": {GIVEN_UP, MISSED},
+    "asking-again": {GIVEN_UP, GHOST, MISSED},  # as drawn; and others know who was removed when it asked again
 }
 """What the protocol as drawn does not hold, by scenario."""
 
