@@ -15,6 +15,7 @@ from spec.exploration.model.steps import Row
 from spec.exploration.model.symmetry import Asymmetric, check
 from spec.exploration.properties.client_join import PROPERTIES, side_of
 from spec.exploration.properties.language import OF_RUNS, Observe, Properties, Property
+from spec.exploration.properties.steps import breaking, first_steps
 from spec.exploration.result import Explorable, Result, Verdict
 from spec.exploration.traces.elaboration import Run, delivered, elaborated
 from spec.exploration.traces.rendering import Trace, render, steps_of
@@ -87,7 +88,7 @@ def _explored(
     found = search.run()
     check(system, permutations)
     watched = Properties(system, properties, observe)
-    first: dict[tuple[str, bool], int] = {}
+    first = first_steps(search, properties)
     for watch, at in zip(watched.watches, search.scan(watched), strict=True):
         if at is not None:
             key = (watch.instance.property_.name, watch.broken)
@@ -113,7 +114,9 @@ def _explored(
         rows = [] if broken is None else search.path(broken)
         if rows:
             told = run_of(system, rows, permutations)
-            whole, run = elaborated(system, told, quiescent=one.when != "always")
+            if one.when == "step":
+                told = (*told, next(breaking(system, told[-1][1] if told else rows[0], one)))
+            whole, run = elaborated(system, told, quiescent=one.when not in {"always", "step"})
             trace = Trace(_in(whole, scenario), one.name, steps_of(whole, run))
             verdicts.append(Verdict(one, False, non_vacuous, run, render(whole, trace, run)))
         else:

@@ -8,8 +8,13 @@ table `[scenario.<name>]` with these keys, all optional but `description`:
     conflicting = 0           # so many of them, the last ones, offer the same endpoint
     hardened = false           # whether they name their requests, and close the gaps of the protocol as drawn
     files = false             # whether each brings a file and a fragment
+    deviations = []           # in what the last torrent server differs from the others, or from the service: "fragment
+                              # size", "hash algorithm"; "metadata": all bring one more file and fragment, it gives them
+                              # other sizes; "spelling": it writes the shared endpoint in another, equivalent way
     timeouts = "any"          # "any": whenever they are set; "patient": when nothing is under way; "never"
-    stabilisation = false              # whether faults can end for good, at any moment, with a new tracker
+    late_expiries = false     # whether a timeout can be exceeded some time before its MQTT client hears of it, and be
+                              # stopped or set anew meanwhile; with any timeouts only
+    stabilisation = false     # whether faults can end for good, at any moment, with a new tracker
     unordered = false         # whether a bus may let events overtake each other
     keeps_hops = false        # whether what is on its way to the broker is kept apart: more states, same verdicts (the
                               # argument stands in `closed.py`); always so where a crash, or stabilisation, can take
@@ -66,6 +71,9 @@ FAULTS = (
 """What a scenario can bound."""
 EVENTS = tuple(event.__name__ for event in BUS_EVENTS)
 
+Deviation = Literal["fragment size", "hash algorithm", "metadata", "spelling"]
+DEVIATIONS: tuple[Deviation, ...] = get_args(Deviation)
+
 Charts = Mapping[str, type[Participant]]
 """Charts by the names of those that they take the place of."""
 OURS: Charts = immutabledict(
@@ -87,6 +95,8 @@ class Scenario:
     conflicting: int = 0
     hardened: bool = False
     files: bool = False
+    deviations: frozenset[Deviation] = frozenset()
+    late_expiries: bool = False
     timeouts: Timeouts = "any"
     stabilisation: bool = False
     unordered: bool = False
@@ -99,6 +109,7 @@ class Scenario:
         for name, known, given in (
             ("fault", FAULTS, self.faults),
             ("event", EVENTS, self.loses),
+            ("deviation", DEVIATIONS, self.deviations),
             ("kind of timeouts", get_args(Timeouts), [self.timeouts]),
         ):
             for one in given:
@@ -106,6 +117,10 @@ class Scenario:
                     raise ScenarioError(f"no {name} {one!r}; there are {', '.join(known)}")
         for fault, most in self.faults.items():
             bound("any" if most is None else most, f"faults {fault}")
+        if self.late_expiries and self.timeouts != "any":
+            raise ScenarioError('an expiry that is late may arrive at any time: take out late_expiries, or timeouts = "any"')
+        if "spelling" in self.deviations and not self.conflicting:
+            raise ScenarioError('the deviation "spelling" is about an endpoint that is shared: give conflicting, from 2')
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -148,26 +163,39 @@ class Scenario:
         return self.keeps_hops or (lossless and is_cut) or (self.stabilisation and self.timeouts == "patient")
 
     def _tracker(self, charts: Mapping[str, Any]) -> Server:
-        return _server("tracker", charts["Tracker"]("tracker"), View(fragment_size=FRAGMENT_SIZE), charts)
+        return self._server("tracker", charts["Tracker"]("tracker"), View(fragment_size=FRAGMENT_SIZE), charts)
 
     def _torrent(self, name: str, charts: Mapping[str, Any]) -> Server:
         place = self.names.index(name)
-        host = "shared" if place >= self.torrents - self.conflicting else name
-        fragment = f"{name}-fragment"
-        brought = {fragment: FragmentMetadata(10)} if self.files else {}
+        deviations: frozenset[str] = self.deviations if place + 1 == self.torrents else frozenset()
+        endpoint = f"http://{name}/"
+        if place >= self.torrents - self.conflicting:
+            endpoint = "HTTP://Shared:80" if "spelling" in deviations else "http://shared/"
+        sizes = {name: 10} if self.files else {}
+        if "metadata" in self.deviations:
+            sizes["common"] = 20 if "metadata" in deviations else 10
+        fragments = {f"{owner}-fragment": FragmentMetadata(size) for owner, size in sizes.items()}
+        files = {f"{owner}-file": FileMetadata(size, (f"{owner}-fragment",)) for owner, size in sizes.items()}
         view = View(
+            hash_algorithm="md5" if "hash algorithm" in deviations else "SHA-256",
+            fragment_size=2 * FRAGMENT_SIZE if "fragment size" in deviations else None,
             storage="either" if self.faults.get("storage failure", 0) != 0 else "sound",
-            own=ClientMetadata(frozenset({f"http://{host}/"}), frozenset(brought)),
-            files=immutabledict({f"{name}-file": FileMetadata(10, (fragment,))} if self.files else {}),
-            fragments=immutabledict(brought),
+            own=ClientMetadata(frozenset({endpoint}), frozenset(fragments)),
+            files=immutabledict(files),
+            fragments=immutabledict(fragments),
         )
         session = {"session": SESSION} if self.hardened else {}
-        return _server(name, charts["TorrentServer"](name, **session), view, charts)
+        return self._server(name, charts["TorrentServer"](name, **session), view, charts)
+
+    def _server(self, name: str, client: Participant, view: View, charts: Mapping[str, Any]) -> Server:
+        parts = (charts["DistributionView"](view), charts["Clock"](), charts["Broker"]())
+        return Server(name, client, *parts, late_expiries=self.late_expiries)
 
     def interchangeable_groups(self) -> tuple[tuple[int, ...], ...]:
         """The components that differ in their names only, in groups."""
         alone = self.torrents - self.conflicting
-        groups = (tuple(range(1, alone + 1)), tuple(range(alone + 1, self.torrents + 1)))
+        alike = self.torrents - bool(self.deviations)
+        groups = (tuple(range(1, min(alone, alike) + 1)), tuple(range(alone + 1, alike + 1)))
         return tuple(group for group in groups if len(group) > 1)
 
 
@@ -190,10 +218,6 @@ class Recast:
     def interchangeable_groups(self) -> tuple[tuple[int, ...], ...]:
         """The scenario's."""
         return self.scenario.interchangeable_groups()
-
-
-def _server(name: str, client: Participant, view: View, charts: Mapping[str, Any]) -> Server:
-    return Server(name, client, charts["DistributionView"](view), charts["Clock"](), charts["Broker"]())
 
 
 @cache
@@ -249,17 +273,18 @@ def scenario_of(where: str, name: str, table: object) -> Scenario:
         raise ScenarioError(f"{where}: has to be a table")
     kinds: dict[str, object] = {
         "description": str, "torrents": int, "conflicting": int, "hardened": bool, "files": bool,
-        "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool, "keeps_hops": bool, "loses": list,
+        "deviations": list, "late_expiries": bool, "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool, "keeps_hops": bool, "loses": list,
         "faults": dict,
     }  # fmt: skip
     assert kinds.keys() == {known.name for known in fields(Scenario)} - {"name"}
     for key, value in table.items():
         _check(f"{where} {key}", kinds.get(key), value, tuple(kinds))
     values = dict(table)
-    for event in values.get("loses", ()):
-        if event not in EVENTS:
-            raise ScenarioError(f"{where} loses: no event {event!r}; there are {', '.join(EVENTS)}")
-    values["loses"] = frozenset(values.get("loses", ()))
+    for key, kind, known_ones in (("loses", "event", EVENTS), ("deviations", "deviation", DEVIATIONS)):
+        for one in values.get(key, ()):
+            if one not in known_ones:
+                raise ScenarioError(f"{where} {key}: no {kind} {one!r}; there are {', '.join(known_ones)}")
+        values[key] = frozenset(values.get(key, ()))
     given = values.pop("faults", {})
     values["faults"] = immutabledict({fault: bound(value, f"{where} faults {fault}") for fault, value in given.items()})
     try:

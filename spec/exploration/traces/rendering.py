@@ -64,9 +64,10 @@ def step_text(system: ClosedSystem, label: Label) -> str:
         client = getattr(label.message, "client", "")
         found += f" {_named(label.message)}" + (f" ({client})" if client else "")
     if label.kind == "expire" and label.outcome is not None:
-        message = label.outcome.arrows[0].message
+        _, to, message = label.outcome.arrows[0]
         timer = getattr(message, "timer", None)
         found += f" ({timer.client})" if timer is not None else f" {_named(message)}"
+        found += ", not yet heard of" if to == "clock" else ""
         found += f" to {message.to}" if isinstance(message, Addressed) and message.to else ""
     if label.arrive:
         found += f"; {label.arrive} on the way still arrive"
@@ -132,7 +133,7 @@ def sketch(
 
 def _plain(scenario: Scenario) -> dict[str, Any]:
     values = {field.name: getattr(scenario, field.name) for field in fields(scenario)}
-    return {**values, "loses": sorted(scenario.loses), "faults": dict(scenario.faults)}
+    return {**values, "loses": sorted(scenario.loses), "deviations": sorted(scenario.deviations), "faults": dict(scenario.faults)}
 
 
 # As a drawing.

@@ -1,0 +1,248 @@
+"""What properties about Client Join see of its servers, and what they apply to.
+
+Nothing here asks the charts or their rules what is right: what is compared is what the views hold and what each server
+brought, and whether two endpoints are the same is decided by `canonical` alone, so that a fault in a rule is no fault in
+what it is held against.
+"""
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from machines.clock import ClockData
+from machines.events import FileMetadata, FragmentMetadata, ReasonCode
+from machines.rules import View
+from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.node import Server, ServerState
+
+PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class TrackerSide:
+    """What properties say of the tracker server."""
+
+    is_online: bool
+    is_quiescent: bool
+    is_waiting: bool
+    """Whether it awaits requests, with no admission pending."""
+    broken: str
+    pending: frozenset[str]
+    """Clients with a pending admission, to the tracker's chart."""
+    admitted: frozenset[str]
+    """Clients with a pending admission, to its view."""
+    timed: frozenset[str]
+    """Clients for which a timeout is set."""
+    guarded: frozenset[str]
+    """The same, and those whose timeout is exceeded though the tracker has not heard of it yet."""
+    registered: frozenset[str]
+    shared: bool
+    """Whether its view gives one endpoint to two clients."""
+    holds: "Holding"
+    named: frozenset[tuple[str, str]]
+    """Who is registered for which of its requests, where requests have names."""
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What a view holds."""
+
+    clients: frozenset[tuple[str, frozenset[str], frozenset[str]]] = frozenset()
+    """Names, endpoints, and the hashes of the fragments that are stored there."""
+    files: frozenset[tuple[str, FileMetadata]] = frozenset()
+    fragments: frozenset[tuple[str, FragmentMetadata]] = frozenset()
+
+    @property
+    def hashes(self) -> frozenset[str]:
+        """Of files and of fragments."""
+        return frozenset(key for key, _ in (*self.files, *self.fragments))
+
+    def stored_by(self, client: str) -> frozenset[str]:
+        """The hashes of the fragments that a client stores."""
+        return frozenset(key for name, _, stored in self.clients if name == client for key in stored)
+
+
+def holding(view: View) -> Holding:
+    """What a view holds, as a value."""
+    clients = ((name, info.endpoints, info.stored_fragments) for name, info in view.clients.items())
+    return Holding(frozenset(clients), frozenset(view.files.items()), frozenset(view.fragments.items()))
+
+
+def canonical(uri: str) -> tuple[str, str, int | None, str]:
+    """A URI such that equivalent ones are equal: scheme and host in lower case, the default port, a path."""
+    parts = urlsplit(uri)
+    return parts.scheme, parts.hostname or "", parts.port or PORTS.get(parts.scheme), parts.path or "/"
+
+
+def canonical_all(uris: Iterable[str]) -> frozenset[tuple[str, str, int | None, str]]:
+    """All of them."""
+    return frozenset(map(canonical, uris))
+
+
+@dataclass(frozen=True)
+class ClientSide:
+    """What properties say of a torrent server."""
+
+    name: str
+    is_online: bool
+    is_quiescent: bool
+    is_joining: bool
+    is_waiting: bool
+    """Whether it waits for the next TrackerHello."""
+    is_registered: bool
+    """Whether it counts itself as registered."""
+    broken: str
+    is_timed: bool
+    """Whether a timeout is set."""
+    is_guarded: bool
+    """The same, or a timeout is exceeded and it has not heard of that yet."""
+    knows: frozenset[str]
+    """The clients in its view, where it counts itself as registered."""
+    rivals: frozenset[str]
+    """Who offers an endpoint of its own."""
+    offers: frozenset[str]
+    """Its endpoints."""
+    brought: frozenset[str]
+    """The hashes of the files and fragments that it had when it was first started."""
+    stores: frozenset[tuple[str, FragmentMetadata]]
+    """The fragments that it stores, as it knows them; where it counts itself as registered."""
+    unknown: frozenset[str]
+    """The hashes of fragments that it stores and does not know."""
+    holds: "Holding"
+    """What its view holds, where it counts itself as registered."""
+    request: str
+    """The name of its latest request, where requests have names."""
+
+
+Side = TrackerSide | ClientSide
+
+
+def side_of(system: ClosedSystem, component: int, state: Hashable, idle: bool) -> Side:
+    """How properties see a component."""
+    assert isinstance(state, ServerState)
+    clock = state.clock.data
+    running = clock.running if isinstance(clock, ClockData) else {}
+    timed = frozenset(running)
+    online = system.nodes[component].is_online(state)
+    quiescent = idle and not timed and not state.late and not system.nodes[component].is_busy(state)
+    if component == 0:
+        return _tracker(state, timed, online=online, quiescent=quiescent)
+    joining = online and state.where not in {"registered", "awaiting_hello", "withdrawing"}
+    registered = online and state.where == "registered"
+    node = system.nodes[component]
+    assert isinstance(node, Server)
+    brought, knows = node.initial.knows, state.knows
+    own = knows.own.stored_fragments
+    return ClientSide(
+        name=system.nodes[component].name,
+        is_online=online,
+        is_quiescent=quiescent,
+        is_joining=joining,
+        is_waiting=online and state.where == "awaiting_hello",
+        is_registered=registered,
+        broken=state.broken,
+        is_timed=bool(timed),
+        is_guarded=bool(timed or _unheard(state)),
+        knows=frozenset(state.knows.clients) if registered else frozenset(),
+        rivals=rivals_of(system, component),
+        offers=brought.own.endpoints,
+        brought=frozenset(brought.files) | frozenset(brought.fragments),
+        stores=frozenset((key, knows.fragments[key]) for key in own if key in knows.fragments)
+        if registered
+        else frozenset(),
+        unknown=frozenset(own - knows.fragments.keys()),
+        holds=holding(knows) if registered else Holding(),
+        request=getattr(state.client.data, "request_id", "") if registered else "",
+    )
+
+
+def _tracker(state: ServerState, timed: frozenset[str], *, online: bool, quiescent: bool) -> TrackerSide:
+    view = state.knows
+    infos = [*view.clients.values(), *(one.info for one in view.admissions.values())]
+    endpoints = [canonical(uri) for info in infos for uri in info.endpoints]
+    return TrackerSide(
+        is_online=online,
+        is_quiescent=quiescent,
+        is_waiting=state.where == "awaiting_requests",
+        broken=state.broken,
+        pending=frozenset(getattr(state.client.data, "pending", ())),
+        admitted=frozenset(view.admissions),
+        timed=timed,
+        guarded=timed | _unheard(state),
+        registered=frozenset(view.clients),
+        shared=len(set(endpoints)) < len(endpoints),
+        holds=holding(view),
+        named=frozenset((client, info.request_id) for client, info in view.clients.items()),
+    )
+
+
+def _unheard(state: ServerState) -> frozenset[str]:
+    """For whom the latest timeout is exceeded, though the MQTT client has not heard of it yet."""
+    data = state.client.data
+    attempts = getattr(data, "attempts", {getattr(data, "client", ""): getattr(data, "attempt", 0)})
+    timers = (message.timer for message in state.late)
+    return frozenset(timer.client for timer in timers if timer.attempt == attempts.get(timer.client, 0))
+
+
+def rivals_of(system: ClosedSystem, component: int) -> frozenset[str]:
+    """Who offers an endpoint that a torrent server offers, too."""
+    nodes = {place: node for place, node in enumerate(system.nodes) if isinstance(node, Server) and place}
+    own = {place: canonical_all(node.initial.knows.own.endpoints) for place, node in nodes.items()}
+    return frozenset(nodes[place].name for place in nodes if place != component and own[place] & own[component])
+
+
+def has_rivals(system: ClosedSystem) -> bool:
+    """Whether two torrent servers offer the same endpoint."""
+    return any(rivals_of(system, component) for component in range(1, len(system.nodes)))
+
+
+def has_one_without_rivals(system: ClosedSystem) -> bool:
+    """Whether a torrent server offers endpoints of its own only."""
+    return not all(rivals_of(system, component) for component in range(1, len(system.nodes)))
+
+
+def happens(*faults: str) -> Callable[[ClosedSystem], bool]:
+    """Whether any of these faults can happen."""
+    return lambda system: any(system.faults.bounds.get(fault, 0) != 0 for fault in faults)
+
+
+def have_several(system: ClosedSystem) -> bool:
+    """Whether there are two torrent servers or more."""
+    return len(system.nodes) > 2  # noqa: PLR2004 - with the tracker
+
+
+def bring_files(system: ClosedSystem) -> bool:
+    """Whether torrent servers bring files."""
+    return any(isinstance(node, Server) and node.initial.knows.files for node in system.nodes)
+
+
+def name_requests(system: ClosedSystem) -> bool:
+    """Whether torrent servers name their requests."""
+    return any(getattr(node.initial.client.data, "session", "") for node in system.nodes if isinstance(node, Server))
+
+
+def are_misfits(system: ClosedSystem) -> bool:
+    """Whether a torrent server has another hash algorithm, or can only work with another fragment size."""
+    service, *others = (node.initial.knows for node in system.nodes if isinstance(node, Server))
+    return any(misfits(service, view.fragment_size, view.hash_algorithm) for view in others)
+
+
+def misfits(service: View, fragment_size: int | None, hash_algorithm: str) -> frozenset[ReasonCode]:
+    """The causes for a denial that lie in what a client is."""
+    found = set()
+    if fragment_size is not None and fragment_size != service.fragment_size:
+        found.add(ReasonCode.WRONG_FRAGMENT_SIZE)
+    if hash_algorithm.lower() != service.hash_algorithm.lower():
+        found.add(ReasonCode.WRONG_HASH_ALGORITHM)
+    return frozenset(found)
+
+
+def can_be_denied(system: ClosedSystem) -> bool:
+    """Whether there is a cause to deny anybody."""
+    return has_rivals(system) or are_misfits(system)
+
+
+def an_admission_can_time_out(system: ClosedSystem) -> bool:
+    """Whether an accepted client need not confirm, or fail, before the tracker's timeout is exceeded."""
+    vanishes = (f"{order} torrent" for order in ("stop", "disconnect", "crash", "wipe"))
+    return system.faults.timeouts == "any" or happens("losses", "broker restart", *vanishes)(system)
