@@ -26,6 +26,7 @@ from statemachine.transition import Transition
 
 from machines.calls import Answer, Message
 from machines.events import BusEvent
+from machines.steps import change, compiled
 
 
 class Decision(Enum):
@@ -114,7 +115,10 @@ class Participant(StateChart[Any]):
     def __init__(self, data: Any, start: str = "") -> None:
         """Begin with `data` where instances of the chart begin, or in the atomic state `start`."""
         self.data = data
+        self._known: tuple[object, tuple[str, ...]] = (self, ())
+        """The value that the library keeps, and the atomic states that it stands for."""
         super().__init__()
+        self._listens = len(self._listeners)
         if start or self.begins:
             self.restore(Snapshot((start or self.begins,), data))
 
@@ -126,14 +130,8 @@ class Participant(StateChart[Any]):
         Returns TAKEN or IGNORED (nothing moved, on purpose). Raises `UnspecifiedReception` if the chart does not
         declare it here.
         """
-        event = actions(type(self)).get(f"?{type(message).__name__}")
-        if event is not None:
-            try:
-                self.send(event, message=message, sender=sender)
-            except TransitionNotAllowed:
-                pass
-            else:
-                return Decision.TAKEN
+        if self.step(f"?{type(message).__name__}", message=message, sender=sender):
+            return Decision.TAKEN
         decision, reason = self._otherwise(type(message))
         if decision is Decision.IGNORED:
             return decision
@@ -144,6 +142,9 @@ class Participant(StateChart[Any]):
 
     def due(self) -> tuple[Output, ...]:
         """What the participant may send now; more than one if their order is free."""
+        steps = compiled(type(self))
+        if steps is not None:
+            return tuple(output for event in steps.composed(self.where) for output in self.compose(event))
         outputs: list[Output] = []
         for state in self.configuration:
             for event in state.transitions.unique_events:
@@ -164,8 +165,38 @@ class Participant(StateChart[Any]):
                 f"{type(self).__name__} in {'/'.join(self.where)} has no !{type(output.message).__name__} "
                 f"to {output.to} due; due is: {due or 'nothing'}"
             )
-        event = actions(type(self))[f"!{type(output.message).__name__}"]
-        self.send(event, message=output.message, to=output.to)
+        if not self.step(f"!{type(output.message).__name__}", message=output.message, to=output.to):
+            raise UnspecifiedReception(
+                f"{type(self).__name__} in {'/'.join(self.where)} composes !{type(output.message).__name__} "
+                f"to {output.to}, which no transition sends there"
+            )
+
+    def step(self, label: str, **given: Any) -> bool:
+        """Do an action such as `!ClientJoinAccepted` if a transition passes: whether one did.
+
+        `given` is what its guards and changes ask for: the `message`, with `sender` or `to`. The table of the chart's
+        steps is used where there is one, the library where there is none (`machines.steps`).
+        """
+        event = actions(type(self)).get(label)
+        if event is None:
+            return False
+        steps = None if self._is_watched() else compiled(type(self))
+        if steps is None:
+            try:
+                self.send(event, **given)
+            except TransitionNotAllowed:
+                return False
+            return True
+        where = self.where
+        arrows = steps.enabled(self, where, event, given)
+        if arrows:
+            change(self, arrows, given)
+            self.current_state_value = steps.value(steps.after(where, arrows))
+        return bool(arrows)
+
+    def _is_watched(self) -> bool:
+        """Whether listeners were added to this instance, which only the library calls."""
+        return len(self._listeners) > self._listens
 
     def decide(self, message: type[Message]) -> Decision:
         """What the participant does with such a message here, before any guard is asked: the cell of the table."""
@@ -179,8 +210,11 @@ class Participant(StateChart[Any]):
     @property
     def where(self) -> tuple[str, ...]:
         """The ids of the atomic states that it is in, in document order."""
-        here = {state.id for state in self.configuration}
-        return tuple(state.id for state in atomic_states(type(self)) if state.id in here)
+        value = self.current_state_value
+        if value is not self._known[0]:
+            here = {state.id for state in self.configuration}
+            self._known = (value, tuple(state.id for state in atomic_states(type(self)) if state.id in here))
+        return self._known[1]
 
     def snapshot(self) -> Snapshot:
         """Freeze: equal snapshots act alike on equal inputs."""
@@ -188,6 +222,11 @@ class Participant(StateChart[Any]):
 
     def restore(self, snapshot: Snapshot) -> None:
         """Return to a snapshot. Raises `ValueError` for a state that the chart does not have."""
+        steps = compiled(type(self))
+        if steps is not None and steps.knows(snapshot.states):
+            self.current_state_value = steps.value(snapshot.states)
+            self.data = snapshot.data
+            return
         known = {state.id: state for state in atomic_states(type(self))}
         unknown = [name for name in snapshot.states if name not in known]
         if unknown or not snapshot.states:

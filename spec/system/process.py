@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from machines.calls import CONNACK, SUBACK, SUBSCRIBE, Answer, PublishFailed, ViewDescribed
 from machines.events import AttemptEvent, ClientEvent
-from machines.participant import Decision, Participant, Snapshot, UnspecifiedReception, actions, atomic_states
+from machines.participant import Decision, Participant, Snapshot, UnspecifiedReception, atomic_states
 from spec.binding.labels import detail_of_values
 from spec.binding.obligations import Said
 
@@ -141,7 +141,6 @@ class ChartMachine:
         self.patient = not chart.urgent
         self.states = tuple(state.id for state in atomic_states(type(chart)))
         self._chart = chart
-        self._events = actions(type(chart))
         self._initial = chart.snapshot()
         self._steps = steps_of(type(chart))
 
@@ -183,8 +182,8 @@ class ChartMachine:
         self._chart.restore(state)
         try:
             # As `emit` does, which would ask once more what is due.
-            event = self._events[f"!{type(sending.message).__name__}"]
-            self._chart.send(event, message=sending.message, to=sending.to)
+            if not self._chart.step(f"!{type(sending.message).__name__}", message=sending.message, to=sending.to):
+                return None
         except Exception:  # noqa: BLE001 - see above
             return None
         return self._chart.snapshot()

@@ -1,6 +1,7 @@
 """Who may import whom, what an import costs in modules, and what every file owes to its reader."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ def test_the_oracle_does_not_know_the_charts() -> None:
             assert not [name for name in imported(path) if name.partition(".")[0] == "machines"], path
 
 
-def test_importing_the_charts_imports_no_broker_and_nothing_of_the_rest() -> None:
+def test_importing_the_charts_imports_nothing_else() -> None:
     program = "import machines, sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     loaded = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
@@ -64,6 +65,18 @@ def test_files_stay_of_a_size_that_a_person_reads(package: str) -> None:
         name = path.relative_to(ROOT).as_posix()
         lines = len(path.read_text(encoding="utf-8").splitlines())
         assert lines <= allowed.get(name, most), f"{name} has {lines} lines"
+
+
+def test_names_of_tests_fit_on_a_line_of_a_report() -> None:
+    names = [
+        (path, name) for path in modules("tests") for name in re.findall(r"def (test_\w+)", path.read_text("utf-8"))
+    ]
+    assert [f"{path}: {name}" for path, name in names if len(name) > 62] == []
+
+
+def test_no_test_imports_another_test_module() -> None:
+    for path in modules("tests"):
+        assert not [name for name in imported(path) if name.rpartition(".")[2].startswith("test_")], path
 
 
 def test_no_module_has_a_name_that_says_nothing() -> None:

@@ -108,7 +108,7 @@ async def test_faults_are_injected_at_our_end(mosquitto: Mosquitto, kind: Kind, 
 
 
 @live
-async def test_mosquitto_dies_and_comes_back_and_the_servers_are_started_again(mosquitto: Mosquitto) -> None:
+async def test_mosquitto_comes_back_and_the_servers_start_again(mosquitto: Mosquitto) -> None:
     tracker, joined = await serving(mosquitto.address)
     mosquitto.kill()
     for server in (tracker, joined):

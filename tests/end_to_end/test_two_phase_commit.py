@@ -89,7 +89,7 @@ def test_the_charts_are_drawn(folder: Path) -> None:
     ]
 
 
-def test_participants_that_are_alike_are_not_told_apart_where_charts_know_them_by_name(folder: Path) -> None:
+def test_named_participants_are_told_apart(folder: Path) -> None:
     """The coordinator's data hold their names, so it is searched without symmetry, and says so."""
     with (folder / "charts.py").open("a") as file:
         file.write('\nINTERCHANGEABLE = [("P1", "P2")]\n')

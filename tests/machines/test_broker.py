@@ -107,7 +107,7 @@ def test_a_session_ends_before_it_began(chart: type[Broker], end: DISCONNECT | C
     )
 
 
-def test_the_end_of_one_session_leaves_others_waiting_for_their_connack(chart: type[Broker]) -> None:
+def test_the_end_of_one_session_leaves_others_waiting(chart: type[Broker]) -> None:
     follow(
         broker(chart, "accepting settled quiet", sessions=sessions(anna="t"), connacks=("bert",)),
         took(DISCONNECT(), sender="anna", sessions=sessions(), due=connacks("bert")),

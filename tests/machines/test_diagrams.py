@@ -48,7 +48,7 @@ def test_mermaid_names_every_state_that_is_not_folded(chart: type[Participant]) 
     assert text.count("{\n") == text.count("}\n")
 
 
-def test_folding_leaves_one_box_and_the_arrows_that_cross_its_border() -> None:
+def test_folding_leaves_one_box_and_what_crosses_its_border() -> None:
     text = mermaid(Tracker, frozenset({"starting"}))
     assert 'state "starting ..." as starting' in text
     assert "as connecting" not in text
@@ -69,7 +69,7 @@ def test_graphviz_takes_the_dot(chart: type[Participant]) -> None:
 
 
 @charts
-def test_a_decision_page_has_a_row_for_every_state_and_a_reason_for_every_refusal_to_act(
+def test_a_decision_page_has_a_row_for_every_state(
     chart: type[Participant],
 ) -> None:
     page = decision_page(chart)

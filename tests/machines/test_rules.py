@@ -240,7 +240,7 @@ def test_a_registration_announces_what_the_service_did_not_know() -> None:
     )
 
 
-def test_a_registration_does_not_announce_what_was_announced_meanwhile() -> None:
+def test_a_registration_does_not_announce_anything_twice() -> None:
     promise = TRACKER.admissions["bert"]
     view = replace(TRACKER, files=promise.files, fragments=promise.fragments)
     after, applied = register(view, "bert")
@@ -281,7 +281,7 @@ def test_a_server_tells_of_the_fragments_that_it_stores() -> None:
     assert hash(describe(view)) == hash(describe(view))
 
 
-def test_a_change_replaces_what_conflicts_and_forgets_earlier_memberships() -> None:
+def test_a_change_replaces_what_conflicts() -> None:
     heard = immutabledict({**TORRENT.fragments, "old": FragmentMetadata(1)})
     acceptance = ClientJoinAccepted(
         client="carl",
@@ -339,7 +339,7 @@ def test_a_new_client_is_added_with_what_it_brought() -> None:
     assert add_client(after, news) == after
 
 
-def test_what_is_stored_under_other_metadata_than_the_service_s_is_not_the_fragment() -> None:
+def test_a_fragment_with_other_metadata_is_another_one() -> None:
     news = ClientRegistered(
         client="anna",
         info=ANNA,
@@ -383,7 +383,7 @@ def test_the_name_of_a_request_goes_with_all_that_comes_of_it(name: str) -> None
     assert refusal.request_id == name
 
 
-def test_a_client_that_said_goodbye_is_not_brought_back_by_what_comes_late() -> None:
+def test_what_comes_late_does_not_bring_a_client_back() -> None:
     view = remove_client(add_client(View(), bert_of("s-1")), "bert", "s-1")
     assert (view.clients, view.gone) == ({}, {"bert": "s-1"})
     late = add_client(view, bert_of("s-1"))
@@ -395,7 +395,7 @@ def test_a_client_that_said_goodbye_is_not_brought_back_by_what_comes_late() -> 
 
 
 @pytest.mark.parametrize("name", ["s-2", ""])
-def test_a_client_that_said_goodbye_comes_back_with_another_request(name: str) -> None:
+def test_a_client_that_left_comes_back_with_another_request(name: str) -> None:
     view = remove_client(View(), "bert", "s-1")
     assert add_client(view, bert_of(name)).clients == {"bert": bert_of(name).info}
     clients = immutabledict({"bert": bert_of(name).info})
@@ -403,7 +403,7 @@ def test_a_client_that_said_goodbye_comes_back_with_another_request(name: str) -
     assert change(view, acceptance)[0].clients == clients
 
 
-def test_one_goodbye_of_each_client_is_remembered_and_none_without_a_name() -> None:
+def test_one_named_goodbye_of_each_client_is_remembered() -> None:
     view = remove_client(remove_client(View(), "bert", "s-1"), "bert", "s-2")
     assert remove_client(view, "carl", "t-1").gone == {"bert": "s-2", "carl": "t-1"}
     assert remove_client(view, "bert").gone == {"bert": "s-2"}

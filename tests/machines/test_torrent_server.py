@@ -197,7 +197,7 @@ def test_after_a_failure_the_next_hello_makes_it_join_again(chart: type[TorrentS
     follow(anna(chart, "awaiting_hello"), hello(), *requesting(), *confirming(), *registering())
 
 
-def test_an_earlier_timeout_under_way_cannot_end_the_confirmation(chart: type[TorrentServer]) -> None:
+def test_an_earlier_timeout_cannot_end_the_confirmation(chart: type[TorrentServer]) -> None:
     """The timeout of the request expires while the view changes: it waits in its channel, and then is out of date."""
     late = TimeoutExceeded(timer=Timer("anna", 4))
     steps = confirming()

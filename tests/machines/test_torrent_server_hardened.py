@@ -127,7 +127,7 @@ def test_a_denial_of_the_latest_request_ends_the_attempt(chart: type[TorrentServ
     follow(server, *requesting(), took(DENIED, "giving_up"), did(StopTimeout(timer=Timer("anna", 4)), "awaiting_hello"))
 
 
-def test_a_tracker_that_does_not_know_names_answers_the_latest_request(chart: type[TorrentServer]) -> None:
+def test_a_tracker_without_names_answers_the_latest_request(chart: type[TorrentServer]) -> None:
     follow(anna(chart, "describing_view"), *requesting(), *confirming(nameless(ACCEPTED)))
     follow(anna(chart, "awaiting_answer"), took(nameless(DENIED), "giving_up"), given_up())
     follow(anna(chart, "awaiting_registration", attempt=5), *registering(nameless(REGISTERED)))
@@ -176,7 +176,7 @@ def test_a_registration_that_comes_too_late_is_declined(chart: type[TorrentServe
     )
 
 
-def test_a_registration_without_a_name_is_declined_with_the_name_that_was_confirmed(
+def test_an_unnamed_registration_is_declined_by_its_name(
     chart: type[TorrentServer],
 ) -> None:
     late = nameless(REGISTERED)
@@ -224,7 +224,7 @@ def test_a_new_tracker_has_registered_nobody(chart: type[TorrentServer], state: 
     follow(server, took(HELLO, "describing_view", hello="h2", confirmed=""), *requesting())
 
 
-def test_after_a_lost_connection_it_says_goodbye_before_it_asks_anew(chart: type[TorrentServer]) -> None:
+def test_after_a_lost_connection_goodbye_comes_first(chart: type[TorrentServer]) -> None:
     server = anna(chart, "registered", confirmed="s-7", hello="h1")
     assert server.receive(ConnectionLost())
     kept = TorrentServerData("anna", attempt=3, session="s", request=7, confirmed="s-7")

@@ -276,7 +276,7 @@ RUNNING = [state.id for state in atomic_states(TorrentServer) if state.id != "of
 
 
 @pytest.mark.parametrize("state", RUNNING)
-def test_a_lost_connection_ends_everything_but_the_count_of_attempts(chart: type[TorrentServer], state: str) -> None:
+def test_a_lost_connection_ends_all_but_the_number_of_attempts(chart: type[TorrentServer], state: str) -> None:
     data = TorrentServerData("anna", TOPICS, TOPICS, 3, "h1", ViewDescribed(hash_algorithm="md5"), ACCEPTED)
     server = anna(chart, state, replace(data, news=ClientGoodbye(client="bert")))
     assert server.receive(ConnectionLost())

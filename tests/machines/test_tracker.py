@@ -455,7 +455,7 @@ def test_what_names_another_request_is_of_an_earlier_attempt(chart: type[Tracker
             follow(serving(chart, "bert"), *begun, ended)
 
 
-def test_a_client_that_did_not_name_its_request_confirms_it_with_any_name(chart: type[Tracker]) -> None:
+def test_an_unnamed_request_is_confirmed_with_any_name(chart: type[Tracker]) -> None:
     succeeded = ClientJoinSucceeded(client="anna", request_id="s-1")
     server = serving(chart, "anna")
     follow(server, took(succeeded, "stopping_timeout", current=succeeded, pending=frozenset(), due=[stop("anna")]))

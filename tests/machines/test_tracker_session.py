@@ -302,7 +302,7 @@ def at_work(chart: type[Tracker], state: str) -> Tracker:
 
 
 @pytest.mark.parametrize("state", RUNNING)
-def test_a_lost_connection_ends_everything_but_the_count_of_attempts(chart: type[Tracker], state: str) -> None:
+def test_a_lost_connection_ends_all_but_the_number_of_attempts(chart: type[Tracker], state: str) -> None:
     server = at_work(chart, state)
     assert server.receive(ConnectionLost())
     assert (server.snapshot(), server.due()) == (Snapshot(("offline",), TrackerData("tracker", attempts=ATTEMPTS)), ())

@@ -31,6 +31,7 @@ from machines.participant import (
     label_of,
     lineage,
 )
+from machines.steps import compiled
 
 Fault = partial[None]
 
@@ -69,7 +70,7 @@ def source_of(chart: type[Participant]) -> CodeType:
 
 def forget_tables() -> None:
     """Let go of the tables of charts that are no longer needed."""
-    for table in (actions, all_states, atomic_states, decision_table):
+    for table in (actions, all_states, atomic_states, compiled, decision_table):
         table.cache_clear()
 
 

@@ -323,7 +323,7 @@ def test_any_number_of_clients_agree_after_any_steps(service: Service, data: st.
 # Traces.
 
 
-def test_a_later_client_conforms_to_what_an_earlier_one_was_promised_even_if_that_one_fails() -> None:
+def test_a_later_client_conforms_to_an_earlier_promise() -> None:
     start = service_of("12", ("http://a/", "http://b/"))
     both = join(join(start, "client 0"), "client 1")
     conforming = both.servers["client 1"].view
@@ -334,14 +334,14 @@ def test_a_later_client_conforms_to_what_an_earlier_one_was_promised_even_if_tha
     assert_agreement(after)
 
 
-def test_a_promise_is_not_given_to_others_before_its_bringer_is_registered() -> None:
+def test_a_promise_is_kept_until_its_bringer_is_registered() -> None:
     both = join(join(service_of("1-", ("http://a/", "http://b/")), "client 0"), "client 1")
     assert both.servers["client 1"].view.files == {}
     assert confirm(both, "client 0").servers["client 1"].view.files == files_of("1")
     assert confirm(give_up(both, "client 0"), "client 1").tracker.files == {}
 
 
-def test_others_hear_nothing_of_a_client_that_asks_anew_until_it_is_registered_again_or_leaves() -> None:
+def test_others_hear_nothing_of_a_client_that_asks_anew() -> None:
     """The protocol has no message for it: until then they count a client that the tracker has dropped."""
     service = service_of("1-", ("http://a/", "http://b/"))
     for client in ("client 0", "client 1"):

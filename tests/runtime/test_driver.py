@@ -87,7 +87,7 @@ async def test_thirty_torrent_servers_join_at_once() -> None:
 
 
 @live
-async def test_what_a_large_view_holds_goes_into_the_request_and_comes_back() -> None:
+async def test_a_large_view_goes_into_the_request_and_comes_back() -> None:
     files = {f"file-{number}": FileMetadata(1, (f"fragment-{number}",)) for number in range(1000)}
     fragments = {f"fragment-{number}": FragmentMetadata(1) for number in range(1000)}
     large = View(HASH, None, files=immutabledict(files), fragments=immutabledict(fragments))
@@ -120,7 +120,7 @@ async def test_what_is_too_large_to_be_sent_is_lost_and_told(caplog: pytest.LogC
 
 
 @live
-async def test_events_of_one_server_leave_in_the_order_in_which_it_sent_them() -> None:
+async def test_events_of_one_server_leave_in_the_order_of_sending() -> None:
     for qos in (0, 1, 2):
         async with EmbeddedBroker() as broker, client(broker, "listener") as listener:
             await listener.subscribe("clients/#", qos=qos)
@@ -146,7 +146,7 @@ async def test_events_of_one_server_leave_in_the_order_in_which_it_sent_them() -
 
 
 @live
-async def test_what_is_malformed_is_refused_counted_and_logged_once_and_nothing_moves(
+async def test_what_is_malformed_is_refused_and_nothing_moves(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with EmbeddedBroker() as broker, client(broker, "stranger") as stranger:
@@ -174,7 +174,7 @@ async def test_what_is_malformed_is_refused_counted_and_logged_once_and_nothing_
 
 
 @live
-async def test_an_empty_object_on_every_topic_is_refused_and_the_service_goes_on() -> None:
+async def test_an_empty_object_on_every_topic_is_refused() -> None:
     async with EmbeddedBroker() as broker, client(broker, "stranger") as stranger:
         tracker, joined = await serving(broker)
         before = snapshots(tracker, joined)
@@ -192,7 +192,7 @@ async def test_an_empty_object_on_every_topic_is_refused_and_the_service_goes_on
 
 
 @live
-async def test_what_a_state_does_not_declare_is_refused_counted_and_logged_and_nothing_moves(
+async def test_an_unspecified_reception_is_refused_and_nothing_moves(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with EmbeddedBroker() as broker:
@@ -228,7 +228,7 @@ async def test_what_a_state_does_not_declare_is_refused_counted_and_logged_and_n
 
 
 @live
-async def test_an_expiry_that_was_on_its_way_when_the_attempt_ended_is_ignored() -> None:
+async def test_an_expiry_of_an_attempt_that_ended_is_ignored() -> None:
     async with EmbeddedBroker() as broker:
         tracker, joined = await serving(broker)
         before = snapshots(tracker, joined)
@@ -272,7 +272,7 @@ async def test_a_timeout_is_set_anew_stopped_and_exceeded() -> None:
 
 
 @live
-async def test_a_shorter_count_ends_timeouts_that_are_set_and_a_longer_one_does_not_prolong_them() -> None:
+async def test_a_shorter_timeout_counts_for_those_that_are_set() -> None:
     seen = Seen()
     async with EmbeddedBroker() as broker:
         torrent = a_torrent(broker, timeout=3600.0)
@@ -294,7 +294,7 @@ async def test_a_shorter_count_ends_timeouts_that_are_set_and_a_longer_one_does_
 
 
 @live
-async def test_another_clients_answer_is_ignored_whatever_the_owner_of_the_id_does() -> None:
+async def test_another_clients_answer_is_ignored() -> None:
     async with EmbeddedBroker() as broker, client(broker, "stranger") as stranger:
         tracker, joined = await serving(broker)
         seen = Seen()

@@ -65,7 +65,7 @@ async def test_a_torrent_server_can_go_from_every_state(state: str, lost: str, h
 
 
 @live
-async def test_a_tracker_with_pending_admissions_stops_their_timeouts_and_says_goodbye() -> None:
+async def test_a_tracker_that_goes_stops_pending_timeouts() -> None:
     async with (
         EmbeddedBroker(faults=plan("lose", "ClientJoinAccepted@to-broker")) as broker,
         client(broker, "listener") as listener,
@@ -150,7 +150,7 @@ async def test_a_server_can_go_at_any_moment() -> None:
 
 
 @live
-async def test_stopping_what_is_stopped_and_starting_what_is_started_changes_nothing() -> None:
+async def test_stopping_and_starting_twice_changes_nothing() -> None:
     async with EmbeddedBroker() as broker:
         tracker, joined = await serving(broker)
         before = snapshots(tracker, joined)
@@ -237,7 +237,7 @@ async def test_what_is_no_mqtt_at_all_is_no_broker() -> None:
 
 @pytest.mark.parametrize("qos", [0, 2])
 @live
-async def test_a_broker_dies_and_comes_back_and_the_servers_are_started_again(qos: int) -> None:
+async def test_a_broker_comes_back_and_the_servers_start_again(qos: int) -> None:
     before = Leftovers()
     broker = EmbeddedBroker()
     await broker.start()

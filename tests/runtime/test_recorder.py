@@ -106,7 +106,7 @@ def test_what_was_never_received_is_a_divergence() -> None:
     assert told.recorder.divergences == ["TrackerHello to torrent-1, which has not subscribed to it"]
 
 
-def test_passing_an_event_on_to_whoever_did_not_ask_is_a_divergence() -> None:
+def test_passing_on_to_whoever_did_not_ask_is_a_divergence() -> None:
     told = Told("tracker", "client-1")
     payload = told.sends("tracker", hello())
     told.recorder.received("tracker", HELLO, payload)
@@ -181,7 +181,7 @@ def test_what_comes_late_passes_beside_the_chart() -> None:
     assert not told.recorder.divergences
 
 
-def test_what_was_on_its_way_to_a_client_that_left_never_came_and_is_told_once() -> None:
+def test_what_was_in_flight_to_a_client_that_left_is_told_once() -> None:
     told = Told("tracker", "client-1")
     event = hello()
     payload = told.sends("tracker", event)
@@ -196,7 +196,7 @@ def test_what_was_on_its_way_to_a_client_that_left_never_came_and_is_told_once()
     assert not told.recorder.divergences
 
 
-def test_a_crash_in_the_middle_of_starting_does_not_confuse_the_next_session() -> None:
+def test_a_crash_while_starting_leaves_the_next_session_alone() -> None:
     told = Told("tracker")
     told.does("client-1", "!", CONNECT())
     told.recorder.connected("client-1")  # the CONNACK is never read
@@ -248,7 +248,7 @@ def test_without_hooks_the_answers_are_drawn_when_they_are_read() -> None:
     assert told.recorder.broker.data.sessions["client-1"] == {HELLO}
 
 
-def test_without_hooks_a_subscription_can_be_older_than_its_suback() -> None:
+def test_without_hooks_a_subscription_can_precede_its_suback() -> None:
     told = Told("tracker")
     for message in (CONNECT(), SUBSCRIBE(topic=HELLO)):
         told.does("client-1", "!", message)
@@ -295,7 +295,7 @@ def test_malformed_payloads_are_nobodys_arrow() -> None:
     assert not told.recorder.divergences
 
 
-def test_strangers_come_from_outside_and_only_what_they_publish_is_drawn() -> None:
+def test_of_strangers_only_what_they_publish_is_drawn() -> None:
     told = Told("client-1")
     before = len(told.recorder.arrows)
     event = hello()
@@ -318,7 +318,7 @@ def test_strangers_come_from_outside_and_only_what_they_publish_is_drawn() -> No
 
 
 @live
-async def test_live_the_chart_agrees_with_the_broker_and_every_move_has_its_place() -> None:
+async def test_live_the_chart_agrees_with_the_broker() -> None:
     recorder = RunRecorder()
     moves: list[Move] = []
 

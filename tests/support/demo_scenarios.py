@@ -5,19 +5,16 @@ from tests.support.servers import Played
 
 BEFORE, ROUND, RETURN = 0, 1, 2  # acts
 
-
 ASKS = """
     Torrent -> TorrentView DescribeView
     TorrentView -> Torrent ViewDescribed
     Torrent -> TorrentClock SetTimeout
 """
 
-
 REQUEST = """
     Torrent -> Broker ClientJoinRequested
     Broker -> Tracker ClientJoinRequested
 """
-
 
 CAN_JOIN = """
     Tracker -> TrackerView CheckJoin
@@ -25,12 +22,10 @@ CAN_JOIN = """
     Tracker -> TrackerClock SetTimeout
 """
 
-
 CANNOT_JOIN = """
     Tracker -> TrackerView CheckJoin
     TrackerView -> Tracker JoinConflicts
 """
-
 
 ACCEPTED = """
     Tracker -> Broker ClientJoinAccepted
@@ -38,31 +33,25 @@ ACCEPTED = """
     Broker -> Torrent ClientJoinAccepted
 """
 
-
 CHANGES = """
     Torrent -> TorrentView ChangeView
     TorrentView -> Torrent ViewChanged
     Torrent -> TorrentClock SetTimeout
 """
 
-
 CANNOT_CHANGE = """
     Torrent -> TorrentView ChangeView
     TorrentView -> Torrent ViewChangeFailed
 """
 
-
 TORRENT_EXPIRES = "TorrentClock -> Torrent TimeoutExceeded"
-
 
 TRACKER_EXPIRES = """
     TrackerClock -> Tracker TimeoutExceeded
     Tracker -> TrackerView ForgetAdmission
 """
 
-
 BOTH_EXPIRE = f"{TORRENT_EXPIRES}\n{TRACKER_EXPIRES}"
-
 
 REGISTERED = """
     Tracker -> TrackerClock StopTimeout
@@ -75,7 +64,6 @@ REGISTERED = """
     Torrent -> TorrentClock StopTimeout
     Torrent -> TorrentView AddClient
 """
-
 
 STORIES: dict[str, str] = {
     "acceptance-lost-to-broker": ASKS + REQUEST + CAN_JOIN + "Tracker -x Broker ClientJoinAccepted\n" + BOTH_EXPIRE,

@@ -9,7 +9,6 @@ from tests.support.wire_samples import ACCEPTED, DENIED, GOODBYE, ID, REQUESTED,
 
 SIZE_IN_MAP: list[str | int] = ["KnownFileInfos", "f1", "Size"]
 
-
 REFUSED: list[tuple[BusEvent, bytes, str, str]] = [
     # not UTF-8
     (GOODBYE, b"\xff{}", "not-utf8", "$"),

@@ -148,7 +148,7 @@ async def play(settings: Settings, reporter: Reporter | None = None) -> Played:
     return Played(play, await play.run())
 
 
-def play_all(settings: Iterable[Settings], at_a_time: int, within: float = 120) -> list[Played]:
+def play_all(settings: Iterable[Settings], at_a_time: int, within: float = 400) -> list[Played]:
     """Play demos beside each other, since they mostly wait. Raises if one of them fails or hangs."""
 
     async def all_of_them() -> list[Played]:

@@ -20,9 +20,7 @@ from runtime.wire.events import encode
 
 ID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 
-
 GOODBYE = ClientGoodbye(event_id=ID, client="a")
-
 
 REQUESTED = ClientJoinRequested(
     event_id=ID,
@@ -34,7 +32,6 @@ REQUESTED = ClientJoinRequested(
     endpoints=frozenset({"http://b/", "http://a/"}),
 )
 
-
 ACCEPTED = ClientJoinAccepted(
     event_id=ID,
     client="a",
@@ -45,7 +42,6 @@ ACCEPTED = ClientJoinAccepted(
     remove_fragment_infos=frozenset({"cd"}),
     clients=immutabledict({"Bö": ClientMetadata(frozenset({"http://b/"}), frozenset({"ab"}))}),
 )
-
 
 DENIED = ClientJoinDenied(event_id=ID, client="a", reason_code=ReasonCode.OTHER)
 

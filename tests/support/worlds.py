@@ -81,13 +81,9 @@ from machines.torrent_server import TorrentServer
 from machines.tracker import Tracker
 
 Action = tuple[str, Message, str]
-
-
 """`?` or `!`, the message, and with whom."""
 
-
 Outcome = tuple[Decision, Snapshot]
-
 
 Graph = dict[Snapshot, dict[Action, Outcome]]
 
@@ -117,7 +113,6 @@ def requested(client: str, event_id: str = "", **offer: Any) -> ClientJoinReques
 
 
 DENIED = ClientJoinDenied(client="anna", reason_code=ReasonCode.OTHER)
-
 
 FILE = FileInfoPublished(hash="f", size=1)
 
@@ -157,7 +152,6 @@ TRACKER = World(
     near=lambda data: max(data.attempts.values(), default=0) <= 1,
 )
 
-
 TORRENT_INPUTS: tuple[Message, ...] = (
     *session("a", "b"),
     PublishFailed(event=ClientJoinRequested),
@@ -178,18 +172,15 @@ TORRENT_INPUTS: tuple[Message, ...] = (
     FragmentDistributionEnded(),
 )
 
-
 TORRENT = World(
     few_topics(TorrentServer, frozenset({"a", "b"}), client="anna"), TORRENT_INPUTS, near=lambda data: data.attempt <= 2
 )
-
 
 REGISTERED_CLIENT = World(
     few_topics(RegisteredClient, frozenset({"a", "b"}), client="anna"),
     TORRENT_INPUTS,
     near=lambda data: data.attempt <= 2,
 )
-
 
 BROKER = World(
     Broker,
@@ -206,15 +197,12 @@ BROKER = World(
     unexplored=frozenset(BUS_EVENTS) - {TrackerHello},
 )
 
-
 TIMERS = (Timer("anna", 1), Timer("anna", 2), Timer("bert", 1))
-
 
 CLOCK = World(
     Clock,
     (*(SetTimeout(timer=timer) for timer in TIMERS), *(StopTimeout(timer=timer) for timer in TIMERS)),
 )
-
 
 VIEW = World(
     lambda: DistributionView(View(fragment_size=512, storage="either")),
@@ -230,7 +218,6 @@ VIEW = World(
         RemoveClient(client="anna"),
     ),
 )
-
 
 WORLDS: Mapping[type[Participant], World] = immutabledict(
     {

@@ -115,7 +115,7 @@ def test_a_mistake_in_a_chart_is_a_finding(folder: Path) -> None:
     assert "error: chart cannot: line 3: " in result.stdout
 
 
-def test_the_default_binding_does_not_speak_of_lifelines_and_messages_of_others(folder: Path) -> None:
+def test_the_default_binding_does_not_speak_of_foreign_lifelines(folder: Path) -> None:
     """`TimeoutExceeded` needs a `SetTimeout` before, and a label of ours means our message: in our diagrams only."""
     (folder / "late.py").write_text(
         "from statemachine import Event, State, StateChart\n"

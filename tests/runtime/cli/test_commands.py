@@ -105,7 +105,7 @@ def test_the_list_of_scenarios() -> None:
     assert CliRunner().invoke(app, []).exit_code == 2
 
 
-def test_an_end_that_was_not_to_be_expected_has_a_status_and_one_that_the_user_asked_for_has_not() -> None:
+def test_only_an_unexpected_end_has_an_exit_status() -> None:
     lost = ("--timeout", "0.2", "--lose", "ClientRegistered@to-broker")
     done = run("demo", "--scenario", "standard", *lost)
     assert done.returncode == 0
@@ -121,7 +121,7 @@ def test_an_end_that_was_not_to_be_expected_has_a_status_and_one_that_the_user_a
         ("ClientJoinAccepted@to-broker:torrent-9%1", 0),
     ],
 )
-def test_a_fault_that_never_struck_is_no_success_unless_that_is_left_to_chance(lost: str, status: int) -> None:
+def test_a_fault_that_never_struck_is_no_success(lost: str, status: int) -> None:
     done = run(*QUICK, "--lose", lost)
     assert f"This was to happen and never did: lose {lost}" in done.stdout
     assert done.returncode == status
@@ -166,7 +166,7 @@ def test_a_fault_that_never_struck_is_no_success_unless_that_is_left_to_chance(l
     ],
     ids=" ".join,
 )
-def test_what_makes_no_sense_is_refused_before_anything_is_played(args: list[str], expected: str) -> None:
+def test_what_makes_no_sense_is_refused_before_playing(args: list[str], expected: str) -> None:
     said = refused("demo", *args)
     assert expected in said
     assert "secret" not in said
@@ -367,7 +367,7 @@ def on_a_terminal(columns: int, *args: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("columns", [80, 140])
-def test_on_a_terminal_it_is_in_colour_and_narrow_ones_have_the_states_below(columns: int) -> None:
+def test_on_a_terminal_it_is_in_colour_and_fits_narrow_ones(columns: int) -> None:
     lines = list(on_a_terminal(columns, *QUICK))
     assert any("\x1b[" in line for line in lines)
     states = "Torrent: awaiting connack, Broker: accepting"

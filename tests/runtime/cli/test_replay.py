@@ -131,7 +131,7 @@ CORRUPT = {
 
 
 @pytest.mark.parametrize("what", CORRUPT)
-def test_a_corrupt_trace_is_refused_with_the_place_and_the_remedy(what: str, tmp_path: Path) -> None:
+def test_a_corrupt_trace_is_refused_with_place_and_remedy(what: str, tmp_path: Path) -> None:
     change, expected = CORRUPT[what]
     path = edited(tmp_path, change)
     for options in ((), ("--live",)):
@@ -195,7 +195,7 @@ def test_without_its_last_step_a_trace_breaks_nothing_live(tmp_path: Path) -> No
     assert "the property is not broken, and the trace says that it is" in told.splitlines()[-1]
 
 
-def test_servers_that_are_not_those_of_the_trace_are_told_from_them() -> None:
+def test_servers_that_differ_from_those_of_the_trace_show() -> None:
     run = played(NEWS_LOST)
 
     async def with_others() -> Ending:
@@ -254,7 +254,7 @@ def found(torrents: int) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("torrents", [1, pytest.param(2, marks=COMPILED)])
-def test_every_counterexample_is_played_again_in_the_explorer_and_live(torrents: int, tmp_path: Path) -> None:
+def test_every_counterexample_is_played_again_here_and_live(torrents: int, tmp_path: Path) -> None:
     assert found(torrents)
     for property_, text in found(torrents).items():
         path = tmp_path / "trace.txt"

@@ -161,9 +161,7 @@ def squeezed(text: str) -> str:
 
 
 @pytest.mark.parametrize(("name", "outer", "inner"), BRANCHES)
-def test_the_four_branches_of_the_reference_diagram_are_played_as_they_are_drawn(
-    name: str, outer: int, inner: int
-) -> None:
+def test_the_reference_diagram_is_played_branch_by_branch(name: str, outer: int, inner: int) -> None:
     lines = [
         (each.sender, squeezed(each.label), each.receiver, each.lost)
         for each in branch(outer, inner)
@@ -185,7 +183,7 @@ def test_the_four_branches_of_the_reference_diagram_are_played_as_they_are_drawn
         ]
 
 
-def test_the_default_is_the_first_branch_of_the_reference_diagram() -> None:
+def test_the_default_is_the_reference_diagrams_first_branch() -> None:
     assert DEFAULT.name == BRANCHES[0][0]
     with pytest.raises(ValueError, match="no scenario 'x'; there are acceptance-lost-to-broker, "):
         scenario("x")

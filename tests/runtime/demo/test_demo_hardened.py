@@ -17,7 +17,7 @@ def registrations(played: Played) -> list[str]:
     return [arrow.message.request_id for arrow in played.arrows() if isinstance(arrow.message, ClientRegistered)]
 
 
-def test_a_trace_ends_as_it_does_without_care_and_requests_have_names() -> None:
+def test_hardened_a_trace_ends_alike_and_requests_have_names() -> None:
     hardened, plain = play_all([Settings(DEFAULT, hardened=True), Settings(DEFAULT)], 2)
     for played in (hardened, plain):
         assert played.outcome.expected

@@ -34,7 +34,7 @@ from tests.support.mqtt_clients import (
 
 @pytest.mark.parametrize("qos", [0, 1, 2])
 @live
-async def test_an_event_reaches_each_subscriber_and_the_observer_sees_it_pass(qos: int) -> None:
+async def test_an_event_reaches_each_subscriber_and_the_observer(qos: int) -> None:
     told, one, two = await play(FaultPlan(), b"1", b"2", qos=qos)
     assert one == two == [b"1", b"2"]
     assert hellos(told) == [
@@ -160,7 +160,7 @@ async def test_payloads_pass_unread(payload: bytes) -> None:
 
 
 @live
-async def test_a_will_is_spoken_when_the_connection_breaks_and_not_after_disconnect() -> None:
+async def test_a_will_is_spoken_only_when_the_connection_breaks() -> None:
     will_flags = 2 | 4
 
     told = Told()
@@ -210,7 +210,7 @@ def test_topic_filters(topic_filter: str, topic: str, expected: bool) -> None:
 
 
 @live
-async def test_a_refused_connection_gets_return_code_5_until_it_is_allowed() -> None:
+async def test_a_refused_connection_gets_return_code_5() -> None:
     told = Told()
     refused = {"a"}
     async with EmbeddedBroker(observer=told, refuse_connections=refused) as broker:

@@ -82,7 +82,7 @@ async def test_stop_does_not_wait_for_a_peer_that_does_not_read(monkeypatch: pyt
 
 
 @live
-async def test_a_broker_that_dies_breaks_its_connections_and_can_be_started_again_on_its_port() -> None:
+async def test_a_broker_that_died_can_be_started_again_on_its_port() -> None:
     told = Told()
     broker = EmbeddedBroker(observer=told)
     await broker.start()

@@ -62,7 +62,7 @@ async def test_each_of_many_publications_arrives_once_from_afar(kind: str, qos: 
 
 
 @live
-async def test_a_broker_sees_at_most_twenty_unacknowledged_and_none_fails_for_having_waited() -> None:
+async def test_a_broker_sees_at_most_twenty_unacknowledged() -> None:
     count, patience = 60, 0.5
     slow = Slow()
     async with slow as address:

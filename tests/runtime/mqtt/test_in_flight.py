@@ -72,7 +72,7 @@ async def test_who_comes_while_a_place_becomes_free_does_not_overtake() -> None:
 
 
 @live
-async def test_a_sender_that_goes_before_its_turn_sends_nothing_and_one_that_goes_later_keeps_its_place() -> None:
+async def test_a_sender_that_goes_before_its_turn_sends_nothing() -> None:
     wire = Wire()
     window = InFlight(2, PATIENCE)
     senders = [asyncio.create_task(window.publish(wire.send(number))) for number in range(5)]
@@ -113,7 +113,7 @@ async def test_what_cannot_be_sent_is_raised_and_takes_no_place() -> None:
 
 
 @live
-async def test_an_acknowledgement_of_what_was_never_sent_frees_no_place() -> None:
+async def test_an_unexpected_acknowledgement_frees_no_place() -> None:
     wire = Wire()
     window = InFlight(1, PATIENCE)
     senders = [asyncio.create_task(window.publish(wire.send(number))) for number in range(2)]
@@ -126,7 +126,7 @@ async def test_an_acknowledgement_of_what_was_never_sent_frees_no_place() -> Non
 
 
 @live
-async def test_a_standstill_fails_everybody_and_what_waited_is_never_sent() -> None:
+async def test_a_standstill_fails_everybody() -> None:
     wire = Wire()
     window = InFlight(IN_FLIGHT, 0.05)
     outcomes = await asyncio.gather(*(window.publish(wire.send(n)) for n in range(30)), return_exceptions=True)
@@ -171,7 +171,7 @@ async def test_a_long_wait_is_no_standstill_while_the_broker_goes_on(sign: str) 
 
 
 @live
-async def test_the_end_of_the_connection_fails_what_is_not_acknowledged() -> None:
+async def test_the_end_of_the_connection_fails_what_is_in_flight() -> None:
     wire = Wire()
     window = InFlight(2, PATIENCE)
     senders = [asyncio.create_task(window.publish(wire.send(number))) for number in range(4)]

@@ -163,7 +163,7 @@ def test_white_space_order_and_escapes_mean_nothing() -> None:
     assert decode(GOODBYE.topic, payload.encode()) == GOODBYE
 
 
-def test_an_item_given_twice_is_in_a_set_once_and_in_a_sequence_twice() -> None:
+def test_an_item_given_twice_is_in_a_set_once() -> None:
     event = decode(ACCEPTED.topic, changed(ACCEPTED, ["RemoveFileInfos"], ["f", "g", "f"]))
     assert event == ACCEPTED
     sequence = decode(
@@ -217,7 +217,7 @@ def test_what_a_reader_would_refuse_is_not_sent(event: BusEvent, problem: str) -
 # Refusals are counted.
 
 
-def test_refusals_are_counted_by_topic_and_kind_and_logged_until_there_are_enough(
+def test_refusals_are_counted_and_logged_until_enough(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     refusals = Refusals()

@@ -35,7 +35,7 @@ def test_labels_are_compared_by_their_words(label: str, word: Word | None) -> No
     assert load().word(label) == word
 
 
-def test_the_default_speaks_of_messages_charts_and_states_that_there_are() -> None:
+def test_the_default_speaks_of_what_there_is() -> None:
     binding = load()
     charts = {chart.__name__: chart for chart in CHARTS}
     for rule in binding.labels:

@@ -43,7 +43,7 @@ sends = ["answer"]
 """
 
 
-def test_events_are_what_the_binding_says_by_lifeline_and_by_class() -> None:
+def test_events_are_said_by_lifeline_and_by_class() -> None:
     report = check(DIAGRAM, read_binding(GOOD), CHARTS)
     assert report.conforms, str(report)
 
@@ -88,14 +88,14 @@ def test_tables_that_cannot_be_read(text: str, said: str) -> None:
         read_binding(text, "my.toml")
 
 
-def test_one_file_laid_over_another_replaces_what_is_said_of_a_chart() -> None:
+def test_a_later_file_replaces_what_is_said_of_a_chart() -> None:
     over = read_binding('[chart.A]\nsends = ["ask"]').over(read_binding(GOOD))
     assert over.events["A"].sends == {"ask": "ask"}
     assert over.events["A"].receives == {}
     assert over.events["Answerer"].internal == ("think",)
 
 
-def test_the_default_binding_is_left_out_where_only_charts_of_others_play() -> None:
+def test_the_default_binding_is_left_out_for_foreign_charts() -> None:
     assert not load_for({"A", "B"}, {"A", "B"}).players
     assert load_for({"A", "Tracker"}, {"A"}).players, "ours takes part"
     assert not load_for({"Tracker"}, {"Tracker"}).players, "a chart of others has the name of ours"

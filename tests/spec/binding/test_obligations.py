@@ -157,7 +157,7 @@ def test_a_binding_of_others_says_what_their_charts_owe(chart: type[StateChart[A
     assert [finding.message for finding in found(report)] == messages
 
 
-def test_what_a_scripted_lifeline_does_is_drawn_and_what_it_is_sent_need_not_be() -> None:
+def test_what_a_scripted_lifeline_does_is_drawn() -> None:
     assert found(check("A->B:question\nA->B:question\n", read_binding(OBLIGATIONS), {"B": Answerer})) == []
     (finding,) = found(check("B->A:answer\n", read_binding(OBLIGATIONS), {"B": Answerer}))
     assert (finding.kind, finding.line, finding.lifeline) == ("chart-cannot", 1, "B")
@@ -218,7 +218,7 @@ def said(message: str, peer: str, number: int = 0) -> Said:
     return Said(message, "", "", number, peer)
 
 
-def test_what_is_passed_on_goes_once_to_each_in_the_order_in_which_it_came() -> None:
+def test_what_is_passed_on_goes_once_to_each_in_order() -> None:
     ledger = EMPTY
     for peer in "xy":
         ledger = BUS.sent(BUS.received(ledger, said("join", peer), ignored=False), said("joined", peer))

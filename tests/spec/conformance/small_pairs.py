@@ -18,7 +18,6 @@ def pair(charts: dict[str, Chart], *diagrams: Body, parts: dict[str, Body] | Non
 
 A_THEN_B = (Block("strict", ((Arrow("C", "A", "m"),), (Arrow("D", "B", "n"),))),)
 
-
 CASES: dict[str, tuple[Pair, bool]] = {
     "a strict order that nobody keeps": (
         pair(

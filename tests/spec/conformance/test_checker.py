@@ -47,7 +47,7 @@ def test_every_accepted_finding_is_one_that_is_found() -> None:
         assert found[accepted.id] == accepted.why
 
 
-def test_the_report_names_every_lifeline_with_its_chart_and_its_states() -> None:
+def test_the_report_names_every_lifeline_and_its_chart() -> None:
     seed = next(d for d in as_json(ours())["diagrams"] if d["frame"] == "ClientJoin_Alternative2")
     rows = {row["lifeline"]: row for row in seed["lifelines"]}
     assert {name: row["chart"] for name, row in rows.items()} == {
@@ -64,7 +64,7 @@ def test_the_report_names_every_lifeline_with_its_chart_and_its_states() -> None
     assert all(row["conforms"] and row["spec_states"] and row["chart_states"] for row in rows.values())
 
 
-def test_the_mistake_of_the_reference_diagram_is_found_with_its_line_and_does_not_hide_the_rest() -> None:
+def test_the_mistake_of_the_reference_diagram_is_found() -> None:
     report = check(without_return(REFERENCE), file="seed.txt")
     (mistake,) = [f for f in report.diagrams[0].findings if f.kind == "impossible-branch"]
     assert (mistake.line, mistake.lifeline, mistake.severity) == (55, "TrackerClock", "error")
@@ -112,7 +112,7 @@ def test_a_reference_to_nothing_is_a_warning_with_its_line() -> None:
     assert (68, True) in {(f.line, f.warning) for f in findings}
 
 
-def test_a_message_to_a_participant_that_never_takes_it_is_the_diagrams_mistake() -> None:
+def test_a_message_that_its_receiver_never_takes_is_a_mistake() -> None:
     arrow = r"Broker->>Client:PUBLISH clients/join/requested\n(ClientJoinRequested Event)"
     text = STANDARD.replace("Client->>ClientView:", f"{arrow}\nClient->>ClientView:")
     findings = check(text).diagrams[0].findings
@@ -139,7 +139,7 @@ class Answerer(StateChart[Any]):
 FOREIGN = "A->B:question\nB-->A:answer\n"
 
 
-def test_a_foreign_protocol_needs_no_binding_where_labels_are_names() -> None:
+def test_a_foreign_protocol_whose_labels_are_names() -> None:
     again = Binding(begins=(Begin("*", {}, {}, recurring=True),))
     report = check(FOREIGN, again, {"A": Asker, "B": Answerer})
     assert report.conforms
@@ -165,7 +165,7 @@ def test_what_no_diagram_draws_is_an_implied_scenario() -> None:
     assert "the diagram ends here, B goes on with !answer" in report.implied[-1].message
 
 
-def test_what_has_ever_more_to_do_is_told_and_not_followed_for_ever() -> None:
+def test_what_has_ever_more_to_do_is_not_followed_for_ever() -> None:
     """A diagram that refers to its own use case beside other things has a state space without end."""
     text = (DIAGRAMS / "ClientJoin_StandardProcedure.txt").read_text(encoding="utf-8")
     assert "parallel off\nClient->>ClientView" in text

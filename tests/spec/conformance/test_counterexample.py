@@ -51,7 +51,7 @@ def implied() -> Sequence[Finding]:
     return [finding for report in reports for finding in report.implied]
 
 
-def test_an_implied_scenario_is_drawn_with_the_participants_and_labels_of_the_diagrams(
+def test_an_implied_scenario_is_drawn_in_the_diagrams_words(
     implied: Sequence[Finding],
 ) -> None:
     (finding,) = [f for f in implied if f.lifeline == "Torrent" and "?ClientJoinDenied" in f.message][-1:]
@@ -74,7 +74,7 @@ def test_every_implied_scenario_can_be_run_by_the_charts(implied: Sequence[Findi
         assert wrong == [], finding.counterexample
 
 
-def test_a_finding_of_a_diagram_is_drawn_with_the_lines_of_its_arrows() -> None:
+def test_a_finding_is_drawn_with_the_lines_of_its_arrows() -> None:
     (mistake,) = [f for f in check(alone("ClientJoin_Alternative2")).diagrams[0].findings if f.run]
     diagram = reads(mistake.counterexample)
     lines = [number for keyword, number in diagram.presentation() if keyword == "//"]
@@ -92,14 +92,14 @@ def test_a_loss_is_drawn_as_a_loss() -> None:
     assert "Torrent-#redxBroker:PUBLISH clients/join/requested" in finding.counterexample
 
 
-def test_the_counterexample_is_a_text_in_the_json_and_null_where_there_is_no_run() -> None:
+def test_the_counterexample_in_the_json_is_a_text_or_null() -> None:
     data = as_json(check(alone("ClientJoin_Alternative2") + "Torrent->>Nobody:Stop timeout.\n"))
     rows = [*data["diagrams"][0]["findings"], *data["implied_scenarios"]]
     assert {type(row["counterexample"]) for row in rows} == {str, type(None)}
     assert all(row["counterexample"] is None or row["counterexample"].startswith("title Client Join (") for row in rows)
 
 
-def test_the_bindings_own_words_are_used_where_no_diagram_draws_an_arrow(implied: Sequence[Finding]) -> None:
+def test_the_bindings_words_are_used_for_undrawn_arrows(implied: Sequence[Finding]) -> None:
     labels = {message.label for f in implied for message in reads(f.counterexample).messages()}
     assert "Stop timeout." in labels
     words = load()
@@ -109,7 +109,7 @@ def test_the_bindings_own_words_are_used_where_no_diagram_draws_an_arrow(implied
 # Rows from the ends of a run.
 
 
-def test_ends_become_arrows_and_what_is_under_way_comes_in_the_end() -> None:
+def test_ends_become_arrows() -> None:
     run: list[End | Mark] = [
         Comment("c"),
         End("!", "A", "B", "one"),

@@ -81,7 +81,7 @@ def test_several_diagrams_exercise_together(processes: int) -> None:
     assert [chart.lifelines for chart in report.coverage] == [("A",), ("B",)]
 
 
-def test_a_diagram_that_a_chart_cannot_follow_exercises_what_comes_before() -> None:
+def test_a_diagram_exercises_what_comes_before_its_mistake() -> None:
     report = checked(("wrong.txt", "title Asking (wrong)\nA->B:question\nA->B:question\nB->A:no\n"))
     assert not report.conforms
     found = by_chart(report)

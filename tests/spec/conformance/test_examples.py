@@ -73,7 +73,7 @@ def test_who_is_given_no_session_is_not_hardened() -> None:
     assert any("Torrent sends ClientGoodbye" in finding.message for finding in errors(plain))
 
 
-def test_what_a_server_publishes_beside_its_chart_is_said_in_the_binding() -> None:
+def test_what_is_published_beside_a_chart_is_in_the_binding() -> None:
     text = drawn("FileDistribution_ByATrackerServer").replace("Tracker->>Broker:", "Torrent->>Broker:", 1)
     assert any("Torrent sends FileInfoPublished to Broker" in finding.message for finding in errors(text))
 

@@ -102,7 +102,7 @@ def test_a_mistake_in_a_chart_is_found(
     assert any(f.kind == kind and says in f.message and f.counterexample for f in found(report)), found(report)
 
 
-def test_where_a_chart_begins_and_what_it_ignores_is_said_in_the_binding() -> None:
+def test_where_a_chart_begins_is_said_in_the_binding() -> None:
     binding = Binding(
         begins=(Begin("*", {"Server": "opened", "Client": "open_out/open_in"}, {}),),
         ignores=(MayBeUndrawn(frozenset({"Server"}), ("?PING",)),),
@@ -175,7 +175,7 @@ def test_what_is_no_chart_is_refused(chart: Any) -> None:
         check("A->B:x\n", Binding(), {"A": Sends, "B": chart})
 
 
-def test_a_lifeline_that_nobody_plays_is_one_finding_and_its_messages_come_from_outside() -> None:
+def test_a_lifeline_that_nobody_plays_is_one_finding() -> None:
     findings = found(check("User->A:x\n", Binding(), {"A": Takes}))
     assert [(f.kind, f.line) for f in findings if f.kind == "unplayed-lifeline"] == [("unplayed-lifeline", 1)]
 

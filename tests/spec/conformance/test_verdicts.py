@@ -88,7 +88,7 @@ def test_a_race_is_found_where_nobody_keeps_the_order(model: str, conforms: bool
     assert conforms or "B cannot take ?y, which has come" in report.reasons[0]
 
 
-def test_an_unknown_model_of_the_channels_is_refused_with_those_that_there_are() -> None:
+def test_an_unknown_channel_model_is_refused() -> None:
     with pytest.raises(ValueError, match="expected 'receiver', 'pair', 'any', not 'mailbox'"):
         read_binding('[channels]\nmodel = "mailbox"\n')
 
@@ -153,7 +153,7 @@ def test_rows_about_lifelines_that_are_not_drawn_change_nothing() -> None:
         assert any("Torrent can do ?ClientJoinDenied" in reason for reason in report.reasons)
 
 
-def test_a_finding_is_accepted_by_its_content_and_not_by_its_place() -> None:
+def test_a_finding_is_accepted_by_its_content() -> None:
     (finding,) = checked("title Own\nA->B:ask\n", ASKS).implied
     accepted = [Accepted(finding.identifier, "known")]
     assert checked("\n\ntitle Own\n// a comment\nA->B:ask\n", ASKS, accepted=accepted).conforms
@@ -161,7 +161,7 @@ def test_a_finding_is_accepted_by_its_content_and_not_by_its_place() -> None:
 
 
 @pytest.mark.parametrize("reductions", [Reductions(partial_order=False), Reductions(by_pairs=False)])
-def test_our_diagrams_are_judged_the_same_with_each_reduction_off(reductions: Reductions) -> None:
+def test_our_diagrams_are_judged_alike_without_reductions(reductions: Reductions) -> None:
     names = ("TrackerGoodbye_StandardProcedure", "ClientGoodbye_StandardProcedure")
     referred = [(file.name, file.read_text(encoding="utf-8")) for file in sorted(DIAGRAMS.glob("*.txt"))]
     for name in names:

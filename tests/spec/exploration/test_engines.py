@@ -114,7 +114,7 @@ def test_keys_are_packed_anew_where_a_field_is_too_narrow(monkeypatch: pytest.Mo
         assert size(searched(name, system)) == expected
 
 
-def test_what_is_numbered_after_a_search_does_not_matter_to_its_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_given_after_a_search_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     """A trace that is told numbers more: renamed states, say, for which the fields of the keys may be too narrow."""
     for name in engines():
         search = searched(name, built(SCENARIOS["losses"]))

@@ -154,7 +154,7 @@ def test_every_scenario_has_its_verdicts() -> None:
 
 
 @pytest.mark.parametrize("name", ["hasty", "leaving", "crashing", "overtaking", "both-hops", "disconnected"])
-def test_a_counterexample_can_be_read_back_and_breaks_its_property_at_its_end_only(name: str) -> None:
+def test_a_counterexample_breaks_its_property_at_its_end_only(name: str) -> None:
     result = explore(scenario(name))
     traces = [verdict for verdict in result.verdicts if verdict.trace]
     assert traces
@@ -226,7 +226,7 @@ def test_stabilisation_lasts() -> None:
     assert all(budgets.spend(stabilisation, cost) < 0 for cost in others)
 
 
-def test_what_was_done_unheard_is_told_before_anything_else_happens_after_stabilisation() -> None:
+def test_what_was_done_unheard_is_told_first() -> None:
     budgets = FaultBudgets(Faults({"losses": None, "crash tracker": 1}, stabilisation=True), "tracker", unheard=True)
 
     def spent(*faults: str) -> FaultBudget | None:

@@ -188,7 +188,7 @@ def the_second_does_not_answer_alone(B: Standing, C: Standing) -> Implication:  
 
 
 @pytest.mark.parametrize("property_", [the_first_does_not_answer_alone, the_second_does_not_answer_alone])
-def test_charts_that_are_alike_are_told_apart_where_a_property_is_about_one_of_them(property_: Any) -> None:
+def test_a_property_about_one_of_two_alike_tells_them_apart(property_: Any) -> None:
     """Of states that differ in names only the search would see one."""
     charts = {"A": Asker, "B": Answerer, "C": Answerer}
     others = ForeignSystem("two", charts, interchangeable=(("B", "C"),))

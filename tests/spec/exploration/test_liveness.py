@@ -206,7 +206,7 @@ def test_a_search_that_was_cut_says_nothing_of_runs() -> None:
     undetermined(explore(spinning, Options(memory=1), EVERY, standing), "no more memory")
 
 
-def test_a_search_without_reductions_that_was_cut_says_nothing_either() -> None:
+def test_a_cut_search_without_reductions_says_nothing_either() -> None:
     options = Options(most=1500)
     result = explore(scenario("hasty"), options, RUN_PROPERTIES)
     assert not result.found.complete

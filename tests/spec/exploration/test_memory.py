@@ -57,7 +57,7 @@ def test_or_before_a_table_that_may_have_to_grow_cannot(monkeypatch: pytest.Monk
     assert "memory" in searched("auto").run().stopped
 
 
-def test_what_has_no_memory_left_for_its_graph_says_nothing_of_liveness(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_memory_for_its_graph_liveness_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     complete = explore(scenario("standard"))
     assert all(verdict.holds for verdict in complete.verdicts if verdict.property_.when == "termination")
     monkeypatch.setattr(BreadthFirst, "step_size", GIGA << 20)

@@ -35,9 +35,7 @@ def edges_of(made: search.Search) -> list[Any]:
 
 
 @pytest.mark.parametrize("symmetric", [False, True])
-def test_the_order_of_states_does_not_depend_on_the_number_of_threads(
-    monkeypatch: pytest.MonkeyPatch, *, symmetric: bool
-) -> None:
+def test_the_order_of_states_is_that_of_one_thread(monkeypatch: pytest.MonkeyPatch, *, symmetric: bool) -> None:
     monkeypatch.setattr(search, "SMALL", 0)  # threads from the first state on
     one = found(threads=1, symmetric=symmetric)
     for threads in (2, 3, hashing.PARTITIONS):
@@ -142,7 +140,7 @@ def test_a_table_says_when_it_cannot_grow_where_it_is() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_the_same_is_left_when_states_without_successors_are_taken_away(seed: int) -> None:
+def test_the_same_is_left_when_leaves_are_trimmed(seed: int) -> None:
     random = np.random.default_rng(seed)
     size = 40
     sources, targets = random.integers(size, size=(2, 45 if seed % 2 else 20)).astype(np.uint32)

@@ -68,7 +68,7 @@ def test_what_hardened_torrent_servers_do_not_hold(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["hasty", "leaving", "dying", "disconnected", "duplicates"])
-def test_without_losses_whoever_is_connected_knows_whether_it_is_registered(name: str) -> None:
+def test_without_losses_everybody_knows_whether_it_is_registered(name: str) -> None:
     assert whoever_is_registered_and_connected_counts_itself_as_registered.name not in broken(explored(name))
 
 

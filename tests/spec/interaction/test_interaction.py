@@ -180,7 +180,7 @@ def test_a_critical_region_is_not_interrupted_on_its_lifelines() -> None:
     assert any(t.index("A!m") < t.index("C?o") < t.index("A?n") for t in held)
 
 
-def test_a_critical_region_lets_go_of_a_lifeline_that_it_can_do_without() -> None:
+def test_a_critical_region_lets_go_of_an_idle_lifeline() -> None:
     text = "par\ncritical\nA->]:m\nopt\nA->]:n\nend\nend\nthread\nA->]:o\nend"
     assert said(text) == {"A!m A!o", "A!o A!m", "A!m A!n A!o", "A!o A!m A!n"}
 
@@ -265,7 +265,7 @@ def test_infinitely_many_first_steps_are_an_error(text: str) -> None:
         steps(compiled(text, text).term)
 
 
-def test_a_recursion_in_which_a_lifeline_has_no_first_action_does_no_harm() -> None:
+def test_a_recursion_without_a_first_action_does_no_harm() -> None:
     """B is in no way in the first round, so its first action could be in any; but it only ever receives."""
     text = "frame Round\nA->C:m\nopt\nref over A,C:Round\nA->B:n\nend"
     assert {str(action) for action, _ in steps(compiled(text, text).term)} == {"A !m to C"}
@@ -326,7 +326,7 @@ def test_what_is_refused_is_no_guess(kind: str) -> None:
     assert erase(interaction.term, "A") is erase(compiled("A->B:m").term, "A")
 
 
-def test_problems_of_what_is_referred_to_are_told_with_their_file() -> None:
+def test_problems_of_a_reference_are_told_with_their_file() -> None:
     interaction = compiled("ref over A:F\nref over A:G", "frame F\nA->B:m\nneg\nend", "frame G\nA->]:m", "frame G")
     told = {(p.file, p.line, p.kind, p.lifeline) for p in interaction.problems}
     assert told == {

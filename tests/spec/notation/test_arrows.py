@@ -142,7 +142,7 @@ def test_a_declared_name_decides(names: list[str], line: str, expected: tuple[st
     assert course(last(f"{declared}\n{line}")) == expected
 
 
-def test_an_unknown_name_may_begin_like_a_declared_one_with_a_warning() -> None:
+def test_an_unknown_name_may_begin_like_a_declared_one() -> None:
     diagram = read("participant front\nfront-x->B:x")
     assert [course(message) for message in diagram.messages()] == [("front-x", "B", False)]
     assert [(each.line, each.severity) for each in diagram.diagnostics] == [(2, "warning")]

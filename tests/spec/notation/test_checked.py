@@ -11,7 +11,7 @@ def test_an_event_of_a_lifeline_that_is_not_there_is_one_finding() -> None:
     assert found == [(4, False)]
 
 
-def test_a_text_in_another_notation_is_a_finding_and_nothing_else_of_it_is() -> None:
+def test_a_text_in_another_notation_is_one_finding() -> None:
     (diagram,) = spec.check("sequenceDiagram\nTorrent->>Broker: PUBLISH clients/goodbye", spec.load()).diagrams
     assert [(finding.kind, finding.line, finding.warning) for finding in diagram.findings][:1] == [
         ("unreadable", 1, False)

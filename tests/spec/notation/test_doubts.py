@@ -55,7 +55,7 @@ def test_names_that_differ_on_purpose_get_none(declared: str, used: str) -> None
     assert told(f"participant {declared}\n{declared}->Other:x\n{used}->Other:y") == []
 
 
-def test_names_that_were_not_declared_are_not_held_against_each_other() -> None:
+def test_undeclared_names_are_not_compared() -> None:
     assert told("Transfer->A:x\nTranfer->A:y\nalice->Alice:z\na1->a2:w") == []
 
 
@@ -82,7 +82,7 @@ def test_names_that_look_the_same_are_told(other: str) -> None:
         ("Node", "front Node"),
     ],
 )
-def test_a_declared_name_that_never_speaks_and_a_new_one_that_is_a_part_of_it(declared: str, used: str) -> None:
+def test_a_silent_name_and_a_new_one_that_is_a_part_of_it(declared: str, used: str) -> None:
     found = told(f"participant {declared}\n{used}->S:a")
     assert [line for line, _ in found] == [2]
     assert "takes part in no message; is it the same?" in found[0][1]

@@ -48,7 +48,7 @@ def test_a_delay_may_have_blanks_around_it(line: str) -> None:
     assert (only(line).receiver, only(line).delay) == ("B", 5)
 
 
-def test_a_delay_on_the_left_may_have_one_where_the_name_is_known() -> None:
+def test_a_delay_on_the_left_of_a_known_name() -> None:
     assert names(read("participant A\nA (5) <- B:x")) == ["A", "B"]
     assert told("participant A\nA (5) <- B:x") == [(2, "warning")]
     assert names(read("Client (2) <- B:x")) == ["Client (2)", "B"]
@@ -163,7 +163,7 @@ def test_a_name_has_neither_half_a_quote_nor_a_semicolon(line: str) -> None:
         ("A->##mine B:m", "1 A>B m"),
     ],
 )
-def test_a_colour_behind_the_head_is_an_error_that_says_where_it_goes(line: str, expected: str) -> None:
+def test_a_colour_behind_the_head_is_told_where_it_goes(line: str, expected: str) -> None:
     assert arrows(read(line)) == [expected]
     assert told(line) == [(1, "error")]
     assert "the colour goes" in words(line)
@@ -207,7 +207,7 @@ def test_a_text_on_the_lines_below_is_one_diagnostic(opener: str) -> None:
     assert held == [] or held[0].endswith(r"some text\nmore of it")
 
 
-def test_a_text_below_ends_at_a_gap_and_at_what_was_meant_as_a_statement() -> None:
+def test_a_text_below_ends_at_a_gap_and_at_a_statement() -> None:
     assert told("note over X:\none\n\ntwo\nX->Y:a") == [(1, "error"), (4, "error")]
     assert told("note over X:\none\nparticpant Z\nX->Z:a") == [(1, "error"), (3, "error")]
     assert told("note over X:\nX->Y:a") == []
@@ -308,7 +308,7 @@ def test_a_life_in_order_is_not(text: str) -> None:
         ("**a** b **c", "a b **c"),
     ],
 )
-def test_a_mark_that_is_never_closed_goes_from_the_beginning_of_a_line(raw: str, label: str) -> None:
+def test_a_mark_that_is_never_closed(raw: str, label: str) -> None:
     assert only(f"A->B:{raw}").label == label
 
 

@@ -158,7 +158,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("name", FOREIGN)
-def test_what_is_not_of_the_notation_is_named_and_read_as_it_was_meant(name: str) -> None:
+def test_what_is_not_of_the_notation_is_read_as_it_was_meant(name: str) -> None:
     text, expected, complaints = FOREIGN[name]
     diagram = read(text.lstrip("\n"))
     assert arrows(diagram) == expected

@@ -278,7 +278,7 @@ def test_whatever_was_read_is_printed_as_it_was_read(text: str) -> None:
     assert_stable(text)
 
 
-def test_a_message_that_could_only_be_written_as_a_comment_is_skipped() -> None:
+def test_a_message_that_only_a_comment_could_hold_is_skipped() -> None:
     diagram = read('"//"->//:x\nA->//')
     assert [one.message for one in diagram.diagnostics if one.severity == "error"] == [
         "a message from `//` to itself would be a comment; skipped"
@@ -385,6 +385,6 @@ def test_a_name_that_would_open_a_comment_goes_to_the_right() -> None:
     assert print_diagram(replace(diagram, body=body)).splitlines()[-2:] == ["A->//B:x", "A<-//B:y"]
 
 
-def test_two_lifelines_that_only_a_comment_could_hold_are_refused() -> None:
+def test_lifelines_that_only_a_comment_could_hold_are_refused() -> None:
     with pytest.raises(ValueError, match="no arrow reads as"):
         print_diagram(Diagram(body=(Message(0, 0, "//A", "//B"),)))

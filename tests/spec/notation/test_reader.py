@@ -105,7 +105,7 @@ def test_every_fragment(kind: str) -> None:
     assert len(fragment.operands[0].body) == 1
 
 
-def test_operands_know_their_guard_their_line_and_the_word_that_opened_them() -> None:
+def test_operands_know_their_guard_line_and_word() -> None:
     fragment = only_fragment("alt\nA->B:1\nelse #red otherwise\nA->B:2\nelse\nend")
     assert [(each.line, each.by, each.guard, len(each.body)) for each in fragment.operands] == [
         (1, "start", "", 1),

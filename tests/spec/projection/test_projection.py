@@ -86,7 +86,7 @@ def told_apart(automaton: Automaton) -> int:
         kinds = {state: numbers[row] for state, row in rows.items()}
 
 
-def test_states_that_are_told_apart_by_a_long_word_only_are_counted() -> None:
+def test_states_that_only_a_long_word_tells_apart_are_counted() -> None:
     """Guards the guard: a chain is told apart by its length alone, and two ends of one kind are not."""
     letter = Letter("!", "m", "B")
     chain = {state: {letter: state + 1} for state in range(12)} | {12: {}}
@@ -139,7 +139,7 @@ def test_recursion_at_the_end_is_a_cycle() -> None:
     assert automaton.edges == {0: {Letter("!", "m", "B"): 1}, 1: {Letter("?", "n", "B"): 0}}
 
 
-def test_recursion_through_scenarios_without_the_lifeline_is_no_trouble() -> None:
+def test_recursion_without_the_lifeline_is_no_trouble() -> None:
     courses = "title Do (one)\nA->B:m\nopt\nref over A,C:Use Case: Do\nend", "title Do (two)\nC->A:n"
     library = Library(map(read, courses))
     do = compile_diagram(library.diagrams[0], library)
@@ -190,13 +190,13 @@ def test_the_torrent_of_the_reference_diagram() -> None:
     assert torrent.origins[3, HELLO] == {(REFERENCE.name, 69)}
 
 
-def test_the_torrent_of_the_reference_diagram_runs_its_own_scenario_again() -> None:
+def test_the_torrent_runs_its_own_scenario_again() -> None:
     torrent = project(seed(), "Torrent")
     assert torrent.edges == {0: {SET: 1}, 1: {REQUEST: 2}, 2: {TIMEOUT: 3}, 3: {HELLO: 0}}
     assert torrent.accepting == {3}
 
 
-def test_the_tracker_of_the_reference_diagram_cannot_see_what_is_lost() -> None:
+def test_the_tracker_cannot_see_what_is_lost() -> None:
     tracker = project(seed(families="opaque"), "Tracker")
     accepted = Letter("!", "PUBLISH clients/join/accepted\n(ClientJoinAccepted Event)", "Broker")
     (state,) = [state for state, row in tracker.edges.items() if accepted in row]

@@ -159,7 +159,7 @@ def test_the_bound_on_queues_bounds_what_is_found() -> None:
     assert realisability(compiled(text), ahead=1) == realisability(compiled(text), ahead=3)
 
 
-def test_the_reference_diagram_has_a_clock_that_nobody_sets_in_one_branch() -> None:
+def test_the_reference_diagram_has_a_clock_that_nobody_sets() -> None:
     """Where the join is denied, line 55 has a timeout without line 35. That is all: losses are no false alarms."""
     seed = read((DIAGRAMS / "ClientJoin_Alternative2.txt").read_text(encoding="utf-8"))
     (problem,) = realisability(compile_diagram(seed, Library([seed], families="opaque")))

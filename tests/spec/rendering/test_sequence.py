@@ -81,7 +81,7 @@ def test_arrows_that_do_not_cross_get_a_row_each() -> None:
     ]
 
 
-def test_what_was_sent_late_and_came_early_stands_where_all_lifelines_agree() -> None:
+def test_crossing_arrows_stand_where_all_lifelines_agree() -> None:
     rows: list[Row] = [  # in the order in which they came
         Message("A", "B", "2", sent=3, came=4),
         Message("A", "C", "1", sent=1, came=5),
@@ -152,7 +152,7 @@ def a_run(random: Random, lifelines: str, length: int) -> list[Message]:
 
 @given(st.randoms(use_true_random=False), st.integers(0, 60))
 @settings(deadline=None, max_examples=150)
-def test_whatever_happened_the_drawing_keeps_the_order_on_every_lifeline(random: Random, length: int) -> None:
+def test_a_drawing_keeps_the_order_on_every_lifeline(random: Random, length: int) -> None:
     arrows = a_run(random, "ABC", length)
     diagram = read(to_notation("T", GROUPS, arrows))
     assert not diagram.diagnostics

@@ -34,7 +34,7 @@ def test_a_callback_that_raises_is_told_in_its_own_words(place: str, settings: d
     assert isinstance(error.__cause__, LookupError)
 
 
-def test_a_validator_that_is_mistaken_is_no_validator_that_refuses() -> None:
+def test_a_mistaken_validator_is_no_refusing_one() -> None:
     assert "TypeError" in str(refused(chart(valid=lambda self: None + 1)))  # type: ignore[operator]
 
 
@@ -54,7 +54,7 @@ def test_an_error_while_an_error_is_handled() -> None:
     assert "LookupError('second')" in str(refused(Clumsy))
 
 
-def test_a_guard_of_a_send_that_raises_is_refused_even_if_the_chart_handles_it() -> None:
+def test_a_guard_of_a_send_that_raises_is_refused() -> None:
     class Clumsy(StateChart[Any]):
         a = State(initial=True)
         b = State(final=True)

@@ -55,7 +55,7 @@ class Counting:
         return self.__count
 
 
-def test_data_of_chart_model_and_listener_are_kept_from_step_to_step() -> None:
+def test_data_of_chart_model_and_listener_are_kept() -> None:
     machine = ForeignMachine(Keeper)
     begun = machine.begin()
     ((taking, state, why),) = machine.receive(begun, "select", "B")

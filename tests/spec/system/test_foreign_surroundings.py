@@ -73,7 +73,7 @@ def test_data_around_the_callbacks_that_a_step_changes_are_named(name: str) -> N
     assert says in str(refused(chart(on_go=callback)))
 
 
-def test_a_variable_around_a_callback_that_a_step_changes_is_named() -> None:
+def test_a_variable_around_a_callback_is_named() -> None:
     seen: list[int] = []
 
     class Noting(StateChart[Any]):
@@ -103,7 +103,7 @@ def test_an_object_that_two_charts_hold_is_not_to_be_changed() -> None:
     assert "it changes Machine.data" in str(refused(chart(data=lambda: BANK, on_go=on_go)))
 
 
-def test_an_object_that_a_step_finds_outside_is_not_to_be_changed() -> None:
+def test_an_object_outside_is_not_to_be_changed() -> None:
     hidden = {"bank": Account()}
 
     class Finder:
@@ -192,7 +192,7 @@ def squares() -> Iterator[int]:
         (Sharing, "Machine.data: tests.spec.system.test_foreign_surroundings.Sharing: a chart within a chart"),
     ],
 )
-def test_data_that_cannot_be_copied_and_compared_is_refused_before_any_step(make: Any, says: str) -> None:
+def test_data_that_cannot_be_compared_is_refused_at_once(make: Any, says: str) -> None:
     with pytest.raises(ChartError) as caught:
         ForeignMachine(chart(data=make))
     assert says in str(caught.value)

@@ -61,7 +61,7 @@ def take(machine: TransitionsMachine, state: Hashable, message: Hashable, sender
     return then
 
 
-def test_a_machine_takes_part_with_its_conditions_callbacks_and_data() -> None:
+def test_a_machine_takes_part_with_all_that_it_has() -> None:
     chart = from_transitions(door, receives={"push"}, sends={"ring"})
     assert chart.__name__ == "door"
     assert chart.actions == {"?push", "!ring"}
@@ -84,7 +84,7 @@ def test_a_machine_takes_part_with_its_conditions_callbacks_and_data() -> None:
         machine.begin("ajar")
 
 
-def test_a_machine_that_was_made_begins_where_it_is_for_every_lifeline() -> None:
+def test_a_machine_that_was_made_begins_where_it_is() -> None:
     made = door()
     made.model.pushes.append("B")
     chart = from_transitions(made, name="Door", receives={"push"}, sends={"ring"})
@@ -159,7 +159,7 @@ def test_events_of_callbacks_are_done_when_the_machine_does_them(queued: bool, w
         seen.receive(seen.begin(), "m", "B")
 
 
-def test_the_triggers_that_the_library_adds_are_no_actions_and_lead_anywhere() -> None:
+def test_the_triggers_that_the_library_adds_are_no_actions() -> None:
     def away() -> Machine:
         class Away:
             def leave(self) -> None:
@@ -389,7 +389,7 @@ class Random:
 
 @given(st.lists(ROWS, min_size=3, max_size=8), st.lists(st.sampled_from("mn"), min_size=1, max_size=6), st.booleans())
 @settings(max_examples=150, deadline=None)
-def test_random_machines_do_step_by_step_what_they_do_when_driven(
+def test_random_machines_do_what_they_do_when_driven(
     rows: list[tuple[str, str, str, bool, bool]], messages: list[str], queued: bool
 ) -> None:
     def made() -> Any:
