@@ -118,9 +118,13 @@ class Scenario:
         for fault, most in self.faults.items():
             bound("any" if most is None else most, f"faults {fault}")
         if self.late_expiries and self.timeouts != "any":
-            raise ScenarioError('an expiry that is late may arrive at any time: take out late_expiries, or timeouts = "any"')
+            raise ScenarioError(
+                'an expiry that is late may arrive at any time: take out late_expiries, or timeouts = "any"'
+            )
         if "spelling" in self.deviations and not self.conflicting:
-            raise ScenarioError('the deviation "spelling" is about an endpoint that is shared: give conflicting, from 2')
+            raise ScenarioError(
+                'the deviation "spelling" is about an endpoint that is shared: give conflicting, from 2'
+            )
 
     @property
     def names(self) -> tuple[str, ...]:

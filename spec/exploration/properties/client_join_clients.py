@@ -222,7 +222,9 @@ def _is_late(system: ClosedSystem) -> bool:
 def _heard(client: Step) -> TimeoutExceeded | None:
     """The expiry that its MQTT client hears of in a step."""
     late = client.node.late_expiries
-    heard = isinstance(client.message, TimeoutExceeded) and (not late or len(client.before.late) > len(client.after.late))
+    heard = isinstance(client.message, TimeoutExceeded) and (
+        not late or len(client.before.late) > len(client.after.late)
+    )
     return client.message if heard and isinstance(client.message, TimeoutExceeded) else None
 
 

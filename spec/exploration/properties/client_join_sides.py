@@ -246,3 +246,16 @@ def an_admission_can_time_out(system: ClosedSystem) -> bool:
     """Whether an accepted client need not confirm, or fail, before the tracker's timeout is exceeded."""
     vanishes = (f"{order} torrent" for order in ("stop", "disconnect", "crash", "wipe"))
     return system.faults.timeouts == "any" or happens("losses", "broker restart", *vanishes)(system)
+
+
+def can_several_join(system: ClosedSystem) -> bool:
+    """Whether there are two torrent servers of which none keeps the other out, and both can be accepted."""
+    service, *others = (node.initial.knows for node in system.nodes if isinstance(node, Server))
+    fit = {
+        place
+        for place, view in enumerate(others, start=1)
+        if not misfits(service, view.fragment_size, view.hash_algorithm)
+    }
+    names = {system.nodes[place].name: place for place in fit}
+    rivals = {place: {names[name] for name in rivals_of(system, place) if name in names} for place in fit}
+    return any(fit - {place} - rivals[place] for place in fit)

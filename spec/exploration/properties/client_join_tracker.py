@@ -30,6 +30,7 @@ from spec.exploration.properties.client_join_sides import (
     canonical_all,
     happens,
     has_rivals,
+    have_several,
     misfits,
 )
 from spec.exploration.properties.language import Implication, at_each_step, needs
@@ -187,7 +188,9 @@ def _changes(
     service: dict[str, Any] = {key: value for one in promised for key, value in one.items()}
     service.update(registered)
     other = {key for key in told if key in service and service[key] != told[key]}
-    return {key: value for key, value in service.items() if key in other or key in registered and key not in told}, other
+    return {
+        key: value for key, value in service.items() if key in other or key in registered and key not in told
+    }, other
 
 
 @at_each_step
@@ -210,6 +213,7 @@ def an_admission_promises_just_what_was_asked_for(tracker: Step) -> Implication:
 # A promise ends in one of a few ways.
 
 
+@needs(have_several)
 @at_each_step
 def a_promise_stays_as_it_was_until_it_is_confirmed_has_failed_timed_out_or_left(tracker: Step) -> Implication:
     """What a pending admission was promised counts as taken until it is confirmed, has failed, or timed out."""
@@ -284,6 +288,7 @@ def a_registration_is_announced_once_for_a_client_and_its_admission(tracker: Ste
     return bool(told), confirmed and len(told) == 1 and told[0] in was and told[0] not in still
 
 
+@needs(have_several)
 @at_each_step
 def a_registration_stays_as_it_was_until_its_client_leaves_or_asks_anew(tracker: Step) -> Implication:
     """All participants share one Distribution View; a goodbye removes its client from it, and nobody else."""

@@ -12,6 +12,7 @@ from spec.exploration.properties.client_join_sides import (
     ClientSide,
     TrackerSide,
     bring_files,
+    can_several_join,
     have_several,
     name_requests,
 )
@@ -27,7 +28,7 @@ def the_tracker_gives_nobody_other_endpoints_than_it_offers(tracker: TrackerSide
     return bool(known), all(endpoints == client.offers for endpoints in known)
 
 
-@needs(have_several)
+@needs(can_several_join)
 @always
 def no_client_gives_another_one_other_endpoints_than_it_offers(client: ClientSide, other: ClientSide) -> Implication:
     """ClientMetadata: the endpoints of a registered client are those of its request."""

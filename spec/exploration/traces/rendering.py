@@ -133,7 +133,12 @@ def sketch(
 
 def _plain(scenario: Scenario) -> dict[str, Any]:
     values = {field.name: getattr(scenario, field.name) for field in fields(scenario)}
-    return {**values, "loses": sorted(scenario.loses), "deviations": sorted(scenario.deviations), "faults": dict(scenario.faults)}
+    return {
+        **values,
+        "loses": sorted(scenario.loses),
+        "deviations": sorted(scenario.deviations),
+        "faults": dict(scenario.faults),
+    }
 
 
 # As a drawing.

@@ -1,0 +1,122 @@
+"""Which property notices a fault, and in which scenario: small scenarios are searched until one is broken.
+
+A fault is *found* by a named property that it breaks and ours do not. Where none is broken, by one that can no longer
+be exercised: that is undetermined, and no pass. Or, of what the protocol as drawn does not hold (`spec/findings`), by a
+property that is no longer broken: what was found is not found any more.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+from immutabledict import immutabledict
+
+from spec.exploration.explore import Options, Result, explore
+from spec.exploration.model.closed import Unbounded
+from spec.exploration.model.faults import ORDERS
+from spec.exploration.model.scenario import Recast, Scenario
+from tests.mutation.planting import Charts, Fault
+
+BREAKS = {f"{order} {server}": None for order in ORDERS for server in ("tracker", "torrent")}
+CRASHED = "the search raises an error"
+
+
+def _scenario(name: str, faults: Mapping[str, int | None] = immutabledict(), **given: object) -> Scenario:
+    return Scenario(name, faults=immutabledict(faults), **{"timeouts": "patient", **given})  # type: ignore[arg-type]
+
+
+SMALL: tuple[Scenario, ...] = (
+    _scenario("standard"),
+    _scenario("misfit", deviations=frozenset({"fragment size", "hash algorithm"})),
+    _scenario("wrong size", deviations=frozenset({"fragment size"})),
+    _scenario("wrong hash", hardened=True, deviations=frozenset({"hash algorithm"})),
+    _scenario("metadata", files=True, deviations=frozenset({"metadata"}), faults={"storage failure": 1}),
+    _scenario("spelling", conflicting=2, deviations=frozenset({"spelling"})),
+    _scenario("late", torrents=1, timeouts="any", late_expiries=True, faults={"stop tracker": 1}),
+    _scenario("names", hardened=True, timeouts="any"),
+    _scenario("leaving", faults={"stop torrent": 1}),
+    _scenario("hasty", timeouts="any", files=True, faults={"storage failure": 1}),
+    _scenario("duplicates", torrents=1, timeouts="any", faults={"duplicates": None, "losses": 1}),
+    _scenario("breaks", torrents=1, timeouts="any", stabilisation=True, faults={**BREAKS, "breaks in all": 1, "losses": None}),
+    _scenario("restart", torrents=1, timeouts="any", faults={"broker restart": 1, "stop tracker": 1, "breaks in all": 2}),
+    _scenario("named breaks", torrents=1, hardened=True, stabilisation=True, timeouts="any", faults={"losses": 1, "crash torrent": 1}),
+    _scenario("named leaving", hardened=True, faults={"stop torrent": 1, "losses": 1}),
+    _scenario("three", torrents=3),
+    _scenario("rivals", conflicting=2, timeouts="any", faults={"stop torrent": 1}),
+    _scenario("rivals after stabilisation", conflicting=2, stabilisation=True),
+    _scenario("two after stabilisation", files=True, stabilisation=True),
+    _scenario("named metadata", hardened=True, files=True, deviations=frozenset({"metadata"}), timeouts="any"),
+)  # fmt: skip
+"""Together they exercise every property."""
+
+
+WHOLE = frozenset({"standard", "misfit", "wrong size", "wrong hash", "metadata", "spelling"})
+"""Those in which what is always ignored is delivered, too: that something is ignored, though it must not be, shows there."""
+
+
+@dataclass(frozen=True)
+class Bite:
+    """What showed a fault, where, and in how many states."""
+
+    property_: str
+    scenario: str
+    how: str = "broken"
+    """`broken`; `never exercised`, or `no longer found`."""
+    states: int = 0
+
+
+@dataclass
+class Hunt:
+    """What became of one fault."""
+
+    fault: Fault
+    bite: Bite | None
+    states: int = 0
+    """In all scenarios that were searched."""
+    weaker: list[Bite] = field(default_factory=list)
+
+
+@cache
+def ours(scenario: Scenario) -> Result:
+    """Our own charts in a scenario."""
+    return explore(scenario, options_for(scenario))
+
+
+def options_for(scenario: Scenario) -> Options:
+    """How a scenario is searched."""
+    return Options(reduced=scenario.name not in WHOLE)
+
+
+def hunt(fault: Fault, scenarios: tuple[Scenario, ...] = SMALL) -> Hunt:
+    """Search the scenarios with a fault until a property is broken that ours hold."""
+    for scenario in scenarios:
+        ours(scenario)
+    with fault.plant() as charts:
+        done = Hunt(fault, None)
+        for scenario in scenarios:
+            done.bite = next(_bites(scenario, charts, done), None)
+            if done.bite is not None:
+                return done
+    done.bite = min(done.weaker, key=lambda one: one.how, default=None)
+    return done
+
+
+def _bites(scenario: Scenario, charts: Charts, done: Hunt) -> Iterator[Bite]:
+    try:
+        result = explore(Recast(scenario, charts), options_for(scenario))
+    except Unbounded as error:
+        yield Bite(f"a search ends: {error}"[:90], scenario.name)
+        return
+    states = result.found.progress.states
+    done.states += states
+    for known, verdict in zip(ours(scenario).verdicts, result.verdicts, strict=True):
+        name = verdict.property_.name
+        if verdict.holds is False and known.holds is not False:
+            yield Bite(name, scenario.name, "broken", states)
+        elif known.non_vacuous and not verdict.non_vacuous:
+            done.weaker.append(Bite(name, scenario.name, "never exercised", states))
+        elif known.holds is False and verdict.holds is True:
+            done.weaker.append(Bite(name, scenario.name, "no longer found", states))
+
+
+Finder = Callable[[Fault], Hunt]
