@@ -15,7 +15,7 @@ from spec.exploration.model.steps import Row
 from spec.exploration.model.symmetry import Asymmetric, check
 from spec.exploration.properties.client_join import PROPERTIES, side_of
 from spec.exploration.properties.language import OF_RUNS, Observe, Properties, Property
-from spec.exploration.properties.steps import breaking, first_steps
+from spec.exploration.properties.steps import breaking, deliver_what_matters, first_steps
 from spec.exploration.result import Explorable, Result, Verdict
 from spec.exploration.traces.elaboration import Run, delivered, elaborated
 from spec.exploration.traces.rendering import Trace, render, steps_of
@@ -89,6 +89,8 @@ def _explored(
     check(system, permutations)
     watched = Properties(system, properties, observe)
     first = first_steps(search, properties)
+    if found.complete:
+        deliver_what_matters(system, properties, first)
     for watch, at in zip(watched.watches, search.scan(watched), strict=True):
         if at is not None:
             key = (watch.instance.property_.name, watch.broken)

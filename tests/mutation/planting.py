@@ -63,7 +63,10 @@ def recast(chart: str, old: str = "", new: str = "", times: int = 1) -> type[Par
     """A copy of one of our charts, with a text in place of another one. Raises `NotPlanted`."""
     ours = CHARTS[chart]
     names = dict(vars(sys.modules[ours.__module__]))
-    exec(compile(replaced(inspect.getsource(ours), old, new, times), ours.__module__, "exec"), names)  # noqa: S102
+    source = replaced(inspect.getsource(ours), old, new, times)
+    # With a fault, a state may be one that nothing leads to any more.
+    source = source.replace("\n    data: ", "\n    validate_disconnected_states = False\n    data: ", 1)
+    exec(compile(source, ours.__module__, "exec"), names)  # noqa: S102
     made: type[Participant] = names[chart]
     return made
 

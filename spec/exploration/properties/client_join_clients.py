@@ -78,6 +78,16 @@ def whoever_hears_a_tracker_begin_asks_to_join_it(client: Step) -> Implication:
     return hears, [type(one) for one in client.sent] == [ClientJoinRequested]
 
 
+@needs(happens("duplicates"))
+@at_each_step
+def a_hello_that_is_delivered_twice_is_followed_once(client: Step) -> Implication:
+    """EventId is for spotting duplicates (QoS 1)."""
+    message = client.message
+    known = getattr(client.before.client.data, "hello", "")
+    again = isinstance(message, TrackerHello) and message.event_id != "" and message.event_id == known
+    return again, not client.sent and client.after.where == client.before.where
+
+
 # It is answered.
 
 
@@ -229,7 +239,9 @@ def _heard(client: Step) -> TimeoutExceeded | None:
 
 
 def _is_latest(client: Step, message: TimeoutExceeded) -> bool:
-    return bool(message.timer.attempt == getattr(client.before.client.data, "attempt", 0))
+    """Whether it is of the timeout that was set last; while another one is running, it is not."""
+    runs = client.node.late_expiries and getattr(client.before.clock.data, "running", {})
+    return not runs and message.timer.attempt == getattr(client.before.client.data, "attempt", 0)
 
 
 @at_each_step
@@ -264,3 +276,35 @@ def whoever_leaves_while_the_tracker_may_have_registered_it_says_goodbye(client:
     leaves = client.kind == "stop" and client.before.where in {"registered", "awaiting_registration"}
     told = [(type(one), getattr(one, "client", "")) for one in client.sent]
     return leaves, told == [(ClientGoodbye, client.name)] and client.after.where == "offline"
+
+
+@needs(happens("stop torrent"))
+@at_each_step
+def whoever_leaves_stops_its_timeout(client: Step) -> Implication:
+    """A timeout that nobody waits for would end the next attempt."""
+    runs, still = (getattr(state.clock.data, "running", {}) for state in (client.before, client.after))
+    return client.kind == "stop" and bool(runs) and client.before.where in WAITING, not still
+
+
+def _confirm_and_are_cut_off(system: ClosedSystem) -> bool:
+    return name_requests(system) and happens("disconnect torrent")(system)
+
+
+@needs(_confirm_and_are_cut_off)
+@at_each_step
+def whoever_may_be_registered_knows_so_when_its_connection_is_lost(client: Step) -> Implication:
+    """RequestId: the tracker does not know that the connection is gone, so the client says goodbye when it is back."""
+    may = client.kind == "disconnect" and client.before.where in {"registered", "awaiting_registration"}
+    latest = getattr(client.before.client.data, "request_id", "")
+    return may, getattr(client.after.client.data, "confirmed", "") == latest
+
+
+@needs(_confirm_and_are_cut_off)
+@at_each_step
+def whoever_is_back_and_may_be_registered_says_goodbye_first(client: Step) -> Implication:
+    """RequestId: a goodbye before the next request, or else the tracker goes on believing the earlier registration."""
+    confirmed = getattr(client.before.client.data, "confirmed", "")
+    first = client.sent[0] if client.sent else None
+    told = isinstance(first, ClientGoodbye) and (first.client, first.request_id) == (client.name, confirmed)
+    back = client.kind == "publish" and client.before.where in {"withdrawing", "requesting"} and confirmed != ""
+    return back, told

@@ -85,6 +85,8 @@ def _expired(tracker: Step) -> str:
     data: Any = tracker.before.client.data
     timer = message.timer
     is_latest = getattr(data, "attempts", {}).get(timer.client, 0) == timer.attempt
+    if tracker.node.late_expiries:  # while another one is running, it was set anew
+        is_latest &= timer.client not in getattr(tracker.before.clock.data, "running", {})
     return timer.client if is_latest and tracker.before.where in SERVING else ""
 
 
@@ -105,6 +107,15 @@ def every_request_is_answered_once_and_to_whom_asked(tracker: Step) -> Implicati
     names = {(type(one), getattr(one, "client", ""), getattr(one, "request_id", "")) for one in tracker.sent}
     answers = {(kind, request.client, request.request_id) for kind in (ClientJoinAccepted, ClientJoinDenied)}
     return True, len(tracker.sent) == 1 and names <= answers
+
+
+@needs(happens("duplicates"))
+@at_each_step
+def a_request_that_is_delivered_twice_is_answered_once(tracker: Step) -> Implication:
+    """EventId is for spotting duplicates (QoS 1)."""
+    message, serves = tracker.message, tracker.before.where in SERVING
+    again = isinstance(message, ClientJoinRequested) and message.event_id != "" and serves and _asked(tracker) is None
+    return again, not tracker.sent and tracker.after.knows == tracker.before.knows
 
 
 @needs(has_rivals)
@@ -337,4 +348,7 @@ def a_tracker_begins_with_nobody_registered_and_says_hello(tracker: Step) -> Imp
 def a_tracker_that_stops_says_goodbye(tracker: Step) -> Implication:
     """Tracker goodbye: the tracker publishes TrackerGoodbye, and disconnects."""
     stops = tracker.kind == "stop" and tracker.before.where in SERVING
-    return stops, tuple(map(type, tracker.sent)) == (TrackerGoodbye,) and tracker.after.where == "offline"
+    told = tuple(map(type, tracker.sent)) == (TrackerGoodbye,)
+    promised = tracker.before.knows.admissions.keys()
+    stopped = not promised & getattr(tracker.after.clock.data, "running", {}).keys()
+    return stops, told and tracker.after.where == "offline" and stopped

@@ -62,10 +62,14 @@ def what_a_client_stores_is_known_to_it(client: ClientSide) -> Implication:
 
 @needs(bring_files)
 @always
-def every_file_that_a_registered_client_knows_has_known_fragments(client: ClientSide) -> Implication:
-    """FileMetadata: the fragments of a file are registered with it, or before it."""
+def every_file_that_a_registered_client_knows_has_known_fragments(
+    client: ClientSide, budget: FaultBudget
+) -> Implication:
+    """FileMetadata: the fragments of a file are registered with it, or before it. After a tracker that has lost its view
+    a client tells of files, but not of the fragments that it does not store.
+    """
     sequences = {key for _, file in client.holds.files for key in file.fragment_sequence}
-    return client.is_registered, sequences <= {key for key, _ in client.holds.fragments}
+    return client.is_registered and not budget.changed, sequences <= {key for key, _ in client.holds.fragments}
 
 
 # Once the bus is quiescent.

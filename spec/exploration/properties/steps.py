@@ -9,9 +9,13 @@ broken by a step that can be taken in some state, so it says what no state tells
 asked, to what was published. A step depends on the local state of its server and on what is first in its queues. So it
 is judged once for each such combination (a *shape*); where it can be taken, and whether the faults that it needs can
 still be paid for, is then looked up for the states that were found.
+
+What a receiver always ignores is not delivered in a reduced search. It may be just what a property forbids, that it is
+ignored. So `deliver_what_matters` asks what would be said of reading it, in every local state that was met: where it
+would break a property, or be the only thing to exercise one, it is delivered after all, and the search begins anew.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +26,7 @@ from spec.exploration.engine.packing import places
 from spec.exploration.engine.queue_tables import EMPTY
 from spec.exploration.engine.search import BreadthFirst
 from spec.exploration.engine.tables import Planned
-from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.closed import ClosedSystem, NotInert
 from spec.exploration.model.node import Node, Server, ServerState
 from spec.exploration.model.reference import successors
 from spec.exploration.model.steps import Label, Row
@@ -101,6 +105,29 @@ def first_steps(search: BreadthFirst, properties: Sequence[Property]) -> dict[tu
     """By name, and by whether it is broken or exercised: the first state from which a step does that."""
     about = [one for one in properties if one.when == "step"]
     return Steps(search, about).first() if about else {}
+
+
+def deliver_what_matters(
+    system: ClosedSystem, properties: Sequence[Property], first: Mapping[tuple[str, bool], int]
+) -> None:
+    """Raises `NotInert` if a property about steps minds a message that was not delivered, since it is always ignored."""
+    about = [one for one in properties if one.when == "step" and (one.name, True) not in first]
+    known = len(system.interesting)
+    for component, node in enumerate(system.nodes):
+        mine = [one for one in about if concerns(one, component)]
+        if not mine or not isinstance(node, Server):
+            continue
+        for message in system.undelivered(component):
+            for state, online in zip(system.locals[component], system.online[component], strict=True):
+                if not online or not isinstance(state, ServerState) or node.is_busy(state):
+                    continue
+                step = Step(node, system, "read", state, message, (), state)
+                for one in mine:
+                    premise, conclusion = one.says(step)
+                    if premise and (not conclusion or (one.name, False) not in first):
+                        system.interesting.add((component, message))
+    if len(system.interesting) > known:
+        raise NotInert
 
 
 @dataclass(frozen=True)
