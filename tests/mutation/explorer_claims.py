@@ -36,6 +36,9 @@ SYSTEMS: tuple[Explorable, ...] = (
     Scenario("twice", torrents=1, timeouts="any", faults=immutabledict({"duplicates": 1})),
     Scenario("stuck", torrents=1, timeouts="never", faults=immutabledict({"losses": 1})),
     Scenario("stabilisation", torrents=1, stabilisation=True, faults=immutabledict({"losses": None, "stop torrent": 1})),
+    Scenario("breaks", torrents=1, timeouts="patient", files=True, faults=immutabledict(
+        {"crash torrent": 1, "wipe tracker": 1, "disconnect tracker": 1, "disconnect torrent": 1, "broker restart": 1,
+         "breaks in all": 1})),
     Recast(Scenario("asymmetric", timeouts="patient"), {"Tracker": Prefers}),
 )  # fmt: skip
 WAYS = {
@@ -176,12 +179,22 @@ CLAIMS: tuple[Claim, ...] = (
 )
 
 
+def definitions() -> None:
+    """Ask for all of them, before there is a fault."""
+    for number in range(len(SYSTEMS)):
+        definition(number)
+
+
 def broken_claims() -> Iterator[tuple[str, str, int]]:
     """The claims that are broken now: their names, in which system and how it was searched, and how many states."""
     for number, system in enumerate(SYSTEMS):
         known = definition(number)
         for way, options in WAYS.items():
-            result = explore(system, options)
+            try:
+                result = explore(system, options)
+            except (AssertionError, LookupError, ValueError) as error:
+                yield f"every search ends with a verdict ({type(error).__name__})", f"{system.name}, {way}", 0
+                continue
             for claim in CLAIMS:
                 if not claim(result, known, options):
                     yield claim.__name__.replace("_", " "), f"{system.name}, {way}", result.found.progress.states

@@ -5,7 +5,7 @@ be exercised: that is undetermined, and no pass. Or, of what the protocol as dra
 property that is no longer broken: what was found is not found any more.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -15,6 +15,7 @@ from spec.exploration.explore import Options, Result, explore
 from spec.exploration.model.closed import Unbounded
 from spec.exploration.model.faults import ORDERS
 from spec.exploration.model.scenario import Recast, Scenario
+from tests.mutation.explorer_claims import broken_claims, definitions
 from tests.mutation.planting import Charts, Fault
 
 BREAKS = {f"{order} {server}": None for order in ORDERS for server in ("tracker", "torrent")}
@@ -46,6 +47,7 @@ SMALL: tuple[Scenario, ...] = (
     _scenario("restart", torrents=1, timeouts="any", faults={"broker restart": 1, "stop tracker": 1, "breaks in all": 2}),
     _scenario("named breaks", torrents=1, hardened=True, stabilisation=True, timeouts="any", faults={"losses": 1, "crash torrent": 1}),
     _scenario("named connections", torrents=1, hardened=True, timeouts="any", faults={"disconnect torrent": 1}),
+    _scenario("cut off", torrents=1, hardened=True, faults={"disconnect torrent": 1, "crash torrent": 1, "breaks in all": 1}),
     _scenario("named overtaking", torrents=1, hardened=True, unordered=True, timeouts="any"),
     _scenario("named leaving", hardened=True, faults={"stop torrent": 1, "losses": 1}),
     _scenario("three", torrents=3),
@@ -59,6 +61,8 @@ SMALL: tuple[Scenario, ...] = (
 """Together they exercise every property."""
 
 
+OF_THE_EXPLORER = frozenset({"bus", "fate", "server", "explorer"})
+"""Places in the explorer itself: faults there may break what it promises of itself (`explorer_claims`), too."""
 WHOLE = frozenset({"standard", "misfit", "wrong size", "wrong hash", "metadata", "spelling"})
 """Those in which what is always ignored is delivered, too: that something is ignored, though it must not be, shows there."""
 
@@ -100,12 +104,18 @@ def hunt(fault: Fault, scenarios: tuple[Scenario, ...] = SMALL) -> Hunt:
     """Search the scenarios with a fault until a property is broken that ours hold."""
     for scenario in scenarios:
         ours(scenario)
+    if fault.place in OF_THE_EXPLORER:
+        definitions()
+    done = Hunt(fault, None)
     with fault.plant() as charts:
-        done = Hunt(fault, None)
-        for scenario in scenarios:
+        for scenario in scenarios if fault.place != "explorer" else ():
             done.bite = next(_bites(scenario, charts, done), None)
             if done.bite is not None:
                 return done
+        for claim, where, states in broken_claims() if fault.place in OF_THE_EXPLORER else ():
+            done.states += states
+            done.bite = Bite(claim, where, states=states)
+            return done
     done.bite = min(done.weaker, key=lambda one: one.how, default=None)
     return done
 
@@ -113,6 +123,9 @@ def hunt(fault: Fault, scenarios: tuple[Scenario, ...] = SMALL) -> Hunt:
 def _bites(scenario: Scenario, charts: Charts, done: Hunt) -> Iterator[Bite]:
     try:
         result = explore(Recast(scenario, charts), options_for(scenario))
+    except (AssertionError, LookupError) as error:  # the explorer notices by itself that something cannot be
+        done.weaker.append(Bite(f"{type(error).__name__}: {error}"[:99], scenario.name, "raises"))
+        return
     except Unbounded:  # there is no end of states: what the first ones break is enough
         try:
             result = explore(Recast(scenario, charts), replace(options_for(scenario), most=FIRST))
@@ -129,6 +142,3 @@ def _bites(scenario: Scenario, charts: Charts, done: Hunt) -> Iterator[Bite]:
             done.weaker.append(Bite(name, scenario.name, "never exercised", states))
         elif known.holds is False and verdict.holds is True:
             done.weaker.append(Bite(name, scenario.name, "no longer found", states))
-
-
-Finder = Callable[[Fault], Hunt]

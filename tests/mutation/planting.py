@@ -79,12 +79,17 @@ def _patched(where: Any, name: str, old: str, new: str, times: int) -> Iterator[
     module = where if isinstance(where, ModuleType) else sys.modules[where.__module__]
     names: dict[str, Any] = {}
     exec(compile(f"from __future__ import annotations\n{replaced(source, old, new, times)}", module.__name__, "exec"), vars(module), names)  # noqa: S102, E501
-    setattr(where, name, names[inner.__name__])
+    places = [where]
+    if isinstance(where, ModuleType):  # others have imported it by name
+        places = [one for one in list(sys.modules.values()) if vars(one).get(name) is ours]
+    for place in places:
+        setattr(place, name, names[inner.__name__])
     try:
         # What a class of ours has been asked is known from then on: a copy of it is asked anew.
         yield {chart: recast(chart) for chart in CHARTS} if module.__name__.startswith("machines") else {}
     finally:
-        setattr(where, name, ours)
+        for place in places:
+            setattr(place, name, ours)
 
 
 def replaced(source: str, old: str, new: str, times: int = 1) -> str:

@@ -12,6 +12,7 @@ from spec.exploration.properties.client_join_sides import (
     TrackerSide,
     has_one_without_rivals,
     has_rivals,
+    loses_nothing,
     side_of,
 )
 from spec.exploration.properties.language import (
@@ -160,6 +161,17 @@ def everybody_registered_knows_everybody_registered(
     """The protocol's invariants: all participants share the same Distribution View."""
     same = tracker.is_online and not budget.changed
     return same and client.is_registered, tracker.registered <= client.knows
+
+
+@needs(loses_nothing)
+@needs(has_one_without_rivals)
+@when_quiescent
+def where_nothing_is_lost_every_client_without_a_conflict_is_registered(
+    tracker: TrackerSide, client: ClientSide
+) -> Implication:
+    """The standard course: every request is answered, and every acceptance confirmed."""
+    free = client.fits and not client.rivals
+    return tracker.hears_all and tracker.is_online and client.is_online and free, client.is_registered
 
 
 # After stabilisation.

@@ -24,6 +24,8 @@ class TrackerSide:
 
     is_online: bool
     is_quiescent: bool
+    hears_all: bool
+    """Whether nothing that is sent to it can be lost (`loses_nothing`)."""
     is_waiting: bool
     """Whether it awaits requests, with no admission pending."""
     broken: str
@@ -100,6 +102,8 @@ class ClientSide:
     """The clients in its view, where it counts itself as registered."""
     rivals: frozenset[str]
     """Who offers an endpoint of its own."""
+    fits: bool
+    """Whether it can work with the service's fragment size and hash algorithm."""
     offers: frozenset[str]
     """Its endpoints."""
     brought: frozenset[str]
@@ -126,7 +130,7 @@ def side_of(system: ClosedSystem, component: int, state: Hashable, idle: bool) -
     online = system.nodes[component].is_online(state)
     quiescent = idle and not timed and not state.late and not system.nodes[component].is_busy(state)
     if component == 0:
-        return _tracker(state, timed, online=online, quiescent=quiescent)
+        return _tracker(system, state, online=online, quiescent=quiescent)
     joining = online and state.where not in {"registered", "awaiting_hello", "withdrawing"}
     registered = online and state.where == "registered"
     node = system.nodes[component]
@@ -145,6 +149,7 @@ def side_of(system: ClosedSystem, component: int, state: Hashable, idle: bool) -
         is_guarded=bool(timed or _unheard(state)),
         knows=frozenset(state.knows.clients) if registered else frozenset(),
         rivals=rivals_of(system, component),
+        fits=not misfits(service_of(system), brought.fragment_size, brought.hash_algorithm),
         offers=brought.own.endpoints,
         brought=frozenset(brought.files) | frozenset(brought.fragments),
         stores=frozenset((key, knows.fragments[key]) for key in own if key in knows.fragments)
@@ -156,13 +161,14 @@ def side_of(system: ClosedSystem, component: int, state: Hashable, idle: bool) -
     )
 
 
-def _tracker(state: ServerState, timed: frozenset[str], *, online: bool, quiescent: bool) -> TrackerSide:
-    view = state.knows
+def _tracker(system: ClosedSystem, state: ServerState, *, online: bool, quiescent: bool) -> TrackerSide:
+    view, timed = state.knows, frozenset(getattr(state.clock.data, "running", ()))
     infos = [*view.clients.values(), *(one.info for one in view.admissions.values())]
     endpoints = [canonical(uri) for info in infos for uri in info.endpoints]
     return TrackerSide(
         is_online=online,
         is_quiescent=quiescent,
+        hears_all=loses_nothing(system),
         is_waiting=state.where == "awaiting_requests",
         broken=state.broken,
         pending=frozenset(getattr(state.client.data, "pending", ())),
@@ -219,6 +225,19 @@ def bring_files(system: ClosedSystem) -> bool:
 def name_requests(system: ClosedSystem) -> bool:
     """Whether torrent servers name their requests."""
     return any(getattr(node.initial.client.data, "session", "") for node in system.nodes if isinstance(node, Server))
+
+
+def service_of(system: ClosedSystem) -> View:
+    """What the tracker's view begins with."""
+    node = system.nodes[0]
+    assert isinstance(node, Server)
+    return node.initial.knows
+
+
+def loses_nothing(system: ClosedSystem) -> bool:
+    """Whether every event arrives, in order, and no timeout is exceeded while any is on its way."""
+    lossy = ("losses", "storage failure", "broker restart", "disconnect tracker", "crash tracker", "wipe tracker")
+    return system.faults.timeouts == "patient" and system.ordered and not happens(*lossy)(system)
 
 
 def are_misfits(system: ClosedSystem) -> bool:
