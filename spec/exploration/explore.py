@@ -111,7 +111,8 @@ def _explored(
             verdicts.append(_of_runs(one, scenario, liveness, found, Fairness(exact, Properties(exact, (), observe))))
             continue
         broken, non_vacuous = first.get((one.name, True)), (one.name, False) in first
-        holds = True if found.complete and non_vacuous else None
+        applies = one.applies_to(system)
+        holds = True if found.complete and non_vacuous and applies else None
         reason = "" if holds else found.stopped or VACUOUS
         rows = [] if broken is None else search.path(broken)
         if rows:
@@ -122,7 +123,6 @@ def _explored(
             trace = Trace(_in(whole, scenario), one.name, steps_of(whole, run))
             verdicts.append(Verdict(one, False, non_vacuous, run, render(whole, trace, run)))
         else:
-            applies = one.applies_to(system)
             verdicts.append(Verdict(one, holds, non_vacuous, applies=applies, reason=reason if applies else ""))
     return Result(scenario, found, tuple(verdicts), system)
 

@@ -55,8 +55,9 @@ FAULTS: tuple[Fault, ...] = (
     IN(renaming, "permutations_of", "no names count as alike", "groups = [tuple(group) for group in groups]", "groups = []"),
     IN(Moves, "_unheard", "what was done unheard before stabilisation is not told", "if not self.system.recalls or component == TRACKER:", "if True:"),
     # Verdicts.
-    IN(explore, "_explored", "what was not exercised holds", "True if found.complete and non_vacuous else None", "True if found.complete else None"),
-    IN(explore, "_explored", "what was not searched holds", "True if found.complete and non_vacuous else None", "True if non_vacuous else None"),
+    IN(explore, "_explored", "what was not exercised holds", "found.complete and non_vacuous and applies", "found.complete and applies"),
+    IN(explore, "_explored", "what was not searched holds", "found.complete and non_vacuous and applies", "non_vacuous and applies"),
+    IN(explore, "_explored", "what does not apply holds", "found.complete and non_vacuous and applies", "found.complete and non_vacuous"),
     IN(explore, "_explored", "what is broken is not looked for", "rows = [] if broken is None else search.path(broken)", "rows = []"),
     IN(language.Properties, "_allows", "properties of quiescent states are asked of all", 'elif when != "always" and not self.is_quiescent(side):\n        return False', "elif False:\n        return False"),
     IN(Properties, "_allows", "properties of stabilisation are asked before it", 'if when == "stabilisation" and not', 'if False and not'),

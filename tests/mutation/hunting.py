@@ -123,15 +123,15 @@ def hunt(fault: Fault, scenarios: tuple[Scenario, ...] = SMALL) -> Hunt:
 def _bites(scenario: Scenario, charts: Charts, done: Hunt) -> Iterator[Bite]:
     try:
         result = explore(Recast(scenario, charts), options_for(scenario))
-    except (AssertionError, LookupError) as error:  # the explorer notices by itself that something cannot be
-        done.weaker.append(Bite(f"{type(error).__name__}: {error}"[:99], scenario.name, "raises"))
-        return
     except Unbounded:  # there is no end of states: what the first ones break is enough
         try:
             result = explore(Recast(scenario, charts), replace(options_for(scenario), most=FIRST))
         except Unbounded as error:
             done.weaker.append(Bite(str(error), scenario.name, "no end of states"))
             return
+    except Exception as error:  # noqa: BLE001 - the explorer notices by itself that something cannot be
+        done.weaker.append(Bite(f"{type(error).__name__}: {error}"[:99], scenario.name, "raises"))
+        return
     states = result.found.progress.states
     done.states += states
     for known, verdict in zip(ours(scenario).verdicts, result.verdicts, strict=True):
