@@ -1,7 +1,10 @@
 """The cast of Client Join: one statechart for every lifeline of the sequence diagram.
 
-`LIFELINES` says which chart plays which lifeline of the reference diagram; the events and calls are what the arrows
-carry. Nothing in here does I/O: the charts can be looked at, drawn, stepped by hand, explored, and run by `runtime`.
+In: a message (`chart.receive`), with all that a decision needs. Out: what is due to be sent (`chart.due`,
+`chart.emit`), and a configuration that can be frozen and restored. `LIFELINES` says which chart plays which lifeline of
+the reference diagram; `events` and `calls` are what arrows carry. Nothing in here does I/O: charts can be looked at,
+drawn, stepped by hand, explored, and run by `runtime`. Begin with `clock`, the smallest, and `participant`, which all
+share.
 """
 
 from collections.abc import Mapping

@@ -5,7 +5,7 @@ same two states share one line. A state with a send due is drawn in another colo
 that a path through a diagram reads like the lifeline.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from statemachine import State
@@ -15,12 +15,14 @@ from machines.calls import Message
 from machines.participant import (
     Decision,
     Participant,
+    Row,
     all_states,
     arrows_of,
     decision_table,
     guards_of,
     label_of,
     lineage,
+    row_of,
     words,
 )
 
@@ -56,18 +58,21 @@ class Graph(NamedTuple):
     edges: tuple[Edge, ...]
 
 
-def graph(chart: type[Participant], fold: frozenset[str] = frozenset()) -> Graph:
-    """The drawing of a chart; compound states in `fold`, and those that it declares as `folded`, become a node each."""
+def graph(chart: type[Participant], fold: frozenset[str] = frozenset(), missed: Collection[Row] = frozenset()) -> Graph:
+    """The drawing of a chart; compound states in `fold`, and those that it declares as `folded`, become a node each.
+
+    Transitions in `missed` are drawn faintly, apart from others between their states.
+    """
     fold |= chart.folded
     drawn = {state.id: _outermost_folded(fold, state) for state in all_states(chart)}
-    edges: dict[tuple[str, str], list[str]] = {}
+    edges: dict[tuple[str, str, bool], list[str]] = {}
     for state in all_states(chart):
         for transition in arrows_of(state):
             target = transition.target or state
             ends = (drawn[state.id], drawn[target.id])
             if state.id != ends[0] and ends[0] == ends[1]:
                 continue  # it happens inside a folded state
-            labels = edges.setdefault(ends, [])
+            labels = edges.setdefault((*ends, row_of(transition) in missed), [])
             label = _label(transition)
             if label not in labels:
                 labels.append(label)
@@ -76,7 +81,7 @@ def graph(chart: type[Participant], fold: frozenset[str] = frozenset()) -> Graph
         chart.__name__,
         begins,
         tuple(_node(fold, state, {begins, *(ends[1] for ends in edges)}) for state in chart.states),
-        tuple(Edge(*ends, tuple(labels)) for ends, labels in edges.items()),
+        tuple(Edge(source, target, tuple(labels), faint) for (source, target, faint), labels in edges.items()),
     )
 
 

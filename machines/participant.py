@@ -26,7 +26,7 @@ from statemachine.transition import Transition
 
 from machines.calls import Answer, Message
 from machines.events import BusEvent
-from machines.steps import change, compiled
+from machines.steps import Steps, change, compiled
 
 
 class Decision(Enum):
@@ -117,6 +117,10 @@ class Participant(StateChart[Any]):
         self.data = data
         self._known: tuple[object, tuple[str, ...]] = (self, ())
         """The value that the library keeps, and the atomic states that it stands for."""
+        self._due: tuple[object, object, tuple[Output, ...]] = (None, None, ())
+        """What is due, with the states and the data that this was asked for: data is never changed in place."""
+        self.taken: tuple[Transition, ...] | None = None
+        """The transitions of the latest step; None if the library did it, which does not say."""
         super().__init__()
         self._listens = len(self._listeners)
         if start or self.begins:
@@ -142,15 +146,24 @@ class Participant(StateChart[Any]):
 
     def due(self) -> tuple[Output, ...]:
         """What the participant may send now; more than one if their order is free."""
+        where = self.where
+        before, data, outputs = self._due
+        if before is where and data is self.data:
+            return outputs
+        outputs = self._composed(where)
+        self._due = (where, self.data, outputs)
+        return outputs
+
+    def _composed(self, where: tuple[str, ...]) -> tuple[Output, ...]:
         steps = compiled(type(self))
         if steps is not None:
-            return tuple(output for event in steps.composed(self.where) for output in self.compose(event))
-        outputs: list[Output] = []
+            return tuple(output for event in steps.composed(where) for output in self.compose(event))
+        found: list[Output] = []
         for state in self.configuration:
             for event in state.transitions.unique_events:
                 if event.name.startswith("!"):
-                    outputs.extend(self.compose(event.id))
-        return tuple(outputs)
+                    found.extend(self.compose(event.id))
+        return tuple(found)
 
     def compose(self, event: str) -> tuple[Output, ...]:
         """The messages of one send that are due: for the event `send_x` what the method `compose_x` says."""
@@ -177,6 +190,7 @@ class Participant(StateChart[Any]):
         `given` is what its guards and changes ask for: the `message`, with `sender` or `to`. The table of the chart's
         steps is used where there is one, the library where there is none (`machines.steps`).
         """
+        self.taken = None
         event = actions(type(self)).get(label)
         if event is None:
             return False
@@ -189,10 +203,15 @@ class Participant(StateChart[Any]):
             return True
         where = self.where
         arrows = steps.enabled(self, where, event, given)
+        self.taken = tuple(arrow.transition for arrow in arrows)
         if arrows:
             change(self, arrows, given)
-            self.current_state_value = steps.value(steps.after(where, arrows))
+            self._move(steps, steps.after(where, arrows))
         return bool(arrows)
+
+    def _move(self, steps: Steps, where: tuple[str, ...]) -> None:
+        self.current_state_value = steps.value(where)
+        self._known = (self.model.state, where)
 
     def _is_watched(self) -> bool:
         """Whether listeners were added to this instance, which only the library calls."""
@@ -200,17 +219,16 @@ class Participant(StateChart[Any]):
 
     def decide(self, message: type[Message]) -> Decision:
         """What the participant does with such a message here, before any guard is asked: the cell of the table."""
-        cells = [row[message] for row in self._rows() if message in row]
-        if any(cell.arrows for cell in cells):
-            return Decision.TAKEN
-        return next((cell.otherwise for cell in cells if cell.otherwise is not None), Decision.IMPOSSIBLE)
+        chart: Any = type(self)
+        given: Any = message
+        return decision(chart, self.where, given)
 
     # Looking, freezing, restoring.
 
     @property
     def where(self) -> tuple[str, ...]:
         """The ids of the atomic states that it is in, in document order."""
-        value = self.current_state_value
+        value = self.model.state
         if value is not self._known[0]:
             here = {state.id for state in self.configuration}
             self._known = (value, tuple(state.id for state in atomic_states(type(self)) if state.id in here))
@@ -224,7 +242,7 @@ class Participant(StateChart[Any]):
         """Return to a snapshot. Raises `ValueError` for a state that the chart does not have."""
         steps = compiled(type(self))
         if steps is not None and steps.knows(snapshot.states):
-            self.current_state_value = steps.value(snapshot.states)
+            self._move(steps, steps.in_order(snapshot.states))
             self.data = snapshot.data
             return
         known = {state.id: state for state in atomic_states(type(self))}
@@ -300,6 +318,21 @@ def label_of(transition: Transition) -> str:
     return str(labels[0])
 
 
+Row = tuple[str, str, str]
+"""A transition without its guards: where from, its action, and where to."""
+
+
+def row_of(transition: Transition) -> Row:
+    """A transition without its guards."""
+    return (str(transition.source.id), label_of(transition), str((transition.target or transition.source).id))
+
+
+@cache
+def rows_of(chart: type[StateChart[Any]]) -> frozenset[Row]:
+    """All transitions of a chart; those that differ only in their guards are one."""
+    return frozenset(row_of(arrow) for state in all_states(chart) for arrow in arrows_of(state))
+
+
 def guards_of(transition: Transition) -> tuple[tuple[str, bool], ...]:
     """The guards of a transition: name, and the value that lets it pass."""
     return tuple((str(spec.attr_name), bool(spec.expected_value)) for spec in transition.cond)
@@ -318,6 +351,16 @@ def decision_table(chart: type[Participant]) -> Mapping[str, Mapping[type[Messag
         }
         for state in atomic_states(chart)
     }
+
+
+@cache
+def decision(chart: type[Participant], where: tuple[str, ...], message: Any) -> Decision:
+    """What a chart does with such a message in these atomic states, before any guard is asked."""
+    table = decision_table(chart)
+    cells = [table[state][message] for state in where if message in table[state]]
+    if any(cell.arrows for cell in cells):
+        return Decision.TAKEN
+    return next((cell.otherwise for cell in cells if cell.otherwise is not None), Decision.IMPOSSIBLE)
 
 
 def _concerns(chart: type[Participant], state: State, message: type[Message]) -> bool:

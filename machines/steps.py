@@ -104,6 +104,10 @@ class Steps:
             bool(where) and all(name in self._states and not self._states[name].states for name in where)
         )
 
+    def in_order(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """These atomic states in document order."""
+        return names if len(names) == 1 else tuple(sorted(names, key=lambda name: self._order[self._states[name]]))
+
     def value(self, where: tuple[str, ...]) -> OrderedSet[Any]:
         """What the library keeps for these atomic states: they and the states that hold them."""
         if where not in self._values:

@@ -67,7 +67,7 @@ class Server:
         connect: Connect,
         *,
         timeout: float = 5.0,
-        observer: Callable[[Move], None] = lambda _: None,
+        observer: Callable[[Move], None] | None = None,
         refusals: Refusals | None = None,
     ) -> None:
         """`charts` by role; `connect` makes a session; `timeout` in seconds is what the clock counts."""
@@ -83,6 +83,8 @@ class Server:
         self._session: Session | None = None
         self._channel: deque[tuple[Message, str]] = deque()
         self._timers: dict[tuple[Role, Output], asyncio.TimerHandle] = {}
+        self._timed: list[tuple[Output, ...]] = []
+        """What was due at the charts that are not urgent when the timers were set."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._publishing: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
@@ -201,14 +203,19 @@ class Server:
         chart.emit(output)
         message = output.message
         if isinstance(message, BusEvent):
-            message = replace(message, event_id=str(uuid4()))
-        self._observer(Move(self.name, role, "!", message, output.to, chart.where))
+            message = replace(message, event_id=self._new_id())
+        if self._observer is not None:
+            self._observer(Move(self.name, role, "!", message, output.to, chart.where))
         if output.to == "broker":
             self._transmit(message)
         elif output.to == "client" and role == "clock":
             self._channel.append((message, role))
         else:
             self._receive(self._role(output.to), message, role)
+
+    def _new_id(self) -> str:
+        """A UUID for the next event: a place for who needs the same ones each time."""
+        return str(uuid4())
 
     def _role(self, name: str) -> Role:
         return next(role for role in self.charts if role == name)
@@ -231,13 +238,18 @@ class Server:
             decision, why = Decision.IMPOSSIBLE, str(refused)
             self.refused[type(message).__name__] += 1
             log.warning("%s: refused: %s", self.name, why)
-        self._observer(Move(self.name, role, "?", message, peer, chart.where, decision, why))
+        if self._observer is not None:
+            self._observer(Move(self.name, role, "?", message, peer, chart.where, decision, why))
 
     # Time.
 
     def _set_timers(self) -> None:
         """Let real timers follow what is due at the charts that are not urgent."""
-        due = {(role, output) for role, chart in self.charts.items() if not chart.urgent for output in chart.due()}
+        dues = [(role, chart.due()) for role, chart in self.charts.items() if not chart.urgent]
+        if len(dues) == len(self._timed) and all(now is then for (_, now), then in zip(dues, self._timed, strict=True)):
+            return  # no chart has moved since: `due` gives the very same answer
+        self._timed = [outputs for _, outputs in dues]
+        due = {(role, output) for role, outputs in dues for output in outputs}
         for over in self._timers.keys() - due:
             self._timers.pop(over).cancel()
         for role, output in due - self._timers.keys():
@@ -249,6 +261,7 @@ class Server:
 
     def _expire(self, role: Role, output: Output) -> None:
         del self._timers[role, output]
+        self._timed = []
         self._send(role, output)
         self._settle()
 
@@ -256,6 +269,7 @@ class Server:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        self._timed = []
 
     # I/O.
 

@@ -2,8 +2,9 @@
 
 In: diagrams as text, a binding that says which label is which message and who plays which lifeline, charts (ours, or
 any `StateChart`). Out: a `Report` whose `verdict` is conforms, does not conform, or undetermined. `check(diagram)` is
-the whole of it as a function, `check_all` takes several diagrams, `load(paths)` reads bindings. The pipeline, in the
-order in which to read it: `notation`, `interaction`, `projection`, `binding`, `system`, `conformance`, `exploration`.
+the whole of it as a function, `check_all` takes several diagrams, `load(paths)` reads bindings. Begin with the README
+of this folder; the pipeline, in the order in which to read it: `notation`, `interaction`, `projection`, `binding`,
+`system`, `conformance`, `exploration`.
 """
 
 from typing import TYPE_CHECKING, Any

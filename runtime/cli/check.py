@@ -3,15 +3,24 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
+from machines import CHARTS
 from runtime.cli.charts import HELP, Charts, charts_of
 from runtime.cli.diagrams import FORMATS, drawn, written
-from runtime.cli.terminal import interruptible, progress_line
+from runtime.cli.exits import fail
+
+if TYPE_CHECKING:
+    from spec.binding import Binding
+    from spec.conformance.checker import Report
+
+if TYPE_CHECKING:
+    from spec.binding import Binding
+    from spec.conformance.checker import Report
 
 
 def check(
@@ -46,7 +55,7 @@ def check(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="With --charts: write state diagrams in which what no diagram exercises is dashed (DOT) or told.",
+            help="Write state diagrams in which what no diagram exercises is dashed (DOT) or told.",
         ),
     ] = None,
     strict: Annotated[bool, typer.Option(help="Findings about a diagram itself are errors, too.")] = False,
@@ -54,11 +63,14 @@ def check(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the verdict.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON object.")] = False,
 ) -> None:
-    """Check the statecharts against sequence diagrams, in both directions.
+    """Check charts against sequence diagrams.
+
+    It asks both ways: can the charts do what is drawn, and is all drawn that they can do?
 
     Exit status: 0 conforms, 1 does not conform, 3 undetermined (something was not asked or not answered), 2 cannot be
     used.
     """
+    from runtime.cli.terminal import interruptible, progress_of_check
     from spec.binding import BUILT_IN, load, load_for
     from spec.conformance.bounds import STATES, Bounds
     from spec.conformance.checker import DIAGRAMS, check_all, read_accepted
@@ -66,16 +78,13 @@ def check(
     from spec.conformance.report import lines
     from spec.notation import read
 
-    if coverage is not None and charts is None:
-        typer.echo("clientjoin: --coverage goes with --charts: of our charts no transitions are counted", err=True)
-        raise typer.Exit(2)
     ours = sorted(DIAGRAMS.glob("*.txt"))
     files = list(diagrams or ours)
     if charts is not None and not diagrams:
-        typer.echo("clientjoin: --charts: name the diagrams that these charts are to be checked against", err=True)
-        raise typer.Exit(2)
+        raise fail("--charts: name the diagrams that these charts are to be checked against", status=2)
     texts = [(str(file) if diagrams else file.name, _text(file)) for file in files]
     others = [(file.name, _text(file)) for file in refer or ()]
+    _refuse_foreign(texts)
     try:
         playing: Charts = {}
         if charts is not None:
@@ -92,7 +101,7 @@ def check(
         if charts is None or any(player.place == BUILT_IN for player in laid.players.values()):
             others += [(file.name, _text(file)) for file in ours] if diagrams else []
         rows = [row for file in (DIAGRAMS / "baseline.toml", *(baseline or ())) for row in read_accepted(file)]
-        with progress_line() as progress, interruptible():
+        with progress_of_check(len(texts)) as progress, interruptible():
             report = check_all(
                 texts,
                 laid,
@@ -103,18 +112,12 @@ def check(
                 strict=strict,
                 bounds=Bounds(states or STATES, seconds, progress),
                 processes=2,
+                coverage=coverage is not None,
             )
     except ValueError as error:  # charts, a binding, a chart or a diagram that cannot be used: the message says which
-        typer.echo(f"clientjoin: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise fail(str(error), status=2) from None
     if coverage is not None:
-        missed: dict[str, set[tuple[str, str, str]]] = {}
-        for chart in report.coverage:
-            missed.setdefault(chart.chart, set()).update(chart.missed)
-        pages = drawn(playing, laid, missed)
-        for form in FORMATS[:2]:
-            for path in written(pages, coverage, form):
-                typer.echo(path, err=True)
+        _write_coverage(report, playing, laid, coverage)
     if as_json:
         typer.echo(json.dumps(report_as_json(report), indent=1))
     elif quiet:
@@ -124,7 +127,44 @@ def check(
         for line in lines(report, verbose=verbose):
             rest = line.rest or ""
             console.print(Text.assemble((line.first, line.style), rest), soft_wrap=True)
+        if not verbose:
+            console.print(f"\nNext: {_next(str(report.verdict))}", soft_wrap=True)
     raise typer.Exit(report.verdict.status)
+
+
+def _write_coverage(report: "Report", playing: Charts, binding: "Binding", folder: Path) -> None:
+    """State diagrams in which what no diagram exercises is faint, in two formats; their paths on standard error."""
+    missed: dict[str, set[tuple[str, str, str]]] = {}
+    for chart in report.coverage:
+        missed.setdefault(chart.chart, set()).update(chart.missed)
+    counted = {chart.chart for chart in report.coverage}
+    ours = {chart.__name__: chart for chart in CHARTS if chart.__name__ in counted}
+    pages = drawn({**ours, **playing}, binding, missed)
+    for form in FORMATS[:2]:
+        for path in written(pages, folder, form):
+            typer.echo(path, err=True)
+
+
+def _refuse_foreign(texts: list[tuple[str, str]]) -> None:
+    """Exit if a text says at its beginning that it is in another notation: it cannot be used, and nothing was asked."""
+    from spec.notation import Diagram, read
+
+    refused = [diagram for file, text in texts if (diagram := read(text, file=file)).notation != Diagram().notation]
+    for diagram in refused:
+        for found in diagram.diagnostics:
+            typer.echo(f"clientjoin: {diagram.file}: line {found.line}: {found.message}", err=True)
+    if refused:
+        raise typer.Exit(2)
+
+
+def _next(verdict: str) -> str:
+    """What a user can do with a verdict."""
+    more = "-v shows each lifeline, what is accepted, and all runs"
+    if verdict == "undetermined":
+        return f"--states and --seconds allow longer searches, --binding binds what is not bound; {more}."
+    if verdict == "conforms":
+        return f"clientjoin explore (what can go wrong beyond what is drawn); {more}."
+    return f"mend the line that is named, or accept a finding by its identifier with --baseline; {more}."
 
 
 def _text(file: Path) -> str:
@@ -134,8 +174,7 @@ def _text(file: Path) -> str:
     try:
         source = load(file)
     except FileError as error:
-        typer.echo(f"clientjoin: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise fail(str(error), status=2) from None
     if source.remark:
         typer.echo(f"clientjoin: {source.remark}", err=True)
     return source.text

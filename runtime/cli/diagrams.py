@@ -13,6 +13,7 @@ from machines import CHARTS
 from machines.diagrams import Graph, decision_page, dot_of, graph, mermaid_of
 from machines.participant import Participant
 from runtime.cli.charts import HELP, charts_of
+from runtime.cli.exits import fail
 
 Format = Literal["mermaid", "dot", "svg", "png"]
 FORMATS: tuple[Format, ...] = ("mermaid", "dot", "svg", "png")
@@ -35,14 +36,16 @@ def diagrams(
         list[Path] | None, typer.Option(help="With --charts: a TOML file that says what their events are.")
     ] = None,
 ) -> None:
-    """Write a state diagram and a decision table for each participant, or a state diagram for each of your charts."""
+    """Write state diagrams of the charts.
+
+    For ours there is a decision table each as well: what is taken, ignored, deferred or impossible in each state.
+    """
     try:
         pages = ours() if charts is None else pages_of(charts, binding or ())
         for path in written(pages, out, format):
             typer.echo(path)
     except ValueError as error:  # charts or a binding that cannot be used
-        typer.echo(f"clientjoin: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise fail(str(error), status=2) from None
 
 
 def ours() -> Iterator[Page]:
@@ -72,7 +75,10 @@ def drawn(
     found: dict[Any, Page] = {}
     for name, chart in charts.items():
         if issubclass(chart, Participant):
-            found.setdefault(chart, Page(chart.__name__, graph(chart), decision_page(chart)))
+            found.setdefault(
+                chart,
+                Page(chart.__name__, graph(chart, missed=(missed or {}).get(chart.__name__, ())), decision_page(chart)),
+            )
         else:
             labels = labels_of(chart, **binding.events_of(name, chart).declared())
             drawing = graph_of(chart, labels, (missed or {}).get(chart.__name__, ()))
@@ -84,7 +90,7 @@ def written(pages: Iterable[Page], out: Path, format: Format) -> Iterator[str]: 
     """Write the pages. Yields the path of each file."""
     graphviz = shutil.which("dot")
     if format in {"svg", "png"} and graphviz is None:
-        raise _failed(
+        raise fail(
             f"--format {format} needs Graphviz, and no program 'dot' was found; install Graphviz, "
             "or use --format mermaid or --format dot"
         )
@@ -107,11 +113,6 @@ def written(pages: Iterable[Page], out: Path, format: Format) -> Iterator[str]: 
                 table.write_text(page.decisions, encoding="utf-8")
                 yield str(table)
     except OSError as error:
-        raise _failed(f"cannot write to {out}: {error.strerror or error}; name another folder with --out") from None
+        raise fail(f"cannot write to {out}: {error.strerror or error}; name another folder with --out") from None
     except subprocess.CalledProcessError as error:
-        raise _failed(f"Graphviz failed: {error.stderr.strip()}; --format dot writes what it was given") from None
-
-
-def _failed(message: str) -> typer.Exit:
-    typer.echo(f"clientjoin: {message}", err=True)
-    return typer.Exit(1)
+        raise fail(f"Graphviz failed: {error.stderr.strip()}; --format dot writes what it was given") from None

@@ -1,29 +1,44 @@
 """The command `clientjoin explore`."""
 
-import json
 import re
-import resource
-import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
+from runtime.cli.any_number import ANY, number, of_any_number, refuse
+from runtime.cli.any_number import STATUS as STATUS_OF_ANY
 from runtime.cli.charts import HELP, ChartsError
+from runtime.cli.exits import fail
 from runtime.cli.explore_charts import asked, of_charts, refuse_ours
+from runtime.cli.verdicts import Output
 
 if TYPE_CHECKING:
-    from spec.exploration.engine.search import Progress
-    from spec.exploration.explore import Explorable, Options, Result, Verdict
+    from spec.exploration.explore import Options, Result, Verdict
     from spec.exploration.model.scenario import Scenario
     from spec.exploration.properties.language import Property
-    from spec.exploration.simulate import Simulation
 
 DEFAULT = "default"
+
+
+def scenario_names(incomplete: str) -> list[str]:
+    """The names of scenarios that begin so, for the shell."""
+    from spec.exploration.model.scenario import scenarios
+
+    return [name for name in scenarios(None) if name.startswith(incomplete)]
+
+
+def property_names(incomplete: str) -> list[str]:
+    """The names of properties that begin so, for the shell."""
+    from spec.exploration.properties.client_join import PROPERTIES
+    from spec.exploration.properties.client_join_runs import RUN_PROPERTIES
+
+    names = dict.fromkeys(property_.name for property_ in (*PROPERTIES, *RUN_PROPERTIES))
+    return [name for name in names if name.startswith(incomplete)]
+
+
 STATUS = {"holds": 0, "broken": 1, "undetermined": 3}
 """The exit statuses; 2 is for what cannot be explored."""
 
@@ -33,12 +48,20 @@ def explore(
     binding: Annotated[
         list[Path] | None, typer.Option(help="With --charts: a TOML file that says what their events are.")
     ] = None,
-    scenario: Annotated[str, typer.Option(help="What takes part and what goes wrong; --list names them.")] = DEFAULT,
+    scenario: Annotated[
+        str,
+        typer.Option(help="What takes part and what goes wrong; --list names them.", autocompletion=scenario_names),
+    ] = DEFAULT,
     scenarios: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file with more scenarios.")] = None,
     list_all: Annotated[bool, typer.Option("--list", help="List the scenarios and the properties, and stop.")] = False,
-    torrents: Annotated[int | None, typer.Option(help="How many torrent servers, instead of the scenario's.")] = None,
+    torrents: Annotated[
+        str | None, typer.Option(metavar="N", help="How many torrent servers, instead of the scenario's; N or any.")
+    ] = None,
     properties: Annotated[
-        list[str] | None, typer.Option("--property", metavar="WORDS", help="Only the properties with these words.")
+        list[str] | None,
+        typer.Option(
+            "--property", metavar="WORDS", help="Only the properties with these words.", autocompletion=property_names
+        ),
     ] = None,
     bounds: Annotated[
         list[str] | None, typer.Option("--bound", metavar="FAULT=N", help="How often a fault happens; N or any.")
@@ -64,19 +87,38 @@ def explore(
     promela: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the closed system for SPIN, all properties included.")
     ] = None,
+    show: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--show",
+            metavar="WORDS",
+            help="Print the run of the broken property with these words, as a sequence diagram.",
+            autocompletion=property_names,
+        ),
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --torrents any: write the proof, for clientjoin certify.")
+    ] = None,
     stats: Annotated[bool, typer.Option("--stats", help="How large the tables are, and the memory.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="All properties, and what is assumed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
 ) -> None:
-    """Explore everything that can happen, and look at each claim that says anything of the scenario.
+    """Explore all that can happen under faults.
+
+    Each property that says anything of the scenario gets a verdict.
 
     Exit status 0 if all of them hold, 1 if one is broken, 3 if none is broken but one is undetermined: not all states
     were seen (random runs never see all), or its premise never held; 2 for what cannot be explored.
     """
+    from spec.exploration.any_number.fixpoint import Options as OptionsOfAny
     from spec.exploration.explore import Options
     from spec.exploration.model.closed import Unbounded
     from spec.exploration.model.scenario import ScenarioError
     from spec.exploration.result import joined
 
+    output = Output(stats=stats, verbose=verbose, shown=tuple(show or ()), as_json=as_json)
+    size = None if memory is None else memory << 20
+    options = Options(symmetric=symmetry, reduced=reduction, most=most, memory=size, engine=engine)
     try:
         if charts is not None:
             refuse_ours(
@@ -86,42 +128,41 @@ def explore(
             if list_all:
                 question.list()
                 return
-            size = None if memory is None else memory << 20
-            options = Options(symmetric=symmetry, reduced=reduction, most=most, memory=size, engine=engine)
             runs = None if simulate is None else (simulate, length, seed)
-            found = of_charts(question, options, runs, as_json=as_json, stats=stats)
+            found = of_charts(question, options, runs, output)
             _save(found, save)
             raise typer.Exit(STATUS[joined(found)])
         if binding:
             raise ChartsError("--binding goes with --charts: scenarios of this project need none")
-        chosen = _chosen(scenario, scenarios, torrents, bounds or (), hardened=hardened, unordered=unordered)
+        chosen = _chosen(scenario, scenarios, number(torrents), bounds or (), hardened=hardened, unordered=unordered)
         wanted = _properties(properties or ())
         if list_all:
             _list(scenarios)
             return
         if save is not None:
             save.mkdir(parents=True, exist_ok=True)
+        refuse(torrents, certificate, {"--simulate": simulate, "--promela": promela, "--stats": stats})
+        if torrents == ANY:
+            asked_of_any = OptionsOfAny(symmetry, reduction, engine, most, size)
+            answer = of_any_number(chosen, wanted, asked_of_any, output, certificate)
+            _save((each.found for each in answer.verdicts if each.found is not None), save)
+            raise typer.Exit(STATUS_OF_ANY[answer.verdict])
         if promela is not None:
             _write_model(chosen, wanted, promela, most, reduction=reduction)
             return
         if simulate is not None:
-            ended = _simulated(chosen, wanted, simulate, length, seed, as_json=as_json)
+            ended = _simulated(chosen, wanted, simulate, length, seed, output)
         else:
-            size = None if memory is None else memory << 20
-            options = Options(symmetric=symmetry, reduced=reduction, most=most, memory=size, engine=engine)
-            ended = _explored(chosen, wanted, options, as_json=as_json, stats=stats).verdicts
+            ended = _explored(chosen, wanted, options, output).verdicts
         _save(ended, save)
     except (ScenarioError, Unbounded, ImportError) as error:
-        typer.echo(f"clientjoin: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise fail(str(error), status=2) from None
     except ValueError as error:  # charts that cannot be used: the message says why
         if charts is None and not isinstance(error, ChartsError):
             raise
-        typer.echo(f"clientjoin: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise fail(str(error), status=2) from None
     except OSError as error:
-        typer.echo(f"clientjoin: cannot write to {error.filename or save}: {error.strerror or error}", err=True)
-        raise typer.Exit(2) from None
+        raise fail(f"cannot write to {error.filename or save}: {error.strerror or error}", status=2) from None
     raise typer.Exit(STATUS[joined(ended)])
 
 
@@ -190,17 +231,14 @@ def _list(path: Path | None) -> None:
             typer.echo(f"  {property_.when:<{width}}{property_.name}")
 
 
-def _explored(
-    scenario: "Scenario", properties: "tuple[Property, ...]", options: "Options", *, as_json: bool, stats: bool
-) -> "Result":
+def _explored(scenario: "Scenario", properties: "tuple[Property, ...]", options: "Options", output: Output) -> "Result":
+    from runtime.cli.terminal import progress_of_search
     from spec.exploration.explore import explore
 
     with progress_of_search() as render:
         result = explore(scenario, replace(options, render=render), properties)
-    if as_json:
-        typer.echo(json.dumps(result.as_data(), indent=1))
-    else:
-        _show(result, scenario, stats=stats)
+    servers = "hardened torrent servers" if scenario.hardened else "torrent servers"
+    output.result(result, f"{scenario.name}, {scenario.torrents} {servers}: {scenario.description}")
     return result
 
 
@@ -208,6 +246,7 @@ def _write_model(
     scenario: "Scenario", properties: "tuple[Property, ...]", path: Path, most: int | None, *, reduction: bool
 ) -> None:
     """The model needs all that the charts can do, so the system is searched first, without symmetry."""
+    from runtime.cli.terminal import progress_of_search
     from spec.exploration.explore import Options, explore
     from spec.exploration.model.scenario import ScenarioError
     from spec.exploration.properties.client_join import side_of
@@ -237,85 +276,20 @@ def _write_model(
 
 
 def _simulated(
-    scenario: "Scenario", properties: "tuple[Property, ...]", runs: int, length: int, seed: int, *, as_json: bool
+    scenario: "Scenario", properties: "tuple[Property, ...]", runs: int, length: int, seed: int, output: Output
 ) -> "tuple[Verdict, ...]":
-    from spec.exploration.result import table
+    from runtime.cli.terminal import status_line
     from spec.exploration.simulate import simulate
 
-    done = simulate(scenario, runs, length, seed, properties)
-    if as_json:
-        typer.echo(json.dumps(simulation_data(scenario, done), indent=1))
-    else:
-        typer.echo(
-            f"{scenario.name}, {scenario.torrents} torrent servers: {done.runs:,} random runs of at most {length} "
-            f"steps (seed {seed}), {done.steps:,} steps, {done.states:,} states met, {done.seconds:.1f} s"
+    with status_line() as show:
+        done = simulate(
+            scenario,
+            runs,
+            length,
+            seed,
+            properties,
+            tell_progress=lambda run, states: show(f"{run:,} of {runs:,} runs, {states:,} states met"),
         )
-        typer.echo("\n" + "\n".join(table(done.verdicts)))
+    heading = f"{scenario.name}, {scenario.torrents} torrent servers"
+    output.simulation(done, scenario, heading, length, seed)
     return done.verdicts
-
-
-def simulation_data(scenario: "Explorable", done: "Simulation") -> dict[str, Any]:
-    """Random runs for `--json`."""
-    from spec.exploration.result import data_of, joined
-
-    return {
-        "scenario": scenario.name,
-        "verdict": joined(done.verdicts),
-        "runs": done.runs,
-        "steps": done.steps,
-        "states": done.states,
-        "seconds": round(done.seconds, 3),
-        "complete": False,
-        "properties": [data_of(verdict) for verdict in done.verdicts],
-    }
-
-
-# For people.
-
-
-def _show(result: "Result", scenario: "Scenario", *, stats: bool) -> None:
-    servers = "hardened torrent servers" if scenario.hardened else "torrent servers"
-    typer.echo(f"{scenario.name}, {scenario.torrents} {servers}: {scenario.description}")
-    show(result, stats=stats)
-
-
-def show(result: "Result", *, stats: bool) -> None:
-    """What was searched, and the verdicts, printed."""
-    from spec.exploration.result import table
-
-    typer.echo("\n".join(result.heading()))
-    if stats:
-        system = result.system
-        for node, local, (up, down) in zip(system.nodes, system.locals, system.longest, strict=True):
-            typer.echo(
-                f"  {node.name}: {len(local):,} local states; at most {down:,} events under way to it, {up:,} from it"
-            )
-        typer.echo(f"  {len(system.messages):,} different messages, {len(system.budgets):,} budgets of faults")
-        typer.echo(f"  {result.found.quiescent:,} states from which nothing can happen")
-        typer.echo(f"  {_memory():,.0f} MB at most")
-    typer.echo("\n" + "\n".join(table(result.verdicts)))
-
-
-def _memory() -> float:
-    """The most memory that was in use, in MB."""
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return used / (1 << 20 if sys.platform == "darwin" else 1 << 10)
-
-
-@contextmanager
-def progress_of_search() -> "Iterator[Any]":
-    """A line on a terminal that tells how far the search has come."""
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
-        yield lambda _: None
-        return
-    with console.status("tables") as status:
-
-        def render(progress: "Progress") -> None:
-            rate = progress.states / max(progress.seconds, 1e-9)
-            status.update(
-                f"{progress.states:,} states, {progress.frontier:,} to look at, depth {progress.depth}, "
-                f"{rate:,.0f} states/s, {_memory():,.0f} MB"
-            )
-
-        yield render

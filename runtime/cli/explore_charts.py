@@ -2,18 +2,18 @@
 
 The module may hold, all optional:
 
-    PROPERTIES = [never_both]                  properties, see spec.exploration.properties.language
+    PROPERTIES = [never_both]              properties, see spec.exploration.properties.language
     FAULTS = {"losses": 1}                 how often messages are lost (None: any number of times), or a `Faults`
     ROUTES = {"commit": ("P1", "P2")}      to whom messages go, otherwise all who take them; () is nobody
     STARTS = {"Server": "opened"}          the atomic state of charts that begin elsewhere
-    MAY_STAY = {"Server": ["listening"]}      atomic states, besides final ones, that a chart may stay in for good
+    MAY_STAY = {"Server": ["listening"]}   atomic states, besides final ones, that a chart may stay in for good
     BROADCAST = ["commit"]                 messages that go to all who take them at once; others go to one at a time
-    INTERCHANGEABLE = [("P1", "P2")]                 charts that differ in their names only
+    INTERCHANGEABLE = [("P1", "P2")]       charts that differ in their names only
     PAYLOADS = {"amount": [(7,), (8,)]}    the values that messages are sent with
+    OUTSIDE = {"publish": 2}               messages that no chart sends and that come from outside, and how often
 """
 
 import difflib
-import json
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from runtime.cli.charts import ChartsError, Given, charts_of
+from runtime.cli.verdicts import Output
 
 if TYPE_CHECKING:
     from spec.exploration.explore import Options, Verdict
@@ -32,7 +33,7 @@ KINDS: Mapping[str, tuple[type, ...]] = {
     "PROPERTIES": (list, tuple),
     "INTERCHANGEABLE": (list, tuple),
     "BROADCAST": (list, tuple),
-    **dict.fromkeys(("ROUTES", "STARTS", "MAY_STAY", "PAYLOADS"), (Mapping,)),
+    **dict.fromkeys(("ROUTES", "STARTS", "MAY_STAY", "PAYLOADS", "OUTSIDE"), (Mapping,)),
 }
 RENAMED = {"CLAIMS": "PROPERTIES", "RESTS": "MAY_STAY", "ALIKE": "INTERCHANGEABLE"}
 """Names that a module gave before, and what they are called now."""
@@ -77,6 +78,7 @@ def asked(
     from spec.binding import load
     from spec.exploration.model.faults import Faults
     from spec.exploration.model.foreign import ForeignSystem
+    from spec.exploration.model.outside import OUTSIDE, outside
     from spec.exploration.model.scenario import bound
     from spec.exploration.properties.foreign import PROPERTIES
     from spec.exploration.properties.language import Property
@@ -104,14 +106,23 @@ def asked(
         if not equals:
             raise ChartsError(f"--bound {text!r}: write FAULT=N, such as 'losses=2' or 'losses=any'")
         faults = replace(faults, bounds={**faults.bounds, fault: bound(number, f"--bound {text!r}")})
+    charts, may_stay = dict(given.charts), dict(said["MAY_STAY"])
+    if said["OUTSIDE"]:
+        if OUTSIDE in charts:
+            raise ChartsError(f"--charts {place}: OUTSIDE: a chart is called {OUTSIDE!r}: rename it")
+        try:
+            charts[OUTSIDE] = outside(said["OUTSIDE"])
+        except ValueError as error:
+            raise ChartsError(f"--charts {place}: OUTSIDE: {error}") from None
+        may_stay[OUTSIDE] = ["outside"]
     others = ForeignSystem(
         place,
-        given.charts,
+        charts,
         {str(message): _names(to, place, f"ROUTES[{message!r}]") for message, to in said["ROUTES"].items()},
         said["STARTS"],
         faults,
         tuple(_names(group, place, "INTERCHANGEABLE") for group in said["INTERCHANGEABLE"]),
-        {str(name): _names(states, place, f"MAY_STAY[{name!r}]") for name, states in said["MAY_STAY"].items()},
+        {str(name): _names(states, place, f"MAY_STAY[{name!r}]") for name, states in may_stay.items()},
         load(bindings, default=False).events,
         {
             str(message): _values(values, place, f"PAYLOADS[{message!r}]")
@@ -122,6 +133,12 @@ def asked(
         unordered=unordered,
     )
     others.check()
+    for message in said["OUTSIDE"]:
+        for name in given.charts:
+            if message in others.sent_by(name):
+                raise ChartsError(f"--charts {place}: OUTSIDE: {name} sends {message!r} itself: leave it out")
+        if not any(message in others.taken_by(name) for name in given.charts):
+            raise ChartsError(f"--charts {place}: OUTSIDE: no chart takes a message {message!r}")
     for message in others.routes:
         if message not in others.messages():
             near = difflib.get_close_matches(message, others.messages(), n=1)
@@ -175,40 +192,24 @@ def _names(said: Any, place: str, where: str) -> tuple[str, ...]:
 
 
 def of_charts(
-    question: Asked, options: "Options", runs: tuple[int, int, int] | None, *, as_json: bool, stats: bool
+    question: Asked, options: "Options", runs: tuple[int, int, int] | None, output: Output
 ) -> "tuple[Verdict, ...]":
     """Search a system, or take random runs (how many, how long, and a seed), and print what came of it."""
-    from runtime.cli.explore import progress_of_search, show, simulation_data
+    from runtime.cli.terminal import progress_of_search
     from spec.exploration.explore import explore
-    from spec.exploration.result import table
     from spec.exploration.simulate import simulate
 
     others = question.others
+    heading = f"{others.name}: {question.heading}"
+    names = {name: chart.__name__ for name, chart in others.charts.items()}
     if runs is not None:
         done = simulate(others, *runs, question.properties, others.observe)
-        if as_json:
-            _print(simulation_data(others, done), others)
-        else:
-            typer.echo(f"{others.name}: {question.heading}")
-            typer.echo(
-                f"{done.runs:,} random runs of at most {runs[1]} steps (seed {runs[2]}), {done.steps:,} steps, "
-                f"{done.states:,} states met, {done.seconds:.1f} s"
-            )
-            typer.echo("\n" + "\n".join(table(done.verdicts)))
+        output.simulation(done, others, heading, *runs[1:], charts=names)
         return done.verdicts
     with progress_of_search() as render:
         result = explore(others, replace(options, render=render), question.properties, others.observe)
-    if as_json:
-        _print(result.as_data(), others)
-    else:
-        typer.echo(f"{others.name}: {question.heading}")
-        show(result, stats=stats)
+    output.result(result, heading, charts=names)
     return result.verdicts
-
-
-def _print(data: dict[str, Any], others: "ForeignSystem") -> None:
-    names = {name: chart.__name__ for name, chart in others.charts.items()}
-    typer.echo(json.dumps({**data, "charts": names}, indent=1))
 
 
 def refuse_ours(**options: Any) -> None:

@@ -15,7 +15,7 @@ def read(
     files: Annotated[list[Path], FILES],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file.")] = False,
 ) -> None:
-    """Show what was understood of sequence diagrams.
+    """Show what was understood of diagrams.
 
     Exit status 0 if every line was read, 1 if not, 2 if a file could not be opened or is no text.
     """

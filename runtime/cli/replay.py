@@ -1,15 +1,14 @@
 """The command `clientjoin replay`: a counterexample played again, in the explorer or live on the embedded broker."""
 
 import asyncio
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+
+from runtime.cli.exits import fail, leave_output
 
 if TYPE_CHECKING:
     from runtime.replay.live import Ending, Reporter
@@ -48,6 +47,8 @@ class Run:
         from spec.exploration.properties.steps import judged
         from spec.exploration.traces.replay import repeats
 
+        if not self.properties.properties:
+            return False
         (property_,) = self.properties.properties
         if property_.when == "step":
             *before, last = (self.system.initial(), *(step.row for step in self.steps))
@@ -63,21 +64,28 @@ def replay(
     live: Annotated[bool, typer.Option("--live", help="On the embedded broker, with the real servers.")] = False,
     qos: Annotated[int | None, typer.Option(min=0, max=2, help="With --live: MQTT quality of service (2).")] = None,
 ) -> None:
-    """Play a counterexample again; exit status 0 if it breaks its property, 1 if it no longer does."""
+    """Play a counterexample again.
+
+    Exit status 0 if it breaks its property, 1 if it no longer does, 2 if the file cannot be played. A trace that names
+    no property (`-`) ends with 0 if it can be played.
+    """
     if qos is not None and not live:
         raise typer.BadParameter("it goes with --live: in the explorer there is no MQTT.", param_hint="'--qos'")
     try:
         run = played(file)
     except ReplayError as error:
-        typer.echo(f"clientjoin: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise fail(str(error), status=2) from None
     try:
-        typer.echo(f"{file}: {run.trace.property_} (is to be broken)")
+        typer.echo(f"{file}: {_told(run)}")
         as_told = _play_live(run, QOS if qos is None else qos) if live else _show(run)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is flushed into it once more
+        leave_output()
         raise typer.Exit(141) from None  # whoever read our output has seen enough
     raise typer.Exit(0 if as_told else 1)
+
+
+def _told(run: Run) -> str:
+    return f"{run.trace.property_} (is to be broken)" if run.properties.properties else "is to be possible"
 
 
 def played(file: Path) -> Run:
@@ -86,7 +94,7 @@ def played(file: Path) -> Run:
     from spec.exploration.properties.client_join import PROPERTIES, side_of
     from spec.exploration.properties.client_join_runs import RUN_PROPERTIES
     from spec.exploration.properties.language import Properties
-    from spec.exploration.traces.replay import play, read, rest
+    from spec.exploration.traces.replay import NO_PROPERTY, play, read, rest
 
     try:
         trace = read(file.read_text(encoding="utf-8-sig"), str(file))
@@ -98,7 +106,7 @@ def played(file: Path) -> Run:
         raise ReplayError(f"{file} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
     known = (*PROPERTIES, *RUN_PROPERTIES)
     properties = [property_ for property_ in known if property_.name == trace.property_]
-    if not properties:
+    if not properties and trace.property_ != NO_PROPERTY:
         raise ReplayError(
             f"{file}: no property {trace.property_!r}{_near(trace.property_, [property_.name for property_ in known])}"
         )
@@ -108,7 +116,7 @@ def played(file: Path) -> Run:
     except ScenarioError as error:
         raise ReplayError(f"{file}: {error}") from None
     run = Run(trace, system, steps, Properties(system, properties, side_of))
-    if run.breaks(run.last):
+    if not properties or run.breaks(run.last):
         return run
     rested = Run(trace, system, (*steps, *rest(system, run.last)), run.properties)
     return rested if rested.breaks(rested.last) else run
@@ -134,10 +142,12 @@ def _show(run: Run) -> bool:
     for line in _views(run, [run.system.locals[place][slot.local] for place, slot in _slots(run.system, run.last)]):  # type: ignore[misc]
         typer.echo(line)
     typer.echo(f"{len(run.trace.steps)} steps; {_verdict(run, broken=broken)}")
-    return broken
+    return broken or not run.properties.properties
 
 
 def _verdict(run: Run, *, broken: bool) -> str:
+    if not run.properties.properties:
+        return "all of them were possible, as the trace says."
     if broken:
         return f"at their end the property is broken, as the trace says: {run.trace.property_}."
     return f"at their end the property is not broken, and the trace says that it is: {run.trace.property_}."
@@ -186,11 +196,6 @@ def _views(run: Run, states: "Sequence[ServerState]") -> Iterator[str]:
 # Live.
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
 async def play_live(run: Run, reporter: "Reporter", qos: int = QOS) -> "Ending":
     """The same run on the embedded broker. Raises `runtime.mqtt.broker.BrokerError` if none can be started."""
     from runtime.replay.live import Live
@@ -202,18 +207,17 @@ async def play_live(run: Run, reporter: "Reporter", qos: int = QOS) -> "Ending":
 
 def _play_live(run: Run, qos: int) -> bool:
     """Play it on the embedded broker, and say how that ended."""
+    from runtime.cli.terminal import PipedConsole
     from runtime.demo.output import People
     from runtime.mqtt.broker import BrokerError
 
-    console = _Console(highlight=False, emoji=False, markup=False)
+    console = PipedConsole()
     try:
         ending = asyncio.run(play_live(run, People(console), qos))
     except BrokerError as error:
-        typer.echo(f"clientjoin: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise fail(str(error), status=2) from None
     except KeyboardInterrupt:
-        typer.echo("clientjoin: interrupted; everything was taken down", err=True)
-        raise typer.Exit(130) from None
+        raise fail("interrupted; everything was taken down", status=130) from None
     typer.echo()
     for line in _views(run, ending.states):
         typer.echo(line)
@@ -224,4 +228,4 @@ def _play_live(run: Run, qos: int) -> bool:
     typer.echo("Every chart, every view and what is under way is as in the explorer, after every step.")
     broken = run.breaks(ending.row)
     typer.echo(f"{len(run.trace.steps)} steps, live, QoS {qos}; {_verdict(run, broken=broken)}")
-    return broken
+    return broken or not run.properties.properties

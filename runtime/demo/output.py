@@ -2,20 +2,30 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from machines.broker import Broker
-from machines.calls import CONNACK, SUBACK, SUBSCRIBE, Call, ConnectionLost, JoinConflicts, ViewChangeFailed
-from machines.events import BusEvent, ClientEvent, ClientJoinAccepted, ClientJoinDenied
+from machines.calls import (
+    CONNACK,
+    SUBACK,
+    SUBSCRIBE,
+    Call,
+    ConnectionLost,
+    JoinConflicts,
+    TimeoutExceeded,
+    ViewChangeFailed,
+)
+from machines.events import BusEvent, ClientEvent, ClientJoinAccepted, ClientJoinDenied, ClientRegistered
 from machines.participant import atomic_states, words
 from runtime.demo.runner import CLIENT, TRACKER, Outcome, lifelines
 from runtime.recorder import BROKER, NEVER_CAME, Arrow, RunRecorder
 from spec.rendering.labels import label
 from spec.rendering.sequence import Divider, Group, Lifeline, Message, Row, to_mermaid, to_notation
+from spec.rendering.svg import to_svg
 
 AT_REST = {state.id for state in atomic_states(Broker) if state.initial}
 """Where the broker's regions are while nothing is owed."""
@@ -27,9 +37,19 @@ WIDE = 120
 class People:
     """Shows the run to a person."""
 
-    def __init__(self, console: Console) -> None:
-        """`console` decides on colour and width."""
+    def __init__(
+        self, console: Console, *, verbose: bool = True, progress: Callable[[str], None] | None = None
+    ) -> None:
+        """`console` decides on colour and width.
+
+        Unless `verbose`, calls inside a server and packets that are no events are left out, but for timeouts that are
+        exceeded, what is lost, and connections that break. With `progress` no arrow is shown: that is told how many
+        joins are done.
+        """
         self._console = console
+        self._verbose = verbose
+        self._progress = progress
+        self._arrows = self._joins = 0
         self._subscriptions: Counter[str] = Counter()
 
     def act(self, title: str) -> None:
@@ -39,6 +59,13 @@ class People:
 
     def arrow(self, arrow: Arrow) -> None:
         """A line for the arrow, and where it left its ends; subscriptions are counted and told together."""
+        if self._progress is not None:
+            self._arrows += 1
+            self._joins += isinstance(arrow.message, ClientRegistered) and arrow.receiver == BROKER and not arrow.lost
+            self._progress(f"{self._joins:,} joins done, {self._arrows:,} arrows, {arrow.at:.1f} s")
+            return
+        if not self._verbose and not _matters(arrow):
+            return
         if isinstance(arrow.message, SUBSCRIBE) or (isinstance(arrow.message, SUBACK) and arrow.message.accepted):
             client = arrow.sender if isinstance(arrow.message, SUBSCRIBE) else arrow.receiver
             self._subscriptions[client] += isinstance(arrow.message, SUBSCRIBE)
@@ -68,8 +95,12 @@ class People:
         """How it ended."""
         self._console.print()
         self._console.print(Text("== In the end (before the goodbyes) ==", style="bold"))
-        for lifeline, where in outcome.ends.items():
-            self._console.print(Text(f"{lifeline:>21}  {_where(where)}"))
+        if self._progress is None:
+            for lifeline, where in outcome.ends.items():
+                self._console.print(Text(f"{lifeline:>21}  {_where(where)}"))
+        else:
+            for told, number in Counter(_where(where) for where in outcome.ends.values()).most_common():
+                self._console.print(Text(f"{number:>21}  {told}"))
         for sentence in sentences(outcome):
             self._console.print(Text(sentence), soft_wrap=True)
 
@@ -183,6 +214,14 @@ def _what(arrow: Arrow) -> str:
     return what if what.isprintable() else ascii(what)[1:-1]
 
 
+def _matters(arrow: Arrow) -> bool:
+    """Whether an arrow is shown to who wants no details."""
+    message = arrow.message
+    is_refused = isinstance(message, CONNACK | SUBACK) and not message.accepted
+    shown = isinstance(message, BusEvent | TimeoutExceeded | ViewChangeFailed | ConnectionLost)
+    return shown or is_refused or arrow.lost or bool(arrow.note)
+
+
 def _style(arrow: Arrow) -> str:
     if arrow.name == "TimeoutExceeded" or isinstance(arrow.message, ConnectionLost):
         return "yellow"
@@ -203,14 +242,14 @@ def _where(states: tuple[str, ...]) -> str:
     return " / ".join(words(state) for state in [s for s in states if s not in AT_REST] or states[-1:])
 
 
-def recording(title: str, recorder: RunRecorder, *, mermaid: bool = False) -> str:
-    """The run as a sequence diagram."""
+def recording(title: str, recorder: RunRecorder, suffix: str = ".txt") -> str:
+    """The run as a sequence diagram: in Mermaid or SVG, if the file's suffix says so, otherwise in the notation."""
     rows: list[Row] = []
     for number, arrow in enumerate(recorder.arrows):
         if number in recorder.acts:
             rows.append(Divider(recorder.acts[number]))
         rows.append(Message(arrow.sender, arrow.receiver, label(arrow.message), arrow.lost, arrow.sent, arrow.came))
-    draw = to_mermaid if mermaid else to_notation
+    draw = {".mmd": to_mermaid, ".mermaid": to_mermaid, ".svg": to_svg}.get(suffix, to_notation)
     return draw(title, _groups(recorder), rows)
 
 

@@ -55,8 +55,8 @@ from runtime.wire.strict_json import (
     as_it_is,
     integer,
     map_of,
-    parsed,
     printable,
+    read,
     record,
     sequence_of,
     set_of,
@@ -64,6 +64,7 @@ from runtime.wire.strict_json import (
     shown,
     text,
     typed,
+    unhurried,
 )
 
 LOGGED = 10
@@ -113,7 +114,7 @@ REASON = text("a text", empty=True)
 NAME = text("a text", empty=True)
 SIZE = integer(0)
 FRAGMENT_SIZE = integer(1)
-REASON_CODE = Shape(_reason_code, as_it_is)
+REASON_CODE = unhurried(_reason_code, as_it_is)
 
 REQUEST_ID = Property("RequestId", "request_id", NAME, required=False, absent="")
 """Unknown to the protocol as drawn: only who is hardened gives it, and who does not know it skips it."""
@@ -138,7 +139,7 @@ FILES = map_of(HASH, FILE_METADATA)
 FRAGMENTS = map_of(HASH, FRAGMENT_METADATA)
 CLIENTS = map_of(CLIENT, CLIENT_METADATA)
 
-EVENT_ID = Property("EventId", "event_id", Shape(_uuid, as_it_is))
+EVENT_ID = Property("EventId", "event_id", unhurried(_uuid, as_it_is))
 CLIENT_IDENTIFIER = Property("ClientIdentifier", "client", CLIENT)
 
 PROPERTIES: Mapping[type[BusEvent], tuple[Property, ...]] = immutabledict(
@@ -226,7 +227,7 @@ def encode(event: BusEvent) -> bytes:
 def decode(topic: str, payload: bytes) -> BusEvent:
     """The event that was published on this topic; `Malformed`, and nothing else, if the payload is none."""
     try:
-        event: BusEvent = _shape_of(topic).read(parsed(payload))
+        event: BusEvent = read(_shape_of(topic), payload)
     except Fault as fault:
         raise Malformed(topic, fault.kind, "$" + fault.path, fault.problem) from None
     return event

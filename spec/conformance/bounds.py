@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 STATES = 20_000
 """States of one question, if nobody says otherwise: more than any diagram of this project takes."""
+DIAGRAM_DONE = "checked"
+"""What whoever is told of progress is given when a diagram has been checked, with 0 states."""
 
 
 class Stopped(Exception):  # noqa: N818 - what happened, not a defect
@@ -63,3 +65,8 @@ class Bounds:
             raise Stopped(f"stopped after {self.seconds:g} seconds and {states} states; --seconds allows more")
         if self.progress is not None and states % 256 == 0:
             self.progress(what, states)
+
+    def end_diagram(self) -> None:
+        """Tell that one more diagram has been checked."""
+        if self.progress is not None:
+            self.progress(DIAGRAM_DONE, 0)

@@ -1,143 +1,37 @@
 """Checking diagrams against charts: reads, binds, projects, compares, and puts all that was found into one report."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from statemachine import StateChart
 
-from spec.binding import BUILT_IN, Begin, Binding, load_for
+from spec.binding import BUILT_IN, Binding, load_for
 from spec.conformance.baseline import Accepted, accept, read_accepted
 from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.counterexample import Stage
 from spec.conformance.coverage import Coverage, covered, joined
-from spec.conformance.finding import Finding, Verdict, unanswered, verdict
+from spec.conformance.finding import Finding, Verdict, unanswered
 from spec.conformance.implied import implied
 from spec.conformance.inclusion import Comparison, compare
 from spec.conformance.local import implied_locally, reached
 from spec.conformance.meanings import unmarked
 from spec.conformance.needs import impossible_branches
 from spec.conformance.parallel import beside_each_other, uninterrupted
-from spec.conformance.specification import BoundDiagram, Specification, UseCase, specification
+from spec.conformance.report import DiagramReport, Explored, Report, Row
+from spec.conformance.specification import BoundDiagram, Specification, UseCase, gates_of, losses_of, specification
 from spec.interaction import InteractionError
 from spec.notation import read
 from spec.projection import realisability
 from spec.system.composition import State, System
 from spec.system.process import ChartMachine
+from spec.system.scheduling import set_going
 from spec.system.setup import Cast, CastError
 
 DIAGRAMS = Path(__file__).parent.parent / "diagrams"
 NOTHING = "there is no diagram: nothing was asked"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One lifeline of one diagram: who plays it, and how many states of the projection and the chart were compared."""
-
-    lifeline: str
-    chart: str
-    conforms: bool
-    spec_states: int
-    chart_states: int
-
-
-@dataclass(frozen=True)
-class DiagramReport:
-    """What was found of one diagram."""
-
-    file: str
-    frame: str
-    title: str
-    rows: tuple[Row, ...]
-    findings: tuple[Finding, ...]
-    nodes: int = 0
-    coverage: tuple[Coverage, ...] = ()
-    """The transitions that it exercises of each chart that is not ours."""
-
-    @property
-    def name(self) -> str:
-        """What to call it: its frame, its title, or its file."""
-        return self.frame or self.title or self.file
-
-    @property
-    def verdict(self) -> Verdict:
-        """The answer, where warnings are no mistakes."""
-        return verdict(self.findings)
-
-    @property
-    def conforms(self) -> bool:
-        """Whether all was asked, all was answered, and nothing was found that is not accepted."""
-        return self.verdict is Verdict.CONFORMS
-
-
-@dataclass(frozen=True)
-class Explored:
-    """What looking at all that charts can do came to: the states of the system that were met, and whether these are
-    all.
-    """
-
-    states: int
-    complete: bool
-    as_drawn: bool = False
-    """Whether the network did just as the diagrams draw, as the scenarios of a use case that has others, too."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What was found of all diagrams, and what no diagram of a use case allows.
-
-    `str()` is the text that a person would read.
-    """
-
-    diagrams: tuple[DiagramReport, ...]
-    implied: tuple[Finding, ...] = ()
-    explored: Mapping[str, Explored] = field(default_factory=dict)
-    """For each use case: what looking at all that the charts can do came to."""
-    strict: bool = False
-    """Whether warnings are mistakes, too."""
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """All findings: of each diagram, and of the use cases."""
-        return (*(finding for diagram in self.diagrams for finding in diagram.findings), *self.implied)
-
-    @property
-    def coverage(self) -> tuple[Coverage, ...]:
-        """Which transitions of each chart that is not ours the diagrams exercise together."""
-        return joined(each for diagram in self.diagrams for each in diagram.coverage)
-
-    @property
-    def verdict(self) -> Verdict:
-        """Conforms, does not conform, or undetermined: something was not asked, or not answered."""
-        return verdict(self.findings, strict=self.strict)
-
-    @property
-    def conforms(self) -> bool:
-        """Whether all was asked, all was answered, and nothing was found that is not accepted."""
-        return self.verdict is Verdict.CONFORMS
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Why the verdict is not *conforms*: the mistakes, or what was not answered."""
-        kinds = {Verdict.DOES_NOT_CONFORM: ("error", "warning") if self.strict else ("error",)}
-        wanted = kinds.get(self.verdict, ("unanswered",))
-        return tuple(f.message for f in self.findings if f.severity in wanted and not f.accepted)
-
-    def strictly(self) -> "Report":
-        """The same with warnings as mistakes."""
-        return replace(self, strict=True)
-
-    def __str__(self) -> str:
-        """The report as text."""
-        from spec.conformance.report import as_text
-
-        return as_text(self)
-
-    def __repr__(self) -> str:
-        """In short."""
-        return f"<Report: {self.verdict}, {len(self.diagrams)} diagrams, {len(self.findings)} findings>"
 
 
 def check(
@@ -170,27 +64,35 @@ def check_all(
     strict: bool = False,
     bounds: Bounds | None = None,
     processes: int = 1,
+    coverage: bool = False,
 ) -> Report:
     """Check diagrams, given as file and text; those that are `referred` to are not checked themselves.
 
     Diagrams of one use case (the title without what stands in parentheses at its end) belong together. If they are
     `complete` they are all that can happen; otherwise diagrams of our charts are taken as scenarios, and the network
     does as they draw. With more than one of the `processes`, use cases and diagrams are checked beside each other where
-    the system allows. `bounds` say how far to look. What is `accepted` is no mistake; if `strict`, warnings are.
+    the system allows. `bounds` say how far to look. With `coverage` transitions of our charts are counted, too. What is
+    `accepted` is no mistake; if `strict`, warnings are.
     """
     bounds = bounds or Bounds()
     bounds.begin()
     with uninterrupted():
         whole = specification(texts, binding, charts or {}, referred, complete=complete)
-        return _check_all(whole, accepted, bounds, processes, strict=strict)
+        return _check_all(whole, accepted, bounds, processes, strict=strict, coverage=coverage)
 
 
 def _check_all(
-    whole: Specification, accepted: Sequence[Accepted], bounds: Bounds, processes: int, *, strict: bool
+    whole: Specification,
+    accepted: Sequence[Accepted],
+    bounds: Bounds,
+    processes: int,
+    *,
+    strict: bool,
+    coverage: bool,
 ) -> Report:
     cast = Cast(whole.binding, whole.charts, bounds.reductions.by_pairs, whole.payloads)
     tasks: list[Callable[[], Any]] = [partial(_explored, use_case, cast, bounds) for use_case in whole.use_cases]
-    tasks += [partial(_compared, bound, cast, accepted, bounds) for bound in whole.diagrams_bound]
+    tasks += [partial(_compared, bound, cast, accepted, bounds, ours=coverage) for bound in whole.diagrams_bound]
     done = beside_each_other(tasks, processes)
     scenarios: list[Finding] = []
     explored: dict[str, Explored] = {}
@@ -229,6 +131,7 @@ def compared(
         systems[0][0].binding,
         only_first=only_first,
         quiescent=bound.begin.quiescent,
+        orders=bound.begin.orders,
         bounds=bounds,
     )
 
@@ -241,17 +144,23 @@ def _systems(bound: BoundDiagram, cast: Cast) -> list[tuple[System, State]]:
         bound.routes(cast.charts),
         repeats=repeats,
         messages=bound.messages,
+        beside=bound.beside,
+        losses=losses_of(bound.together),
+        gates=gates_of(bound.together),
     )
 
 
-def _compared(bound: BoundDiagram, cast: Cast, accepted: Sequence[Accepted], bounds: Bounds) -> DiagramReport:
+def _compared(
+    bound: BoundDiagram, cast: Cast, accepted: Sequence[Accepted], bounds: Bounds, *, ours: bool
+) -> DiagramReport:
     findings = list(bound.findings)
     comparison = Comparison()
     coverage: list[Coverage] = []
     title = bound.diagram.title or bound.diagram.frame or ""
     stage = Stage(title, [bound.diagram], bound.words, cast.binding, bound.begin)
     try:
-        words = {label: word for label, word in bound.words.items() if word.message in bound.messages}
+        messages = bound.messages
+        words = {label: word for label, word in bound.words.items() if word.message in messages}
         findings += map(stage.drawn, impossible_branches(bound.ordered, words, cast.binding, bounds))
         systems = _systems(bound, cast)
         comparison = compared(bound, cast, bounds=bounds, systems=systems)
@@ -261,7 +170,8 @@ def _compared(bound: BoundDiagram, cast: Cast, accepted: Sequence[Accepted], bou
         findings.append(unanswered(error.message, error.line or 0))
     else:
         system, _ = systems[0]
-        coverage = [each for one, _ in systems for each in covered(one, comparison.seen, bound.drawn(), one.binding)]
+        drawn = bound.drawn()
+        coverage = [each for one, _ in systems for each in covered(one, comparison.seen, drawn, one.binding, ours=ours)]
         hint = _where_to_begin(bound, system)
         for finding in comparison.findings:
             said = hint if finding.kind == "chart-cannot" else ""
@@ -269,6 +179,7 @@ def _compared(bound: BoundDiagram, cast: Cast, accepted: Sequence[Accepted], bou
         findings += _sent_to_nobody(bound, system)
         findings += _realisable(bound)
     shown = [accept(unmarked(finding), accepted) for finding in findings]
+    bounds.end_diagram()
     return replace(_report(bound, comparison, shown, cast.binding), coverage=joined(coverage))
 
 
@@ -348,7 +259,7 @@ def explored(use_case: UseCase, cast: Cast, bounds: Bounds | None = None) -> Loo
     if len(systems) > 1 and not use_case.complete:
         systems = _those_meant(use_case, cast, systems, bounds)
     for system, state in systems:
-        for started in _set_going(system, state, use_case.begin):
+        for started in set_going(system, state, use_case.begin.orders):
             outcome = implied(use_case.whole(), system, started, use_case.circumstances(system), bounds)
             states += outcome.states
             findings = outcome.findings or _after_references(use_case, system, started, bounds)
@@ -401,12 +312,15 @@ def _explored(use_case: UseCase, cast: Cast, bounds: Bounds) -> tuple[tuple[Find
     return findings, Explored(found.states, complete, as_drawn=not use_case.complete)
 
 
-def _set_going(system: System, state: State, begin: Begin) -> list[State]:
-    """The states after the orders that set a use case going."""
-    states = [state]
-    for lifeline, order in begin.orders.items():
-        states = [move.then for before in states for move in system.orders(before, lifeline, (order,))]
-    return states
-
-
-__all__ = ["Accepted", "Bounds", "DiagramReport", "Report", "Row", "Verdict", "check", "check_all", "read_accepted"]
+__all__ = [
+    "Accepted",
+    "Bounds",
+    "DiagramReport",
+    "Explored",
+    "Report",
+    "Row",
+    "Verdict",
+    "check",
+    "check_all",
+    "read_accepted",
+]

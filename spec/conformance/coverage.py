@@ -1,9 +1,9 @@
-"""Which transitions of charts that are not ours the diagrams exercise, and which none of them does.
+"""Which transitions of charts the diagrams exercise, and which none of them does.
 
 A transition is exercised by a diagram if the diagram draws its action on that lifeline, and it is done between two
 states of its chart that runs of the diagram go through; or if it needs no drawing, and is done on the way between such
 states. What a chart can do besides, and what it was merely asked, does not count. Transitions that differ only in their
-guards count as one. Of our own charts nothing is counted: their steps do not say by which transition they are.
+guards count as one. Our own charts are counted where that is asked for (`ours`): it takes a look at all their steps.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from spec.binding import Binding
 from spec.system.composition import System
+from spec.system.process import ChartMachine
 from spec.system.stepped import SteppedMachine
 
 Row = tuple[str, str, str]
@@ -47,26 +48,35 @@ def covered(
     seen: Mapping[str, Collection[tuple[int, int]]],
     drawn: Mapping[str, Collection[str]],
     binding: Binding,
+    *,
+    ours: bool = False,
 ) -> list[Coverage]:
-    """What a diagram exercises in a system.
+    """What a diagram exercises in a system; with `ours`, of our charts, too.
 
     `seen` holds the local states, by number, that its runs go through, `drawn` the actions of each lifeline.
     """
+    counted = (SteppedMachine, ChartMachine) if ours else SteppedMachine
     found = []
     for lifeline, machine in system.machines.items():
-        if isinstance(machine, SteppedMachine) and lifeline in seen:
+        if isinstance(machine, counted) and lifeline in seen and binding.is_drawn(lifeline):
             met = system.met(lifeline)
             through = {met[number] for place, number in seen[lifeline] if place == id(system)}
-            steps = [Step(*key, frozenset(rows)) for key, rows in machine.done.items()]
+            done: Mapping[tuple[Any, str, Any], Collection[Row]] = machine.done
+            steps = [Step(here, label, then, frozenset(rows)) for (here, label, then), rows in done.items()]
             silent = [step for step in steps if _is_silent(step.label, lifeline, binding)]
             loud = [step for step in steps if step.label in drawn.get(lifeline, ())]
-            done = _exercised(loud, silent, through) & machine.declared
-            found.append(Coverage(machine.name, (lifeline,), machine.declared, done))
+            exercised = _exercised(loud, silent, through) & machine.declared
+            found.append(Coverage(machine.name, (lifeline,), machine.declared, exercised))
     return found
 
 
+ORDERS = frozenset({"?Start", "?Stop"})
+"""What the owner of a server says to it, which no diagram draws."""
+
+
 def _is_silent(label: str, lifeline: str, binding: Binding) -> bool:
-    return label[:1] not in {"?", "!"} or binding.may(lifeline, label)
+    from_outside = label in ORDERS or label[1:] in binding.from_outside(lifeline)
+    return label[:1] not in {"?", "!"} or from_outside or binding.may(lifeline, label)
 
 
 def _exercised(loud: Collection[Step], silent: Collection[Step], through: set[Any]) -> frozenset[Row]:

@@ -70,6 +70,8 @@ class Finding:
     accepted: str = ""
     """The reason, where the finding is understood and accepted."""
     unanswered: bool = False
+    rules: str = ""
+    """Of what no scenario allows: the rules of the binding that it was held against."""
 
     @property
     def severity(self) -> Severity:

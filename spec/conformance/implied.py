@@ -24,11 +24,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from spec.binding import Binding, Word
+from spec.binding import Begin, Binding, Word
 from spec.binding.obligations import Violation
 from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.finding import Finding, unanswered
 from spec.conformance.matching import match
+from spec.conformance.rules import rules
 from spec.conformance.whole import Places, Whole
 from spec.interaction import Action, InteractionError
 from spec.system.composition import Act, Move, State, System
@@ -39,6 +40,8 @@ Faults = frozenset[tuple[str, str, str]]
 
 Orders = tuple[tuple[str, str], ...]
 """Lifelines, each with an order to it."""
+
+NOWHERE = Begin("", {}, {})
 
 
 class Stand(NamedTuple):
@@ -65,6 +68,8 @@ class Circumstances:
     """What comes from outside at any time."""
     complete: bool = True
     """Whether the scenarios are all that can happen."""
+    begin: Begin = NOWHERE
+    """Where the use case begins, and what sets it going."""
 
 
 @dataclass
@@ -327,7 +332,8 @@ class _Search:
             return
         self._blamed.add(key)
         run = (*run_to(self.parents, here), *((act,) if act is not None else ()))
-        self.findings.append(Finding(kind, text, 0, name, run))  # type: ignore[arg-type]
+        said = rules(act, self.around.begin, self.binding, ordered=here[0].ordered)
+        self.findings.append(Finding(kind, text, 0, name, run, rules=said))  # type: ignore[arg-type]
 
 
 def may_happen(act: Act, around: Circumstances, binding: Binding) -> bool:

@@ -31,9 +31,10 @@ from spec.conformance.memory import Memory
 from spec.conformance.needs import Needs, Open, path_to
 from spec.conformance.one_order import enough, receives_in
 from spec.conformance.resolutions import resolutions
-from spec.interaction import EMPTY, Action, Interaction, InteractionError, Term, can_end, steps
+from spec.interaction import Action, Interaction, InteractionError, Term, can_end, steps
 from spec.interaction.semantics import Step
 from spec.system.composition import State, System
+from spec.system.scheduling import set_going
 
 MORE = 1_000
 """States that are looked at where mistakes were found: there may be others, but the verdict is known."""
@@ -74,15 +75,17 @@ def compare(
     *,
     only_first: bool = False,
     quiescent: bool = False,
+    orders: Mapping[str, str] | None = None,
     bounds: Bounds | None = None,
 ) -> Comparison:
     """Hold all traces of an interaction against the systems that it can be about.
 
-    `quiescent` asks, too, that nothing is left to happen wherever it ends. What was not looked at is a finding, too.
+    `quiescent` asks, too, that nothing is left to happen wherever it ends. `orders` set lifelines going. What was not
+    looked at is a finding, too.
     """
     memory = Memory(systems, words, binding)
     memory.missing = {problem.line for problem in interaction.problems if problem.kind == "missing-reference"}
-    search = _Search(memory, bounds or Bounds(), quiescent=quiescent, only_first=only_first)
+    search = _Search(memory, bounds or Bounds(), orders or {}, quiescent=quiescent, only_first=only_first)
     search.run(interaction.term)
     if search.blocked and not search.findings:
         search.find_what_never_runs(interaction.term)
@@ -92,9 +95,12 @@ def compare(
 class _Search:
     """The search over states of a diagram with states of the systems."""
 
-    def __init__(self, memory: Memory, bounds: Bounds, *, quiescent: bool, only_first: bool) -> None:
+    def __init__(
+        self, memory: Memory, bounds: Bounds, orders: Mapping[str, str], *, quiescent: bool, only_first: bool
+    ) -> None:
         self.memory = memory
         self.bounds = bounds
+        self.orders = orders
         self.quiescent = quiescent
         self.only_first = only_first
         self.needs = Needs(memory.binding, memory.words)
@@ -133,7 +139,7 @@ class _Search:
             self.ends.append(node)
             if self.quiescent:
                 self._report(self._not_quiescent(node))
-            elif node.term is EMPTY and not node.skipped and self.memory.is_of_patient_charts:
+            elif not node.skipped and self.memory.is_of_patient_charts:
                 self._report(self._goes_on(node))
         new: list[Node] = []
         blocked: list[tuple[Action, str]] = []
@@ -260,16 +266,22 @@ class _Search:
         return (node._replace(states=frozenset(kept)) if kept else None), found
 
     def _goes_on(self, node: Node) -> Finding | None:
-        """What charts of ours go on to do where nothing is left of the diagram, in each state that they can be in."""
+        """What charts of ours go on to do where the diagram can end, in each state that they can be in.
+
+        Who is set going has been: where a run draws nothing of it, it goes on with all that it does then.
+        """
+        run = tuple(path_to(self.parents, node))
+        acted = {action.lifeline for action in run}
+        orders = {lifeline: order for lifeline, order in self.orders.items() if lifeline not in acted}
         move = None
         for number in sorted(node.states):
             system, state = self.memory.states[number]
-            move = next_undrawn(system, state, self.memory.binding)
-            if move is None:
-                return None
+            for there in set_going(system, state, orders):
+                move = next_undrawn(system, there, self.memory.binding)
+                if move is None:
+                    return None
         if move is None:
             return None
-        run = tuple(path_to(self.parents, node))
         to = f" to {move.peer}" if move.peer else ""
         said = f"the diagram ends here, {move.lifeline} goes on with {move}{to}"
         return Finding("goes-on", said, run[-1].line if run else 0, move.lifeline, run)
@@ -300,7 +312,7 @@ class _Search:
 
     def _run_to_its_end(self, way: Term) -> None:
         """Look for an order of a term without choices that comes to its end."""
-        search = _Search(self.memory, self.bounds, quiescent=False, only_first=True)
+        search = _Search(self.memory, self.bounds, self.orders, quiescent=False, only_first=True)
         begin = Node(way, self.memory.begin)
         search.parents, search.depth = {begin: None}, {begin: 0}
         stack = [begin]

@@ -88,9 +88,14 @@ def _may_be_undrawn(system: System, state: State, binding: Binding) -> Iterator[
             if received is not None and (ignored or binding.may(lifeline, str(act), act.peer)):
                 yield received
         if not system.is_patient(lifeline) or is_quiet(system, state):
-            for sent, _ in system.sends(state, lifeline):
+            for sent, lost in system.sends(state, lifeline):
                 if binding.may(lifeline, str(sent.act), sent.act.peer):
                     yield sent
+                    if lost is not None and (lifeline, sent.act.peer, sent.act.message) in system.losses:
+                        yield lost
+    for lifeline, message in system.gates:
+        if binding.may(lifeline, f"?{message}"):
+            yield from system.orders(state, lifeline, (message,))
 
 
 def _done(system: System, state: State, action: Action, word: Word) -> Iterator[State]:

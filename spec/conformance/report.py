@@ -1,13 +1,122 @@
-"""A report of a check, as lines of text and as JSON."""
+"""What a check found: a report of all diagrams and of each, as values, as lines of text and as JSON."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from spec.conformance.checker import DiagramReport, Report
-from spec.conformance.coverage import Coverage
-from spec.conformance.finding import Finding, Verdict
+from spec.conformance.coverage import Coverage, joined
+from spec.conformance.finding import Finding, Verdict, verdict
+
+
+@dataclass(frozen=True)
+class Row:
+    """One lifeline of one diagram: who plays it, and how many states of the projection and the chart were compared."""
+
+    lifeline: str
+    chart: str
+    conforms: bool
+    spec_states: int
+    chart_states: int
+
+
+@dataclass(frozen=True)
+class DiagramReport:
+    """What was found of one diagram."""
+
+    file: str
+    frame: str
+    title: str
+    rows: tuple[Row, ...]
+    findings: tuple[Finding, ...]
+    nodes: int = 0
+    coverage: tuple[Coverage, ...] = ()
+    """The transitions that it exercises of each chart that is not ours."""
+
+    @property
+    def name(self) -> str:
+        """What to call it: its frame, its title, or its file."""
+        return self.frame or self.title or self.file
+
+    @property
+    def verdict(self) -> Verdict:
+        """The answer, where warnings are no mistakes."""
+        return verdict(self.findings)
+
+    @property
+    def conforms(self) -> bool:
+        """Whether all was asked, all was answered, and nothing was found that is not accepted."""
+        return self.verdict is Verdict.CONFORMS
+
+
+@dataclass(frozen=True)
+class Explored:
+    """What looking at all that charts can do came to: the states of the system that were met, and whether these are
+    all.
+    """
+
+    states: int
+    complete: bool
+    as_drawn: bool = False
+    """Whether the network did just as the diagrams draw, as the scenarios of a use case that has others, too."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found of all diagrams, and what no diagram of a use case allows.
+
+    `str()` is the text that a person would read.
+    """
+
+    diagrams: tuple[DiagramReport, ...]
+    implied: tuple[Finding, ...] = ()
+    explored: Mapping[str, Explored] = field(default_factory=dict)
+    """For each use case: what looking at all that the charts can do came to."""
+    strict: bool = False
+    """Whether warnings are mistakes, too."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings: of each diagram, and of the use cases."""
+        return (*(finding for diagram in self.diagrams for finding in diagram.findings), *self.implied)
+
+    @property
+    def coverage(self) -> tuple[Coverage, ...]:
+        """Which transitions of each chart that is not ours the diagrams exercise together."""
+        return joined(each for diagram in self.diagrams for each in diagram.coverage)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Conforms, does not conform, or undetermined: something was not asked, or not answered."""
+        return verdict(self.findings, strict=self.strict)
+
+    @property
+    def conforms(self) -> bool:
+        """Whether all was asked, all was answered, and nothing was found that is not accepted."""
+        return self.verdict is Verdict.CONFORMS
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the verdict is not *conforms*: the mistakes, or what was not answered."""
+        kinds = {Verdict.DOES_NOT_CONFORM: ("error", "warning") if self.strict else ("error",)}
+        wanted = kinds.get(self.verdict, ("unanswered",))
+        return tuple(f.message for f in self.findings if f.severity in wanted and not f.accepted)
+
+    def strictly(self) -> "Report":
+        """The same with warnings as mistakes."""
+        return replace(self, strict=True)
+
+    def __str__(self) -> str:
+        """The report as text."""
+        return as_text(self)
+
+    def __repr__(self) -> str:
+        """In short."""
+        return f"<Report: {self.verdict}, {len(self.diagrams)} diagrams, {len(self.findings)} findings>"
+
 
 STYLES = {Verdict.CONFORMS: "green", Verdict.DOES_NOT_CONFORM: "bold red", Verdict.UNDETERMINED: "bold yellow"}
+MOST_LISTED = 12
+"""Diagrams up to which each gets a line of its own, also if nothing is to be said of it."""
 WIDTH = max(len(str(each)) for each in Verdict)
 
 
@@ -67,6 +176,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "line": finding.line,
         "lifeline": finding.lifeline or None,
         "message": finding.message,
+        "rules": finding.rules or None,
         "counterexample": finding.counterexample or None,
         "severity": finding.severity,
         "accepted": finding.accepted or None,
@@ -79,18 +189,30 @@ def as_text(report: Report, *, verbose: bool = False) -> str:
 
 
 def lines(report: Report, *, verbose: bool = False) -> Iterator[Line]:
-    """The report line by line; if `verbose`, with the lifelines of each diagram, and with what is accepted."""
+    """The report line by line; if `verbose`, with the lifelines of each diagram, what is accepted, and all runs.
+
+    Otherwise, of many diagrams those that conform are a count, and the run of the first finding that has one is shown.
+    """
+    is_short = not verbose and len(report.diagrams) > MOST_LISTED
+    silent = 0
+    told: set[str] = set()
     for diagram in report.diagrams:
-        said = f"{diagram.name}  ({diagram.file}), {diagram.nodes} states compared"
         # What is found of a use case that one diagram draws alone is found of that diagram.
         answer = report.verdict if len(report.diagrams) == 1 else diagram.verdict
+        if is_short and answer is Verdict.CONFORMS and all(finding.accepted for finding in diagram.findings):
+            silent += 1
+            continue
+        said = f"{diagram.name}  ({diagram.file}), {diagram.nodes} states compared"
         yield Line(f"{answer!s:{WIDTH}}  ", said, STYLES[answer])
         if verbose:
             yield from _table(diagram)
         for finding in diagram.findings:
-            yield from _lines(finding, verbose=verbose)
+            yield from _lines(finding, told, verbose=verbose)
+    if silent:
+        others = "other " if silent < len(report.diagrams) else ""
+        yield Line(f"{Verdict.CONFORMS!s:{WIDTH}}  ", f"{silent} {others}diagrams", STYLES[Verdict.CONFORMS])
     for finding in report.implied:
-        yield from _lines(finding, verbose=verbose)
+        yield from _lines(finding, told, verbose=verbose)
     for name, found in report.explored.items() if verbose else ():
         whole = "all" if found.complete else "the first"
         under = "with losses and refusals just as drawn" if found.as_drawn else "under the faults drawn"
@@ -103,7 +225,7 @@ def lines(report: Report, *, verbose: bool = False) -> Iterator[Line]:
 def _coverage(coverages: Sequence[Coverage]) -> Iterator[Line]:
     """Of each chart how many transitions are exercised, and those that are not."""
     if coverages:
-        yield Line("Transitions of charts of others that no diagram exercises:")
+        yield Line("Transitions of charts that no diagram exercises:")
     for chart in coverages:
         lifelines = ", ".join(chart.lifelines)
         counts = f"{len(chart.exercised)} of {len(chart.declared)} exercised"
@@ -124,8 +246,8 @@ def _table(diagram: DiagramReport) -> Iterator[Line]:
         yield Line(f"    {row.lifeline:{names}}  {row.chart:{charts}}  {states}  {sure}")
 
 
-def _lines(finding: Finding, *, verbose: bool) -> Iterator[Line]:
-    """A finding: what it is, where, its identifier, and the run that shows it."""
+def _lines(finding: Finding, told: set[str], *, verbose: bool) -> Iterator[Line]:
+    """A finding: what it is, where, its identifier, and the run that shows it; `told` holds the runs shown before."""
     if finding.accepted and not verbose:
         return
     style = "yellow" if finding.accepted or finding.severity != "error" else "bold red"
@@ -136,7 +258,14 @@ def _lines(finding: Finding, *, verbose: bool) -> Iterator[Line]:
     if finding.accepted:
         yield Line(f"    because {finding.accepted}", style="dim")
         return
-    for line in finding.counterexample.splitlines():
+    if finding.rules:
+        yield Line(f"    by {finding.rules}", style="dim")
+    run = finding.counterexample.splitlines()
+    if told and run and not verbose:
+        yield Line(f"      (-v shows the run, {len(run)} lines)", style="dim")
+        return
+    told.update(finding.counterexample for _ in run[:1])
+    for line in run:
         yield Line(f"      {line}".rstrip(), style="dim")
 
 

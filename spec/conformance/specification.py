@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from statemachine import StateChart
@@ -45,6 +46,8 @@ class BoundDiagram:
     findings: tuple[Finding, ...]
     together: tuple["BoundDiagram", ...] = field(default=(), repr=False)
     """The scenarios of its use case: what is drawn in one of them says what can happen in all."""
+    beside: frozenset[str] = frozenset()
+    """Lifelines of its use case that take part though it does not draw them: see `beside`."""
     _local: dict[tuple[str, bool], Automaton] = field(default_factory=dict, repr=False)
 
     @property
@@ -61,7 +64,7 @@ class BoundDiagram:
 
         return references(self.interaction) != references(self.whole)
 
-    @property
+    @cached_property
     def messages(self) -> frozenset[str]:
         """The messages that it draws itself, not those of use cases that it refers to."""
         labels = _labels(self.interaction)
@@ -93,6 +96,28 @@ class BoundDiagram:
         return routes_of(self.together or (self,), charts)
 
 
+def losses_of(diagrams_bound: Iterable[BoundDiagram]) -> Faults:
+    """Sender, receiver and message of what scenarios draw lost."""
+    return frozenset(
+        (action.lifeline, action.peer or "", bound.words[action.label].message)
+        for bound in diagrams_bound
+        for action in bound.interaction.actions()
+        if action.kind == "!" and action.lost and action.label in bound.words
+    )
+
+
+def gates_of(diagrams_bound: Iterable[BoundDiagram]) -> tuple[tuple[str, str], ...]:
+    """Receiver and message of what scenarios draw as coming from outside."""
+    return tuple(
+        dict.fromkeys(
+            (action.lifeline, bound.words[action.label].message)
+            for bound in diagrams_bound
+            for action in bound.interaction.actions()
+            if action.kind == "?" and action.peer is None and action.label in bound.words
+        )
+    )
+
+
 def routes_of(diagrams_bound: Iterable[BoundDiagram], charts: Charts) -> Routes:
     """The receivers that scenarios draw of each message of each lifeline; none where charts say to whom they send."""
     if all(is_ours(chart) for chart in charts.values()):
@@ -122,12 +147,7 @@ class UseCase:
         self.names = tuple(dict.fromkeys(name for bound in self.diagrams_bound for name in bound.interaction.lifelines))
         messages = frozenset[str]().union(*[bound.messages for bound in self.diagrams_bound])
         self.binding = replace(self.binding, drawn=frozenset(self.names), drawn_messages=messages)
-        self.faults: Faults = frozenset(
-            (action.lifeline, action.peer or "", self.words[action.label].message)
-            for bound in self.diagrams_bound
-            for action in bound.interaction.actions()
-            if action.kind == "!" and action.lost and action.label in self.words
-        )
+        self.faults = losses_of(self.diagrams_bound)
 
     @property
     def says_all(self) -> bool:
@@ -158,7 +178,7 @@ class UseCase:
     def circumstances(self, system: System) -> Circumstances:
         """What can happen to a system besides what its charts do."""
         words = tuple(self.words.values())
-        return Circumstances(self.faults, words, self.begin.later, self.gates(system), self.complete)
+        return Circumstances(self.faults, words, self.begin.later, self.gates(system), self.complete, self.begin)
 
     def routes(self, charts: Charts) -> Routes:
         """Those of all scenarios."""
@@ -167,13 +187,7 @@ class UseCase:
     def gates(self, system: System) -> tuple[tuple[str, str], ...]:
         """What the diagrams draw as coming from outside to charts that are not ours."""
         return tuple(
-            dict.fromkeys(
-                (action.lifeline, self.words[action.label].message)
-                for bound in self.diagrams_bound
-                for action in bound.interaction.actions()
-                if action.kind == "?" and action.peer is None and action.label in self.words
-                if isinstance(system.machines.get(action.lifeline), SteppedMachine)
-            )
+            gate for gate in gates_of(self.diagrams_bound) if isinstance(system.machines.get(gate[0]), SteppedMachine)
         )
 
 
@@ -279,7 +293,31 @@ def _use_case(
     lifelines = {lifeline for bound in members for lifeline in bound.interaction.lifelines}
     players = [binding.players[lifeline] for lifeline in lifelines if lifeline in binding.players]
     ours = any(player.chart in charts and is_ours(charts[player.chart]) for player in players)
+    if not ours:
+        for bound in members:
+            bound.beside = beside(bound, members, binding)
     return UseCase(name, members, binding, members[0].begin, complete=complete or not ours)
+
+
+def beside(bound: BoundDiagram, together: Iterable[BoundDiagram], binding: Binding) -> frozenset[str]:
+    """The lifelines that a diagram leaves out, and that others of its use case join to it by arrows; all, if any is
+    patient, since it waits for all.
+
+    What they do needs no drawing there, but it is not as if they were not there.
+    """
+    ends = {
+        (action.lifeline, action.peer)
+        for each in together
+        for action in each.interaction.actions()
+        if action.peer is not None
+    }
+    names = {name for each in together for name in each.interaction.lifelines}
+    found = set(bound.interaction.lifelines)
+    if bound.begin.patient and any(binding.players[name].patient for name in names if name in binding.players):
+        found |= names
+    while more := {end for pair in ends if not found.isdisjoint(pair) for end in pair} - found:
+        found |= more
+    return frozenset(found).difference(bound.interaction.lifelines)
 
 
 def _bound_diagram(diagram: Diagram, libraries: tuple[Library, Library], meanings: Meanings) -> BoundDiagram:

@@ -19,6 +19,7 @@ from spec.exploration.properties.steps import breaking, deliver_what_matters, fi
 from spec.exploration.result import Explorable, Result, Verdict
 from spec.exploration.traces.elaboration import Run, delivered, elaborated
 from spec.exploration.traces.rendering import Trace, render, steps_of
+from spec.exploration.traces.summary import what_happens
 
 __all__ = ["Explorable", "Options", "Result", "Verdict", "explore", "run_of"]
 
@@ -121,7 +122,8 @@ def _explored(
                 told = (*told, next(breaking(system, told[-1][1] if told else rows[0], one)))
             whole, run = elaborated(system, told, quiescent=one.when not in {"always", "step"})
             trace = Trace(_in(whole, scenario), one.name, steps_of(whole, run))
-            verdicts.append(Verdict(one, False, non_vacuous, run, render(whole, trace, run)))
+            happens = what_happens([node.name for node in whole.nodes], run)
+            verdicts.append(Verdict(one, False, non_vacuous, run, render(whole, trace, run), happens=happens))
         else:
             verdicts.append(Verdict(one, holds, non_vacuous, applies=applies, reason=reason if applies else ""))
     return Result(scenario, found, tuple(verdicts), system)
@@ -145,7 +147,9 @@ def _of_runs(one: Property, scenario: Explorable, liveness: Liveness, found: Fou
         return Verdict(one, answer.holds, answer.non_vacuous, reason=reason, assumed=ASSUMED)
     run, repeats = looped(fairness, one, answer.lasso)
     trace = Trace(scenario, one.name, steps_of(fairness.system, run), repeats)
-    return Verdict(one, False, True, run, render(fairness.system, trace, run), assumed=ASSUMED, repeats=repeats)
+    text = render(fairness.system, trace, run)
+    happens = what_happens([node.name for node in fairness.system.nodes], run)
+    return Verdict(one, False, True, run, text, assumed=ASSUMED, happens=happens, repeats=repeats)
 
 
 def looped(fairness: Fairness, property_: Property, lasso: Lasso) -> tuple[Run, int]:

@@ -80,7 +80,9 @@ def _cell(property_: Property, word: Word, scenario: str, known: Iterable[Findin
         return MARKS[word]
     about = [one for one in known if one.property_ == property_.name]
     if not about:
-        raise ValueError(f"{property_.name!r} is broken in {scenario!r}, and no page says why: write one in findings.toml")
+        raise ValueError(
+            f"{property_.name!r} is broken in {scenario!r}, and no page says why: write one in findings.toml"
+        )
     return f"[X]({min(about, key=lambda one: one.scenario != scenario).name}.md)"
 
 
@@ -97,7 +99,9 @@ def _scenarios(results: Sequence[Result]) -> Iterator[str]:
 def _pages(known: Iterable[Finding]) -> Iterator[str]:
     yield "## The pages\n"
     for one in known:
-        mended = "mended by hardened torrent servers" if one.mended else "no certain remedy among the protocol's messages"
+        mended = (
+            "mended by hardened torrent servers" if one.mended else "no certain remedy among the protocol's messages"
+        )
         yield f"- [{one.property_}]({one.name}.md), in `{one.scenario}`: {mended}"
 
 

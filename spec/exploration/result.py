@@ -45,6 +45,8 @@ class Verdict:
     """Why it is undetermined."""
     assumed: str = ""
     """What was assumed of runs; empty for a property about states."""
+    happens: str = ""
+    """The same in one line: what goes wrong in it."""
     repeats: int = 0
     """How many of the last steps of a run that breaks a property about runs are repeated for ever; 0 if it ends there.
     """
@@ -131,6 +133,8 @@ def data_of(verdict: Verdict) -> dict[str, Any]:
         "reason": verdict.reason or None,
         "holds": verdict.holds,
         "exercised": verdict.non_vacuous,
+        "steps": len(verdict.run) if verdict.trace else None,
+        "happens": verdict.happens or None,
         "counterexample": verdict.trace or None,
         **({"assumed": verdict.assumed} if verdict.assumed else {}),
     }

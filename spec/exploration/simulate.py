@@ -14,6 +14,7 @@ from spec.exploration.properties.language import OF_RUNS, Observe, Properties, P
 from spec.exploration.properties.steps import judged as judged_step
 from spec.exploration.traces.elaboration import Run
 from spec.exploration.traces.rendering import Trace, render, steps_of
+from spec.exploration.traces.summary import what_happens
 
 NOT_ALL = "random runs do not meet all states"
 
@@ -91,4 +92,5 @@ def _verdict(
         applies = property_.applies_to(system)
         return Verdict(property_, None, non_vacuous, applies=applies, reason=reason if applies else "")
     trace = Trace(scenario, property_.name, steps_of(system, run))
-    return Verdict(property_, False, non_vacuous, run, render(system, trace, run))
+    happens = what_happens([node.name for node in system.nodes], run)
+    return Verdict(property_, False, non_vacuous, run, render(system, trace, run), happens=happens)

@@ -1,5 +1,8 @@
 """What a sequence diagram means: interaction terms, and the small steps that they can take.
 
+In: a `Diagram`, and a `Library` of those that it refers to. Out: an `Interaction`, whose term can be stepped, erased to
+one lifeline, and explored. Begin with `terms`, then `semantics`; `compilation` makes terms of diagrams.
+
 A diagram is a set of traces, and a trace is a sequence of *actions*: one end of an arrow each, `!m` on the lifeline
 that sends, `?m` on the lifeline that receives. The semantics is that of ITU-T Z.120 (Message Sequence Charts) in the
 form that Mahe, Gaston and Le Gall give it ("A small-step approach to multi-trace checking against interactions", SAC

@@ -1,4 +1,9 @@
-"""The notation of sequencediagram.org: read, printed, summed up. It knows nothing of what the diagrams are about."""
+"""The notation of sequencediagram.org: read, printed, summed up.
+
+In: text. Out: a `Diagram` whose statements have their lines and columns, with a diagnostic for whatever was not
+understood or probably not meant (`read`); text again (`print_diagram`); a summary for people and as data (`summary`).
+It knows nothing of what the diagrams are about. Begin with `model`, then `reader`.
+"""
 
 from spec.notation.model import (
     Create,

@@ -1,8 +1,8 @@
 """What a diagram says to each lifeline by itself, and whether that is enough.
 
-`project` makes the local automaton of a lifeline; `to_machine`, `to_mermaid` and `Monitor` let it run, draw it, and
-hold it against what was observed. `realisability` asks whether all the automata together do no more than what the
-diagram says.
+In: an `Interaction`, and the name of a lifeline. Out: `project` makes its local automaton; `to_machine`, `to_mermaid`,
+`export` and `Monitor` let it run, draw it, write it, and hold it against what was observed. `realisability` asks
+whether all the automata together do no more than what the diagram says. Begin with `automaton`.
 """
 
 from spec.projection.automaton import Automaton, Letter, letter_name, letter_of, project

@@ -17,10 +17,7 @@ def to_machine(automaton: Automaton, name: str = "") -> Machine:
     `machine.trigger("!Set timeout. > Clock")` does a step, or raises `transitions.MachineError`; accepting states are
     final. States are called by their numbers.
     """
-    names: dict[str, Letter] = {}
-    for letter in automaton.letters:
-        if names.setdefault(letter_name(letter), letter) != letter:
-            raise InteractionError(f"{letter_name(letter)!r} is the name of two letters of {automaton.lifeline}")
+    refuse_ambiguous(automaton)
     return Machine(
         name=name or automaton.lifeline,
         states=[State(str(state), final=state in automaton.accepting) for state in automaton.edges],
@@ -32,6 +29,14 @@ def to_machine(automaton: Automaton, name: str = "") -> Machine:
         ],
         auto_transitions=False,
     )
+
+
+def refuse_ambiguous(automaton: Automaton) -> None:
+    """Raise `InteractionError` where two letters have one name."""
+    names: dict[str, Letter] = {}
+    for letter in automaton.letters:
+        if names.setdefault(letter_name(letter), letter) != letter:
+            raise InteractionError(f"{letter_name(letter)!r} is the name of two letters of {automaton.lifeline}")
 
 
 def to_mermaid(automaton: Automaton, name: str = "") -> str:

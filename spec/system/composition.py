@@ -68,6 +68,10 @@ class System(Numbering):
     """Whether there are patient lifelines at all."""
     by_pairs: bool = True
     """Whether systems of our charts keep a queue for each pair of lifelines, as said above."""
+    losses: frozenset[tuple[str, str, str]] = frozenset()
+    """Sender, receiver and message of what the diagrams draw lost."""
+    gates: tuple[tuple[str, str], ...] = ()
+    """Receiver and message of what they draw as coming from outside to charts that are not ours."""
 
     def __post_init__(self) -> None:
         self.lifelines = tuple(self.machines)

@@ -13,7 +13,16 @@ from weakref import WeakKeyDictionary
 
 from machines.calls import CONNACK, SUBACK, SUBSCRIBE, Answer, PublishFailed, ViewDescribed
 from machines.events import AttemptEvent, ClientEvent
-from machines.participant import Decision, Participant, Snapshot, UnspecifiedReception, atomic_states
+from machines.participant import (
+    Decision,
+    Participant,
+    Row,
+    Snapshot,
+    UnspecifiedReception,
+    atomic_states,
+    row_of,
+    rows_of,
+)
 from spec.binding.labels import detail_of_values
 from spec.binding.obligations import Said
 
@@ -121,6 +130,15 @@ class Steps:
     sends: dict[Snapshot, tuple[Sending, ...]] = field(default_factory=dict)
     sent: dict[tuple[Snapshot, Sending], Snapshot | None] = field(default_factory=dict)
     received: dict[tuple[Snapshot, Hashable, str], tuple[Taking, Snapshot, str]] = field(default_factory=dict)
+    done: dict[tuple[Snapshot, str, Snapshot], frozenset[Row]] = field(default_factory=dict)
+    """The transitions of each step, by the states before and after it and its action."""
+
+    def note(self, before: Snapshot, label: str, chart: Participant) -> Snapshot:
+        """Note by which transitions a chart came to where it is, and return that."""
+        then = chart.snapshot()
+        rows = frozenset(map(row_of, chart.taken or ()))
+        self.done[before, label, then] = self.done.get((before, label, then), frozenset()) | rows
+        return then
 
 
 _STEPS: WeakKeyDictionary[type[Participant], Steps] = WeakKeyDictionary()
@@ -143,6 +161,10 @@ class ChartMachine:
         self._chart = chart
         self._initial = chart.snapshot()
         self._steps = steps_of(type(chart))
+        self.declared = rows_of(type(chart))
+        """All transitions of the chart."""
+        self.done = self._steps.done
+        """The transitions of each step that was asked for."""
 
     def begin(self, where: str = "") -> Snapshot:
         """The chart's own beginning, or the atomic state named, with the data that the chart was made with."""
@@ -182,11 +204,12 @@ class ChartMachine:
         self._chart.restore(state)
         try:
             # As `emit` does, which would ask once more what is due.
-            if not self._chart.step(f"!{type(sending.message).__name__}", message=sending.message, to=sending.to):
+            label = f"!{type(sending.message).__name__}"
+            if not self._chart.step(label, message=sending.message, to=sending.to):
                 return None
         except Exception:  # noqa: BLE001 - see above
             return None
-        return self._chart.snapshot()
+        return self._steps.note(state, label, self._chart)
 
     def busy(self, state: Hashable) -> bool:
         """Whether it is about to send, and reads nothing before that."""
@@ -210,6 +233,8 @@ class ChartMachine:
             return Taking.REFUSED, state, str(refused)
         except Exception as error:  # noqa: BLE001 - see above
             return Taking.REFUSED, state, f"{self.name} in {'/'.join(state.states)} breaks on {message}: {error!r}"
+        if taking is Taking.TAKEN:
+            return taking, self._steps.note(state, f"?{type(message).__name__}", self._chart), ""
         return taking, self._chart.snapshot(), ""
 
     def takes(self, message: str) -> bool:

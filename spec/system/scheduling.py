@@ -165,3 +165,13 @@ def _first_only(system: System, lifeline: str, moves: list[Move]) -> list[Move]:
         first = moves[0].act
         return [move for move in moves if (move.act.peer, move.act.message) == (first.peer, first.message)]
     return moves
+
+
+def set_going(system: System, state: State, orders: Mapping[str, str]) -> list[State]:
+    """The states after orders, by lifeline, to those who take part; none where somebody cannot follow its order."""
+    states = [state]
+    for lifeline, order in orders.items():
+        if lifeline not in system.machines:
+            continue
+        states = [move.then for before in states for move in system.orders(before, lifeline, (order,))]
+    return states

@@ -48,6 +48,7 @@ from spec.system.composition import Act, State, System
 from spec.system.foreign import ForeignMachine, actions_of
 from spec.system.process import ChartMachine, LocalMachine, Payload, Payloads, ScriptedMachine, Sending
 from spec.system.scheduling import advance
+from spec.system.stepped import SteppedMachine
 
 Charts = Mapping[str, type[StateChart[Any]]]
 """The chart that plays each lifeline, or the chart of each name that a binding gives."""
@@ -91,16 +92,23 @@ class Cast:
         *,
         repeats: bool = False,
         messages: frozenset[str] = frozenset(),
+        beside: frozenset[str] = frozenset(),
+        losses: frozenset[tuple[str, str, str]] = frozenset(),
+        gates: tuple[tuple[str, str], ...] = (),
     ) -> list[tuple[System, State]]:
         """The systems that a diagram can be about, each where the diagram begins. Raises `CastError` if none is.
 
-        `messages` are all that the diagrams draw.
+        `messages` are all that the diagrams draw; `beside` are lifelines that take part though this one does not draw
+        them. For `losses` and `gates` see `System`.
         """
         outcomes = [
-            self._system(lifelines, begin, routes, messages, conflicts=conflicts, repeats=repeats)
+            self._system(lifelines, begin, routes, messages, beside, conflicts=conflicts, repeats=repeats)
             for conflicts in ((False,) if begin.endpoints else (False, True))
         ]
         found = [outcome for outcome in outcomes if not isinstance(outcome, CastError)]
+        for system, _ in found:
+            system.losses = losses
+            system.gates = tuple(each for each in gates if isinstance(system.machines.get(each[0]), SteppedMachine))
         if not found:
             raise next(outcome for outcome in outcomes if isinstance(outcome, CastError))
         return found[:1] if all(isinstance(m, ForeignMachine) for m in found[0][0].machines.values()) else found
@@ -115,14 +123,15 @@ class Cast:
         begin: Begin,
         routes: Mapping[tuple[str, str], tuple[str, ...]],
         messages: frozenset[str],
+        beside: frozenset[str],
         *,
         conflicts: bool,
         repeats: bool,
     ) -> tuple[System, State] | CastError:
-        key = (begin.title, lifelines, messages, conflicts, repeats)
+        key = (begin.title, lifelines, messages, beside, conflicts, repeats)
         if key not in self._driven or routes:
             try:
-                machines = self._players(lifelines, begin, conflicts=conflicts)
+                machines = self._players(lifelines | beside, begin, conflicts=conflicts)
                 servers = {name for name, player in self.binding.players.items() if player.role != "broker"}
                 in_full = frozenset(servers if begin.in_full else ())
                 binding = replace(self.binding, drawn=lifelines, in_full=in_full, drawn_messages=messages)

@@ -31,7 +31,8 @@ class Prefers(Tracker):
 
 SYSTEMS: tuple[Explorable, ...] = (
     Scenario("standard", timeouts="patient"),
-    Scenario("conflict", conflicting=2, timeouts="patient", deviations=frozenset({"spelling"})),
+    Scenario("conflict", conflicting=2, timeouts="patient", views=immutabledict(
+        {"torrent2": immutabledict({"endpoints": ("HTTP://Shared:80",)})})),
     Scenario("leaving", torrents=1, timeouts="any", faults=immutabledict({"stop torrent": 1, "losses": 1})),
     Scenario("twice", torrents=1, timeouts="any", faults=immutabledict({"duplicates": 1})),
     Scenario("stuck", torrents=1, timeouts="never", faults=immutabledict({"losses": 1})),
@@ -107,7 +108,7 @@ def a_search_finds_all_states_and_no_others(result: Result, known: Definition, o
 
 def states_that_differ_in_names_only_count_once(result: Result, known: Definition, options: Options) -> bool:
     """Where the servers act alike there are fewer states than by the definition, and no asymmetry is told."""
-    two = len(result.system.nodes) > 2  # noqa: PLR2004
+    two = len(result.system.nodes) > 2
     alike = isinstance(result.scenario, Scenario) and bool(result.scenario.interchangeable_groups())
     merged = result.found.progress.states < known.states and not result.asymmetry
     return not (two and alike and options.symmetric) or merged

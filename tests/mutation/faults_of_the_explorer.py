@@ -60,7 +60,7 @@ FAULTS: tuple[Fault, ...] = (
     IN(explore, "_explored", "what does not apply holds", "found.complete and non_vacuous and applies", "found.complete and non_vacuous"),
     IN(explore, "_explored", "what is broken is not looked for", "rows = [] if broken is None else search.path(broken)", "rows = []"),
     IN(language.Properties, "_allows", "properties of quiescent states are asked of all", 'elif when != "always" and not self.is_quiescent(side):\n        return False', "elif False:\n        return False"),
-    IN(Properties, "_allows", "properties of stabilisation are asked before it", 'if when == "stabilisation" and not', 'if False and not'),
+    IN(Properties, "_allows", "properties of stabilisation are asked before it", 'if when == "stabilisation" and not', "if False and not"),
     IN(Properties, "_words", "properties beyond the first word are not looked at", "for word in range(self.words)]", "if word == 0 else 0 for word in range(self.words)]"),
     IN(Properties, "_watches", "what breaks a property is taken for what exercises it", "bool(premise and not (broken and conclusion))", "bool(premise)"),
     IN(language, "_products", "of several ways to break a property one is looked for", "return ((met,),) if met else ()", "return ((frozenset(sorted(met)[:1]),),) if met else ()"),
@@ -69,7 +69,7 @@ FAULTS: tuple[Fault, ...] = (
     IN(steps.Steps, "_met", "steps are judged that nobody can pay for", "met &= by_budget[rows[:, -1]]", "pass"),
     IN(steps.Steps, "first", "the search for steps stops at the first states", "for begin in range(0, self._search.count, CHUNK):", "for begin in range(0, 1, CHUNK):",
        equivalent="in systems that have fewer states than are looked at together"),
-    IN(steps, "concerns", "steps of the tracker are judged as those of clients", '(whose == "tracker") == (component == 0)', "(whose == \"tracker\") != (component == 0)"),
+    IN(steps, "concerns", "steps of the tracker are judged as those of clients", '(whose == "tracker") == (component == 0)', '(whose == "tracker") != (component == 0)'),
     IN(liveness, "_rest", "a run that is stuck terminates", "stuck = graph.ends[~graph.quiescent(properties, graph.ends)]", "stuck = graph.ends[:0]"),
     # Counterexamples.
     IN(explore, "run_of", "a step of a counterexample is left out", "for row in rows[1:]:", "for row in rows[1:-1]:"),

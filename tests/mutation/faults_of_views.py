@@ -122,7 +122,7 @@ FAULTS: tuple[Fault, ...] = (
     IN_VIEW("what is judged is not promised", "view, answer = of_view.admit(self.data.view, message.request)", "_, answer = of_view.admit(self.data.view, message.request); view = self.data.view"),
     IN_VIEW("a view forgets, when it judges, what it has promised", "of_view.admit(self.data.view, message.request)", "of_view.admit(replace(self.data.view, admissions={}), message.request)"),
     IN_VIEW("a change is confirmed, and not made", "view, _ = of_view.change(self.data.view, self.data.acceptance)", "view = self.data.view"),
-    IN_VIEW("a change that fails is made", 'def leave_unchanged(self) -> None:\n        """Give the changes up."""\n        self.data = DistributionViewData(self.data.view)', 'def leave_unchanged(self) -> None:\n        self.change()'),
+    IN_VIEW("a change that fails is made", 'def leave_unchanged(self) -> None:\n        """Give the changes up."""\n        self.data = DistributionViewData(self.data.view)', "def leave_unchanged(self) -> None:\n        self.change()"),
     IN_VIEW("a promise is not released", "of_view.forget_admission(self.data.view, message.client)", "self.data.view"),
     IN_VIEW("a new round begins with the old clients", "of_view.forget_clients(self.data.view)", "self.data.view"),
     IN_VIEW("news of a client are not applied", "of_view.add_client(self.data.view, message.registered)", "self.data.view"),

@@ -8,6 +8,7 @@ property that is no longer broken: what was found is not found any more.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import Any
 
 from immutabledict import immutabledict
 
@@ -25,17 +26,35 @@ FIRST = 2000
 """States that are searched of a system that has no end of them."""
 
 
+SIZE, ALGORITHM = {"fragment_size": 2048}, {"hash_algorithm": "md5"}
+SPELLING = {"endpoints": ("HTTP://Shared:80",)}
+METADATA = {
+    name: {
+        "files": {
+            f"{own}-file": {"size": 10, "sequence": (own,)},
+            "common-file": {"size": size, "sequence": ("common",)},
+        },
+        "fragments": {own: {"size": 10}, "common": {"size": size}},
+    }
+    for name, own, size in (("torrent1", "one", 10), ("torrent2", "two", 20))
+}
+
+
 def _scenario(name: str, faults: Mapping[str, int | None] = immutabledict(), **given: object) -> Scenario:
-    return Scenario(name, faults=immutabledict(faults), **{"timeouts": "patient", **given})  # type: ignore[arg-type]
+    return Scenario(name, faults=immutabledict(faults), **{"timeouts": "patient", **_frozen(given)})
+
+
+def _frozen(value: Any) -> Any:
+    return immutabledict((key, _frozen(one)) for key, one in value.items()) if isinstance(value, Mapping) else value
 
 
 SMALL: tuple[Scenario, ...] = (
     _scenario("standard"),
-    _scenario("misfit", deviations=frozenset({"fragment size", "hash algorithm"})),
-    _scenario("wrong size", deviations=frozenset({"fragment size"})),
-    _scenario("wrong hash", hardened=True, deviations=frozenset({"hash algorithm"})),
-    _scenario("metadata", files=True, deviations=frozenset({"metadata"}), faults={"storage failure": 1}),
-    _scenario("spelling", conflicting=2, deviations=frozenset({"spelling"})),
+    _scenario("misfit", views={"torrent2": {**SIZE, **ALGORITHM}}),
+    _scenario("wrong size", views={"torrent2": SIZE}),
+    _scenario("wrong hash", hardened=True, views={"torrent2": ALGORITHM}),
+    _scenario("metadata", views=METADATA, faults={"storage failure": 1}),
+    _scenario("spelling", conflicting=2, views={"torrent2": SPELLING}),
     _scenario("late", torrents=1, timeouts="any", late_expiries=True, faults={"stop tracker": 1}),
     _scenario("late and leaving", torrents=1, timeouts="any", late_expiries=True, faults={"stop torrent": 1}),
     _scenario("wiped", files=True, faults={"wipe tracker": 1}),
@@ -55,7 +74,7 @@ SMALL: tuple[Scenario, ...] = (
     _scenario("rivals after stabilisation", conflicting=2, stabilisation=True),
     _scenario("two after stabilisation", files=True, stabilisation=True),
     _scenario("three, two of them rivals", torrents=3, conflicting=2),
-    _scenario("named metadata", hardened=True, files=True, deviations=frozenset({"metadata"}), timeouts="any",
+    _scenario("named metadata", hardened=True, views=METADATA, timeouts="any",
               faults={"storage failure": 1}),
 )  # fmt: skip
 """Together they exercise every property."""

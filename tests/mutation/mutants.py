@@ -26,10 +26,12 @@ from machines.participant import (
     all_states,
     arrows_of,
     atomic_states,
+    decision,
     decision_table,
     guards_of,
     label_of,
     lineage,
+    rows_of,
 )
 from machines.steps import compiled
 
@@ -70,7 +72,7 @@ def source_of(chart: type[Participant]) -> CodeType:
 
 def forget_tables() -> None:
     """Let go of the tables of charts that are no longer needed."""
-    for table in (actions, all_states, atomic_states, compiled, decision_table):
+    for table in (actions, all_states, atomic_states, compiled, decision, decision_table, rows_of):
         table.cache_clear()
 
 

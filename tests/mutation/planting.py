@@ -66,7 +66,7 @@ def recast(chart: str, old: str = "", new: str = "", times: int = 1) -> type[Par
     source = replaced(inspect.getsource(ours), old, new, times)
     # With a fault, a state may be one that nothing leads to any more.
     source = source.replace("\n    data: ", "\n    validate_disconnected_states = False\n    data: ", 1)
-    exec(compile(source, ours.__module__, "exec"), names)  # noqa: S102
+    exec(compile(source, ours.__module__, "exec"), names)
     made: type[Participant] = names[chart]
     return made
 
@@ -78,7 +78,11 @@ def _patched(where: Any, name: str, old: str, new: str, times: int) -> Iterator[
     source = textwrap.dedent(inspect.getsource(inner))
     module = where if isinstance(where, ModuleType) else sys.modules[where.__module__]
     names: dict[str, Any] = {}
-    exec(compile(f"from __future__ import annotations\n{replaced(source, old, new, times)}", module.__name__, "exec"), vars(module), names)  # noqa: S102, E501
+    exec(
+        compile(f"from __future__ import annotations\n{replaced(source, old, new, times)}", module.__name__, "exec"),
+        vars(module),
+        names,
+    )  # noqa: E501
     places = [where]
     if isinstance(where, ModuleType):  # others have imported it by name
         places = [one for one in list(sys.modules.values()) if vars(one).get(name) is ours]

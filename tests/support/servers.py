@@ -46,7 +46,7 @@ def a_server(
     qos: int = 2,
     patience: float = SOON,
     keepalive: int = 60,
-    observer: Callable[[Move], None] = lambda _: None,
+    observer: Callable[[Move], None] | None = None,
 ) -> Server:
     address = at if isinstance(at, BrokerAddress) else BrokerAddress(at.host, at.port)
     charts: dict[Role, Participant] = {"client": chart, "clock": Clock(), "view": DistributionView(view)}

@@ -92,7 +92,7 @@ class Tables(InFlight):
         )
         self.leader_of: Ints = np.full(64, HOLE, np.int32)
         self.leaders: list[tuple[int, ...]] = []
-        """Ways to rename that make some local state of the first component the least."""
+        """Ways to rename that make some local state of the first component the least; all, where any moves it."""
         self.catch_up()
 
     def _forget_situations(self) -> None:
@@ -258,8 +258,11 @@ class Tables(InFlight):
         )
 
     def _fill_leaders(self, local: int, *_: int) -> None:
-        named = [self.system.renamed_local(0, local, permutation) for permutation in self.permutations]
-        least = tuple(number for number, name in enumerate(named) if name == min(named))
+        if any(permutation[0] for permutation in self.permutations):  # its local state alone then rules out none
+            least = tuple(range(len(self.permutations)))
+        else:
+            named = [self.system.renamed_local(0, local, permutation) for permutation in self.permutations]
+            least = tuple(number for number, name in enumerate(named) if name == min(named))
         if least not in self.leaders:
             self.leaders.append(least)
         self.leader_of[local] = self.leaders.index(least)

@@ -1,3 +1,6 @@
-"""The closed system of the charts under faults: states, steps, scenarios. Begin with `closed`; `scenario` says what can
-go wrong, `node` is one component, `bus` carries messages, `reference` is the semantics in the fewest lines.
+"""The closed system of the charts under faults: states, steps, scenarios.
+
+In: a `Scenario`, or charts of others (`foreign`). Out: a `ClosedSystem`, whose states are rows of integers, and its
+steps. `node` is one component, `bus` carries messages, `faults` and `budget` say what can go wrong and how often,
+`reference` is the semantics in the fewest lines. Begin with `closed`, and with `scenario` for what can be asked.
 """

@@ -106,6 +106,14 @@ class ForeignSystem:
         """The names of all messages that charts send or receive."""
         return {message for name in self.charts for kind in "!?" for message in self._messages(name, kind)}
 
+    def sent_by(self, name: str) -> list[str]:
+        """The names of the messages that a chart can send."""
+        return self._messages(name, "!")
+
+    def taken_by(self, name: str) -> list[str]:
+        """The names of the messages that a chart has a reception for."""
+        return self._messages(name, "?")
+
     def _known(self, name: str, known: Iterable[str], place: str, kind: str) -> None:
         known = sorted(known)
         if name not in known:
@@ -181,7 +189,7 @@ def standing(
         node.name,
         where,
         held,
-        idle,
+        idle and not acts,
         broken.broken,
         broken.raised,
         is_stuck=idle and not acts and not isinstance(state, Broken),

@@ -8,9 +8,6 @@ table `[scenario.<name>]` with these keys, all optional but `description`:
     conflicting = 0           # so many of them, the last ones, offer the same endpoint
     hardened = false           # whether they name their requests, and close the gaps of the protocol as drawn
     files = false             # whether each brings a file and a fragment
-    deviations = []           # in what the last torrent server differs from the others, or from the service: "fragment
-                              # size", "hash algorithm"; "metadata": all bring one more file and fragment, it gives them
-                              # other sizes; "spelling": it writes the shared endpoint in another, equivalent way
     timeouts = "any"          # "any": whenever they are set; "patient": when nothing is under way; "never"
     late_expiries = false     # whether a timeout can be exceeded some time before its MQTT client hears of it, and be
                               # stopped or set anew meanwhile; with any timeouts only
@@ -18,9 +15,10 @@ table `[scenario.<name>]` with these keys, all optional but `description`:
     unordered = false         # whether a bus may let events overtake each other
     keeps_hops = false        # whether what is on its way to the broker is kept apart: more states, same verdicts (the
                               # argument stands in `closed.py`); always so where a crash, or stabilisation, can take
-                              what is # on its way and not every event can be lost, and after stabilisation after
+                              what is on its way and not every event can be lost, and after stabilisation after
                               patient timeouts
     loses = []                # names of the events that can be lost; empty: all
+    views = {}                # what servers begin with, by name; see `beginnings.py`
     [scenario.<name>.faults]  # how often; "any" for any number of times
     losses = "any"            # on either hop
     duplicates = 0            # an event is delivered twice (QoS 1)
@@ -53,6 +51,7 @@ from machines import (
     Tracker,
     View,
 )
+from spec.exploration.model.beginnings import view_of
 from spec.exploration.model.bus import BrokerBus
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import BREAKING, IN_ALL, ORDERS, Faults
@@ -63,6 +62,7 @@ FRAGMENT_SIZE = 1024
 SESSION = "request"
 """What a hardened torrent server's names of requests begin with; after a crash it numbers on."""
 MOST_TORRENTS = 9
+TRACKER = "tracker"
 Timeouts = Literal["any", "patient", "never"]
 FAULTS = (
     *("losses", "duplicates", "storage failure", "broker restart", IN_ALL),
@@ -70,9 +70,6 @@ FAULTS = (
 )
 """What a scenario can bound."""
 EVENTS = tuple(event.__name__ for event in BUS_EVENTS)
-
-Deviation = Literal["fragment size", "hash algorithm", "metadata", "spelling"]
-DEVIATIONS: tuple[Deviation, ...] = get_args(Deviation)
 
 Charts = Mapping[str, type[Participant]]
 """Charts by the names of those that they take the place of."""
@@ -95,7 +92,6 @@ class Scenario:
     conflicting: int = 0
     hardened: bool = False
     files: bool = False
-    deviations: frozenset[Deviation] = frozenset()
     late_expiries: bool = False
     timeouts: Timeouts = "any"
     stabilisation: bool = False
@@ -103,27 +99,28 @@ class Scenario:
     keeps_hops: bool = False
     loses: frozenset[str] = frozenset()
     faults: Mapping[str, int | None] = field(default_factory=immutabledict)
+    views: Mapping[str, Mapping[str, Any]] = field(default_factory=immutabledict)
 
     def __post_init__(self) -> None:
-        """Raises `ScenarioError` for a fault, an event or a kind of timeouts that there is not, and for a bad bound."""
+        """Raises `ScenarioError` for a fault, an event, a server or a kind of timeouts that there is not, and for a bad
+        bound or view.
+        """
         for name, known, given in (
             ("fault", FAULTS, self.faults),
             ("event", EVENTS, self.loses),
-            ("deviation", DEVIATIONS, self.deviations),
             ("kind of timeouts", get_args(Timeouts), [self.timeouts]),
+            ("server", (TRACKER, *self.names), self.views),
         ):
             for one in given:
                 if one not in known:
                     raise ScenarioError(f"no {name} {one!r}; there are {', '.join(known)}")
         for fault, most in self.faults.items():
             bound("any" if most is None else most, f"faults {fault}")
+        for name in (TRACKER, *self.names):
+            self.view(name)
         if self.late_expiries and self.timeouts != "any":
             raise ScenarioError(
-                'an expiry that is late may arrive at any time: take out late_expiries, or timeouts = "any"'
-            )
-        if "spelling" in self.deviations and not self.conflicting:
-            raise ScenarioError(
-                'the deviation "spelling" is about an endpoint that is shared: give conflicting, from 2'
+                'an expiry that is late may arrive at any time: take out late_expiries, or set timeouts = "any"'
             )
 
     @property
@@ -167,40 +164,46 @@ class Scenario:
         return self.keeps_hops or (lossless and is_cut) or (self.stabilisation and self.timeouts == "patient")
 
     def _tracker(self, charts: Mapping[str, Any]) -> Server:
-        return self._server("tracker", charts["Tracker"]("tracker"), View(fragment_size=FRAGMENT_SIZE), charts)
+        return self._server(TRACKER, charts["Tracker"](TRACKER), self.view(TRACKER), charts)
 
     def _torrent(self, name: str, charts: Mapping[str, Any]) -> Server:
-        place = self.names.index(name)
-        deviations: frozenset[str] = self.deviations if place + 1 == self.torrents else frozenset()
-        endpoint = f"http://{name}/"
-        if place >= self.torrents - self.conflicting:
-            endpoint = "HTTP://Shared:80" if "spelling" in deviations else "http://shared/"
-        sizes = {name: 10} if self.files else {}
-        if "metadata" in self.deviations:
-            sizes["common"] = 20 if "metadata" in deviations else 10
-        fragments = {f"{owner}-fragment": FragmentMetadata(size) for owner, size in sizes.items()}
-        files = {f"{owner}-file": FileMetadata(size, (f"{owner}-fragment",)) for owner, size in sizes.items()}
-        view = View(
-            hash_algorithm="md5" if "hash algorithm" in deviations else "SHA-256",
-            fragment_size=2 * FRAGMENT_SIZE if "fragment size" in deviations else None,
-            storage="either" if self.faults.get("storage failure", 0) != 0 else "sound",
-            own=ClientMetadata(frozenset({endpoint}), frozenset(fragments)),
-            files=immutabledict(files),
-            fragments=immutabledict(fragments),
-        )
         session = {"session": SESSION} if self.hardened else {}
-        return self._server(name, charts["TorrentServer"](name, **session), view, charts)
+        return self._server(name, charts["TorrentServer"](name, **session), self.view(name), charts)
 
     def _server(self, name: str, client: Participant, view: View, charts: Mapping[str, Any]) -> Server:
         parts = (charts["DistributionView"](view), charts["Clock"](), charts["Broker"]())
         return Server(name, client, *parts, late_expiries=self.late_expiries)
 
+    def view(self, name: str) -> View:
+        """What a server begins with."""
+        ordinary = View(fragment_size=FRAGMENT_SIZE) if name == TRACKER else self._ordinary(name)
+        try:
+            view = view_of(self.views.get(name, {}), ordinary)
+        except ValueError as error:
+            raise ScenarioError(f"views {name}: {error}") from None
+        if name == TRACKER and view.fragment_size is None:
+            raise ScenarioError(f"views {name}: needs a fragment_size")
+        return view
+
+    def _ordinary(self, name: str) -> View:
+        place = self.names.index(name)
+        host = "shared" if place >= self.torrents - self.conflicting else name
+        fragment = f"{name}-fragment"
+        brought = {fragment: FragmentMetadata(10)} if self.files else {}
+        return View(
+            hash_algorithm="SHA-256",  # it is compared without case
+            storage="either" if self.faults.get("storage failure", 0) != 0 else "sound",
+            own=ClientMetadata(frozenset({f"http://{host}/"}), frozenset(brought)),
+            files=immutabledict({f"{name}-file": FileMetadata(10, (fragment,))} if self.files else {}),
+            fragments=immutabledict(brought),
+        )
+
     def interchangeable_groups(self) -> tuple[tuple[int, ...], ...]:
         """The components that differ in their names only, in groups."""
         alone = self.torrents - self.conflicting
-        alike = self.torrents - bool(self.deviations)
-        groups = (tuple(range(1, min(alone, alike) + 1)), tuple(range(alone + 1, alike + 1)))
-        return tuple(group for group in groups if len(group) > 1)
+        groups = (range(1, alone + 1), range(alone + 1, self.torrents + 1))
+        plain = (tuple(place for place in group if self.names[place - 1] not in self.views) for group in groups)
+        return tuple(group for group in plain if len(group) > 1)
 
 
 @dataclass(frozen=True)
@@ -277,18 +280,17 @@ def scenario_of(where: str, name: str, table: object) -> Scenario:
         raise ScenarioError(f"{where}: has to be a table")
     kinds: dict[str, object] = {
         "description": str, "torrents": int, "conflicting": int, "hardened": bool, "files": bool,
-        "deviations": list, "late_expiries": bool, "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool, "keeps_hops": bool, "loses": list,
-        "faults": dict,
+        "late_expiries": bool, "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool, "keeps_hops": bool, "loses": list,
+        "faults": dict, "views": dict,
     }  # fmt: skip
     assert kinds.keys() == {known.name for known in fields(Scenario)} - {"name"}
     for key, value in table.items():
         _check(f"{where} {key}", kinds.get(key), value, tuple(kinds))
     values = dict(table)
-    for key, kind, known_ones in (("loses", "event", EVENTS), ("deviations", "deviation", DEVIATIONS)):
-        for one in values.get(key, ()):
-            if one not in known_ones:
-                raise ScenarioError(f"{where} {key}: no {kind} {one!r}; there are {', '.join(known_ones)}")
-        values[key] = frozenset(values.get(key, ()))
+    for event in values.get("loses", ()):
+        if event not in EVENTS:
+            raise ScenarioError(f"{where} loses: no event {event!r}; there are {', '.join(EVENTS)}")
+    values["loses"] = frozenset(values.get("loses", ()))
     given = values.pop("faults", {})
     values["faults"] = immutabledict({fault: bound(value, f"{where} faults {fault}") for fault, value in given.items()})
     try:

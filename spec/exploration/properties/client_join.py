@@ -12,7 +12,6 @@ from spec.exploration.properties.client_join_sides import (
     TrackerSide,
     has_one_without_rivals,
     has_rivals,
-    loses_nothing,
     side_of,
 )
 from spec.exploration.properties.language import (
@@ -25,7 +24,8 @@ from spec.exploration.properties.language import (
     when_quiescent,
 )
 
-__all__ = ["PROPERTIES", "ClientSide", "TrackerSide", "side_of"]
+__all__ = ["OF_MEMBERSHIP", "PROPERTIES", "ClientSide", "TrackerSide", "side_of"]
+
 
 # In every state.
 
@@ -53,7 +53,7 @@ def every_pending_admission_has_a_timeout(tracker: TrackerSide) -> Implication:
     """The reference diagram, line 35: the tracker sets a timeout before it accepts. Without one an admission would
     never end.
     """
-    return tracker.is_online and bool(tracker.pending), tracker.pending <= tracker.guarded
+    return tracker.is_online and bool(tracker.pending), tracker.pending <= tracker.timed | tracker.unheard
 
 
 @always
@@ -80,7 +80,7 @@ def the_trackers_view_never_gives_one_endpoint_to_two_clients(tracker: TrackerSi
 @always
 def whoever_joins_has_a_timeout(client: ClientSide) -> Implication:
     """The reference diagram, line 26: the client sets its timeout before it asks."""
-    return client.is_joining, client.is_guarded
+    return client.is_joining, client.is_timed or client.unheard
 
 
 @always
@@ -163,17 +163,6 @@ def everybody_registered_knows_everybody_registered(
     return same and client.is_registered, tracker.registered <= client.knows
 
 
-@needs(loses_nothing)
-@needs(has_one_without_rivals)
-@when_quiescent
-def where_nothing_is_lost_every_client_without_a_conflict_is_registered(
-    tracker: TrackerSide, client: ClientSide
-) -> Implication:
-    """The standard course: every request is answered, and every acceptance confirmed."""
-    free = client.fits and not client.rivals
-    return tracker.hears_all and tracker.is_online and client.is_online and free, client.is_registered
-
-
 # After stabilisation.
 
 
@@ -181,15 +170,15 @@ def where_nothing_is_lost_every_client_without_a_conflict_is_registered(
 @after_stabilisation
 def every_client_without_a_rival_is_registered(tracker: TrackerSide, client: ClientSide) -> Implication:
     """After a failure, in every alternative: when the tracker is replaced, the client runs Client Join again."""
-    return client.is_online and tracker.is_online and not client.rivals, client.is_registered
+    return client.is_online and tracker.is_online and client.fits and not client.rivals, client.is_registered
 
 
 @needs(has_rivals)
 @after_stabilisation
 def of_two_rivals_one_is_registered(client: ClientSide, other: ClientSide) -> Implication:
     """An endpoint conflict keeps one client out, not both."""
-    rivals = client.is_online and other.is_online and client.rivals == {other.name}
-    return rivals, client.is_registered or other.is_registered
+    rivals = client.is_online and other.is_online and client.rivals == {other.name} and other.rivals == {client.name}
+    return rivals and client.fits and other.fits, client.is_registered or other.is_registered
 
 
 @needs(has_rivals)
@@ -230,13 +219,12 @@ def every_run_terminates_once_nothing_goes_wrong() -> Implication:
     return True, True
 
 
-PROPERTIES: tuple[Property, ...] = tuple(
-    value
-    for names in (
-        globals(),
-        *(vars(module) for module in (client_join_views, client_join_tracker, client_join_clients)),
-    )
-    for value in list(names.values())
-    if isinstance(value, Property)
+OF_MEMBERSHIP: tuple[Property, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Property))
+"""Those about who is admitted and who is registered, in the order in which they stand here."""
+PROPERTIES: tuple[Property, ...] = (
+    *OF_MEMBERSHIP,
+    *client_join_views.PROPERTIES,
+    *client_join_tracker.PROPERTIES,
+    *client_join_clients.PROPERTIES,
 )
-"""All of them, in the order in which they stand: here, then what views hold, then what single steps do."""
+"""All of them: then come those about what views hold, and those about single steps."""

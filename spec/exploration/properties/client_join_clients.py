@@ -21,7 +21,7 @@ from machines.events import (
 from machines.rules import View
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.properties.client_join_sides import can_be_denied, happens, have_several, name_requests
-from spec.exploration.properties.language import Implication, at_each_step, needs
+from spec.exploration.properties.language import Implication, Property, at_each_step, needs
 from spec.exploration.properties.steps import Step
 
 WAITING = frozenset({"awaiting_answer", "awaiting_registration", "awaiting_timeout"})
@@ -308,3 +308,7 @@ def whoever_is_back_and_may_be_registered_says_goodbye_first(client: Step) -> Im
     told = isinstance(first, ClientGoodbye) and (first.client, first.request_id) == (client.name, confirmed)
     back = client.kind == "publish" and client.before.where in {"withdrawing", "requesting"} and confirmed != ""
     return back, told
+
+
+PROPERTIES: tuple[Property, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Property))
+"""All of them, in the order in which they stand here."""

@@ -6,7 +6,7 @@ what it is held against.
 """
 
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from machines.clock import ClockData
@@ -16,33 +16,6 @@ from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.node import Server, ServerState
 
 PORTS = {"http": 80, "https": 443}
-
-
-@dataclass(frozen=True)
-class TrackerSide:
-    """What properties say of the tracker server."""
-
-    is_online: bool
-    is_quiescent: bool
-    hears_all: bool
-    """Whether nothing that is sent to it can be lost (`loses_nothing`)."""
-    is_waiting: bool
-    """Whether it awaits requests, with no admission pending."""
-    broken: str
-    pending: frozenset[str]
-    """Clients with a pending admission, to the tracker's chart."""
-    admitted: frozenset[str]
-    """Clients with a pending admission, to its view."""
-    timed: frozenset[str]
-    """Clients for which a timeout is set."""
-    guarded: frozenset[str]
-    """The same, and those whose timeout is exceeded though the tracker has not heard of it yet."""
-    registered: frozenset[str]
-    shared: bool
-    """Whether its view gives one endpoint to two clients."""
-    holds: "Holding"
-    named: frozenset[tuple[str, str]]
-    """Who is registered for which of its requests, where requests have names."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +35,37 @@ class Holding:
     def stored_by(self, client: str) -> frozenset[str]:
         """The hashes of the fragments that a client stores."""
         return frozenset(key for name, _, stored in self.clients if name == client for key in stored)
+
+
+NOTHING = Holding()
+"""No clients, files or fragments."""
+
+
+@dataclass(frozen=True)
+class TrackerSide:
+    """What properties say of the tracker server."""
+
+    is_online: bool
+    is_quiescent: bool
+    is_waiting: bool
+    """Whether it awaits requests, with no admission pending."""
+    broken: str
+    pending: frozenset[str]
+    """Clients with a pending admission, to the tracker's chart."""
+    admitted: frozenset[str]
+    """Clients with a pending admission, to its view."""
+    timed: frozenset[str]
+    """Clients for which a timeout is set."""
+    registered: frozenset[str]
+    shared: bool
+    """Whether its view gives one endpoint to two clients."""
+    unheard: frozenset[str] = field(default=frozenset(), kw_only=True)
+    """Clients whose timeout is exceeded though the tracker has not heard of it yet."""
+    hears_all: bool = field(default=False, kw_only=True)
+    """Whether nothing that is sent to it can be lost (`loses_nothing`)."""
+    holds: Holding = field(default=NOTHING, kw_only=True)
+    named: frozenset[tuple[str, str]] = field(default=frozenset(), kw_only=True)
+    """Who is registered for which of its requests, where requests have names."""
 
 
 def holding(view: View) -> Holding:
@@ -96,25 +100,25 @@ class ClientSide:
     broken: str
     is_timed: bool
     """Whether a timeout is set."""
-    is_guarded: bool
-    """The same, or a timeout is exceeded and it has not heard of that yet."""
     knows: frozenset[str]
     """The clients in its view, where it counts itself as registered."""
     rivals: frozenset[str]
     """Who offers an endpoint of its own."""
     fits: bool
-    """Whether it can work with the service's fragment size and hash algorithm."""
-    offers: frozenset[str]
+    """Whether it works with the service's fragment size and hash algorithm, and can store what it has to."""
+    unheard: bool = field(default=False, kw_only=True)
+    """Whether its timeout is exceeded, though it has not heard of it yet."""
+    offers: frozenset[str] = field(default=frozenset(), kw_only=True)
     """Its endpoints."""
-    brought: frozenset[str]
+    brought: frozenset[str] = field(default=frozenset(), kw_only=True)
     """The hashes of the files and fragments that it had when it was first started."""
-    stores: frozenset[tuple[str, FragmentMetadata]]
+    stores: frozenset[tuple[str, FragmentMetadata]] = field(default=frozenset(), kw_only=True)
     """The fragments that it stores, as it knows them; where it counts itself as registered."""
-    unknown: frozenset[str]
+    unknown: frozenset[str] = field(default=frozenset(), kw_only=True)
     """The hashes of fragments that it stores and does not know."""
-    holds: "Holding"
+    holds: Holding = field(default=NOTHING, kw_only=True)
     """What its view holds, where it counts itself as registered."""
-    request: str
+    request: str = field(default="", kw_only=True)
     """The name of its latest request, where requests have names."""
 
 
@@ -146,10 +150,10 @@ def side_of(system: ClosedSystem, component: int, state: Hashable, idle: bool) -
         is_registered=registered,
         broken=state.broken,
         is_timed=bool(timed),
-        is_guarded=bool(timed or _unheard(state)),
+        unheard=bool(_unheard(state)),
         knows=frozenset(state.knows.clients) if registered else frozenset(),
         rivals=rivals_of(system, component),
-        fits=not misfits(service_of(system), brought.fragment_size, brought.hash_algorithm),
+        fits=_fits(system, component),
         offers=brought.own.endpoints,
         brought=frozenset(brought.files) | frozenset(brought.fragments),
         stores=frozenset((key, knows.fragments[key]) for key in own if key in knows.fragments)
@@ -174,7 +178,7 @@ def _tracker(system: ClosedSystem, state: ServerState, *, online: bool, quiescen
         pending=frozenset(getattr(state.client.data, "pending", ())),
         admitted=frozenset(view.admissions),
         timed=timed,
-        guarded=timed | _unheard(state),
+        unheard=_unheard(state),
         registered=frozenset(view.clients),
         shared=len(set(endpoints)) < len(endpoints),
         holds=holding(view),
@@ -202,9 +206,16 @@ def has_rivals(system: ClosedSystem) -> bool:
     return any(rivals_of(system, component) for component in range(1, len(system.nodes)))
 
 
+def _fits(system: ClosedSystem, component: int) -> bool:
+    node = system.nodes[component]
+    assert isinstance(node, Server)
+    own = node.initial.knows
+    return not misfits(service_of(system), own.fragment_size, own.hash_algorithm) and own.storage != "broken"
+
+
 def has_one_without_rivals(system: ClosedSystem) -> bool:
-    """Whether a torrent server offers endpoints of its own only."""
-    return not all(rivals_of(system, component) for component in range(1, len(system.nodes)))
+    """Whether a torrent server that fits offers endpoints of its own only."""
+    return any(_fits(system, place) and not rivals_of(system, place) for place in range(1, len(system.nodes)))
 
 
 def happens(*faults: str) -> Callable[[ClosedSystem], bool]:

@@ -33,7 +33,7 @@ from spec.exploration.properties.client_join_sides import (
     have_several,
     misfits,
 )
-from spec.exploration.properties.language import Implication, at_each_step, needs
+from spec.exploration.properties.language import Implication, Property, at_each_step, needs
 from spec.exploration.properties.steps import Step
 
 SERVING = frozenset({"awaiting_requests", "awaiting_confirmations"})
@@ -200,7 +200,7 @@ def _changes(
     service.update(registered)
     other = {key for key in told if key in service and service[key] != told[key]}
     return {
-        key: value for key, value in service.items() if key in other or key in registered and key not in told
+        key: value for key, value in service.items() if key in other or (key in registered and key not in told)
     }, other
 
 
@@ -352,3 +352,7 @@ def a_tracker_that_stops_says_goodbye(tracker: Step) -> Implication:
     promised = tracker.before.knows.admissions.keys()
     stopped = not promised & getattr(tracker.after.clock.data, "running", {}).keys()
     return stops, told and tracker.after.where == "offline" and stopped
+
+
+PROPERTIES: tuple[Property, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Property))
+"""All of them, in the order in which they stand here."""

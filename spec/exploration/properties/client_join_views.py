@@ -13,10 +13,19 @@ from spec.exploration.properties.client_join_sides import (
     TrackerSide,
     bring_files,
     can_several_join,
+    has_one_without_rivals,
     have_several,
+    loses_nothing,
     name_requests,
 )
-from spec.exploration.properties.language import Implication, after_stabilisation, always, needs, when_quiescent
+from spec.exploration.properties.language import (
+    Implication,
+    Property,
+    after_stabilisation,
+    always,
+    needs,
+    when_quiescent,
+)
 
 # In every state.
 
@@ -116,6 +125,17 @@ def a_registered_client_took_the_answer_to_its_latest_request(
     return same, (client.name, client.request) in tracker.named
 
 
+@needs(loses_nothing)
+@needs(has_one_without_rivals)
+@when_quiescent
+def where_nothing_is_lost_every_client_without_a_conflict_is_registered(
+    tracker: TrackerSide, client: ClientSide
+) -> Implication:
+    """The standard course: every request is answered, and every acceptance confirmed."""
+    free = client.fits and not client.rivals
+    return tracker.hears_all and tracker.is_online and client.is_online and free, client.is_registered
+
+
 # After stabilisation.
 
 
@@ -138,3 +158,7 @@ def all_views_hold_the_same_files_and_fragments_with_the_same_metadata(
     """The protocol's invariants: all participants share the same Distribution View."""
     same = client.holds.files == tracker.holds.files and client.holds.fragments == tracker.holds.fragments
     return tracker.is_online and client.is_registered, same
+
+
+PROPERTIES: tuple[Property, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Property))
+"""All of them, in the order in which they stand here."""

@@ -133,12 +133,8 @@ def sketch(
 
 def _plain(scenario: Scenario) -> dict[str, Any]:
     values = {field.name: getattr(scenario, field.name) for field in fields(scenario)}
-    return {
-        **values,
-        "loses": sorted(scenario.loses),
-        "deviations": sorted(scenario.deviations),
-        "faults": dict(scenario.faults),
-    }
+    views = {name: dict(table) for name, table in scenario.views.items()}
+    return {**values, "loses": sorted(scenario.loses), "faults": dict(scenario.faults), "views": views}
 
 
 # As a drawing.

@@ -18,6 +18,8 @@ from spec.exploration.properties.language import Properties, Property
 from spec.exploration.traces.rendering import choices
 
 KEPT = re.compile(r"^\s*//\s*(scenario|property|step \d+): (.*?)\s*$", re.MULTILINE)
+NO_PROPERTY = "-"
+"""In the place of a property: the run is to be possible, and no more is said of it."""
 ACTOR = re.compile(r"(?:lose [12]|\w+) (\w+)")
 
 

@@ -1,4 +1,4 @@
-"""Data as part of a state: object graphs that can be copied and compared.
+"""Data as part of a state: object graphs that can be copied and compared. Begin with `picture`.
 
 `take` looks at values and makes a `Picture` of them: nodes that hold atoms and each other, with nothing in common
 with the values. A picture has a canonical form, which is hashable and equal where the data are: it does not depend on
@@ -7,8 +7,7 @@ restored, into new objects or into the ones that were looked at.
 
 Objects are read as they lie in memory, attributes and slots and what a built-in type holds of itself. What their
 author says in `__eq__`, `__getstate__`, `__reduce__` or `__deepcopy__` is not asked, so that it cannot make two
-different values equal. Which kinds
-of values there are, and which are refused, stands in `layout`.
+different values equal. Which kinds of values there are, and which are refused, stands in `layout`.
 """
 
 from spec.system.data.atoms import Opaque, Same

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from runtime.cli.main import app
+from tests.support.places import DIAGRAMS
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -145,7 +146,7 @@ def test_a_binding_says_what_events_are() -> None:
 
 
 def test_the_system_of_the_charts_is_explored() -> None:
-    result = run("explore", "--charts", "duo:BOTH")
+    result = run("explore", "--charts", "duo:BOTH", "-v")
     assert result.exit_code == 0, result.output
     assert "duo:BOTH: Asker, Answerer; nothing is lost\n" in result.stdout
     for property_ in (
@@ -201,7 +202,7 @@ PROPERTIES = [the_answerer_is_never_asked_twice, who_asks_is_answered]
 def test_properties_and_faults_of_the_module(folder: Path) -> None:
     with (folder / "duo.py").open("a") as file:
         file.write(OWN)
-    result = run("explore", "--charts", "duo:BOTH")
+    result = run("explore", "--charts", "duo:BOTH", "-v")
     assert result.exit_code == 1, result.output
     assert "holds           leads-to  who asks is answered\n" in result.stdout
     assert "BROKEN          always    the answerer is never asked twice\n" in result.stdout
@@ -310,7 +311,66 @@ def test_what_no_diagram_exercises_is_drawn_dashed(folder: Path) -> None:
     assert "not exercised" not in (folder / "drawn" / "Asker.mmd").read_text()
 
 
-def test_of_charts_of_ours_no_transitions_are_counted() -> None:
-    result = run("check", "asking.txt", "--coverage", "drawn")
-    assert result.exit_code == 2
-    assert result.stderr == "clientjoin: --coverage goes with --charts: of our charts no transitions are counted\n"
+def test_transitions_of_our_charts_are_counted_on_request(tmp_path: Path) -> None:
+    diagram = str(DIAGRAMS / "ClientGoodbye_StandardProcedure.txt")
+    assert json.loads(run("check", diagram, "--json").stdout)["coverage"] == []
+    result = run("check", diagram, "--coverage", str(tmp_path), "--json")
+    assert result.exit_code == 0, result.output
+    found = {chart["chart"]: chart for chart in json.loads(result.stdout)["coverage"]}
+    assert found["TorrentServer"]["exercised"] == 4
+    missed = {tuple(row) for row in found["TorrentServer"]["missed"]}
+    assert ("saying_goodbye", "!ClientGoodbye", "disconnecting") not in missed
+    assert ("registered", "?Stop", "saying_goodbye") not in missed
+    assert ("giving_up", "!StopTimeout", "awaiting_hello") in missed
+    assert "(not exercised)" in (tmp_path / "TorrentServer.mmd").read_text()
+
+
+GIVEN = """
+from statemachine import Event, State, StateChart
+
+
+class Printer(StateChart):
+    idle = State(initial=True)
+    busy = State()
+    recv_publish = Event(idle.to(busy), name="?publish")
+    send_done = Event(busy.to(idle), name="!done")
+
+
+class Desk(StateChart):
+    open = State(initial=True)
+    recv_done = Event(open.to.itself(), name="?done")
+
+
+MAY_STAY = {"Printer": ["idle"], "Desk": ["open"]}
+"""
+
+
+def test_what_comes_from_outside_is_given(folder: Path) -> None:
+    (folder / "press.py").write_text(GIVEN)
+    quiet = run("explore", "--charts", "press", "--json")
+    assert json.loads(quiet.stdout)["states"] == 1
+    (folder / "press.py").write_text(GIVEN + 'OUTSIDE = {"publish": 1}\n')
+    once = run("explore", "--charts", "press.py", "--json")
+    assert once.exit_code == 0, once.output
+    assert json.loads(once.stdout)["states"] > 3
+    (folder / "press.py").write_text(GIVEN + 'OUTSIDE = {"publish": 2}\n')
+    twice = run("explore", "--charts", "press.py", "--property", "unexpected", "--show", "unexpected")
+    assert twice.exit_code == 1, "the second comes while the printer is busy"
+    assert "Outside->>Printer:publish" in twice.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ('{"publsh": 1}', "no chart takes a message 'publsh'"),
+        ('{"done": 1}', "Printer sends 'done' itself"),
+        ('{"publish": 0}', "expected a whole number"),
+        ('{"publish": None}', "expected a whole number"),
+        ("1", "OUTSIDE: expected"),
+    ],
+)
+def test_what_cannot_come_from_outside_is_refused(folder: Path, given: str, said: str) -> None:
+    (folder / "press.py").write_text(f"{GIVEN}OUTSIDE = {given}\n")
+    done = run("explore", "--charts", "press.py")
+    assert done.exit_code == 2
+    assert said in done.stderr

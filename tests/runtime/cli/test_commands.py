@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -14,10 +15,11 @@ import pytest
 from typer.testing import CliRunner
 
 from machines import CHARTS
-from runtime.cli.main import app
+from runtime.cli.main import COMMANDS, app
 from runtime.demo.scenarios import SCENARIOS
 from runtime.mqtt.session import BrokerAddress
 from spec.notation import read
+from tests.support.places import DIAGRAMS
 
 QUICK = ("demo", "--scenario", "standard")
 LOST = "--lose=ClientJoinAccepted@to-broker:nobody"
@@ -56,9 +58,23 @@ def test_the_demo_for_people() -> None:
     lines = done.stdout.splitlines()
     assert sum(line.startswith("== ") for line in lines) == 5
     assert [line for line in lines if " -x " in line and line.endswith("LOST | Tracker: awaiting confirmations")]
-    assert lines[-1] == "Everybody is registered, and all distribution views agree."
-    assert "1 lost, 1 never came; 2 timeouts exceeded." in lines[-2]
+    end = lines.index("Everybody is registered, and all distribution views agree.")
+    assert "1 lost, 1 never came; 2 timeouts exceeded." in lines[end - 1]
+    assert lines[end + 2].startswith("Next: ")
+    assert len(lines) < 75
+    assert not [line for line in lines if "SetTimeout" in line or "SUBSCRIBE" in line]
     assert "\x1b" not in done.stdout
+
+
+def test_of_many_torrent_servers_the_demo_shows_numbers() -> None:
+    done = run(*QUICK, "--torrents", "5")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0
+    assert len(lines) < 20
+    assert not [line for line in lines if " -> " in line]
+    assert "                    6  registered" in lines
+    assert "1 lost" not in done.stdout
+    assert not done.stderr
 
 
 @pytest.mark.parametrize(
@@ -351,7 +367,7 @@ def test_an_unknown_format_and_an_unknown_command() -> None:
 # On a terminal.
 
 
-def on_a_terminal(columns: int, *args: str) -> Iterator[str]:
+def on_a_terminal(columns: int, *args: str, **variables: str) -> Iterator[str]:
     """The lines that a person sees on a terminal of that width."""
     script = shutil.which("script")
     if script is None:
@@ -359,6 +375,7 @@ def on_a_terminal(columns: int, *args: str) -> Iterator[str]:
     line = " ".join(command(*args))
     environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm-256color"}
     environment.pop("NO_COLOR", None)
+    environment |= variables
     done = subprocess.run(
         [script, "-qec", line, "/dev/null"], capture_output=True, text=True, check=False, env=environment, timeout=60
     )
@@ -368,7 +385,67 @@ def on_a_terminal(columns: int, *args: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("columns", [80, 140])
 def test_on_a_terminal_it_is_in_colour_and_fits_narrow_ones(columns: int) -> None:
-    lines = list(on_a_terminal(columns, *QUICK))
+    lines = list(on_a_terminal(columns, *QUICK, "-v"))
     assert any("\x1b[" in line for line in lines)
     states = "Torrent: awaiting connack, Broker: accepting"
     assert [f"| {states}" in line for line in lines if states in line] == [columns == 140]
+
+
+@pytest.mark.parametrize("args", [QUICK, ("explore", "--scenario", "standard", "-v"), ("check", "-v")], ids=" ".join)
+def test_no_color_is_respected_on_a_terminal(args: tuple[str, ...]) -> None:
+    text = "\n".join(on_a_terminal(100, *args, NO_COLOR="1"))
+    assert not re.search(r"\x1b\[(?:\d+;)*[349]\dm", text)  # bold and dim are no colours
+
+
+def test_of_many_diagrams_a_check_counts_those_that_conform() -> None:
+    done = run("check")
+    number = len(list(DIAGRAMS.glob("*.txt")))
+    assert done.stdout.splitlines()[0] == f"conforms          {number} diagrams"
+    assert len(done.stdout.splitlines()) == 4
+    assert "Next: clientjoin explore" in done.stdout
+
+
+def test_verdicts_are_in_colour_on_a_terminal_only() -> None:
+    args = ("explore", "--scenario", "standard", "-v")
+    assert any(line.startswith("\x1b[32mholds\x1b[0m   ") for line in on_a_terminal(100, *args))
+    assert "\x1b[" not in run(*args).stdout
+
+
+def test_progress_is_shown_on_a_terminal_and_gone_at_the_end() -> None:
+    text = "\n".join(on_a_terminal(200, "explore", "--scenario", "losses", "--property", "admitted"))
+    assert re.search(r"\x1b\[K[\d,]+ states, [\d,]+ to look at, depth \d+, [\d,]+ states/s, [\d,]+ MB", text)
+    checked = "\n".join(on_a_terminal(200, "check"))
+    assert re.search(r"\x1b\[K52 of 52 diagrams checked", checked)
+    assert "\x1b[K" not in run("explore", "--scenario", "standard").stderr
+
+
+# What a shell completes.
+
+
+def completed(line: str) -> set[str]:
+    words = line.split(" ")
+    variables = {"_CLIENTJOIN_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    return set(run(**variables).stdout.split("\n")) - {""}
+
+
+def test_the_shell_completes_commands_and_names() -> None:
+    assert completed("clientjoin ex") == {"explore"}
+    assert completed("clientjoin explore --scenario has") == {"hasty"}
+    assert completed("clientjoin explore --property nobo") == {
+        "nobody is both admitted and registered",
+        "nobody knows a client that is not registered",
+    }
+    assert completed("clientjoin demo --scenario acceptance-lost-t") == {"acceptance-lost-to-broker"}
+    assert "--install-completion" in run("--help").stdout
+
+
+def test_help_is_quick_and_names_every_command_once() -> None:
+    told = run("--help").stdout
+    assert "..." not in told.replace("[ARGS]...", "")
+    assert [line.split()[0] for line in told.partition("Commands:\n")[2].splitlines() if line.strip()] == [*COMMANDS]
+
+
+def test_main_imports_no_command_before_it_is_asked_for() -> None:
+    program = "import sys, runtime.cli.main; print(*sorted(name for name in sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"machines", "spec", "numpy", "statemachine", "amqtt", "rich.console"} & set(loaded)

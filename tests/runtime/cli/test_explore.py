@@ -1,6 +1,7 @@
 """`clientjoin explore` as a user types it."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ def test_what_holds_ends_well() -> None:
 
 
 def test_what_is_broken_is_told_as_a_diagram(tmp_path: Path) -> None:
-    done = explore("--scenario", "hasty", "--save", str(tmp_path))
+    done = explore("--scenario", "hasty", "--save", str(tmp_path), "--show", "whoever is registered")
     assert done.exit_code == 1
     assert "BROKEN          quiescent      whoever is registered counts itself as registered" in done.output
     assert "participantgroup Tracker Server" in done.output
@@ -33,6 +34,46 @@ def test_what_is_broken_is_told_as_a_diagram(tmp_path: Path) -> None:
     assert saved.name == "whoever-is-registered-counts-itself-as-registered.txt"
     played = CliRunner().invoke(app, ["replay", str(saved)])
     assert played.exit_code == 0, played.output
+
+
+def test_by_default_what_is_broken_is_a_line_and_the_rest_a_count() -> None:
+    done = explore("--scenario", "hasty")
+    lines = done.stdout.splitlines()
+    assert len(lines) < 12
+    broken = lines.index("BROKEN          quiescent      whoever is registered counts itself as registered")
+    assert lines[broken + 1].split(": ") == ["                9 steps", "torrent1's timeout expires"]
+    assert lines[broken + 2].startswith("1 broken, 17 hold, 7 do not apply")
+    assert lines[-1].startswith("Next: ")
+    assert "participantgroup" not in done.stdout
+    assert "\nholds " not in done.stdout
+
+
+def test_verbose_lists_every_property() -> None:
+    done = explore("--scenario", "hasty", "-v")
+    verdicts = [line for line in done.stdout.splitlines() if re.match(r"(BROKEN|holds|does not apply) ", line)]
+    assert len(verdicts) == 25
+    assert "Assumed of runs: " in done.stdout
+
+
+def test_what_is_undetermined_is_listed_with_the_reason() -> None:
+    done = explore("--scenario", "leaving", "--states", "100")
+    assert "undetermined    always         the tracker meets nothing that its charts call impossible (more than" in (
+        done.stdout
+    )
+
+
+def test_show_of_what_is_not_broken_is_refused() -> None:
+    done = explore("--scenario", "hasty", "--show", "flying pigs")
+    assert done.exit_code == 2
+    assert "--show 'flying pigs': no broken property has these words in its name" in done.stderr
+
+
+def test_random_runs_say_what_is_broken_in_a_line() -> None:
+    done = explore("--scenario", "hasty", "--simulate", "60", "--seed", "3")
+    assert done.exit_code == 1, done.output
+    assert re.search(
+        r"\nBROKEN +quiescent +whoever is registered.*\n +\d+ steps: .*torrent\d's timeout expires", done.stdout
+    )
 
 
 def test_json() -> None:
@@ -43,6 +84,7 @@ def test_json() -> None:
     broken = [one for one in told["properties"] if one["holds"] is False]
     assert [one["name"] for one in broken] == ["whoever is registered counts itself as registered"]
     assert broken[0]["counterexample"].startswith("title ")
+    assert (broken[0]["steps"], broken[0]["happens"]) == (9, "torrent1's timeout expires")
     assert all({"name", "kind", "holds", "counterexample"} <= one.keys() for one in told["properties"])
 
 

@@ -20,10 +20,10 @@ from machines.events import (
     ReasonCode,
     TrackerHello,
 )
+from machines.strategies import bus_events
 from runtime.wire import events as wire
 from runtime.wire.events import LOGGED, Malformed, Refusals, decode, decode_or_refuse, encode
 from runtime.wire.strict_json import MAX_BYTES, MAX_DEPTH, MAX_INT64
-from tests.support.strategies import bus_events
 from tests.support.wire_samples import ACCEPTED, DENIED, GOODBYE, ID, REQUESTED, beside, changed
 
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -11,10 +11,11 @@ from machines.events import (
     EVENT_OF_TOPIC,
     BusEvent,
 )
+from machines.strategies import bus_events
+from runtime.wire import events, strict_json
 from runtime.wire.events import Malformed, Refusals, decode, decode_or_refuse, encode
 from runtime.wire.strict_json import MAX_INT64, Kind
 from tests.support.malformed import REFUSED
-from tests.support.strategies import bus_events
 from tests.support.wire_samples import DENIED, GOODBYE, REQUESTED, changed
 
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -137,3 +138,48 @@ def test_a_payload_with_bytes_changed_raises_malformed_only(event: BusEvent, dat
     start = data.draw(st.integers(0, len(payload)))
     end = data.draw(st.integers(start, min(len(payload), start + 4)))
     only_malformed(event.topic, payload[:start] + data.draw(st.binary(max_size=4)) + payload[end:])
+
+
+# The quick way of reading and the careful one.
+
+
+PIECES = [b'"x":1,', b'"Size":1,', b"1.0", b"-1", b"true", b'""', b"1e999", b"[", b"{}"]
+
+
+def both_ways(topic: str, payload: bytes) -> None:
+    """What the quick way reads, the careful one reads alike; what it gives up on may be anything."""
+    shape = events._EVENTS[EVENT_OF_TOPIC[topic]]
+    try:
+        quick = shape.quick(strict_json._plain(payload))
+    except (strict_json._Unusual, ValueError, RecursionError):
+        return
+    assert quick == shape.read(strict_json.parsed(payload))
+
+
+@pytest.mark.parametrize(("event", "payload"), [(event, payload) for event, payload, _, _ in REFUSED])
+def test_what_is_malformed_is_not_read_quickly(event: BusEvent, payload: bytes) -> None:
+    with pytest.raises((strict_json._Unusual, ValueError, RecursionError)):
+        events._EVENTS[type(event)].quick(strict_json._plain(payload))
+
+
+@untimed
+@given(bus_events())
+def test_every_event_is_read_quickly(event: BusEvent) -> None:
+    payload = encode(event)
+    if rb"\u" not in payload:
+        assert events._EVENTS[type(event)].quick(strict_json._plain(payload)) == decode(event.topic, payload)
+    both_ways(event.topic, payload)
+
+
+@untimed
+@given(bus_events(), st.data())
+def test_a_changed_payload_is_read_alike_in_both_ways(event: BusEvent, data: st.DataObject) -> None:
+    payload = encode(event)
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(payload)))
+        end = data.draw(st.integers(start, min(len(payload), start + 6)))
+        piece = st.binary(max_size=3) | st.sampled_from(
+            [b'"x":1,', b'"Size":1,', b"1.0", b"-1", b"true", b'""', b"1e999"]
+        )
+        payload = payload[:start] + data.draw(piece) + payload[end:]
+    both_ways(event.topic, payload)

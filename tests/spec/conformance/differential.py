@@ -176,9 +176,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--several", action="store_true", help="events of one name that are enabled at once")
     parser.add_argument("--internal", action="store_true", help="steps of charts that nobody sees")
+    parser.add_argument("--dense", action="store_true", help="more of what is rare otherwise")
+    parser.add_argument("--undeclared", action="store_true", help="diagrams without lifelines that others have")
     parser.add_argument("--shrink", type=int, default=5, help="disagreements that are shrunk and shown")
     told = parser.parse_args()
-    features = Features(several=told.several, internal=told.internal)
+    features = Features(told.several, told.internal, told.dense, told.undeclared)
     counts: Counter[str] = Counter()
     begin = time.monotonic()
     shown = 0

@@ -23,6 +23,10 @@ class Features:
     """Events of one name that are enabled at once."""
     internal: bool = False
     """Steps of charts that nobody sees."""
+    dense: bool = False
+    """More of all that is rare otherwise."""
+    undeclared: bool = False
+    """Diagrams without lifelines that others have."""
     strict: bool = True
     recurring: bool = True
 
@@ -326,7 +330,7 @@ def pair_of(random: Random, features: Features, *, mutations: int) -> Pair:
     """A random pair. Raises `TooLarge` where the diagrams are."""
     names = NAMES[: random.choice([2, 3, 3, 3, 4])]
     words = tuple(random.sample(WORDS, random.choice([1, 2, 3, 3, 4])))
-    several = random.random() < 0.3
+    several = random.random() < (0.6 if features.dense or features.undeclared else 0.3)
     drawings = [Drawing(random, names, words, features) for _ in range(2 if several else 1)]
     bodies = [drawing.body(random.randint(1, 4 if several else 7)) for drawing in drawings]
     referred: dict[str, Body] = {}
@@ -335,12 +339,12 @@ def pair_of(random: Random, features: Features, *, mutations: int) -> Pair:
         place = random.randint(0, len(bodies[0]))
         bodies[0] = (*bodies[0][:place], Refer(names, "Part"), *bodies[0][place:])
     setting = _setting(random, names, features)
-    bare = Pair(dict.fromkeys(names, Chart()), tuple(bodies), referred, setting)
+    bare = Pair(dict.fromkeys(names, Chart()), tuple(bodies), referred, setting, declared=not features.undeclared)
     reading = Reading([*bare.texts(), *bare.frames()])
     orders = tuple(order for diagram in reading.diagrams[: len(bodies)] for order in reading.resolutions(diagram))
     charts = {name: _chart(random, orders, name, setting, features) for name in names}
     pair = replace(bare, charts=charts)
-    for _ in range(random.choice([0, 0, 0, 1, 1, 2])):
+    for _ in range(random.choice([1, 1, 2, 3] if features.dense else [0, 0, 0, 1, 1, 2])):
         pair = _may_be_undrawn(random, pair)
     if features.internal:
         for name in random.sample(names, random.randint(1, 2)):
@@ -368,15 +372,16 @@ def _chart(random: Random, orders: Orders, name: str, setting: Setting, features
 
 def _setting(random: Random, names: tuple[str, ...], features: Features) -> Setting:
     groups: Mapping[str, str] = {}
-    if random.random() < 0.35:
+    often = 0.6 if features.dense else 0.35
+    if random.random() < often:
         groups = dict.fromkeys(random.sample(names, 2), "server")
-    patient = frozenset(random.sample(names, 1)) if random.random() < 0.35 else frozenset()
+    patient = frozenset(random.sample(names, 1)) if random.random() < often else frozenset()
     return Setting(
         channels=random.choice(["receiver", "receiver", "receiver", "pair", "any", "any"]),
         groups=groups,
         patient=patient,
         patience=not patient or random.random() < 0.75,
-        recurring=features.recurring and random.random() < 0.12,
+        recurring=features.recurring and random.random() < (0.2 if features.dense else 0.12),
     )
 
 

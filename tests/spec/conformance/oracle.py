@@ -54,13 +54,15 @@ def answer(
     """The answer for diagrams of one use case. Raises `TooLarge` where the definition cannot be evaluated."""
     texts = list(texts)
     reading = Reading([*texts, *referred])
-    diagrams = [reading.resolutions(diagram) for diagram in reading.diagrams[: len(texts)]]
+    mine = reading.diagrams[: len(texts)]
+    diagrams = [reading.resolutions(diagram) for diagram in mine]
     every = [event for orders in diagrams for order in orders for event in order.events]
     world = World(charts, setting, _routes(every), _losses(every), _outside(every))
     found = Answer()
-    for orders in diagrams:
+    for diagram, orders in zip(mine, diagrams, strict=True):
+        names = {each.name for each in diagram.lifelines} | {e.lifeline for order in orders for e in order.events}
         for order in orders:
-            _Following(world, order, found).run()
+            _Following(world, order, names, found).run()
     _Running(world, tuple(order for orders in diagrams for order in orders), found).run()
     return found
 
@@ -92,9 +94,11 @@ def _told(events: Iterable[Event]) -> tuple[str, ...]:
 class _Following:
     """One resolution of a diagram, followed by the charts."""
 
-    def __init__(self, world: World, order: Order, found: Answer) -> None:
+    def __init__(self, world: World, order: Order, names: set[str], found: Answer) -> None:
         self.world = world
         self.order = order
+        self.names = names
+        """The lifelines that the diagram has: towards others, and among them, nothing needs to be drawn."""
         self.found = found
         self._around: dict[Position, tuple[Position, ...]] = {}
 
@@ -156,8 +160,11 @@ class _Following:
             todo = [position]
             while todo:
                 for move in self.world.moves(todo.pop()):
-                    silent = move.event.kind == SILENT or _may_be_undrawn(self.world, move.event)
-                    if silent and move.then not in found:
+                    event = move.event
+                    is_beside = not {event.lifeline, event.peer} <= {"", *self.names}
+                    if (
+                        event.kind == SILENT or is_beside or _may_be_undrawn(self.world, event)
+                    ) and move.then not in found:
                         found[move.then] = None
                         todo.append(move.then)
                 if len(found) > STATES:

@@ -169,14 +169,17 @@ class Pair:
     diagrams: tuple[Body, ...]
     referred: Mapping[str, Body]
     setting: Setting
+    declared: bool = True
+    """Whether each diagram has all lifelines; otherwise the first one has, and others those that they draw."""
 
     def texts(self) -> list[str]:
         """The diagrams."""
         declared = [f"participant {name}" for name in self.charts]
-        return [
-            "\n".join([f"title Use ({number})", *declared, *lines(body), ""])
-            for number, body in enumerate(self.diagrams)
-        ]
+        found = []
+        for number, body in enumerate(self.diagrams):
+            shown = declared if self.declared or number == 0 else []
+            found.append("\n".join([f"title Use ({number})", *shown, *lines(body), ""]))
+        return found
 
     def frames(self) -> list[str]:
         """The diagrams that are referred to."""

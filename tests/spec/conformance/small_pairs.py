@@ -11,12 +11,19 @@ def chart(*rows: tuple[Any, ...], **said: Any) -> Chart:
     return Chart(tuple(Transition(*row) for row in rows), **said)
 
 
-def pair(charts: dict[str, Chart], *diagrams: Body, parts: dict[str, Body] | None = None, **said: Any) -> Pair:
+def pair(
+    charts: dict[str, Chart],
+    *diagrams: Body,
+    parts: dict[str, Body] | None = None,
+    declared: bool = True,
+    **said: Any,
+) -> Pair:
     """A pair; `said` is its setting."""
-    return Pair(charts, diagrams, parts or {}, Setting(**said))
+    return Pair(charts, diagrams, parts or {}, Setting(**said), declared)
 
 
 A_THEN_B = (Block("strict", ((Arrow("C", "A", "m"),), (Arrow("D", "B", "n"),))),)
+K = Arrow("A", "B", "k")
 
 CASES: dict[str, tuple[Pair, bool]] = {
     "a strict order that nobody keeps": (
@@ -137,6 +144,74 @@ CASES: dict[str, tuple[Pair, bool]] = {
             may_be_undrawn=(("B", "?m"),),
         ),
         False,
+    ),
+    "a step that nobody sees and that changes nothing": (
+        pair(
+            {"A": chart((0, "!k", 1), (1, ".", 1)), "B": chart((0, "?k", 1), (1, "!m", 2)), "C": chart((0, "?m", 1))},
+            (K, Arrow("B", "C", "m")),
+            patient=frozenset({"B"}),
+        ),
+        True,
+    ),
+    "a step that nobody sees before one that patience waits for": (
+        pair(
+            {"A": chart((0, ".", 1), (1, "!k", 2)), "B": chart((0, "?k", 1), (0, "!m", 2)), "C": chart((0, "?m", 1))},
+            (Arrow("B", "C", "m"),),
+            (K,),
+            patient=frozenset({"B"}),
+        ),
+        False,
+    ),
+    "an undrawn message that has to be lost": (
+        pair(
+            {
+                "A": chart((0, "!m", 1), (1, "!k", 2), (2, "?y", 3), (2, "?z", 3)),
+                "B": chart((0, "?k", 1), (1, "!y", 2), (0, "?m", 3), (3, "?k", 4), (4, "!z", 5)),
+            },
+            (K, Arrow("B", "A", "y")),
+            (K, Arrow("B", "A", "z")),
+            (Arrow("A", "B", "m", lost=True), K, Arrow("B", "A", "y")),
+            may_be_undrawn=(("A", "!m"), ("B", "?m")),
+        ),
+        True,
+    ),
+    "from outside undrawn, as another diagram draws it": (
+        pair(
+            {"A": chart((0, "?g", 1), (1, "!k", 2)), "B": chart((0, "?k", 1))},
+            (K,),
+            (Arrow("", "A", "g"), K),
+            may_be_undrawn=(("A", "?g"),),
+        ),
+        True,
+    ),
+    "what a lifeline does that a diagram leaves out": (
+        pair(
+            {"A": chart((0, "?x", 1), (1, "!k", 2)), "B": chart((0, "?k", 1)), "C": chart((0, "!x", 1))},
+            (Arrow("C", "A", "x"), K),
+            (K,),
+            declared=False,
+            may_be_undrawn=(("C", "!x"), ("A", "?x")),
+        ),
+        True,
+    ),
+    "patience waits for a lifeline that a diagram leaves out": (
+        pair(
+            {"A": chart((0, "!k", 1), (0, "?x", 2)), "B": chart((0, "?k", 1)), "C": chart((0, "!x", 1))},
+            (Arrow("C", "A", "x"),),
+            (K,),
+            declared=False,
+            patient=frozenset({"A"}),
+        ),
+        False,
+    ),
+    "lifelines that a diagram leaves out, and has nothing to do with": (
+        pair(
+            {"A": chart((0, "!k", 1)), "B": chart((0, "?k", 1)), "C": chart((0, "!x", 1)), "D": chart((0, "?x", 1))},
+            (Arrow("C", "D", "x"), K),
+            (K,),
+            declared=False,
+        ),
+        True,
     ),
     "lost somewhere, so lost anywhere": (
         pair(

@@ -103,7 +103,7 @@ def test_a_table_and_data() -> None:
     report = checked(GOOD)
     assert "exercised" not in as_text(report), "in short it is not told"
     table = (
-        "Transitions of charts of others that no diagram exercises:\n"
+        "Transitions of charts that no diagram exercises:\n"
         "    Asker (A): 2 of 4 exercised\n"
         "      resting  ?no  -> done\n"
         "      waiting  ?no  -> done\n"

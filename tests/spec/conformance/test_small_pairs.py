@@ -6,10 +6,7 @@ import pytest
 
 from spec.conformance.finding import Verdict
 from tests.spec.conformance.differential import outcome
-from tests.spec.conformance.pair import Chart
 from tests.spec.conformance.small_pairs import CASES
-
-NOBODY = Chart()
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -33,7 +33,7 @@ def test_what_others_draw_conforms(name: str) -> None:
 
 
 def test_the_example_of_the_readme_is_one_of_them() -> None:
-    text = (TOP / "README.md").read_text(encoding="utf-8")
+    text = (TOP / "spec" / "README.md").read_text(encoding="utf-8")
     shown = re.findall(r"<!-- file tests/data/third_party/(\S+) -->\n```\w*\n(.*?)```", text, re.DOTALL)
     assert [name for name, _ in shown] == ["readme.txt", "readme.toml"]
     for name, content in shown:

@@ -3,6 +3,7 @@
 import json
 import types
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ from typer.testing import CliRunner
 
 from runtime.cli.main import app
 from spec import Binding, Bounds, Verdict, check_all, load
-from spec.binding import Begin, Player, read_binding
+from spec.binding import Begin, MayBeUndrawn, Player, read_binding
 from spec.binding.inheritance import settled
 from spec.conformance.baseline import Accepted, read_accepted
 from spec.conformance.bounds import Reductions, interruption
 from spec.conformance.checker import DIAGRAMS, Report
+from spec.conformance.report import as_json
+from spec.conformance.rules import rules
 from spec.system.setup import CastError
+from spec.system.state import Act
 
 Charts = dict[str, type[StateChart[Any]]]
 
@@ -201,4 +205,74 @@ def test_the_command_says_the_verdict_by_its_exit_status(tmp_path: Path) -> None
 
 def test_the_output_of_a_check_is_a_line_for_each_diagram() -> None:
     done = CliRunner().invoke(app, ["check", str(DIAGRAMS / "ClientGoodbye_StandardProcedure.txt")])
-    assert len(done.output.splitlines()) == 2
+    lines = done.output.splitlines()
+    assert len(lines) == 4
+    assert lines[2] == ""
+    assert lines[3].startswith("Next: ")
+
+
+STARTUP = (DIAGRAMS / "TrackerServerStartup_Alternative1.txt").read_text(encoding="utf-8")
+REFUSED = "Tracker->>Broker:CONNECT\nBroker-->>Tracker:CONNACK (refused)\n"
+LOST = "Tracker-#redxBroker:CONNECT\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        STARTUP.replace(LOST, ""),
+        STARTUP.replace(REFUSED, ""),
+        STARTUP.replace(f"else\n{REFUSED}", ""),
+        STARTUP.replace(f"{LOST}else\n", ""),
+        STARTUP.replace(f"{LOST}else\n", "").replace("\nalt\n", "\nopt\n"),
+    ],
+    ids=["first branch empty", "second branch empty", "one branch", "another branch", "a choice to do nothing"],
+)
+def test_branch_in_which_who_is_set_going_does_nothing(text: str) -> None:
+    assert text != STARTUP
+    report = check_all([("changed.txt", text)], load())
+    assert report.verdict is Verdict.DOES_NOT_CONFORM
+    assert "the diagram ends here, Tracker goes on with !CONNECT to Broker" in report.reasons
+
+
+@pytest.mark.parametrize("name", ["TrackerServerStartup_Alternative2", "ClientJoin_Alternative2"])
+def test_last_branch_that_is_emptied_is_no_end(name: str) -> None:
+    lines = (DIAGRAMS / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    place = max(number for number, line in enumerate(lines) if line == "else")
+    emptied = [*lines[: place + 1], *lines[lines.index("end", place) :]]
+    assert check_all([("changed.txt", "\n".join(emptied))], load()).verdict is Verdict.DOES_NOT_CONFORM
+
+
+@pytest.mark.parametrize("text", ["sequenceDiagram\n A->>B: hi\n", "@startuml\nA -> B : hi\n@enduml\n"])
+def test_text_in_another_notation_cannot_be_used(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "theirs.txt"
+    file.write_text(text, encoding="utf-8")
+    done = CliRunner().invoke(app, ["check", str(file)])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "line 1: this is" in done.stderr
+
+
+def test_implied_scenario_names_the_rules_of_the_binding() -> None:
+    text = (DIAGRAMS / "TorrentServerStartup_StandardProcedure.txt").read_text(encoding="utf-8")
+    report = check_all([("changed.txt", "\n".join(text.splitlines()[:-1]))], load())
+    assert not report.conforms
+    [finding] = report.implied
+    assert finding.rules.startswith('[[begin]] title = "Torrent Server Startup (*)" (')
+    assert "orders: Torrent Start" in finding.rules
+    assert f"    by {finding.rules}" in str(report).splitlines()
+    assert as_json(report)["implied_scenarios"][0]["rules"] == finding.rules
+
+
+def test_without_a_beginning_that_is_said() -> None:
+    [finding] = checked("A->B:ask\n", ASKS).implied
+    assert finding.rules == "no [[begin]] has this title: each chart begins in its initial state"
+
+
+def test_rows_that_allow_it_elsewhere_and_the_orders_that_came() -> None:
+    binding = replace(load(), drawn_messages=frozenset({"SUBACK"}))
+    begin = binding.begin("Client Join (*)")
+    said = rules(Act("?", "Tracker", "SUBACK", "", "Broker"), begin, binding, ordered=1)
+    assert "later: Client ConnectionLost came before it" in said
+    assert "not where some diagram draws SUBACK" in said
+    row = MayBeUndrawn(frozenset({"Tracker"}), ("!DescribeView",), "mine.toml")
+    said = rules(Act("!", "Tracker", "DescribeView", "", "TrackerView"), begin, Binding(early_sends=(row,)), ordered=0)
+    assert said.endswith("[[early_sends]] (mine.toml): once, and only where it is drawn to be sent")

@@ -242,7 +242,8 @@ class World:
             yield from self.receives(position, name)
             step = Event(SILENT, name, "")
             for local in self._step(position, step):
-                yield Move(step, self._put(position, name, local, position.rows))
+                if local != self._at(position, name):  # nobody can tell it from nothing at all
+                    yield Move(step, self._put(position, name, local, position.rows))
             if not self.is_patient(name):
                 yield from self.sends(position, name)
 

@@ -15,7 +15,7 @@ from spec.exploration.explore import Options, explore
 from spec.exploration.model.closed import Unbounded
 from spec.exploration.model.steps import Row
 from spec.exploration.properties.language import Properties, Property, instances
-from tests.spec.exploration.oracle import Oracle, TooLarge
+from tests.spec.exploration.fair_runs import Oracle, TooLarge
 from tests.spec.exploration.random_systems import every_run_terminates, of_charts, of_runs, of_tables, seen
 
 MOST = 90

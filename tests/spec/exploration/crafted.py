@@ -6,7 +6,7 @@ from typing import Any
 from spec.exploration.model.faults import Faults
 from spec.exploration.properties.language import Implication, Property, When, property_
 from tests.spec.exploration.agreement import MOST, Case, expected
-from tests.spec.exploration.oracle import Oracle
+from tests.spec.exploration.fair_runs import Oracle
 from tests.spec.exploration.random_systems import Rules, Seen, Sent, Tables, every_run_terminates
 
 TICK: Sent = ("tick", "self")

@@ -10,7 +10,7 @@ from spec.exploration.explore import Options, Result, explore
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.foreign import ForeignSystem, Standing
 from spec.exploration.properties.foreign import PROPERTIES
-from spec.exploration.properties.language import Implication, Properties, always
+from spec.exploration.properties.language import Implication, Properties, always, when_quiescent
 from spec.exploration.simulate import simulate
 from spec.notation import read
 
@@ -294,3 +294,17 @@ def test_data_with_names_that_are_never_made_are_no_error(engine: Engine) -> Non
     result = explore(others, Options(engine=engine), properties=PROPERTIES, observe=others.observe)
     assert broken(result) == set()
     assert result.asymmetry
+
+
+def test_quiescent_is_not_where_a_chart_can_still_send() -> None:
+    @when_quiescent
+    def all_is_done(each: Standing) -> Implication:
+        """Nothing is left to say."""
+        return True, each.where == ("done",)
+
+    system = ForeignSystem("told", {"A": Asker, "B": Answerer})
+    result = explore(system, Options(), (all_is_done,), system.observe)
+    assert [verdict.holds for verdict in result.verdicts] == [True]
+    lost = ForeignSystem("lost", {"A": Asker, "B": Answerer}, faults=Faults({"losses": 1}))
+    result = explore(lost, Options(), (all_is_done,), lost.observe)
+    assert [verdict.holds for verdict in result.verdicts] == [False]

@@ -200,7 +200,7 @@ def test_a_recording_reads_back_as_what_every_lifeline_saw() -> None:
         acts = [text for keyword, text in diagram.presentation() if keyword == "=="]
         assert [act.strip("=") for act in acts] == list(played.outcome.recorder.acts.values())
         assert {each.name for each in diagram.lifelines} >= {"Tracker", "TrackerClock", "TrackerView", "Broker"}
-        mermaid = recording("Client Join", played.outcome.recorder, mermaid=True)
+        mermaid = recording("Client Join", played.outcome.recorder, ".mmd")
         assert mermaid.count("->>") + mermaid.count("-x") == len(played.arrows())
 
 

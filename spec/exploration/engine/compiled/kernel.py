@@ -221,13 +221,24 @@ def _rename(  # type: ignore[no-untyped-def]
 ):
     """Of the states that some ways make of this one, the least; false if not all names are known.
 
-    The numbers are compared in the order in which they stand in keys.
+    The numbers are compared in the order in which they stand in keys. Where no way moves the first component, leaders
+    are those that make its local state the least, so all are alike in that.
     """
     best = np.int64(-1)
     for entry in range(first, end):
         permutation = np.int64(leaders[entry])
         less = best < 0
         worse = False
+        begins = np.int64(inverse[permutation, 0])
+        begin = _local_name(permutation, begins, local[begins], local_names, holes, counts)
+        if begin < 0:
+            return False
+        if not less:
+            if begin > least[0]:
+                continue
+            less = begin != least[0]
+        if less:
+            least[0] = begin
         for place in range(1, local.shape[0]):
             component = np.int64(inverse[permutation, place])
             one = _local_name(permutation, component, local[component], local_names, holes, counts)
@@ -244,14 +255,13 @@ def _rename(  # type: ignore[no-untyped-def]
                 least_queue[place] = other
         if worse:
             continue
-        other = _queue_name(permutation, 0, queue[0], queue_names, names_at, holes, counts)
+        other = _queue_name(permutation, begins, queue[begins], queue_names, names_at, holes, counts)
         if other < 0:
             return False
         if less or other < least_queue[0]:
             best = permutation
             least_queue[0] = other
-    least[0] = _local_name(best, 0, local[0], local_names, holes, counts)
-    return least[0] >= 0
+    return best >= 0
 
 
 @inlined

@@ -1,0 +1,122 @@
+"""A run of the explorer as an observer on the bus sees it who misses nothing."""
+
+from collections import deque
+from collections.abc import Hashable, Iterable
+from dataclasses import replace
+from uuid import UUID
+
+from machines.calls import CONNECT, DISCONNECT, SUBSCRIBE
+from machines.events import BusEvent
+from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.steps import Label, Row
+from spec.monitor import Connected, Delivered, Disconnected, Observed, Published, Sent, Subscribed
+
+
+def observed(system: ClosedSystem, run: Iterable[tuple[Label, Row]]) -> list[Observed]:
+    """The observations of a run, one second apart; the tracker is called as its node, events are stamped anew.
+
+    The steps must be those of a system that keeps its order and tells nothing after the calm that was done before it.
+    """
+    observer = _Observer(system)
+    for label, row in run:
+        observer.step(label, row)
+    return [one for seen in observer.seen for one in seen]
+
+
+class _Observer:
+    def __init__(self, system: ClosedSystem) -> None:
+        self.system = system
+        self.seen: list[list[Observed]] = []
+        """Each with what was seen right after it, since it is delivered once more; empty where it is lost."""
+        self._row = system.initial()
+        width = range(len(system.nodes))
+        self._up: list[deque[BusEvent]] = [deque() for _ in width]
+        self._down: list[deque[tuple[int, BusEvent]]] = [deque() for _ in width]
+        self._number = 0
+
+    def step(self, label: Label, row: Row) -> None:
+        """One step, and the row after it."""
+        component, kind = label.component, label.kind
+        if label.unheard or kind == "settle":
+            raise ValueError("steps that are told after the calm cannot be observed: keep both hops apart")
+        if kind == "restart":
+            for place in range(len(self.system.nodes)):
+                self._cut(place)
+        elif kind == "lose 2":
+            place, _ = self._down[component].popleft()
+            self.seen[place].pop()
+        elif kind == "forward":
+            self._arrive(component, self._up[component].popleft())
+        elif kind == "lose 1":
+            self._up[component].popleft()
+        else:
+            self._act(label)
+        self._row = row
+
+    def _act(self, label: Label) -> None:
+        component, kind = label.component, label.kind
+        if kind in {"crash", "wipe", "disconnect", "stabilisation"}:
+            self._cut(component, label.arrive)
+        elif kind == "read":
+            self._down[component].popleft()
+        elif kind == "duplicate":
+            place, _ = self._down[component][0]
+            self.seen[place].append(self.seen[place][-1])
+        sent = 0
+        for arrow in () if label.outcome is None else label.outcome.arrows:
+            if arrow.receiver != "broker":
+                continue
+            if isinstance(arrow.message, BusEvent):
+                self._publish(component, arrow.message, lost=label.lost == sent)
+                sent += 1
+            else:
+                self._packet(component, arrow.message)
+
+    def _packet(self, component: int, packet: Hashable) -> None:
+        client = self._name(component)
+        if isinstance(packet, CONNECT):
+            self._see(Connected(self._at(), client))
+        elif isinstance(packet, SUBSCRIBE):
+            self._see(Subscribed(self._at(), client, packet.topic))
+        elif isinstance(packet, DISCONNECT):
+            self._see(Disconnected(self._at(), client, clean=True))
+            self._down[component].clear()
+
+    def _publish(self, component: int, event: BusEvent, *, lost: bool) -> None:
+        self._number += 1
+        event = replace(event, event_id=str(UUID(int=self._number)))
+        self._see(Sent(self._at(), self._name(component), event))
+        if lost:
+            return
+        if self.system.keeps_hops:
+            self._up[component].append(event)
+        else:
+            self._arrive(component, event)
+
+    def _arrive(self, component: int, event: BusEvent) -> None:
+        self._see(Published(self._at(), self._name(component), event))
+        unmarked = replace(event, event_id="")
+        for receiver in self.system.reached(component, self.system.message(unmarked)):
+            slot = self.system.slots[receiver][self._row[receiver]]
+            if self.system.online[receiver][slot.local]:
+                place = self._see(Delivered(self._at(), self._name(receiver), event))
+                self._down[receiver].append((place, event))
+
+    def _cut(self, component: int, arrive: int = 0) -> None:
+        """A connection breaks, but for the events on it that still arrive."""
+        slot = self.system.slots[component][self._row[component]]
+        if self.system.online[component][slot.local]:
+            self._see(Disconnected(self._at(), self._name(component)))
+        self._down[component].clear()
+        while len(self._up[component]) > arrive:
+            self._up[component].pop()
+
+    def _name(self, component: int) -> str:
+        return self.system.nodes[component].name
+
+    def _at(self) -> float:
+        return float(len(self.seen))
+
+    def _see(self, seen: Observed) -> int:
+        self.seen.append([seen])
+        return len(self.seen) - 1

@@ -1,0 +1,32 @@
+"""Which rule of a binding a run of the charts was held against, so that whoever disagrees knows where to say so."""
+
+from collections.abc import Iterator
+
+from spec.binding import Begin, Binding
+from spec.system.state import Act
+
+
+def rules(act: Act | None, begin: Begin, binding: Binding, *, ordered: int) -> str:
+    """The rules in words: the `[[begin]]`, the `orders` that set it going, how many `later` ones came until then
+    (`ordered`), and the rows that allow an action elsewhere, but not here.
+    """
+    return "; ".join(_rules(act, begin, binding, ordered))
+
+
+def _rules(act: Act | None, begin: Begin, binding: Binding, ordered: int) -> Iterator[str]:
+    if begin.place:
+        yield f'[[begin]] title = "{begin.title}" ({begin.place})'
+    else:
+        yield "no [[begin]] has this title: each chart begins in its initial state"
+    if begin.orders:
+        yield f"orders: {', '.join(f'{lifeline} {order}' for lifeline, order in begin.orders.items())}"
+    if ordered:
+        yield f"later: {', '.join(f'{lifeline} {order}' for lifeline, order in begin.later[:ordered])} came before it"
+    if act is None or act.kind not in {"!", "?"}:
+        return
+    for row in binding.early_sends:
+        if row.allows(act.lifeline, str(act)):
+            yield f"[[early_sends]] ({row.place}): once, and only where it is drawn to be sent"
+    for row in binding.may_be_undrawn:
+        if row.unless_drawn and row.allows(act.lifeline, str(act)) and act.message in binding.drawn_messages:
+            yield f"[[may_be_undrawn]] ({row.place}): not where some diagram draws {act.message}"

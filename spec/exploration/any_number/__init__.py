@@ -1,0 +1,72 @@
+"""Proved for every number of torrent servers, about the charts that run.
+
+Comes in: a scenario (its `torrents` do not count), and perhaps charts in the place of ours. Comes out: for each
+property that it *holds for every number*, is *broken with n servers* (a shortest run of the explorer, with the fewest
+servers), or is *open*, with the reason. `verdicts` answers, `certificate` writes the proof down, and `certify`, which
+shares no code with the search, checks it.
+
+    >>> from spec.exploration.any_number.verdicts import answer
+    >>> from spec.exploration.model.scenario import scenario
+    >>> found = answer(scenario("standard"))
+    >>> found.fixpoint.search.count, found.verdicts[0].word
+    (407, 'holds for every number')
+
+**The system.** C(N) is the closed system with N torrent servers: a tracker, a queue to each component, a budget of
+bounded faults. A component runs to the end of its step, and what it publishes arrives at all receivers at once (where
+both hops are kept apart, what is on its way to the broker is a second queue).
+
+**Views.** For two servers S, the view v_S(c) of a state c keeps the charts of the tracker and of S, without each set
+element and mapping key that names a server outside S; their queues, without the events about servers outside S; and the
+budget. The tracker's atomic state is kept: with nobody of S pending it says that somebody else is. A clock's atomic
+state is derived from its timeouts, and kept only where it is not (`Restriction.check_clock` watches). What a hidden
+server tells of steps that nobody had heard when stabilisation began is seen as a whole, since nobody else moves.
+
+**The open system.** Its states are views. Its steps are steps of the real charts on *completions* of a view, that is
+with hidden servers (*ghosts*) added, restricted again (`open_system`):
+
+1. the tracker or a server of S reads, expires, publishes, starts, breaks or loses, whoever else there is;
+2. the tracker serves a ghost: it reads what a ghost has sent, or a ghost's timeout expires;
+3. a server of S reads about a ghost;
+4. a ghost spends a fault that is bounded for all together.
+
+What a ghost looks like and has sent is not written by anybody: it is what servers of S have looked like and sent, under
+other names (`knowledge`). Each pair of a ghost with anybody else at the tracker must be known as a pair of S, a message
+must have stood first beside everybody, and the tracker's collections must have been empty, or not, as they are then.
+The search is repeated until nothing more becomes known (`fixpoint`).
+
+**Theorem.** For every N >= 2, every state c of C(N) and every S, v_S(c) is a state of the open system at its fixpoint.
+*Proof*, by induction on the length of the run, for all S at once. Let c -> c', where all views of c are known. (a) A
+component of S, or the tracker, does something about S: what it reads stands first in its queue, so also in the queue
+that is seen; the completion by the servers that c hides is known pair by pair, by the views of these pairs; so v_S(c')
+is an outcome of 1. (b) It reads about a hidden server: that message stands first in the queue of a view with that
+server, so 3. (c) The tracker reads what a hidden j sent: it stands first in the views of j with anybody, so 2; its
+timeout for j: likewise. (d) A hidden server does something: neither its charts nor its queue are seen, and what it
+publishes is about itself, so nothing is seen of it, but a bounded fault: 4. (e) What is about nobody (the tracker's
+hello and goodbye, a restart of the broker) stays in every view, so it is read in all alike.
+
+**What it rests on**, and what watches over each assumption:
+
+- Servers differ in their names only: all that charts have said is asked again under exchanged names (`check`), the lint
+  refuses a name that stands in a chart, and scenarios in which one begins otherwise, or files name servers, are open.
+- A few ghosts stand for any number: of collections indexed by servers charts ask for membership, elements, emptiness,
+  and size against a constant: `lint` reads the charts' source and refuses more, with file and line;
+  `Knowledge.stands_for_all` counts whether so few are enough for what is asked.
+- It does not matter which names the others have: one ghost is tried before, between and after the names of S; several
+  take turns.
+- What a component holds is the sum of what it holds of each server: `merged` refuses what two views of one value cannot
+  both be of.
+- Whether a component is online, or about to publish, does not depend on others: asked of each completion.
+- The broker passes the same to S however many sessions there are: asked with one, two, three and six sessions more.
+- An event that is left out because its receiver ignores it is ignored by each completion: asked of each completion;
+  certificates are made without this reduction.
+- The program that searches has no fault: `certify`; views of N = 2 and 3 are compared in
+  `tests/spec/exploration/any_number`.
+
+**Properties.** About the tracker, one or two servers, and equalities of sets of servers, element by element, they are
+judged on views. A view counts as quiescent where its queues are empty, nobody of S is timed, and it can be that nobody
+else is. That is weaker than that nothing is under way, so what holds there holds all the more. With one server, and for
+properties about just two rivals, the explorer answers.
+
+**What stays open.** That every run terminates is not asked of views; files that name servers; servers that differ from
+each other; what only views of three servers would show. Views can be too many: then a property that holds is *open*.
+"""

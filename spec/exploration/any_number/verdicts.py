@@ -1,0 +1,246 @@
+"""A verdict on each property for every number of torrent servers: it holds, is broken with so many of them, or is open.
+
+A property about the tracker and at most two servers holds for every number from two on if no view breaks it: it is a
+conjunction over pairs, and so are the equalities of sets of servers, element by element. With one server it is explored
+as ever. A view that breaks a property need not be seen of any state, since views may be too many. So the explorer is
+asked for a run with few servers; if it finds none, the question is open.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from spec.exploration.any_number.fixpoint import Fixpoint, Options, fixpoint
+from spec.exploration.any_number.knowledge import Knowledge
+from spec.exploration.any_number.open_run import open_run
+from spec.exploration.any_number.open_system import OpenSystem
+from spec.exploration.any_number.restriction import OTHERS, NotInterchangeable
+from spec.exploration.engine.search import interruptible
+from spec.exploration.explore import Options as OfExplorer
+from spec.exploration.explore import explore
+from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.scenario import Charts, Recast, Scenario
+from spec.exploration.model.steps import TRACKER
+from spec.exploration.properties.client_join import OF_MEMBERSHIP, ClientSide, TrackerSide, side_of
+from spec.exploration.properties.language import OF_RUNS, Properties, Property
+from spec.exploration.result import Verdict
+
+Word = Literal["holds for every number", "broken", "open", "does not apply"]
+MOST_SERVERS = 4
+"""Servers with which a run is looked for that breaks what a view breaks."""
+MOST_STATES = 1_000_000
+"""States that are looked at for that with three and more servers, each time."""
+REST = "whether every run terminates is not asked of views yet; --torrents N answers for N servers"
+COUNTED: Mapping[Word, str] = {
+    "broken": "broken",
+    "open": "open",
+    "holds for every number": "hold for every number",
+    "does not apply": "do not apply",
+}
+"""Verdicts in their order, and how they read behind a number."""
+VACUOUS = "its premise holds in no view"
+
+
+@dataclass(frozen=True)
+class ForEveryNumber:
+    """What became of a property."""
+
+    property_: Property
+    word: Word
+    servers: int = 0
+    """With how many servers it is broken."""
+    found: Verdict | None = None
+    """The explorer's verdict with so many."""
+    reason: str = ""
+    """Why it is open."""
+    run: str = ""
+    """Where it is open because of a view: how that view is reached, as far as it is seen."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All verdicts of a scenario, and what they come from."""
+
+    scenario: Scenario
+    verdicts: tuple[ForEveryNumber, ...]
+    fixpoint: Fixpoint | None
+    reason: str = ""
+    """Why there is no fixpoint."""
+
+    @property
+    def verdict(self) -> Literal["holds for every number", "broken", "open"]:
+        """One for all: broken if any is, else open if any is or none holds."""
+        words = {each.word for each in self.verdicts}
+        if "broken" in words:
+            return "broken"
+        return "open" if "open" in words or "holds for every number" not in words else "holds for every number"
+
+    def as_data(self) -> dict[str, Any]:
+        """The answer as plain data."""
+        done = self.fixpoint
+        return {
+            "scenario": self.scenario.name,
+            "torrents": "any",
+            "verdict": self.verdict,
+            "views": done.search.count if done else None,
+            "steps": done.search.transitions if done else None,
+            "rounds": done.rounds if done else None,
+            "seconds": round(done.seconds, 3) if done else None,
+            "complete": bool(done and done.complete),
+            "reason": self.reason or None,
+            "properties": [_data_of(each) for each in self.verdicts],
+        }
+
+    def lines(self, *, verbose: bool = True, shown: Sequence[str] = ()) -> Iterator[str]:
+        """The answer for people: what is broken or open in a line each; the runs of those that are `shown`."""
+        population = "rivals, any number of them" if self.scenario.conflicting else "any number of torrent servers"
+        yield f"{self.scenario.name}, {population}: {self.verdict}"
+        if self.fixpoint is not None:
+            done = self.fixpoint
+            covered = "all of them" if done.complete else f"not all of them: {done.stopped}"
+            yield (
+                f"{done.search.count:,} views of two servers among any number of others ({covered}), "
+                f"{done.search.transitions:,} steps, {done.rounds} rounds, {done.seconds:.1f} s"
+            )
+        if self.reason:
+            yield f"Not proved for every number: {self.reason}"
+        yield ""
+        for each in self.verdicts:
+            if not verbose and each.word in {"holds for every number", "does not apply"}:
+                continue
+            with_ = f" with {each.servers} torrent server{'s' * (each.servers > 1)}" if each.servers else ""
+            word = f"{each.word.upper()}{with_}" if each.word == "broken" else each.word
+            why = f" ({each.reason})" if each.reason and each.reason != self.reason else ""
+            yield f"{word:<31}{each.property_.when:<15}{each.property_.name}{why}"
+        counts = Counter(each.word for each in self.verdicts)
+        yield ", ".join(f"{counts[word]} {text}" for word, text in COUNTED.items() if counts[word])
+        for each in self.verdicts:
+            if any(words.lower() in each.property_.name for words in shown):
+                yield from _run_of(each)
+
+
+def _run_of(each: ForEveryNumber) -> Iterator[str]:
+    if each.found is not None and each.found.trace:
+        source = " ".join(each.property_.source.split())
+        yield f"\n{each.property_.name}: {len(each.found.run)} steps\n{source}\n\n{each.found.trace}"
+    elif each.run:
+        yield f"\n{each.property_.name}: open; what is seen of a run, which may not exist\n\n{each.run}"
+
+
+def _data_of(each: ForEveryNumber) -> dict[str, Any]:
+    return {
+        "name": each.property_.name,
+        "kind": each.property_.when,
+        "verdict": each.word,
+        "servers": each.servers or None,
+        "reason": each.reason or None,
+        "counterexample": (each.found.trace if each.found else "") or None,
+        "open_run": each.run or None,
+    }
+
+
+def answer(
+    scenario: Scenario,
+    options: Options | None = None,
+    properties: Sequence[Property] = OF_MEMBERSHIP,
+    charts: Charts | None = None,
+) -> Answer:
+    """The verdicts for every number of torrent servers; `charts` take the place of ours of the same name."""
+    options = options or Options()
+    reason, done = "", None
+    try:
+        with interruptible() as is_stopped:
+            done = fixpoint(scenario, replace(options, is_stopped=is_stopped), charts)
+    except NotInterchangeable as why:
+        reason = str(why)
+    few = _Few(scenario, charts, options)
+    if done is None or not done.complete:
+        reason = reason or (done.stopped if done else "")
+        return Answer(scenario, tuple(few.judged(each, reason) for each in properties), done, reason)
+    system, search = done.system, done.search
+    others = bool(scenario.conflicting)
+    watched = Properties(system, properties, _observer(system.knowledge, rivals=others))
+    first: dict[tuple[str, bool], int] = {}
+    for watch, at in zip(watched.watches, search.scan(watched), strict=True):
+        if at is not None:
+            key = (watch.instance.property_.name, watch.broken)
+            first[key] = min(first.get(key, at), at)
+    verdicts: list[ForEveryNumber] = []
+    for each in properties:
+        if not each.applies_to(system):
+            verdicts.append(ForEveryNumber(each, "does not apply"))
+        elif each.when in OF_RUNS:
+            verdicts.append(few.judged(each, REST))
+        elif (at := first.get((each.name, True))) is not None:
+            found = few.judged(each, f"no run with up to {MOST_SERVERS} servers breaks it, but a view does")
+            verdicts.append(replace(found, run=open_run(done, at)) if found.word == "open" else found)
+        else:
+            verdicts.append(few.confirmed(each, non_vacuous=(each.name, False) in first, pairs=others))
+    return Answer(scenario, tuple(verdicts), done)
+
+
+@dataclass
+class _Few:
+    """What the explorer says with few servers."""
+
+    scenario: Scenario
+    charts: Charts | None
+    options: Options
+
+    def __post_init__(self) -> None:
+        self._known: dict[tuple[str, int], Verdict] = {}
+
+    def verdict(self, property_: Property, servers: int) -> Verdict:
+        """The explorer's verdict on a property with so many servers."""
+        if (property_.name, servers) not in self._known:
+            conflicting = servers if self.scenario.conflicting and servers > 1 else 0
+            few: Any = replace(self.scenario, torrents=servers, conflicting=conflicting)
+            few = Recast(few, self.charts) if self.charts else few
+            most = MOST_STATES if servers > 2 else self.options.most  # noqa: PLR2004 - those are many states
+            asked = OfExplorer(
+                self.options.symmetric, self.options.reduced, self.options.engine, most, self.options.memory
+            )
+            of_states = property_.when not in OF_RUNS
+            wanted = [one for one in OF_MEMBERSHIP if one.when not in OF_RUNS] if of_states else [property_]
+            wanted = wanted if property_ in wanted else [property_]
+            for found in explore(few, asked, wanted).verdicts:
+                self._known[found.property_.name, servers] = found
+        return self._known[property_.name, servers]
+
+    def judged(self, property_: Property, reason: str) -> ForEveryNumber:
+        """Broken with the fewest servers that break it; otherwise open, for this reason."""
+        most = 1 if property_.when in OF_RUNS else MOST_SERVERS
+        for servers in range(1, most + 1):
+            found = self.verdict(property_, servers)
+            if found.holds is False:
+                return ForEveryNumber(property_, "broken", servers, found)
+        return ForEveryNumber(property_, "open", reason=reason)
+
+    def confirmed(self, property_: Property, *, non_vacuous: bool, pairs: bool) -> ForEveryNumber:
+        """It holds of all views; with one server, and where it is about just two rivals, the explorer says."""
+        for servers in (1, 2) if pairs else (1,):
+            found = self.verdict(property_, servers)
+            if found.holds is False:
+                return ForEveryNumber(property_, "broken", servers, found)
+            if found.holds is None and found.applies and found.reason and found.non_vacuous:
+                return ForEveryNumber(property_, "open", reason=f"with {servers} servers: {found.reason}")
+            non_vacuous = non_vacuous or found.non_vacuous
+        if not non_vacuous:
+            return ForEveryNumber(property_, "open", reason=VACUOUS)
+        return ForEveryNumber(property_, "holds for every number")
+
+
+def _observer(knowledge: Knowledge, *, rivals: bool) -> Callable[[ClosedSystem, int, Hashable, bool], Hashable]:
+    """How properties see a view: quiescent only if everybody can be, and with rivals among the others."""
+
+    def observe(system: ClosedSystem, component: int, state: Hashable, idle: bool) -> Hashable:
+        assert isinstance(system, OpenSystem)
+        side = side_of(system, component, state, idle)
+        if isinstance(side, TrackerSide) and component == TRACKER and side.is_quiescent:
+            return replace(side, is_quiescent=knowledge.can_be_quiescent(state))
+        if isinstance(side, ClientSide) and rivals:
+            return replace(side, rivals=side.rivals | {OTHERS})
+        return side
+
+    return observe

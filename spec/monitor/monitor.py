@@ -1,0 +1,320 @@
+"""The monitor of Client Join: all participants that were seen, each followed by its own `Track`."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from machines.events import TORRENT, TRACKER, BusEvent, ClientEvent, FileInfoPublished
+from machines.torrent_server import TOPICS as TORRENT_TOPICS
+from machines.tracker import TOPICS as TRACKER_TOPICS
+from spec.monitor.observation import (
+    COMPLETE,
+    Connected,
+    Delivered,
+    Disconnected,
+    Gap,
+    Observed,
+    Passed,
+    Published,
+    Sent,
+    Sight,
+    Subscribed,
+    Unreadable,
+    publisher,
+)
+from spec.monitor.passing import Passing, covers
+from spec.monitor.server import OURS, Charts, Server
+from spec.monitor.track import ASSUMED, Assumptions, Track
+from spec.monitor.verdict import Answer, Forbidden, Unjudged
+
+OUTSIDE = ("FileInfoPublished", "FragmentDistribution")
+"""The events, or how their names begin, that belong to other use cases: when they are published is not judged."""
+KEPT = 400
+"""Observations of one participant that are kept for an explanation."""
+EARLIEST = 2000
+"""Observations of a client of which nobody knows yet what it is that are kept until then."""
+TOPICS: Mapping[str, frozenset[str]] = {TRACKER: TRACKER_TOPICS, TORRENT: TORRENT_TOPICS}
+
+
+@dataclass
+class Participant:
+    """A client that was seen: its role ("" as long as nobody knows), and what was seen of it."""
+
+    client: str
+    role: str
+    track: Track | None = None
+    before: list[Observed] = field(default_factory=list)
+
+
+@dataclass
+class Monitor:
+    """Judges observations one after the other; see `spec.monitor`.
+
+    `sight` is what the observer can see. `from_the_start`: nobody was there before the first observation; otherwise a
+    participant is judged from where it is known what it does. `tracker` is what the tracker is called where nobody says
+    who published. `roles`: "tracker" or "torrent" by client, for clients of which that is known beforehand.
+    """
+
+    sight: Sight = COMPLETE
+    from_the_start: bool = True
+    tracker: str = "tracker"
+    roles: Mapping[str, str] = field(default_factory=dict)
+    assumed: Assumptions = ASSUMED
+    charts: Charts = OURS
+    in_order: bool = True
+    """Whether observations of different clients are in the order in which the broker did them."""
+    judges_broker: bool = True
+
+    def __post_init__(self) -> None:
+        self.participants: dict[str, Participant] = {}
+        self.forbidden: list[Forbidden] = []
+        self.unjudged: list[Unjudged] = []
+        self.judged = 0
+        """How many publications were judged."""
+        self.at = 0.0
+        self._began: float | None = None
+        self._recent: deque[Published] = deque()
+        self._broker = Passing(self.sight, self.in_order)
+        self._published: dict[str, BusEvent] = {}
+
+    # The answer.
+
+    @property
+    def answer(self) -> Answer:
+        """Of all that was seen. One forbidden event is enough; what could not be judged is not allowed."""
+        if self.forbidden:
+            return Answer.FORBIDDEN
+        return Answer.CANNOT_TELL if self.unjudged or not self.judged else Answer.ALLOWED
+
+    def see(self, seen: Observed) -> Forbidden | None:
+        """Take notice of an observation; what is forbidden about it, if anything is."""
+        found = len(self.forbidden)
+        self.at = max(self.at, seen.at)
+        if self._began is None:
+            self._began = seen.at
+        match seen:
+            case Gap():
+                self._gap(seen)
+            case Published():
+                self._publish(seen, seen.client or publisher(seen.event, self.tracker), seen.event)
+            case Sent():
+                self._publish(seen, seen.client, seen.event)
+            case Delivered():
+                self._deliver(seen)
+            case Connected() | Disconnected() | Subscribed():
+                self._session(seen)
+            case Unreadable():
+                self.unjudged.append(Unjudged(seen.client, seen, f"no event of {seen.topic}: {seen.why}"))
+            case Passed():
+                self._pass(seen)
+            case _:
+                raise TypeError(f"{type(seen).__name__} is no observation")
+        return self.forbidden[found] if len(self.forbidden) > found else None
+
+    def see_all(self, run: Iterable[Observed]) -> Answer:
+        """Take notice of a whole run; the answer at its end."""
+        for seen in run:
+            self.see(seen)
+        return self.answer
+
+    def where(self, client: str) -> tuple[str, ...]:
+        """The states that a client can be in now; empty if that is not known."""
+        participant = self.participants.get(client)
+        return () if participant is None or participant.track is None else participant.track.where(self.at)
+
+    # Publications.
+
+    def _publish(self, seen: Published | Sent, client: str, event: BusEvent) -> None:
+        if not client:
+            return  # outside Client Join, and nobody says who it was
+        is_new = self._is_new(seen, client, event)
+        if isinstance(seen, Published):
+            self._broker.took(event)
+        if is_new:
+            self._judge(seen, client, event)
+        if isinstance(seen, Published) and not self.sight.deliveries:
+            self._keep(seen)
+            for other in self.participants.values():
+                if other.track is None:
+                    other.before.append(seen)
+                elif event.topic in TOPICS[other.role]:
+                    other.track.deliver(seen.at, event)
+                    if _concerns(event, other.client, other.role):
+                        other.before.append(seen)
+
+    def _keep(self, seen: Published) -> None:
+        """Whoever is not known yet may have been passed that."""
+        self._recent.append(seen)
+        while len(self._recent) > EARLIEST or self._recent[0].at < seen.at - self.assumed.lag:
+            self._recent.popleft()
+
+    def _is_new(self, seen: Published | Sent, client: str, event: BusEvent) -> bool:
+        """Whether it is not the same event once more, which is a fault of the network."""
+        if not event.event_id:
+            return True
+        earlier = self._published.get(event.event_id)
+        self._published[event.event_id] = event
+        if earlier is not None and earlier != event:
+            self._forbid(seen, client, event, "carries the EventId of another event, which is to be unique")
+        if len(self._published) > EARLIEST * 10:
+            del self._published[next(iter(self._published))]
+        return earlier is None
+
+    def _judge(self, seen: Published | Sent, client: str, event: BusEvent) -> None:
+        participant = self._participant(client, event.publisher)
+        if type(event).__name__.startswith(OUTSIDE):
+            self._outside(participant, event)
+            return
+        if event.publisher == TORRENT and isinstance(event, ClientEvent) and event.client != client:
+            self._forbid(seen, client, event, f"speaks for {event.client}: it may only name itself")
+            return
+        track = participant.track
+        if track is None or participant.role != event.publisher:
+            self._forbid(seen, client, event, f"is a {participant.role} server's, and only a {event.publisher} may")
+            return
+        unknown = track.configurations is None
+        expected_before = track if not unknown else None
+        name = getattr(event, "request_id", "")
+        again = event.publisher == TORRENT and name in track.names and type(event).__name__ == "ClientJoinRequested"
+        participant.before.append(seen)
+        if again:
+            self._forbid(seen, client, event, f"names its request {name!r} like an earlier one")
+        elif not track.publish(seen.at, event):
+            assert expected_before is not None
+            self._impossible(seen, participant, event)
+        elif unknown:
+            self.unjudged.append(Unjudged(client, seen, "what it did before was not seen"))
+        else:
+            self.judged += 1
+        del participant.before[:-KEPT]
+
+    def _impossible(self, seen: Observed, participant: Participant, event: BusEvent | None, what: str = "") -> None:
+        track = participant.track
+        assert track is not None
+        where, expected = track.where(seen.at), track.expected(seen.at)
+        if track.is_cut_short:
+            why = "too much can have happened unseen to say whether that is possible"
+            self.unjudged.append(Unjudged(participant.client, seen, why))
+        else:
+            before = tuple(one for one in participant.before if one is not seen)
+            what = what or "no run of its chart publishes that here"
+            self.forbidden.append(
+                Forbidden(participant.client, participant.role, seen, event, what, where, expected, before)
+            )
+        self._lose_track(participant, seen, event)
+
+    def _lose_track(self, participant: Participant, seen: Observed, event: BusEvent | None) -> None:
+        """Go on from what is known after an event that should not have been."""
+        assert participant.track is not None
+        participant.track.forget(seen.at)
+        participant.track.blind_until = seen.at  # what it has yet to read is known
+        participant.before.clear()
+        if event is not None:
+            participant.before.append(seen)
+            participant.track.publish(seen.at, event)
+
+    def _forbid(self, seen: Observed, client: str, event: BusEvent | None, what: str) -> None:
+        participant = self.participants.get(client) or Participant(client, "")
+        before = tuple(one for one in participant.before if one is not seen)
+        self.forbidden.append(Forbidden(client, participant.role, seen, event, what, before=before))
+
+    def _outside(self, participant: Participant, event: BusEvent) -> None:
+        """What other use cases tell changes what is known of a tracker's view."""
+        if participant.track is not None and participant.role == TRACKER:
+            participant.track.learn(event if isinstance(event, FileInfoPublished) else None)
+
+    # What is passed on.
+
+    def _deliver(self, seen: Delivered) -> None:
+        wrong = self._broker.passed_on(seen.client, seen.event)
+        if wrong and self.judges_broker:
+            self.forbidden.append(Forbidden("Broker", "broker", seen, seen.event, wrong))
+        participant = self._participant(seen.client, "")
+        participant.before.append(seen)
+        if participant.track is not None:
+            participant.track.deliver(seen.at, seen.event)
+        self._bound(participant)
+
+    # Connections.
+
+    def _session(self, seen: Connected | Disconnected | Subscribed) -> None:
+        participant = self._participant(seen.client, "")
+        if isinstance(seen, Connected):
+            self._broker.connected(seen.client)
+            participant.before.clear()
+        elif isinstance(seen, Disconnected):
+            self._broker.disconnected(seen.client)
+        elif seen.accepted:
+            self._broker.topics.setdefault(seen.client, set()).add(seen.topic)
+        participant.before.append(seen)
+        if participant.track is not None and not self._tell(participant.track, participant.role, seen):
+            self._impossible(seen, participant, None, "its chart allows no DISCONNECT here")
+        self._bound(participant)
+
+    def _tell(self, track: Track, role: str, seen: Observed) -> bool:
+        """Whether what was seen is possible."""
+        match seen:
+            case Connected():
+                return track.connect(seen.at)
+            case Disconnected():
+                return track.disconnect(seen.at, clean=seen.clean)
+            case Subscribed():
+                topics = [topic for topic in sorted(TOPICS[role]) if covers(seen.topic, topic)]
+                return all(track.subscribe(seen.at, topic, accepted=seen.accepted) for topic in topics)
+            case Delivered():
+                track.deliver(seen.at, seen.event)
+            case Published() if seen.event.topic in TOPICS[role]:
+                track.deliver(seen.at, seen.event)
+        return True
+
+    def _gap(self, seen: Gap) -> None:
+        for participant in self.participants.values():
+            participant.before.clear()
+            if participant.track is not None:
+                participant.track.forget(seen.at)
+        self._began = seen.at
+        self.unjudged.append(Unjudged("", seen, seen.why or "the observer missed something here"))
+
+    def _pass(self, seen: Passed) -> None:
+        """Whoever has read something by now, and has to answer it, must have done so."""
+        for participant in list(self.participants.values()):
+            track = participant.track
+            if track is not None and not track.settle(seen.at):
+                self._impossible(
+                    seen, participant, None, f"publishes nothing for {self.assumed.lag:g} s, though it has to"
+                )
+
+    # Participants.
+
+    def _participant(self, client: str, role: str) -> Participant:
+        """The participant; what was seen of it before its role was known is made up for."""
+        participant = self.participants.setdefault(client, Participant(client, ""))
+        role = participant.role or self.roles.get(client, "") or role
+        if role and participant.track is None:
+            participant.role = role
+            remembers = self.sight.deliveries
+            track = Track(Server(role, client, self.charts, remembers), self.sight, self.assumed)
+            participant.track = track
+            if self.from_the_start and self.sight.connections:
+                track.begin(self.at)
+            elif self.from_the_start:
+                track.go_online(self.at)
+            else:
+                track.forget(self.at if self._began is None else self._began)
+            if not participant.before:
+                participant.before.extend(self._recent)
+            for seen in participant.before:
+                self._tell(track, role, seen)
+        return participant
+
+    def _bound(self, participant: Participant) -> None:
+        if participant.track is None and len(participant.before) > EARLIEST:
+            participant.before.clear()
+            participant.before.append(Gap(self.at))
+        elif participant.track is not None:
+            del participant.before[:-KEPT]
+
+
+def _concerns(event: BusEvent, client: str, role: str) -> bool:
+    """Whether an event that nobody saw being delivered can matter to a client."""
+    return role == TRACKER or getattr(event, "client", client) == client

@@ -1,0 +1,434 @@
+"""One server as a monitor sees it: its charts between two things that can be seen from outside.
+
+A *state* holds the charts of a server where all that happens inside it is done: either its MQTT client waits, or
+something is due that goes to the broker. What the owner stores at a torrent server is not known before its first
+request tells it, nor what a tracker has in store before it answers (`spec.monitor.knowledge`); then the view is asked
+only together with what was seen.
+
+What cannot be seen from outside is forgotten, so that states which behave alike are equal: a torrent server's knowledge
+of other clients and of fragments that it does not store, and how often a timeout was set.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from immutabledict import immutabledict
+
+from machines import Clock, DistributionView, Participant, TorrentServer, Tracker, rules
+from machines.calls import (
+    CONNACK,
+    CONNECT,
+    DISCONNECT,
+    SUBACK,
+    SUBSCRIBE,
+    ChangeView,
+    CheckJoin,
+    ConnectionLost,
+    DescribeView,
+    Message,
+    RegisterClient,
+    Start,
+    Stop,
+    TimeoutExceeded,
+    ViewChanged,
+    ViewChangeFailed,
+    ViewDescribed,
+)
+from machines.clock import ClockData
+from machines.distribution_view import DistributionViewData
+from machines.events import (
+    TRACKER,
+    AttemptEvent,
+    BusEvent,
+    ClientJoinAccepted,
+    ClientJoinDenied,
+    ClientJoinRequested,
+    ClientMetadata,
+    ClientRegistered,
+    Clients,
+    FileInfoPublished,
+)
+from machines.participant import Decision, Output, Snapshot
+from machines.rules import View
+from machines.torrent_server import TorrentServerData
+from machines.tracker import TrackerData
+from spec.monitor import knowledge
+from spec.monitor.knowledge import EVERYTHING, UNTOLD, Doubts
+from spec.monitor.stepping import stepper
+
+SESSION = "request"
+"""What the names of requests are called here, whatever the server calls them."""
+CALLS = 200
+"""More calls than a server makes before it waits: it calls itself for ever."""
+
+Charts = Mapping[str, type[Participant]]
+OURS: Charts = immutabledict(
+    {"Tracker": Tracker, "TorrentServer": TorrentServer, "DistributionView": DistributionView, "Clock": Clock}
+)
+
+
+class State(NamedTuple):
+    """The charts of a server. `view` None: nothing is known of it. `names`: whether a tracker reads RequestId."""
+
+    client: Snapshot
+    clock: Snapshot
+    view: Snapshot | None
+    doubts: Doubts | None = None
+    names: bool = True
+
+    @property
+    def where(self) -> str:
+        """The atomic state of the MQTT client."""
+        return self.client.states[0]
+
+
+@dataclass
+class Server:
+    """The semantics of one server. `role` is "tracker" or "torrent", `client` its MQTT client identifier.
+
+    `remembers`: whether a torrent server's view is followed once a request has told of it.
+    """
+
+    role: str
+    client: str
+    charts: Charts = OURS
+    remembers: bool = True
+
+    def __post_init__(self) -> None:
+        self._is_tracker = self.role == TRACKER
+        self._client = stepper(self.charts["Tracker" if self._is_tracker else "TorrentServer"])
+        self._clock = stepper(self.charts["Clock"])
+        self._view = stepper(self.charts["DistributionView"])
+        self._online: dict[int, tuple[State, ...]] = {}
+
+    # Where it can be.
+
+    def fresh(self, requests: int = 0) -> Iterator[State]:
+        """Offline, a new process of which nothing is known; `requests` is how many requests have had a name."""
+        clock = Snapshot(("idle",), ClockData())
+        if self._is_tracker:
+            view = Snapshot(("idle",), DistributionViewData(UNTOLD))
+            for names in (True, False):
+                yield State(Snapshot(("offline",), TrackerData(self.client)), clock, view, EVERYTHING, names)
+            return
+        for session in ("", SESSION):
+            data = TorrentServerData(self.client, session=session, request=requests)
+            yield State(Snapshot(("offline",), data), clock, None)
+
+    def started(self, offline: State) -> tuple[State, ...]:
+        """The owner starts it, and the broker accepts the connection."""
+        begun = self._deliver(offline, "client", Start())
+        if begun is None:
+            return ()
+        states = [self._after_send(one, CONNECT()) for one in self._settle(begun)]
+        answered = [self._deliver(one, "client", CONNACK()) for one in states if one is not None]
+        forgotten = [self._as_found(one) for one in answered if one is not None]
+        return tuple(end for one in forgotten for end in self._settle(one))
+
+    def online(self, requests: int = 0) -> tuple[State, ...]:
+        """A new process that has started and subscribed, unseen."""
+        return tuple(
+            end for one in self.fresh(requests) for state in self.started(one) for end in self.subscribed(state)
+        )
+
+    def subscribed(self, state: State) -> tuple[State, ...]:
+        """Every subscription that is left is asked for, and granted."""
+        todo, found = [state], []
+        while todo:
+            here = todo.pop()
+            packets = [each.message for each in self._client.due(here.client) if isinstance(each.message, SUBSCRIBE)]
+            if packets:
+                todo += self.subscribe(here, packets[0].topic, accepted=True)
+            else:
+                found.append(here)
+        return tuple(found)
+
+    def subscribe(self, state: State, topic: str, *, accepted: bool) -> tuple[State, ...]:
+        """It asks for a topic, and the broker answers; nothing if it does not ask here."""
+        asked = self._after_send(state, SUBSCRIBE(topic=topic))
+        answered = None if asked is None else self._deliver(asked, "client", SUBACK(topic=topic, accepted=accepted))
+        return () if answered is None else self._settle(answered)
+
+    # What it does.
+
+    def read(self, state: State, event: BusEvent) -> tuple[State, ...] | None:
+        """`?event`. None if it does not read it here: it is about to send, or has no connection."""
+        if not state.names and isinstance(event, AttemptEvent) and event.request_id:
+            event = replace(event, request_id="")
+        client = self._client.receive(state.client, event)
+        if client.decision is Decision.IGNORED:
+            return (state,)
+        if client.decision is not Decision.TAKEN:
+            return None
+        return self._settle(state._replace(client=client.then))
+
+    def ignores(self, state: State, event: BusEvent) -> bool:
+        """Whether reading an event changes nothing here, whatever is known."""
+        return self._client.ignores(state.where, event, names_it=getattr(event, "client", None) == self.client)
+
+    def expire(self, state: State, client: str = "") -> tuple[State, ...]:
+        """A timeout is exceeded; of a tracker's, that of a client."""
+        for output in self._clock.due(state.clock):
+            assert isinstance(output.message, TimeoutExceeded)
+            if client not in {"", output.message.timer.client}:
+                continue
+            clock = self._clock.send(state.clock, output)
+            told = None if clock is None else self._deliver(state._replace(clock=clock), "client", output.message)
+            if told is not None:
+                return self._settle(told)
+        return ()
+
+    def stop(self, state: State) -> tuple[State, ...]:
+        """The owner stops it."""
+        told = self._deliver(state, "client", Stop())
+        return () if told is None or told == state else self._settle(told)
+
+    def cut_off(self, state: State) -> tuple[State, ...]:
+        """Its connection is lost, and it lives on."""
+        if state.where == "offline":
+            return (state,)
+        told = self._deliver(state, "client", ConnectionLost())
+        idle = Snapshot(("idle",), ClockData())
+        return () if told is None else tuple(one._replace(clock=idle) for one in self._settle(told))
+
+    def disconnect(self, state: State) -> tuple[State, ...]:
+        """It sends DISCONNECT; nothing if that is not due."""
+        done = self._after_send(state, DISCONNECT())
+        return () if done is None else self._settle(done._replace(clock=Snapshot(("idle",), ClockData())))
+
+    def is_due(self, state: State) -> bool:
+        """Whether it is about to publish, or to send a packet."""
+        return bool(self._client.due(state.client))
+
+    def publish(self, state: State, seen: BusEvent | None) -> Iterator[State]:
+        """`!event` for what was seen, or (None) for whatever is due and was not seen."""
+        for state_, output, codes in self._ready(state, seen):
+            message = output.message
+            if not isinstance(message, BusEvent) or (seen is not None and not self._is(state_, message, seen, codes)):
+                continue
+            client = self._client.send(state_.client, output)
+            if client is None:
+                continue
+            then = state_._replace(client=client)
+            if isinstance(seen, ClientJoinRequested):
+                then = self._requested(then, seen)
+            yield from self._settle(then)
+
+    def expected(self, state: State) -> Iterator[Message]:
+        """What is due to the broker, as far as that is known; of an answer that is not known, both."""
+        for _, output, _ in self._ready(state, None):
+            yield output.message
+
+    def learn(self, state: State, file: FileInfoPublished | None) -> State:
+        """Something outside Client Join has changed a tracker's view: a file that it tells of, or what nobody sees."""
+        assert state.view is not None
+        view = state.view.data.view
+        view = view if file is None else rules.add_file(view, file)
+        seen = Snapshot(state.view.states, replace(state.view.data, view=view))
+        return state._replace(view=seen, doubts=replace(state.doubts or EVERYTHING, is_open=True))
+
+    def _requested(self, state: State, seen: ClientJoinRequested) -> State:
+        """What a request tells: what its server stores, and how often it has named a request."""
+        data = state.client.data
+        if seen.request_id:
+            number = int(seen.request_id.rpartition("-")[2])
+            state = state._replace(client=Snapshot(state.client.states, replace(data, request=number)))
+        return state._replace(view=told(seen)) if state.view is None and self.remembers else state
+
+    # What goes on inside.
+
+    def _ready(self, state: State, seen: BusEvent | None) -> Iterator[tuple[State, Output, tuple[object, ...]]]:
+        """What is due to the broker, once a view that is not known has been asked."""
+        for output in self._client.due(state.client):
+            message = output.message
+            if state.doubts is None or not isinstance(message, CheckJoin | RegisterClient):
+                yield state, output, _codes(message)
+                continue
+            assert state.view is not None
+            view = state.view.data.view
+            found: Iterator[tuple[View, Doubts, tuple[object, ...]]]
+            if isinstance(message, RegisterClient):
+                found = iter([(*knowledge.registered(view, state.doubts, message.client, seen), ())])
+            else:
+                found = knowledge.judged(view, state.doubts, message.request, seen)
+            for there, doubts, codes in found:
+                yield from self._asked(state, output, there, doubts, codes)
+
+    def _asked(
+        self, state: State, output: Output, view: View, doubts: Doubts, codes: tuple[object, ...]
+    ) -> Iterator[tuple[State, Output, tuple[object, ...]]]:
+        """What is due to the broker after the view was asked, which is this one."""
+        kept = view
+        if codes:  # the answer is a denial, whatever else is not known of this view
+            message = output.message
+            assert isinstance(message, CheckJoin)
+            view = _denying(view, message.request)
+        known = state._replace(view=Snapshot(("idle",), DistributionViewData(view)), doubts=None)
+        for then in self._settle(known):
+            assert then.view is not None
+            after = then.view.data.view
+            if codes:
+                after = replace(after, fragment_size=kept.fragment_size, hash_algorithm=kept.hash_algorithm)
+            seen = Snapshot(then.view.states, replace(then.view.data, view=after))
+            left = then._replace(view=seen, doubts=knowledge.settled(after, doubts))
+            for due in self._client.due(left.client):
+                yield left, due, codes
+
+    def _is(self, state: State, due: BusEvent, seen: BusEvent, codes: tuple[object, ...]) -> bool:
+        """Whether what is due is what was seen."""
+        if type(due) is not type(seen):
+            return False
+        if isinstance(due, ClientJoinRequested) and isinstance(seen, ClientJoinRequested):
+            if bool(due.request_id) != bool(seen.request_id):
+                return False
+            if state.view is None:
+                return due.client == seen.client
+            return plain(seen) == replace(due, request_id=seen.request_id)
+        if isinstance(due, ClientJoinDenied) and isinstance(seen, ClientJoinDenied):
+            right = seen.client == due.client and seen.reason_code in codes
+            return right and seen.request_id == (due.request_id if state.names else "")
+        return plain(seen) == plain(due if state.names else nameless(due))
+
+    def _settle(self, begun: State) -> tuple[State, ...]:
+        """The states in which all that happens inside is done."""
+        found: dict[State, None] = {}
+        todo = [(begun, 0)]
+        while todo:
+            here, calls = todo.pop()
+            if calls > CALLS:
+                raise ValueError(f"{self.client}: after {CALLS} calls its charts still go on, in {here.where}")
+            due = self._client.due(here.client)
+            if not due or due[0].to == "broker" or (here.doubts is not None and _asks(due[0].message)):
+                found[self._normal(here)] = None
+                continue
+            then = self._client.send(here.client, due[0])
+            if then is not None:
+                todo += [(one, calls + 1) for one in self._call(here._replace(client=then), due[0])]
+        return tuple(found)
+
+    def _call(self, state: State, output: Output) -> Iterator[State]:
+        """A message from the MQTT client inside the server, and what it is answered."""
+        if output.to == "clock":
+            then = self._deliver(state, "clock", output.message)
+            if then is not None:
+                yield then
+            return
+        if state.view is None:
+            for guess in _guessed(output.message):
+                yield from self._told(state, guess)
+            return
+        asked = self._view.receive(state.view, output.message)
+        answers = self._view.due(asked.then)
+        if not answers:
+            yield state._replace(view=asked.then)
+        for answer in answers:
+            view = self._view.send(asked.then, answer)
+            if view is not None:
+                yield from self._told(state._replace(view=view), answer.message)
+
+    def _told(self, state: State, answer: Message | None) -> Iterator[State]:
+        told = state if answer is None else self._deliver(state, "client", answer)
+        if told is not None:
+            yield told
+
+    def _deliver(self, state: State, role: str, message: Message) -> State | None:
+        """`?message` at the clock or the MQTT client; None where it is not read."""
+        steps, snapshot = (self._clock, state.clock) if role == "clock" else (self._client, state.client)
+        taken = steps.receive(snapshot, message)
+        if taken.decision in {Decision.DEFERRED, Decision.IMPOSSIBLE}:
+            return None
+        return state._replace(clock=taken.then) if role == "clock" else state._replace(client=taken.then)
+
+    def _after_send(self, state: State, packet: Message) -> State | None:
+        output = Output(packet, "broker")
+        if output not in self._client.due(state.client):
+            return None
+        client = self._client.send(state.client, output)
+        return None if client is None else state._replace(client=client)
+
+    def _as_found(self, state: State) -> State:
+        """Whoever starts may have been given other data meanwhile."""
+        if self._is_tracker:
+            view = Snapshot(("idle",), DistributionViewData(UNTOLD))
+            return state._replace(view=view, doubts=EVERYTHING)
+        return state._replace(view=None)
+
+    def _normal(self, state: State) -> State:
+        """What nobody outside can tell apart is the same."""
+        data, running = state.client.data, state.clock.data.running
+        if self._is_tracker:
+            attempts = immutabledict(dict.fromkeys(running, 1))
+            if data.attempts != attempts:
+                state = state._replace(client=Snapshot(state.client.states, replace(data, attempts=attempts)))
+            if running != attempts:
+                state = state._replace(clock=Snapshot(state.clock.states, ClockData(attempts)))
+            return state
+        if data.attempt != len(running) and set(running.values()) <= {data.attempt}:
+            data = replace(data, attempt=len(running))
+            state = state._replace(
+                client=Snapshot(state.client.states, data),
+                clock=Snapshot(state.clock.states, ClockData(immutabledict(dict.fromkeys(running, 1)))),
+            )
+        if state.view is not None:
+            view = state.view.data.view
+            own = view.own.stored_fragments
+            if not (view.clients or view.gone or len(view.fragments) > len(own)):
+                return state
+            parts = immutabledict({key: value for key, value in view.fragments.items() if key in own})
+            unseen = replace(view, clients=immutabledict(), gone=immutabledict(), fragments=parts)
+            state = state._replace(view=Snapshot(state.view.states, replace(state.view.data, view=unseen)))
+        return state
+
+
+def told(request: ClientJoinRequested) -> Snapshot:
+    """The view of a torrent server, as far as its request tells of it; whether it can store changes it does not."""
+    view = View(
+        request.hash_algorithm,
+        request.fragment_size,
+        files=request.known_file_infos,
+        fragments=request.stored_fragments,
+        own=ClientMetadata(request.endpoints, frozenset(request.stored_fragments)),
+        storage="either",
+    )
+    return Snapshot(("idle",), DistributionViewData(view))
+
+
+def plain(event: BusEvent) -> BusEvent:
+    """An event without the identifier that it was stamped with."""
+    return replace(event, event_id="") if event.event_id else event
+
+
+def nameless(event: BusEvent) -> BusEvent:
+    """An event as one publishes it who does not know that requests have names."""
+    if isinstance(event, AttemptEvent) and event.request_id:
+        event = replace(event, request_id="")
+    if isinstance(event, ClientJoinAccepted):
+        return replace(event, clients=_nameless(event.clients))
+    return replace(event, info=replace(event.info, request_id="")) if isinstance(event, ClientRegistered) else event
+
+
+def _nameless(clients: Clients) -> Clients:
+    return immutabledict({client: replace(info, request_id="") for client, info in clients.items()})
+
+
+def _asks(message: Message) -> bool:
+    return isinstance(message, CheckJoin | RegisterClient)
+
+
+def _codes(message: Message) -> tuple[object, ...]:
+    """With which reasons a denial is right that its chart has composed."""
+    return (message.reason_code,) if isinstance(message, ClientJoinDenied) else ()
+
+
+def _guessed(call: Message) -> tuple[Message | None, ...]:
+    """What a torrent server's view can answer of which nothing is known."""
+    if isinstance(call, DescribeView):
+        return (ViewDescribed(hash_algorithm="?"),)
+    return (ViewChanged(), ViewChangeFailed(reason="")) if isinstance(call, ChangeView) else (None,)
+
+
+def _denying(view: View, request: ClientJoinRequested) -> View:
+    """A view that denies a request for certain: where it is not known what it has, it has something else."""
+    size = view.fragment_size or (request.fragment_size or 0) + 1
+    return replace(view, fragment_size=size, hash_algorithm=view.hash_algorithm or f"not {request.hash_algorithm}")

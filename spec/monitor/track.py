@@ -1,0 +1,375 @@
+"""One participant followed: the set of configurations that it can be in after what was seen (a subset construction).
+
+A *configuration* is a state of the server (`spec.monitor.server`) and how much of what was passed on to it the server
+has read. The set that is kept is that right after the last thing that was seen of the participant. What it does unseen
+after that (reading, a timeout, what its owner orders) is looked for when the next thing is seen, and only as far as it
+can lead to that: any run in which something is read, or expires, earlier is also one in which that happens just in
+time, since nobody sees when it happens.
+
+For the same reason the timeout of a pending admission is looked at only where it makes a difference: before a tracker
+reads an event of that client, or a request that conflicts with what that client was promised.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from immutabledict import immutabledict
+
+from machines.calls import DISCONNECT, Message
+from machines.events import (
+    TRACKER,
+    AttemptEvent,
+    BusEvent,
+    ClientEvent,
+    ClientGoodbye,
+    ClientJoinRequested,
+    FileInfoPublished,
+    TrackerGoodbye,
+    TrackerHello,
+)
+from machines.rules import normal_form
+from spec.monitor.observation import Sight
+from spec.monitor.server import SESSION, Server, State
+
+MOST = 2048
+"""Configurations of one participant that are looked at for one event; beyond that nobody can tell."""
+TIMED = immutabledict[str, float]()
+
+
+class Configuration(NamedTuple):
+    """Where a participant can be: its state, the place in its inbox, and since when each of its timeouts runs."""
+
+    state: State
+    place: int
+    since: immutabledict[str, float] = TIMED
+
+
+class Assumptions(NamedTuple):
+    """What is known of the clocks: seconds that a timeout lasts at least, and that an event may lie unread."""
+
+    timeout: float = 0.0
+    lag: float = 10.0
+
+
+ASSUMED = Assumptions()
+
+
+@dataclass
+class Track:
+    """The configurations that one server can be in; None as long as they are not known."""
+
+    server: Server
+    sight: Sight
+    assumed: Assumptions = ASSUMED
+    configurations: set[Configuration] | None = None
+    inbox: list[tuple[float, BusEvent]] = field(default_factory=list)
+    names: dict[str, int] = field(default_factory=dict)
+    """The requests of a torrent server that had a name, numbered."""
+    is_cut_short: bool = False
+    """Whether configurations were left out, so that nothing follows where none fits."""
+    latest: float = 0.0
+    """When something was last seen of it."""
+    blind_until: float = -1e300
+    """Until when it may read what was passed on to it unseen."""
+
+    # Told by the monitor. Each returns whether what was seen is possible.
+
+    def begin(self, at: float) -> None:
+        """It is offline, and nothing else is known of it."""
+        self._become(Configuration(state, len(self.inbox)) for state in self.server.fresh(len(self.names)))
+        self.latest = at
+
+    def go_online(self, at: float) -> None:
+        """It has not published yet, though it may have connected."""
+        self._become(Configuration(state, 0) for state in self.server.online(len(self.names)))
+        self.latest = at
+
+    def learn(self, file: FileInfoPublished | None) -> None:
+        """A tracker has told of a file, or of something else that its view may hold from now on."""
+        if self.configurations is not None:
+            self.configurations = {
+                each._replace(state=self.server.learn(each.state, file)) for each in self.configurations
+            }
+
+    def forget(self, at: float) -> None:
+        """Where it is, is not known (any more), nor what it has yet to read."""
+        self.configurations = None
+        self.blind_until = at + self.assumed.lag
+        self.inbox.clear()
+        self.is_cut_short = False
+
+    def deliver(self, at: float, event: BusEvent) -> None:
+        """An event is on its way to it."""
+        if self.configurations is not None:
+            self.inbox.append((at, self._named(event)))
+
+    def connect(self, at: float) -> bool:
+        """It has connected, as the process that it was or as a new one."""
+        offline = {*self.server.fresh(len(self.names))}
+        if self.configurations is not None:
+            offline |= {state for each in self._unread(at) for state in self.server.cut_off(each.state)}
+        self.inbox.clear()
+        begun = {state for one in offline for state in self.server.started(one)}
+        if not self.sight.subscriptions:
+            begun = {state for one in begun for state in self.server.subscribed(one)}
+        return self._become(Configuration(state, 0) for state in begun) or self._missed(at)
+
+    def subscribe(self, at: float, topic: str, *, accepted: bool) -> bool:
+        """It has subscribed to a topic. What it had subscribed to already, or need not, makes no difference."""
+        if self.configurations is None:
+            return True
+        found = set()
+        for each in self.configurations:
+            then = self.server.subscribe(each.state, topic, accepted=accepted)
+            found |= {each._replace(state=state) for state in then or (each.state,)}
+        self.latest = at
+        return self._become(found)
+
+    def publish(self, at: float, event: BusEvent) -> bool:
+        """It has published an event, whether the broker has taken it over or it was lost."""
+        named = self._numbered(event)
+        if self.configurations is None:
+            self._found_out(at, named)
+            return True
+        return self._become(self._reach(at, named)) and self._seen(at)
+
+    def disconnect(self, at: float, *, clean: bool) -> bool:
+        """Its connection has ended."""
+        if self.configurations is None:
+            self.begin(at)
+            return True
+        if clean:
+            found = set(self._reach(at, DISCONNECT()))
+        else:
+            cut = {state for each in self._unread(at) for state in self.server.cut_off(each.state)}
+            found = {Configuration(state, 0) for state in (*cut, *self.server.fresh(len(self.names)))}
+        self.inbox.clear()
+        return self._become(each._replace(place=0, since=TIMED) for each in found) and self._seen(at)
+
+    def settle(self, at: float) -> bool:
+        """What was passed on to it longer ago than an event may lie unread was read, and answered."""
+        if self.configurations is None:
+            return True
+        until = next((n for n, (came, _) in enumerate(self.inbox) if came > at - self.assumed.lag), len(self.inbox))
+        is_late = at - max(self.latest, self.inbox[until - 1][0] if until else 0.0) > self.assumed.lag
+        waiting = {each for each in self.configurations if not self.server.is_due(each.state)}
+        if all(each.place >= until for each in self.configurations) and (waiting == self.configurations or not is_late):
+            return True
+        found = {each for each in self._unread(at, until) if not (is_late and self.server.is_due(each.state))}
+        if not self._become(found):
+            return False
+        self._trim()
+        return True
+
+    # Asked.
+
+    def where(self, at: float) -> tuple[str, ...]:
+        """The atomic states that it can be in now; empty if that is not known."""
+        if self.configurations is None:
+            return ()
+        return tuple(sorted({each.state.where for each in self._unread(at)}))
+
+    def expected(self, at: float) -> tuple[BusEvent, ...]:
+        """What it can publish now."""
+        found: dict[BusEvent, None] = {}
+        for each in self._everywhere(at, stops=True) if self.configurations is not None else ():
+            for message in self.server.expected(each.state):
+                if isinstance(message, BusEvent):
+                    found[message] = None
+        return tuple(found)
+
+    # What it can have done unseen.
+
+    def _reach(self, at: float, goal: Message) -> Iterator[Configuration]:
+        """The configurations right after the goal was sent."""
+        stops = isinstance(goal, ClientGoodbye | TrackerGoodbye | DISCONNECT)
+        starts = isinstance(goal, ClientJoinRequested | TrackerHello) and not self.sight.connections
+        for here in self._everywhere(at, stops=stops, starts=starts):
+            if isinstance(goal, DISCONNECT):
+                yield from (here._replace(state=state) for state in self.server.disconnect(here.state))
+                continue
+            assert isinstance(goal, BusEvent)
+            for state in self.server.publish(here.state, goal):
+                yield here._replace(state=state)
+
+    def _unread(self, at: float, until: int = 0) -> Iterator[Configuration]:
+        """The configurations in which as much as that was read."""
+        yield from (each for each in self._everywhere(at, until=until) if each.place >= until)
+
+    def _everywhere(
+        self, at: float, *, stops: bool = False, starts: bool = False, until: int = -1
+    ) -> Iterator[Configuration]:
+        """The configurations that can be reached unseen; up to a place in the inbox, if one is given."""
+        assert self.configurations is not None
+        todo = list(self.configurations)
+        if starts:
+            # What it had sent before something was passed on to it can be seen after that.
+            places = range(len(self.inbox) + 1) if self.sight.deliveries else (0,)
+            begun = self.server.online(len(self.names))
+            todo += [Configuration(state, place) for state in begun for place in places]
+        known: dict[tuple[State, immutabledict[str, float]], int] = {}
+        exact: set[Configuration] = set()
+        while todo:
+            here = todo.pop()
+            if self.sight.deliveries:
+                if here in exact:
+                    continue
+                exact.add(here)
+            else:  # whoever has read less can still do all that one can do who has read more
+                key = (here.state, here.since)
+                if known.get(key, here.place + 1) <= here.place:
+                    continue
+                known[key] = here.place
+            if len(exact) + len(known) > MOST + 2 * len(self.inbox):
+                self.is_cut_short = True
+                return
+            yield here
+            todo += self._next(here, at, stops=stops, until=until)
+
+    def _next(self, here: Configuration, at: float, *, stops: bool, until: int) -> Iterator[Configuration]:
+        """What it can do unseen."""
+        if self.server.is_due(here.state):
+            yield from self._lost(here)
+            return
+        if here.state.where == "offline":
+            return
+        yield from self._expired(here, at)
+        if stops:
+            yield from (here._replace(state=state) for state in self.server.stop(here.state))
+        end = len(self.inbox) if until < 0 else until
+        if self.sight.deliveries:
+            place = self._skipped(here, end)
+            yield from self._read(here._replace(place=place), place, at) if place < end else ()
+            if place == end > here.place:
+                yield here._replace(place=end)
+            return
+        for place in range(here.place, end):
+            for each in self._read(here, place, at):
+                if each.state != here.state:
+                    yield each
+        if until >= 0 and here.place < until:
+            yield here._replace(place=until)
+
+    def _skipped(self, here: Configuration, end: int) -> int:
+        """The place of the next event that it does not ignore in any case, before or after a timeout."""
+        state, place = here.state, here.place
+        states = [state]
+        if self.server.role != TRACKER and state.clock.data.running:
+            states += self.server.expire(state)[:1]
+        while place < end and all(self.server.ignores(one, self.inbox[place][1]) for one in states):
+            place += 1
+        return place
+
+    def _lost(self, here: Configuration) -> Iterator[Configuration]:
+        """What it is about to send is not seen."""
+        if not self.sight.connections:
+            yield from (here._replace(state=state) for state in self.server.disconnect(here.state))
+        if not self.sight.losses:
+            yield from (here._replace(state=state) for state in self.server.publish(here.state, None))
+
+    def _expired(self, here: Configuration, at: float) -> Iterator[Configuration]:
+        """The timeout of a torrent server is exceeded."""
+        if self.server.role != TRACKER and here.state.clock.data.running and self._may_expire(here, "", at):
+            yield from (here._replace(state=state, since=TIMED) for state in self.server.expire(here.state))
+
+    def _may_expire(self, here: Configuration, client: str, at: float) -> bool:
+        return self.assumed.timeout <= 0 or at - here.since.get(client, -1e300) >= self.assumed.timeout
+
+    def _read(self, here: Configuration, place: int, at: float) -> Iterator[Configuration]:
+        """It reads an event, before or after the timeouts that make a difference to it."""
+        came, event = self.inbox[place]
+        if self.server.role == TRACKER:
+            for client in here.state.client.data.pending:
+                if not self.sight.deliveries and getattr(event, "client", "") == client:
+                    continue  # what it would ignore after that, it need not read
+                if self._matters(here.state, client, event) and self._may_expire(here, client, at):
+                    since = immutabledict({key: value for key, value in here.since.items() if key != client})
+                    for state in self.server.expire(here.state, client):
+                        yield here._replace(state=state, since=since)
+        then = self.server.read(here.state, event)
+        for state in then or ():
+            yield Configuration(state, place + 1, self._since(here, state, event, came))
+
+    def _since(self, here: Configuration, then: State, event: BusEvent, came: float) -> immutabledict[str, float]:
+        """Since when timeouts can run at the earliest, once an event was read."""
+        if self.assumed.timeout <= 0 or then == here.state:
+            return here.since
+        if self.server.role == TRACKER:
+            begins = isinstance(event, ClientJoinRequested)
+            return immutabledict({**here.since, event.client: came}) if begins else here.since  # type: ignore[attr-defined]
+        if not then.clock.data.running:
+            return TIMED
+        return here.since if then.where == here.state.where else immutabledict({"": came})
+
+    def _matters(self, state: State, client: str, event: BusEvent) -> bool:
+        """Whether it makes a difference to an event that the admission of a client is no longer pending."""
+        if not isinstance(event, ClientEvent):
+            return False
+        if event.client == client or state.view is None:
+            return True
+        admission = state.view.data.view.admissions.get(client)
+        if admission is None or not isinstance(event, ClientJoinRequested):
+            return False
+        theirs = {normal_form(uri) for uri in admission.info.endpoints}
+        if any(normal_form(uri) in theirs for uri in event.endpoints):
+            return True
+        files, parts = event.known_file_infos, event.stored_fragments
+        return any(files.get(key, value) != value for key, value in admission.files.items()) or any(
+            parts.get(key, value) != value for key, value in admission.fragments.items()
+        )
+
+    # What is kept.
+
+    def _become(self, configurations: Iterable[Configuration]) -> bool:
+        found = set(configurations)
+        if found:
+            self.configurations = found
+        return bool(found)
+
+    def _seen(self, at: float) -> bool:
+        self.latest = at
+        self._trim()
+        return True
+
+    def _missed(self, at: float) -> bool:
+        self.latest = at
+        return False
+
+    def _trim(self) -> None:
+        """Forget what everybody has read."""
+        assert self.configurations is not None
+        read = min(each.place for each in self.configurations)
+        if read:
+            del self.inbox[:read]
+            self.configurations = {each._replace(place=each.place - read) for each in self.configurations}
+
+    def _found_out(self, at: float, event: BusEvent) -> None:
+        """Where a participant is of which nothing was known, and which has published this."""
+        if isinstance(event, ClientJoinRequested | TrackerHello) and at >= self.blind_until:
+            self.inbox.clear()
+            self._become(
+                Configuration(then, 0)
+                for state in self.server.online(len(self.names))
+                for then in self.server.publish(state, event)
+            )
+            self._seen(at)
+
+    # The names of requests.
+
+    def _numbered(self, event: BusEvent) -> BusEvent:
+        """What a torrent server publishes, with its own names replaced by numbers."""
+        if self.server.role == TRACKER or not isinstance(event, AttemptEvent) or not event.request_id:
+            return event
+        if isinstance(event, ClientJoinRequested):
+            self.names.setdefault(event.request_id, len(self.names) + 1)
+        return self._named(event)
+
+    def _named(self, event: BusEvent) -> BusEvent:
+        """An event of this client, with the name of its request replaced by a number."""
+        if self.server.role == TRACKER or not isinstance(event, AttemptEvent) or event.client != self.server.client:
+            return event
+        if not event.request_id:
+            return event
+        number = self.names.get(event.request_id)
+        return replace(event, request_id=f"?{event.request_id}" if number is None else f"{SESSION}-{number}")

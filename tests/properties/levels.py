@@ -1,0 +1,85 @@
+"""The levels at which the same rules are tried: charts alone, driver and wire, and a real broker.
+
+A level stands where a run begins, and then does each of its steps. Where it does otherwise than the run says, it
+raises `DifferenceError`.
+"""
+
+from typing import Protocol
+
+from spec.exploration.model.node import ServerState
+from spec.exploration.model.steps import Row
+from tests.properties.runs import Run, Step
+
+
+class DifferenceError(AssertionError):
+    """What is run does otherwise than its charts: the message says in what."""
+
+
+class Level(Protocol):
+    """A system under test."""
+
+    def begin(self, run: Run) -> None:
+        """Be where the run has come to."""
+
+    def do(self, run: Run, step: Step, how: str = "") -> None:
+        """Do a step that the run has just taken; `how`: `take over` where a connection is lost to another one."""
+
+    def disturb(self, run: Run, topic: str, payload: bytes) -> None:
+        """Something that nobody means comes to whoever has subscribed to its topic; nothing may move."""
+
+    def end(self) -> None:
+        """Leave nothing behind."""
+
+
+class Charts:
+    """Level (a): the charts alone, with calls and publications as the explorer makes them. There is nothing to do: the
+    run is what they do.
+    """
+
+    name = "charts"
+
+    def begin(self, run: Run) -> None:
+        pass
+
+    def do(self, run: Run, step: Step, how: str = "") -> None:
+        pass
+
+    def disturb(self, run: Run, topic: str, payload: bytes) -> None:
+        """Bytes come to no chart."""
+
+    def end(self) -> None:
+        pass
+
+
+def differences(name: str, here: ServerState, there: ServerState) -> list[str]:
+    """How a server differs from what its run says, as sentences."""
+    if here.broken or there.broken:
+        if bool(here.broken) == bool(there.broken):
+            return []
+        return [f"{name}: {here.broken or 'nothing impossible came'}; by its charts: {there.broken or 'nothing'}"]
+    found = []
+    for role in ("client", "clock", "view"):
+        ours, theirs = getattr(here, role), getattr(there, role)
+        if ours.states != theirs.states:
+            found.append(f"{name}'s {role} is in {'/'.join(ours.states)}; by its charts: {'/'.join(theirs.states)}")
+        elif ours.data != theirs.data:
+            found.append(f"{name}'s {role} holds {ours.data}; by its charts: {theirs.data}")
+    return found
+
+
+def compare(run: Run, component: int, here: ServerState) -> list[str]:
+    """How a server differs from the run's last state."""
+    world, row = run.world, run.row
+    return differences(world.nodes[component].name, here, unmarked(run, component, world.state(row, component)))
+
+
+def unmarked(run: Run, component: int, state: ServerState) -> ServerState:
+    """A state without identifiers of events."""
+    found = run.world.nodes[component].unmarked(state)
+    assert isinstance(found, ServerState)
+    return found
+
+
+def crashed_before(run: Run, row: Row, component: int) -> ServerState:
+    """The charts of a server as they were."""
+    return run.world.state(row, component)

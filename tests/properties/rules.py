@@ -1,0 +1,336 @@
+"""The rules of the suite: what can happen to a service, and what must hold whatever happens.
+
+One `RuleBasedStateMachine` for every level. A run begins where the explorer has been, with data that Hypothesis makes;
+each rule takes steps of the explorer, and each step is looked at by every property. In the end faults may cease for
+good, and what then happens by itself has to come to rest where everybody agrees.
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+from hypothesis import target
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+import spec.exploration
+from machines.events import (
+    BUS_EVENTS,
+    BusEvent,
+    ClientJoinAccepted,
+    ClientJoinDenied,
+    ClientJoinFailed,
+    ClientJoinRequested,
+    ClientJoinSucceeded,
+    ClientRegistered,
+    ReasonCode,
+    TrackerGoodbye,
+    TrackerHello,
+)
+from machines.strategies import casts
+from runtime.runs.explored import observed
+from runtime.wire.events import Malformed, decode, encode
+from spec.exploration.model.beginnings import table_of
+from spec.exploration.model.scenario import Scenario
+from spec.exploration.model.steps import TRACKER
+from spec.monitor import Monitor
+from spec.monitor.explanation import sentences
+from tests.properties.beginnings import Beginning, beginnings
+from tests.properties.coverage import NOTHING_KEPT, Exercised
+from tests.properties.levels import Charts, DifferenceError, Level
+from tests.properties.runs import Run, Step, World, everything, world_of
+from tests.properties.story import Violation
+
+HELD: tuple[type[BusEvent], ...] = (
+    TrackerHello,
+    ClientJoinRequested,
+    ClientJoinAccepted,
+    ClientJoinDenied,
+    ClientJoinSucceeded,
+    ClientRegistered,
+    TrackerGoodbye,
+)
+LEFT_UNREAD: tuple[BusEvent, ...] = (
+    ClientJoinAccepted(client="stranger", fragment_size=1024),
+    ClientJoinDenied(client="stranger", reason_code=ReasonCode.OTHER),
+    ClientJoinSucceeded(client="stranger"),
+    ClientJoinFailed(client="stranger"),
+)
+"""Well-formed events that are about nobody here: whoever reads one has to ignore it."""
+MONITORED = "the monitor allows the run"
+"""What is broken where what is seen on the bus is no run of the charts."""
+AS_CHARTS = "what runs does what its charts do"
+"""What is broken where a level differs from the run."""
+
+picks = st.integers(0, 63)
+
+
+def _known_to_be_broken() -> Mapping[bool, frozenset[str]]:
+    """The explorer's findings: properties that the protocol does not keep, by whether torrent servers are hardened."""
+    file = Path(spec.exploration.__file__).with_name("findings.toml")
+    rows: list[Any] = list(tomllib.loads(file.read_text(encoding="utf-8"))["finding"].values())
+    return {
+        False: frozenset(row["property"] for row in rows),
+        True: frozenset(row["property"] for row in rows if not row["mended"] and row["scenario"] != "overtaking"),
+    }
+
+
+KNOWN_TO_BE_BROKEN = _known_to_be_broken()
+
+
+EVENT_ID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
+WELL_FORMED = tuple(
+    encode(replace(event, event_id=EVENT_ID)) for event in (*LEFT_UNREAD, TrackerHello(), TrackerGoodbye())
+)
+TOPICS = tuple(event.topic for event in BUS_EVENTS)
+BYTES = (b"", b"}", b"\xff", b"null", b"\xc3\xa4", b'{"EventId":1}', b"[" * 2000, b'"\\ud800"', b"1e999")
+
+
+def spoilt(text: int, cut: int, put: int, topic: int) -> tuple[str, bytes]:
+    """A topic of the protocol, and bytes that are no event of it."""
+    good = WELL_FORMED[text % len(WELL_FORMED)]
+    place = cut % len(good)
+    payload = good[:place] + BYTES[put % len(BYTES)] + good[place + 1 :]
+    name = TOPICS[topic % len(TOPICS)]
+    try:
+        decode(name, payload)
+    except Malformed:
+        return name, payload
+    return name, b"{" + payload
+
+
+garbage = st.builds(spoilt, picks, st.integers(0, 255), picks, picks)
+
+
+class Service(RuleBasedStateMachine):
+    """See the module. A subclass says at which `level`; it may replace the `world` and what is `known` to be broken."""
+
+    level: ClassVar[type[Level]] = Charts
+    known: ClassVar[Mapping[bool, frozenset[str]]] = KNOWN_TO_BE_BROKEN
+    exercised: ClassVar[Exercised] = NOTHING_KEPT
+    begins: ClassVar[tuple[Beginning, ...]] = beginnings()
+    views: ClassVar[bool] = True
+    """Whether servers begin with data that Hypothesis makes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.under_test: Level | None = None
+        self.has_failed = False
+        self.most_pending = self.denials = self.attempts = 0
+
+    @initialize(
+        place=st.integers(0, len(begins) - 1),
+        kept=st.integers(0, 40),
+        others=st.integers(0, 2),
+        data=st.data(),
+        returns=st.booleans(),
+        calms=st.booleans(),
+    )
+    def begin(self, place: int, kept: int, others: int, data: st.DataObject, returns: bool, calms: bool) -> None:
+        """Go to a beginning, or some of the way; `others`: more torrent servers than it speaks of. In the end faults
+        cease if it `calms`, and who is gone `returns`.
+        """
+        beginning = self.begins[place % len(self.begins)]
+        self.returns, self.calms = returns, calms
+        self.run = Run(self.world(self.scenario_of(beginning, others, data)))
+        self.ignored = self.known[beginning.hardened]
+        self.run.follow(beginning.steps[:kept])
+        for step in self.run.steps:
+            self.judge(step)
+        self.under_test = self.level()
+        self.guard(self.under_test.begin, self.run)
+
+    def world(self, scenario: Scenario) -> World:
+        """The closed system of a scenario."""
+        return world_of(scenario)
+
+    def scenario_of(self, beginning: Beginning, others: int, data: st.DataObject) -> Scenario:
+        """The scenario of a beginning, with more torrent servers, or with views that Hypothesis makes."""
+        scenario = everything(2 + others, hardened=beginning.hardened, files=not beginning.rivals)
+        if beginning.rivals:
+            scenario = replace(scenario, conflicting=scenario.torrents)
+        if self.views and data.draw(st.booleans(), label="are there views of their own"):
+            cast = data.draw(casts(scenario.names, conflicts=bool(beginning.rivals)), label="views")
+            scenario = replace(scenario, conflicting=0, views={name: table_of(view) for name, view in cast.items()})
+        return scenario
+
+    # Steps.
+
+    def guard(self, act: Callable[..., None], *given: Any) -> None:
+        """Do something with what is under test."""
+        try:
+            act(*given)
+        except DifferenceError as difference:
+            self.fail(AS_CHARTS, str(difference))
+
+    def fail(self, property_: str, why: str = "") -> None:
+        """The run is over. Raises `Violation`."""
+        self.has_failed = True
+        raise Violation(getattr(self.under_test, "name", "charts"), property_, self.run, why)
+
+    def take(self, step: Step, how: str = "") -> None:
+        """A step, at every level, and what the properties say of it."""
+        self.run.take(step)
+        assert self.under_test is not None
+        self.guard(self.under_test.do, self.run, step, how)
+        self.judge(step)
+
+    def judge(self, step: Step) -> None:
+        """Whether a state breaks a property."""
+        broken = self.run.world.judge(step.row).broken - self.ignored
+        if broken:
+            self.fail(min(broken))
+        data: Any = self.run.world.state(step.row, TRACKER).client.data
+        self.most_pending = max(self.most_pending, len(data.pending))
+        self.attempts = max(self.attempts, *data.attempts.values(), 0)
+        sent = () if step.label.outcome is None else step.label.outcome.sent
+        self.denials += any(isinstance(event, ClientJoinDenied) for event in sent)
+
+    def choose(self, pick: int, *kinds: str, how: str = "", of: Callable[[Step], bool] = lambda _: True) -> bool:
+        """Take one of the steps of these kinds, if there is one."""
+        possible = [step for step in self.run.possible(*kinds) if of(step)]
+        if possible:
+            self.take(possible[pick % len(possible)], how)
+        return bool(possible)
+
+    def can(self, *kinds: str) -> bool:
+        """Whether a step of these kinds is possible."""
+        return bool(self.run.possible(*kinds))
+
+    # What goes well.
+
+    @precondition(lambda self: self.can("forward", "read", "publish"))
+    @rule(choices=st.lists(picks, min_size=1, max_size=8))
+    def deliver(self, choices: list[int]) -> None:
+        """Events arrive, one after the other."""
+        for pick in choices:
+            self.choose(pick, "forward", "read", "publish")
+
+    @precondition(lambda self: self.can("forward", "read", "publish"))
+    @rule(held=st.sampled_from(HELD), pick=picks)
+    def deliver_all_but(self, held: type[BusEvent], pick: int) -> None:
+        """Everything arrives but events of one kind, and what is behind them."""
+        for _ in range(60):
+            if not self.choose(
+                pick, "forward", "read", "publish", of=lambda step: type(step.label.message) is not held
+            ):
+                break
+
+    @precondition(lambda self: self.can("start"))
+    @rule(pick=picks, through=st.booleans())
+    def join(self, pick: int, through: bool) -> None:
+        """A server starts; `through`: and says at once what it has to say."""
+        starts = self.run.possible("start")
+        step = starts[pick % len(starts)]
+        self.take(step)
+        if through:
+            self.choose(0, "publish", of=lambda other: other.label.component == step.label.component)
+
+    @precondition(lambda self: self.can("stop"))
+    @rule(pick=picks)
+    def goodbye(self, pick: int) -> None:
+        self.choose(pick, "stop")
+
+    @rule(gently=st.booleans(), pick=picks)
+    def replace_the_tracker(self, gently: bool, pick: int) -> None:
+        """Whatever the others do."""
+        order = "stop" if gently else "crash"
+        if self.choose(pick, order, of=lambda step: step.label.component == TRACKER) or not self.run.world.is_online(
+            self.run.row, TRACKER
+        ):
+            while self.choose(0, "forward", of=lambda step: step.label.component == TRACKER):
+                pass
+            for kind in ("start", "publish"):
+                self.choose(0, kind, of=lambda step: step.label.component == TRACKER)
+
+    # Faults.
+
+    @precondition(lambda self: self.can("expire"))
+    @rule(pick=picks)
+    def expire(self, pick: int) -> None:
+        self.choose(pick, "expire")
+
+    @precondition(lambda self: self.can("lose 1", "lose 2"))
+    @rule(pick=picks)
+    def lose(self, pick: int) -> None:
+        """On either hop."""
+        self.choose(pick, "lose 1", "lose 2")
+
+    @precondition(lambda self: self.can("duplicate"))
+    @rule(pick=picks)
+    def duplicate(self, pick: int) -> None:
+        self.choose(pick, "duplicate")
+
+    @precondition(lambda self: self.can("crash", "wipe"))
+    @rule(pick=picks)
+    def crash(self, pick: int) -> None:
+        self.choose(pick, "crash", "wipe")
+
+    @precondition(lambda self: self.can("disconnect"))
+    @rule(pick=picks, taken_over=st.booleans())
+    def disconnect(self, pick: int, taken_over: bool) -> None:
+        """The network breaks a connection, or somebody else takes it over with the same client identifier."""
+        self.choose(pick, "disconnect", how="take over" if taken_over else "")
+
+    @precondition(lambda self: self.can("restart"))
+    @rule()
+    def restart_the_broker(self) -> None:
+        self.choose(0, "restart")
+
+    @precondition(lambda self: self.can("stabilisation"))
+    @rule(pick=picks)
+    def cease(self, pick: int) -> None:
+        """Nothing goes wrong any more."""
+        self.choose(pick, "stabilisation")
+
+    @rule(made=garbage)
+    def publish_garbage(self, made: tuple[str, bytes]) -> None:
+        """Whoever reads it does not move."""
+        assert self.under_test is not None
+        self.guard(self.under_test.disturb, self.run, *made)
+
+    @rule(event=st.sampled_from(LEFT_UNREAD))
+    def tell_of_a_stranger(self, event: BusEvent) -> None:
+        """Whoever is subscribed to such an event ignores it, whatever it is about to do."""
+        world = self.run.world
+        for component, node in enumerate(world.nodes):
+            subscribed = event.topic in node.client.topics  # type: ignore[attr-defined]
+            is_there = subscribed and world.is_online(self.run.row, component)
+            if is_there and not node.ignores(world.state(self.run.row, component), event):
+                self.fail(f"{node.name} ignores {type(event).__name__} about a stranger")
+
+    # In the end.
+
+    def teardown(self) -> None:
+        """What happens by itself, to its end."""
+        try:
+            if self.under_test is not None and not self.has_failed:
+                self.come_to_rest()
+                self.ask_the_monitor()
+                target(float(self.most_pending), label="admissions pending at once")
+                target(float(self.attempts), label="admissions of one client")
+                target(float(self.denials), label="denials")
+        finally:
+            if self.under_test is not None:
+                self.under_test.end()
+                self.exercised.add(self.run)
+
+    def ask_the_monitor(self) -> None:
+        """Whether what an observer on the bus saw is a run of the charts, of ours at that."""
+        monitor = Monitor()
+        for seen in observed(self.run.world.system, self.run.steps):
+            forbidden = monitor.see(seen)
+            if forbidden is not None:
+                self.fail(MONITORED, "\n".join(sentences(forbidden)))
+
+    def come_to_rest(self) -> None:
+        """Faults cease, if they are to, and everything that is under way arrives."""
+        if self.calms:
+            self.choose(0, "stabilisation")
+        kinds = ("forward", "read", "publish", "start") if self.returns else ("forward", "read", "publish")
+        for _ in range(600):
+            if not self.choose(0, *kinds) and not self.choose(0, "expire"):
+                return
+        self.fail("whatever happens by itself comes to an end", "after 600 steps something is still to happen")

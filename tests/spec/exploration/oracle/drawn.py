@@ -1,0 +1,58 @@
+"""Random scenarios of Client Join, small ones."""
+
+from random import Random
+from typing import Any
+
+from tests.spec.exploration.oracle.servers import cast
+from tests.spec.exploration.oracle.world import ORDERS, RESTART, TOGETHER, Rules, World
+
+EVENTS = (
+    "TrackerHello", "TrackerGoodbye", "ClientJoinRequested", "ClientJoinAccepted", "ClientJoinDenied",
+    "ClientJoinSucceeded", "ClientJoinFailed", "ClientRegistered", "ClientGoodbye",
+)  # fmt: skip
+
+
+def table(chance: Random) -> dict[str, Any]:
+    """A scenario as somebody writes it. What breaks is bounded, so that there is an end of it."""
+    torrents = chance.choice((1, 1, 1, 1, 1, 1, 2))
+    breaks = [RESTART, *(f"{order} {server}" for server in ("tracker", "torrent") for order in ORDERS)]
+    some = chance.choice((0, 0, 1, 1, 1, 1, 2)) if torrents == 1 else chance.choice((0, 0, 0, 1))
+    faults: dict[str, Any] = {name: chance.choice((1, 1, 1, 2)) for name in chance.sample(breaks, some)}
+    likely = 1 / 2 if torrents == 1 else 1 / 4
+    if chance.random() < likely:
+        faults["losses"] = chance.choice((1, 1, 2, "any"))
+    if chance.random() < likely / 2:
+        faults["duplicates"] = chance.choice((1, 1, 2))
+    if chance.random() < likely / 2:
+        faults["storage failure"] = chance.choice((1, "any"))
+    if chance.random() < 1 / 6:
+        faults[TOGETHER] = chance.choice((0, 1, 1))
+    timeouts = chance.choice(("any", "patient", "patient", "never") if torrents == 1 else ("patient", "never"))
+    found: dict[str, Any] = {
+        "torrents": torrents,
+        "conflicting": 2 if torrents > 1 and chance.random() < 1 / 2 else 0,
+        "hardened": chance.random() < 1 / 3,
+        "files": chance.random() < 1 / 4,
+        "timeouts": timeouts,
+        "stabilisation": chance.random() < 1 / 3,
+        "unordered": chance.random() < 1 / 4,
+        "keeps_hops": chance.random() < 1 / 4,
+        "loses": sorted(chance.sample(EVENTS, chance.choice((0, 0, 0, 1, 2)))),
+        "faults": faults,
+    }
+    return found
+
+
+def world(scenario: Any, **bus: bool) -> World:
+    """The world of a scenario: an object with the keys of a table as its attributes."""
+    rules = Rules(
+        {name: most for name, most in scenario.faults.items() if most != 0 or name == TOGETHER},
+        scenario.timeouts,
+        scenario.stabilisation,
+        frozenset(scenario.loses),
+        ordered=not scenario.unordered,
+        echoes=True,
+        **bus,
+    )
+    parties = cast(scenario)
+    return World(parties, rules, {party.name: "torrent" for party in parties[1:]})

@@ -1,0 +1,67 @@
+"""As many random systems as wanted, compared one after the other; nothing is left out without being counted."""
+
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+
+from tests.spec.exploration.oracle.cases import of_charts, of_client_join
+from tests.spec.exploration.oracle.compare import Case, Sizes, differences
+from tests.spec.exploration.oracle.search import TooLarge
+
+MOST = 1500
+"""Configurations of a system, on a bus where losses take the oldest message."""
+KINDS: tuple[tuple[str, Callable[[int], Case]], ...] = (
+    ("charts", of_charts),
+    ("scenarios", of_client_join),
+    ("charts", of_charts),
+)
+
+
+@dataclass
+class Tally:
+    """What was compared, and what was not."""
+
+    systems: Counter[str] = field(default_factory=Counter)
+    too_large: Counter[str] = field(default_factory=Counter)
+    no_real_bus: int = 0
+    """Systems that were compared, but on a real bus had too many configurations."""
+    configurations: int = 0
+    verdicts: int = 0
+    differences: list[str] = field(default_factory=list)
+
+    def lines(self, seconds: float) -> Iterator[str]:
+        """The same in words."""
+        count = self.systems.total()
+        kinds = ", ".join(f"{number:,} {kind}" for kind, number in sorted(self.systems.items()))
+        yield f"{count:,} systems compared ({kinds}) in {seconds:,.0f} s, {count / max(seconds, 1e-9):.1f} a second"
+        yield f"{self.configurations:,} configurations, {self.verdicts:,} verdicts by each way to search"
+        large = ", ".join(f"{number:,} {kind}" for kind, number in sorted(self.too_large.items())) or "none"
+        yield f"skipped, being too large: {large}; not compared with a real bus, likewise: {self.no_real_bus:,}"
+        yield f"{len(self.differences):,} differ"
+
+
+def compared(kind: str, number: int, tally: Tally, most: int = MOST) -> bool:
+    """Compare one system, unless it is too large; whether it was compared."""
+    sizes = Sizes()
+    case = dict(KINDS)[kind](number)
+    try:
+        found = list(differences(case, most, sizes, number))
+    except TooLarge:
+        tally.too_large[kind] += 1
+        return False
+    except Exception:  # noqa: BLE001 - an explorer that breaks is one that says something else
+        found = [traceback.format_exc(limit=-6)]
+    tally.systems[kind] += 1
+    tally.configurations += sizes.configurations
+    tally.verdicts += sizes.verdicts
+    tally.no_real_bus += not sizes.real
+    tally.differences += [f"{case.name}\n  {each}" for each in found]
+    return True
+
+
+def systems(seed: int) -> Iterator[tuple[str, int]]:
+    """Kinds and numbers of systems, without end."""
+    for number in count(seed * 1_000_003):
+        yield KINDS[number % len(KINDS)][0], number

@@ -1,0 +1,235 @@
+"""One server of Client Join: its MQTT client, its clock and its view, driven from event to event."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from immutabledict import immutabledict
+
+from machines import (
+    CONNACK,
+    CONNECT,
+    SUBACK,
+    SUBSCRIBE,
+    BusEvent,
+    ClientMetadata,
+    Clock,
+    ConnectionLost,
+    DistributionView,
+    FileMetadata,
+    FragmentMetadata,
+    Message,
+    Output,
+    Participant,
+    Snapshot,
+    Start,
+    Stop,
+    TorrentServer,
+    Tracker,
+    View,
+    ViewChangeFailed,
+)
+
+TRACKER = "tracker"
+PATIENCE = 1000
+"""More calls in one step than any of ours takes."""
+
+
+class Driven:
+    """A chart, asked for one step at a time from any snapshot; what it answered is remembered."""
+
+    _known: dict[type[Participant], dict[Any, Any]] = {}
+
+    def __init__(self, chart: Participant) -> None:
+        self._chart, self.begin = chart, chart.snapshot()
+        self._steps = self._known.setdefault(type(chart), {})
+
+    def due(self, here: Snapshot) -> tuple[Output, ...]:
+        """What it may send now."""
+        if here not in self._steps:
+            self._chart.restore(here)
+            self._steps[here] = self._chart.due()
+        found: tuple[Output, ...] = self._steps[here]
+        return found
+
+    def emit(self, here: Snapshot, output: Output) -> Snapshot | None:
+        """Where it is once that is sent; None where it breaks."""
+        return self._done(here, output, lambda: self._chart.emit(output))
+
+    def receive(self, here: Snapshot, message: Message) -> Snapshot | None:
+        """Where it is once that is read; None where its chart calls that impossible."""
+        return self._done(here, message, lambda: self._chart.receive(message))
+
+    def _done(self, here: Snapshot, what: Any, do: Any) -> Snapshot | None:
+        if (here, what) not in self._steps:
+            self._chart.restore(here)
+            try:
+                do()
+            except Exception:  # noqa: BLE001 - whatever goes wrong in a chart is the chart's
+                self._steps[here, what] = None
+            else:
+                self._steps[here, what] = self._chart.snapshot()
+        found: Snapshot | None = self._steps[here, what]
+        return found
+
+
+class Charts(NamedTuple):
+    """The state of a server."""
+
+    client: Snapshot
+    clock: Snapshot
+    view: Snapshot
+    broken: bool = False
+    """Whether something happened that a chart calls impossible."""
+
+
+class End(NamedTuple):
+    """How a step can end: the state after it, what it published, and whether the storage failed."""
+
+    state: Any
+    sent: tuple[Any, ...] = ()
+    fails: bool = False
+
+
+class _On(NamedTuple):
+    """A step on its way: also what the broker still has to answer, and whether the step began a session."""
+
+    state: Charts
+    sent: tuple[BusEvent, ...] = ()
+    fails: bool = False
+    owed: tuple[Any, ...] = ()
+    joins: bool = False
+
+
+@dataclass
+class Server:
+    """A server by name. It is driven to where all its charts wait, whoever of them is the first."""
+
+    name: str
+    client: Driven
+    view: Driven
+    clock: Driven = field(default_factory=lambda: Driven(Clock()))
+    topics: set[str] = field(default_factory=set)
+    """What it has asked the broker for."""
+
+    def begin(self) -> Charts:
+        return Charts(self.client.begin, self.clock.begin, self.view.begin)
+
+    def is_online(self, state: Charts) -> bool:
+        return not state.broken and state.client.states != ("offline",)
+
+    def is_busy(self, state: Charts) -> bool:
+        """Whether it is about to publish, and reads nothing before."""
+        return not state.broken and bool(self.client.due(state.client))
+
+    def hears(self, message: Any) -> bool:
+        return message.topic in self.topics
+
+    def read(self, state: Charts, message: Any) -> tuple[End, ...]:
+        return self._told(state, message)
+
+    def alone(self, state: Charts) -> tuple[End, ...]:
+        """What its clock makes it do, one timeout after the other."""
+        if state.broken or self.is_busy(state):
+            return ()
+        found: dict[End, None] = {}
+        for output in self.clock.due(state.clock):
+            found |= dict.fromkeys(self._ends(self._sent(_On(state), "clock", output)))
+        return tuple(found)
+
+    def ordered(self, state: Charts, order: str) -> tuple[End, ...]:
+        """What an order comes to; nothing where it cannot be given."""
+        if order == "replace":
+            return self._told(self._fresh(state, keeps_view=True), Start())
+        online, busy = self.is_online(state), self.is_busy(state)
+        if order == "start":
+            return () if online or state.broken else self._told(state, Start())
+        if not online or (order == "stop" and busy) or (order == "publish" and not busy):
+            return ()
+        if order == "publish":
+            return tuple(self._ends(_On(state)))
+        if order in {"stop", "disconnect"}:
+            return self._told(state, Stop() if order == "stop" else ConnectionLost())
+        return (End(self._fresh(state, keeps_view=order == "crash")),)
+
+    def _fresh(self, state: Charts, *, keeps_view: bool) -> Charts:
+        """A new server in its place. One that names its requests goes on counting: no name is used twice."""
+        new = self.begin()
+        if getattr(state.client.data, "session", ""):
+            data = replace(new.client.data, request=state.client.data.request)
+            new = new._replace(client=new.client._replace(data=data))
+        return new._replace(view=state.view) if keeps_view else new
+
+    def _told(self, state: Charts, message: Message) -> tuple[End, ...]:
+        return tuple(dict.fromkeys(self._ends(self._given(_On(state), "client", message))))
+
+    def _ends(self, begun: _On) -> Iterator[End]:
+        todo, met = [begun], {begun}
+        while todo:
+            here = todo.pop()
+            nexts = [] if here.state.broken else [*self._nexts(here)]
+            if not nexts:
+                yield End(here.state, here.sent, here.fails)
+            new = [each for each in nexts if each not in met]
+            met.update(new)
+            todo += new
+            assert len(met) < PATIENCE, f"{self.name} calls itself for ever"
+
+    def _nexts(self, here: _On) -> Iterator[_On]:
+        """All that can be the next arrow inside the server; nothing where the step is over."""
+        if here.owed:  # the broker answers, and refuses nothing
+            yield self._given(here._replace(owed=here.owed[1:]), "client", here.owed[0])
+            return
+        for role, chart in (("view", self.view), ("client", self.client)):
+            due = chart.due(getattr(here.state, role))
+            if role == "client" and due and isinstance(due[0].message, BusEvent) and here.joins and not here.sent:
+                continue  # others may come in between a session's beginning and its first publication
+            kinds = {type(output.message) for output in due}
+            for output in due if len(kinds) > 1 else due[-1:]:
+                fails = len(kinds) > 1 and isinstance(output.message, ViewChangeFailed)
+                yield self._sent(here._replace(fails=here.fails or fails), role, output)
+
+    def _sent(self, here: _On, role: str, output: Output) -> _On:
+        chart: Driven = getattr(self, role)
+        then = chart.emit(getattr(here.state, role), output)
+        if then is None:
+            return here._replace(state=here.state._replace(broken=True))
+        changed: dict[str, Any] = {role: then}
+        here = here._replace(state=here.state._replace(**changed))
+        message = output.message
+        if output.to != "broker":
+            return self._given(here, output.to, message)
+        if isinstance(message, BusEvent):
+            return here._replace(sent=(*here.sent, message))
+        if isinstance(message, CONNECT):
+            return here._replace(owed=(*here.owed, CONNACK()), joins=True)
+        if isinstance(message, SUBSCRIBE):
+            self.topics.add(message.topic)
+            return here._replace(owed=(*here.owed, SUBACK(topic=message.topic)))
+        return here
+
+    def _given(self, here: _On, role: str, message: Message) -> _On:
+        chart: Driven = getattr(self, role)
+        then = chart.receive(getattr(here.state, role), message)
+        changed: dict[str, Any] = {"broken": True} if then is None else {role: then}
+        return here._replace(state=here.state._replace(**changed))
+
+
+def cast(scenario: Any) -> tuple[Server, ...]:
+    """The servers of a scenario of Client Join; the tracker is the first."""
+    tracker = Server(TRACKER, Driven(Tracker(TRACKER)), Driven(DistributionView(View(fragment_size=1024))))
+    found = [tracker]
+    for place in range(1, scenario.torrents + 1):
+        name = f"torrent{place}"
+        shares = place > scenario.torrents - scenario.conflicting
+        fragment, file = f"{name}-fragment", f"{name}-file"
+        brought = {fragment: FragmentMetadata(10)} if scenario.files else {}
+        view = View(
+            storage="either" if scenario.faults.get("storage failure", 0) != 0 else "sound",
+            own=ClientMetadata(frozenset({f"http://{'shared' if shares else name}/"}), frozenset(brought)),
+            files=immutabledict({file: FileMetadata(10, (fragment,))} if scenario.files else {}),
+            fragments=immutabledict(brought),
+        )
+        client = TorrentServer(name, session="request" if scenario.hardened else "")
+        found.append(Server(name, Driven(client), Driven(DistributionView(view))))
+    return tuple(found)

@@ -1,0 +1,51 @@
+"""Random runs of the explorer, and what observers see of them."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+
+from runtime.runs.explored import observed
+from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.reference import successors
+from spec.exploration.model.scenario import Scenario, scenario, with_bounds
+from spec.exploration.model.steps import Label, Row
+from spec.monitor import Observed, Published
+
+Run = list[tuple[Label, Row]]
+
+
+def system_of(name: str, *, hardened: bool = False, **faults: int | None) -> tuple[Scenario, ClosedSystem]:
+    """A scenario with further faults, and its system, where everything is delivered.
+
+    Faults do not end for good: a random run would soon meet that moment, and few faults before it.
+    """
+    base = with_bounds(scenario(name), {key.replace("_", " "): value for key, value in faults.items()})
+    changed = replace(base, hardened=hardened, stabilisation=False)
+    return changed, changed.build(drop_inert=False)
+
+
+def random_runs(system: ClosedSystem, seed: int, count: int, length: int) -> Iterator[Run]:
+    """Random runs, the same for the same seed."""
+    chance = random.Random(seed)
+    for _ in range(count):
+        row, run = system.initial(), []
+        for _ in range(length):
+            found = list(successors(system, row))
+            if not found:
+                break
+            run.append(chance.choice(found))
+            row = run[-1][1]
+        yield run
+
+
+def is_calm(system: ClosedSystem, row: Row) -> bool:
+    """Whether nothing is under way, and nobody is about to publish."""
+    return all(system.is_idle(component, slot) for component, slot in enumerate(row[:-1]))
+
+
+def subscribed(seen: list[Observed]) -> list[Observed]:
+    """What somebody sees who only subscribes."""
+    return [replace(one, client="") for one in seen if isinstance(one, Published)]
+
+
+__all__ = ["Run", "is_calm", "observed", "random_runs", "subscribed", "system_of"]

@@ -1,0 +1,75 @@
+"""A run of the charts is never forbidden, whatever an observer sees of it."""
+
+import random
+
+import pytest
+
+from spec.exploration.model.scenario import scenarios
+from spec.monitor import LOSSY_SUBSCRIBER, SUBSCRIBER, Answer, Assumptions, Delivered, Monitor, Observed, Sight
+from tests.spec.monitor.runs import is_calm, observed, random_runs, subscribed, system_of
+
+NAMES = [name for name, one in scenarios().items() if not one.unordered]
+PATIENT = Assumptions(lag=1e9)
+"""Whatever is passed on can lie unread for ever."""
+
+
+def judge(monitor: Monitor, seen: list[Observed]) -> Answer:
+    for one in seen:
+        wrong = monitor.see(one)
+        assert wrong is None, f"{one}: {wrong}"
+    return monitor.answer
+
+
+@pytest.mark.parametrize("hardened", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_of_which_everything_is_seen_is_allowed(name: str, hardened: bool) -> None:
+    _, system = system_of(name, hardened=hardened)
+    for run in random_runs(system, 1, 15, 90):
+        seen = observed(system, run)
+        monitor = Monitor()
+        judge(monitor, seen)
+        assert not monitor.unjudged
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_of_which_only_publications_are_seen_is_allowed(name: str) -> None:
+    _, system = system_of(name)
+    for run in random_runs(system, 2, 4, 60):
+        judge(Monitor(LOSSY_SUBSCRIBER, assumed=PATIENT), subscribed(observed(system, run)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_of_which_a_subscriber_sees_all_publications_is_allowed(name: str) -> None:
+    """Events are lost with connections only."""
+    _, system = system_of(name, losses=0)
+    for run in random_runs(system, 6, 6, 70):
+        judge(Monitor(SUBSCRIBER, assumed=PATIENT), subscribed(observed(system, run)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_of_which_no_deliveries_are_seen_is_allowed(name: str) -> None:
+    _, system = system_of(name)
+    for run in random_runs(system, 3, 6, 80):
+        seen = [one for one in observed(system, run) if not isinstance(one, Delivered)]
+        judge(Monitor(Sight(deliveries=False), assumed=PATIENT), seen)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_that_is_watched_from_some_quiet_moment_on_is_allowed(name: str) -> None:
+    _, system = system_of(name)
+    chance = random.Random(4)
+    for run in random_runs(system, 4, 8, 90):
+        quiet = [place for place, (_, row) in enumerate(run, start=1) if is_calm(system, row)]
+        if quiet:
+            before = len(observed(system, run[: chance.choice(quiet)]))
+            judge(Monitor(from_the_start=False, assumed=Assumptions(lag=0)), observed(system, run)[before:])
+
+
+def test_a_run_in_which_storages_fail_is_allowed() -> None:
+    _, system = system_of("files", storage_failure=None, losses=0)
+    failures = 0
+    for run in random_runs(system, 5, 40, 90):
+        seen = observed(system, run)
+        failures += any("ClientJoinFailed" in str(one) for one in seen)
+        judge(Monitor(), seen)
+    assert failures
