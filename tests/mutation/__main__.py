@@ -8,14 +8,15 @@ import sys
 from pathlib import Path
 
 from tests.mutation.hunting import Hunt, hunt
-from tests.mutation.table import FAULTS, page, row
+from tests.mutation.planting import faults
+from tests.mutation.table import page, row
 
 README = Path(__file__).with_name("README.md")
 
 
 def main(words: list[str]) -> int:
     """The exit status."""
-    chosen = [fault for fault in FAULTS if not words or any(word in fault.name for word in words)]
+    chosen = [fault for fault in faults() if not words or any(word in fault.name for word in words)]
     done: list[Hunt] = []
     for fault in chosen:
         done.append(hunt(fault))

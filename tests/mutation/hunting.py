@@ -126,7 +126,7 @@ def hunt(fault: Fault, scenarios: tuple[Scenario, ...] = SMALL) -> Hunt:
     if fault.place in OF_THE_EXPLORER:
         definitions()
     done = Hunt(fault, None)
-    with fault.plant() as charts:
+    with fault.planted() as charts:
         for scenario in scenarios if fault.place != "explorer" else ():
             done.bite = next(_bites(scenario, charts, done), None)
             if done.bite is not None:
