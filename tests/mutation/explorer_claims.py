@@ -1,7 +1,7 @@
 """What the explorer promises of itself, as named claims: held against the definition, in a few small systems.
 
-The definition is `spec.exploration.model.reference`: every successor of every state, no tables, no reduction, no symmetry;
-and each property asked of each state and each step. It is asked once, of the explorer without a fault.
+The definition is `spec.exploration.model.reference`: every successor of every state, no tables, no reduction and no
+symmetry; and each property asked of each state and each step. It is asked once, of the explorer without a fault.
 """
 
 from collections.abc import Callable, Iterator
@@ -36,7 +36,8 @@ SYSTEMS: tuple[Explorable, ...] = (
     Scenario("leaving", torrents=1, timeouts="any", faults=immutabledict({"stop torrent": 1, "losses": 1})),
     Scenario("twice", torrents=1, timeouts="any", faults=immutabledict({"duplicates": 1})),
     Scenario("stuck", torrents=1, timeouts="never", faults=immutabledict({"losses": 1})),
-    Scenario("stabilisation", torrents=1, stabilisation=True, faults=immutabledict({"losses": None, "stop torrent": 1})),
+    Scenario("stabilisation", torrents=1, stabilisation=True,
+             faults=immutabledict({"losses": None, "stop torrent": 1})),
     Scenario("breaks", torrents=1, timeouts="patient", files=True, faults=immutabledict(
         {"crash torrent": 1, "wipe tracker": 1, "disconnect tracker": 1, "disconnect torrent": 1, "broker restart": 1,
          "breaks in all": 1})),

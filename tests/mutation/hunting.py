@@ -40,12 +40,8 @@ METADATA = {
 }
 
 
-def _scenario(name: str, faults: Mapping[str, int | None] = immutabledict(), **given: object) -> Scenario:
-    return Scenario(name, faults=immutabledict(faults), **{"timeouts": "patient", **_frozen(given)})
-
-
-def _frozen(value: Any) -> Any:
-    return immutabledict((key, _frozen(one)) for key, one in value.items()) if isinstance(value, Mapping) else value
+def _scenario(name: str, faults: Mapping[str, int | None] = immutabledict(), **given: Any) -> Scenario:
+    return Scenario(name, faults=immutabledict(faults), **{"timeouts": "patient", **given})
 
 
 SMALL: tuple[Scenario, ...] = (
@@ -62,11 +58,15 @@ SMALL: tuple[Scenario, ...] = (
     _scenario("leaving", faults={"stop torrent": 1}),
     _scenario("hasty", timeouts="any", files=True, faults={"storage failure": 1}),
     _scenario("duplicates", torrents=1, timeouts="any", faults={"duplicates": None, "losses": 1}),
-    _scenario("breaks", torrents=1, timeouts="any", stabilisation=True, faults={**BREAKS, "breaks in all": 1, "losses": None}),
-    _scenario("restart", torrents=1, timeouts="any", faults={"broker restart": 1, "stop tracker": 1, "breaks in all": 2}),
-    _scenario("named breaks", torrents=1, hardened=True, stabilisation=True, timeouts="any", faults={"losses": 1, "crash torrent": 1}),
+    _scenario("breaks", torrents=1, timeouts="any", stabilisation=True,
+              faults={**BREAKS, "breaks in all": 1, "losses": None}),
+    _scenario("restart", torrents=1, timeouts="any",
+              faults={"broker restart": 1, "stop tracker": 1, "breaks in all": 2}),
+    _scenario("named breaks", torrents=1, hardened=True, stabilisation=True, timeouts="any",
+              faults={"losses": 1, "crash torrent": 1}),
     _scenario("named connections", torrents=1, hardened=True, timeouts="any", faults={"disconnect torrent": 1}),
-    _scenario("cut off", torrents=1, hardened=True, faults={"disconnect torrent": 1, "crash torrent": 1, "breaks in all": 1}),
+    _scenario("cut off", torrents=1, hardened=True,
+              faults={"disconnect torrent": 1, "crash torrent": 1, "breaks in all": 1}),
     _scenario("named overtaking", torrents=1, hardened=True, unordered=True, timeouts="any"),
     _scenario("named leaving", hardened=True, faults={"stop torrent": 1, "losses": 1}),
     _scenario("three", torrents=3),
@@ -83,7 +83,7 @@ SMALL: tuple[Scenario, ...] = (
 OF_THE_EXPLORER = frozenset({"bus", "fate", "server", "explorer"})
 """Places in the explorer itself: faults there may break what it promises of itself (`explorer_claims`), too."""
 WHOLE = frozenset({"standard", "misfit", "wrong size", "wrong hash", "metadata", "spelling"})
-"""Those in which what is always ignored is delivered, too: that something is ignored, though it must not be, shows there."""
+"""Those in which what is always ignored is delivered, too: that something is ignored that must not be shows there."""
 
 
 @dataclass(frozen=True)

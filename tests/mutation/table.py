@@ -13,8 +13,8 @@ A line of source is replaced by another one, as a hand that slips would do: in t
 the charts, in the model of the bus and of faults, and in the explorer itself. Then the explorer searches small
 scenarios (`hunting.py`), one after the other, until a named property is broken that holds without the fault. For faults
 in the explorer it is a promise of its own that is broken (`explorer_claims.py`), held against the definition of the
-search. `python -m tests.mutation` plants all of them and writes this page; `python -m tests.mutation WORDS` plants those
-that have these words. `faults/` lists the faults. The ordinary tests plant a part (`test_planted.py`).
+search. `python -m tests.mutation` plants all of them and writes this page; `python -m tests.mutation WORDS` plants
+those that have these words. `faults/` lists the faults. The ordinary tests plant a part (`test_planted.py`).
 
 Beside these, `python -m tests.mutation.exploration` and `python -m tests.mutation.conformance` go through all single
 changes of the charts' tables, for the properties and for the diagrams.
@@ -28,7 +28,8 @@ def row(hunt: Hunt) -> str:
         found = f"equivalent: {hunt.fault.equivalent}" if hunt.fault.equivalent else "**not found**"
         return f"| {hunt.fault.place} | {hunt.fault.tells} | {found} | | {hunt.states:,} |"
     how = "" if hunt.bite.how == "broken" else f" ({hunt.bite.how})"
-    return f"| {hunt.fault.place} | {hunt.fault.tells} | {hunt.bite.property_}{how} | {hunt.bite.scenario} | {hunt.states:,} |"
+    found = f"{hunt.bite.property_}{how} | {hunt.bite.scenario}"
+    return f"| {hunt.fault.place} | {hunt.fault.tells} | {found} | {hunt.states:,} |"
 
 
 def page(hunts: Sequence[Hunt]) -> str:
@@ -42,7 +43,8 @@ def _summary(hunts: Sequence[Hunt]) -> Iterator[str]:
     equivalent = sum(bool(one.fault.equivalent) for one in hunts)
     yield (
         f"{len(hunts)} faults: {len(found)} are found, {broken} of them by a property that they break and "
-        f"{len(found) - broken} because one is no longer exercised; {equivalent} are equivalent, for the reason that is given."
+        f"{len(found) - broken} because one is no longer exercised; {equivalent} are equivalent, for the "
+        "reason that is given."
     )
     yield ""
     yield "| property | faults it finds first |"

@@ -51,7 +51,7 @@ from machines import (
     Tracker,
     View,
 )
-from spec.exploration.model.beginnings import view_of
+from spec.exploration.model.beginnings import frozen, view_of
 from spec.exploration.model.bus import BrokerBus
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import BREAKING, IN_ALL, ORDERS, Faults
@@ -105,6 +105,7 @@ class Scenario:
         """Raises `ScenarioError` for a fault, an event, a server or a kind of timeouts that there is not, and for a bad
         bound or view.
         """
+        object.__setattr__(self, "views", frozen(self.views))
         for name, known, given in (
             ("fault", FAULTS, self.faults),
             ("event", EVENTS, self.loses),
@@ -280,7 +281,8 @@ def scenario_of(where: str, name: str, table: object) -> Scenario:
         raise ScenarioError(f"{where}: has to be a table")
     kinds: dict[str, object] = {
         "description": str, "torrents": int, "conflicting": int, "hardened": bool, "files": bool,
-        "late_expiries": bool, "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool, "keeps_hops": bool, "loses": list,
+        "late_expiries": bool, "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool,
+        "keeps_hops": bool, "loses": list,
         "faults": dict, "views": dict,
     }  # fmt: skip
     assert kinds.keys() == {known.name for known in fields(Scenario)} - {"name"}

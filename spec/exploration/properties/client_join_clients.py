@@ -55,7 +55,7 @@ def _news(client: Step, kind: type[Any]) -> Any:
 
 @at_each_step
 def a_request_tells_all_that_the_client_knows_and_stores(client: Step) -> Implication:
-    """ClientJoinRequested: KnownFileInfos, StoredFragments, Endpoints, FragmentSize and HashAlgorithm are its view's."""
+    """KnownFileInfos, StoredFragments, Endpoints, FragmentSize and HashAlgorithm of a request are those of its view."""
     view = client.before.knows if client.kind == "publish" else client.after.knows
     own, stored = view.own, view.own.stored_fragments
     told = [one for one in client.sent if isinstance(one, ClientJoinRequested)]
@@ -93,8 +93,8 @@ def a_hello_that_is_delivered_twice_is_followed_once(client: Step) -> Implicatio
 
 @at_each_step
 def whoever_is_accepted_changes_its_view_just_as_it_was_asked_to(client: Step) -> Implication:
-    """It removes conflicting file infos and fragments, adds the ones it did not know, and publishes ClientJoinSucceeded;
-    if its view cannot be changed, ClientJoinFailed.
+    """It removes what is in conflict, adds what it did not know, and publishes ClientJoinSucceeded; if its view cannot be
+    changed, ClientJoinFailed.
     """
     accepted: ClientJoinAccepted | None = _answered(client, ClientJoinAccepted)
     if accepted is None or accepted.client != client.name:

@@ -1,7 +1,7 @@
 """What properties about Client Join see of its servers, and what they apply to.
 
 Nothing here asks the charts or their rules what is right: what is compared is what the views hold and what each server
-brought, and whether two endpoints are the same is decided by `canonical` alone, so that a fault in a rule is no fault in
+brought, and whether two endpoints are the same is decided by `canonical` alone. So a fault in a rule is no fault in
 what it is held against.
 """
 

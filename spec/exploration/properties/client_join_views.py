@@ -74,7 +74,7 @@ def what_a_client_stores_is_known_to_it(client: ClientSide) -> Implication:
 def every_file_that_a_registered_client_knows_has_known_fragments(
     client: ClientSide, budget: FaultBudget
 ) -> Implication:
-    """FileMetadata: the fragments of a file are registered with it, or before it. After a tracker that has lost its view
+    """FileMetadata: the fragments of a file are registered with it, or before it. After a tracker that lost its view
     a client tells of files, but not of the fragments that it does not store.
     """
     sequences = {key for _, file in client.holds.files for key in file.fragment_sequence}

@@ -10,7 +10,9 @@ sides; what breaks it is then covered by products of sets of sides, one bit each
 bits of all its components have one in common. So looking at a state is a few bitwise operations, whatever is claimed.
 
 Properties about steps (`at_each_step`) are of the same form, too: of the step that a tracker or a client takes, see
-`spec.exploration.properties.steps`. Properties about runs (`OF_RUNS`) are of the same form. `eventually`: where the premise holds in the initial state, the
+`spec.exploration.properties.steps`.
+
+Properties about runs (`OF_RUNS`) are of the same form. `eventually`: where the premise holds in the initial state, the
 conclusion holds some day in every run. `leads_to`: whenever the premise holds, the conclusion holds then or later.
 `rest`: every run terminates. All three are about fair runs (`spec.exploration.fairness`), and are looked for in the
 graph of all states (`spec.exploration.liveness`):
@@ -34,9 +36,10 @@ from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.steps import Row
 
 When = Literal["always", "step", "quiescent", "stabilisation", "stuck", "termination", "eventually", "leads-to"]
-"""In every state; at every step (`spec.exploration.properties.steps`); where nothing is under way and no timeout is set; the same, after faults have ended for good; where
-nothing can happen any more, in charts that are not ours (exercised wherever its premise holds); and of runs instead of
-states (`OF_RUNS`): that they terminate, that something happens, that one thing leads to another."""
+"""In every state; at every step (`spec.exploration.properties.steps`); where nothing is under way and no timeout is
+set; the same, after faults have ended for good; where nothing can happen any more, in charts that are not ours
+(exercised wherever its premise holds); and of runs instead of states (`OF_RUNS`): that they terminate, that something
+happens, that one thing leads to another."""
 OF_RUNS: frozenset[When] = frozenset({"termination", "eventually", "leads-to"})
 """The kinds of properties that a run breaks, and no state or step by itself."""
 OF_STATES: frozenset[When] = frozenset({"always", "quiescent", "stabilisation", "stuck"})

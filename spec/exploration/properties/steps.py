@@ -110,7 +110,7 @@ def first_steps(search: BreadthFirst, properties: Sequence[Property]) -> dict[tu
 def deliver_what_matters(
     system: ClosedSystem, properties: Sequence[Property], first: Mapping[tuple[str, bool], int]
 ) -> None:
-    """Raises `NotInert` if a property about steps minds a message that was not delivered, since it is always ignored."""
+    """Raises `NotInert` if a property about steps minds a message that was not delivered: it is always ignored."""
     about = [one for one in properties if one.when == "step" and (one.name, True) not in first]
     known = len(system.interesting)
     for component, node in enumerate(system.nodes):

@@ -16,6 +16,7 @@ from typing import Any
 
 from machines.calls import Message as CallMessage
 from machines.events import BusEvent
+from spec.exploration.model.beginnings import thawed
 from spec.exploration.model.bus import Wires
 from spec.exploration.model.chart_node import Broken, Chart
 from spec.exploration.model.closed import ClosedSystem
@@ -133,7 +134,7 @@ def sketch(
 
 def _plain(scenario: Scenario) -> dict[str, Any]:
     values = {field.name: getattr(scenario, field.name) for field in fields(scenario)}
-    views = {name: dict(table) for name, table in scenario.views.items()}
+    views = thawed(scenario.views)
     return {**values, "loses": sorted(scenario.loses), "faults": dict(scenario.faults), "views": views}
 
 
