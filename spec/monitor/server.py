@@ -228,7 +228,7 @@ class Server:
         return state._replace(view=seen, doubts=replace(state.doubts or EVERYTHING, is_open=True))
 
     def _requested(self, state: State, seen: BusEvent | None) -> State:
-        """What a request tells: what its server stores, and how many requests it has named; one unseen has no number."""
+        """What a request tells: what its server stores, and how many it has named; one unseen has no number."""
         data = state.client.data
         if not isinstance(seen, ClientJoinRequested):
             unseen = replace(data, request=0) if data.session else data
