@@ -94,7 +94,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("elsewhere")
-def test_a_planted_fault_is_told_as_a_trace_that_replays(
+def test_a_planted_fault_is_told_as_a_story_and_played_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     violation = failing(WithAPlantedFault)
