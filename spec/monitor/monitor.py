@@ -41,7 +41,8 @@ KEPT = 400
 """Observations of one participant that are kept for an explanation."""
 EARLIEST = 2000
 """Observations of a client of which nobody knows yet what it is that are kept until then."""
-TOPICS: Mapping[str, frozenset[str]] = {TRACKER: TRACKER_TOPICS, TORRENT: TORRENT_TOPICS}
+TOPICS: Mapping[str, frozenset[str]] = {TRACKER: TRACKER_TOPICS | {TrackerHello.topic}, TORRENT: TORRENT_TOPICS}
+"""What servers of a role can subscribe to; a tracker hears hellos only if it is hardened."""
 
 
 @dataclass

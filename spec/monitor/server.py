@@ -35,7 +35,6 @@ from machines.clock import ClockData
 from machines.distribution_view import DistributionViewData
 from machines.events import (
     TRACKER,
-    AttemptEvent,
     BusEvent,
     ClientJoinDenied,
     ClientJoinRequested,
@@ -48,10 +47,12 @@ from machines.tracker import TrackerData
 from spec.monitor import knowledge
 from spec.monitor.knowledge import EVERYTHING, UNTOLD, Doubts
 from spec.monitor.stepping import stepper
-from spec.monitor.telling import asks, codes_of, denying, guessed, nameless, plain, told
+from spec.monitor.telling import asks, codes_of, denying, guessed, nameless, plain, told, unnamed
 
 SESSION = "request"
 """What the names of requests are called here, whatever the server calls them."""
+MANY = 1 << 30
+"""How often a hardened torrent server asks again by itself: nobody knows, and who waits need not be in a hurry."""
 CALLS = 200
 """More calls than a server makes before it waits: it calls itself for ever."""
 
@@ -102,11 +103,12 @@ class Server:
         clock = Snapshot(("idle",), ClockData())
         if self._is_tracker:
             view = Snapshot(("idle",), DistributionViewData(UNTOLD))
-            for names in (True, False):
-                yield State(Snapshot(("offline",), TrackerData(self.client)), clock, view, EVERYTHING, names)
+            for names, session in ((True, ""), (True, SESSION), (False, "")):
+                client = Snapshot(("offline",), TrackerData(self.client, session=session))
+                yield State(client, clock, view, EVERYTHING, names)
             return
-        for session in ("", SESSION):
-            data = TorrentServerData(self.client, session=session, request=requests)
+        for session, retries in (("", 0), (SESSION, MANY)):
+            data = TorrentServerData(self.client, session=session, request=requests, retries=retries)
             yield State(Snapshot(("offline",), data), clock, None)
 
     def started(self, offline: State) -> tuple[State, ...]:
@@ -114,7 +116,12 @@ class Server:
         begun = self._deliver(offline, "client", Start())
         if begun is None:
             return ()
-        states = [self._after_send(one, CONNECT()) for one in self._settle(begun)]
+        states = [
+            self._after_send(one, output.message)
+            for one in self._settle(begun)
+            for output in self._client.due(one.client)
+            if isinstance(output.message, CONNECT)
+        ]
         answered = [self._deliver(one, "client", CONNACK()) for one in states if one is not None]
         forgotten = [self._as_found(one) for one in answered if one is not None]
         return tuple(end for one in forgotten for end in self._settle(one))
@@ -147,8 +154,8 @@ class Server:
 
     def read(self, state: State, event: BusEvent) -> tuple[State, ...] | None:
         """`?event`. None if it does not read it here: it is about to send, or has no connection."""
-        if not state.names and isinstance(event, AttemptEvent) and event.request_id:
-            event = replace(event, request_id="")
+        if not state.names:
+            event = unnamed(event)
         client = self._client.receive(state.client, event)
         if client.decision is Decision.IGNORED:
             return (state,)
@@ -203,7 +210,7 @@ class Server:
             if client is None:
                 continue
             then = state_._replace(client=client)
-            if isinstance(seen, ClientJoinRequested):
+            if isinstance(message, ClientJoinRequested):
                 then = self._requested(then, seen)
             yield from self._settle(then)
 
@@ -220,9 +227,12 @@ class Server:
         seen = Snapshot(state.view.states, replace(state.view.data, view=view))
         return state._replace(view=seen, doubts=replace(state.doubts or EVERYTHING, is_open=True))
 
-    def _requested(self, state: State, seen: ClientJoinRequested) -> State:
-        """What a request tells: what its server stores, and how often it has named a request."""
+    def _requested(self, state: State, seen: BusEvent | None) -> State:
+        """What a request tells: what its server stores, and how many it has named; one unseen has no number."""
         data = state.client.data
+        if not isinstance(seen, ClientJoinRequested):
+            unseen = replace(data, request=0) if data.session else data
+            return state._replace(client=Snapshot(state.client.states, unseen))
         if seen.request_id:
             number = int(seen.request_id.rpartition("-")[2])
             state = state._replace(client=Snapshot(state.client.states, replace(data, request=number)))
@@ -356,6 +366,9 @@ class Server:
             if running != attempts:
                 state = state._replace(clock=Snapshot(state.clock.states, ClockData(attempts)))
             return state
+        if data.retried:
+            data = replace(data, retried=0)
+            state = state._replace(client=Snapshot(state.client.states, data))
         if data.attempt != len(running) and set(running.values()) <= {data.attempt}:
             data = replace(data, attempt=len(running))
             state = state._replace(

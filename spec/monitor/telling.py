@@ -18,6 +18,7 @@ from machines.distribution_view import DistributionViewData
 from machines.events import (
     AttemptEvent,
     BusEvent,
+    ClientGoodbye,
     ClientJoinAccepted,
     ClientJoinDenied,
     ClientJoinRequested,
@@ -45,6 +46,13 @@ def told(request: ClientJoinRequested) -> Snapshot:
 def plain(event: BusEvent) -> BusEvent:
     """An event without the identifier that it was stamped with."""
     return replace(event, event_id="") if event.event_id else event
+
+
+def unnamed(event: BusEvent) -> BusEvent:
+    """An event as one reads it who does not know that requests and sessions have names."""
+    if isinstance(event, AttemptEvent) and event.request_id:
+        event = replace(event, request_id="")
+    return replace(event, session="") if isinstance(event, ClientGoodbye) and event.session else event
 
 
 def nameless(event: BusEvent) -> BusEvent:

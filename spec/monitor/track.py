@@ -81,6 +81,8 @@ class Track:
     inbox: list[tuple[float, BusEvent]] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
     """The requests of a torrent server that had a name, numbered."""
+    session: str = ""
+    """What a tracker's latest hello said that its session is called."""
     is_cut_short: bool = False
     """Whether configurations were left out, so that nothing follows where none fits."""
     latest: float = 0.0
@@ -148,6 +150,8 @@ class Track:
 
     def publish(self, at: float, event: BusEvent) -> bool:
         """It has published an event, whether the broker has taken it over or it was lost."""
+        if isinstance(event, ClientGoodbye) and event.session:
+            return True  # its will, which the broker publishes for it when its connection breaks
         named = self._numbered(event)
         if self.configurations is None:
             self._found_out(at, named)
@@ -382,26 +386,31 @@ class Track:
         """Where a participant is of which nothing was known, and which has published this."""
         if isinstance(event, ClientJoinRequested | TrackerHello) and at >= self.blind_until:
             places = range(len(self.inbox) + 1) if self.sight.deliveries else (0,)
-            self._become(
+            found = self._become(
                 Configuration(then, place)
                 for state in self.server.online(len(self.names))
                 for then in self.server.publish(state, event)
                 for place in places
             )
-            self._seen(at)
+            if found:
+                self._seen(at)
 
     # The names of requests.
 
     def _numbered(self, event: BusEvent) -> BusEvent:
-        """What a torrent server publishes, with its own names replaced by numbers."""
+        """What a server publishes, with its own names replaced by numbers."""
+        if isinstance(event, TrackerHello):
+            self.session = event.session
         if self.server.role == TRACKER or not isinstance(event, AttemptEvent) or not event.request_id:
-            return event
+            return self._named(event)
         if isinstance(event, ClientJoinRequested):
             self.names.setdefault(event.request_id, len(self.names) + 1)
         return self._named(event)
 
     def _named(self, event: BusEvent) -> BusEvent:
-        """An event of this client, with the name of its request replaced by a number."""
+        """An event of this client, with the name of its request replaced by a number; hellos by whose they are."""
+        if isinstance(event, TrackerHello) and event.session and self.server.role == TRACKER:
+            return replace(event, session=SESSION if event.session == self.session else f"?{event.session}")
         if self.server.role == TRACKER or not isinstance(event, AttemptEvent) or event.client != self.server.client:
             return event
         if not event.request_id:

@@ -20,7 +20,7 @@ def system_of(name: str, *, hardened: bool = False, **faults: int | None) -> tup
     Faults do not end for good: a random run would soon meet that moment, and few faults before it.
     """
     base = with_bounds(scenario(name), {key.replace("_", " "): value for key, value in faults.items()})
-    changed = replace(base, hardened=hardened, stabilisation=False)
+    changed = replace(base, hardened=hardened, stabilisation=False, retries=base.retries if hardened else 0)
     return changed, changed.build(drop_inert=False)
 
 

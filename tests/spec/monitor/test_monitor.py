@@ -202,7 +202,7 @@ def test_the_broker_passes_on_in_order_to_who_subscribed() -> None:
     assert not wrong(*took, Delivered(3, "t1", hello), Delivered(4, "t1", goodbye), Delivered(5, "t1", hello))
     assert "nobody published" in wrong(Delivered(3, "t1", hello))
     assert "later" in wrong(*took, Delivered(3, "t1", goodbye), Delivered(4, "t1", hello))
-    assert "not subscribed" in wrong(*took, Delivered(3, "tracker", hello))
+    assert "not subscribed" in wrong(*took, Delivered(3, "tracker", goodbye))
 
 
 def test_an_explanation_holds_what_matters_and_is_a_diagram() -> None:
