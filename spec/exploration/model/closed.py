@@ -279,8 +279,12 @@ class ClosedSystem:
 
     def is_marked(self, message: int) -> bool:
         """Whether a message is delivered once more."""
+        return bool(self.mark(message))
+
+    def mark(self, message: int) -> str:
+        """What an event that is delivered once more is known again by; empty for others."""
         marked = self.messages[message]
-        return bool(getattr(marked.message if isinstance(marked, Addressed) else marked, "event_id", ""))
+        return str(getattr(marked.message if isinstance(marked, Addressed) else marked, "event_id", ""))
 
     # What nodes say, asked once.
 
@@ -327,6 +331,10 @@ class ClosedSystem:
     def delivers(self, component: int, message: Hashable) -> bool:
         """Whether a message is delivered to a component, since it does not ignore it always."""
         return not self._is_inert(component, self.message(message))
+
+    def undelivered(self, component: int) -> tuple[Hashable, ...]:
+        """The messages that were sent to a component and not delivered, since it always ignores them."""
+        return tuple(self.messages[message] for message, inert in self._inert[component].items() if inert)
 
     def _is_inert(self, component: int, message: int) -> bool:
         if not self.drop_inert:
