@@ -18,6 +18,7 @@ from random import Random
 from typing import Any
 
 from machines.participant import words
+from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import TRACKER, Row
 from tests.properties.coverage import Done, done_in
 from tests.properties.runs import Run, World, everything
@@ -30,8 +31,8 @@ WEIGHTS = {
     "duplicate": 0.5, "crash": 0.4, "wipe": 0.2, "stop": 0.6, "disconnect": 0.4, "restart": 0.1, "stabilisation": 0.1,
 }  # fmt: skip
 """How often each kind of step is tried."""
-SEARCHED: tuple[tuple[int, bool], ...] = ((0, True), (0, False), (2, True), (2, False))
-"""How many rivals there are among two torrent servers, and whether they are hardened."""
+SEARCHED: tuple[tuple[int, bool, int], ...] = ((0, True, 0), (0, False, 0), (2, True, 0), (2, False, 0), (2, True, 1))
+"""How many rivals there are among two torrent servers, whether they are hardened, and how often they ask again."""
 
 
 Aspect = tuple[object, ...]
@@ -43,14 +44,22 @@ class Beginning:
 
     rivals: int
     hardened: bool
+    retries: int
     steps: tuple[str, ...]
+
+    @property
+    def scenario(self) -> Scenario:
+        """Where it is one."""
+        return everything(
+            2, hardened=self.hardened, retries=self.retries, conflicting=self.rivals, files=not self.rivals
+        )
 
 
 @cache
 def beginnings() -> tuple[Beginning, ...]:
     """All of them, shortest first."""
     lines = map(json.loads, FILE.read_text(encoding="utf-8").splitlines())
-    return tuple(Beginning(line["rivals"], line["hardened"], tuple(line["steps"])) for line in lines)
+    return tuple(Beginning(line["rivals"], line["hardened"], line["retries"], tuple(line["steps"])) for line in lines)
 
 
 def aspects(world: World, row: Row) -> Iterator[Aspect]:
@@ -119,13 +128,14 @@ def main() -> None:
     """Look for them, and write them down."""
     seconds = float(sys.argv[1]) if sys.argv[1:] else 60.0
     lines: list[dict[str, Any]] = []
-    for rivals, hardened in SEARCHED:
-        world = World(everything(2, hardened=hardened, conflicting=rivals))
+    for rivals, hardened, retries in SEARCHED:
+        world = World(Beginning(rivals, hardened, retries, ()).scenario)
         found = search(world, seconds / len(SEARCHED), Random(1))
         for run, new in covering(found):
             shown = "; ".join(map(_shown, new))
-            lines.append({"rivals": rivals, "hardened": hardened, "steps": list(run.texts()), "shows": shown})
-        print(f"{rivals} rivals, {'hardened' if hardened else 'as drawn'}: {len(found)} aspects", file=sys.stderr)
+            of = {"rivals": rivals, "hardened": hardened, "retries": retries}
+            lines.append({**of, "steps": list(run.texts()), "shows": shown})
+        print(f"{of}: {len(found)} aspects", file=sys.stderr)
     lines.sort(key=lambda line: (len(line["steps"]), line["shows"]))
     FILE.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     print(f"{len(lines)} beginnings in {FILE}", file=sys.stderr)

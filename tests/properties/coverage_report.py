@@ -36,7 +36,7 @@ from tests.properties.coverage import (
 )
 from tests.properties.packets import PacketService
 from tests.properties.rules import Service
-from tests.properties.runs import Run, everything, world_of
+from tests.properties.runs import Run, world_of
 
 DIAGRAMS = Path(spec.__file__).parent / "diagrams"
 EXCEPTIONS = Path(__file__).with_name("unexercised.toml")
@@ -82,8 +82,7 @@ def tried(examples: int) -> Exercised:
 
     Told.exercised = exercised
     for beginning in beginnings():
-        scenario = everything(2, hardened=beginning.hardened, files=not beginning.rivals, conflicting=beginning.rivals)
-        run = Run(world_of(scenario))
+        run = Run(world_of(beginning.scenario))
         run.follow(beginning.steps)
         exercised.add(run)
         for step in run.possible():

@@ -40,7 +40,7 @@ from spec.monitor.explanation import sentences
 from tests.properties.beginnings import Beginning, beginnings
 from tests.properties.coverage import NOTHING_KEPT, Exercised
 from tests.properties.levels import Charts, DifferenceError, Level
-from tests.properties.runs import Run, Step, World, everything, world_of
+from tests.properties.runs import Run, Step, World, world_of
 from tests.properties.story import Violation
 
 HELD: tuple[type[BusEvent], ...] = (
@@ -151,7 +151,7 @@ class Service(RuleBasedStateMachine):
 
     def scenario_of(self, beginning: Beginning, others: int, data: st.DataObject) -> Scenario:
         """The scenario of a beginning, with more torrent servers, or with views that Hypothesis makes."""
-        scenario = everything(2 + others, hardened=beginning.hardened, files=not beginning.rivals)
+        scenario = replace(beginning.scenario, torrents=2 + others)
         if beginning.rivals:
             scenario = replace(scenario, conflicting=scenario.torrents)
         if self.views and data.draw(st.booleans(), label="are there views of their own"):

@@ -164,8 +164,8 @@ _WORLDS: OrderedDict[str, World] = OrderedDict()
 
 def world_key(scenario: Scenario) -> str:
     """What tells worlds with every fault apart."""
-    told = [scenario.torrents, scenario.conflicting, scenario.hardened, scenario.files, dict(scenario.views)]
-    return json.dumps(told, sort_keys=True)
+    told = [scenario.torrents, scenario.conflicting, scenario.hardened, scenario.retries, scenario.files]
+    return json.dumps([*told, dict(scenario.views)], sort_keys=True)
 
 
 def world_of(scenario: Scenario) -> World:
