@@ -13,6 +13,7 @@ from runtime.cli.any_number import STATUS as STATUS_OF_ANY
 from runtime.cli.charts import HELP, ChartsError
 from runtime.cli.exits import fail
 from runtime.cli.explore_charts import asked, of_charts, refuse_ours
+from runtime.cli.explore_table import tell_table
 from runtime.cli.verdicts import Output
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ def explore(
     ] = DEFAULT,
     scenarios: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file with more scenarios.")] = None,
     list_all: Annotated[bool, typer.Option("--list", help="List the scenarios and the properties, and stop.")] = False,
+    of_all: Annotated[
+        bool, typer.Option("--table", help="All scenarios and all properties, as a table; it takes minutes.")
+    ] = False,
     torrents: Annotated[
         str | None, typer.Option(metavar="N", help="How many torrent servers, instead of the scenario's; N or any.")
     ] = None,
@@ -135,10 +139,9 @@ def explore(
         if binding:
             raise ChartsError("--binding goes with --charts: scenarios of this project need none")
         chosen = _chosen(scenario, scenarios, number(torrents), bounds or (), hardened=hardened, unordered=unordered)
-        wanted = _properties(properties or ())
-        if list_all:
-            _list(scenarios)
-            return
+        wanted = _properties(properties or (), of_any=torrents == ANY)
+        if list_all or of_all:
+            raise typer.Exit(STATUS[tell_table(scenarios, options)] if of_all else _list(scenarios))
         if save is not None:
             save.mkdir(parents=True, exist_ok=True)
         refuse(torrents, certificate, {"--simulate": simulate, "--promela": promela, "--stats": stats})
@@ -196,13 +199,13 @@ def _chosen(
     return with_bounds(chosen, given)
 
 
-def _properties(words: Sequence[str]) -> "tuple[Property, ...]":
+def _properties(words: Sequence[str], *, of_any: bool) -> "tuple[Property, ...]":
     from spec.exploration.model.scenario import ScenarioError
-    from spec.exploration.properties.client_join import PROPERTIES
+    from spec.exploration.properties.client_join import OF_MEMBERSHIP, PROPERTIES
     from spec.exploration.properties.client_join_runs import RUN_PROPERTIES
 
     if not words:
-        return PROPERTIES
+        return OF_MEMBERSHIP if of_any else PROPERTIES
     found = tuple(
         property_
         for property_ in (*PROPERTIES, *RUN_PROPERTIES)
@@ -213,7 +216,7 @@ def _properties(words: Sequence[str]) -> "tuple[Property, ...]":
     return found
 
 
-def _list(path: Path | None) -> None:
+def _list(path: Path | None) -> int:
     from spec.exploration.model.scenario import scenarios
     from spec.exploration.properties.client_join import PROPERTIES
     from spec.exploration.properties.client_join_runs import RUN_PROPERTIES
@@ -229,6 +232,7 @@ def _list(path: Path | None) -> None:
         width = max(8, *(len(property_.when) + 2 for property_ in known))
         for property_ in known:
             typer.echo(f"  {property_.when:<{width}}{property_.name}")
+    return 0
 
 
 def _explored(scenario: "Scenario", properties: "tuple[Property, ...]", options: "Options", output: Output) -> "Result":

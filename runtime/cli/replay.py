@@ -44,11 +44,16 @@ class Run:
     def breaks(self, row: "Row") -> bool:
         """Whether a state breaks the property of the trace; if it is about runs, the run that ends in it."""
         from spec.exploration.properties.language import OF_RUNS
+        from spec.exploration.properties.steps import judged
         from spec.exploration.traces.replay import repeats
 
         if not self.properties.properties:
             return False
         (property_,) = self.properties.properties
+        if property_.when == "step":
+            *before, last = (self.system.initial(), *(step.row for step in self.steps))
+            label = self.steps[-1].label if self.steps else None
+            return bool(label and row == last and judged(self.system, before[-1], label, [property_])[0])
         if property_.when not in OF_RUNS:
             return self.properties.broken_in(row, property_.name)
         return row == self.last and repeats(self.system, self.properties, property_, self.steps) is not None

@@ -41,6 +41,8 @@ class ControlledServer(Server):
         super().__init__(charts, connect, observer=observer)
         self.held: deque[BusEvent] = deque()
         self.leaving: deque[_Leaving] = deque()
+        self.late: deque[TimeoutExceeded] = deque()
+        """Timeouts that are exceeded, of which the MQTT client has not heard yet."""
         self.holds_publishing = holds_publishing
         self.fails = False
         """Whether a storage that may fail does so."""
@@ -70,6 +72,20 @@ class ControlledServer(Server):
                 self._settle()
                 return
         raise LookupError(f"no timeout for {client} is set at {self.name}")
+
+    def exceed(self, client: str) -> None:
+        """Let the timeout for that client be exceeded, and the MQTT client not yet hear of it. Raises `LookupError`."""
+        for output in self.charts["clock"].due():
+            if isinstance(output.message, TimeoutExceeded) and output.message.timer.client == client:
+                self.charts["clock"].emit(output)
+                self.late.append(output.message)
+                self._settle()
+                return
+        raise LookupError(f"no timeout for {client} is set at {self.name}")
+
+    def hear_late(self) -> None:
+        """Let the MQTT client hear of the first timeout of which it has not heard yet."""
+        self._arrive(self.late.popleft(), "clock")
 
     def go_on(self) -> None:
         """Publish what is due, and go on."""

@@ -182,8 +182,13 @@ class Live:
             server.read(self._held(server, label.message))
         elif kind == "expire":
             assert label.outcome is not None
-            timer: Any = label.outcome.arrows[0].message
-            server.expire(timer.timer.client)
+            (_, to, timer), *_ = label.outcome.arrows
+            if not getattr(node, "late_expiries", False):
+                server.expire(timer.timer.client)  # type: ignore[attr-defined]
+            elif to == "clock":
+                server.exceed(timer.timer.client)  # type: ignore[attr-defined]
+            else:
+                server.hear_late()
         elif kind == "start":
             server.pauses = pauses
             server.start()
@@ -285,7 +290,7 @@ class Live:
         server = self.servers[node.name]
         client, clock, view = (server.charts[role].snapshot() for role in CHARTS)
         broken = self.broken.get(node.name, "its client does not read what came" if server.is_stuck else "")
-        return node.unmarked(normal(ServerState(client, clock, view, broken)))  # type: ignore[return-value]
+        return node.unmarked(normal(ServerState(client, clock, view, broken, tuple(server.late))))  # type: ignore[return-value]
 
     def _differences(self, row: Row, scheduled: Scheduled) -> list[str]:
         found = []

@@ -15,6 +15,7 @@ from spec.exploration.model.steps import Row
 from spec.exploration.model.symmetry import Asymmetric, check
 from spec.exploration.properties.client_join import PROPERTIES, side_of
 from spec.exploration.properties.language import OF_RUNS, Observe, Properties, Property
+from spec.exploration.properties.steps import breaking, deliver_what_matters, first_steps
 from spec.exploration.result import Explorable, Result, Verdict
 from spec.exploration.traces.elaboration import Run, delivered, elaborated
 from spec.exploration.traces.rendering import Trace, render, steps_of
@@ -91,7 +92,9 @@ def _explored(
     found = search.run()
     check(system, permutations)
     watched = Properties(system, properties, observe)
-    first: dict[tuple[str, bool], int] = {}
+    first = first_steps(search, properties)
+    if found.complete:
+        deliver_what_matters(system, properties, first)
     for watch, at in zip(watched.watches, search.scan(watched), strict=True):
         if at is not None:
             key = (watch.instance.property_.name, watch.broken)
@@ -112,17 +115,19 @@ def _explored(
             verdicts.append(_of_runs(one, scenario, liveness, found, Fairness(exact, Properties(exact, (), observe))))
             continue
         broken, non_vacuous = first.get((one.name, True)), (one.name, False) in first
-        holds = True if found.complete and non_vacuous else None
+        applies = one.applies_to(system)
+        holds = True if found.complete and non_vacuous and applies else None
         reason = "" if holds else found.stopped or VACUOUS
         rows = [] if broken is None else search.path(broken)
         if rows:
             told = run_of(system, rows, permutations)
-            whole, run = elaborated(system, told, quiescent=one.when != "always")
+            if one.when == "step":
+                told = (*told, next(breaking(system, told[-1][1] if told else rows[0], one)))
+            whole, run = elaborated(system, told, quiescent=one.when not in {"always", "step"})
             trace = Trace(_in(whole, scenario), one.name, steps_of(whole, run))
             happens = what_happens([node.name for node in whole.nodes], run)
             verdicts.append(Verdict(one, False, non_vacuous, run, render(whole, trace, run), happens=happens))
         else:
-            applies = one.applies_to(system)
             verdicts.append(Verdict(one, holds, non_vacuous, applies=applies, reason=reason if applies else ""))
     return Result(scenario, found, tuple(verdicts), system)
 

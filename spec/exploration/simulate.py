@@ -11,6 +11,7 @@ from spec.exploration.model.reference import successors
 from spec.exploration.model.steps import Label, Row
 from spec.exploration.properties.client_join import PROPERTIES, side_of
 from spec.exploration.properties.language import OF_RUNS, Observe, Properties, Property
+from spec.exploration.properties.steps import judged as judged_step
 from spec.exploration.traces.elaboration import Run
 from spec.exploration.traces.rendering import Trace, render, steps_of
 from spec.exploration.traces.summary import what_happens
@@ -58,6 +59,11 @@ def simulate(
                 if not found:
                     break
                 run.append(chance.choice(found))
+                broken, premised = judged_step(system, row, run[-1][0], properties)
+                non_vacuous |= premised
+                for name in broken:
+                    if name not in shortest or len(run) < len(shortest[name]):
+                        shortest[name] = tuple(run)
                 row = run[-1][1]
                 steps += 1
                 if row not in judged:

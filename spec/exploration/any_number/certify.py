@@ -33,7 +33,7 @@ from spec.exploration.any_number.certified_charts import (
     together,
 )
 from spec.exploration.model.budget import FaultBudget
-from spec.exploration.properties.client_join import PROPERTIES, ClientSide, TrackerSide
+from spec.exploration.properties.client_join import OF_MEMBERSHIP, ClientSide, TrackerSide
 
 NAMES, VISIBLE, NOBODY = ("tracker", *SEEN), frozenset(SEEN), frozenset[str]()
 
@@ -241,7 +241,7 @@ class Views:
         calm[0] = calm[0] and any(base == seen(locals_[0], NOBODY) and not bits[1] for base, bits in self.profiles)
         quiet = all(calm)
         tracker, sides = tracker_side(locals_[0], quiet), [client_side(NAMES[c], locals_[c], quiet) for c in (1, 2)]
-        for one in PROPERTIES:
+        for one in OF_MEMBERSHIP:
             if one.name in claims and (one.when == "always" or (one.when == "quiescent" and quiet)):
                 for client, other in (sides, sides[::-1]):
                     about = {"tracker": tracker, "client": client, "other": other, "budget": FaultBudget()}
@@ -265,7 +265,7 @@ def certify(path: Path) -> tuple[int, int, list[str]]:
         claims = [str(each) for each in certificate["claims"]]
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise Rejected(f"{path} is no certificate: {error!r:.200}") from None
-    unknown = {*claims} - {one.name for one in PROPERTIES if one.when in {"always", "quiescent"}}
+    unknown = {*claims} - {one.name for one in OF_MEMBERSHIP if one.when in {"always", "quiescent"}}
     if unknown or not claims:
         raise Rejected(f"{path} claims what cannot be checked of views: {sorted(unknown) or 'nothing at all'}")
     return len(views.views), views.check(claims), claims

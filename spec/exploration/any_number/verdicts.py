@@ -22,7 +22,7 @@ from spec.exploration.explore import explore
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.scenario import Charts, Recast, Scenario
 from spec.exploration.model.steps import TRACKER
-from spec.exploration.properties.client_join import PROPERTIES, ClientSide, TrackerSide, side_of
+from spec.exploration.properties.client_join import OF_MEMBERSHIP, PROPERTIES, ClientSide, TrackerSide, side_of
 from spec.exploration.properties.language import OF_RUNS, Properties, Property
 from spec.exploration.result import Verdict
 
@@ -32,6 +32,7 @@ MOST_SERVERS = 4
 MOST_STATES = 1_000_000
 """States that are looked at for that with three and more servers, each time."""
 REST = "whether every run terminates is not asked of views yet; --torrents N answers for N servers"
+DATA = "what views hold, and what single steps do, is not asked of views yet; --torrents N answers for N servers"
 COUNTED: Mapping[Word, str] = {
     "broken": "broken",
     "open": "open",
@@ -143,7 +144,7 @@ def _data_of(each: ForEveryNumber) -> dict[str, Any]:
 def answer(
     scenario: Scenario,
     options: Options | None = None,
-    properties: Sequence[Property] = PROPERTIES,
+    properties: Sequence[Property] = OF_MEMBERSHIP,
     charts: Charts | None = None,
 ) -> Answer:
     """The verdicts for every number of torrent servers; `charts` take the place of ours of the same name."""
@@ -170,6 +171,8 @@ def answer(
     for each in properties:
         if not each.applies_to(system):
             verdicts.append(ForEveryNumber(each, "does not apply"))
+        elif each in PROPERTIES and each not in OF_MEMBERSHIP:
+            verdicts.append(ForEveryNumber(each, "open", reason=DATA))
         elif each.when in OF_RUNS:
             verdicts.append(few.judged(each, REST))
         elif (at := first.get((each.name, True))) is not None:
@@ -204,7 +207,7 @@ class _Few:
                 self.options.symmetric, self.options.reduced, self.options.engine, most, self.options.memory
             )
             of_states = property_.when not in OF_RUNS
-            wanted = [one for one in PROPERTIES if one.when not in OF_RUNS] if of_states else [property_]
+            wanted = [one for one in OF_MEMBERSHIP if one.when not in OF_RUNS] if of_states else [property_]
             wanted = wanted if property_ in wanted else [property_]
             for found in explore(few, asked, wanted).verdicts:
                 self._known[found.property_.name, servers] = found

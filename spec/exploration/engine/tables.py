@@ -114,6 +114,10 @@ class Tables(InFlight):
         made._forget_situations()  # noqa: SLF001
         return made
 
+    def planned(self, shape: int) -> tuple[Planned, ...]:
+        """What can happen in a shape, whoever pays for it."""
+        return self._planned[shape]
+
     # States.
 
     def sizes(self) -> list[int]:

@@ -54,6 +54,20 @@ def table_of(view: View) -> dict[str, Any]:
     return table if view.fragment_size is None else {**table, "fragment_size": view.fragment_size}
 
 
+def frozen(value: Any) -> Any:
+    """Plain data as a value that can be hashed."""
+    if isinstance(value, Mapping):
+        return immutabledict((key, frozen(each)) for key, each in value.items())
+    return tuple(map(frozen, value)) if isinstance(value, list | tuple | frozenset | set) else value
+
+
+def thawed(value: Any) -> Any:
+    """The same as plain data that JSON can hold."""
+    if isinstance(value, Mapping):
+        return {key: thawed(each) for key, each in value.items()}
+    return list(map(thawed, value)) if isinstance(value, tuple) else value
+
+
 def _text(value: object, where: str) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(f"{where}: {value!r} is no text, or an empty one")

@@ -332,6 +332,10 @@ class ClosedSystem:
         """Whether a message is delivered to a component, since it does not ignore it always."""
         return not self._is_inert(component, self.message(message))
 
+    def undelivered(self, component: int) -> tuple[Hashable, ...]:
+        """The messages that were sent to a component and not delivered, since it always ignores them."""
+        return tuple(self.messages[message] for message, inert in self._inert[component].items() if inert)
+
     def _is_inert(self, component: int, message: int) -> bool:
         if not self.drop_inert:
             return False

@@ -4,7 +4,8 @@ The charts of a server (its MQTT client, its clock, its view) call each other wi
 them do is one step: it is taken, calls go to and fro until all charts wait again, and what they publish on the way
 goes to the bus. Nothing is lost by that: nobody outside can tell, or prevent, what happens in between, and a crash in
 the middle is a crash after the step with the publication lost. The exception is a timeout that expires while a step
-is being done; it counts as expiring before or after it.
+is being done; it counts as expiring before or after it. With `late_expiries` it is two steps that a timeout is exceeded
+and that the MQTT client hears of it: meanwhile it may have been stopped, or set anew.
 
 A start takes the handshake with the broker (CONNECT, SUBSCRIBE) into its step, without a fault; what can fail there is
 drawn, and checked, in the scenarios of the startups. It ends before the first publication, which is a step of its own:
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple, Protocol
 from immutabledict import immutabledict
 
 from machines import ConnectionLost, Participant, Start, Stop, View, ViewChangeFailed
+from machines.calls import TimeoutExceeded
 from machines.clock import ClockData
 from machines.events import BusEvent
 from machines.participant import Snapshot
@@ -109,6 +111,8 @@ class ServerState(NamedTuple):
     clock: Snapshot
     view: Snapshot
     broken: str = ""
+    late: tuple[TimeoutExceeded, ...] = ()
+    """Timeouts that are exceeded, of which the MQTT client has not heard yet; only where expiries can arrive late."""
 
     @property
     def where(self) -> str:
@@ -134,6 +138,8 @@ class Server:
     view: Participant
     clock: Participant
     broker: Participant
+    late_expiries: bool = False
+    """Whether anything can happen between the moment when a timeout is exceeded and when the MQTT client hears it."""
 
     def __post_init__(self) -> None:
         self._machines = {role: ChartMachine(getattr(self, role)) for role in ROLES}
@@ -161,8 +167,27 @@ class Server:
         if state.broken or self.is_busy(state):
             return ()
         sendings = self._machines["clock"].sends(state.clock)
+        if self.late_expiries:
+            return (*(self._exceeded(state, sending) for sending in sendings), *self._heard_late(state))
         begun = _Progress(state, self._broker.begin(), (), ())
         return tuple(end for sending in sendings for end in self._run(self._send(begun, "clock", sending)))
+
+    def _exceeded(self, state: ServerState, sending: Sending) -> Outcome:
+        """A timeout is exceeded, and that is on its way to the MQTT client."""
+        then, message = self._machines["clock"].send(state.clock, sending), sending.message
+        assert then is not None
+        assert isinstance(message, TimeoutExceeded)
+        late = state._replace(clock=then, late=(*state.late, message))
+        return Outcome(normal(late), (), (Arrow("clock", "clock", message),))
+
+    def _heard_late(self, state: ServerState) -> tuple[Outcome, ...]:
+        """The MQTT client hears of the first timeout of which it has not heard yet."""
+        if not state.late:
+            return ()
+        first, *others = state.late
+        arrow = Arrow("clock", "client", first)
+        begun = _Progress(state._replace(late=tuple(others)), self._broker.begin(), (), (arrow,))
+        return self._run(self._deliver(begun, "client", first))
 
     def order(self, state: Hashable, order: str) -> tuple[Outcome, ...]:
         """`start`, `stop`, `disconnect` (the connection is lost, the server lives on), `crash` (only the view is
@@ -327,14 +352,18 @@ def normal(state: ServerState) -> ServerState:
     state = _without_old_names(state)
     data, clock = state.client.data, state.clock.data
     running = clock.running if isinstance(clock, ClockData) else immutabledict[str, int]()
+    late = [message.timer for message in state.late]
     if isinstance(data, TorrentServerData):
-        ranks = _ranks({data.attempt, *running.values()})
+        ranks = _ranks({data.attempt, *running.values(), *(timer.attempt for timer in late)})
+        late = [replace(timer, attempt=ranks[timer.attempt]) for timer in late]
         data = replace(data, attempt=ranks[data.attempt])
         running = immutabledict({client: ranks[number] for client, number in running.items()})
     elif isinstance(data, TrackerData):
         attempts, numbers = dict(data.attempts), dict(running)
         for client in {*attempts, *numbers}:
-            ranks = _ranks({attempts.get(client, 0), *([numbers[client]] if client in numbers else [])})
+            still = [timer.attempt for timer in late if timer.client == client]
+            ranks = _ranks({attempts.get(client, 0), *([numbers[client]] if client in numbers else []), *still})
+            late = [replace(one, attempt=ranks[one.attempt]) if one.client == client else one for one in late]
             attempts[client] = ranks[attempts.get(client, 0)]
             if client in numbers:
                 numbers[client] = ranks[numbers[client]]
@@ -346,6 +375,7 @@ def normal(state: ServerState) -> ServerState:
         return state
     if isinstance(clock, ClockData):
         state = state._replace(clock=state.clock._replace(data=replace(clock, running=running)))
+    state = state._replace(late=tuple(replace(one, timer=timer) for one, timer in zip(state.late, late, strict=True)))
     return state._replace(client=state.client._replace(data=data))
 
 

@@ -10,7 +10,9 @@ table `[scenario.<name>]` with these keys, all optional but `description`:
     retries = 0               # how often they ask again by themselves, from one TrackerHello to the next
     files = false             # whether each brings a file and a fragment
     timeouts = "any"          # "any": whenever they are set; "patient": when nothing is under way; "never"
-    stabilisation = false              # whether faults can end for good, at any moment, with a new tracker
+    late_expiries = false     # whether a timeout can be exceeded some time before its MQTT client hears of it, and be
+                              # stopped or set anew meanwhile; with any timeouts only
+    stabilisation = false     # whether faults can end for good, at any moment, with a new tracker
     unordered = false         # whether a bus may let events overtake each other
     keeps_hops = false        # whether what is on its way to the broker is kept apart: more states, same verdicts (the
                               # argument stands in `closed.py`); always so where a crash, or stabilisation, can take
@@ -50,7 +52,7 @@ from machines import (
     Tracker,
     View,
 )
-from spec.exploration.model.beginnings import view_of
+from spec.exploration.model.beginnings import frozen, view_of
 from spec.exploration.model.bus import BrokerBus
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import BREAKING, IN_ALL, ORDERS, Faults
@@ -93,6 +95,7 @@ class Scenario:
     hardened: bool = False
     retries: int = 0
     files: bool = False
+    late_expiries: bool = False
     timeouts: Timeouts = "any"
     stabilisation: bool = False
     unordered: bool = False
@@ -105,6 +108,7 @@ class Scenario:
         """Raises `ScenarioError` for a fault, an event, a server or a kind of timeouts that there is not, and for a bad
         bound or view.
         """
+        object.__setattr__(self, "views", frozen(self.views))
         for name, known, given in (
             ("fault", FAULTS, self.faults),
             ("event", EVENTS, self.loses),
@@ -118,6 +122,10 @@ class Scenario:
             bound("any" if most is None else most, f"faults {fault}")
         for name in (TRACKER, *self.names):
             self.view(name)
+        if self.late_expiries and self.timeouts != "any":
+            raise ScenarioError(
+                'an expiry that is late may arrive at any time: take out late_expiries, or set timeouts = "any"'
+            )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -163,12 +171,16 @@ class Scenario:
         return self.keeps_hops or (lossless and is_cut) or waits
 
     def _tracker(self, charts: Mapping[str, Any]) -> Server:
-        return _server(TRACKER, charts["Tracker"](TRACKER), self.view(TRACKER), charts)
+        return self._server(TRACKER, charts["Tracker"](TRACKER), self.view(TRACKER), charts)
 
     def _torrent(self, name: str, charts: Mapping[str, Any]) -> Server:
         hardened = {"session": SESSION} if self.hardened else {}
         retries = {"retries": self.retries} if self.retries else {}
-        return _server(name, charts["TorrentServer"](name, **hardened, **retries), self.view(name), charts)
+        return self._server(name, charts["TorrentServer"](name, **hardened, **retries), self.view(name), charts)
+
+    def _server(self, name: str, client: Participant, view: View, charts: Mapping[str, Any]) -> Server:
+        parts = (charts["DistributionView"](view), charts["Clock"](), charts["Broker"]())
+        return Server(name, client, *parts, late_expiries=self.late_expiries)
 
     def view(self, name: str) -> View:
         """What a server begins with."""
@@ -187,6 +199,7 @@ class Scenario:
         fragment = f"{name}-fragment"
         brought = {fragment: FragmentMetadata(10)} if self.files else {}
         return View(
+            hash_algorithm="SHA-256",  # it is compared without case
             storage="either" if self.faults.get("storage failure", 0) != 0 else "sound",
             own=ClientMetadata(frozenset({f"http://{host}/"}), frozenset(brought)),
             files=immutabledict({f"{name}-file": FileMetadata(10, (fragment,))} if self.files else {}),
@@ -220,10 +233,6 @@ class Recast:
     def interchangeable_groups(self) -> tuple[tuple[int, ...], ...]:
         """The scenario's."""
         return self.scenario.interchangeable_groups()
-
-
-def _server(name: str, client: Participant, view: View, charts: Mapping[str, Any]) -> Server:
-    return Server(name, client, charts["DistributionView"](view), charts["Clock"](), charts["Broker"]())
 
 
 @cache
@@ -279,7 +288,8 @@ def scenario_of(where: str, name: str, table: object) -> Scenario:
         raise ScenarioError(f"{where}: has to be a table")
     kinds: dict[str, object] = {
         "description": str, "torrents": int, "conflicting": int, "hardened": bool, "retries": int, "files": bool,
-        "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool, "keeps_hops": bool, "loses": list,
+        "late_expiries": bool, "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool,
+        "keeps_hops": bool, "loses": list,
         "faults": dict, "views": dict,
     }  # fmt: skip
     assert kinds.keys() == {known.name for known in fields(Scenario)} - {"name"}

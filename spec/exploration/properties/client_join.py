@@ -5,14 +5,16 @@ with a new tracker. Each property's docstring says where in the protocol it come
 that the protocol as drawn does not keep.
 """
 
-from collections.abc import Hashable
-from dataclasses import dataclass
-
-from machines.clock import ClockData
-from machines.rules import normal_form
 from spec.exploration.model.budget import FaultBudget
-from spec.exploration.model.closed import ClosedSystem
-from spec.exploration.model.node import Server, ServerState
+from spec.exploration.properties import client_join_clients, client_join_tracker, client_join_views
+from spec.exploration.properties.client_join_sides import (
+    ClientSide,
+    TrackerSide,
+    asks_again,
+    has_one_without_rivals,
+    has_rivals,
+    side_of,
+)
 from spec.exploration.properties.language import (
     Implication,
     Property,
@@ -23,128 +25,7 @@ from spec.exploration.properties.language import (
     when_quiescent,
 )
 
-
-@dataclass(frozen=True)
-class TrackerSide:
-    """What properties say of the tracker server."""
-
-    is_online: bool
-    is_quiescent: bool
-    is_waiting: bool
-    """Whether it awaits requests, with no admission pending."""
-    broken: str
-    pending: frozenset[str]
-    """Clients with a pending admission, to the tracker's chart."""
-    admitted: frozenset[str]
-    """Clients with a pending admission, to its view."""
-    timed: frozenset[str]
-    """Clients for which a timeout is set."""
-    registered: frozenset[str]
-    shared: bool
-    """Whether its view gives one endpoint to two clients."""
-
-
-@dataclass(frozen=True)
-class ClientSide:
-    """What properties say of a torrent server."""
-
-    name: str
-    is_online: bool
-    is_quiescent: bool
-    is_joining: bool
-    is_waiting: bool
-    """Whether it waits for the next TrackerHello."""
-    is_registered: bool
-    """Whether it counts itself as registered."""
-    broken: str
-    is_timed: bool
-    knows: frozenset[str]
-    """The clients in its view, where it counts itself as registered."""
-    rivals: frozenset[str]
-    """Who offers an endpoint of its own."""
-    may_ask_again: bool
-    """Whether it has asked again less often than it may."""
-    fits: bool
-    """Whether it works with the service's fragment size and hash algorithm, and can store what it has to."""
-
-
-Side = TrackerSide | ClientSide
-
-
-def side_of(system: ClosedSystem, component: int, state: Hashable, idle: bool) -> Side:
-    """How properties see a component."""
-    assert isinstance(state, ServerState)
-    clock = state.clock.data
-    timed = frozenset(clock.running) if isinstance(clock, ClockData) else frozenset[str]()
-    online = system.nodes[component].is_online(state)
-    quiescent = idle and not timed and not system.nodes[component].is_busy(state)
-    if component == 0:
-        return _tracker(state, timed, online=online, quiescent=quiescent)
-    joining = online and state.where not in {"registered", "awaiting_hello", "withdrawing"}
-    registered = online and state.where == "registered"
-    return ClientSide(
-        name=system.nodes[component].name,
-        is_online=online,
-        is_quiescent=quiescent,
-        is_joining=joining,
-        is_waiting=online and state.where == "awaiting_hello",
-        is_registered=registered,
-        broken=state.broken,
-        is_timed=bool(timed),
-        knows=frozenset(state.knows.clients) if registered else frozenset(),
-        rivals=_rivals(system, component),
-        may_ask_again=getattr(state.client.data, "retried", 0) < getattr(state.client.data, "retries", 0),
-        fits=_fits(system, component),
-    )
-
-
-def _tracker(state: ServerState, timed: frozenset[str], *, online: bool, quiescent: bool) -> TrackerSide:
-    view = state.knows
-    infos = [*view.clients.values(), *(one.info for one in view.admissions.values())]
-    endpoints = [normal_form(uri) for info in infos for uri in info.endpoints]
-    return TrackerSide(
-        is_online=online,
-        is_quiescent=quiescent,
-        is_waiting=state.where == "awaiting_requests",
-        broken=state.broken,
-        pending=frozenset(getattr(state.client.data, "pending", ())),
-        admitted=frozenset(view.admissions),
-        timed=timed,
-        registered=frozenset(view.clients),
-        shared=len(set(endpoints)) < len(endpoints),
-    )
-
-
-def _rivals(system: ClosedSystem, component: int) -> frozenset[str]:
-    nodes = {place: node for place, node in enumerate(system.nodes) if isinstance(node, Server) and place}
-    own = {place: set(map(normal_form, node.initial.knows.own.endpoints)) for place, node in nodes.items()}
-    return frozenset(nodes[place].name for place in nodes if place != component and own[place] & own[component])
-
-
-def _fits(system: ClosedSystem, component: int) -> bool:
-    tracker, node = system.nodes[0], system.nodes[component]
-    assert isinstance(tracker, Server)
-    assert isinstance(node, Server)
-    service, own = tracker.initial.knows, node.initial.knows
-    algorithms = {service.hash_algorithm.casefold(), own.hash_algorithm.casefold()}
-    sizes = {None, service.fragment_size}
-    return own.fragment_size in sizes and len(algorithms) == 1 and own.storage != "broken"
-
-
-def has_rivals(system: ClosedSystem) -> bool:
-    """Whether two torrent servers offer the same endpoint."""
-    return any(_rivals(system, component) for component in range(1, len(system.nodes)))
-
-
-def has_one_without_rivals(system: ClosedSystem) -> bool:
-    """Whether a torrent server that fits offers endpoints of its own only."""
-    return any(_fits(system, component) and not _rivals(system, component) for component in range(1, len(system.nodes)))
-
-
-def asks_again(system: ClosedSystem) -> bool:
-    """Whether torrent servers ask again by themselves."""
-    nodes = (node for node in system.nodes[1:] if isinstance(node, Server))
-    return any(getattr(node.initial.client.data, "retries", 0) for node in nodes)
+__all__ = ["OF_MEMBERSHIP", "PROPERTIES", "ClientSide", "TrackerSide", "side_of"]
 
 
 # In every state.
@@ -173,7 +54,7 @@ def every_pending_admission_has_a_timeout(tracker: TrackerSide) -> Implication:
     """The reference diagram, line 35: the tracker sets a timeout before it accepts. Without one an admission would
     never end.
     """
-    return tracker.is_online and bool(tracker.pending), tracker.pending <= tracker.timed
+    return tracker.is_online and bool(tracker.pending), tracker.pending <= tracker.timed | tracker.unheard
 
 
 @always
@@ -200,7 +81,7 @@ def the_trackers_view_never_gives_one_endpoint_to_two_clients(tracker: TrackerSi
 @always
 def whoever_joins_has_a_timeout(client: ClientSide) -> Implication:
     """The reference diagram, line 26: the client sets its timeout before it asks."""
-    return client.is_joining, client.is_timed
+    return client.is_joining, client.is_timed or client.unheard
 
 
 @always
@@ -349,5 +230,12 @@ def every_run_terminates_once_nothing_goes_wrong() -> Implication:
     return True, True
 
 
-PROPERTIES: tuple[Property, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Property))
-"""All of them, in the order in which they stand here."""
+OF_MEMBERSHIP: tuple[Property, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Property))
+"""Those about who is admitted and who is registered, in the order in which they stand here."""
+PROPERTIES: tuple[Property, ...] = (
+    *OF_MEMBERSHIP,
+    *client_join_views.PROPERTIES,
+    *client_join_tracker.PROPERTIES,
+    *client_join_clients.PROPERTIES,
+)
+"""All of them: then come those about what views hold, and those about single steps."""

@@ -9,6 +9,9 @@ Each server is seen as a *side*: a small value made from its charts. A property 
 sides; what breaks it is then covered by products of sets of sides, one bit each. A state breaks the property where the
 bits of all its components have one in common. So looking at a state is a few bitwise operations, whatever is claimed.
 
+Properties about steps (`at_each_step`) are of the same form, too: of the step that a tracker or a client takes, see
+`spec.exploration.properties.steps`.
+
 Properties about runs (`OF_RUNS`) are of the same form. `eventually`: where the premise holds in the initial state, the
 conclusion holds some day in every run. `leads_to`: whenever the premise holds, the conclusion holds then or later.
 `rest`: every run terminates. All three are about fair runs (`spec.exploration.fairness`), and are looked for in the
@@ -32,12 +35,15 @@ from spec.exploration.model.budget import FaultBudget
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.steps import Row
 
-When = Literal["always", "quiescent", "stabilisation", "stuck", "termination", "eventually", "leads-to"]
-"""In every state; where nothing is under way and no timeout is set; the same, after faults have ended for good; where
-nothing can happen any more, in charts that are not ours (exercised wherever its premise holds); and of runs instead of
-states (`OF_RUNS`): that they terminate, that something happens, that one thing leads to another."""
+When = Literal["always", "step", "quiescent", "stabilisation", "stuck", "termination", "eventually", "leads-to"]
+"""In every state; at every step (`spec.exploration.properties.steps`); where nothing is under way and no timeout is
+set; the same, after faults have ended for good; where nothing can happen any more, in charts that are not ours
+(exercised wherever its premise holds); and of runs instead of states (`OF_RUNS`): that they terminate, that something
+happens, that one thing leads to another."""
 OF_RUNS: frozenset[When] = frozenset({"termination", "eventually", "leads-to"})
-"""The kinds of properties that no state breaks by itself."""
+"""The kinds of properties that a run breaks, and no state or step by itself."""
+OF_STATES: frozenset[When] = frozenset({"always", "quiescent", "stabilisation", "stuck"})
+"""The kinds of properties that a state breaks."""
 Implication = tuple[bool, bool]
 """A premise and a conclusion."""
 Observe = Callable[[ClosedSystem, int, Hashable, bool], Hashable]
@@ -73,11 +79,12 @@ def property_(when: When) -> Callable[[Callable[..., Implication]], Property]:
 
 
 def needs(what: Callable[[ClosedSystem], bool]) -> Callable[[Property], Property]:
-    """Say of what systems a property says something."""
-    return lambda made: replace(made, needs=what)
+    """Say of what systems a property says something; where it is said twice, both have to be so."""
+    return lambda made: replace(made, needs=lambda system: what(system) and made.needs(system))
 
 
 always = property_("always")
+at_each_step = property_("step")
 when_quiescent = property_("quiescent")
 after_stabilisation = property_("stabilisation")
 eventually = property_("eventually")
@@ -101,7 +108,8 @@ class Watch:
 
     instance: Instance
     broken: bool
-    sets: tuple[frozenset[Hashable], ...]
+    sets: tuple[frozenset[int], ...]
+    """Sides, by number."""
 
 
 def is_stuck(side: Hashable) -> bool:
@@ -137,12 +145,14 @@ class Properties:
 
     def __post_init__(self) -> None:
         width = len(self.system.nodes)
-        about_states = [one for one in self.properties if one.when not in OF_RUNS]
+        about_states = [one for one in self.properties if one.when in OF_STATES]
         self.instances = tuple(instances(about_states, [node.name for node in self.system.nodes]))
         self.watches: list[Watch] = []
-        self._sides: list[list[tuple[Hashable, Hashable]]] = [[] for _ in range(width)]  # by local: busy, idle
-        self._budgets: list[FaultBudget] = []
-        self._answers: dict[tuple[int, tuple[Hashable, ...]], Implication] = {}
+        self._values: list[Hashable] = []  # sides and budgets: looked at, and compared, once, and then by number
+        self._numbers: dict[Hashable, int] = {}
+        self._sides: list[list[tuple[int, int]]] = [[] for _ in range(width)]  # by local: busy, idle
+        self._budgets: list[int] = []
+        self._answers: dict[tuple[int, tuple[int, ...]], Implication] = {}
         self.renew()
 
     def is_current(self) -> bool:
@@ -156,32 +166,38 @@ class Properties:
             for state in self.system.locals[component][len(sides) :]:
                 sides.append(
                     (
-                        self.observe(self.system, component, state, False),
-                        self.observe(self.system, component, state, True),
+                        self._number(self.observe(self.system, component, state, False)),
+                        self._number(self.observe(self.system, component, state, True)),
                     )
                 )
-        self._budgets = list(self.system.budgets)
+        self._budgets = list(map(self._number, self.system.budgets))
         self.watches = [watch for number in range(len(self.instances)) for watch in self._watches(number)]
+
+    def _number(self, value: Hashable) -> int:
+        if value not in self._numbers:
+            self._numbers[value] = len(self._values)
+            self._values.append(value)
+        return self._numbers[value]
 
     def _watches(self, number: int) -> Iterator[Watch]:
         instance = self.instances[number]
         sides = [self._sides_of(component) for component in instance.components]
         for broken in (True, False):
 
-            def is_met(chosen: tuple[Hashable, ...], broken: bool = broken) -> bool:
+            def is_met(chosen: tuple[int, ...], broken: bool = broken) -> bool:
                 premise, conclusion = self._answer(number, chosen)
                 return bool(premise and not (broken and conclusion))
 
             for sets in _products(is_met, sides, ()):
                 yield Watch(instance, broken, sets)
 
-    def _answer(self, number: int, chosen: tuple[Hashable, ...]) -> Implication:
+    def _answer(self, number: int, chosen: tuple[int, ...]) -> Implication:
         key = (number, chosen)
         if key not in self._answers:
-            self._answers[key] = self.instances[number].property_.says(*chosen)
+            self._answers[key] = self.instances[number].property_.says(*(self._values[one] for one in chosen))
         return self._answers[key]
 
-    def _sides_of(self, component: int) -> list[Hashable]:
+    def _sides_of(self, component: int) -> list[int]:
         if component == len(self._sides):
             return list(dict.fromkeys(self._budgets))
         return list(dict.fromkeys(side for pair in self._sides[component] for side in pair))
@@ -193,7 +209,7 @@ class Properties:
         sides = [*self._seen(row), budget]
         broken, non_vacuous = set(), set()
         for instance in instances(
-            (one for one in properties if one.when not in OF_RUNS), [node.name for node in self.system.nodes]
+            (one for one in properties if one.when in OF_STATES), [node.name for node in self.system.nodes]
         ):
             when = instance.property_.when
             if when in {"always", "stuck"} or (quiescent and (when == "quiescent" or budget.stabilisation)):
@@ -216,8 +232,8 @@ class Properties:
     def side(self, component: int, number: int) -> Hashable:
         """A side by number: twice the number of a local state, and one more if idle; of an budget, just its number."""
         if component == len(self._sides):
-            return self._budgets[number]
-        return self._sides[component][number // 2][number % 2]
+            return self._values[self._budgets[number]]
+        return self._values[self._sides[component][number // 2][number % 2]]
 
     def _seen(self, row: Row) -> list[Hashable]:
         found = []
@@ -232,7 +248,9 @@ class Properties:
 
     def quiescent_sides(self, component: int) -> npt.NDArray[np.bool_]:
         """For each local state of a component, busy and idle, whether it is quiescent."""
-        return np.array([self.is_quiescent(side) for pair in self._sides[component] for side in pair], np.bool_)
+        return np.array(
+            [self.is_quiescent(self._values[side]) for pair in self._sides[component] for side in pair], np.bool_
+        )
 
     # Bits.
 
@@ -251,14 +269,15 @@ class Properties:
         """For each budget, the watches that it leaves possible."""
         return self._bits(self._budgets, len(self._sides))
 
-    def _bits(self, sides: Sequence[Hashable], component: int) -> npt.NDArray[np.uint64]:
-        permutations: dict[Hashable, list[int]] = {}
-        for side in sides:
-            if side not in permutations:
-                permutations[side] = self._words([self._allows(watch, component, side) for watch in self.watches])
-        return np.array([permutations[side] for side in sides], np.uint64).reshape(len(sides), self.words)
+    def _bits(self, sides: Sequence[int], component: int) -> npt.NDArray[np.uint64]:
+        words = {
+            side: self._words([self._allows(watch, component, side) for watch in self.watches])
+            for side in dict.fromkeys(sides)
+        }
+        return np.array([words[side] for side in sides], np.uint64).reshape(len(sides), self.words)
 
-    def _allows(self, watch: Watch, component: int, side: Hashable) -> bool:
+    def _allows(self, watch: Watch, component: int, number: int) -> bool:
+        side = self._values[number]
         when = watch.instance.property_.when
         if component == len(self._sides):
             if when == "stabilisation" and not (isinstance(side, FaultBudget) and side.stabilisation):
@@ -269,7 +288,7 @@ class Properties:
         elif when != "always" and not self.is_quiescent(side):
             return False
         places = [place for place, other in enumerate(watch.instance.components) if other == component]
-        return all(side in watch.sets[place] for place in places)
+        return all(number in watch.sets[place] for place in places)
 
     def _words(self, bits: list[bool]) -> list[int]:
         number = sum(1 << place for place, bit in enumerate(bits) if bit)
@@ -277,14 +296,14 @@ class Properties:
 
 
 def _products(
-    is_met: Callable[[tuple[Hashable, ...]], bool], sides: Sequence[Sequence[Hashable]], chosen: tuple[Hashable, ...]
-) -> tuple[tuple[frozenset[Hashable], ...], ...]:
+    is_met: Callable[[tuple[int, ...]], bool], sides: Sequence[Sequence[int]], chosen: tuple[int, ...]
+) -> tuple[tuple[frozenset[int], ...], ...]:
     """Products of sets that together are just the combinations for which `is_met`."""
     here = sides[len(chosen)]
     if len(chosen) + 1 == len(sides):
         met = frozenset(side for side in here if is_met((*chosen, side)))
         return ((met,),) if met else ()
-    alike: dict[tuple[tuple[frozenset[Hashable], ...], ...], list[Hashable]] = {}
+    alike: dict[tuple[tuple[frozenset[int], ...], ...], list[int]] = {}
     for side in here:
         alike.setdefault(_products(is_met, sides, (*chosen, side)), []).append(side)
     return tuple((frozenset(group), *rest) for rests, group in alike.items() for rest in rests)

@@ -16,6 +16,7 @@ from typing import Any
 
 from machines.calls import Message as CallMessage
 from machines.events import BusEvent
+from spec.exploration.model.beginnings import thawed
 from spec.exploration.model.bus import Wires
 from spec.exploration.model.chart_node import Broken, Chart
 from spec.exploration.model.closed import ClosedSystem
@@ -64,9 +65,10 @@ def step_text(system: ClosedSystem, label: Label) -> str:
         client = getattr(label.message, "client", "")
         found += f" {_named(label.message)}" + (f" ({client})" if client else "")
     if label.kind == "expire" and label.outcome is not None:
-        message = label.outcome.arrows[0].message
+        _, to, message = label.outcome.arrows[0]
         timer = getattr(message, "timer", None)
         found += f" ({timer.client})" if timer is not None else f" {_named(message)}"
+        found += ", not yet heard of" if to == "clock" else ""
         found += f" to {message.to}" if isinstance(message, Addressed) and message.to else ""
     if label.arrive:
         found += f"; {label.arrive} on the way still arrive"
@@ -132,7 +134,7 @@ def sketch(
 
 def _plain(scenario: Scenario) -> dict[str, Any]:
     values = {field.name: getattr(scenario, field.name) for field in fields(scenario)}
-    views = {name: dict(table) for name, table in scenario.views.items()}
+    views = thawed(scenario.views)
     return {**values, "loses": sorted(scenario.loses), "faults": dict(scenario.faults), "views": views}
 
 

@@ -8,7 +8,7 @@ from spec.exploration.pages import FOLDER, findings, page
 from spec.exploration.properties.client_join import PROPERTIES
 from spec.notation import read
 
-SLOW = {"views-that-differ-in-the-stabilisation"}
+SLOW = {"views-that-differ-after-stabilisation"}
 """Four million states: what is broken is searched by `test_explorer.py`, too."""
 
 
