@@ -32,8 +32,8 @@ sender meanwhile waits. That needs two things.
   what they had done *unheard* (`Moves`): steps from one on that published, of which nothing has reached the broker.
   They tell one after the other, since none had heard another one. After stabilisation a server does nothing more until
   the broker has what it had sent; by the same argument it could as well do that later. A patient timeout that publishes
-  asks what is under way everywhere: where timeouts are patient, hops are kept apart. To tell it afterwards is cheaper
-  than to hold events back on suspicion: of a new tracker there are few states.
+  asks what is under way everywhere: where timeouts are patient, or one makes a server ask again, hops are kept apart.
+  To tell it afterwards is cheaper than to hold events back on suspicion: of a new tracker there are few states.
 """
 
 from collections.abc import Hashable, Iterable, Iterator

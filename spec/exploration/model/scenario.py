@@ -16,8 +16,8 @@ table `[scenario.<name>]` with these keys, all optional but `description`:
     unordered = false         # whether a bus may let events overtake each other
     keeps_hops = false        # whether what is on its way to the broker is kept apart: more states, same verdicts (the
                               # argument stands in `closed.py`); always so where a crash, or stabilisation, can take
-                              what is on its way and not every event can be lost, and after stabilisation after
-                              patient timeouts
+                              # what is on its way and not every event can be lost, after stabilisation after patient
+                              # timeouts, and where patient timeouts make a server ask again
     loses = []                # names of the events that can be lost; empty: all
     views = {}                # what servers begin with, by name; see `beginnings.py`
     [scenario.<name>.faults]  # how often; "any" for any number of times
@@ -160,12 +160,15 @@ class Scenario:
         """Whether both hops have to be kept apart: that is asked for, or what one hop leaves out would be missed.
 
         That is so where an event can be gone before the broker has it, though not every event can be lost anyway, and
-        after stabilisation where a timeout waits until nothing is under way (see `ClosedSystem`).
+        where what publishes waits until nothing is under way: timeouts that are patient, in a server that then asks
+        again, or after stabilisation (see `ClosedSystem`).
         """
         lossless = self.happening.get("losses", 0) is not None or bool(self.loses)
         cuts = tuple(fault for fault in BREAKING if fault != "stop")
         is_cut = self.stabilisation or any(fault.startswith(cuts) for fault in self.happening)
-        return self.keeps_hops or (lossless and is_cut) or (self.stabilisation and self.timeouts == "patient")
+        patient = self.timeouts == "patient"
+        waits = (self.stabilisation and patient) or (bool(self.retries) and (self.stabilisation or patient))
+        return self.keeps_hops or (lossless and is_cut) or waits
 
     def _tracker(self, charts: Mapping[str, Any]) -> Server:
         return self._server(TRACKER, charts["Tracker"](TRACKER), self.view(TRACKER), charts)

@@ -25,6 +25,7 @@ def check(system: ClosedSystem, permutations: Iterable[Permutation]) -> None:
     for permutation in exchanges(permutations):
         begun = system.initial()
         for component, number in enumerate(begun[:-1]):
+            _check_faults(system, component, permutation[component])
             if system.renamed(component, number, permutation) != begun[permutation[component]]:
                 raise Asymmetric(
                     f"{system.nodes[component].name} does not begin as {_other(system, component, permutation)}"
@@ -45,6 +46,16 @@ def check(system: ClosedSystem, permutations: Iterable[Permutation]) -> None:
             if heard != {*system.reached(permutation[sender], system.renamed_message(message, permutation))}:
                 told = f"{name_of(system.messages[message])} of {system.nodes[sender].name}"
                 raise Asymmetric(f"the bus passes {told} to others than under exchanged names")
+
+
+def _check_faults(system: ClosedSystem, component: int, other: int) -> None:
+    """Faults that are counted for each, or happen to one alone, are no others under exchanged names."""
+    faults = system.faults
+    pairs = zip(*(faults.orders(system.nodes[place].name) for place in (component, other)), strict=True)
+    for (_, one), (_, two) in pairs:
+        bounds = {faults.bounds.get(one, 0), faults.bounds.get(two, 0)}
+        if one != two and bounds not in ({0}, {None}):
+            raise Asymmetric(f"{one!r} is counted for {system.nodes[component].name} alone")
 
 
 def _growing(asked: Mapping[T, object]) -> Iterator[T]:

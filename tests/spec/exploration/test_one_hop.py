@@ -70,6 +70,12 @@ def test_where_one_hop_would_miss_something_hops_are_kept_apart() -> None:
     assert DISCONNECTED.build().keeps_hops
     assert replace(LOSSY, timeouts="patient").build().keeps_hops
     assert replace(LOSSY, loses=frozenset({"TrackerHello"})).build().keeps_hops
+    asking = Scenario("asking again", torrents=1, retries=1)
+    assert replace(asking, timeouts="patient").build().keeps_hops, (
+        "a tracker that is new accepts before its hello comes"
+    )
+    assert replace(asking, stabilisation=True, faults=LOSSY.faults).build().keeps_hops
+    assert not asking.build().keeps_hops
     assert LOSSY.build().recalls
     assert not replace(LOSSY, stabilisation=False).build().recalls
 

@@ -71,7 +71,7 @@ def _of_system(system: ClosedSystem, row: Row) -> Joint:
 
 
 def _party(state: Any, up: Any, down: Any, *, ordered: bool) -> tuple[Any, ...]:
-    local = plain.of_server(state.client, state.clock, state.view, broken=bool(state.broken))
+    local = plain.of_server(state.client, state.clock, state.view, state.late, broken=bool(state.broken))
     copies = [
         (plain.plain(message), again, again and plain.is_followed(state.client.data, message))
         for message, again in down

@@ -51,6 +51,7 @@ def table(chance: Random) -> dict[str, Any]:
         "retries": chance.choice((0, 0, 0, 1)),
         "files": chance.random() < 1 / 4,
         "timeouts": timeouts,
+        "late_expiries": timeouts == "any" and chance.random() < 1 / 4,
         "stabilisation": chance.random() < 1 / 3,
         "unordered": chance.random() < 1 / 4,
         "keeps_hops": chance.random() < 1 / 4,

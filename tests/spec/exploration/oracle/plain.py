@@ -38,12 +38,14 @@ def plain(value: Any) -> Plain:
 
 
 @lru_cache(1 << 17)
-def of_server(client: Any, clock: Any, view: Any, *, broken: bool) -> Plain:
+def of_server(client: Any, clock: Any, view: Any, late: tuple[Any, ...], *, broken: bool) -> Plain:
     """A server from the snapshots of its charts."""
     data, running = client.data, getattr(clock.data, "running", {})
     one = getattr(data, "attempt", None)
     attempts = {name: one if one is not None else data.attempts.get(name, 0) for name in running}
     timers = frozenset((name, number == attempts[name], number > attempts[name]) for name, number in running.items())
+    heard = [(one.timer.client, one.timer.attempt) for one in late]
+    latest = tuple((name, number == (one if one is not None else data.attempts.get(name, 0))) for name, number in heard)
     own = {each.name: plain(getattr(data, each.name)) for each in fields(data)}
     for name in ("attempt", "attempts", "hello", "requests"):
         own.pop(name, None)
@@ -54,7 +56,7 @@ def of_server(client: Any, clock: Any, view: Any, *, broken: bool) -> Plain:
         known.pop("admissions")
     if at in TOLD_ANEW:
         known.pop("gone")
-    return client.states, frozenset(own.items()), timers, view.states, frozenset(known.items()), broken
+    return client.states, frozenset(own.items()), timers, view.states, frozenset(known.items()), broken, latest
 
 
 def is_followed(data: Any, message: Any) -> bool:

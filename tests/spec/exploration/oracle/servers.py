@@ -75,6 +75,8 @@ class Charts(NamedTuple):
     view: Snapshot
     broken: bool = False
     """Whether something happened that a chart calls impossible."""
+    late: tuple[Message, ...] = ()
+    """Timeouts that are exceeded, which the MQTT client is still to hear of; oldest first."""
 
 
 class End(NamedTuple):
@@ -105,6 +107,8 @@ class Server:
     clock: Driven = field(default_factory=lambda: Driven(Clock()))
     topics: set[str] = field(default_factory=set)
     """What it has asked the broker for."""
+    hears_late: bool = False
+    """Whether something can happen between a timeout that is exceeded and its being heard of."""
 
     def begin(self) -> Charts:
         return Charts(self.client.begin, self.clock.begin, self.view.begin)
@@ -127,6 +131,15 @@ class Server:
         if state.broken or self.is_busy(state):
             return ()
         found: dict[End, None] = {}
+        if self.hears_late:
+            for output in self.clock.due(state.clock):
+                clock = self.clock.emit(state.clock, output)
+                assert clock is not None
+                found[End(state._replace(clock=clock, late=(*state.late, output.message)))] = None
+            if state.late:
+                begun = _On(state._replace(late=state.late[1:]))
+                found |= dict.fromkeys(self._ends(self._given(begun, "client", state.late[0])))
+            return tuple(found)
         for output in self.clock.due(state.clock):
             found |= dict.fromkeys(self._ends(self._sent(_On(state), "clock", output)))
         return tuple(found)
@@ -212,9 +225,11 @@ class Server:
 def cast(scenario: Any) -> tuple[Server, ...]:
     """The servers of a scenario of Client Join, with the views that it says they begin with; the tracker is first."""
     found = [Server(TRACKER, Driven(Tracker(TRACKER)), Driven(DistributionView(scenario.view(TRACKER))))]
+    found[0].hears_late = scenario.late_expiries
     for place in range(1, scenario.torrents + 1):
         name = f"torrent{place}"
         session = "request" if scenario.hardened else ""
         client = TorrentServer(name, session=session, retries=scenario.retries)
-        found.append(Server(name, Driven(client), Driven(DistributionView(scenario.view(name)))))
+        view = Driven(DistributionView(scenario.view(name)))
+        found.append(Server(name, Driven(client), view, hears_late=scenario.late_expiries))
     return tuple(found)
