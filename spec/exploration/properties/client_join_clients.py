@@ -93,8 +93,8 @@ def a_hello_that_is_delivered_twice_is_followed_once(client: Step) -> Implicatio
 
 @at_each_step
 def whoever_is_accepted_changes_its_view_just_as_it_was_asked_to(client: Step) -> Implication:
-    """It removes what is in conflict, adds what it did not know, and publishes ClientJoinSucceeded; if its view cannot be
-    changed, ClientJoinFailed.
+    """It removes what is in conflict, adds what it did not know, and publishes ClientJoinSucceeded; if its view cannot
+    be changed, ClientJoinFailed.
     """
     accepted: ClientJoinAccepted | None = _answered(client, ClientJoinAccepted)
     if accepted is None or accepted.client != client.name:
