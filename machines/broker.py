@@ -6,9 +6,10 @@ one client (the reference diagram: "PUBLISH clients/join/requested (ClientJoinRe
 passes on to every session with a subscription to its topic (the same arrow away from the broker), in order for each
 receiver.
 
-Sessions are clean: what a client has subscribed to, and what was to be sent to it, ends with its connection. QoS is a
-matter of the hop below an arrow, and does not show here. At run time this chart follows the real broker, told by its
-hooks.
+Sessions are clean: what a client has subscribed to, and what was to be sent to it, ends with its connection. A will
+that came with CONNECT is passed on like an event of its client when the connection breaks, also when that is because
+the client connects once more; DISCONNECT discards it. QoS is a matter of the hop below an arrow, and does not show
+here. At run time this chart follows the real broker, told by its hooks.
 """
 
 from collections.abc import Mapping
@@ -31,6 +32,8 @@ class BrokerData:
     connacks: tuple[str, ...] = ()
     subacks: tuple[tuple[str, str], ...] = ()
     outbox: tuple[tuple[str, BusEvent], ...] = ()
+    wills: Mapping[str, BusEvent] = field(default_factory=immutabledict)
+    """What each client left with CONNECT, if anything."""
 
 
 def taking_over(quiet: State, forwarding: State, name: str) -> Event:
@@ -53,13 +56,26 @@ def passing_on(quiet: State, forwarding: State, name: str) -> Event:
 
 
 def closing(sessions: Any, subscriptions: Any, delivery: Any, name: str) -> Event:
-    """`?name`: a session ends, and with it all that is owed to its client."""
+    """`?name`: a session ends by its client's word, and with it all that is owed to that."""
     return Event(
         sessions.listening.to.itself(cond="is_known", on="close_session")
         | sessions.accepting.to(sessions.listening, cond="are_all_connacks_its", on="close_session")
         | sessions.accepting.to.itself(cond="is_known", unless="are_all_connacks_its", on="close_session")
         | subscriptions.acknowledging.to(subscriptions.settled, cond="are_all_subacks_its")
         | delivery.forwarding.to(delivery.quiet, cond="are_all_deliveries_its"),
+        name=f"?{name}",
+    )
+
+
+def breaking(sessions: Any, subscriptions: Any, delivery: Any, name: str) -> Event:
+    """`?name`: a session ends without a word, and its client's will is passed on."""
+    return Event(
+        sessions.listening.to.itself(cond="is_known", on="break_session")
+        | sessions.accepting.to(sessions.listening, cond="are_all_connacks_its", on="break_session")
+        | sessions.accepting.to.itself(cond="is_known", unless="are_all_connacks_its", on="break_session")
+        | subscriptions.acknowledging.to(subscriptions.settled, cond="are_all_subacks_its")
+        | delivery.quiet.to(delivery.forwarding, cond="is_will_wanted")
+        | delivery.forwarding.to(delivery.quiet, cond="are_all_deliveries_its", unless="is_will_wanted"),
         name=f"?{name}",
     )
 
@@ -105,7 +121,8 @@ class Broker(Participant):
             sessions.listening.to(sessions.accepting, on="open_session")
             | sessions.accepting.to.itself(on="open_session")
             | subscriptions.acknowledging.to(subscriptions.settled, cond="are_all_subacks_its")
-            | delivery.forwarding.to(delivery.quiet, cond="are_all_deliveries_its"),
+            | delivery.quiet.to(delivery.forwarding, cond="is_will_wanted")
+            | delivery.forwarding.to(delivery.quiet, cond="are_all_deliveries_its", unless="is_will_wanted"),
             name="?CONNECT",
         )
         send_connack = Event(
@@ -124,7 +141,7 @@ class Broker(Participant):
             name="!SUBACK",
         )
         recv_disconnect = closing(sessions, subscriptions, delivery, "DISCONNECT")
-        recv_connection_lost = closing(sessions, subscriptions, delivery, "ConnectionLost")
+        recv_connection_lost = breaking(sessions, subscriptions, delivery, "ConnectionLost")
 
         recv_tracker_hello = taking_over(delivery.quiet, delivery.forwarding, "TrackerHello")
         send_tracker_hello = passing_on(delivery.quiet, delivery.forwarding, "TrackerHello")
@@ -220,12 +237,19 @@ class Broker(Participant):
         """Whether events are owed to the sender alone."""
         return all(client == sender for client, _ in self.data.outbox)
 
+    def is_will_wanted(self, sender: str) -> bool:
+        """Whether the sender has left a will that anybody else has subscribed to."""
+        will = self.data.wills.get(sender) if sender in self.data.sessions else None
+        others = (topics for client, topics in self.data.sessions.items() if client != sender)
+        return will is not None and any(will.topic in topics for topics in others)
+
     # What a transition changes.
 
-    def open_session(self, sender: str) -> None:
+    def open_session(self, message: CONNECT, sender: str) -> None:
         """Owe a CONNACK; an earlier session of the same client ends (MQTT 3.1.1, 3.1.4)."""
-        self.close_session(sender)
-        self.data = replace(self.data, connacks=(*self.data.connacks, sender))
+        self.break_session(sender)
+        wills = self.data.wills if message.will is None else immutabledict({**self.data.wills, sender: message.will})
+        self.data = replace(self.data, connacks=(*self.data.connacks, sender), wills=wills)
 
     def answer_connect(self, message: CONNACK, to: str) -> None:
         """Begin the session, unless it is refused."""
@@ -252,7 +276,15 @@ class Broker(Participant):
             connacks=tuple(client for client in self.data.connacks if client != sender),
             subacks=tuple(owed for owed in self.data.subacks if owed[0] != sender),
             outbox=tuple(owed for owed in self.data.outbox if owed[0] != sender),
+            wills=immutabledict({client: will for client, will in self.data.wills.items() if client != sender}),
         )
+
+    def break_session(self, sender: str) -> None:
+        """Forget a client, and owe its will to every other session with a subscription to its topic."""
+        will = self.data.wills.get(sender) if sender in self.data.sessions else None
+        self.close_session(sender)
+        if will is not None:
+            self.take_over(will)
 
     def take_over(self, message: BusEvent) -> None:
         """Owe an event to every session with a subscription to its topic."""

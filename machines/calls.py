@@ -34,7 +34,12 @@ class Packet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CONNECT(Packet):
-    """The client asks for a session (MQTT 3.1.1, 3.1)."""
+    """The client asks for a session (MQTT 3.1.1, 3.1).
+
+    `will` is what the broker publishes if the connection ends without DISCONNECT (3.1.2.5).
+    """
+
+    will: BusEvent | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +91,13 @@ class Answer(Call):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start(Call):
-    """The owner starts the server."""
+    """The owner starts the server.
+
+    `session` is a name for this connection that was never used before; without one the server goes on with what it has.
+    """
 
     receiver = "client"
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,11 +295,12 @@ class AddFile(Call):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveClient(Call):
-    """A client said goodbye: remove it, its endpoints and what it stored; `request_id` as in its goodbye."""
+    """A client said goodbye: remove it, its endpoints and what it stored; `request_id`, `session` as in its goodbye."""
 
     receiver = "view"
     client: str
     request_id: str = ""
+    session: str = ""
 
 
 Message = BusEvent | Packet | Call

@@ -142,7 +142,8 @@ class DistributionView(Participant):
 
     def remove_client(self, message: RemoveClient) -> None:
         """Remove a client that left."""
-        self.data = DistributionViewData(of_view.remove_client(self.data.view, message.client, message.request_id))
+        changed = of_view.remove_client(self.data.view, message.client, message.request_id, message.session)
+        self.data = DistributionViewData(changed)
 
     def compose_join_possible(self) -> tuple[Output, ...]:
         """The answer, if the client can join."""

@@ -95,10 +95,14 @@ class AttemptEvent(ClientEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackerHello(BusEvent):
-    """A tracker has started: whoever wants to be registered joins (again)."""
+    """A tracker has started: whoever wants to be registered joins (again).
+
+    `session` names the connection of a tracker that is hardened.
+    """
 
     topic = "tracker/hello"
     publisher = TRACKER
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,10 +185,15 @@ class ClientRegistered(AttemptEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientGoodbye(AttemptEvent):
-    """A registered client leaves."""
+    """A registered client leaves.
+
+    With a `session` the broker says so for it, as its last will: it has left if it was registered for a request of this
+    session. A will that comes late, when its owner is back with another session, is nobody's goodbye.
+    """
 
     topic = "clients/goodbye"
     publisher = TORRENT
+    session: str = ""
 
 
 # What the service does beside Client Join. Only FileInfoPublished touches the Distribution View.

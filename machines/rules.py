@@ -22,6 +22,7 @@ of the former only, and the client forgets the latter: they belong to an earlier
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal, TypeVar
 
 from immutabledict import immutabledict
@@ -47,9 +48,32 @@ from machines.events import (
     ReasonCode,
 )
 
+EVENT_BYTES = 512
+"""What an event takes beside what it tells, at most."""
+ENTRY_BYTES = 80
+"""What a file, a fragment or a client takes in an event beside its texts, at most."""
+QUOTED_BYTES = 3
+"""What quotes and a comma take."""
+ESCAPE_BYTES = 5
+"""What a character that JSON escapes takes beside itself."""
 NAMED = 8
 """How many endpoint conflicts a denial names: its reason travels on the bus, and a request can give thousands."""
 DEFAULT_PORTS: Mapping[str, str] = immutabledict({"http": "80", "https": "443", "ftp": "21", "ws": "80", "wss": "443"})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a tracker admits at most; None: any number. `event_bytes` bounds each event that tells of all it knows.
+
+    Its own limits are the service's: what is admitted has to be told to everybody who joins later.
+    """
+
+    clients: int | None = None
+    files: int | None = None
+    fragments: int | None = None
+    endpoints: int | None = None
+    event_bytes: int | None = None
+
 
 M = TypeVar("M")
 Storage = Literal["sound", "broken", "either"]
@@ -84,6 +108,7 @@ class View:
     admissions: Mapping[str, Admission] = field(default_factory=immutabledict)
     storage: Storage = "sound"
     gone: Mapping[str, str] = field(default_factory=immutabledict)
+    limits: Limits = Limits()
 
     def __post_init__(self) -> None:
         unknown = self.own.stored_fragments - self.fragments.keys()
@@ -121,6 +146,11 @@ def admit(view: View, request: ClientJoinRequested) -> tuple[View, JoinPossible 
     )
     stored = frozenset(request.stored_fragments) - remove_fragments
     info = ClientMetadata(request.endpoints, stored, request.request_id)
+    if reason := _beyond(view, Admission(info, files, fragments), request.client):
+        conflict = JoinConflicts(
+            client=request.client, reason_code=ReasonCode.OTHER, reason=reason, request_id=request.request_id
+        )
+        return view, conflict
     admissions = _joined(view.admissions, {request.client: Admission(info, files, fragments)})
     return replace(view, admissions=admissions), JoinPossible(acceptance=acceptance)
 
@@ -213,18 +243,31 @@ def add_client(view: View, registered: ClientRegistered) -> View:
     )
 
 
-def remove_client(view: View, client: str, request_id: str = "") -> View:
+def remove_client(view: View, client: str, request_id: str = "", session: str = "") -> View:
     """Remove a client that is registered or admitted; the files and fragments that it brought stay known.
 
-    A goodbye that named a request is remembered: what comes late does not bring the client back.
+    A goodbye that named a request is remembered: what comes late does not bring the client back. One that names a
+    session is a will: it removes who is registered or admitted for a request of this session, and nobody else.
     """
-    gone = _joined(view.gone, {client: request_id}) if request_id else view.gone
+    if session:
+        known = [view.clients.get(client), *(one.info for name, one in view.admissions.items() if name == client)]
+        if any(info is not None and not belongs(info.request_id, session) for info in known):
+            return view
+    named = request_id or session
+    gone = _joined(view.gone, {client: named}) if named else view.gone
     return replace(forget_admission(view, client), clients=_without(view.clients, {client}), gone=gone)
 
 
 def _is_gone(view: View, client: str, request_id: str) -> bool:
     """Whether this client has left since it was registered for that request."""
-    return bool(request_id) and view.gone.get(client) == request_id
+    named = view.gone.get(client, "")
+    return bool(request_id and named) and (named == request_id or belongs(request_id, named))
+
+
+def belongs(request_id: str, session: str) -> bool:
+    """Whether a request was made in a session: its name is that of the session with a number."""
+    name, _, number = request_id.rpartition("-")
+    return number.isdecimal() and name == session
 
 
 # What is in conflict.
@@ -297,6 +340,57 @@ _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?#]*))?([^?#]*)(.*)")
 _AUTHORITY = re.compile(r"((?:[^@]*@)?)(\[[^\[\]@]*\]|[^:@\[\]]*)(?::([0-9]*))?")
 _ESCAPE = re.compile("%([0-9A-Fa-f]{2})")
 _UNRESERVED = re.compile("[A-Za-z0-9._~-]")
+
+
+# What would not fit.
+
+
+def _beyond(view: View, asked: Admission, client: str) -> str:
+    """Which limit would be exceeded if a client was admitted so; empty if none is."""
+    limits = view.limits
+    if limits == Limits():
+        return ""
+    promised = [*view.admissions.values(), asked]
+    infos = {**view.clients, **{name: one.info for name, one in view.admissions.items()}, client: asked.info}
+    files = {key: one for each in promised for key, one in each.files.items() if key not in view.files}
+    fragments = {key: one for each in promised for key, one in each.fragments.items() if key not in view.fragments}
+    for what, most, count in (
+        ("clients", limits.clients, len(infos)),
+        ("files", limits.files, len(view.files) + len(files)),
+        ("fragments", limits.fragments, len(view.fragments) + len(fragments)),
+        ("endpoints of a client", limits.endpoints, len(asked.info.endpoints)),
+    ):
+        if most is not None and count > most:
+            return f"the service takes at most {most} {what}, and would have {count}"
+    if limits.event_bytes is None:
+        return ""
+    brought = _size_of(immutabledict(files), immutabledict(fragments))
+    size = EVENT_BYTES + _size_of(view.files, view.fragments) + brought
+    size += sum(_size_of_client(*item) for item in infos.items())
+    if size > limits.event_bytes:
+        return (
+            f"the service's events have at most {limits.event_bytes} bytes, and with this client one that tells a new "
+            f"client of everything would have up to {size}"
+        )
+    return ""
+
+
+@lru_cache(maxsize=8)  # what the service holds is the same from one request to the next
+def _size_of(files: Files, fragments: Fragments) -> int:
+    """How many bytes they take at most in an event."""
+    told = sum(_size(key) + ENTRY_BYTES + sum(map(_size, one.fragment_sequence)) for key, one in files.items())
+    return told + sum(_size(key) + ENTRY_BYTES for key in fragments)
+
+
+def _size_of_client(client: str, info: ClientMetadata) -> int:
+    texts = (client, info.request_id, *info.endpoints, *info.stored_fragments)
+    return ENTRY_BYTES + sum(map(_size, texts))
+
+
+def _size(text: str) -> int:
+    """The bytes of a text in JSON, with what separates it: an escape for each character that needs one."""
+    plain = len(text.encode("utf-8", "replace")) + QUOTED_BYTES
+    return plain if text.isalnum() else plain + sum(ESCAPE_BYTES for char in text if char < " " or char in '"\\')
 
 
 # What has to change.

@@ -7,7 +7,7 @@ the topics still to be subscribed to, topic by topic in any order.
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from machines.calls import CONNACK, CONNECT, DISCONNECT, SUBACK, SUBSCRIBE
+from machines.calls import CONNACK, CONNECT, DISCONNECT, SUBACK, SUBSCRIBE, Start
 from machines.participant import Output, Participant
 
 
@@ -43,9 +43,18 @@ class MqttClient(Participant):
 
     # What a transition changes.
 
-    def begin(self) -> None:
+    def begin(self, message: Start) -> None:
         """Every topic is still to be subscribed to."""
-        self.data = replace(self.data, unsubscribed=self.topics, unacknowledged=self.topics)
+        self.take_name(message.session)
+        wanted = self.wanted()
+        self.data = replace(self.data, unsubscribed=wanted, unacknowledged=wanted)
+
+    def take_name(self, session: str) -> None:
+        """The owner names this connection, unless the name is empty."""
+
+    def wanted(self) -> frozenset[str]:
+        """The topics of this connection."""
+        return self.topics
 
     def note_subscribed(self, message: SUBSCRIBE) -> None:
         """A topic was subscribed to."""

@@ -15,6 +15,11 @@ the tracker may have registered it for a request that it confirmed, it says good
 up, and when it is back after its connection was lost (`withdrawing`). A goodbye may be lost with the connection, so it
 is said once more rather than taken for heard.
 
+*Asking again*: with `retries` it does not wait for the next TrackerHello alone. When the procedure has failed, or the
+tracker has said goodbye, it sets its timeout once more (`pausing`), and asks again when that is exceeded: so often,
+from one hello to the next. *Leaving a will*: where `leaves_will` is given it leaves its goodbye with the broker when it
+connects, which says it in the name of this session if the connection breaks.
+
 The names of the states say what is awaited, or what is about to be sent. While it joins and while it is registered
 it learns of other clients and of files that the tracker tells of.
 """
@@ -25,6 +30,7 @@ from statemachine import Event, State
 
 from machines.calls import (
     CONNACK,
+    CONNECT,
     SUBACK,
     AddClient,
     AddFile,
@@ -89,6 +95,12 @@ class TorrentServerData(SessionData):
     """`request_id` of the request for which the tracker may have registered it."""
     declined: str = ""
     """`request_id` of the registration that it declined; it does so once, though MQTT may deliver it twice."""
+    retries: int = 0
+    """How often it asks again by itself, from one hello to the next."""
+    retried: int = 0
+    """How often it did."""
+    leaves_will: bool = False
+    """Whether it leaves its goodbye with the broker, for when the connection breaks."""
 
     @property
     def request_id(self) -> str:
@@ -141,6 +153,8 @@ class TorrentServer(MqttClient):
             reporting_failure = State()
             awaiting_timeout = State()
             giving_up = State()
+            pausing = State()
+            awaiting_retry = State()
 
         awaiting_hello = State()
         declining = State()
@@ -194,7 +208,9 @@ class TorrentServer(MqttClient):
             joining.awaiting_description.to(joining.setting_timeout, on="note_description"), name="?ViewDescribed"
         )
         send_set_timeout = Event(
-            joining.setting_timeout.to(joining.requesting) | joining.renewing_timeout.to(joining.confirming),
+            joining.setting_timeout.to(joining.requesting)
+            | joining.renewing_timeout.to(joining.confirming)
+            | joining.pausing.to(joining.awaiting_retry),
             name="!SetTimeout",
         )
         send_client_join_requested = Event(
@@ -238,7 +254,8 @@ class TorrentServer(MqttClient):
             )
             | joining.awaiting_answer.to(joining.updating_view_before_answer, unless="is_for_itself", on="note_news")
             | member.registered.to(member.updating_view, unless="is_for_itself", on="note_news")
-            | awaiting_hello.to(declining, cond=["is_for_itself", "is_hardened_to_decline"], on="note_news"),
+            | awaiting_hello.to(declining, cond=["is_for_itself", "is_hardened_to_decline"], on="note_news")
+            | joining.awaiting_retry.to(declining, cond=["is_for_itself", "is_hardened_to_decline"], on="note_news"),
             name="?ClientRegistered",
         )
         recv_client_goodbye = Event(
@@ -278,16 +295,21 @@ class TorrentServer(MqttClient):
         # The procedure failed, or the tracker changed.
 
         recv_timeout_exceeded = Event(
-            joining.awaiting_answer.to(awaiting_hello, cond="is_current")
+            joining.awaiting_answer.to(joining.pausing, cond=["is_current", "asks_again"], on="count_attempt")
+            | joining.awaiting_answer.to(awaiting_hello, cond="is_current")
+            | joining.awaiting_registration.to(joining.pausing, cond=["is_current", "asks_again"], on="count_attempt")
             | joining.awaiting_registration.to(awaiting_hello, cond="is_current")
-            | joining.awaiting_timeout.to(awaiting_hello, cond="is_current"),
+            | joining.awaiting_timeout.to(joining.pausing, cond=["is_current", "asks_again"], on="count_attempt")
+            | joining.awaiting_timeout.to(awaiting_hello, cond="is_current")
+            | joining.awaiting_retry.to(joining.describing_view, cond="is_current", on="count_retry"),
             name="?TimeoutExceeded",
         )
         recv_tracker_goodbye = Event(
             joining.awaiting_answer.to(joining.giving_up)
             | joining.awaiting_registration.to(joining.giving_up)
             | joining.awaiting_timeout.to(joining.giving_up)
-            | member.registered.to(awaiting_hello),
+            | member.registered.to(joining.pausing, cond="asks_again", on="count_attempt")
+            | member.registered.to(awaiting_hello, unless="asks_again"),
             name="?TrackerGoodbye",
         )
         recv_tracker_hello = Event(
@@ -295,12 +317,14 @@ class TorrentServer(MqttClient):
             | joining.awaiting_answer.to(joining.describing_view, unless="is_repeated", on="follow_hello")
             | joining.awaiting_registration.to(joining.describing_view, unless="is_repeated", on="follow_hello")
             | joining.awaiting_timeout.to(joining.describing_view, unless="is_repeated", on="follow_hello")
+            | joining.awaiting_retry.to(joining.describing_view, unless="is_repeated", on="follow_hello")
             | member.registered.to(joining, unless="is_repeated", on="follow_hello"),
             name="?TrackerHello",
         )
         send_stop_timeout = Event(
             joining.stopping_timeout.to(joining.adding_itself)
-            | joining.giving_up.to(awaiting_hello)
+            | joining.giving_up.to(joining.pausing, cond="asks_again", on="count_attempt")
+            | joining.giving_up.to(awaiting_hello, unless="asks_again")
             | leaving.stopping_timeout_to_disconnect.to(leaving.disconnecting)
             | leaving.stopping_timeout_to_leave.to(leaving.saying_goodbye),
             name="!StopTimeout",
@@ -315,6 +339,8 @@ class TorrentServer(MqttClient):
             | joining.awaiting_answer.to(leaving.stopping_timeout_to_disconnect)
             | joining.awaiting_timeout.to(leaving.stopping_timeout_to_disconnect)
             | joining.awaiting_registration.to(leaving.stopping_timeout_to_leave)
+            | joining.awaiting_retry.to(leaving.stopping_timeout_to_leave, cond="is_hardened_and_confirmed")
+            | joining.awaiting_retry.to(leaving.stopping_timeout_to_disconnect, unless="is_hardened_and_confirmed")
             | awaiting_hello.to(leaving.saying_goodbye, cond="is_hardened_and_confirmed")
             | awaiting_hello.to(leaving.disconnecting, unless="is_hardened_and_confirmed")
             | member.registered.to(leaving.saying_goodbye),
@@ -323,7 +349,8 @@ class TorrentServer(MqttClient):
         send_client_goodbye = Event(
             leaving.saying_goodbye.to(leaving.disconnecting, on="forget_confirmed")
             | starting.withdrawing.to(joining.describing_view)
-            | declining.to(awaiting_hello, on="note_declined"),
+            | declining.to(joining.pausing, cond="asks_again", on="note_declined_and_count_attempt")
+            | declining.to(awaiting_hello, unless="asks_again", on="note_declined"),
             name="!ClientGoodbye",
         )
 
@@ -391,10 +418,10 @@ class TorrentServer(MqttClient):
             ClientRegistered,
             ClientGoodbye,
             FileInfoPublished,
-            states="awaiting_hello awaiting_timeout",
+            states="awaiting_hello awaiting_timeout awaiting_retry",
             because="the next acceptance brings the whole view",
         ),
-        ignore(TrackerGoodbye, states="awaiting_hello", because="it awaits the next tracker already"),
+        ignore(TrackerGoodbye, states="awaiting_hello awaiting_retry", because="it awaits the next tracker already"),
         ignore(TrackerHello, because="it repeats the hello that was followed"),
         impossible(CONNACK, because="no CONNECT is under way"),
         impossible(ConnectionFailed, because="no CONNECT is under way"),
@@ -407,7 +434,7 @@ class TorrentServer(MqttClient):
         ignore(PublishFailed, because="to the protocol the event is lost on its way to the broker"),
         ignore(
             TimeoutExceeded,
-            states="awaiting_answer awaiting_registration awaiting_timeout",
+            states="awaiting_answer awaiting_registration awaiting_timeout awaiting_retry",
             because="it was on its way when that timeout was set anew",
         ),
         ignore(
@@ -419,13 +446,21 @@ class TorrentServer(MqttClient):
     )
 
     def __init__(
-        self, client: str = "torrent", start: str = "", data: TorrentServerData | None = None, *, session: str = ""
+        self,
+        client: str = "torrent",
+        start: str = "",
+        data: TorrentServerData | None = None,
+        *,
+        session: str = "",
+        retries: int = 0,
+        leaves_will: bool = False,
     ) -> None:
         """`client` is its MQTT client identifier; `start` an atomic state to begin in, instead of `offline`.
 
         With a `session`, a text that no other instance for this client was ever given, it is hardened (see above).
         """
-        super().__init__(data or TorrentServerData(client, session=session), start)
+        made = TorrentServerData(client, session=session, retries=retries, leaves_will=leaves_will)
+        super().__init__(data or made, start)
 
     # Guards.
 
@@ -449,11 +484,20 @@ class TorrentServer(MqttClient):
         """Whether it is the latest timeout that was exceeded."""
         return message.timer == self.data.timer
 
+    def asks_again(self) -> bool:
+        """Whether it asks again by itself when this attempt has failed."""
+        return bool(self.data.retried < self.data.retries)
+
     def is_repeated(self, message: TrackerHello) -> bool:
         """Whether this very hello was followed before (MQTT delivers twice at QoS 1)."""
         return message.event_id != "" and message.event_id == self.data.hello
 
     # What a transition changes.
+
+    def take_name(self, session: str) -> None:
+        """The owner names this connection: the names of requests begin with that from now on."""
+        if session:
+            self.data = replace(self.data, session=session, request=0)
 
     def note_description(self, message: ViewDescribed) -> None:
         """Keep what the view holds for the request; the attempt begins."""
@@ -463,6 +507,10 @@ class TorrentServer(MqttClient):
     def count_attempt(self) -> None:
         """The timeout that is set next is another one."""
         self.data = replace(self.data, attempt=self.data.attempt + 1)
+
+    def count_retry(self) -> None:
+        """It asks again."""
+        self.data = replace(self.data, retried=self.data.retried + 1)
 
     def forget_description(self) -> None:
         """The request is out."""
@@ -485,6 +533,11 @@ class TorrentServer(MqttClient):
         assert isinstance(self.data.news, ClientRegistered)
         self.data = replace(self.data, declined=self._named(self.data.news), news=None)
 
+    def note_declined_and_count_attempt(self) -> None:
+        """It has declined a registration, and sets its timeout next."""
+        self.note_declined()
+        self.count_attempt()
+
     def forget_acceptance(self) -> None:
         """The view knows what to change."""
         self.data = replace(self.data, acceptance=None)
@@ -499,7 +552,7 @@ class TorrentServer(MqttClient):
 
     def follow_hello(self, message: TrackerHello) -> None:
         """A new round begins, with nobody registered."""
-        self.data = replace(self.data, hello=message.event_id, confirmed="", declined="")
+        self.data = replace(self.data, hello=message.event_id, confirmed="", declined="", retried=0)
 
     def forget_all(self) -> None:
         """The connection is gone; attempts stay counted, since an expiry may still be on its way.
@@ -512,9 +565,17 @@ class TorrentServer(MqttClient):
             session=self.data.session,
             request=self.data.request,
             confirmed=self.data.confirmed,
+            retries=self.data.retries,
+            retried=self.data.retried,
+            leaves_will=self.data.leaves_will,
         )
 
     # What is due.
+
+    def compose_connect(self) -> tuple[Output, ...]:
+        """The session's first packet, with the goodbye that is said if the connection breaks."""
+        will = ClientGoodbye(client=self.data.client, session=self.data.session) if self.data.leaves_will else None
+        return (Output(CONNECT(will=will), "broker"),)
 
     def compose_describe_view(self) -> tuple[Output, ...]:
         return (Output(DescribeView(), "view"),)
@@ -562,7 +623,8 @@ class TorrentServer(MqttClient):
         news = self.data.news
         if not isinstance(news, ClientGoodbye):
             return ()
-        return (Output(RemoveClient(client=news.client, request_id=news.request_id), "view"),)
+        removal = RemoveClient(client=news.client, request_id=news.request_id, session=news.session)
+        return (Output(removal, "view"),)
 
     def compose_add_file(self) -> tuple[Output, ...]:
         news = self.data.news

@@ -10,6 +10,10 @@ has its own timeout, and their steps mix freely. Where a request has a name (`re
 registration carry it, and a confirmation or failure that names another request is none of the pending admission's.
 *Leaving*: it says goodbye and disconnects.
 
+*Hardened*: a tracker that is given a `session` hears the hellos of trackers. When another one says hello after it has
+heard its own, the service has a new tracker, whom everybody follows: it disconnects, without a goodbye that would send
+its successor's clients away.
+
 Whatever a request, a confirmation or an expiry makes it do, it does to the end before it reads the next event; that
 takes calls inside the server and publications, never a wait for the bus.
 """
@@ -48,6 +52,7 @@ from machines.events import (
     TORRENT,
     AttemptEvent,
     ClientEvent,
+    ClientGoodbye,
     ClientJoinAccepted,
     ClientJoinDenied,
     ClientJoinFailed,
@@ -61,6 +66,7 @@ from machines.events import (
     TrackerHello,
 )
 from machines.participant import Output, ignore, impossible
+from machines.rules import belongs
 from machines.session import MqttClient, SessionData
 
 TOPICS = frozenset(event.topic for event in BUS_EVENTS if event.publisher == TORRENT)
@@ -80,6 +86,10 @@ class TrackerData(SessionData):
     """What is being worked on: a request, the answer to it, or the news of a client."""
     names: Mapping[str, str] = field(default_factory=immutabledict)
     """`request_id` of the request of each pending admission, where it has one."""
+    session: str = ""
+    """What its hello says, so that it knows it from another tracker's. Empty: it does not listen to any."""
+    is_heard: bool = False
+    """Whether it has heard its own hello."""
 
     def timer(self, client: str) -> Timer:
         """The latest timeout of a client."""
@@ -176,6 +186,14 @@ class Tracker(MqttClient):
             name="?PublishFailed",
         )
 
+        recv_tracker_hello = Event(
+            serving.awaiting_requests.to.itself(cond="is_its_own", on="note_heard")
+            | serving.awaiting_requests.to(leaving.disconnecting, cond="is_successors")
+            | serving.awaiting_confirmations.to.itself(cond="is_its_own", on="note_heard")
+            | serving.awaiting_confirmations.to(leaving.disconnecting, cond="is_successors"),
+            name="?TrackerHello",
+        )
+
         # A client asks to join. Its earlier attempt, if one is pending, is superseded.
 
         recv_client_join_requested = Event(
@@ -242,7 +260,10 @@ class Tracker(MqttClient):
             serving.awaiting_requests.to(serving.removing_client, on="note_client")
             | serving.awaiting_confirmations.to(serving.removing_client, unless="is_pending", on="note_client")
             | serving.awaiting_confirmations.to(
-                serving.stopping_timeout_of_leaver, cond="is_pending", on="end_admission"
+                serving.stopping_timeout_of_leaver,
+                cond="is_pending",
+                unless="is_of_earlier_session",
+                on="end_admission",
             ),
             name="?ClientGoodbye",
         )
@@ -285,6 +306,7 @@ class Tracker(MqttClient):
 
     inputs = (
         *(event for event in BUS_EVENTS if event.topic in TOPICS),
+        TrackerHello,
         CONNACK,
         SUBACK,
         Start,
@@ -334,11 +356,18 @@ class Tracker(MqttClient):
             because="it was on its way when that admission ended",
         ),
         impossible(JoinPossible, JoinConflicts, RegistrationApplied, because="the view answers only what it was asked"),
+        ignore(TrackerHello, because="it is its own, or that of an earlier tracker, which steps down"),
+        ignore(ClientGoodbye, because="it is the will of an earlier session, whose owner is back"),
     )
 
-    def __init__(self, client: str = "tracker", start: str = "", data: TrackerData | None = None) -> None:
-        """`client` is its MQTT client identifier; `start` an atomic state to begin in, instead of `offline`."""
-        super().__init__(data or TrackerData(client), start)
+    def __init__(
+        self, client: str = "tracker", start: str = "", data: TrackerData | None = None, *, session: str = ""
+    ) -> None:
+        """`client` is its MQTT client identifier; `start` an atomic state to begin in, instead of `offline`.
+
+        With a `session`, a text that no other tracker was ever given, it is hardened (see above).
+        """
+        super().__init__(data or TrackerData(client, session=session), start)
 
     # Guards.
 
@@ -354,6 +383,18 @@ class Tracker(MqttClient):
         """Whether an event names another request than the pending admission of its client."""
         pending = self.data.names.get(message.client, "")
         return "" not in {pending, message.request_id} and message.request_id != pending
+
+    def is_of_earlier_session(self, message: ClientGoodbye) -> bool:
+        """Whether it is a will for another session than that of the pending admission of its client."""
+        return bool(message.session) and not belongs(self.data.names.get(message.client, ""), message.session)
+
+    def is_its_own(self, message: TrackerHello) -> bool:
+        """Whether this tracker said it."""
+        return bool(self.data.session) and message.session == self.data.session
+
+    def is_successors(self, message: TrackerHello) -> bool:
+        """Whether another tracker said it, later than this one."""
+        return self.data.is_heard and message.session != self.data.session
 
     def is_current(self, message: TimeoutExceeded) -> bool:
         """Whether it is the timeout of a pending admission that was exceeded."""
@@ -372,6 +413,19 @@ class Tracker(MqttClient):
         return message.event is TrackerHello
 
     # What a transition changes.
+
+    def take_name(self, session: str) -> None:
+        """The owner names this connection."""
+        if session:
+            self.data = replace(self.data, session=session)
+
+    def wanted(self) -> frozenset[str]:
+        """What torrent servers publish; if it is hardened, the hellos of trackers, too."""
+        return self.topics | ({TrackerHello.topic} if self.data.session else set())
+
+    def note_heard(self) -> None:
+        """Its own hello has passed the broker: what comes after it is later."""
+        self.data = replace(self.data, is_heard=True)
 
     def note_request(self, message: ClientJoinRequested) -> None:
         """Work on a request; an earlier attempt of the same client is no longer pending."""
@@ -417,7 +471,7 @@ class Tracker(MqttClient):
 
     def forget_round(self) -> None:
         """The connection is gone; attempts stay counted, since an expiry may still be on its way."""
-        self.data = TrackerData(self.data.client, attempts=self.data.attempts)
+        self.data = TrackerData(self.data.client, attempts=self.data.attempts, session=self.data.session)
 
     # What is due.
 
@@ -425,7 +479,7 @@ class Tracker(MqttClient):
         return (Output(ForgetClients(), "view"),)
 
     def compose_tracker_hello(self) -> tuple[Output, ...]:
-        return (Output(TrackerHello(), "broker"),)
+        return (Output(TrackerHello(session=self.data.session), "broker"),)
 
     def compose_tracker_goodbye(self) -> tuple[Output, ...]:
         return (Output(TrackerGoodbye(), "broker"),)
@@ -467,7 +521,9 @@ class Tracker(MqttClient):
         return (Output(ForgetAdmission(client=self._client), "view"),)
 
     def compose_remove_client(self) -> tuple[Output, ...]:
-        return (Output(RemoveClient(client=self._client), "view"),)
+        leaver = self.data.current
+        session = leaver.session if isinstance(leaver, ClientGoodbye) else ""
+        return (Output(RemoveClient(client=self._client, session=session), "view"),)
 
     @property
     def _client(self) -> str:

@@ -78,6 +78,8 @@ class Server:
         self.refused: Counter[str] = Counter()
         """How often the charts refused which message."""
         self.last_error = ""
+        self.failure: Exception | None = None
+        """What `last_error` says."""
         self._connect = connect
         self._observer = observer
         self._session: Session | None = None
@@ -88,6 +90,7 @@ class Server:
         self._tasks: set[asyncio.Task[None]] = set()
         self._publishing: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
+        self._writing = asyncio.Lock()
         self._waiters: dict[asyncio.Future[None], Callable[[], bool]] = {}
         self._settling = False
         self._crashed = False
@@ -152,8 +155,11 @@ class Server:
                 timer.cancel()
                 self._set_timer(role, output)
 
-    async def wait_for(self, condition: Callable[[], bool], within: float) -> None:
-        """Wait until `condition` holds, asked whenever all charts wait. Raises `TimeoutError` after `within` s."""
+    async def wait_for(self, condition: Callable[[], bool], within: float | None) -> None:
+        """Wait until `condition` holds, asked whenever all charts wait. Raises `TimeoutError` after `within` s.
+
+        With `within` None it waits as long as it takes.
+        """
         if condition():
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -257,7 +263,11 @@ class Server:
 
     def _set_timer(self, role: Role, output: Output) -> None:
         loop = asyncio.get_running_loop()
-        self._timers[role, output] = loop.call_later(self.timeout, self._expire, role, output)
+        self._timers[role, output] = loop.call_later(self._seconds(), self._expire, role, output)
+
+    def _seconds(self) -> float:
+        """What the clock counts for a timeout that is set now."""
+        return self.timeout
 
     def _expire(self, role: Role, output: Output) -> None:
         del self._timers[role, output]
@@ -302,7 +312,7 @@ class Server:
         if session is None:
             return
         try:
-            await session.subscribe(topic)
+            await session.subscribe(self._filter_of(topic))
         except RefusedError as error:
             self._fail(session, error, SUBACK(topic=topic, accepted=False))
         except NotConnectedError as error:
@@ -314,7 +324,9 @@ class Server:
         if session is None:
             return  # the connection broke while the send was due: lost
         try:
-            await session.publish(event.topic, encode(event))
+            async with self._writing:  # who waits for it goes on in the order in which it came
+                payload = await self._encoded(event)
+            await session.publish(self._topic_of(event), payload)
         except NotConnectedError as error:
             if session is not self._session:  # no chart waits for it any more
                 log.warning("%s: not published: %s: %s", self.name, type(event).__name__, error)
@@ -335,7 +347,7 @@ class Server:
     async def _listen(self, session: Session) -> None:
         try:
             async for topic, payload in session.messages():
-                event = decode_or_refuse(topic, payload, self.refusals)
+                event = await self._decoded(topic, payload)
                 if event is not None:
                     self._tell(session, event)
         except NotConnectedError as error:
@@ -346,6 +358,24 @@ class Server:
         finally:
             await session.crash()
 
+    # What a service does in another way.
+
+    def _topic_of(self, event: BusEvent) -> str:
+        """Where an event is published."""
+        return event.topic
+
+    def _filter_of(self, topic: str) -> str:
+        """How the broker is asked for the events of a topic."""
+        return topic
+
+    async def _encoded(self, event: BusEvent) -> bytes:
+        """The payload of an event. Raises `ValueError` if it cannot be sent."""
+        return encode(event)
+
+    async def _decoded(self, topic: str, payload: bytes) -> BusEvent | None:
+        """The event that has come; None if it is malformed, or of no concern."""
+        return decode_or_refuse(topic, payload, self.refusals)
+
     def _tell(self, session: Session, message: Message) -> None:
         """Something came from the broker; what an earlier session still brings is nobody's."""
         if session is self._session:
@@ -355,6 +385,7 @@ class Server:
     def _fail(self, session: Session, error: Exception, message: Message) -> None:
         if session is self._session:
             self.last_error = str(error)
+            self.failure = error
             log.info("%s: %s", self.name, error)
         self._tell(session, message)
 

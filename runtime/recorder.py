@@ -30,7 +30,9 @@ from machines.calls import (
 from machines.events import BusEvent
 from machines.participant import Decision, Output, UnspecifiedReception
 from runtime.driver import Move
+from runtime.runs.watcher import Watcher
 from runtime.wire.events import Malformed, decode
+from spec.monitor import Observed
 
 BROKER = "Broker"
 NEVER_CAME = "never came"
@@ -94,8 +96,11 @@ class RunRecorder:
     lifelines: dict[tuple[str, str], str] = field(default_factory=dict)
     in_order: bool = True
     began: float = field(default_factory=time.monotonic)
+    observed: list[Observed] = field(default_factory=list)
+    """What an observer on the bus saw who missed nothing."""
 
     def __post_init__(self) -> None:
+        self._watcher = Watcher(self.observed.append, began=self.began)
         self._number = 0
         self._sendings: dict[tuple[str, str, object], list[_Sending]] = {}
         self._owed: dict[str, list[str]] = {}  # by client: the events that its broker passes on, oldest first
@@ -117,6 +122,8 @@ class RunRecorder:
         lifeline = self.lifeline(move.server, move.role)
         peer = BROKER if move.peer == "broker" else self.lifeline(move.server, move.peer) if move.peer else ""
         if move.action == "!":
+            if isinstance(move.message, BusEvent) and move.peer == "broker":
+                self._watcher.sent(move.server, move.message)
             self._send(lifeline, peer, move.message, move.where)
             return
         for unanswered in _unanswered(move.message):
@@ -137,6 +144,7 @@ class RunRecorder:
         if not self._is_known(client):
             return
         self._owed.pop(client, None)
+        self._watcher.disconnected(client, clean)
         self._reach_broker(client, DISCONNECT() if clean else ConnectionLost())
         if clean:  # it reads nothing more
             for (sender, receiver, _), sendings in self._sendings.items():
@@ -157,6 +165,7 @@ class RunRecorder:
             self._beside.add(event.event_id)
             self._come("", BROKER, event, self.broker.where, "from a stranger")
             return
+        self._watcher.received(client, topic, payload)
         self._reach_broker(client, event)
         for receiver in [receiver for receiver, owed in self.broker.data.outbox if owed == event]:
             self._emit(Output(event, receiver))
@@ -172,6 +181,7 @@ class RunRecorder:
         """The broker passed an event on; the arrow is drawn when the event has come."""
         event = _decoded(topic, payload)
         if event is not None and self._is_known(to_client):
+            self._watcher.forwarded(topic, payload, to_client)
             self._check(event, to_client)
 
     def lost_from_broker(self, topic: str, payload: bytes, to_client: str) -> None:
@@ -207,6 +217,10 @@ class RunRecorder:
 
     def _answer(self, client: str, answer: CONNACK | SUBACK) -> None:
         """`?CONNECT` and `!CONNACK`, or `?SUBSCRIBE` and `!SUBACK`."""
+        if isinstance(answer, SUBACK):
+            self._watcher.subscribed(client, answer.topic, answer.accepted)
+        elif answer.accepted:
+            self._watcher.connected(client)
         self._reach_broker(client, CONNECT() if isinstance(answer, CONNACK) else SUBSCRIBE(topic=answer.topic))
         self._emit(Output(answer, client))
 

@@ -18,6 +18,9 @@ settings.register_profile("ci", max_examples=100, deadline=None, print_blob=True
 settings.register_profile(
     "nightly", max_examples=2000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile(
+    "soak", max_examples=20_000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
 HERE = Path(__file__).parent
@@ -25,6 +28,7 @@ FOLDERS = {
     "mutation": ("mutation", "spec/conformance/test_planted.py", "spec/exploration/test_planted.py"),
     "broker": (
         "end_to_end",
+        "properties/test_on_brokers.py",
         "runtime/mqtt",
         "runtime/demo",
         "runtime/services",

@@ -67,6 +67,8 @@ def check(
 
     It asks both ways: can the charts do what is drawn, and is all drawn that they can do?
 
+    What the demo recorded, or the explorer wrote, is one run: it conforms if the statecharts allow it.
+
     Exit status: 0 conforms, 1 does not conform, 3 undetermined (something was not asked or not answered), 2 cannot be
     used.
     """
@@ -83,6 +85,8 @@ def check(
     if charts is not None and not diagrams:
         raise fail("--charts: name the diagrams that these charts are to be checked against", status=2)
     texts = [(str(file) if diagrams else file.name, _text(file)) for file in files]
+    if charts is None and diagrams:
+        _check_runs(texts, quiet=quiet, as_json=as_json)
     others = [(file.name, _text(file)) for file in refer or ()]
     _refuse_foreign(texts)
     try:
@@ -130,6 +134,34 @@ def check(
         if not verbose:
             console.print(f"\nNext: {_next(str(report.verdict))}", soft_wrap=True)
     raise typer.Exit(report.verdict.status)
+
+
+def _check_runs(texts: list[tuple[str, str]], *, quiet: bool, as_json: bool) -> None:
+    """Judge texts that are runs, and exit; diagrams are left to the rest of the check."""
+    from runtime.runs.format import RunError
+    from runtime.runs.judged import WORDS, judge, lines, report
+    from runtime.runs.logs import is_run, read_run
+    from spec.monitor import Answer
+
+    runs = [each for each in texts if is_run(each[1])]
+    if not runs:
+        return
+    if len(runs) < len(texts):
+        raise fail("check runs and diagrams one after the other: a run is judged by itself", status=2)
+    try:
+        found = [(name, judge(read_run(text, name))) for name, text in runs]
+    except RunError as error:
+        raise fail(str(error), status=2) from None
+    answers = {each.answer for _, each in found}
+    worst = next(one for one in (Answer.FORBIDDEN, Answer.CANNOT_TELL, Answer.ALLOWED) if one in answers)
+    if as_json:
+        typer.echo(json.dumps({"answer": worst.value, "runs": [report(name, each) for name, each in found]}, indent=1))
+    elif quiet:
+        typer.echo(WORDS[worst])
+    else:
+        for name, each in found:
+            typer.echo("\n".join(lines(name, each)))
+    raise typer.Exit(worst.status)
 
 
 def _write_coverage(report: "Report", playing: Charts, binding: "Binding", folder: Path) -> None:

@@ -19,10 +19,16 @@ COMMANDS = {
     "check": "check",
     "explore": "explore",
     "replay": "replay",
+    "monitor": "monitor",
+    "verify": "verify",
     "certify": "any_number",
     "project": "project",
     "read": "read",
     "diagrams": "diagrams",
+    "tracker": "services",
+    "torrent": "services",
+    "members": "services",
+    "acl": "services",
 }
 """The commands in the order of the help: the name of a command's function, and the module that it is in."""
 ALIASES = {"--careful": "--hardened"}

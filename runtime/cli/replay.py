@@ -60,17 +60,22 @@ class Run:
 
 
 def replay(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A counterexample that `explore` wrote.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A counterexample that `explore` wrote, a recording, or a log.")
+    ],
     live: Annotated[bool, typer.Option("--live", help="On the embedded broker, with the real servers.")] = False,
     qos: Annotated[int | None, typer.Option(min=0, max=2, help="With --live: MQTT quality of service (2).")] = None,
 ) -> None:
     """Play a counterexample again.
 
     Exit status 0 if it breaks its property, 1 if it no longer does, 2 if the file cannot be played. A trace that names
-    no property (`-`) ends with 0 if it can be played.
+    no property (`-`) ends with 0 if it can be played. A recording or a log is gone through observation by observation:
+    0 if it is allowed, 1 if it is forbidden, 3 if nobody can tell.
     """
     if qos is not None and not live:
         raise typer.BadParameter("it goes with --live: in the explorer there is no MQTT.", param_hint="'--qos'")
+    if (status := replay_observed(file, live=live)) is not None:
+        raise typer.Exit(status)
     try:
         run = played(file)
     except ReplayError as error:
@@ -86,6 +91,37 @@ def replay(
 
 def _told(run: Run) -> str:
     return f"{run.trace.property_} (is to be broken)" if run.properties.properties else "is to be possible"
+
+
+def replay_observed(file: Path, *, live: bool) -> int | None:
+    """Go through what was observed, and give the exit status; None if the file is one of the explorer's steps."""
+    from runtime.runs.format import RunError, as_json
+    from runtime.runs.judged import judged, lines
+    from runtime.runs.logs import has_steps, load_run
+
+    try:
+        if has_steps(file):
+            return None
+        run = load_run(file)
+    except RunError as error:
+        typer.echo(f"clientjoin: {error}", err=True)
+        return 2
+    if live:
+        typer.echo(f"clientjoin: {file}: --live plays the explorer's steps, and this file holds observations", err=True)
+        return 2
+    monitor = run.monitor()
+    for number, seen in enumerate(run.seen, 1):
+        monitor.see(seen)
+        row = as_json(seen)
+        about = " ".join(str(row[key]) for key in ("client", "topic") if row.get(key))
+        typer.echo(f"\n{number}: {seen.at:.3f} s: {row['kind']} {about}")
+        for client in dict.fromkeys(name for name in (getattr(seen, "client", ""),) if name):
+            where = " or ".join(each.replace("_", " ") for each in monitor.where(client))
+            typer.echo(f"    {client}: {where or 'not known'}")
+    typer.echo()
+    found = judged(monitor)
+    typer.echo("\n".join(lines(str(file), found)))
+    return found.answer.status
 
 
 def played(file: Path) -> Run:

@@ -23,10 +23,13 @@ from machines.events import BusEvent, ClientEvent, ClientJoinAccepted, ClientJoi
 from machines.participant import atomic_states, words
 from runtime.demo.runner import CLIENT, TRACKER, Outcome, lifelines
 from runtime.recorder import BROKER, NEVER_CAME, Arrow, RunRecorder
+from runtime.runs.format import Run, commented
 from spec.rendering.labels import label
-from spec.rendering.sequence import Divider, Group, Lifeline, Message, Row, to_mermaid, to_notation
+from spec.rendering.sequence import Comment, Divider, Group, Lifeline, Message, Row, to_mermaid, to_notation
 from spec.rendering.svg import to_svg
 
+IN_OTHER_FORM = {".mmd": to_mermaid, ".mermaid": to_mermaid, ".svg": to_svg}
+"""Recordings that are not in the notation, by suffix."""
 AT_REST = {state.id for state in atomic_states(Broker) if state.initial}
 """Where the broker's regions are while nothing is owed."""
 
@@ -243,13 +246,20 @@ def _where(states: tuple[str, ...]) -> str:
 
 
 def recording(title: str, recorder: RunRecorder, suffix: str = ".txt") -> str:
-    """The run as a sequence diagram: in Mermaid or SVG, if the file's suffix says so, otherwise in the notation."""
+    """The run as a sequence diagram: in Mermaid or SVG, if the file's suffix says so, otherwise in the notation.
+
+    In the notation what was seen stands there as comments, from which the run can be judged and replayed.
+    """
+    clients = {client: "tracker" if client == TRACKER else "torrent" for client, _ in recorder.lifelines}
+    run = Run(tuple(recorder.observed), tracker=TRACKER, in_order=recorder.in_order, roles=clients)
     rows: list[Row] = []
+    if suffix not in IN_OTHER_FORM:
+        rows += (Comment(line.removeprefix("// ")) for line in commented(run))
     for number, arrow in enumerate(recorder.arrows):
         if number in recorder.acts:
             rows.append(Divider(recorder.acts[number]))
         rows.append(Message(arrow.sender, arrow.receiver, label(arrow.message), arrow.lost, arrow.sent, arrow.came))
-    draw = {".mmd": to_mermaid, ".mermaid": to_mermaid, ".svg": to_svg}.get(suffix, to_notation)
+    draw = IN_OTHER_FORM.get(suffix, to_notation)
     return draw(title, _groups(recorder), rows)
 
 

@@ -13,7 +13,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import aiomqtt
@@ -31,8 +31,23 @@ class NotConnectedError(Exception):
     """The broker could not be reached, or the connection broke: the message says which broker and why."""
 
 
+class UntrustedError(NotConnectedError):
+    """The broker's certificate, or ours, is not accepted: the message says why."""
+
+
 class RefusedError(Exception):
-    """The broker answered, and said no."""
+    """The broker answered, and said no; `code` is the return code of CONNACK (MQTT 3.1.1, 3.2.2.3), if it was that."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Will(NamedTuple):
+    """What the broker publishes when the connection ends without DISCONNECT (MQTT 3.1.1, 3.1.2.5)."""
+
+    topic: str
+    payload: bytes
 
 
 @dataclass(frozen=True)
@@ -94,11 +109,20 @@ class Session:
     """
 
     def __init__(
-        self, address: BrokerAddress, client: str, qos: int = 2, *, patience: float = 5.0, keepalive: int = 60
+        self,
+        address: BrokerAddress,
+        client: str,
+        qos: int = 2,
+        *,
+        patience: float = 5.0,
+        keepalive: int = 60,
+        will: Will | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """`qos` of publications and subscriptions; `patience` in seconds for each next answer of the broker.
 
         After `keepalive` seconds of silence the broker is asked for a sign of life, and has as long to give it.
+        `tls` replaces the system's certificates where the address asks for TLS.
         """
         self.address = address
         self.client = client
@@ -118,26 +142,35 @@ class Session:
             logger=logging.getLogger("clientjoin.paho"),
             transport="tcp" if address.websocket_path is None else "websockets",
             websocket_path=address.websocket_path,
-            tls_context=ssl.create_default_context() if address.tls else None,
+            tls_context=_closing(tls or ssl.create_default_context()) if address.tls else None,
+            will=aiomqtt.Will(will.topic, will.payload, qos) if will else None,
         )
         self._paho: Any = self._mqtt._client
         self._paho.connect_timeout = patience
         vars(self._paho)["loop_read"] = self._read
         self._paho.on_publish = self._on_publish
+        self._paho.on_socket_register_write = self._on_register_write
         self._paho.on_disconnect = self._on_disconnect
         self._in_flight = InFlight(IN_FLIGHT, patience, self._bytes_left)
         self._opening: asyncio.Task[Any] | None = None
 
     async def connect(self) -> None:
         """CONNECT, and wait for CONNACK. Raises `RefusedError`, or `NotConnectedError` if no CONNACK came."""
+        if not _can_watch_sockets():
+            raise NotConnectedError(
+                f"{self.address} cannot be reached: this event loop does not watch sockets; "
+                "use asyncio.SelectorEventLoop (on Windows: asyncio.WindowsSelectorEventLoopPolicy)"
+            )
         self._opening = asyncio.create_task(self._mqtt.__aenter__())
         try:
             await asyncio.shield(self._opening)
         except MqttConnectError as error:
-            raise RefusedError(f"{self.address} refused the connection of {self.client}: {error}") from None
+            said = f"{self.address} refused the connection of {self.client}: {error}"
+            raise RefusedError(said, _return_code(error)) from None
         except (aiomqtt.MqttError, OSError, ValueError) as error:
             problem = "cannot be reached" if self._mqtt._misc_task is None else "does not answer CONNECT"
-            raise NotConnectedError(f"{self.address} {problem}: {error}") from None
+            kind = UntrustedError if isinstance(error.__context__, ssl.SSLError) else NotConnectedError
+            raise kind(f"{self.address} {problem}: {error}") from None
         finally:
             if not self._is_accepted():
                 await self.crash()
@@ -191,6 +224,26 @@ class Session:
         """Something that changes when the network takes more of what is to be sent."""
         packets = self._paho._out_packet
         return len(packets), packets[0]["pos"] if packets else 0
+
+    def _on_register_write(self, _paho: object, _data: object, sock: Any) -> None:
+        """Watch for when the socket can be written, unless it has been closed by then.
+
+        paho may call this in the thread in which it connects.
+        """
+        loop, number = self._mqtt._loop, sock.fileno()
+
+        def write() -> None:
+            try:
+                self._paho.loop_write()
+            except Exception as error:  # noqa: BLE001 - it has broken: whoever reads or waits is told
+                if not self._mqtt._disconnected.done():
+                    self._mqtt._disconnected.set_exception(error)
+
+        def watch() -> None:
+            if sock.fileno() == number:
+                loop.add_writer(number, write)
+
+        loop.call_soon_threadsafe(watch)
 
     def _on_disconnect(self, *told: Any) -> None:
         self._mqtt._on_disconnect(*told)
@@ -254,6 +307,35 @@ class Session:
             if ended is not None:
                 ended.cancel()
                 await asyncio.gather(ended, return_exceptions=True)
+
+
+class _TlsSocket(ssl.SSLSocket):
+    """Closes when the handshake fails: paho would leave it open."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except OSError:
+            self.close()
+            raise
+
+
+def _closing(context: ssl.SSLContext) -> ssl.SSLContext:
+    context.sslsocket_class = _TlsSocket
+    return context
+
+
+def _can_watch_sockets() -> bool:
+    """Whether the running loop has `add_reader`, which the MQTT library needs: the default loop of Windows has none."""
+    watch = type(asyncio.get_running_loop()).add_reader
+    return watch is not asyncio.AbstractEventLoop.add_reader
+
+
+def _return_code(error: MqttConnectError) -> int | None:
+    """The return code of CONNACK."""
+    return error.rc if isinstance(error.rc, int) else getattr(error.rc, "value", None)
 
 
 Connect = Callable[[str], Session]

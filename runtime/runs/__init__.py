@@ -1,5 +1,5 @@
-"""Runs as observations, for `spec.monitor`.
+"""Runs as observations: what the explorer tells, the demo records and a log of a bus holds, for `spec.monitor`.
 
-In: a run, such as one that the explorer told. Out: observations in the order in which somebody on the bus would see
-them. Begin with `explored`.
+Comes in: files, a broker that runs, or steps of the explorer. Goes out: a `Run` of observations, and a verdict on it.
+Begin with `format`, the one format of runs; `logs` reads it and what is like it, `judged` judges.
 """

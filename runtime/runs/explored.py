@@ -15,7 +15,8 @@ from spec.monitor import Connected, Delivered, Disconnected, Observed, Published
 def observed(system: ClosedSystem, run: Iterable[tuple[Label, Row]]) -> list[Observed]:
     """The observations of a run, one second apart; the tracker is called as its node, events are stamped anew.
 
-    The steps must be those of a system that keeps its order and tells nothing after the calm that was done before it.
+    Where events overtake each other, they are delivered when they are read. Raises `ValueError` for a run that tells
+    after stabilisation what was done before it.
     """
     observer = _Observer(system)
     for label, row in run:
@@ -38,13 +39,14 @@ class _Observer:
         """One step, and the row after it."""
         component, kind = label.component, label.kind
         if label.unheard or kind == "settle":
-            raise ValueError("steps that are told after the calm cannot be observed: keep both hops apart")
+            raise ValueError("what is told after stabilisation cannot be observed: set keeps_hops = true")
         if kind == "restart":
             for place in range(len(self.system.nodes)):
                 self._cut(place)
         elif kind == "lose 2":
-            place, _ = self._down[component].popleft()
-            self.seen[place].pop()
+            place, _ = self._taken(component, label.message)
+            if self.system.ordered:
+                self.seen[place].pop()
         elif kind == "forward":
             self._arrive(component, self._up[component].popleft())
         elif kind == "lose 1":
@@ -57,11 +59,8 @@ class _Observer:
         component, kind = label.component, label.kind
         if kind in {"crash", "wipe", "disconnect", "stabilisation"}:
             self._cut(component, label.arrive)
-        elif kind == "read":
-            self._down[component].popleft()
-        elif kind == "duplicate":
-            place, _ = self._down[component][0]
-            self.seen[place].append(self.seen[place][-1])
+        elif kind in {"read", "duplicate"}:
+            self._read(component, label.message, again=kind == "duplicate")
         sent = 0
         for arrow in () if label.outcome is None else label.outcome.arrows:
             if arrow.receiver != "broker":
@@ -71,6 +70,25 @@ class _Observer:
                 sent += 1
             else:
                 self._packet(component, arrow.message)
+
+    def _read(self, component: int, message: Hashable, *, again: bool) -> None:
+        """An event is read, and stays to be read once more."""
+        place, event = self._taken(component, message)
+        if again:
+            self._down[component].appendleft((place, event))
+        if not self.system.ordered:
+            self._see(Delivered(self._at(), self._name(component), event))
+        elif again:
+            self.seen[place].append(self.seen[place][-1])
+
+    def _taken(self, component: int, message: Hashable) -> tuple[int, BusEvent]:
+        """What is under way, which is no longer: the oldest, or the oldest of its kind where there is no order."""
+        waiting = self._down[component]
+        for found in waiting:
+            if self.system.ordered or replace(found[1], event_id="") == unmarked(message):
+                waiting.remove(found)
+                return found
+        raise ValueError(f"{message} is read at {self._name(component)}, and was not under way")
 
     def _packet(self, component: int, packet: Hashable) -> None:
         client = self._name(component)
@@ -95,11 +113,12 @@ class _Observer:
 
     def _arrive(self, component: int, event: BusEvent) -> None:
         self._see(Published(self._at(), self._name(component), event))
-        unmarked = replace(event, event_id="")
-        for receiver in self.system.reached(component, self.system.message(unmarked)):
+        for receiver in self.system.reached(component, self.system.message(replace(event, event_id=""))):
             slot = self.system.slots[receiver][self._row[receiver]]
             if self.system.online[receiver][slot.local]:
-                place = self._see(Delivered(self._at(), self._name(receiver), event))
+                place = -1
+                if self.system.ordered:
+                    place = self._see(Delivered(self._at(), self._name(receiver), event))
                 self._down[receiver].append((place, event))
 
     def _cut(self, component: int, arrive: int = 0) -> None:
@@ -120,3 +139,8 @@ class _Observer:
     def _see(self, seen: Observed) -> int:
         self.seen.append([seen])
         return len(self.seen) - 1
+
+
+def unmarked(message: Hashable) -> Hashable:
+    """An event without the mark of what is delivered once more."""
+    return replace(message, event_id="") if isinstance(message, BusEvent) else message

@@ -48,6 +48,7 @@ from machines.events import (
     TrackerHello,
 )
 from runtime.wire.strict_json import (
+    MAX_BYTES,
     Fault,
     Kind,
     Property,
@@ -118,6 +119,8 @@ REASON_CODE = unhurried(_reason_code, as_it_is)
 
 REQUEST_ID = Property("RequestId", "request_id", NAME, required=False, absent="")
 """Unknown to the protocol as drawn: only who is hardened gives it, and who does not know it skips it."""
+SESSION = Property("Session", "session", NAME, required=False, absent="")
+"""Likewise."""
 
 FILE_METADATA = record(
     FileMetadata,
@@ -144,7 +147,7 @@ CLIENT_IDENTIFIER = Property("ClientIdentifier", "client", CLIENT)
 
 PROPERTIES: Mapping[type[BusEvent], tuple[Property, ...]] = immutabledict(
     {
-        TrackerHello: (),
+        TrackerHello: (SESSION,),
         TrackerGoodbye: (),
         ClientJoinRequested: (
             CLIENT_IDENTIFIER,
@@ -180,7 +183,7 @@ PROPERTIES: Mapping[type[BusEvent], tuple[Property, ...]] = immutabledict(
             Property("AddedFiles", "added_files", FILES),
             Property("AddedFragments", "added_fragments", FRAGMENTS),
         ),
-        ClientGoodbye: (CLIENT_IDENTIFIER, REQUEST_ID),
+        ClientGoodbye: (CLIENT_IDENTIFIER, REQUEST_ID, SESSION),
         FileInfoPublished: (
             Property("Hash", "hash", HASH),
             Property("Size", "size", SIZE),
@@ -202,8 +205,11 @@ _EVENTS = {event: record(event, EVENT_ID, *properties) for event, properties in 
 # Events to bytes and back.
 
 
-def encode(event: BusEvent) -> bytes:
-    """The event as UTF-8 JSON; ValueError if it has no `event_id`, or if `decode` would not give it back."""
+def encode(event: BusEvent, largest: int = MAX_BYTES) -> bytes:
+    """The event as UTF-8 JSON of at most `largest` bytes.
+
+    Raises ValueError if it has no `event_id`, or if `decode` would not give it back.
+    """
     name = type(event).__name__
     shape = _EVENTS.get(type(event))
     if shape is None:
@@ -216,7 +222,7 @@ def encode(event: BusEvent) -> bytes:
     except (AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"{name} cannot be written as JSON in UTF-8: {error}") from error
     try:
-        back = decode(event.topic, payload)
+        back = decode(event.topic, payload, largest)
     except Malformed as refusal:
         raise ValueError(f"{name} would be refused by whoever reads it: {refusal}") from refusal
     if back != replace(event, event_id=back.event_id):
@@ -224,10 +230,13 @@ def encode(event: BusEvent) -> bytes:
     return payload
 
 
-def decode(topic: str, payload: bytes) -> BusEvent:
-    """The event that was published on this topic; `Malformed`, and nothing else, if the payload is none."""
+def decode(topic: str, payload: bytes, largest: int = MAX_BYTES) -> BusEvent:
+    """The event that was published on this topic; `Malformed`, and nothing else, if the payload is none.
+
+    A payload of more than `largest` bytes is none.
+    """
     try:
-        event: BusEvent = read(_shape_of(topic), payload)
+        event: BusEvent = read(_shape_of(topic), payload, largest)
     except Fault as fault:
         raise Malformed(topic, fault.kind, "$" + fault.path, fault.problem) from None
     return event

@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeVar
 from immutabledict import immutabledict
 
 MAX_BYTES = 4 * 1024 * 1024
-"""The largest payload that is read or written."""
+"""The largest payload that is read or written, unless another limit is given."""
 MAX_DEPTH = 32
 """The deepest nesting that is read; the protocol's own events need 4."""
 MAX_INT64 = 2**63 - 1
@@ -42,6 +42,7 @@ Kind = Literal[
     "empty",
     "not-a-uuid",
     "unknown-reason-code",
+    "wrong-client",
 ]
 """Why a payload is refused."""
 
@@ -72,17 +73,17 @@ class _Unusual(Exception):  # noqa: N818 - it says nothing but that
 # Bytes to a JSON value.
 
 
-def read(shape: "Shape", payload: bytes) -> Any:
-    """What these bytes are by a shape. Raises `Fault`."""
+def read(shape: "Shape", payload: bytes, largest: int = MAX_BYTES) -> Any:
+    """What these bytes, of which there are at most `largest`, are by a shape. Raises `Fault`."""
     try:
-        return shape.quick(_plain(payload))
+        return shape.quick(_plain(payload, largest))
     except (_Unusual, ValueError, RecursionError):
-        return shape.read(parsed(payload))
+        return shape.read(parsed(payload, largest))
 
 
-def _plain(payload: bytes) -> object:
+def _plain(payload: bytes, largest: int = MAX_BYTES) -> object:
     """The JSON value of a text in which nothing needs care: no escape of a character by its number, no key twice."""
-    if len(payload) > MAX_BYTES or b"\\u" in payload or payload.startswith(b"\xef\xbb\xbf"):
+    if len(payload) > largest or b"\\u" in payload or payload.startswith(b"\xef\xbb\xbf"):
         raise _Unusual
     given = payload.decode("utf-8")
     if payload.count(b"[") + payload.count(b"{") > MAX_DEPTH:
@@ -114,10 +115,10 @@ def _unusual(_: str) -> object:
 _PLAIN_JSON = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_unusual)
 
 
-def parsed(payload: bytes) -> object:
+def parsed(payload: bytes, largest: int = MAX_BYTES) -> object:
     """The JSON value that these bytes hold, its objects with keys given twice, to be read by a shape."""
-    if len(payload) > MAX_BYTES:
-        raise Fault("too-large", f"at most {MAX_BYTES} bytes", f"{len(payload)} bytes")
+    if len(payload) > largest:
+        raise Fault("too-large", f"at most {largest} bytes", f"{len(payload)} bytes")
     try:
         given = payload.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -37,6 +37,7 @@ def settled(binding: Binding) -> Binding:
                 states=_shared(begin.states, likes),
                 orders=_shared(begin.orders, likes),
                 sessions=_shared(begin.sessions, likes),
+                services=_shared(begin.services, likes),
                 endpoints=_shared(begin.endpoints, likes),
                 later=_also(begin.later, players, begin.place),
             )
@@ -156,7 +157,7 @@ def refuse_unknown(binding: Binding, charts: Collection[str], messages: Collecti
         lifelines((name for name in (rule.sender, rule.receiver) if name), rule.place)
     for begin in binding.begins:
         lifelines((*begin.states, *begin.orders, *(name for name, _ in begin.later)), begin.place)
-        lifelines((*begin.sessions, *begin.endpoints), begin.place)
+        lifelines((*begin.sessions, *begin.services, *begin.endpoints), begin.place)
     rows: list[MayBeUndrawn | Publishes | Obligation | Forgets] = [
         *binding.may_be_undrawn,
         *binding.ignores,

@@ -44,7 +44,8 @@ single blanks. A label that is itself the name of a message needs no rule.
   `in_full = true`: these diagrams draw all that servers do, also what they ignore. Neither `[[may_be_undrawn]]` nor
   `[environment]` holds there, but for a broker.
   `quiescent = true`: where such a diagram ends nothing is under way, and nobody has anything to send any more.
-  `sessions = { Name = "..." }`: what the torrent server of a lifeline is given as its session: it is hardened then.
+  `sessions = { Name = "..." }`: what the server of a lifeline is given as its session: it is hardened then.
+  `services = { Name = "retry will" }`: what else hardens it, as a service: it asks again once, it leaves its will.
   `endpoints = { Name = "..." }`: the URI where the server of a lifeline serves. Nobody conflicts for another reason.
   `patient = false`: clocks, and other patient lifelines, need not wait there until nothing else can happen.
   `recurring = true`: where these diagrams have ended they may begin again, any number of times.
@@ -61,7 +62,8 @@ must have been sent to the sender before, such as `CONNACK accepted`; what comes
 owed to all who were sent this, such as `SUBACK {topic} accepted`; without it, to the sender. `why`: is quoted where
 this does not hold.
 `[[forgets]]`: `lifelines`, `received` and `why`: messages with which all ends that was owed to their sender, and all
-that it was sent before counts no longer. Where there is nothing of both, they are ignored.
+that it was sent before counts no longer. Where there is nothing of both, they are ignored. With `wills = true` they
+oblige to what the sender has left with CONNECT.
 `[[ignores]]`: the keys of `[[may_be_undrawn]]`, for what a chart may ignore although a diagram draws that it receives
 it. With `states`, patterns likewise, it may so in these atomic states.
 `[[publishes]]`: `lifelines`, `messages` and `why`: what the server of a lifeline publishes in a procedure of its own
@@ -173,6 +175,7 @@ class Begin:
     quiescent: bool = False
     """Whether nothing is left to happen where they end."""
     sessions: Mapping[str, str] = field(default_factory=dict)
+    services: Mapping[str, str] = field(default_factory=dict)
     endpoints: Mapping[str, str] = field(default_factory=dict)
     patient: bool = True
     """Whether what patient lifelines send waits until nothing else can happen."""
@@ -404,6 +407,7 @@ class Binding:
                 orders=others(row.orders),
                 later=later,
                 sessions=others(row.sessions),
+                services=others(row.services),
                 endpoints=others(row.endpoints),
             )
 

@@ -11,7 +11,7 @@ lifelines and messages, and nothing of charts.
 
 import fnmatch
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal, NamedTuple
 
@@ -47,22 +47,30 @@ class Obligation:
 
 @dataclass(frozen=True)
 class Forgets:
-    """Messages with which all ends that was owed to their sender, and all that it was sent before counts no longer."""
+    """Messages with which all ends that was owed to their sender, and all that it was sent before counts no longer.
+
+    With `wills` they oblige to what the sender left for this case, as if it had sent it just before.
+    """
 
     lifelines: frozenset[str]
     received: tuple[str, ...]
     why: str = ""
     place: str = ""
+    wills: bool = False
 
 
 class Said(NamedTuple):
-    """A message with the lifeline at its other end, empty if a chart does not say; `number` tells it from others."""
+    """A message with the lifeline at its other end, empty if a chart does not say; `number` tells it from others.
+
+    `will` is a message that it leaves with its receiver.
+    """
 
     message: str
     detail: str
     topic: str
     number: Hashable
     peer: str
+    will: "Said | None" = None
 
     def __str__(self) -> str:
         return f"{self.message} {self.detail}".rstrip()
@@ -86,11 +94,15 @@ class Violation(NamedTuple):
 
 
 class Ledger(NamedTuple):
-    """What was sent that matters later, with its receiver; what is owed, oldest first; and what went wrong."""
+    """What was sent that matters later, with its receiver; what is owed, oldest first; and what went wrong.
+
+    `wills` is what was left by whom.
+    """
 
     sent: frozenset[tuple[str, str]] = frozenset()
     pending_obligations: tuple[PendingObligation, ...] = ()
     wrong: str = ""
+    wills: frozenset[tuple[str, Said]] = frozenset()
 
 
 EMPTY = Ledger()
@@ -119,8 +131,12 @@ class Discipline:
                 frozenset(each for each in ledger.sent if each[0] != said.peer),
                 tuple(pending for pending in ledger.pending_obligations if pending.to != said.peer),
                 ledger.wrong,
+                frozenset(each for each in ledger.wills if each[0] != said.peer),
             )
+            found = self._said_for(ledger, found, said.peer) if over.wills else found
         counts = found != ledger
+        if said.will is not None:
+            found = found._replace(wills=found.wills | {(said.peer, said.will)})
         for row in [row for row in self.obligations if fits(said.message, row.received)]:
             why = row.why
             if not row.sender or (said.peer, row.sender) in found.sent:
@@ -135,6 +151,17 @@ class Discipline:
         instead = "it counts here" if ignored else "it means nothing here, and should be ignored"
         why = why or (over.why if over is not None else "")
         return found._replace(wrong=f"{verb} {said} from {said.peer or 'outside'}, though {instead}{_because(why)}")
+
+    def _said_for(self, before: Ledger, after: Ledger, peer: str) -> Ledger:
+        """The ledger `after` all was forgotten of a peer, with what it left `before` owed to whoever is to have it."""
+        for name, will in sorted(before.wills):
+            for row in self.obligations if name == peer else ():
+                passed_on = row.to and not row.sends and fits(will.message, row.received)
+                if passed_on and (not row.sender or (peer, row.sender) in before.sent):
+                    text = replace(row, sends=str(will))  # it was never numbered: the text says which it is
+                    pending = sorted((*after.pending_obligations, *_pending_obligations(text, after, will)), key=_kind)
+                    after = after._replace(pending_obligations=tuple(pending))
+        return after
 
     def owed(self, ledger: Ledger, said: Said) -> PendingObligation | None:
         """The pending obligation that sending this message pays. Of messages to pass on, the oldest for each receiver

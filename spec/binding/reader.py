@@ -62,11 +62,13 @@ BEGIN = {
     "in_full": "",
     "quiescent": "",
     "sessions": "s1",
+    "services": "retry will",
     "endpoints": "http://one/",
     "patient": "",
     "recurring": "",
 }
 """The keys of a [[begin]] that name no lifeline, each with what it can say of one."""
+SERVICES = frozenset({"retry", "will"})
 
 
 def read_file(path: Path, *, is_default: bool = False) -> Binding:
@@ -229,7 +231,12 @@ def _begin(row: Mapping[str, Any], file: str, *, is_default: bool) -> Begin:
     title = _text(row, "title", f"{file}: [[begin]]")
     place = f"{file}: [[begin]] {title!r}"
     states = {key: _text(row, key, place) for key in row if key not in BEGIN}
-    orders, sessions, endpoints = (_by_lifeline(row, key, place) for key in ("orders", "sessions", "endpoints"))
+    orders, sessions, services, endpoints = (
+        _by_lifeline(row, key, place) for key in ("orders", "sessions", "services", "endpoints")
+    )
+    for lifeline, said in services.items():
+        if unknown := sorted(set(said.split()) - SERVICES):
+            raise BindingError(f"{place} services: {lifeline} is to be {unknown[0]!r}: expected retry, will, or both")
     later = [tuple(text.split()) for text in _texts(row.get("later", []), f"{place} later")]
     pairs = tuple((words[0], words[1]) for words in later if len(words) == 2)  # noqa: PLR2004 - lifeline and order
     if len(pairs) < len(later):
@@ -244,6 +251,7 @@ def _begin(row: Mapping[str, Any], file: str, *, is_default: bool) -> Begin:
         in_full=_flag(row, "in_full", place),
         quiescent=_flag(row, "quiescent", place),
         sessions=sessions,
+        services=services,
         endpoints=endpoints,
         patient=_flag(row, "patient", place, default=True),
         recurring=_flag(row, "recurring", place),
@@ -294,9 +302,10 @@ def _obligations(row: Mapping[str, Any], place: str, *, is_default: bool) -> Obl
 
 
 def _forgets(row: Mapping[str, Any], place: str, *, is_default: bool) -> Forgets:
-    _known(row, ("lifelines", "received", "why"), place)
+    _known(row, ("lifelines", "received", "wills", "why"), place)
     lifelines, received = _receivers(row, place)
-    return Forgets(lifelines, received, _text(row, "why", place, ""), BUILT_IN if is_default else place)
+    why, wills = _text(row, "why", place, ""), _flag(row, "wills", place)
+    return Forgets(lifelines, received, why, BUILT_IN if is_default else place, wills)
 
 
 def _receivers(row: Mapping[str, Any], place: str) -> tuple[frozenset[str], tuple[str, ...]]:

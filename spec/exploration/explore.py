@@ -1,6 +1,6 @@
 """Explore a scenario: search, look at every property, and tell the shortest trace of each that is broken."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from spec.exploration.engine.choice import engine
@@ -71,9 +71,25 @@ def explore(
 
 def _names_one(system: ClosedSystem, scenario: Explorable, properties: Sequence[Property]) -> str:
     """Which property is about one of several components that would count as the same; empty if there is none."""
-    alike = {system.nodes[place].name for group in scenario.interchangeable_groups() for place in group}
-    named = ((one.name, name) for one in properties for name in one.concerns if name in alike)
-    return next((f"the property {property_!r} is about {name}" for property_, name in named), "")
+    places = {place for group in scenario.interchangeable_groups() for place in group}
+    alike = {system.nodes[place].name for place in places}
+    if 0 in places:  # then these are about some of those that would count as the same, and not about others
+        alike |= {"tracker", "client", "other"} - {node.name for node in system.nodes}
+    named = [
+        f"the property {one.name!r} is about {name}" for one in properties for name in one.concerns if name in alike
+    ]
+    return next(iter((*named, *_faults_of_one(system, scenario))), "")
+
+
+def _faults_of_one(system: ClosedSystem, scenario: Explorable) -> Iterator[str]:
+    """Which faults are counted for one of several components that would count as the same."""
+    faults = system.faults
+    for group in scenario.interchangeable_groups():
+        of_each = [[fault for _, fault in faults.orders(system.nodes[place].name)] for place in group]
+        for same in zip(*of_each, strict=True):
+            bounds = {faults.bounds.get(fault, 0) for fault in same}
+            if len({*same}) > 1 and bounds not in ({0}, {None}):
+                yield f"{same[0]!r} is a fault of one alone"
 
 
 def _explored(

@@ -80,7 +80,7 @@ def alone(found: Forbidden, monitor: Monitor) -> Callable[[], Monitor]:
         from_the_start=starts or monitor.from_the_start,
         tracker=monitor.tracker,
         roles={found.client: found.role},
-        assumed=monitor.assumed if monitor.from_the_start else monitor.assumed._replace(lag=0.0),
+        assumed=monitor.assumed if monitor.from_the_start else monitor.assumed._replace(under_way=0.0),
         charts=monitor.charts,
         judges_broker=False,
     )

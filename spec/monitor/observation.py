@@ -95,10 +95,12 @@ class Sight(NamedTuple):
     deliveries: bool = True
     losses: bool = True
     """Whether what a client publishes is seen or told to be lost; otherwise it may be lost unseen."""
+    sends: bool = True
+    """Whether clients tell what they send; otherwise the last of it may be lost unseen with their connection."""
 
 
 COMPLETE = Sight()
-SUBSCRIBER = Sight(connections=False, subscriptions=False, deliveries=False)
+SUBSCRIBER = Sight(connections=False, subscriptions=False, deliveries=False, sends=False)
 """An observer that only subscribes, `mosquitto_sub` say, where servers publish with QoS 1 or 2: then an event is lost
 before the broker only with the connection of its publisher."""
 LOSSY_SUBSCRIBER = SUBSCRIBER._replace(losses=False)

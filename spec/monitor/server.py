@@ -22,18 +22,14 @@ from machines.calls import (
     DISCONNECT,
     SUBACK,
     SUBSCRIBE,
-    ChangeView,
     CheckJoin,
     ConnectionLost,
-    DescribeView,
     Message,
     RegisterClient,
     Start,
     Stop,
     TimeoutExceeded,
-    ViewChanged,
-    ViewChangeFailed,
-    ViewDescribed,
+    Timer,
 )
 from machines.clock import ClockData
 from machines.distribution_view import DistributionViewData
@@ -41,12 +37,8 @@ from machines.events import (
     TRACKER,
     AttemptEvent,
     BusEvent,
-    ClientJoinAccepted,
     ClientJoinDenied,
     ClientJoinRequested,
-    ClientMetadata,
-    ClientRegistered,
-    Clients,
     FileInfoPublished,
 )
 from machines.participant import Decision, Output, Snapshot
@@ -56,6 +48,7 @@ from machines.tracker import TrackerData
 from spec.monitor import knowledge
 from spec.monitor.knowledge import EVERYTHING, UNTOLD, Doubts
 from spec.monitor.stepping import stepper
+from spec.monitor.telling import asks, codes_of, denying, guessed, nameless, plain, told
 
 SESSION = "request"
 """What the names of requests are called here, whatever the server calls them."""
@@ -169,14 +162,13 @@ class Server:
 
     def expire(self, state: State, client: str = "") -> tuple[State, ...]:
         """A timeout is exceeded; of a tracker's, that of a client."""
-        for output in self._clock.due(state.clock):
-            assert isinstance(output.message, TimeoutExceeded)
-            if client not in {"", output.message.timer.client}:
-                continue
-            clock = self._clock.send(state.clock, output)
-            told = None if clock is None else self._deliver(state._replace(clock=clock), "client", output.message)
-            if told is not None:
-                return self._settle(told)
+        running = state.clock.data.running
+        for name in [client] if client else list(running):
+            if name in running:
+                output = Output(TimeoutExceeded(timer=Timer(name, running[name])), "client")
+                clock = self._clock.send(state.clock, output)
+                told = None if clock is None else self._deliver(state._replace(clock=clock), "client", output.message)
+                return () if told is None else self._settle(told)
         return ()
 
     def stop(self, state: State) -> tuple[State, ...]:
@@ -243,7 +235,7 @@ class Server:
         for output in self._client.due(state.client):
             message = output.message
             if state.doubts is None or not isinstance(message, CheckJoin | RegisterClient):
-                yield state, output, _codes(message)
+                yield state, output, codes_of(message)
                 continue
             assert state.view is not None
             view = state.view.data.view
@@ -263,7 +255,7 @@ class Server:
         if codes:  # the answer is a denial, whatever else is not known of this view
             message = output.message
             assert isinstance(message, CheckJoin)
-            view = _denying(view, message.request)
+            view = denying(view, message.request)
         known = state._replace(view=Snapshot(("idle",), DistributionViewData(view)), doubts=None)
         for then in self._settle(known):
             assert then.view is not None
@@ -299,7 +291,7 @@ class Server:
             if calls > CALLS:
                 raise ValueError(f"{self.client}: after {CALLS} calls its charts still go on, in {here.where}")
             due = self._client.due(here.client)
-            if not due or due[0].to == "broker" or (here.doubts is not None and _asks(due[0].message)):
+            if not due or due[0].to == "broker" or (here.doubts is not None and asks(due[0].message)):
                 found[self._normal(here)] = None
                 continue
             then = self._client.send(here.client, due[0])
@@ -315,7 +307,7 @@ class Server:
                 yield then
             return
         if state.view is None:
-            for guess in _guessed(output.message):
+            for guess in guessed(output.message):
                 yield from self._told(state, guess)
             return
         asked = self._view.receive(state.view, output.message)
@@ -379,56 +371,3 @@ class Server:
             unseen = replace(view, clients=immutabledict(), gone=immutabledict(), fragments=parts)
             state = state._replace(view=Snapshot(state.view.states, replace(state.view.data, view=unseen)))
         return state
-
-
-def told(request: ClientJoinRequested) -> Snapshot:
-    """The view of a torrent server, as far as its request tells of it; whether it can store changes it does not."""
-    view = View(
-        request.hash_algorithm,
-        request.fragment_size,
-        files=request.known_file_infos,
-        fragments=request.stored_fragments,
-        own=ClientMetadata(request.endpoints, frozenset(request.stored_fragments)),
-        storage="either",
-    )
-    return Snapshot(("idle",), DistributionViewData(view))
-
-
-def plain(event: BusEvent) -> BusEvent:
-    """An event without the identifier that it was stamped with."""
-    return replace(event, event_id="") if event.event_id else event
-
-
-def nameless(event: BusEvent) -> BusEvent:
-    """An event as one publishes it who does not know that requests have names."""
-    if isinstance(event, AttemptEvent) and event.request_id:
-        event = replace(event, request_id="")
-    if isinstance(event, ClientJoinAccepted):
-        return replace(event, clients=_nameless(event.clients))
-    return replace(event, info=replace(event.info, request_id="")) if isinstance(event, ClientRegistered) else event
-
-
-def _nameless(clients: Clients) -> Clients:
-    return immutabledict({client: replace(info, request_id="") for client, info in clients.items()})
-
-
-def _asks(message: Message) -> bool:
-    return isinstance(message, CheckJoin | RegisterClient)
-
-
-def _codes(message: Message) -> tuple[object, ...]:
-    """With which reasons a denial is right that its chart has composed."""
-    return (message.reason_code,) if isinstance(message, ClientJoinDenied) else ()
-
-
-def _guessed(call: Message) -> tuple[Message | None, ...]:
-    """What a torrent server's view can answer of which nothing is known."""
-    if isinstance(call, DescribeView):
-        return (ViewDescribed(hash_algorithm="?"),)
-    return (ViewChanged(), ViewChangeFailed(reason="")) if isinstance(call, ChangeView) else (None,)
-
-
-def _denying(view: View, request: ClientJoinRequested) -> View:
-    """A view that denies a request for certain: where it is not known what it has, it has something else."""
-    size = view.fragment_size or (request.fragment_size or 0) + 1
-    return replace(view, fragment_size=size, hash_algorithm=view.hash_algorithm or f"not {request.hash_algorithm}")

@@ -28,12 +28,14 @@ from machines.events import (
     TrackerGoodbye,
     TrackerHello,
 )
-from machines.rules import normal_form
+from spec.monitor import relevance
 from spec.monitor.observation import Sight
 from spec.monitor.server import SESSION, Server, State
 
 MOST = 2048
 """Configurations of one participant that are looked at for one event; beyond that nobody can tell."""
+UNREAD = 200
+"""Of what was passed on to a participant of which nothing is known, so many events may be unread."""
 TIMED = immutabledict[str, float]()
 
 
@@ -46,13 +48,24 @@ class Configuration(NamedTuple):
 
 
 class Assumptions(NamedTuple):
-    """What is known of the clocks: seconds that a timeout lasts at least, and that an event may lie unread."""
+    """What is known of time, in seconds."""
 
     timeout: float = 0.0
+    """What every timeout of the servers lasts at least."""
     lag: float = 10.0
+    """How long an event may lie unread."""
+    under_way: float = 1.0
+    """How long something may be under way, or lie unread, that was not seen because watching begins only now."""
 
 
 ASSUMED = Assumptions()
+
+
+def _nearly(here: Configuration) -> object:
+    """What is the same for configurations that are the same; a view is compared by identity, which is quick."""
+    view = None if here.state.view is None else id(here.state.view.data.view)
+    doubts = None if here.state.doubts is None else id(here.state.doubts)
+    return here.place, here.since, here.state.client, here.state.clock, here.state.names, view, doubts
 
 
 @dataclass
@@ -62,6 +75,8 @@ class Track:
     server: Server
     sight: Sight
     assumed: Assumptions = ASSUMED
+    in_order: bool = True
+    """Whether events reach it in the order in which they were published, and once, where nobody sees them reach it."""
     configurations: set[Configuration] | None = None
     inbox: list[tuple[float, BusEvent]] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
@@ -70,6 +85,9 @@ class Track:
     """Whether configurations were left out, so that nothing follows where none fits."""
     latest: float = 0.0
     """When something was last seen of it."""
+    _about: str = ""
+    _inert: set[tuple[str, type[BusEvent]]] = field(default_factory=set)
+    """In which states which news of others change nothing at a server whose view is not followed."""
     blind_until: float = -1e300
     """Until when it may read what was passed on to it unseen."""
 
@@ -92,17 +110,19 @@ class Track:
                 each._replace(state=self.server.learn(each.state, file)) for each in self.configurations
             }
 
-    def forget(self, at: float) -> None:
-        """Where it is, is not known (any more), nor what it has yet to read."""
+    def forget(self, at: float, *, is_blind: bool = True) -> None:
+        """Where it is, is not known (any more); `is_blind`: nor what it has yet to read."""
         self.configurations = None
-        self.blind_until = at + self.assumed.lag
-        self.inbox.clear()
+        self.blind_until = at + self.assumed.under_way if is_blind else at
         self.is_cut_short = False
+        if is_blind:
+            self.inbox.clear()
 
     def deliver(self, at: float, event: BusEvent) -> None:
         """An event is on its way to it."""
-        if self.configurations is not None:
-            self.inbox.append((at, self._named(event)))
+        self.inbox.append((at, self._named(event)))
+        if self.configurations is None:
+            del self.inbox[:-UNREAD]
 
     def connect(self, at: float) -> bool:
         """It has connected, as the process that it was or as a new one."""
@@ -172,6 +192,7 @@ class Track:
 
     def expected(self, at: float) -> tuple[BusEvent, ...]:
         """What it can publish now."""
+        self._about = ""
         found: dict[BusEvent, None] = {}
         for each in self._everywhere(at, stops=True) if self.configurations is not None else ():
             for message in self.server.expected(each.state):
@@ -184,8 +205,16 @@ class Track:
     def _reach(self, at: float, goal: Message) -> Iterator[Configuration]:
         """The configurations right after the goal was sent."""
         stops = isinstance(goal, ClientGoodbye | TrackerGoodbye | DISCONNECT)
-        starts = isinstance(goal, ClientJoinRequested | TrackerHello) and not self.sight.connections
-        for here in self._everywhere(at, stops=stops, starts=starts):
+        first = isinstance(goal, ClientJoinRequested | TrackerHello)
+        starts = not self.sight.connections and (first or not self.sight.losses)  # its first word may have been lost
+        is_lossy = isinstance(goal, DISCONNECT) and not self.sight.sends
+        needed = (
+            relevance.needed(self.server, self.inbox, goal, connections=self.sight.connections)
+            if self.sight.losses and not is_lossy
+            else -1
+        )
+        self._about = relevance.subject(self.server, goal) if self.sight.losses and not is_lossy else ""
+        for here in self._everywhere(at, stops=stops, starts=starts, is_lossy=is_lossy, needed=needed):
             if isinstance(goal, DISCONNECT):
                 yield from (here._replace(state=state) for state in self.server.disconnect(here.state))
                 continue
@@ -193,14 +222,25 @@ class Track:
             for state in self.server.publish(here.state, goal):
                 yield here._replace(state=state)
 
-    def _unread(self, at: float, until: int = 0) -> Iterator[Configuration]:
-        """The configurations in which as much as that was read."""
+    def _unread(self, at: float, until: int = -1) -> Iterator[Configuration]:
+        """The configurations in which as much as that was read, or anything, if that is not given."""
+        self._about = ""
         yield from (each for each in self._everywhere(at, until=until) if each.place >= until)
 
     def _everywhere(
-        self, at: float, *, stops: bool = False, starts: bool = False, until: int = -1
+        self,
+        at: float,
+        *,
+        stops: bool = False,
+        starts: bool = False,
+        is_lossy: bool = False,
+        until: int = -1,
+        needed: int = -1,
     ) -> Iterator[Configuration]:
-        """The configurations that can be reached unseen; up to a place in the inbox, if one is given."""
+        """The configurations that can be reached unseen; up to a place in the inbox, if one is given.
+
+        What has read all that is `needed` for a goal, and is not about to send, cannot come to it any more.
+        """
         assert self.configurations is not None
         todo = list(self.configurations)
         if starts:
@@ -209,13 +249,14 @@ class Track:
             begun = self.server.online(len(self.names))
             todo += [Configuration(state, place) for state in begun for place in places]
         known: dict[tuple[State, immutabledict[str, float]], int] = {}
-        exact: set[Configuration] = set()
+        exact: dict[object, Configuration] = {}
         while todo:
             here = todo.pop()
             if self.sight.deliveries:
-                if here in exact:
+                same = _nearly(here)
+                if same in exact:
                     continue
-                exact.add(here)
+                exact[same] = here
             else:  # whoever has read less can still do all that one can do who has read more
                 key = (here.state, here.since)
                 if known.get(key, here.place + 1) <= here.place:
@@ -224,7 +265,11 @@ class Track:
             if len(exact) + len(known) > MOST + 2 * len(self.inbox):
                 self.is_cut_short = True
                 return
+            if needed >= 0 and here.place > needed and not self.server.is_due(here.state):
+                continue
             yield here
+            if is_lossy and self.server.is_due(here.state):
+                todo += [here._replace(state=state) for state in self.server.publish(here.state, None)]
             todo += self._next(here, at, stops=stops, until=until)
 
     def _next(self, here: Configuration, at: float, *, stops: bool, until: int) -> Iterator[Configuration]:
@@ -245,9 +290,17 @@ class Track:
                 yield here._replace(place=end)
             return
         for place in range(here.place, end):
-            for each in self._read(here, place, at):
-                if each.state != here.state:
-                    yield each
+            event = self.inbox[place][1]
+            kind = (here.state.where, type(event))
+            is_news = isinstance(event, ClientEvent) and event.client != self.server.client and here.state.view is None
+            if (is_news and kind in self._inert) or (self._about and relevance.is_of_another(self._about, event)):
+                continue
+            found = [each for each in self._read(here, place, at) if each.state != here.state]
+            if not self.in_order:  # it may read that, or an earlier one, later on
+                found = [each._replace(place=here.place) for each in found]
+            if is_news and not found:
+                self._inert.add(kind)
+            yield from found
         if until >= 0 and here.place < until:
             yield here._replace(place=until)
 
@@ -280,10 +333,8 @@ class Track:
         """It reads an event, before or after the timeouts that make a difference to it."""
         came, event = self.inbox[place]
         if self.server.role == TRACKER:
-            for client in here.state.client.data.pending:
-                if not self.sight.deliveries and getattr(event, "client", "") == client:
-                    continue  # what it would ignore after that, it need not read
-                if self._matters(here.state, client, event) and self._may_expire(here, client, at):
+            for client in relevance.affected(here.state, event, deliveries=self.sight.deliveries):
+                if relevance.matters(here.state, client, event) and self._may_expire(here, client, at):
                     since = immutabledict({key: value for key, value in here.since.items() if key != client})
                     for state in self.server.expire(here.state, client):
                         yield here._replace(state=state, since=since)
@@ -301,23 +352,6 @@ class Track:
         if not then.clock.data.running:
             return TIMED
         return here.since if then.where == here.state.where else immutabledict({"": came})
-
-    def _matters(self, state: State, client: str, event: BusEvent) -> bool:
-        """Whether it makes a difference to an event that the admission of a client is no longer pending."""
-        if not isinstance(event, ClientEvent):
-            return False
-        if event.client == client or state.view is None:
-            return True
-        admission = state.view.data.view.admissions.get(client)
-        if admission is None or not isinstance(event, ClientJoinRequested):
-            return False
-        theirs = {normal_form(uri) for uri in admission.info.endpoints}
-        if any(normal_form(uri) in theirs for uri in event.endpoints):
-            return True
-        files, parts = event.known_file_infos, event.stored_fragments
-        return any(files.get(key, value) != value for key, value in admission.files.items()) or any(
-            parts.get(key, value) != value for key, value in admission.fragments.items()
-        )
 
     # What is kept.
 
@@ -347,11 +381,12 @@ class Track:
     def _found_out(self, at: float, event: BusEvent) -> None:
         """Where a participant is of which nothing was known, and which has published this."""
         if isinstance(event, ClientJoinRequested | TrackerHello) and at >= self.blind_until:
-            self.inbox.clear()
+            places = range(len(self.inbox) + 1) if self.sight.deliveries else (0,)
             self._become(
-                Configuration(then, 0)
+                Configuration(then, place)
                 for state in self.server.online(len(self.names))
                 for then in self.server.publish(state, event)
+                for place in places
             )
             self._seen(at)
 

@@ -11,8 +11,8 @@ from enum import Enum
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
-from machines.calls import CONNACK, SUBACK, SUBSCRIBE, Answer, PublishFailed, ViewDescribed
-from machines.events import AttemptEvent, ClientEvent
+from machines.calls import CONNACK, CONNECT, SUBACK, SUBSCRIBE, Answer, PublishFailed, ViewDescribed
+from machines.events import AttemptEvent, ClientEvent, ClientGoodbye
 from machines.participant import (
     Decision,
     Participant,
@@ -109,6 +109,8 @@ def detail_of(message: Hashable) -> str:
         return message.event.__name__
     if isinstance(message, AttemptEvent) and message.request_id:
         return f"{message.client}, request {message.request_id}"
+    if isinstance(message, ClientGoodbye) and message.session:
+        return f"{message.client}, session {message.session}"
     if isinstance(message, ClientEvent):
         return message.client
     if isinstance(message, ViewDescribed):
@@ -120,7 +122,9 @@ def detail_of(message: Hashable) -> str:
 
 def said_of(message: Hashable, number: int, peer: str) -> Said:
     """A message for a ledger: what it is about, and who is at its other end."""
-    return Said(name_of(message), detail_of(message), str(getattr(message, "topic", "")), number, peer)
+    will = message.will if isinstance(message, CONNECT) else None
+    left = None if will is None else Said(name_of(will), detail_of(will), will.topic, "", peer)
+    return Said(name_of(message), detail_of(message), str(getattr(message, "topic", "")), number, peer, left)
 
 
 @dataclass

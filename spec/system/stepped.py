@@ -101,6 +101,15 @@ class SteppedMachine:
         """The atomic states."""
         return _local(state).states
 
+    def renamed(self, state: Hashable, text: Callable[[str], str]) -> Local:
+        """The same state with other texts in what it holds; what its states are called stays."""
+        local = _local(state)
+        held = local.data
+        assert isinstance(held, Held)
+        picture = self._book.pictures[held.values].renamed(text)
+        self._book.pictures.setdefault(picture.form, picture)
+        return local._replace(data=held._replace(values=picture.form))
+
     def sends(self, state: Hashable) -> tuple[Sending, ...]:
         """Every `!` event that has a transition from here, whatever its guards say: `send` asks them."""
         found = dict.fromkeys(edge.label for edge in self._structure.leaving(_local(state).states))

@@ -83,7 +83,8 @@ def test_a_refusal_says_what_came_and_what_was_expected() -> None:
     with pytest.raises(UnspecifiedReception) as refused:
         clock.receive(Start())
     assert str(refused.value) == (
-        "Clock in idle cannot take Start(): no such message reaches this participant; it takes here: ?SetTimeout"
+        "Clock in idle cannot take Start(session=''): no such message reaches this participant; "
+        "it takes here: ?SetTimeout"
     )
     with pytest.raises(UnspecifiedReception) as refused:
         clock.emit(Output(TimeoutExceeded(timer=Timer("anna", 1)), "client"))

@@ -2,8 +2,9 @@
 
 `python -m tests.properties.beginnings [SECONDS]` looks for them anew and writes `beginnings.jsonl`, a line for each:
 the scenario, the steps, and what makes it worth to begin there. It goes on from what is new, again and again, and keeps
-a short way to each *aspect*: an event about to be read in a state of its reader, two torrent servers in two states, a
-number of admissions pending. Then as few beginnings are kept as together show every aspect that was met.
+a short way to each *aspect*: a transition of a chart that is about to be taken, an event in front of its reader, two
+torrent servers in two states, a number of admissions pending. Then as few beginnings are kept as together show every
+aspect that was met.
 """
 
 import json
@@ -18,6 +19,7 @@ from typing import Any
 
 from machines.participant import words
 from spec.exploration.model.steps import TRACKER, Row
+from tests.properties.coverage import Done, done_in
 from tests.properties.runs import Run, World, everything
 
 FILE = Path(__file__).with_name("beginnings.jsonl")
@@ -58,12 +60,23 @@ def aspects(world: World, row: Row) -> Iterator[Aspect]:
         _, down = world.under_way(row, component)
         if down and world.is_online(row, component):
             yield ("reads", component > TRACKER, state.where, _kind(down[0], world.nodes[component].name))
+    yield from (("about to", done.chart, done.drawn) for done in about_to(world, row))
     yield ("beside each other", *sorted(state.where for state in states[1:]))
     pending = len(getattr(states[TRACKER].client.data, "pending", ()))
     yield ("pending", states[TRACKER].where, pending)
     for place, state in enumerate(states[1:], start=1):
         data: Any = states[TRACKER].client.data
         yield ("tracker and torrent", state.where, world.nodes[place].name in data.pending, states[TRACKER].where)
+
+
+def about_to(world: World, row: Row) -> set[Done]:
+    """The transitions of the charts that one of the next steps takes."""
+    found: set[Done] = set()
+    for step in world.next(row):
+        label = step.label
+        if label.outcome is not None and label.kind not in {"crash", "wipe", "stabilisation"}:
+            found |= done_in(world, row, label)
+    return found
 
 
 def _kind(event: Any, reader: str) -> str:

@@ -50,6 +50,13 @@ class Remembered:
         self._state = self._known.state(chart.snapshot())
         self.urgent = chart.urgent
 
+    def again(self, snapshot: Snapshot) -> "Remembered":
+        """The same chart once more, in another state."""
+        other = object.__new__(Remembered)
+        other._known, other.urgent = self._known, self.urgent
+        other._state = self._known.state(snapshot)
+        return other
+
     @property
     def data(self) -> Any:
         return self._state.snapshot.data

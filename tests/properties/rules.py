@@ -122,21 +122,24 @@ class Service(RuleBasedStateMachine):
 
     @initialize(
         place=st.integers(0, len(begins) - 1),
+        whole=st.booleans(),
         kept=st.integers(0, 40),
         others=st.integers(0, 2),
         data=st.data(),
         returns=st.booleans(),
         calms=st.booleans(),
     )
-    def begin(self, place: int, kept: int, others: int, data: st.DataObject, returns: bool, calms: bool) -> None:
-        """Go to a beginning, or some of the way; `others`: more torrent servers than it speaks of. In the end faults
-        cease if it `calms`, and who is gone `returns`.
+    def begin(
+        self, place: int, whole: bool, kept: int, others: int, data: st.DataObject, returns: bool, calms: bool
+    ) -> None:
+        """Go to a beginning, all the way or as far as is `kept`; `others`: more torrent servers than it has. In the
+        end faults cease if it `calms`, and who is gone `returns`.
         """
         beginning = self.begins[place % len(self.begins)]
         self.returns, self.calms = returns, calms
         self.run = Run(self.world(self.scenario_of(beginning, others, data)))
         self.ignored = self.known[beginning.hardened]
-        self.run.follow(beginning.steps[:kept])
+        self.run.follow(beginning.steps if whole else beginning.steps[:kept])
         for step in self.run.steps:
             self.judge(step)
         self.under_test = self.level()

@@ -162,12 +162,15 @@ def _says(instance: Instance, sides: Sequence[Any]) -> tuple[bool, bool]:
 _WORLDS: OrderedDict[str, World] = OrderedDict()
 
 
+def world_key(scenario: Scenario) -> str:
+    """What tells worlds with every fault apart."""
+    told = [scenario.torrents, scenario.conflicting, scenario.hardened, scenario.files, dict(scenario.views)]
+    return json.dumps(told, sort_keys=True)
+
+
 def world_of(scenario: Scenario) -> World:
     """The world of a scenario with our charts; the same one again, as long as there is room."""
-    key = json.dumps(
-        [scenario.torrents, scenario.conflicting, scenario.hardened, scenario.files, dict(scenario.views)],
-        sort_keys=True,
-    )
+    key = world_key(scenario)
     if key not in _WORLDS or _WORLDS[key].size > AS_LARGE:
         _WORLDS[key] = World(scenario)
         while len(_WORLDS) > AS_MANY:

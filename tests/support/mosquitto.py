@@ -1,6 +1,7 @@
 """Mosquitto, started for a test."""
 
 import contextlib
+import os
 import socket
 import subprocess
 import time
@@ -12,14 +13,16 @@ from runtime.mqtt.session import BrokerAddress
 
 
 class Mosquitto:
-    """A Mosquitto on a free port of this machine."""
+    """A Mosquitto on a free port of this machine; `more` are further lines of its configuration."""
 
-    def __init__(self, program: str, folder: Path) -> None:
+    def __init__(self, program: str, folder: Path, more: str = "") -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.address = BrokerAddress("127.0.0.1", self.port)
         self.config = folder / f"mosquitto-{self.port}.conf"
-        self.config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n", "utf-8")
+        access = "" if "allow_anonymous" in more else "allow_anonymous true\n"
+        user = "user root\n" if os.geteuid() == 0 else ""  # another one could not read what tests write
+        self.config.write_text(f"{user}persistence false\nlistener {self.port} 127.0.0.1\n{access}{more}", "utf-8")
         self.program = program
         self.start()
 

@@ -131,9 +131,11 @@ def few_topics(chart: type[Participant], topics: frozenset[str], **arguments: An
 
 
 TRACKER = World(
-    few_topics(Tracker, frozenset({"a", "b"})),
+    few_topics(Tracker, frozenset({"a"}), session="mine"),
     (
-        *session("a", "b"),
+        *session("a", TrackerHello.topic),
+        *(TrackerHello(session=name) for name in ("mine", "other", "")),
+        ClientGoodbye(client="anna", session="earlier"),
         *(PublishFailed(event=event) for event in (TrackerHello, ClientJoinAccepted)),
         requested("anna", "r1"),
         *(requested(client) for client in ("anna", "bert")),
@@ -166,26 +168,29 @@ TORRENT_INPUTS: tuple[Message, ...] = (
     ViewDescribed(hash_algorithm="md5"),
     ViewChanged(),
     ViewChangeFailed(reason="full"),
-    *(TimeoutExceeded(timer=Timer("anna", attempt)) for attempt in (1, 2)),
+    *(TimeoutExceeded(timer=Timer("anna", attempt)) for attempt in (1, 2, 3, 4)),
     FragmentDistributionStarted(),
     FragmentDistributionDelivered(),
     FragmentDistributionEnded(),
 )
 
 TORRENT = World(
-    few_topics(TorrentServer, frozenset({"a", "b"}), client="anna"), TORRENT_INPUTS, near=lambda data: data.attempt <= 2
+    few_topics(TorrentServer, frozenset({"a", "b"}), client="anna", retries=1),
+    TORRENT_INPUTS,
+    near=lambda data: data.attempt <= 4,
 )
 
 REGISTERED_CLIENT = World(
-    few_topics(RegisteredClient, frozenset({"a", "b"}), client="anna"),
+    few_topics(RegisteredClient, frozenset({"a", "b"}), client="anna", retries=1),
     TORRENT_INPUTS,
-    near=lambda data: data.attempt <= 2,
+    near=lambda data: data.attempt <= 4,
 )
 
 BROKER = World(
     Broker,
     (
         CONNECT(),
+        CONNECT(will=TrackerHello(session="left")),
         SUBSCRIBE(topic=TrackerHello.topic),
         DISCONNECT(),
         ConnectionLost(),

@@ -82,9 +82,7 @@ def open_system(
     if own:
         raise NotInterchangeable(f"servers are not interchangeable: {own[0]} begins with a view of its own")
     if scenario.files:
-        raise NotInterchangeable(
-            "files name the server that brought them, and views of pairs do not hold who knows whose"
-        )
+        raise NotInterchangeable("files name who brought them, and views of pairs do not hold who knows whose")
     rivals = NAMED if scenario.conflicting else 0
     closed = replace(scenario, torrents=NAMED, conflicting=rivals).build(charts)
     nodes = (closed.nodes[0], *(closed.nodes[place] for place in SEEN))

@@ -20,6 +20,7 @@ from spec.exploration.model.renaming import Renaming
 OTHERS = "others"
 """In a text, in place of the name of a hidden server."""
 Names = frozenset[str]
+NOBODY: Names = frozenset()
 
 
 class NotInterchangeable(ValueError):  # noqa: N818 - what was found
@@ -141,7 +142,13 @@ class Restriction:
             if isinstance(one, tuple) and len(one) == len(other):
                 parts = [self.merged(*pair) for pair in zip(one, other, strict=True)]
                 return type(one)(*parts) if hasattr(one, "_fields") else tuple(parts)
+        if isinstance(one, str) and isinstance(other, str) and self(one, NOBODY) == self(other, NOBODY):
+            return min(one, other, key=self._hidden)
         raise NotInterchangeable(f"{one!r:.99} and {other!r:.99} cannot be seen of one value")
+
+    def _hidden(self, text: str) -> int:
+        """How often a text mentions a hidden server."""
+        return text.count(OTHERS)
 
 
 class ClockMatters(Exception):  # noqa: N818 - what was found

@@ -200,7 +200,9 @@ class _Few:
             conflicting = servers if self.scenario.conflicting and servers > 1 else 0
             few: Any = replace(self.scenario, torrents=servers, conflicting=conflicting)
             few = Recast(few, self.charts) if self.charts else few
-            most = MOST_STATES if servers > 2 else self.options.most  # noqa: PLR2004 - those are many states
+            most = self.options.most
+            if servers > 2:  # noqa: PLR2004 - those are many states
+                most = MOST_STATES if most is None else min(most, MOST_STATES)
             asked = OfExplorer(
                 self.options.symmetric, self.options.reduced, self.options.engine, most, self.options.memory
             )

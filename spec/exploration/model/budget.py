@@ -40,7 +40,9 @@ STABILISATION = FaultBudget(stabilisation=True, changed=True)
 
 @dataclass
 class FaultBudgets:
-    """The budgets that a system has met. `tracker` is the name of the server that stabilisation replaces."""
+    """The budgets that a system has met. `tracker` names the server that stabilisation replaces; it is empty
+    where none does.
+    """
 
     faults: Faults
     tracker: str
@@ -67,7 +69,9 @@ class FaultBudgets:
         elif here.stabilisation != (fault == "stabilisation expiry"):
             return -1
         left = dict(here.left)
-        changed = here.changed or fault == "broker restart" or fault.endswith(f" {self.tracker}")
+        changed = (
+            here.changed or fault == "broker restart" or (bool(self.tracker) and fault.endswith(f" {self.tracker}"))
+        )
         if fault == "stabilisation expiry":
             then = here  # stabilisation lasts
         elif fault == "stabilisation":

@@ -4,12 +4,15 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from spec.exploration.model.node import Arrow, Outcome
+from machines.participant import Snapshot
+from spec.exploration.model.node import Arrow, Outcome, marks_in, without_marks
+from spec.exploration.model.renaming import Renaming, is_plain
 from spec.system.chart_error import CallbackError
 from spec.system.foreign import ForeignMachine
 from spec.system.process import (
     Addressed,
     ChartMachine,
+    Payload,
     Sending,
     Taking,
     after_internal,
@@ -81,8 +84,9 @@ class Chart:
             found += [Outcome(then, (), (Arrow(self.name, self.name, name),)) for name, then in steps]
         return tuple(found)
 
-    def order(self, state: Hashable, order: str) -> tuple[Outcome, ...]:  # noqa: ARG002 - it has no owner
-        return ()
+    def order(self, state: Hashable, order: str) -> tuple[Outcome, ...]:
+        """It has no owner; but it can crash, and then begins anew."""
+        return (Outcome(self.begin(), (), ()),) if order == "crash" and not isinstance(state, Broken) else ()
 
     def is_busy(self, state: Hashable) -> bool:
         return not isinstance(state, Broken) and self.machine.busy(state)
@@ -99,7 +103,29 @@ class Chart:
         return all(taking is Taking.IGNORED for taking, _, _ in after_receiving(self.machine, state, *_opened(message)))
 
     def unmarked(self, state: Hashable) -> Hashable:
-        return state
+        return state._replace(data=without_marks(state.data)) if isinstance(state, Snapshot) else state
+
+    def marks(self, state: Hashable) -> frozenset[str]:
+        return marks_in(state.data) if isinstance(state, Snapshot) else frozenset()
+
+    def renamed(self, state: Hashable, names: Renaming) -> Hashable:
+        if isinstance(state, Broken):
+            return state._replace(state=self.renamed(state.state, names), raised=names(state.raised))
+        if isinstance(self.machine, ChartMachine):
+            assert isinstance(state, Snapshot)
+            return state._replace(data=names(state.data))
+        return self.machine.renamed(state, names.text)
+
+    def renamed_message(self, message: Hashable, names: Renaming) -> Hashable:
+        """What it is called stays: a message may be called as a chart is."""
+        if isinstance(message, Addressed):
+            to = names.text(message.to)
+            return Addressed(self.renamed_message(message.message, names), names.text(message.sender), to)
+        if isinstance(message, Payload):
+            return message._replace(
+                values=tuple(names(value) if is_plain(value) else value for value in message.values)
+            )
+        return message if isinstance(message, str) else names(message)
 
 
 def _opened(message: Hashable) -> tuple[Hashable, str]:

@@ -43,10 +43,11 @@ from spec.exploration.model.budget import FaultBudget, FaultBudgets
 from spec.exploration.model.bus import Bus, Unbounded
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.moves import Moves
-from spec.exploration.model.node import Node, Outcome
+from spec.exploration.model.node import Node, Outcome, Server
 from spec.exploration.model.queues import Edit, Heads, Queues, Shape, edited
 from spec.exploration.model.renaming import Renaming
 from spec.exploration.model.steps import BREAK, MOST_IN_FLIGHT, NOTHING, TRACKER, UNTOLD, Label, Move, Row, Slot, Step
+from spec.system.process import Addressed
 
 __all__ = ["ClosedSystem", "NotInert", "Unbounded"]
 
@@ -102,7 +103,9 @@ class ClosedSystem:
         self._inert: tuple[dict[int, bool], ...] = tuple({} for _ in width)
         self.recalls = self.faults.stabilisation and not self.keeps_hops
         """Whether what servers had done unheard is told once stabilisation has begun."""
-        self._budgets = FaultBudgets(self.faults, self.nodes[TRACKER].name, unheard=self.recalls)
+        tracker = self.nodes[TRACKER]
+        name = tracker.name if isinstance(tracker, Server) or self.faults.stabilisation else ""
+        self._budgets = FaultBudgets(self.faults, name, unheard=self.recalls)
         self.budgets: list[FaultBudget] = self._budgets.known
         self.costs = self._budgets.costs
         self.lingers = self.faults.stabilisation and self.keeps_hops
@@ -200,7 +203,7 @@ class ClosedSystem:
         """The same for a local state alone."""
         key = (component, local, permutation)
         if key not in self._renamings:
-            state = self._name_change(permutation)(self.locals[component][local])
+            state = self.nodes[component].renamed(self.locals[component][local], self._name_change(permutation))
             self._renamings[key] = self.local(permutation[component], state)
         return self._renamings[key]
 
@@ -210,7 +213,8 @@ class ClosedSystem:
             return message
         key = (-1, message, permutation)
         if key not in self._renamings:
-            self._renamings[key] = self.message(self._name_change(permutation)(self.messages[message]))
+            named = self.nodes[TRACKER].renamed_message(self.messages[message], self._name_change(permutation))
+            self._renamings[key] = self.message(named)
         return self._renamings[key]
 
     def _name_change(self, permutation: tuple[int, ...]) -> Renaming:
@@ -275,7 +279,12 @@ class ClosedSystem:
 
     def is_marked(self, message: int) -> bool:
         """Whether a message is delivered once more."""
-        return bool(getattr(self.messages[message], "event_id", ""))
+        return bool(self.mark(message))
+
+    def mark(self, message: int) -> str:
+        """What an event that is delivered once more is known again by; empty for others."""
+        marked = self.messages[message]
+        return str(getattr(marked.message if isinstance(marked, Addressed) else marked, "event_id", ""))
 
     # What nodes say, asked once.
 

@@ -2,7 +2,9 @@
 
 Each chart is a component. What it sends goes, without a broker, to the charts that are named for it in `routes`, or
 else to all others that have an event for it. There is one channel to each chart, first in first out. A send happens
-at any time at which the chart can do it, and it can be lost, as the faults say. Properties are the user's own
+at any time at which the chart can do it, and it can be lost, as the faults say. A duplicate is read and stays in the
+channel, to be read once more. A chart that crashes begins anew, with nothing in its channel; what it had sent stays in
+those of others. Properties are the user's own
 (`spec.exploration.properties.language`): functions whose parameters are the names of charts, or `each` of them, which
 they see as `Standing`. Properties about any such system stand in `spec.exploration.properties.foreign`.
 """
@@ -21,7 +23,7 @@ from spec.binding import Events
 from spec.exploration.model.bus import Wires
 from spec.exploration.model.chart_node import Broken, Chart
 from spec.exploration.model.closed import ClosedSystem
-from spec.exploration.model.faults import Faults
+from spec.exploration.model.faults import IN_ALL, Faults
 from spec.system.chart_body import Held, Local
 from spec.system.foreign import ForeignMachine, actions_of
 from spec.system.process import ChartMachine, Payloads, name_of
@@ -94,9 +96,12 @@ class ForeignSystem:
                 self._known(
                     state, [each.id for each in atomic_states(self.charts[name])], f"may stay of {name}", "atomic state"
                 )
+        happen = ("losses", "duplicates", *(f"crash {name}" for name in self.charts), IN_ALL)
         for fault, bound in self.faults.bounds.items():
-            if fault != "losses" and bound != 0:
-                raise ValueError(f"{self.name}: faults: {fault!r} does not happen to such charts; there are losses")
+            if fault not in happen and bound != 0:
+                raise ValueError(
+                    f"{self.name}: faults: {fault!r} does not happen to such charts; there are {', '.join(happen)}"
+                )
         if self.faults.stabilisation:
             raise ValueError(
                 f"{self.name}: faults: there is no stabilisation in such a system: leave it out, and bound the losses"

@@ -26,6 +26,7 @@ from machines.events import BusEvent
 from machines.participant import Snapshot
 from machines.torrent_server import TorrentServerData
 from machines.tracker import TrackerData
+from spec.exploration.model.renaming import Renaming
 from spec.system.process import (
     ChartMachine,
     Sending,
@@ -33,7 +34,7 @@ from spec.system.process import (
 )
 
 AGAIN = "again"
-"""The `event_id` of an event that is delivered twice."""
+"""The `event_id` of an event that is delivered twice; of another one meanwhile, the same with a number."""
 WAITING = frozenset({"offline", "withdrawing", "requesting", "awaiting_timeout", "awaiting_hello"})
 """Where nobody looks at who is registered, or gone, before both are told or forgotten anew. A step ends in a state that
 is about to publish only after a start, so what was forgotten offline is forgotten there, too."""
@@ -92,6 +93,15 @@ class Node(Protocol):
 
     def unmarked(self, state: Hashable) -> Hashable:
         """The state once nothing that was delivered twice is under way any more."""
+
+    def marks(self, state: Hashable) -> frozenset[str]:
+        """What events that were delivered twice are known again by in a state."""
+
+    def renamed(self, state: Hashable, names: Renaming) -> Hashable:
+        """The state of the node that this one is called then."""
+
+    def renamed_message(self, message: Hashable, names: Renaming) -> Hashable:
+        """A message of such a node under other names."""
 
 
 class ServerState(NamedTuple):
@@ -221,7 +231,19 @@ class Server:
     def unmarked(self, state: Hashable) -> Hashable:
         assert isinstance(state, ServerState)
         data = state.client.data
-        return state._replace(client=state.client._replace(data=_unmarked(data)))
+        return state._replace(client=state.client._replace(data=without_marks(data)))
+
+    def marks(self, state: Hashable) -> frozenset[str]:
+        assert isinstance(state, ServerState)
+        return marks_in(state.client.data)
+
+    def renamed(self, state: Hashable, names: Renaming) -> Hashable:
+        found: Hashable = names(state)
+        return found
+
+    def renamed_message(self, message: Hashable, names: Renaming) -> Hashable:
+        found: Hashable = names(message)
+        return found
 
     def _owner(self, state: ServerState, message: Hashable) -> tuple[Outcome, ...]:
         return self._taken(state, message, Arrow("", "client", message))
@@ -377,7 +399,13 @@ def _ranks(numbers: set[int]) -> dict[int, int]:
     return {number: rank for rank, number in enumerate(sorted(numbers))}
 
 
-def _unmarked(data: Any) -> Any:
+def marks_in(data: Any) -> frozenset[str]:
+    """The `event_id`s that a chart of ours knows."""
+    known = (getattr(data, "hello", ""), *getattr(data, "requests", {}).values())
+    return frozenset(known) - {""}
+
+
+def without_marks(data: Any) -> Any:
     """`event_id`s are compared with those of events that are delivered twice, and with nothing else."""
     if isinstance(data, TorrentServerData):
         return replace(data, hello="") if data.hello else data

@@ -26,9 +26,7 @@ class Renaming:
         if isinstance(value, Enum | type) or value is None or isinstance(value, bool | int | float | bytes):
             return value
         if isinstance(value, str):
-            if value not in self._strings:
-                self._strings[value] = self._pattern.sub(lambda found: self.names[found[1]], value)
-            return self._strings[value]
+            return self.text(value)
         if is_dataclass(value) and not isinstance(value, type):
             return type(value)(**{field.name: self(getattr(value, field.name)) for field in fields(value)})
         if isinstance(value, tuple):
@@ -39,6 +37,12 @@ class Renaming:
         if isinstance(value, Mapping):
             return immutabledict({self(key): self(part) for key, part in value.items()})
         raise TypeError(f"{value!r} cannot be renamed: it is no string, number, tuple, frozenset, mapping or dataclass")
+
+    def text(self, value: str) -> str:
+        """A text with other names."""
+        if value not in self._strings:
+            self._strings[value] = self._pattern.sub(lambda found: self.names[found[1]], value)
+        return self._strings[value]
 
 
 def is_plain(value: Hashable) -> bool:

@@ -7,6 +7,7 @@ table `[scenario.<name>]` with these keys, all optional but `description`:
     torrents = 2              # how many torrent servers
     conflicting = 0           # so many of them, the last ones, offer the same endpoint
     hardened = false           # whether they name their requests, and close the gaps of the protocol as drawn
+    retries = 0               # how often they ask again by themselves, from one TrackerHello to the next
     files = false             # whether each brings a file and a fragment
     timeouts = "any"          # "any": whenever they are set; "patient": when nothing is under way; "never"
     late_expiries = false     # whether a timeout can be exceeded some time before its MQTT client hears of it, and be
@@ -62,6 +63,7 @@ FRAGMENT_SIZE = 1024
 SESSION = "request"
 """What a hardened torrent server's names of requests begin with; after a crash it numbers on."""
 MOST_TORRENTS = 9
+MOST_RETRIES = 9
 TRACKER = "tracker"
 Timeouts = Literal["any", "patient", "never"]
 FAULTS = (
@@ -91,6 +93,7 @@ class Scenario:
     torrents: int = 2
     conflicting: int = 0
     hardened: bool = False
+    retries: int = 0
     files: bool = False
     late_expiries: bool = False
     timeouts: Timeouts = "any"
@@ -168,8 +171,9 @@ class Scenario:
         return self._server(TRACKER, charts["Tracker"](TRACKER), self.view(TRACKER), charts)
 
     def _torrent(self, name: str, charts: Mapping[str, Any]) -> Server:
-        session = {"session": SESSION} if self.hardened else {}
-        return self._server(name, charts["TorrentServer"](name, **session), self.view(name), charts)
+        hardened = {"session": SESSION} if self.hardened else {}
+        retries = {"retries": self.retries} if self.retries else {}
+        return self._server(name, charts["TorrentServer"](name, **hardened, **retries), self.view(name), charts)
 
     def _server(self, name: str, client: Participant, view: View, charts: Mapping[str, Any]) -> Server:
         parts = (charts["DistributionView"](view), charts["Clock"](), charts["Broker"]())
@@ -280,7 +284,7 @@ def scenario_of(where: str, name: str, table: object) -> Scenario:
     if not isinstance(table, dict):
         raise ScenarioError(f"{where}: has to be a table")
     kinds: dict[str, object] = {
-        "description": str, "torrents": int, "conflicting": int, "hardened": bool, "files": bool,
+        "description": str, "torrents": int, "conflicting": int, "hardened": bool, "retries": int, "files": bool,
         "late_expiries": bool, "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool,
         "keeps_hops": bool, "loses": list,
         "faults": dict, "views": dict,
@@ -307,6 +311,8 @@ def check(scenario: Scenario, where: str) -> None:
     """Raises `ScenarioError` if there are too few or too many servers."""
     if not 1 <= scenario.torrents <= MOST_TORRENTS:
         raise ScenarioError(f"{where}: torrents is {scenario.torrents}; it has to be from 1 to {MOST_TORRENTS}")
+    if not 0 <= scenario.retries <= MOST_RETRIES:
+        raise ScenarioError(f"{where}: retries is {scenario.retries}; it has to be from 0 to {MOST_RETRIES}")
     if scenario.conflicting == 1 or not 0 <= scenario.conflicting <= scenario.torrents:
         raise ScenarioError(f"{where}: conflicting is {scenario.conflicting}; it has to be 0, or from 2 to torrents")
 

@@ -10,6 +10,7 @@ from spec.exploration.properties import client_join_clients, client_join_tracker
 from spec.exploration.properties.client_join_sides import (
     ClientSide,
     TrackerSide,
+    asks_again,
     has_one_without_rivals,
     has_rivals,
     side_of,
@@ -161,6 +162,16 @@ def everybody_registered_knows_everybody_registered(
     """The protocol's invariants: all participants share the same Distribution View."""
     same = tracker.is_online and not budget.changed
     return same and client.is_registered, tracker.registered <= client.knows
+
+
+@needs(asks_again)
+@when_quiescent
+def whoever_may_ask_again_is_registered(tracker: TrackerSide, client: ClientSide) -> Implication:
+    """As drawn it would wait for the next TrackerHello (the reference diagram, line 59); as a service it asks again.
+
+    So a client that asks again any number of times is registered in the end, whatever is lost, without a new hello.
+    """
+    return client.is_online and tracker.is_online and client.may_ask_again, client.is_registered
 
 
 # After stabilisation.

@@ -104,6 +104,8 @@ class ClientSide:
     """The clients in its view, where it counts itself as registered."""
     rivals: frozenset[str]
     """Who offers an endpoint of its own."""
+    may_ask_again: bool
+    """Whether it has asked again less often than it may."""
     fits: bool
     """Whether it works with the service's fragment size and hash algorithm, and can store what it has to."""
     unheard: bool = field(default=False, kw_only=True)
@@ -153,6 +155,7 @@ def side_of(system: ClosedSystem, component: int, state: Hashable, idle: bool) -
         unheard=bool(_unheard(state)),
         knows=frozenset(state.knows.clients) if registered else frozenset(),
         rivals=rivals_of(system, component),
+        may_ask_again=getattr(state.client.data, "retried", 0) < getattr(state.client.data, "retries", 0),
         fits=_fits(system, component),
         offers=brought.own.endpoints,
         brought=frozenset(brought.files) | frozenset(brought.fragments),
@@ -216,6 +219,12 @@ def _fits(system: ClosedSystem, component: int) -> bool:
 def has_one_without_rivals(system: ClosedSystem) -> bool:
     """Whether a torrent server that fits offers endpoints of its own only."""
     return any(_fits(system, place) and not rivals_of(system, place) for place in range(1, len(system.nodes)))
+
+
+def asks_again(system: ClosedSystem) -> bool:
+    """Whether torrent servers ask again by themselves."""
+    nodes = (node for node in system.nodes[1:] if isinstance(node, Server))
+    return any(getattr(node.initial.client.data, "retries", 0) for node in nodes)
 
 
 def happens(*faults: str) -> Callable[[ClosedSystem], bool]:

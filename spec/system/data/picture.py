@@ -45,6 +45,25 @@ class Picture:
         self._order = children_first(nodes, tops)
         self.form: Hashable = canonical_form(nodes, tops, self._order)
 
+    def renamed(self, text: Callable[[str], str]) -> "Picture":
+        """The same with other texts; what is no text stays, and so do the names of attributes."""
+
+        def ref(each: Ref) -> Ref:
+            if isinstance(each, int) or type(each.value) is not str:
+                return each
+            new = text(each.value)
+            return Atom((str, new), new)
+
+        nodes = [
+            node._replace(
+                extra=text(node.extra) if issubclass(node.cls, str) and isinstance(node.extra, str) else node.extra,
+                items=tuple(map(ref, node.items)),
+                fields=tuple((name, ref(each)) for name, each in node.fields),
+            )
+            for node in self.nodes
+        ]
+        return Picture(nodes, tuple(map(ref, self.tops)))
+
     def differing(self, other: "Picture") -> str:
         """Where two pictures of the same values differ: the place of one, and the name of an attribute of it."""
         for place, (one, two) in enumerate(zip(self.tops, other.tops, strict=True)):

@@ -6,7 +6,7 @@ from spec import check, load
 from spec.binding import BindingError, read_binding
 from spec.conformance.checker import DIAGRAMS
 from spec.conformance.inclusion import Finding
-from spec.system.setup import CastError
+from spec.system.driving import CastError
 
 
 def drawn(name: str) -> str:
@@ -85,6 +85,7 @@ BEGIN = '[[begin]]\ntitle = "x"\n'
     ("text", "said"),
     [
         (BEGIN + "in_full = 3", "expected in_full = true or false, not 3"),
+        (BEGIN + 'services = { Torrent = "wil" }', "services: Torrent is to be 'wil': expected retry, will, or both"),
         (BEGIN + "sessions = 3", 'sessions: expected { Lifeline = "s1" }, not 3'),
         (BEGIN + "endpoints = { Torrent = 3 }", 'expected a text Torrent, as in Torrent = "...", not 3'),
         ('[[publishes]]\nlifelines = ["Tracker"]', "[[publishes]] messages: expected a list of texts"),
@@ -113,11 +114,13 @@ def test_a_name_that_nobody_knows_is_refused(text: str, said: str) -> None:
     assert said in str(error.value)
 
 
-def test_who_takes_no_session_is_said() -> None:
-    binding = read_binding('[[begin]]\ntitle = "x"\nTracker = "offline"\nsessions = { Tracker = "s" }', "mine.toml")
+def test_who_cannot_be_hardened_so_is_said() -> None:
+    text = '[[begin]]\ntitle = "x"\nTracker = "offline"\nservices = { Tracker = "will retry" }'
+    binding = read_binding(text, "mine.toml")
     text = "title x\nTracker->Broker:CONNECT"
     try:
         said = [finding.message for finding in check(text, binding.over(load())).diagrams[0].findings]
     except CastError as error:
         said = [str(error)]
-    assert "[[begin]] sessions: Tracker, which plays Tracker, is given no session" in said
+    what = "[[begin]]: Tracker, which plays Tracker, is not made with retries and leaves_will"
+    assert f"{what}: take its sessions and services away" in said

@@ -13,6 +13,7 @@ from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.foreign import ForeignSystem, Standing, standing
 from spec.exploration.model.node import Arrow, Outcome
+from spec.exploration.model.renaming import Renaming
 from spec.exploration.properties.language import Implication, Property, property_
 
 TIMEOUTS: Any = ("any", "any", "patient")
@@ -109,6 +110,12 @@ class Table(Chart):
 
     def ignores(self, state: Any, message: Any) -> bool:
         return self.is_busy(state) or self._rule(state, message) is None
+
+    def renamed(self, state: Any, names: Renaming) -> Any:
+        return names(state)
+
+    def renamed_message(self, message: Any, names: Renaming) -> Any:
+        return names(message)
 
     def expiries(self, state: Any) -> tuple[Outcome, ...]:
         return () if self.is_busy(state) or not self.is_online(state) else self._acts(state)

@@ -53,6 +53,7 @@ BROKEN = {
     "wiped": set(),
     "hardened-leaving": set(),
     "hardened-disconnected": {GIVEN_UP},
+    "asking-again": {GIVEN_UP, GHOST, MISSED},  # as drawn; and others know who was removed when it asked again
 }
 """What the protocol as drawn does not hold, by scenario."""
 

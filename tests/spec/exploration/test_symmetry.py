@@ -11,6 +11,7 @@ from spec.exploration.model.chart_node import Chart
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.node import Arrow, Outcome
+from spec.exploration.model.renaming import Renaming
 from spec.exploration.properties.language import Implication, always
 from tests.spec.exploration.random_systems import Names, Rules, Seen, Table, seen
 
@@ -38,6 +39,12 @@ class Hub(Chart):
 
     def ignores(self, state: Any, message: Any) -> bool:
         return False
+
+    def renamed(self, state: Any, names: Renaming) -> Any:
+        return names(state)
+
+    def renamed_message(self, message: Any, names: Renaming) -> Any:
+        return names(message)
 
     def expiries(self, state: Any) -> tuple[Outcome, ...]:
         return ()

@@ -83,7 +83,7 @@ def wrong(seen: Iterator[Observed] | list[Observed]) -> Forbidden | None:
 
 
 @pytest.mark.parametrize("seed", range(300))
-def test_answers_by_the_rules_are_allowed_whatever_the_tracker_has_in_store(seed: int) -> None:
+def test_answers_by_the_rules_are_allowed_whatever_is_in_store(seed: int) -> None:
     found = wrong(a_run(random.Random(seed), 14))
     assert found is None, found
 
@@ -157,7 +157,7 @@ def test_a_service_keeps_its_fragment_size() -> None:
     assert story.says(ClientJoinAccepted(client="t2", fragment_size=11)) is not None
 
 
-def test_who_conflicts_with_an_endpoint_is_denied_unless_the_other_has_timed_out() -> None:
+def test_an_endpoint_is_taken_unless_its_admission_has_timed_out() -> None:
     story = Story()
     story.hears(REQUEST)
     assert story.says(ClientJoinAccepted(client="t1", fragment_size=10)) is None
@@ -184,7 +184,7 @@ def test_a_denial_that_may_be_right_is_believed_and_remembered() -> None:
     assert story.says(ClientJoinAccepted(client="t1", fragment_size=20)) is not None
 
 
-def test_a_file_that_the_tracker_told_of_belongs_to_the_next_acceptance() -> None:
+def test_a_file_that_was_told_belongs_to_the_next_acceptance() -> None:
     story = Story()
     story.hears(REQUEST)
     assert story.says(ClientJoinAccepted(client="t1", fragment_size=10)) is None
@@ -194,7 +194,7 @@ def test_a_file_that_the_tracker_told_of_belongs_to_the_next_acceptance() -> Non
     assert story.says(replace(right, add_file_infos=immutabledict())) is not None
 
 
-def test_a_tracker_that_does_not_know_names_may_leave_them_out_but_not_mix() -> None:
+def test_a_tracker_leaves_names_out_or_gives_them_always() -> None:
     named = replace(REQUEST, request_id="r-1")
     story = Story()
     story.hears(named)

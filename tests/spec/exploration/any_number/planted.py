@@ -17,7 +17,7 @@ from machines import (
 from machines.calls import AddClient, JoinPossible, RegisterClient, RemoveClient, SetTimeout, TimeoutExceeded, Timer
 from machines.clock import ClockData
 from machines.distribution_view import DistributionViewData
-from machines.events import BusEvent, ClientEvent, ClientJoinRequested, ClientRegistered
+from machines.events import BusEvent, ClientEvent, ClientRegistered
 from machines.participant import Output
 
 Charts = Mapping[str, type[Participant]]
@@ -132,11 +132,11 @@ class StopsAnotherTimeout(Clock):
             self.data = ClockData()
 
 
-class ServesNobodyElse(Tracker):
-    """With two admissions pending, a request of somebody else counts as a repetition."""
+class IgnoresExpiry(Tracker):
+    """With two other admissions pending, an expiry counts as one of an earlier attempt."""
 
-    def is_repeated(self, message: ClientJoinRequested) -> bool:
-        return super().is_repeated(message) or len(self.data.pending - {message.client}) >= 2
+    def is_current(self, message: TimeoutExceeded) -> bool:
+        return super().is_current(message) and len(self.data.pending - {message.timer.client}) < 2
 
 
 class ConfirmsForAnother(Tracker):
@@ -205,7 +205,7 @@ PLANTED: Mapping[str, Planted] = {
     "no third client is registered": Planted({"DistributionView": RegistersNoThird}, 3),
     "a goodbye removes everybody": Planted({"DistributionView": RemovesEverybody}, 3, "leaving"),
     "an expiry takes the other timeouts away": Planted({"Clock": StopsAnotherTimeout}, 3),
-    "nobody else is served": Planted({"Tracker": ServesNobodyElse}, 3, "standard"),
+    "an expiry is ignored": Planted({"Tracker": IgnoresExpiry}, 3),
     "a confirmation ends another admission": Planted({"Tracker": ConfirmsForAnother}, 3),
     "requests are awaited too early": Planted({"Tracker": IdleTooEarly}, 2),
     "timeouts are mixed up": Planted({"Tracker": MixesTimeouts}, 3),

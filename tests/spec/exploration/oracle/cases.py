@@ -124,7 +124,7 @@ def of_charts(number: int) -> Case:
         return UserSeen(
             user.name,
             (state.at,),
-            idle,
+            idle and not ends,
             state.wrong == "refused",
             state.wrong == "raised",
             is_stuck=idle and not ends and not state.wrong,
@@ -141,6 +141,8 @@ def of_charts(number: int) -> Case:
         observed,
         _of_users,
         _of_foreign,
+        is_direct=any(fault.startswith("crash") for fault in drawn_system.bounds),
+        forgets=_says_why,
     )
 
 
@@ -162,11 +164,16 @@ def _of_users(world: World, config: Config) -> Joint:
     parties = []
     for here in config.parties:
         state = here.state.value
-        queue = [(copy.message.value, copy.again) for copy in here.down]
+        queue = [copy.message.value for copy in here.down]
         local = (state.at, tuple(zip(drawn_charts.FIELDS, state.holds, strict=True)), state.wrong)
         up = tuple(message.value for message in here.up)
         parties.append((local, up, _queue(queue, ordered=world.rules.ordered)))
     return Joint(tuple(parties), config.left, config.stable, config.changed)
+
+
+def _says_why(joint: Joint) -> bool:
+    """Whether something is wrong with a chart: the explorer says, and so tells apart, what that is."""
+    return any(local[-1] for local, *_ in joint.parties)  # type: ignore[index]
 
 
 def _of_foreign(system: ClosedSystem, row: Row) -> Joint:
@@ -181,7 +188,7 @@ def _of_foreign(system: ClosedSystem, row: Row) -> Joint:
         made = node.machine._body.roots[0]
         local = (held.states[0], tuple((name, getattr(made, name)) for name in drawn_charts.FIELDS), wrong)
         up = tuple(_note(system.messages[message]) for message in slot.up)
-        down = [(_note(system.messages[message]), system.is_marked(message)) for message in slot.down]
+        down = [_note(system.messages[message]) for message in slot.down]
         parties.append((local, up, _queue(down, ordered=system.ordered)))
     budget = system.budgets[row[-1]]
     return Joint(tuple(parties), frozenset(budget.left), stable=False, changed=False)

@@ -12,6 +12,22 @@ EVENTS = (
 )  # fmt: skip
 
 
+VIEWS: tuple[dict[str, Any], ...] = (
+    {"fragment_size": 1024},
+    {"fragment_size": 2048},
+    {"hash_algorithm": "md5"},
+    {"hash_algorithm": "SHA-256"},
+    {"storage": "broken"},
+    {"storage": "either"},
+    {"endpoints": ["HTTP://Shared:80"]},
+    {"endpoints": ["http://shared/"]},
+    {"endpoints": []},
+    {"files": {"ab": {"size": 10, "sequence": ["cd"]}}, "fragments": {"cd": {"size": 10}}},
+    {"files": {"ab": {"size": 20, "sequence": ["cd", "ef"]}}, "fragments": {"cd": {"size": 10}}, "stored": []},
+)
+"""What a server may begin with: what the service does not work with, what others have otherwise."""
+
+
 def table(chance: Random) -> dict[str, Any]:
     """A scenario as somebody writes it. What breaks is bounded, so that there is an end of it."""
     torrents = chance.choice((1, 1, 1, 1, 1, 1, 2))
@@ -32,6 +48,7 @@ def table(chance: Random) -> dict[str, Any]:
         "torrents": torrents,
         "conflicting": 2 if torrents > 1 and chance.random() < 1 / 2 else 0,
         "hardened": chance.random() < 1 / 3,
+        "retries": chance.choice((0, 0, 0, 1)),
         "files": chance.random() < 1 / 4,
         "timeouts": timeouts,
         "stabilisation": chance.random() < 1 / 3,
@@ -39,6 +56,7 @@ def table(chance: Random) -> dict[str, Any]:
         "keeps_hops": chance.random() < 1 / 4,
         "loses": sorted(chance.sample(EVENTS, chance.choice((0, 0, 0, 1, 2)))),
         "faults": faults,
+        "views": {f"torrent{at}": chance.choice(VIEWS) for at in range(1, torrents + 1) if chance.random() < 1 / 4},
     }
     return found
 

@@ -9,7 +9,7 @@ from statemachine import Event, State, StateChart
 from statemachine.exceptions import InvalidDefinition
 
 from tests.spec.exploration.oracle.users import User
-from tests.spec.exploration.oracle.world import Rules, World
+from tests.spec.exploration.oracle.world import TOGETHER, Rules, World
 
 NAMES = ("left", "middle", "right")
 KINDS = ("m", "n", "o")
@@ -72,6 +72,8 @@ def chart(chance: Random) -> type[StateChart[Any]]:
             for _ in range(chance.choice((0, 1, 1, 2, 2)))
         ]
         left = {source for source, _, _ in steps}
+        hears = [kind for kind in KINDS if chance.random() < 1 / 2]
+        steps += [(at, at, f"?{kind}") for at in sorted(left) for kind in hears if chance.random() < 3 / 4]
         states = [State(initial=at == 0, final=at not in left) for at in range(size)]
         members: dict[str, Any] = {f"state{at}": state for at, state in enumerate(states)}
         internal = []
@@ -141,9 +143,16 @@ def system(chance: Random) -> System:
     drawn = System(charts)
     used = sorted(drawn.used())
     some = frozenset(kind for kind in used if chance.random() < 1 / 4)
+    bounds: dict[str, int | None] = dict(chance.choice(({}, {}, {"losses": 1}, {"losses": 2}, {"losses": None})))
+    if chance.random() < 1 / 5:
+        bounds["duplicates"] = chance.choice((1, 2, None))
+    for name in names:
+        if chance.random() < 1 / 8:
+            bounds[f"crash {name}"] = chance.choice((1, None))
+            bounds |= {TOGETHER: 1} if chance.random() < 1 / 4 else {}
     return System(
         charts,
-        chance.choice(({}, {}, {"losses": 1}, {"losses": 2}, {"losses": None})),
+        bounds,
         chance.choice(("any", "any", "patient")),
         loses=some if chance.random() < 1 / 3 else frozenset(),
         routes={chance.choice(KINDS): tuple(chance.sample(names, chance.randrange(len(names) + 1)))}

@@ -16,7 +16,6 @@ from spec.exploration.engine.queue_tables import EMPTY, InFlight
 from spec.exploration.engine.search import BreadthFirst, Found
 from spec.exploration.engine.tables import Tables
 from spec.exploration.engine.vectorised.search import VectorisedSearch
-from spec.exploration.model import node
 from spec.exploration.model.budget import FaultBudgets
 from spec.exploration.model.chart_node import Chart
 from spec.exploration.model.closed import ClosedSystem
@@ -43,19 +42,19 @@ def told_by(kind: str, number: int) -> Callable[[Fault], Fault]:
     return noted
 
 
-@told_by("charts", 0)
+@told_by("scenarios", 2_000_104)
 def a_hop_is_skipped(patch: Patch) -> None:
     """One hop also where what is on its way to the broker has to be kept apart."""
     patch.setattr(Scenario, "keeps_both_hops", property(lambda self: self.keeps_hops))
 
 
-@told_by("charts", 0)
+@told_by("scenarios", 2_000_404)
 def nothing_is_told_of_what_was_unheard(patch: Patch) -> None:
     """With one hop, what was on its way when faults end is forgotten."""
     patch.setattr(Moves, "_unheard", lambda *_: iter(()))
 
 
-@told_by("charts", 0)
+@told_by("charts", 2_000_007)
 def losses_are_not_counted(patch: Patch) -> None:
     right = FaultBudgets.spend
 
@@ -66,7 +65,7 @@ def losses_are_not_counted(patch: Patch) -> None:
     patch.setattr(FaultBudgets, "spend", spend)
 
 
-@told_by("charts", 0)
+@told_by("scenarios", 2_000_245)
 def breaks_are_not_counted_together(patch: Patch) -> None:
     def bounds_of(self: Faults, fault: str) -> Iterator[str]:
         if self.bounds.get(fault) is not None:
@@ -75,7 +74,7 @@ def breaks_are_not_counted_together(patch: Patch) -> None:
     patch.setattr(Faults, "bounds_of", bounds_of)
 
 
-@told_by("charts", 0)
+@told_by("charts", 2_000_007)
 def timeouts_do_not_wait(patch: Patch) -> None:
     """A patient timeout expires while something is under way."""
     right: Any = Moves._moves
@@ -86,21 +85,7 @@ def timeouts_do_not_wait(patch: Patch) -> None:
     patch.setattr(Moves, "_moves", moves)
 
 
-@told_by("charts", 0)
-def timeouts_wait_for_their_own_server(patch: Patch) -> None:
-    """A patient timeout waits only until nothing is under way to and from the first component; in the engines alone."""
-    right = Tables._fill_situation
-
-    def fill(self: Tables, component: int, local: int, heads: int, budget: int, quiescent: int) -> None:
-        right(self, component, local, heads, budget, 1 if component == 0 else quiescent)
-        shape = int(self.shapes[component, local, heads])
-        if self.situations[shape, budget, quiescent] < 0:
-            self.situations[shape, budget, quiescent] = self.situations[shape, budget, 1]
-
-    patch.setattr(Tables, "_fill_situation", fill)
-
-
-@told_by("charts", 0)
+@told_by("charts", 2_000_007)
 def what_is_under_way_keeps_its_names(patch: Patch) -> None:
     """A state under other names has messages that still say the old ones."""
 
@@ -121,7 +106,7 @@ def what_is_under_way_keeps_its_names(patch: Patch) -> None:
     )
 
 
-@told_by("charts", 0)
+@told_by("charts", 2_000_007)
 def the_least_is_chosen_too_soon(patch: Patch) -> None:
     """The first component's local state alone decides under which names a state is kept, whoever is that."""
     right = Tables._fill_leaders
@@ -134,7 +119,7 @@ def the_least_is_chosen_too_soon(patch: Patch) -> None:
     patch.setattr(Tables, "_fill_leaders", fill)
 
 
-@told_by("charts", 0)
+@told_by("scenarios", 2_000_014)
 def visited_states_collide(patch: Patch) -> None:
     """A state counts as visited where another one has the same nine bits of a hash."""
     right = VectorisedSearch._add
@@ -151,7 +136,7 @@ def visited_states_collide(patch: Patch) -> None:
     patch.setattr(VectorisedSearch, "_add", add)
 
 
-@told_by("charts", 0)
+@told_by("scenarios", 2_000_017)
 def a_cut_search_is_called_complete(patch: Patch) -> None:
     right = BreadthFirst.run
 
@@ -162,7 +147,7 @@ def a_cut_search_is_called_complete(patch: Patch) -> None:
     patch.setattr(BreadthFirst, "run", run)
 
 
-@told_by("charts", 0)
+@told_by("scenarios", 2_000_014)
 def whatever_is_ignored_anywhere_is_left_out(patch: Patch) -> None:
     """A message is not delivered to somebody who ignores it in any state at all."""
 
@@ -176,7 +161,7 @@ def whatever_is_ignored_anywhere_is_left_out(patch: Patch) -> None:
     patch.setattr(ClosedSystem, "_is_inert", inert)
 
 
-@told_by("charts", 0)
+@told_by("scenarios", 2_000_104)
 def a_crash_leaves_what_was_to_come(patch: Patch) -> None:
     """What was on its way to a server that crashes is there once it is back."""
     right: Any = Moves._asked
@@ -188,7 +173,7 @@ def a_crash_leaves_what_was_to_come(patch: Patch) -> None:
     patch.setattr(Moves, "_asked", asked)
 
 
-@told_by("charts", 0)
+@told_by("scenarios", 2_000_017)
 def a_new_session_before_the_old_one_has_ended(patch: Patch) -> None:
     """A server starts while what it sent before is still on its way."""
     right: Any = Moves._is_possible
@@ -199,20 +184,20 @@ def a_new_session_before_the_old_one_has_ended(patch: Patch) -> None:
     patch.setattr(Moves, "_is_possible", possible)
 
 
-@told_by("charts", 0)
+@told_by("scenarios", 2_000_014)
 def whoever_is_busy_reads(patch: Patch) -> None:
     """A server that is about to publish reads an event before that."""
     patch.setattr(ClosedSystem, "is_busy", lambda _self, _component, _local: False)
 
 
-@told_by("charts", 0)
+@told_by("charts", 2_000_012)
 def one_choice_is_forgotten(patch: Patch) -> None:
     """Where a step can end in several ways, only the first is known."""
     right = ClosedSystem.ask
     patch.setattr(ClosedSystem, "ask", lambda self, *asked: right(self, *asked)[:1])
 
 
-@told_by("charts", 0)
+@told_by("charts", 2_000_010)
 def internal_steps_are_forgotten(patch: Patch) -> None:
     right = Chart.expiries
     patch.setattr(
@@ -222,13 +207,7 @@ def internal_steps_are_forgotten(patch: Patch) -> None:
     )
 
 
-@told_by("charts", 0)
-def old_timeouts_are_taken_for_new_ones(patch: Patch) -> None:
-    """All attempts have one number."""
-    patch.setattr(node, "_ranks", lambda numbers: dict.fromkeys(numbers, 0))
-
-
-@told_by("charts", 0)
+@told_by("scenarios", 2_000_101)
 def a_repeated_event_is_taken_for_a_new_one(patch: Patch) -> None:
     """Nobody remembers what was delivered twice, though it is delivered again."""
     right = ClosedSystem.settled
@@ -239,7 +218,7 @@ def a_repeated_event_is_taken_for_a_new_one(patch: Patch) -> None:
     patch.setattr(ClosedSystem, "settled", settled)
 
 
-@told_by("charts", 0)
+@told_by("charts", 2_000_007)
 def always_is_asked_of_quiescent_states_only(patch: Patch) -> None:
     right = Properties._allows
 
@@ -250,7 +229,7 @@ def always_is_asked_of_quiescent_states_only(patch: Patch) -> None:
     patch.setattr(Properties, "_allows", allows)
 
 
-@told_by("charts", 0)
+@told_by("scenarios", 2_000_191)
 def the_new_tracker_reads_what_the_old_one_was_sent(patch: Patch) -> None:
     """What was on its way to the old tracker is read by the new one."""
     right: Any = Moves._asked
@@ -262,7 +241,7 @@ def the_new_tracker_reads_what_the_old_one_was_sent(patch: Patch) -> None:
     patch.setattr(Moves, "_asked", asked)
 
 
-@told_by("charts", 0)
+@told_by("scenarios", 2_000_017)
 def lost_connections_keep_what_was_to_come(patch: Patch) -> None:
     """In the engines alone: where a connection is lost, nothing else is."""
     right = InFlight._fill_after

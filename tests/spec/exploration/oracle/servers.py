@@ -4,20 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from immutabledict import immutabledict
-
 from machines import (
     CONNACK,
     CONNECT,
     SUBACK,
     SUBSCRIBE,
     BusEvent,
-    ClientMetadata,
     Clock,
     ConnectionLost,
     DistributionView,
-    FileMetadata,
-    FragmentMetadata,
     Message,
     Output,
     Participant,
@@ -26,7 +21,6 @@ from machines import (
     Stop,
     TorrentServer,
     Tracker,
-    View,
     ViewChangeFailed,
 )
 
@@ -216,20 +210,11 @@ class Server:
 
 
 def cast(scenario: Any) -> tuple[Server, ...]:
-    """The servers of a scenario of Client Join; the tracker is the first."""
-    tracker = Server(TRACKER, Driven(Tracker(TRACKER)), Driven(DistributionView(View(fragment_size=1024))))
-    found = [tracker]
+    """The servers of a scenario of Client Join, with the views that it says they begin with; the tracker is first."""
+    found = [Server(TRACKER, Driven(Tracker(TRACKER)), Driven(DistributionView(scenario.view(TRACKER))))]
     for place in range(1, scenario.torrents + 1):
         name = f"torrent{place}"
-        shares = place > scenario.torrents - scenario.conflicting
-        fragment, file = f"{name}-fragment", f"{name}-file"
-        brought = {fragment: FragmentMetadata(10)} if scenario.files else {}
-        view = View(
-            storage="either" if scenario.faults.get("storage failure", 0) != 0 else "sound",
-            own=ClientMetadata(frozenset({f"http://{'shared' if shares else name}/"}), frozenset(brought)),
-            files=immutabledict({file: FileMetadata(10, (fragment,))} if scenario.files else {}),
-            fragments=immutabledict(brought),
-        )
-        client = TorrentServer(name, session="request" if scenario.hardened else "")
-        found.append(Server(name, Driven(client), Driven(DistributionView(view))))
+        session = "request" if scenario.hardened else ""
+        client = TorrentServer(name, session=session, retries=scenario.retries)
+        found.append(Server(name, Driven(client), Driven(DistributionView(scenario.view(name)))))
     return tuple(found)

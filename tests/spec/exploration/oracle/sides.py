@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from machines import ClientMetadata, View
+from machines.rules import normal_form
 from tests.spec.exploration.oracle.servers import Charts
 from tests.spec.exploration.oracle.world import World
 
@@ -38,6 +40,8 @@ class ClientSeen:
     is_timed: bool
     knows: frozenset[str]
     rivals: frozenset[str]
+    fits: bool
+    may_ask_again: bool
 
 
 def seen(world: World, place: int, state: Charts, idle: bool) -> TrackerSeen | ClientSeen:
@@ -49,8 +53,8 @@ def seen(world: World, place: int, state: Charts, idle: bool) -> TrackerSeen | C
     timed = frozenset(output.message.timer.client for output in party.clock.due(state.clock))
     quiescent = idle and not timed
     if place == 0:
-        taken = [info.endpoints for info in view.clients.values()]
-        taken += [admission.info.endpoints for admission in view.admissions.values()]
+        taken = [_own(info) for info in view.clients.values()]
+        taken += [_own(admission.info) for admission in view.admissions.values()]
         return TrackerSeen(
             is_online=online,
             is_quiescent=quiescent,
@@ -62,7 +66,8 @@ def seen(world: World, place: int, state: Charts, idle: bool) -> TrackerSeen | C
             registered=frozenset(view.clients),
             shared=len(frozenset().union(*taken)) < sum(map(len, taken)),
         )
-    own: dict[str, Any] = {each.name: each.view.begin.data.view.own.endpoints for each in _servers(world)}
+    own: dict[str, Any] = {each.name: _own(_begun(each).own) for each in _servers(world)}
+    service, begun = _begun(world.parties[0]), _begun(party)
     registered = online and at == "registered"
     return ClientSeen(
         name=party.name,
@@ -75,7 +80,21 @@ def seen(world: World, place: int, state: Charts, idle: bool) -> TrackerSeen | C
         is_timed=bool(timed),
         knows=frozenset(view.clients) if registered else frozenset(),
         rivals=frozenset(name for name in own if name != party.name and own[name] & own[party.name]),
+        may_ask_again=state.client.data.retried < state.client.data.retries,
+        fits=begun.storage != "broken"
+        and begun.hash_algorithm.casefold() == service.hash_algorithm.casefold()
+        and (begun.fragment_size is None or begun.fragment_size == service.fragment_size),
     )
+
+
+def _begun(party: Any) -> View:
+    view: View = party.view.begin.data.view
+    return view
+
+
+def _own(info: ClientMetadata) -> frozenset[str]:
+    """Endpoints that count as the same are the same here."""
+    return frozenset(map(normal_form, info.endpoints))
 
 
 def _servers(world: World) -> list[Any]:

@@ -79,7 +79,8 @@ class User:
         return tuple(found)
 
     def ordered(self, state: Stood, order: str) -> tuple[End, ...]:
-        return ()
+        """It has no owner; after a crash it begins anew."""
+        return (End(self.begin()),) if order == "crash" and not state.wrong else ()
 
     def heard(self, note: Note) -> tuple[str, ...]:
         """Who hears a message."""

@@ -94,6 +94,8 @@ class Rules:
     """Whether of what is on its way to the broker some may still arrive when the connection ends."""
     anywhere: bool = False
     """Whether a loss takes any message on a hop; otherwise the oldest, or one as it is sent."""
+    direct: bool = False
+    """Whether there is no bus: what is sent is under way to its receivers at once."""
     echoes: bool = False
     """Whether the bus passes a message to its sender, too."""
 
@@ -192,12 +194,17 @@ class World:
                 yield f"{message} is lost", self._put(paid, place, left)
             if at:
                 continue
-            parties = [*self._put(config, place, left).parties]
+            yield f"the broker has {message}", self._passed(self._put(config, place, left), place, message)
+
+    def _passed(self, config: Config, place: int, *messages: Kept) -> Config:
+        """The configuration once messages are under way to whoever hears them."""
+        parties = [*config.parties]
+        for message in messages:
             for other in self._recipients(place, message):
                 if self._asked(other, "online", parties[other].state):
                     down = (*parties[other].down, Copy(message))
                     parties[other] = parties[other]._replace(down=self._sorted(down))
-            yield f"the broker has {message}", config._replace(parties=tuple(parties))
+        return config._replace(parties=tuple(parties))
 
     def _recipients(self, sender: int, message: Kept) -> tuple[int, ...]:
         """Whom the bus passes a message to, if they are online."""
@@ -272,16 +279,22 @@ class World:
             config, called = paid, f"{called}, and its storage fails"
         up, down = here.up if up is None else up, here.down if down is None else down
         state = self.keep(end.state)
-        online = self._asked(place, "online", state)
+        online = self._asked(place, "online", state) and not called.startswith(CUTS)
         sent, stamps = self._stamped(end.sent, place, here.stamps)
         here = here._replace(state=state, down=self._sorted(down) if online else (), stamps=stamps)
-        yield called, self._put(config, place, here._replace(up=(*up, *sent)))
-        if self.rules.lingers and not self.rules.anywhere:
+        yield called, self._published(config, place, here._replace(up=up), sent)
+        if self.rules.direct or (self.rules.lingers and not self.rules.anywhere):
             for at, message in enumerate(sent):
                 paid = self._loses(config, message) if self._recipients(place, message) else None
                 if paid:
-                    then = here._replace(up=(*up, *sent[:at], *sent[at + 1 :]))
-                    yield f"{called}, and {message} is lost", self._put(paid, place, then)
+                    left = (*sent[:at], *sent[at + 1 :])
+                    then = self._published(paid, place, here._replace(up=up), left)
+                    yield f"{called}, and {message} is lost", then
+
+    def _published(self, config: Config, place: int, here: Here, sent: tuple[Kept, ...]) -> Config:
+        if self.rules.direct:
+            return self._passed(self._put(config, place, here), place, *sent)
+        return self._put(config, place, here._replace(up=(*here.up, *sent)))
 
     def _stamped(self, sent: tuple[Any, ...], place: int, stamps: int) -> tuple[tuple[Kept, ...], int]:
         """What is sent, each with an identifier of its own, where any can come twice."""

@@ -4,13 +4,12 @@ Random, but not from scratch: a run begins where everybody is about to join, wit
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import chain, combinations
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from immutabledict import immutabledict
@@ -18,6 +17,7 @@ from immutabledict import immutabledict
 from machines.broker import BrokerData
 from machines.calls import (
     AddFile,
+    Call,
     JoinConflicts,
     Message,
     PublishFailed,
@@ -38,17 +38,24 @@ from machines.events import (
     ClientRegistered,
     FileInfoPublished,
     FileMetadata,
+    FragmentDistributionDelivered,
+    FragmentDistributionEnded,
+    FragmentDistributionFailed,
+    FragmentDistributionObtained,
+    FragmentDistributionRequested,
+    FragmentDistributionStarted,
     FragmentMetadata,
     TrackerGoodbye,
     TrackerHello,
 )
+from machines.participant import Participant
 from machines.rules import View, admit, describe, normal_form
-from machines.torrent_server import TorrentServer, TorrentServerData
-from machines.tracker import Tracker, TrackerData
-from tests.support.harness import Server, System
+from machines.torrent_server import TorrentServerData
+from machines.tracker import TrackerData
+from tests.support.harness import PLAYING, Server, System
 
 NAMES = ("anna", "bert", "carl")
-TRACKERS = {"tracker": Tracker, "second": Tracker}
+TRACKERS = ("tracker", "second")
 HELD: tuple[type[BusEvent], ...] = (
     TrackerHello,
     ClientJoinRequested,
@@ -60,6 +67,18 @@ HELD: tuple[type[BusEvent], ...] = (
 )
 OFFERS = ("plain", "endpoint of anna", "other fragment size", "other algorithm", "other metadata", "frail storage")
 RESTING = {"offline", "awaiting_hello", "registered"}
+
+BESIDE_OF_TRACKERS: tuple[type[Any], ...] = (
+    FragmentDistributionStarted,
+    FragmentDistributionDelivered,
+    FragmentDistributionEnded,
+)
+BESIDE_OF_TORRENTS: tuple[type[Any], ...] = (
+    FragmentDistributionRequested,
+    FragmentDistributionObtained,
+    FragmentDistributionFailed,
+)
+INTERRUPTIONS = ("stop", "no answer", "refused", "broken")
 
 picks = st.integers(0, 5)
 
@@ -88,8 +107,11 @@ def offer(name: str, kind: str) -> View:
     }[kind]
 
 
-class Service(RuleBasedStateMachine):
+class PacketService(RuleBasedStateMachine):
     """Drives the system; what must hold at any time are its invariants, what must come in the end its teardown."""
+
+    charts: ClassVar[Mapping[str, type[Participant]]] = {}
+    """Charts that take the place of ours of the same name."""
 
     @initialize(
         kinds=st.lists(st.sampled_from(OFFERS), min_size=1, max_size=3),
@@ -101,11 +123,13 @@ class Service(RuleBasedStateMachine):
     def begin(self, kinds: list[str], held: type[BusEvent], seed: int, failing: bool, steps: int) -> None:
         self.offers = {name: offer(name, kind) for name, kind in zip(NAMES, kinds, strict=False)}
         self.offers |= dict.fromkeys(TRACKERS, View(fragment_size=512))
+        charts = {**PLAYING, **self.charts}
         servers = [
-            Server(Tracker if name in TRACKERS else TorrentServer, name, view) for name, view in self.offers.items()
+            Server(charts["Tracker" if name in TRACKERS else "TorrentServer"], name, view, charts)
+            for name, view in self.offers.items()
         ]
         spare = servers.pop()
-        self.system = System(servers, seed)
+        self.system = System(servers, seed, charts["Broker"]())
         self.system.failing = failing
         self.system.connect_all()
         self.system.servers[spare.name] = spare
@@ -128,10 +152,10 @@ class Service(RuleBasedStateMachine):
                 self.start(pick, through=True)
 
     def torrents(self) -> Iterator[Server]:
-        return (server for server in self.system.servers.values() if isinstance(server.client, TorrentServer))
+        return (server for server in self.system.servers.values() if not server.is_tracker)
 
     def trackers(self) -> Iterator[Server]:
-        return (server for server in self.system.servers.values() if isinstance(server.client, Tracker))
+        return (server for server in self.system.servers.values() if server.is_tracker)
 
     def named(self, *states: str, but: tuple[str, ...] = ()) -> list[str]:
         return [
@@ -193,6 +217,68 @@ class Service(RuleBasedStateMachine):
         tracker = self.system.servers[self.named("awaiting_requests", "awaiting_confirmations")[0]]
         self.system.publish(tracker, FileInfoPublished(hash=name, size=number))
         tracker.view.receive(AddFile(published=FileInfoPublished(hash=name, size=number)))
+
+    @precondition(lambda self: self.named("awaiting_requests", "awaiting_confirmations", "registered"))
+    @rule(pick=picks, number=picks)
+    def publish_beside_client_join(self, pick: int, number: int) -> None:
+        """What belongs to other use cases, and changes nothing here."""
+        names = self.named("awaiting_requests", "awaiting_confirmations", "registered")
+        server = self.system.servers[names[pick % len(names)]]
+        known = BESIDE_OF_TRACKERS if server.is_tracker else BESIDE_OF_TORRENTS
+        event = known[number % len(known)]
+        given = {} if server.is_tracker else {"client": server.name}
+        self.system.publish(server, event(**given))
+
+    @precondition(lambda self: self.startable())
+    @rule(pick=picks, steps=st.integers(0, 12), how=st.sampled_from(INTERRUPTIONS))
+    def interrupt_a_startup(self, pick: int, steps: int, how: str) -> None:
+        """A server starts, exchanges some packets with the broker, and then something comes between."""
+        name = self.startable()[pick % len(self.startable())]
+        server = self.system.servers[name]
+        self.system.tell(name, Start())
+        for _ in range(steps):
+            if server.link is None or server.at not in {"awaiting_connack", "awaiting_subacks"}:
+                return
+            if server.link.up:
+                self.system.carry_up(server.link)
+            elif server.link.down:
+                self.system.carry_down(name)
+        if how == "stop":
+            self.system.tell(name, Stop())
+        elif how == "no answer" and server.at == "awaiting_connack":
+            self.system.fail_to_connect(name)
+        elif how == "no answer" and server.at == "awaiting_subacks":
+            topic = min(server.client.data.unacknowledged)
+            self.system.tell(name, SubscriptionFailed(topic=topic))
+        elif how == "refused":
+            self.system.refusing = True
+        elif how == "broken" and server.at != "offline":
+            self.cut.add(name)
+            self.system.lose_connection(name)
+
+    @precondition(lambda self: self.startable())
+    @rule(pick=picks, how=st.sampled_from(INTERRUPTIONS), after=st.integers(0, 8))
+    def interrupt_the_subscriptions(self, pick: int, how: str, after: int) -> None:
+        """A server starts, and something comes while it is still subscribing; packets of all mix with what is due."""
+        name = self.startable()[pick % len(self.startable())]
+        told: dict[str, Call | None] = {
+            "refused": None,
+            "stop": Stop(),
+            "no answer": SubscriptionFailed(topic=min(self.system.servers[name].client.topics)),
+        }
+        self.system.orders = [(name, told[how])] if how in told else []
+        self.system.mixing = 0.1 * (1 + after)
+        self.system.tell(name, Start())
+        self.system.run_startup(name)
+        self.system.mixing, self.system.orders = 0.0, []
+
+    @precondition(lambda self: self.named("awaiting_requests", "awaiting_confirmations"))
+    @rule()
+    def miss_the_acknowledgement_of_hello(self) -> None:
+        """The broker did not take the hello over in time, and the tracker has begun to serve."""
+        name = self.named("awaiting_requests", "awaiting_confirmations")[0]
+        self.cut.add(name)
+        self.system.tell(name, PublishFailed(event=TrackerHello))
 
     @precondition(lambda self: self.named(but=("offline",)))
     @rule(pick=picks)
@@ -270,7 +356,7 @@ class Service(RuleBasedStateMachine):
             data = server.client.data
             assert server.client.due() == ()
             assert server.view.snapshot() == (("idle",), DistributionViewData(server.view.data.view))
-            held = ["current"] if isinstance(server.client, Tracker) else ["description", "acceptance", "news"]
+            held = ["current"] if server.is_tracker else ["description", "acceptance", "news"]
             assert [getattr(data, name) for name in held] == [None] * len(held)
         assert self.system.broker.where == ("listening", "settled", "quiet")
         assert self.system.broker.data == BrokerData(self.system.broker.data.sessions)
@@ -327,7 +413,7 @@ class Service(RuleBasedStateMachine):
             running = server.clock.data.running.keys()
             if not running:
                 self.cut.discard(server.name)
-            elif isinstance(server.client, Tracker):
+            elif server.is_tracker:
                 assert running <= tracking(server).pending or server.name in self.cut
             else:
                 assert server.at not in RESTING or server.name in self.cut
@@ -399,13 +485,3 @@ def timers(server: Server) -> list[Timer]:
     """The timeouts that are set, and those whose expiry is under way."""
     due = [output.message for output in server.clock.due()]
     return [message.timer for message in (*due, *server.expiries) if isinstance(message, TimeoutExceeded)]
-
-
-TestService = Service.TestCase
-TestService.settings = settings(
-    max_examples=60,
-    stateful_step_count=40,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)

@@ -1,0 +1,383 @@
+"""The command `clientjoin monitor`: live traffic, or a log of it, against the statecharts."""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from runtime.cli.exits import fail, leave_output
+
+if TYPE_CHECKING:
+    from runtime.runs.format import Run
+    from spec.monitor import Forbidden, Monitor, Observed
+
+MINUTE = 60.0
+"""Seconds of what was seen that are saved with what is forbidden."""
+STATES = 3
+"""Of the states that a server can be in, so many are named."""
+
+
+def monitor(
+    log: Annotated[
+        str, typer.Argument(metavar="[LOG]", help="A recording, or a log of a bus; `-` is standard input.")
+    ] = "",
+    broker: Annotated[
+        str, typer.Option(metavar="URL", help="A broker that runs: mqtt://[user:password@]host[:port].")
+    ] = "",
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="With --broker: how long; without it until Ctrl-C.")
+    ] = None,
+    lossless: Annotated[
+        bool, typer.Option("--lossless", help="Servers lose what they publish with their connections only (QoS 1, 2).")
+    ] = False,
+    unordered: Annotated[
+        bool, typer.Option("--unordered", help="Events may overtake each other on their way, or come twice.")
+    ] = False,
+    from_the_start: Annotated[
+        bool, typer.Option("--from-the-start", help="No server was there before the first line.")
+    ] = False,
+    tracker: Annotated[str, typer.Option(help="What the tracker is called where nobody says who published.")] = "",
+    lag: Annotated[float, typer.Option(min=0, help="Seconds that an event lies unread at most.")] = 10.0,
+    timeout: Annotated[float, typer.Option(min=0, help="Seconds that timeouts of the servers last at least.")] = 0.0,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write the last minute before each forbidden event there.")
+    ] = None,
+    metrics: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="With --broker: a port for counters that Prometheus reads.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Judge what is on the bus, live or in a log.
+
+    Each server is held against its statechart, from where it is known what it does: a torrent server from its next
+    request, a tracker from its next hello.
+
+    Exit status: 0 allowed, 1 forbidden, 3 nobody can tell, 2 cannot be used.
+    """
+    from runtime.runs.format import RunError
+
+    if bool(log) == bool(broker):
+        raise _unusable("give either a LOG or --broker URL")
+    if (seconds or metrics is not None) and not broker:
+        raise _unusable("--seconds and --metrics go with --broker")
+    options = _Options(tracker, lag, timeout, lossless, unordered, from_the_start)
+    try:
+        if save is not None:
+            save.mkdir(parents=True, exist_ok=True)
+        watcher = _Watcher(options, _Console(highlight=False, emoji=False, markup=False), as_json=as_json, folder=save)
+        if broker:
+            watcher.live(broker, seconds, metrics)
+        else:
+            watcher.read(log)
+    except RunError as error:
+        raise _unusable(str(error)) from None
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            leave_output()
+            raise typer.Exit(141) from None
+        raise _unusable(f"{error.filename or save}: {error.strerror or error}") from None
+    raise typer.Exit(watcher.end())
+
+
+def _unusable(message: str) -> typer.Exit:
+    return fail(message, status=2)
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+@dataclass(frozen=True)
+class _Options:
+    tracker: str
+    lag: float
+    timeout: float
+    lossless: bool
+    unordered: bool
+    from_the_start: bool
+
+    def laid_over(self, run: "Run") -> "Run":
+        """The run as its observer sees it, with what the command line adds."""
+        start = self.from_the_start or run.from_the_start
+        in_order = run.in_order and not self.unordered
+        tracker = self.tracker or run.tracker
+        doubts = run.reconsiders and not self.lossless
+        return replace(run, from_the_start=start, tracker=tracker, in_order=in_order, reconsiders=doubts)
+
+    def monitor(self, run: "Run") -> "Monitor":
+        from runtime.runs.format import UNTIMED
+        from spec.monitor import Assumptions
+
+        return run.monitor(assumed=Assumptions(self.timeout, self.lag) if run.is_timed else UNTIMED)
+
+
+@dataclass
+class _Watcher:
+    """Tells people, or programs, what a monitor says."""
+
+    options: _Options
+    console: Console
+    as_json: bool
+    folder: Path | None
+    monitor: "Monitor | None" = None
+    run: "Run | None" = None
+    told: int = 0
+    """How many forbidden events were told."""
+    counts: Counter[str] = field(default_factory=Counter)
+    recent: deque["Observed"] = field(default_factory=deque)
+    states: dict[str, str] = field(default_factory=dict)
+    display: Live | None = None
+
+    # Where it comes from.
+
+    def read(self, log: str) -> None:
+        """A file, or standard input, line by line as it comes."""
+        from runtime.runs.logs import Reader, load_run
+
+        if log != "-":
+            run = self.options.laid_over(load_run(Path(log)))
+            for seen in run.seen:
+                self.see(seen, run)
+            return
+        reader = Reader("standard input")
+        for number, line in enumerate(sys.stdin, 1):
+            for seen in reader.line(number, line):
+                self.see(seen, self.options.laid_over(replace(reader.run, is_timed=reader.is_timed)))
+                self.show(self.changed(seen))
+
+    def live(self, url: str, seconds: float | None, port: int | None) -> None:
+        """A broker, until the time is over or somebody interrupts."""
+        from runtime.mqtt.session import BrokerAddress
+        from runtime.runs.format import RunError
+        from runtime.runs.live import UnreachableError
+
+        try:
+            address = BrokerAddress.parse(url)
+        except ValueError as error:
+            raise RunError(str(error)) from None
+        in_place = self.console.is_terminal and not self.as_json
+        self.display = Live(console=self.console, refresh_per_second=4) if in_place else None
+        with self.display or contextlib.nullcontext():
+            try:
+                asyncio.run(self._watch(address, seconds, port))
+            except UnreachableError as error:
+                raise RunError(str(error)) from None
+            except KeyboardInterrupt:
+                pass
+
+    async def _watch(self, address: Any, seconds: float | None, port: int | None) -> None:
+        from runtime.runs.format import SUBSCRIBED
+        from runtime.runs.live import watch
+
+        run = self.options.laid_over(SUBSCRIBED)
+        async with self._served(port):
+            loop = asyncio.get_running_loop()
+            task = asyncio.current_task()
+            ended: list[signal.Signals] = []
+
+            def end(by: signal.Signals) -> None:
+                if task is not None and not ended:
+                    ended.append(by)
+                    task.cancel()
+
+            for by in (signal.SIGINT, signal.SIGTERM):
+                with contextlib.suppress(NotImplementedError):
+                    loop.add_signal_handler(by, end, by)
+            try:
+                async with asyncio.timeout(seconds):
+                    async for seen in watch(address, f"monitor-{os.getpid()}"):
+                        self.see(seen, run)
+                        self.show(self.changed(seen))
+            except TimeoutError:
+                pass
+            except asyncio.CancelledError:
+                if not ended:
+                    raise
+
+    # What is done with it.
+
+    def see(self, seen: "Observed", run: "Run") -> None:
+        """Judge an observation, and tell what is forbidden about it."""
+        from spec.monitor import Published
+
+        if self.monitor is None:
+            self.run, self.monitor = run, self.options.monitor(run)
+        began = time.perf_counter()
+        found = self.monitor.see(seen)
+        self.counts["seconds"] += time.perf_counter() - began  # type: ignore[assignment]
+        self.counts["observations"] += 1
+        self.counts["publications"] += isinstance(seen, Published)
+        self.recent.append(seen)
+        while self.recent and self.recent[0].at < seen.at - MINUTE:
+            self.recent.popleft()
+        if found is not None:
+            self.tell(found)
+
+    def changed(self, seen: "Observed") -> str:
+        """The client whose state may have changed."""
+        from spec.monitor import Published
+        from spec.monitor.observation import publisher
+
+        assert self.monitor is not None
+        client = getattr(seen, "client", "")
+        return client or (publisher(seen.event, self.monitor.tracker) if isinstance(seen, Published) else "")
+
+    def show(self, client: str) -> None:
+        """The state of a server, if it has changed."""
+        assert self.monitor is not None
+        if client:
+            now = _where(self.monitor.where(client))
+            if self.states.get(client) != now:
+                self.states[client] = now
+                if self.as_json:
+                    self._print({"client": client, "at": self.monitor.at, "where": self.monitor.where(client)})
+                elif self.display is None:
+                    self.console.print(Text(f"{self.monitor.at:10.3f}  {client}: {now}"), soft_wrap=True)
+        if self.display is not None:
+            self.display.update(self.table())
+
+    def table(self) -> Table:
+        """One line for each server."""
+        assert self.monitor is not None
+        table = Table("server", "role", "can be", box=None)
+        wrong = {found.client for found in self.monitor.forbidden}
+        for client, one in sorted(self.monitor.participants.items()):
+            if one.track is not None:
+                where = self.states.get(client) or _where(self.monitor.where(client))
+                shown = f"{where}, after a forbidden event" if client in wrong else where
+                table.add_row(client, one.role, shown, style="bold red" if client in wrong else "")
+        return table
+
+    def tell(self, found: "Forbidden") -> None:
+        """A forbidden event, with its explanation."""
+        from spec.monitor.explanation import alone, diagram, nearest, sentences, shortest
+
+        assert self.monitor is not None
+        self.told += 1
+        short = shortest(found, alone(found, self.monitor))
+        files = self._save(found, short) if self.folder else []
+        if self.as_json:
+            row = {"forbidden": found.client, "role": found.role, "at": found.at, "why": list(sentences(found))}
+            self._print({**row, "diagram": diagram(short), "allowed": nearest(short), "saved": files})
+            return
+        first, *rest = sentences(found)
+        self.console.print(Text(f"{found.at:10.3f}  FORBIDDEN  {first}", style="bold red"), soft_wrap=True)
+        for sentence in rest:
+            self.console.print(Text(f"{'':12}{sentence}", style="red"), soft_wrap=True)
+        if files:
+            self.console.print(Text(f"{'':12}saved: {', '.join(files)}"), soft_wrap=True)
+        elif self.told == 1:
+            for line in (
+                *diagram(short).splitlines(),
+                "the nearest run that is allowed:",
+                *nearest(short).splitlines(),
+            ):
+                self.console.print(Text(f"{'':12}{line}".rstrip()), soft_wrap=True)
+
+    def _save(self, found: "Forbidden", short: "Forbidden") -> list[str]:
+        """The last minute, which can be judged again, and the shortest run beside the nearest allowed one."""
+        from runtime.runs.format import commented
+        from spec.monitor.explanation import diagram, nearest
+
+        assert self.folder is not None
+        assert self.run is not None
+        name = f"forbidden-{self.told}-{re.sub(r'[^A-Za-z0-9_-]', '_', found.client)}"
+        minute = replace(self.run, seen=tuple(self.recent), from_the_start=self.run.from_the_start)
+        drawn = diagram(found, before=[one for one in self.recent if one is not found.seen])
+        texts = {
+            f"{name}-last-minute.txt": "\n".join((drawn.rstrip(), "", *commented(minute))) + "\n",
+            f"{name}-shortest.txt": diagram(short),
+            f"{name}-allowed.txt": nearest(short),
+        }
+        for file, text in texts.items():
+            (self.folder / file).write_text(text, encoding="utf-8")
+        return [str(self.folder / file) for file in texts]
+
+    def end(self) -> int:
+        """Say how it ended, and give the exit status."""
+        from runtime.runs.judged import SHOWN
+        from spec.monitor import Answer
+
+        if self.monitor is None:
+            typer.echo("clientjoin: nothing was seen", err=True)
+            return Answer.CANNOT_TELL.status
+        answer, unjudged = self.monitor.answer, self.monitor.unjudged
+        if self.as_json:
+            rows = [{"client": one.client, "at": one.seen.at, "why": one.why} for one in unjudged]
+            where = {client: self.monitor.where(client) for client in self.monitor.participants}
+            self._print({"answer": answer.value, "judged": self.monitor.judged, "unjudged": rows, "where": where})
+            return answer.status
+        if self.display is None:
+            self.console.print(self.table())
+        for one in unjudged[:SHOWN]:
+            text = f"not judged: {one.client or 'everybody'} at {one.seen.at:g} s: {one.why}"
+            self.console.print(Text(text, style="yellow"), soft_wrap=True)
+        if len(unjudged) > SHOWN:
+            self.console.print(Text(f"not judged: {len(unjudged) - SHOWN} more", style="yellow"))
+        many = len(self.monitor.forbidden)
+        self.console.print(f"{answer.value}: {self.monitor.judged} publications judged, {many} forbidden events")
+        return answer.status
+
+    def _print(self, row: dict[str, Any]) -> None:
+        self.console.print(Text(json.dumps(row)), soft_wrap=True)
+
+    # Counters.
+
+    @contextlib.asynccontextmanager
+    async def _served(self, port: int | None) -> AsyncIterator[None]:
+        """Counters for Prometheus on a port of this machine."""
+        if port is None:
+            yield
+            return
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                async with asyncio.timeout(5):
+                    await reader.readuntil(b"\r\n\r\n")
+                    body = "".join(f"{line}\n" for line in self._counters()).encode()
+                    head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close\r\n"
+                    writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+                    await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", port)
+        typer.echo(f"counters: http://127.0.0.1:{server.sockets[0].getsockname()[1]}/metrics", err=True)
+        async with server:
+            yield
+
+    def _counters(self) -> Iterator[str]:
+        monitor = self.monitor
+        values = {
+            "publications_total": self.counts["publications"],
+            "judged_total": 0 if monitor is None else monitor.judged,
+            "forbidden_total": 0 if monitor is None else len(monitor.forbidden),
+            "unjudged_total": 0 if monitor is None else len(monitor.unjudged),
+            "judging_seconds_total": self.counts["seconds"],
+        }
+        for name, value in values.items():
+            yield f"# TYPE clientjoin_monitor_{name} counter"
+            yield f"clientjoin_monitor_{name} {value:g}"
+
+
+def _where(states: tuple[str, ...]) -> str:
+    if not states:
+        return "not known"
+    shown = [state.replace("_", " ") for state in states]
+    more = len(shown) - STATES
+    return " or ".join(shown[:STATES]) + (f" or one of {more} more" if more > 0 else "")

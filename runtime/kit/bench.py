@@ -1,0 +1,216 @@
+"""The bench: a broker under the kit's control, the server under test, its partners, and the monitor that judges it.
+
+A bench is made for one case and taken down after it: a new broker on a free port, new clients, a new process. Where a
+broker or a server that runs already is given, only the kit's own clients are new, and nothing but publications is seen.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Self
+
+from machines.events import TRACKER, BusEvent
+from machines.torrent_server import TOPICS as TORRENT_TOPICS
+from machines.tracker import TOPICS as TRACKER_TOPICS
+from runtime.kit.mosquitto import Mosquitto
+from runtime.kit.partners import Partner
+from runtime.kit.subject import Subject
+from runtime.mqtt.broker import EmbeddedBroker
+from runtime.mqtt.faults import Fault, FaultPlan
+from runtime.mqtt.session import BrokerAddress
+from runtime.runs.format import Run
+from runtime.runs.live import watch
+from runtime.runs.watcher import Watcher
+from spec.monitor import SUBSCRIBER, Assumptions, Forbidden, Monitor, Observed, Published, Sent, Sight, Unreadable
+from spec.monitor.observation import publisher
+
+POLL = 0.01
+TRACKER_ID = "tracker"
+SIGHT = Sight(sends=False)
+"""The kit's broker tells everything, but for what a client that leaves has not handed over."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is tested, and how patient the kit is.
+
+    `command` starts the server; without one it runs already, at `broker`, and is called `client`. Seconds are for a
+    fast server, and multiplied by `time_factor`: `patience` for what it has to publish, `quiet` in which it may not
+    publish what is forbidden, `startup` for its first sign of life, and `case` for all of one case.
+    """
+
+    role: str
+    command: str = ""
+    broker: BrokerAddress | None = None
+    client: str = ""
+    time_factor: float = 1.0
+    patience: float = 3.0
+    quiet: float = 0.15
+    startup: float = 8.0
+    case: float = 30.0
+    timeout: float = 0.5
+    """Seconds that every timeout of the server lasts at least."""
+    hash_algorithm: str = "sha-256"
+    random_cases: int = 4
+    seed: int = 0
+    mosquitto: str = ""
+    """The program that is the kit's broker, instead of the embedded one."""
+
+    @property
+    def subject(self) -> str:
+        """The MQTT client identifier of the server under test."""
+        return self.client or (TRACKER_ID if self.role == TRACKER else "torrent-under-test")
+
+    def seconds(self, seconds: float) -> float:
+        """Seconds for this server."""
+        return seconds * self.time_factor
+
+
+@dataclass
+class Bench:
+    """One case's surroundings; an async context manager."""
+
+    settings: Settings
+    faults: list[Fault] = field(default_factory=list)
+    seen: list[Observed] = field(default_factory=list)
+    published: asyncio.Queue[BusEvent] = field(default_factory=asyncio.Queue)
+    """What the server under test published, and nobody has awaited yet."""
+    forbidden: list[Forbidden] = field(default_factory=list)
+    """What it should not have done."""
+
+    async def __aenter__(self) -> Self:
+        settings = self.settings
+        self._watching: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+        self._mosquitto: Mosquitto | None = None
+        self._partners: list[Partner] = []
+        self._ids: set[str] = set()
+        self.is_ours = settings.broker is None and not settings.mosquitto
+        roles = {settings.subject: settings.role}
+        lag = settings.seconds(settings.patience)
+        if self.is_ours:
+            self.watcher = Watcher(self.observe)
+            self.broker = EmbeddedBroker(observer=self.watcher)
+            await self.broker.start()
+            self.address = BrokerAddress("127.0.0.1", self.broker.port)
+            self.monitor = Monitor(SIGHT, roles=roles, assumed=Assumptions(settings.timeout, lag))
+        else:
+            if settings.broker is None:
+                self._mosquitto = Mosquitto(settings.mosquitto)
+                await self._mosquitto.start(settings.seconds(settings.patience))
+            self.address = settings.broker or BrokerAddress("127.0.0.1", self._mosquitto.port if self._mosquitto else 0)
+            tracker = settings.subject if settings.role == TRACKER else TRACKER_ID
+            is_new = settings.broker is None
+            self.monitor = Monitor(SUBSCRIBER, from_the_start=is_new, tracker=tracker, roles=roles if is_new else {})
+            self._watching = asyncio.create_task(self._watch())
+            ready = asyncio.create_task(self._ready.wait())
+            await asyncio.wait({ready, self._watching}, return_when=asyncio.FIRST_COMPLETED)
+            ready.cancel()
+            if self._watching.done():
+                await self._watching  # raises why the broker cannot be watched
+        address = self.address
+        self.subject = Subject(settings.command, str(address), address.host, address.port, settings.subject)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.settings.command:
+            await self.subject.kill()
+        self.subject.close()
+        for partner in self._partners:
+            await partner.disconnect()
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        if self.is_ours:
+            await self.broker.stop()
+        if self._mosquitto is not None:
+            await self._mosquitto.stop()
+
+    @property
+    def run(self) -> Run:
+        """What was seen, in the format of runs."""
+        if not self.is_ours:
+            start = self.monitor.from_the_start
+            return Run(tuple(self.seen), SUBSCRIBER, from_the_start=start, tracker=self.monitor.tracker)
+        return Run(tuple(self.seen), SIGHT, roles={self.settings.subject: self.settings.role})
+
+    async def partner(self, client: str, role: str) -> Partner:
+        """A client of the kit, connected and subscribed to what servers of a role subscribe to."""
+        partner = Partner(self.address, client, TRACKER_TOPICS if role == TRACKER else TORRENT_TOPICS)
+        self._partners.append(partner)
+        await partner.connect()
+        return partner
+
+    def lose(self, event: type[BusEvent] | str, hop: str, client: str) -> None:
+        """Lose the next such event on a hop, where the broker is the kit's; `client` publishes or receives it."""
+        name = event if isinstance(event, str) else event.__name__
+        where = "to-broker" if hop == "to-broker" else "from-broker"
+        self.fault(Fault("lose", name, where, client, occurrence=1))  # type: ignore[arg-type]
+
+    def fault(self, fault: Fault) -> None:
+        """Let something go wrong from now on, in place of what was to go wrong before."""
+        if self.is_ours:
+            self.broker.faults = FaultPlan([fault])
+
+    def no_faults(self) -> None:
+        """Nothing goes wrong from now on."""
+        if self.is_ours:
+            self.broker.faults = FaultPlan()
+
+    async def next(self, within: float) -> BusEvent | None:
+        """What the server under test publishes next, or None if nothing comes within so many seconds (unscaled)."""
+        try:
+            async with asyncio.timeout(self.settings.seconds(within)):
+                return await self.published.get()
+        except TimeoutError:
+            return None
+
+    async def until(self, condition: Callable[[], bool], within: float) -> bool:
+        """Whether a condition comes to hold within so many seconds (unscaled)."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.settings.seconds(within)
+        while not condition():
+            if loop.time() > end:
+                return False
+            await asyncio.sleep(POLL)
+        return True
+
+    async def rest(self) -> None:
+        """Give the server time to do what it should not."""
+        await asyncio.sleep(self.settings.seconds(self.settings.quiet))
+
+    def _is_its_own(self, seen: Published | Sent) -> bool:
+        """Whether an event was published by none of the kit's clients, in the name of the server under test."""
+        settings = self.settings
+        if seen.client in {settings.subject, *(partner.client for partner in self._partners)}:
+            return False
+        names_it = getattr(seen.event, "client", "") == settings.subject
+        return seen.event.publisher == settings.role and (names_it or settings.role == TRACKER)
+
+    async def _watch(self) -> None:
+        async for seen in watch(self.address, f"kit-{id(self):x}"):
+            self._ready.set()
+            self.observe(seen)
+
+    def observe(self, seen: Observed) -> None:
+        """Take notice of something, as of what the broker tells.
+
+        A server can publish over connections of another name; what nobody else can have published is its own.
+        """
+        if isinstance(seen, Published | Sent) and self.is_ours and self._is_its_own(seen):
+            seen = replace(seen, client=self.settings.subject)
+        self.seen.append(seen)
+        found = self.monitor.see(seen)
+        subject = self.settings.subject
+        if found is not None and found.client == subject:
+            self.forbidden.append(found)
+        if isinstance(seen, Published | Sent):
+            who = seen.client or publisher(seen.event, self.monitor.tracker)
+            if who == subject and seen.event.event_id not in self._ids:
+                self._ids.add(seen.event.event_id)
+                self.published.put_nowait(seen.event)
+        elif isinstance(seen, Unreadable) and seen.client == subject:
+            self.forbidden.append(Forbidden(subject, self.settings.role, seen, None, f"publishes no event: {seen.why}"))

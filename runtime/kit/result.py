@@ -1,0 +1,91 @@
+"""What became of a case, and of all."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from spec.monitor import Forbidden
+from spec.monitor.explanation import diagram, nearest, sentences
+
+
+class Status(Enum):
+    """What is said of an arrow, an obligation or a case; of several the worst counts, which stands first here."""
+
+    VIOLATES = "violates"
+    CANNOT_TELL = "cannot tell"
+    CONFORMS = "conforms"
+    NOT_EXERCISED = "not exercised"
+
+
+ORDER = list(Status)
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """The worst of them; not exercised if there is none."""
+    return min(statuses, key=ORDER.index, default=Status.NOT_EXERCISED)
+
+
+@dataclass
+class Case:
+    """One case: a path of a diagram, a case of its own, or a random one."""
+
+    name: str
+    title: str
+    status: Status = Status.NOT_EXERCISED
+    why: str = ""
+    arrows: dict[str, Status] = field(default_factory=dict)
+    """By the identifiers of arrows."""
+    obligations: dict[str, Status] = field(default_factory=dict)
+    found: Forbidden | None = None
+    run: tuple[str, ...] = ()
+    """What was seen, as lines of the format of runs."""
+    output: str = ""
+    """What the server printed last."""
+    seconds: float = 0.0
+    is_expected: bool = False
+    """Whether its violation was expected (`--xfail`)."""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why, sentence by sentence."""
+        return (self.why, *sentences(self.found)) if self.found is not None else (self.why,) if self.why else ()
+
+    @property
+    def observed(self) -> str:
+        """What was seen, as a sequence diagram; empty unless it violates."""
+        return "" if self.found is None else diagram(self.found)
+
+    @property
+    def expected(self) -> str:
+        """What would have been right, as a sequence diagram."""
+        return "" if self.found is None else nearest(self.found)
+
+
+OBLIGATIONS: Mapping[str, str] = {
+    "starts": "it connects, subscribes and says its first word",
+    "readable": "it publishes payloads that are events of their topics",
+    "itself": "it names itself, and nobody else",
+    "unique": "no two of its events have one EventId",
+    "allowed": "it publishes nothing that its statechart does not allow",
+    "answers": "what it has to publish, it publishes in time",
+    "malformed": "it ignores payloads that are no events, and lives on",
+    "unknown": "it skips properties that it does not know",
+    "others": "it ignores what others are told",
+    "repeated": "an event that is delivered twice counts once",
+    "conflicts": "it denies whoever offers an endpoint of another client",
+    "stops": "it says goodbye when it is asked to stop (SIGTERM)",
+}
+"""What a server owes besides the arrows, by identifier."""
+TELLS = {
+    "publishes no event": "readable",
+    "speaks for": "itself",
+    "carries the EventId": "unique",
+    "publishes nothing": "answers",
+    "never says": "starts",
+}
+"""How it is said of which obligation that it is violated; all else is about what is allowed."""
+
+
+def violated(found: Forbidden) -> str:
+    """The identifier of the obligation that is violated by what is forbidden."""
+    return next((name for words, name in TELLS.items() if found.what.startswith(words)), "allowed")

@@ -1,0 +1,87 @@
+"""What makes a difference to what was seen: which timeouts, and how much of the inbox.
+
+All this is to save work. What is said here of a tracker and a torrent server is read off our charts, so it is used with
+them alone; that it changes no verdict is tested against the definition (`tests/spec/monitor/test_exact.py`).
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from machines.calls import Message
+from machines.events import (
+    TRACKER,
+    AttemptEvent,
+    BusEvent,
+    ClientEvent,
+    ClientJoinAccepted,
+    ClientJoinFailed,
+    ClientJoinRequested,
+    ClientJoinSucceeded,
+    TrackerHello,
+)
+from machines.rules import normal_form
+from spec.monitor.server import OURS, Server, State
+
+_normal = lru_cache(maxsize=4096)(normal_form)
+
+
+def needed(server: Server, inbox: Sequence[tuple[float, BusEvent]], goal: Message, *, connections: bool) -> int:
+    """The last place in the inbox of what makes a server publish this; -1 if anything can.
+
+    A tracker publishes about a client only when it has read something of that client; a torrent server confirms what
+    it was accepted for, and asks to join when it has heard a hello, or has just started.
+    """
+    if server.charts is not OURS:
+        return -1
+    if server.role == TRACKER:
+        if not isinstance(goal, AttemptEvent):
+            return -1
+        places = [n for n, (_, event) in enumerate(inbox) if getattr(event, "client", "") == goal.client]
+    elif isinstance(goal, ClientJoinSucceeded | ClientJoinFailed):
+        places = [n for n, (_, event) in enumerate(inbox) if isinstance(event, ClientJoinAccepted)]
+    elif isinstance(goal, ClientJoinRequested) and connections:
+        places = [n for n, (_, event) in enumerate(inbox) if isinstance(event, TrackerHello)]
+    else:
+        return -1
+    return max(places, default=0)
+
+
+def subject(server: Server, goal: Message) -> str:
+    """The client that a tracker publishes about; empty where it makes no difference what else it reads."""
+    is_ours = server.charts is OURS and server.role == TRACKER
+    return goal.client if is_ours and isinstance(goal, AttemptEvent) else ""
+
+
+def is_of_another(client: str, event: BusEvent) -> bool:
+    """Whether a tracker would have to publish about another client first if it read an event."""
+    return isinstance(event, ClientJoinRequested | ClientJoinSucceeded) and event.client != client
+
+
+def affected(state: State, event: BusEvent, *, deliveries: bool) -> Iterable[str]:
+    """The clients whose pending admissions can make a difference to an event at a tracker.
+
+    Where it need not read an event, since nobody saw it delivered, it need not read what it would ignore after that.
+    """
+    pending = state.client.data.pending
+    if isinstance(event, ClientJoinRequested):
+        return [client for client in pending if deliveries or client != event.client]
+    client = getattr(event, "client", "")
+    return [client] if deliveries and client in pending else []
+
+
+def matters(state: State, client: str, event: BusEvent) -> bool:
+    """Whether it makes a difference to an event that the admission of a client is no longer pending."""
+    if not isinstance(event, ClientEvent):
+        return False
+    if event.client == client or state.view is None:
+        return True
+    admission = state.view.data.view.admissions.get(client)
+    if admission is None or not isinstance(event, ClientJoinRequested):
+        return False
+    theirs = {_normal(uri) for uri in admission.info.endpoints}
+    if any(_normal(uri) in theirs for uri in event.endpoints):
+        return True
+    files, parts = event.known_file_infos, event.stored_fragments
+    return any(files.get(key, value) != value for key, value in admission.files.items()) or any(
+        parts.get(key, value) != value for key, value in admission.fragments.items()
+    )

@@ -1,0 +1,35 @@
+"""Servers that live by themselves for a while: the same each time for a seed, and nothing that a monitor forbids."""
+
+import pytest
+
+from tests.properties.simulation import Life, judged
+
+SEEDS = range(1, 13)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_in_the_end_everybody_is_registered_and_all_was_allowed(seed: int) -> None:
+    seen = Life(seed, torrents=1 + seed % 3).run()
+    monitor = judged(seen)
+    assert not monitor.forbidden
+    assert not monitor.unjudged
+
+
+def test_a_seed_gives_the_same_run_each_time() -> None:
+    first, second = Life(7), Life(7)
+    assert first.run() == second.run()
+    assert first.owner == second.owner
+    assert Life(8).run() != Life(7).run()
+
+
+def test_remembered_charts_live_as_those_that_are_stepped() -> None:
+    assert Life(5, remembers=False).run() == Life(5).run()
+
+
+def test_a_day_goes_by() -> None:
+    """86,400 seconds of protocol time, with servers that come and go all day."""
+    life = Life(3, hours=24.0)
+    seen = life.run()
+    assert seen[-1].at > 24 * 3600
+    assert len(life.owner) > 50
+    assert not judged(seen).forbidden

@@ -1,0 +1,1 @@
+"""Tests of the conformance kit, on servers that were written by hand."""

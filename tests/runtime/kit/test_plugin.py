@@ -1,0 +1,36 @@
+"""The pytest plugin: the example of the README runs, and a wrong server makes a test fail."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.broker
+
+ROOT = Path(__file__).parents[3]
+README = ROOT / "runtime" / "kit" / "README.md"
+SERVER = ROOT / "tests" / "data" / "implementations" / "torrent_paho.py"
+
+
+def example() -> str:
+    """The example that the README gives."""
+    blocks = README.read_text("utf-8").split("```python\n")[1:]
+    return next(block.split("```")[0] for block in blocks if "clientjoin_oracle" in block)
+
+
+@pytest.mark.parametrize(("fault", "status"), [("", 0), ("confirms twice", 1), ("never confirms", 1)])
+def test_the_example_of_the_readme_runs(tmp_path: Path, fault: str, status: int) -> None:
+    text = example().replace('["my-torrent-server"]', f"[{sys.executable!r}, {str(SERVER)!r}]")
+    text = text.replace('"t1"]', f'"t1", {fault!r}]')
+    (tmp_path / "test_example.py").write_text(text, "utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
+    done = subprocess.run(
+        [*command, "-p", "runtime.kit.plugin", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == status, done.stdout + done.stderr

@@ -1,0 +1,188 @@
+"""The kit tells right servers from wrong ones: a torrent server with paho, a tracker with aiomqtt, a shell script."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from typer.testing import CliRunner
+
+from runtime.cli.main import app
+from runtime.kit.bench import Settings
+from runtime.kit.paths import paths
+from runtime.kit.report import as_html, as_json, as_junit, lines
+from runtime.kit.result import Case, Status
+from runtime.kit.verification import Report, arrows, cases, verify
+from runtime.mqtt.broker import EmbeddedBroker
+from runtime.mqtt.session import BrokerAddress
+from tests.support.programs import needed
+
+pytestmark = pytest.mark.broker
+
+WRITTEN = Path(__file__).parents[2] / "data" / "implementations"
+SERVERS = {"torrent": "torrent_paho.py", "tracker": "tracker_aiomqtt.py"}
+
+
+def command(role: str, fault: str = "") -> str:
+    return f'{sys.executable} {WRITTEN / SERVERS[role]} {{host}} {{port}} {{id}} "{fault}"'
+
+
+def verified(role: str, only: str, fault: str = "", factor: float = 1.0) -> Report:
+    settings = Settings(role, command(role, fault), time_factor=factor, patience=2.0, random_cases=1)
+    return asyncio.run(verify(settings, only))
+
+
+@pytest.mark.parametrize("role", ["torrent", "tracker"])
+@pytest.mark.parametrize("only", ["Standard", "Alternative", "startup/", "obligation/", "random/"])
+def test_a_right_server_conforms(role: str, only: str) -> None:
+    report = verified(role, only, factor=2.0)
+    wrong = [(case.name, case.reasons) for case in report.cases if case.status is Status.VIOLATES]
+    assert not wrong
+    assert report.status is Status.CONFORMS
+
+
+FAULTS = {"torrent": "confirms twice", "tracker": "registers in silence"}
+TORRENT = "ClientJoin_StandardProcedure/Torrent"
+TRACKER = "ClientJoin_StandardProcedure/Tracker"
+
+
+@pytest.mark.parametrize(
+    ("role", "fault", "only", "obligation"),
+    [
+        ("torrent", "subscribes to less", TORRENT, "allowed"),
+        ("torrent", "goes on when refused", "startup/subscription refused", "allowed"),
+        ("tracker", "goes on when refused", "startup/subscription refused", "allowed"),
+        ("torrent", "joins twice", "obligation/repeated", "allowed"),
+        ("torrent", "never confirms", TORRENT, "answers"),
+        ("torrent", "confirms twice", TORRENT, "allowed"),
+        ("torrent", "takes others' answers", "obligation/others", "allowed"),
+        ("torrent", "names nobody", TORRENT, "readable"),
+        ("torrent", "speaks for others", TORRENT, "itself"),
+        ("torrent", "asks again when denied", "Alternative3/Torrent", "allowed"),
+        ("torrent", "dies of garbage", "obligation/malformed", "answers"),
+        ("torrent", "stays registered", TORRENT, "answers"),
+        ("torrent", "forgets new files", "ClientJoin_StandardProcedure/Client", "allowed"),
+        ("tracker", "says no hello", "TrackerServerStartup", "starts"),
+        ("tracker", "answers twice", "obligation/repeated", "allowed"),
+        ("tracker", "registers anybody", "obligation/others", "allowed"),
+        ("tracker", "remembers who left", "ClientGoodbye", "allowed"),
+        ("tracker", "never denies", "Alternative3", "answers"),
+        ("tracker", "shares endpoints", "obligation/conflicts", "allowed"),
+        ("tracker", "never accepts", TRACKER, "answers"),
+        ("tracker", "keeps its files", TRACKER, "allowed"),
+        ("tracker", "registers in silence", TRACKER, "answers"),
+    ],
+)
+def test_a_wrong_server_violates(role: str, fault: str, only: str, obligation: str) -> None:
+    report = verified(role, only, fault)
+    assert report.status is Status.VIOLATES
+    assert report.obligations[obligation] is Status.VIOLATES
+    case = next(case for case in report.cases if case.status is Status.VIOLATES)
+    assert case.reasons
+    assert "title What was seen" in case.observed
+    assert "title What is allowed" in case.expected
+
+
+def test_a_server_that_leaves_in_a_hurry_is_not_accused() -> None:
+    """Its goodbye is lost with its connection: nobody can tell whether it said it."""
+    report = verified("torrent", "obligation/stops", "leaves in a hurry")
+    assert report.cases[0].status is Status.CANNOT_TELL
+
+
+def test_a_shell_script_that_plays_a_torrent_server_badly_violates() -> None:
+    needed("mosquitto_sub")
+    script = WRITTEN / "torrent.sh"
+    settings = Settings("torrent", f"sh {script} {{host}} {{port}} {{id}}", patience=2.0)
+    report = asyncio.run(verify(settings, TORRENT))
+    assert report.status is Status.VIOLATES
+    assert report.cases[0].reasons
+
+
+@pytest.mark.parametrize("role", ["torrent", "tracker"])
+def test_servers_are_verified_on_mosquitto(role: str) -> None:
+    program = needed("mosquitto")
+    settings = Settings(role, command(role), time_factor=2.0, random_cases=1, mosquitto=program)
+    for only in ("Alternative4", "obligation/", "random/"):
+        report = asyncio.run(verify(settings, only))
+        assert report.status is Status.CONFORMS, [case.reasons for case in report.cases]
+    wrong = Settings(role, command(role, FAULTS[role]), patience=2.0, mosquitto=program)
+    assert asyncio.run(verify(wrong, "StandardProcedure/T")).status is Status.VIOLATES
+
+
+def test_a_server_that_runs_already_is_verified_at_its_broker() -> None:
+    async def play(fault: str) -> Report:
+        async with EmbeddedBroker() as broker:
+            address = BrokerAddress("127.0.0.1", broker.port)
+            program = [sys.executable, str(WRITTEN / SERVERS["torrent"]), address.host, str(address.port), "t1", fault]
+            process = await asyncio.create_subprocess_exec(*program)
+            try:
+                return await verify(Settings("torrent", "", address, "t1", 2.0, patience=2.0), TORRENT)
+            finally:
+                process.kill()
+                await process.wait()
+
+    right = asyncio.run(play(""))
+    assert right.status is Status.CONFORMS, [case.reasons for case in right.cases]
+    assert asyncio.run(play("never confirms")).status is Status.VIOLATES
+
+
+def test_a_server_that_cannot_be_started_is_an_error() -> None:
+    result = CliRunner().invoke(app, ["verify", "--role", "torrent", "--exec", "/no/such/program"])
+    assert result.exit_code == 2
+    assert "cannot start" in result.output
+    assert CliRunner().invoke(app, ["verify", "--role", "torrent"]).exit_code == 2
+    nothing = ["verify", "--role", "torrent", "--exec", "true", "--only", "no such case"]
+    assert CliRunner().invoke(app, nothing).exit_code == 2
+
+
+def test_silence_violates_and_a_missing_broker_is_an_error() -> None:
+    settings = Settings("torrent", "sleep 60", startup=0.5)
+    assert asyncio.run(verify(settings, TORRENT)).obligations["starts"] is Status.VIOLATES
+    where = ["verify", "--role", "torrent", "--broker", "mqtt://127.0.0.1:1", "--only", TORRENT]
+    assert CliRunner().invoke(app, where).exit_code == 2
+
+
+def test_expected_failures_are_strict(tmp_path: Path) -> None:
+    names = tmp_path / "xfail.txt"
+    names.write_text("ClientJoin_StandardProcedure/Torrent/1  # it confirms twice\n", "utf-8")
+    xfail = ["--xfail", str(names), "--only", TORRENT, "--json"]
+    wrong = ["verify", "--role", "torrent", "--exec", command("torrent", "confirms twice"), *xfail]
+    assert CliRunner().invoke(app, wrong).exit_code == 3  # nothing else was tried
+    right = CliRunner().invoke(app, ["verify", "--role", "torrent", "--exec", command("torrent"), *xfail])
+    assert right.exit_code == 1
+    told = json.loads(right.output[right.output.index("{") :])
+    assert told["unexpected"] == ["ClientJoin_StandardProcedure/Torrent/1 was expected to be violated, and is not"]
+
+
+def test_every_form_of_the_report_tells_the_same(tmp_path: Path) -> None:
+    junit, page = tmp_path / "report.xml", tmp_path / "report.html"
+    run = ["verify", "--role", "torrent", "--exec", command("torrent", "confirms twice"), "--only", TORRENT]
+    result = CliRunner().invoke(app, [*run, "--junit", str(junit), "--html", str(page)])
+    assert result.exit_code == 1
+    assert "violates       ClientJoin_StandardProcedure:" in result.output
+    suites = ET.parse(junit).getroot()
+    assert {suite.get("name") for suite in suites} == {"cases", "arrows", "obligations"}
+    assert any(case.find("failure") is not None for case in suites.iter("testcase"))
+    text = page.read_text("utf-8")
+    assert "Right would have been" in text
+    assert "http" not in text.replace("http://", "", 0) or "src=" not in text
+
+
+def test_reports_can_hold_whatever_a_server_prints() -> None:
+    case = Case("a", "b", Status.VIOLATES, "why <&\x00\x1b", output="\x07<script>")
+    report = Report(Settings("torrent"), [case])
+    ET.fromstring(as_junit(report))
+    assert "<script>" not in as_html(report)
+    json.dumps(as_json(report))
+    assert list(lines(report))
+
+
+def test_every_arrow_of_the_protocol_at_a_role_has_a_path() -> None:
+    for role in ("torrent", "tracker"):
+        names = [case.name for case, _ in cases(Settings(role))]
+        assert len(names) == len(set(names))
+        assert any("Alternative4" in name for name in names)
+        assert all(path.publications for path in paths(role))
+        assert len(arrows(role)) >= 15

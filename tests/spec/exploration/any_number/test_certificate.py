@@ -1,0 +1,97 @@
+"""A certificate is accepted as it was made, and rejected once anything is taken from it or added to its claims."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spec.exploration.any_number import certify as certify_module
+from spec.exploration.any_number.certificate import certificate, covered, write
+from spec.exploration.any_number.certified_charts import Rejected
+from spec.exploration.any_number.certify import Views, certify
+from spec.exploration.any_number.fixpoint import Options
+from spec.exploration.model.scenario import ScenarioError, scenario
+from spec.exploration.properties.client_join import PROPERTIES, ClientSide
+from spec.exploration.properties.language import Implication, always
+
+CLAIMS = tuple(each.name for each in PROPERTIES if each.when in {"always", "quiescent"})
+TAKEN = 3
+"""Views that are taken away, each by itself."""
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, Any]:
+    return certificate(scenario("standard"), CLAIMS, Options())
+
+
+def test_it_is_accepted(made: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "standard.json"
+    write(path, made)
+    views, steps, claims = certify(path)
+    assert (views, tuple(claims)) == (2340, CLAIMS)
+    assert steps > views
+
+
+def without(made: dict[str, Any], part: str, place: int) -> dict[str, Any]:
+    return {**made, part: [*made[part][:place], *made[part][place + 1 :]]}
+
+
+def test_without_a_view_it_is_rejected(made: dict[str, Any]) -> None:
+    chance = random.Random(0)
+    for place in (0, *chance.sample(range(1, len(made["views"])), TAKEN)):
+        with pytest.raises(Rejected):
+            Views(without(made, "views", place)).check(made["claims"])
+
+
+def test_without_a_profile_it_is_rejected(made: dict[str, Any]) -> None:
+    """A profile is an outcome of the tracker's step as a whole."""
+    for place in range(len(made["profiles"])):
+        with pytest.raises(Rejected):
+            Views(without(made, "profiles", place)).check(made["claims"])
+
+
+def test_for_another_scenario_it_is_rejected(made: dict[str, Any]) -> None:
+    for change in ({"loses": True}, {"timeouts": "any"}, {"fails": True}):
+        with pytest.raises(Rejected):
+            Views({**made, "scenario": {**made["scenario"], **change}}).check(made["claims"])
+
+
+@always
+def nobody_ever_joins(client: ClientSide) -> Implication:
+    """What does not hold."""
+    return client.is_online, not client.is_joining
+
+
+def test_what_does_not_hold_is_rejected(made: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certify_module, "PROPERTIES", (nobody_ever_joins,))
+    with pytest.raises(Rejected, match="a view breaks 'nobody ever joins'"):
+        Views(made).check([nobody_ever_joins.name])
+
+
+def test_an_unknown_claim_is_rejected(made: dict[str, Any], tmp_path: Path) -> None:
+    for claims in ([], ["nothing ever goes wrong"], ["all views agree"]):
+        path = tmp_path / "claims.json"
+        write(path, {**made, "claims": claims})
+        with pytest.raises(Rejected, match="claims what cannot be checked"):
+            certify(path)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"scenario": {}, "values": [["Unheard", {}]], "views": []}'])
+def test_what_is_no_certificate_is_rejected(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "broken.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(Rejected):
+        certify(path)
+
+
+@pytest.mark.parametrize("name", ["default", "leaving", "rivals", "files", "overtaking", "duplicates"])
+def test_what_the_checker_does_not_know_has_none(name: str) -> None:
+    assert covered(scenario(name))
+    with pytest.raises(ScenarioError, match="the checker covers"):
+        certificate(scenario(name), CLAIMS, Options())
+
+
+def test_it_is_plain_json(made: dict[str, Any]) -> None:
+    assert json.loads(json.dumps(made)) == made

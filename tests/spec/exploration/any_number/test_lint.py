@@ -1,0 +1,116 @@
+"""What charts ask of collections of servers: what depends on more than a few others is refused, with its line."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from machines import Broker, Clock, DistributionView, TorrentServer, Tracker
+from spec.exploration.any_number.lint import lint
+
+INDEXED = frozenset({"pending", "clients", "admissions", "running", "sessions", "gone", "attempts"})
+
+
+def test_ours_ask_for_emptiness_and_twice_whether_it_is_one() -> None:
+    found = lint([Tracker, TorrentServer, DistributionView, Clock, Broker], INDEXED, ["torrent1"])
+    assert not found.refused
+    asked = {(each.file.rpartition("/")[2], each.asks, each.collection) for each in found.questions}
+    assert asked == {
+        ("broker.py", "whether any", "sessions"),
+        ("broker.py", "order of names", "sessions"),
+        ("clock.py", "size against 1", "running"),
+        ("rules.py", "order of names", "admissions"),
+        ("tracker.py", "is it empty", "pending"),
+        ("tracker.py", "size against 1", "pending"),
+        ("tracker.py", "order of names", "pending"),
+    }
+    assert found.counted == {"running", "pending"}
+    assert found.largest == 1
+
+
+def first(clients: Mapping[str, int]) -> int:
+    return min(clients.values())
+
+
+class Asks(Tracker):
+    """A tracker that asks for too much."""
+
+    def size(self) -> Any:
+        return len(self.data.pending)
+
+    def against_another(self) -> Any:
+        return len(self.data.pending) == len(self.data.attempts)
+
+    def least(self) -> Any:
+        return min(self.data.pending)
+
+    def least_of_ordered(self) -> Any:
+        return sorted(self.data.pending)[0]  # noqa: FURB192
+
+    def some(self) -> Any:
+        return sorted(self.data.pending)[:2]
+
+    def next_one(self) -> Any:
+        return next(iter(self.data.pending))
+
+    def sum_of(self) -> Any:
+        return sum(self.data.attempts.values())
+
+    def numbered(self) -> Any:
+        return [name for number, name in enumerate(self.data.pending) if number]
+
+    def through_a_name(self) -> Any:
+        held = self.data.pending | {"somebody"}
+        return max(held)
+
+    def through_a_function(self) -> Any:
+        return first(self.data.attempts)
+
+    def counts(self) -> Any:
+        number = 0
+        for _ in self.data.pending:
+            number += 1
+        return number
+
+    def ends_early(self) -> Any:
+        for name in self.data.pending:
+            if name:
+                return name
+        return ""
+
+    def favours(self) -> Any:
+        return "torrent1" in self.data.pending
+
+    def last_of_union(self) -> Any:
+        return tuple(self.data.pending.union({""}))[-1]
+
+
+ASKS = [name for name, member in vars(Asks).items() if getattr(member, "__module__", "") == __name__]
+
+
+def test_each_of_these_is_refused_with_its_line() -> None:
+    found = lint([Asks], INDEXED, ["torrent1"])
+    lines = {each.line for each in found.refused if each.file == __file__}
+    for name in ASKS:
+        code = getattr(Asks, name).__code__
+        function = first.__code__ if name == "through_a_function" else code
+        spanned = range(function.co_firstlineno, max(line for *_, line in function.co_lines() if line) + 1)
+        assert lines & {*spanned}, f"{name} is not refused"
+
+
+def small(self: Any) -> Any:
+    return len(self.data.pending) == 2
+
+
+@pytest.mark.parametrize("chart", [type("Counts", (Tracker,), {"is_any_pending": small})])
+def test_a_larger_constant_is_told(chart: Any) -> None:
+    found = lint([chart], INDEXED)
+    assert found.largest == 2
+    assert not found.refused
+
+
+def test_source_that_cannot_be_read_is_refused() -> None:
+    scope: dict[str, Any] = {}
+    exec("def is_any_pending(self):\n    return True", scope)
+    found = lint([type("Made", (Tracker,), {"is_any_pending": scope["is_any_pending"]})], INDEXED)
+    assert [each.line for each in found.refused] == [0]

@@ -1,0 +1,117 @@
+"""Verdicts for every number of torrent servers, with our charts and with mistakes that take three and more to show.
+
+`python -m tests.spec.exploration.any_number.test_verdicts` tries all of the mistakes, which takes minutes.
+"""
+
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from spec.exploration.any_number.fixpoint import Options
+from spec.exploration.any_number.verdicts import Answer, answer
+from spec.exploration.model.scenario import Scenario, scenario
+from spec.exploration.properties.client_join import PROPERTIES
+from spec.exploration.properties.language import OF_RUNS
+from tests.spec.exploration.any_number.planted import PLANTED
+
+OF_STATES = tuple(each for each in PROPERTIES if each.when not in OF_RUNS)
+QUICK = (
+    ("no third timeout is set", "every pending admission has a timeout"),
+    ("timeouts are mixed up", "every pending admission has a timeout"),
+)
+
+
+def words(found: Answer) -> dict[str, tuple[str, int]]:
+    return {each.property_.name: (each.word, each.servers) for each in found.verdicts}
+
+
+def test_what_holds_in_the_standard_scenario() -> None:
+    found = answer(scenario("standard"), properties=OF_STATES)
+    assert found.verdict == "holds for every number"
+    assert {word for word, _ in words(found).values()} == {"holds for every number", "does not apply"}
+
+
+def test_what_is_broken_comes_with_the_fewest_servers_and_a_run() -> None:
+    found = answer(scenario("hasty"), properties=OF_STATES)
+    broken = {name: servers for name, (word, servers) in words(found).items() if word == "broken"}
+    assert broken == {
+        "whoever is registered counts itself as registered": 1,
+        "everybody registered knows everybody registered": 2,
+    }
+    for each in found.verdicts:
+        if each.word == "broken":
+            assert each.found is not None
+            assert each.found.run
+            assert each.found.trace
+
+
+def test_a_bound_that_was_hit_is_open() -> None:
+    found = answer(scenario("losses"), Options(most=100), OF_STATES)
+    assert "holds for every number" not in {word for word, _ in words(found).values()}
+    assert "not wanted" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("chosen", "why"),
+    [
+        (Scenario("files", files=True, timeouts="patient"), "files name who brought them"),
+        (
+            Scenario("own", timeouts="patient", views={"torrent1": {"storage": "broken"}}),
+            "torrent1 begins with a view of its own",
+        ),
+    ],
+)
+def test_servers_that_differ_are_open_with_the_reason(chosen: Scenario, why: str) -> None:
+    found = answer(chosen, Options(most=1000), OF_STATES[:1])
+    assert found.verdict == "open"
+    assert why in found.reason
+
+
+def caught(name: str) -> tuple[Answer, int]:
+    planted = PLANTED[name]
+    found = answer(scenario(planted.scenario), properties=OF_STATES, charts=planted.charts)
+    ours = answer(scenario(planted.scenario), properties=OF_STATES)
+    before = {each.property_.name: each.servers for each in ours.verdicts if each.word == "broken"}
+    fewest = [
+        each.servers
+        for each in found.verdicts
+        if each.word == "broken" and before.get(each.property_.name, 0) != each.servers
+    ]
+    return found, min(fewest, default=0)
+
+
+@pytest.mark.parametrize(("name", "about"), QUICK)
+def test_mistakes_that_take_three_servers_are_caught(name: str, about: str) -> None:
+    """In a smaller scenario, and asked about one property."""
+    wanted = [each for each in OF_STATES if each.name == about]
+    found = answer(scenario("standard"), properties=wanted, charts=PLANTED[name].charts)
+    assert words(found) == {about: ("broken", 3)}
+
+
+def test_what_takes_more_than_a_few_others_is_refused_with_its_line() -> None:
+    planted = PLANTED["the fifth pending admission is dropped"]
+    found = answer(scenario(planted.scenario), Options(most=1000), OF_STATES[2:3], charts=planted.charts)
+    assert found.verdict == "open"
+    assert "planted.py:" in found.reason
+    assert "size against 4 of 'pending'" in found.reason
+
+
+def main() -> None:
+    """Try all mistakes."""
+    missed = []
+    for name, planted in PLANTED.items():
+        began = time.perf_counter()
+        found, servers = caught(name)
+        is_caught = servers == planted.servers or bool(found.reason)
+        how: Any = f"with {servers} servers" if servers else found.reason
+        print(
+            f"{'caught' if is_caught else 'MISSED':<8}{name}: {how} ({time.perf_counter() - began:.0f} s)", flush=True
+        )
+        missed += [] if is_caught else [name]
+    sys.exit(len(missed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""The views of any number of torrent servers are those of two, three, five and eight, where these can be listed."""
+
+import random
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+from immutabledict import immutabledict
+
+from spec.exploration.any_number.fixpoint import Fixpoint, Options, fixpoint
+from spec.exploration.any_number.knowledge import Knowledge
+from spec.exploration.any_number.open_system import OpenSystem
+from spec.exploration.any_number.restriction import Restriction
+from spec.exploration.model.reference import successors
+from spec.exploration.model.scenario import Scenario, scenario
+from tests.spec.exploration.any_number.agreement import View, of_any_number, of_number, views_of
+
+EVERYTHING = Options(reduced=False)
+RIVALS = Scenario("rivals", timeouts="patient", conflicting=2)
+STOPS = Scenario("stops", timeouts="patient", faults=immutabledict({"stop tracker": 1}))
+
+
+@pytest.fixture(scope="module")
+def standard() -> Fixpoint:
+    return fixpoint(scenario("standard"))
+
+
+@pytest.mark.parametrize(("name", "views"), [("hasty", 3426), ("losses", 8619)])
+def test_how_many_views_there_are(name: str, views: int) -> None:
+    found = fixpoint(scenario(name))
+    assert found.complete
+    assert found.search.count == views
+
+
+def test_all_engines_find_the_same(standard: Fixpoint) -> None:
+    assert of_any_number(fixpoint(scenario("standard"), Options(engine="vectorised"))) == of_any_number(standard)
+
+
+@pytest.mark.parametrize(("chosen", "views"), [(RIVALS, 669), (STOPS, 14924)])
+def test_how_many_views_other_scenarios_have(chosen: Scenario, views: int) -> None:
+    found = fixpoint(chosen)
+    assert (found.search.count, found.complete) == (views, True)
+
+
+def test_views_of_two_are_within_and_those_of_three_are_all(standard: Fixpoint) -> None:
+    views = of_any_number(standard)
+    assert of_number(scenario("standard"), 2) < views
+    assert of_number(scenario("standard"), 3) == views
+
+
+def test_with_names_told_apart_and_everything_delivered() -> None:
+    """So many as an independent program found."""
+    found = fixpoint(scenario("standard"), Options(symmetric=False, reduced=False))
+    assert (found.search.count, found.complete) == (2340, True)
+
+
+@pytest.mark.parametrize(("name", "servers"), [("standard", 8)])
+def test_random_runs_of_many_stay_within(name: str, servers: int) -> None:
+    views = everything(name)
+    for view in met(scenario(name), servers, runs=1, length=40):
+        assert view in views
+
+
+@cache
+def everything(name: str) -> set[View]:
+    return of_any_number(fixpoint(scenario(name), EVERYTHING))
+
+
+def met(chosen: Scenario, servers: int, runs: int, length: int) -> Iterator[Any]:
+    chance = random.Random(servers)
+    many = Scenario(chosen.name, torrents=servers, timeouts=chosen.timeouts, faults=chosen.faults)
+    system = many.build(drop_inert=False)
+    for _ in range(runs):
+        row = system.initial()
+        for _ in range(length):
+            found = [then for _, then in successors(system, row)]
+            if not found:
+                break
+            row = chance.choice(found)
+            yield from views_of(system, row)
+
+
+# A wrong abstraction is noticed.
+
+
+def no_ghost_is_served(*_: Any) -> Iterator[Any]:
+    yield from ()
+
+
+def without_ghosts(_self: Knowledge, _owner: str, _shares: Any) -> Iterator[Any]:
+    yield ()
+
+
+def everybody_fits(self: Knowledge, owner: str, shares: Any) -> list[int]:
+    """The pair lemma, left out."""
+    return sorted(share for share in self.pairs if not owner and self.base(share) == self.base(shares[0]))
+
+
+def always_possible(*_: Any) -> bool:
+    """The lemma of what is empty, left out."""
+    return True
+
+
+def no_hello_is_seen(self: OpenSystem, message: Any) -> bool:
+    """A message that matters, to all that are seen, is dropped."""
+    return type(message).__name__ != "TrackerHello" and self.knowledge.restrict.subject(message) in self.visible
+
+
+@pytest.mark.parametrize(
+    ("chosen", "views", "owner", "method", "wrong"),
+    [
+        (scenario("standard"), 407, Knowledge, "served", no_ghost_is_served),
+        (RIVALS, 669, Knowledge, "_choose", without_ghosts),
+        (RIVALS, 669, Knowledge, "_fitting", everybody_fits),
+        (STOPS, 14924, Knowledge, "is_possible", always_possible),
+        (scenario("standard"), 407, OpenSystem, "_is_seen", no_hello_is_seen),
+    ],
+)
+def test_a_wrong_abstraction_has_other_views(
+    chosen: Scenario, views: int, owner: Any, method: str, wrong: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left out are steps of ghosts, ghosts in the steps of others, either lemma, and a message."""
+    monkeypatch.setattr(owner, method, wrong)
+    assert fixpoint(chosen).search.count != views
+
+
+# What is seen of a value.
+
+
+def test_what_is_seen_together_is_the_value(standard: Fixpoint) -> None:
+    system = standard.system
+    restrict = Restriction(tuple(f"torrent{number}" for number in range(1, 9)))
+    for state in system.locals[0]:
+        parts = [restrict(state, frozenset({name})) for name in ("torrent3", "torrent6")]
+        assert restrict.merged(*parts) == state
+        assert restrict(state, frozenset({"torrent3", "torrent6"})) == state

@@ -1,0 +1,63 @@
+"""The explorer says of random systems what the oracle says; the oracle finds what is planted in the explorer.
+
+More systems: `python -m tests.spec.exploration.oracle --systems 2000 --seed 1`.
+"""
+
+import ast
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from tests.spec.exploration import oracle
+from tests.spec.exploration.oracle.many import Tally, compared, systems
+from tests.spec.exploration.oracle.planted import FAULTS, tells
+
+SEED = 4
+SYSTEMS = 48
+PARTS = 4
+SMALL = 300
+MET: tuple[tuple[str, int], ...] = (
+    ("charts", 1_001_780),  # a peer that holds the names of others, among peers that are alike, the first one too
+    ("charts", 1_001_864),
+)
+"""Systems of which the explorer has said something else before."""
+BOTH = {"__init__", "__main__", "cases", "compare", "many", "planted"}
+"""The modules that know both explorers."""
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_random_systems_are_the_same_to_both(part: int) -> None:
+    tally = Tally()
+    share = SYSTEMS // PARTS
+    for kind, number in islice(systems(SEED), part * share, (part + 1) * share):
+        compared(kind, number, tally, SMALL)
+    assert not tally.differences
+    if tally.unseen:
+        pytest.skip(f"teach tests/spec/exploration/oracle/sides.py what these ask for: {sorted(tally.unseen)}")
+    assert tally.systems.total() >= share / 6, "most are too large"
+    assert tally.systems.total() + tally.too_large.total() == share
+
+
+@pytest.mark.parametrize(("kind", "number"), MET)
+def test_what_was_wrong_once_is_right(kind: str, number: int) -> None:
+    tally = Tally()
+    assert compared(kind, number, tally)
+    assert not tally.differences
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_told(name: str) -> None:
+    assert tells(*FAULTS[name]), "the system that told it before says nothing"
+
+
+def test_the_oracle_shares_nothing_with_the_explorer() -> None:
+    for path in Path(oracle.__file__).parent.glob("*.py"):
+        if path.stem in BOTH:
+            continue
+        imported = {
+            node.module or ""
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.ImportFrom)
+        }
+        assert not {name for name in imported if name.startswith("spec")}, path.name
