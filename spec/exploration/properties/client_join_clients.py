@@ -26,6 +26,8 @@ from spec.exploration.properties.steps import Step
 
 WAITING = frozenset({"awaiting_answer", "awaiting_registration", "awaiting_timeout"})
 """Where a client that joins waits for something."""
+GAVE_UP = frozenset({"awaiting_hello", "awaiting_retry"})
+"""Where the procedure has failed: it waits for the next TrackerHello, or until it asks again."""
 LISTENING = frozenset({"awaiting_answer", "awaiting_registration", "registered"})
 """Where a client takes news of others."""
 
@@ -74,7 +76,7 @@ def whoever_hears_a_tracker_begin_asks_to_join_it(client: Step) -> Implication:
     message, before = client.message, client.before
     known = getattr(before.client.data, "hello", "")
     begins = isinstance(message, TrackerHello) and not (message.event_id and message.event_id == known)
-    hears = begins and before.where in {*WAITING, "awaiting_hello", "registered"}
+    hears = begins and before.where in {*WAITING, *GAVE_UP, "registered"}
     return hears, [type(one) for one in client.sent] == [ClientJoinRequested]
 
 
@@ -134,7 +136,7 @@ def whoever_is_denied_waits_for_the_next_hello(client: Step) -> Implication:
     """Alternative 3: the procedure failed, it waits for the next TrackerHello."""
     denied = _answered(client, ClientJoinDenied)
     same = _content(client.after.knows) == _content(client.before.knows)
-    return denied is not None, client.after.where == "awaiting_hello" and not client.sent and same
+    return denied is not None, client.after.where in GAVE_UP and not client.sent and same
 
 
 @at_each_step
@@ -249,7 +251,7 @@ def whoever_waits_in_vain_gives_up_when_its_timeout_is_exceeded(client: Step) ->
     """The reference diagram, lines 56 and 59: the procedure failed, it waits for the next TrackerHello."""
     message = _heard(client)
     ended = message is not None and _is_latest(client, message) and client.before.where in WAITING
-    return ended, client.after.where == "awaiting_hello" and not client.sent
+    return ended, client.after.where in GAVE_UP and not client.sent
 
 
 @needs(_is_late)
@@ -266,7 +268,7 @@ def a_timeout_that_was_stopped_or_set_anew_ends_nothing(client: Step) -> Implica
 def whoever_hears_the_tracker_leave_is_no_longer_registered(client: Step) -> Implication:
     """Tracker goodbye: they are no longer registered and wait for the next TrackerHello."""
     hears = isinstance(client.message, TrackerGoodbye) and client.before.where in {*WAITING, "registered"}
-    return hears, client.after.where == "awaiting_hello" and not client.sent
+    return hears, client.after.where in GAVE_UP and not client.sent
 
 
 @needs(happens("stop torrent"))

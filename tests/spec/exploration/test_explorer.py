@@ -44,6 +44,15 @@ BROKEN = {
     "rivals": {SHARED, STALE, GIVEN_UP, GHOST, MISSED, AGREE, GONE, ONE_OF_TWO, STILL_SHARED, JUST_THOSE},
     "files": {GIVEN_UP, MISSED},
     "both-hops": {GIVEN_UP, MISSED},
+    "misfit": set(),
+    "wrong-size": set(),
+    "wrong-hash": set(),
+    "spelling": {SHARED, STALE, GHOST},
+    "metadata": {GIVEN_UP, "the tracker knows what each registered client stores"},
+    "late-expiries": {GIVEN_UP},
+    "wiped": set(),
+    "hardened-leaving": set(),
+    "hardened-disconnected": {GIVEN_UP},
     "asking-again": {GIVEN_UP, GHOST, MISSED},  # as drawn; and others know who was removed when it asked again
 }
 """What the protocol as drawn does not hold, by scenario."""

@@ -1,0 +1,64 @@
+"""Faults that are planted are found by a named property: a part of them here, all by `python -m tests.mutation`."""
+
+import pytest
+
+from spec.exploration.properties.client_join import PROPERTIES
+from tests.mutation.explorer_claims import broken_claims
+from tests.mutation.hunting import SMALL, hunt, ours
+from tests.mutation.planting import Fault, NotPlanted, faults, recast, replaced
+from tests.mutation.table import page, row
+
+ALL = faults()
+SAMPLE = [fault for fault in ALL if not fault.equivalent and fault.place != "explorer"][::9]
+OF_THE_EXPLORER = [fault for fault in ALL if not fault.equivalent and fault.place == "explorer"][::9]
+
+
+@pytest.mark.parametrize("fault", [*SAMPLE, *OF_THE_EXPLORER], ids=lambda fault: fault.name)
+def test_a_fault_is_found(fault: Fault) -> None:
+    found = hunt(fault)
+    assert found.bite is not None
+    assert row(found).startswith(f"| {fault.place} | {fault.tells} | {found.bite.property_}")
+
+
+def test_every_fault_can_be_planted_and_is_taken_out_again() -> None:
+    for fault in ALL:
+        with fault.planted() as charts:
+            assert all(chart.__name__ == name for name, chart in charts.items())
+        with fault.planted():  # the source is as before
+            pass
+
+
+def test_every_fault_is_told_once_and_is_one() -> None:
+    assert len({fault.name for fault in ALL}) == len(ALL)
+    assert not [fault.name for fault in ALL if fault.old == fault.new or bool(fault.chart) == bool(fault.function)]
+
+
+def test_ours_break_nothing_that_the_explorer_promises() -> None:
+    assert not list(broken_claims())
+
+
+def test_the_small_scenarios_exercise_every_property() -> None:
+    exercised = {one.property_.name for known in map(ours, SMALL) for one in known.verdicts if one.non_vacuous}
+    assert exercised == {one.name for one in PROPERTIES}
+
+
+def test_a_text_that_is_not_there_is_no_fault() -> None:
+    with pytest.raises(NotPlanted, match="stands 0 times"):
+        recast("Clock", "no such text", "nothing")
+    with pytest.raises(NotPlanted, match="stands 2 times"):
+        replaced("one one", "one", "two")
+
+
+def test_the_readme_lists_every_fault_and_is_written_by_the_command() -> None:
+    from tests.mutation.__main__ import README
+
+    text = README.read_text(encoding="utf-8")
+    assert text.startswith(page([]).split("0 faults")[0])
+    rows = [
+        line.split(" | ")[1] for line in text.splitlines() if line.startswith(tuple(f"| {one} | " for one in PLACED))
+    ]
+    assert rows == [fault.tells for fault in ALL], "python -m tests.mutation"
+    assert "**not found**" not in text
+
+
+PLACED = tuple(dict.fromkeys(fault.place for fault in ALL))
