@@ -36,10 +36,7 @@ def test_what_holds_in_the_standard_scenario() -> None:
 def test_what_is_broken_comes_with_the_fewest_servers_and_a_run() -> None:
     found = answer(scenario("hasty"), properties=OF_STATES)
     broken = {name: servers for name, (word, servers) in words(found).items() if word == "broken"}
-    assert broken == {
-        "whoever is registered counts itself as registered": 1,
-        "everybody registered knows everybody registered": 2,
-    }
+    assert broken == {"whoever is registered counts itself as registered": 1}
     for each in found.verdicts:
         if each.word == "broken":
             assert each.found is not None
