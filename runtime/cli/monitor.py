@@ -42,8 +42,11 @@ def monitor(
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="With --broker: how long; without it until Ctrl-C.")
     ] = None,
-    lossy: Annotated[
-        bool, typer.Option("--lossy", help="Servers publish with QoS 0: what they send may be lost unseen.")
+    lossless: Annotated[
+        bool, typer.Option("--lossless", help="Servers lose what they publish with their connections only (QoS 1, 2).")
+    ] = False,
+    unordered: Annotated[
+        bool, typer.Option("--unordered", help="Events may overtake each other on their way, or come twice.")
     ] = False,
     from_the_start: Annotated[
         bool, typer.Option("--from-the-start", help="No server was there before the first line.")
@@ -72,7 +75,7 @@ def monitor(
         raise _unusable("give either a LOG or --broker URL")
     if (seconds or metrics is not None) and not broker:
         raise _unusable("--seconds and --metrics go with --broker")
-    options = _Options(tracker, lag, timeout, lossy, from_the_start)
+    options = _Options(tracker, lag, timeout, lossless, unordered, from_the_start)
     try:
         if save is not None:
             save.mkdir(parents=True, exist_ok=True)
@@ -105,14 +108,17 @@ class _Options:
     tracker: str
     lag: float
     timeout: float
-    lossy: bool
+    lossless: bool
+    unordered: bool
     from_the_start: bool
 
     def laid_over(self, run: "Run") -> "Run":
         """The run as its observer sees it, with what the command line adds."""
-        sight = run.sight._replace(losses=False) if self.lossy else run.sight
         start = self.from_the_start or run.from_the_start
-        return replace(run, sight=sight, from_the_start=start, tracker=self.tracker or run.tracker)
+        in_order = run.in_order and not self.unordered
+        tracker = self.tracker or run.tracker
+        doubts = run.reconsiders and not self.lossless
+        return replace(run, from_the_start=start, tracker=tracker, in_order=in_order, reconsiders=doubts)
 
     def monitor(self, run: "Run") -> "Monitor":
         from runtime.runs.format import UNTIMED

@@ -19,7 +19,7 @@ from runtime.kit.subject import Subject
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.faults import Fault, FaultPlan
 from runtime.mqtt.session import BrokerAddress
-from runtime.runs.format import SUBSCRIBED, Run
+from runtime.runs.format import Run
 from runtime.runs.live import watch
 from runtime.runs.watcher import Watcher
 from spec.monitor import SUBSCRIBER, Assumptions, Forbidden, Monitor, Observed, Published, Sent, Sight, Unreadable
@@ -134,7 +134,7 @@ class Bench:
         """What was seen, in the format of runs."""
         if not self.is_ours:
             start = self.monitor.from_the_start
-            return Run(tuple(self.seen), SUBSCRIBED.sight, from_the_start=start, tracker=self.monitor.tracker)
+            return Run(tuple(self.seen), SUBSCRIBER, from_the_start=start, tracker=self.monitor.tracker)
         return Run(tuple(self.seen), SIGHT, roles={self.settings.subject: self.settings.role})
 
     async def partner(self, client: str, role: str) -> Partner:

@@ -58,6 +58,7 @@ class Run:
     tracker: str = "tracker"
     in_order: bool = True
     roles: Mapping[str, str] = field(default_factory=dict)
+    reconsiders: bool = False
     is_timed: bool = True
     """Whether the times are known; otherwise they only number what was seen."""
 
@@ -70,6 +71,7 @@ class Run:
             "tracker": self.tracker,
             "in_order": self.in_order,
             "roles": self.roles,
+            "reconsiders": self.reconsiders,
             "assumed": assumed,
             "judges_broker": self.in_order and self.sight.subscriptions,
         }
@@ -84,7 +86,7 @@ class Run:
             yield json.dumps(as_json(one))
 
 
-SUBSCRIBED = Run(sight=SUBSCRIBER, from_the_start=False)
+SUBSCRIBED = Run(sight=SUBSCRIBER, from_the_start=False, reconsiders=True)
 """What a file is that does not say what its observer could see."""
 
 

@@ -11,14 +11,16 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from machines.participant import atomic_states
-from runtime.services.run import Service
 from runtime.services.settings import SettingsError
+
+if TYPE_CHECKING:
+    from runtime.services.run import Service
 
 log = logging.getLogger("clientjoin.service")
 
@@ -32,7 +34,7 @@ REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not All
 class Metrics:
     """Collects the metrics of a service whenever they are asked for."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: "Service") -> None:
         self.service = service
         self.registry = CollectorRegistry()
         self.registry.register(self)  # what it asks of a collector is `collect`
@@ -91,7 +93,7 @@ def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"clientjoin_{name}", text, value=value)
 
 
-def state_of(service: Service) -> dict[str, Any]:
+def state_of(service: "Service") -> dict[str, Any]:
     """All that a person wants to know of a service."""
     status, server = service.status, service.server
     view = server.view
@@ -135,7 +137,7 @@ def _shown(value: Any) -> str:
 
 
 @asynccontextmanager
-async def served(service: Service, host: str, port: int | None) -> AsyncIterator[int | None]:
+async def served(service: "Service", host: str, port: int | None) -> AsyncIterator[int | None]:
     """Serve while the service runs, and give the port; without a port nothing is served.
 
     Raises `SettingsError` if nobody can listen there.

@@ -26,9 +26,10 @@ from spec.interaction import InteractionError
 from spec.notation import read
 from spec.projection import realisability
 from spec.system.composition import State, System
+from spec.system.driving import CastError
 from spec.system.process import ChartMachine
 from spec.system.scheduling import set_going
-from spec.system.setup import Cast, CastError
+from spec.system.setup import Cast
 
 DIAGRAMS = Path(__file__).parent.parent / "diagrams"
 NOTHING = "there is no diagram: nothing was asked"

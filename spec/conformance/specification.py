@@ -23,8 +23,9 @@ from spec.notation.model import Diagram
 from spec.projection import Automaton, project
 from spec.system.adapter import TransitionsChart
 from spec.system.composition import System
+from spec.system.driving import CastError
 from spec.system.process import Payloads
-from spec.system.setup import OURS, CastError, is_participant
+from spec.system.setup import OURS, is_participant
 from spec.system.stepped import SteppedMachine
 
 Charts = Mapping[str, type[StateChart[Any]]]

@@ -52,6 +52,8 @@ class Participant:
     role: str
     track: Track | None = None
     before: list[Observed] = field(default_factory=list)
+    is_whole: bool = True
+    """Whether `before` holds all that was seen of it."""
 
 
 @dataclass
@@ -70,8 +72,11 @@ class Monitor:
     assumed: Assumptions = ASSUMED
     charts: Charts = OURS
     in_order: bool = True
-    """Whether observations of different clients are in the order in which the broker did them."""
+    """Whether observations of different clients are in the order in which the broker did them, and what is passed on
+    unseen keeps its order."""
     judges_broker: bool = True
+    reconsiders: bool = False
+    """Whether what is forbidden only if nothing is lost before the broker cannot be told."""
 
     def __post_init__(self) -> None:
         self.participants: dict[str, Participant] = {}
@@ -194,11 +199,13 @@ class Monitor:
             self.unjudged.append(Unjudged(client, seen, "what it did before was not seen"))
         else:
             self.judged += 1  # whoever may have started unseen may join, or say hello
-        del participant.before[:-KEPT]
+        self._bound(participant)
 
     def _impossible(self, seen: Observed, participant: Participant, event: BusEvent | None, what: str = "") -> None:
         track = participant.track
         assert track is not None
+        if self.reconsiders and event is not None and self._reconsider(seen, participant):
+            return
         where, expected = track.where(seen.at), track.expected(seen.at)
         if track.is_cut_short:
             why = "too much can have happened unseen to say whether that is possible"
@@ -211,11 +218,38 @@ class Monitor:
             )
         self._lose_track(participant, seen, event)
 
+    def _reconsider(self, seen: Observed, participant: Participant) -> bool:
+        """Whether what was seen is possible, or may be, if events are lost before they reach the broker."""
+        client, role = participant.client, participant.role
+        lossy = self.sight._replace(losses=False)
+        server = Server(role, client, self.charts, self.sight.deliveries)
+        track = Track(server, lossy, self.assumed._replace(under_way=0.0), self.in_order)
+        if self.from_the_start and participant.is_whole:
+            track.go_online(seen.at)
+        else:
+            track.forget(-1e300)
+        for one in (*(each for each in participant.before if each is not seen), seen):
+            if not isinstance(one, Published | Sent):
+                continue
+            if (one.client or publisher(one.event, self.tracker)) != client:
+                track.deliver(one.at, one.event)
+            elif not track.publish(one.at, one.event):
+                if not track.is_cut_short:
+                    return False
+                break
+        track.sight = self.sight
+        participant.track = track
+        self.unjudged.append(
+            Unjudged(client, seen, "it is possible only if something was lost before the broker had it")
+        )
+        return True
+
     def _lose_track(self, participant: Participant, seen: Observed, event: BusEvent | None) -> None:
         """Go on from what is known after an event that should not have been."""
         assert participant.track is not None
         participant.track.forget(seen.at, is_blind=False)
         participant.before.clear()
+        participant.is_whole = False
         if event is not None:
             participant.before.append(seen)
             participant.track.publish(seen.at, event)
@@ -277,6 +311,7 @@ class Monitor:
     def _gap(self, seen: Gap) -> None:
         for participant in self.participants.values():
             participant.before.clear()
+            participant.is_whole = False
             if participant.track is not None:
                 participant.track.forget(seen.at)
         self._began = seen.at
@@ -300,7 +335,7 @@ class Monitor:
         if role and participant.track is None:
             participant.role = role
             remembers = self.sight.deliveries
-            track = Track(Server(role, client, self.charts, remembers), self.sight, self.assumed)
+            track = Track(Server(role, client, self.charts, remembers), self.sight, self.assumed, self.in_order)
             participant.track = track
             if self.from_the_start and self.sight.connections:
                 track.begin(self.at)
@@ -318,7 +353,8 @@ class Monitor:
         if participant.track is None and len(participant.before) > EARLIEST:
             participant.before.clear()
             participant.before.append(Gap(self.at))
-        elif participant.track is not None:
+        elif len(participant.before) > KEPT:
+            participant.is_whole = False
             del participant.before[:-KEPT]
 
 

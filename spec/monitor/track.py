@@ -75,6 +75,8 @@ class Track:
     server: Server
     sight: Sight
     assumed: Assumptions = ASSUMED
+    in_order: bool = True
+    """Whether events reach it in the order in which they were published, and once, where nobody sees them reach it."""
     configurations: set[Configuration] | None = None
     inbox: list[tuple[float, BusEvent]] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
@@ -203,7 +205,8 @@ class Track:
     def _reach(self, at: float, goal: Message) -> Iterator[Configuration]:
         """The configurations right after the goal was sent."""
         stops = isinstance(goal, ClientGoodbye | TrackerGoodbye | DISCONNECT)
-        starts = isinstance(goal, ClientJoinRequested | TrackerHello) and not self.sight.connections
+        first = isinstance(goal, ClientJoinRequested | TrackerHello)
+        starts = not self.sight.connections and (first or not self.sight.losses)  # its first word may have been lost
         is_lossy = isinstance(goal, DISCONNECT) and not self.sight.sends
         needed = (
             relevance.needed(self.server, self.inbox, goal, connections=self.sight.connections)
@@ -293,6 +296,8 @@ class Track:
             if (is_news and kind in self._inert) or (self._about and relevance.is_of_another(self._about, event)):
                 continue
             found = [each for each in self._read(here, place, at) if each.state != here.state]
+            if not self.in_order:  # it may read that, or an earlier one, later on
+                found = [each._replace(place=here.place) for each in found]
             if is_news and not found:
                 self._inert.add(kind)
             yield from found

@@ -5,8 +5,7 @@ system is not put where a diagram begins but driven there, from everybody offlin
 a loss, so that it is in a configuration that it can really reach.
 """
 
-import difflib
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import partial
 from typing import Any
@@ -44,10 +43,10 @@ from machines import (
 from machines.session import MqttClient
 from spec.binding import BUILT_IN, Begin, Binding, Player
 from spec.system.adapter import TransitionsChart
-from spec.system.composition import Act, State, System
+from spec.system.composition import State, System
+from spec.system.driving import CastError, drive
 from spec.system.foreign import ForeignMachine, actions_of
 from spec.system.process import ChartMachine, LocalMachine, Payload, Payloads, ScriptedMachine, Sending
-from spec.system.scheduling import advance
 from spec.system.stepped import SteppedMachine
 
 Charts = Mapping[str, type[StateChart[Any]]]
@@ -61,12 +60,6 @@ KINDS = (MqttClient, DistributionView, Clock, Broker)
 
 FRAGMENT_SIZE = 1024
 """Bytes; a torrent server that conflicts can only work with twice that."""
-STEPS = 10_000
-"""More than any start takes."""
-
-
-class CastError(ValueError):
-    """A system cannot be made or brought to its beginning: the message says what is missing."""
 
 
 @dataclass
@@ -144,7 +137,7 @@ class Cast:
                     patience=begin.patient,
                     by_pairs=self.by_pairs,
                 )
-                self._driven[key] = (system, _drive(system, begin))
+                self._driven[key] = (system, drive(system, begin))
             except CastError as error:
                 self._driven[key] = error
         return self._driven[key]
@@ -347,90 +340,3 @@ _ORDERS = {order.__name__: order for order in (Start, Stop, ConnectionLost, Conn
 
 def _topics() -> frozenset[str]:
     return frozenset(topic for chart in LIFELINES.values() for topic in getattr(chart, "topics", ()))
-
-
-def _drive(system: System, begin: Begin) -> State:
-    state, begun = _driven(system, begin.states)
-    held = {lifeline for lifeline in begun if system.is_busy(state, lifeline)}
-    if held and state.channels:  # who waits there has missed others who began later
-        order = sorted(begin.states, key=lambda name: (name in held, begun.index(name) if name in begun else 0))
-        state, _ = _driven(system, {name: begin.states[name] for name in order})
-    return state
-
-
-def _driven(system: System, states: Mapping[str, str]) -> tuple[State, list[str]]:
-    """Everybody at their beginning, started in this order as far as it goes, and the order that it was."""
-    state = system.initial()
-    waiting: list[tuple[str, str]] = []
-    for lifeline, target in states.items():
-        if lifeline not in system.machines:
-            continue  # the diagram does without that server
-        if isinstance(system.machines[lifeline], ForeignMachine):
-            state = _put(system, state, lifeline, target)
-        elif system.where(state, lifeline) != (target,):
-            waiting.append((lifeline, target))
-    begun: list[str] = []
-    while waiting:
-        errors, before = [], len(begun)
-        for lifeline, target in list(waiting):
-            try:
-                state = _start(system, state, lifeline, target, begun)
-            except CastError as error:  # it may need another one that is started first
-                errors.append(error)
-            else:
-                waiting.remove((lifeline, target))
-                begun.append(lifeline)
-        if len(begun) == before:
-            raise errors[0]
-    return state, begun
-
-
-def _put(system: System, state: State, lifeline: str, target: str) -> State:
-    try:
-        local = system.machines[lifeline].begin(target)
-    except ValueError as error:
-        raise CastError(f"[[begin]] {lifeline}: {error}") from None
-    return system.put(state, lifeline, local)
-
-
-def _start(system: System, state: State, lifeline: str, target: str, begun: Collection[str]) -> State:
-    """Start a lifeline, and let the system run until that one is where it should be, and then until all is quiet."""
-    machine = system.machines[lifeline]
-    if isinstance(machine, ChartMachine) and target not in machine.states:
-        near = difflib.get_close_matches(target, machine.states, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise CastError(
-            f"[[begin]] {lifeline}: {machine.name} has no state {target!r}{hint}; there are {', '.join(machine.states)}"
-        )
-    started = next(system.orders(state, lifeline, ("Start",)), None)
-    if started is None:
-        raise CastError(f"{lifeline} cannot be started in {'/'.join(system.where(state, lifeline))}")
-    state = _run(system, started.then, lambda there: system.where(there, lifeline) == (target,), begun)
-    if system.where(state, lifeline) != (target,):
-        raise CastError(
-            f"{lifeline} was started to bring it to {target!r}, and terminated in "
-            f"{'/'.join(system.where(state, lifeline))!r}; [[begin]] must name a state that it reaches without a loss"
-        )
-    if system.is_busy(state, lifeline):
-        return state  # it begins with a send
-    return _run(system, state, lambda _: False, begun)
-
-
-def _run(system: System, state: State, stop: Callable[[State], bool], begun: Collection[str]) -> State:
-    """Let everybody act until `stop`, or all is quiet; who has `begun` waits there with what it is about to send."""
-
-    def may_send(act: Act) -> bool:
-        return not (act.lost or act.lifeline in held or system.machines[act.lifeline].patient)
-
-    held = {lifeline for lifeline in begun if system.is_busy(state, lifeline)}
-    for _ in range(STEPS):
-        if stop(state):
-            return state
-        move = next(advance(system, state, may_send), None)
-        if move is None:
-            return state
-        state = move.then
-        violation = system.violation(state)
-        if violation is not None:
-            raise CastError(f"{violation.lifeline}, before the diagram begins, {violation.text}")
-    raise CastError(f"the system did not terminate within {STEPS} steps")

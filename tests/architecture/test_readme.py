@@ -26,13 +26,17 @@ from tests.support.documents import (
     renewed,
     shown,
 )
+from tests.support.fault_table import FAULTS, missing
 from tests.support.places import TOP
 
 README = TOP / "README.md"
 RENEW = "renew it with: python -m tests.support.documents"
 EVERY_PAGE = (
     README,
-    *(TOP / name / "README.md" for name in ("machines", "spec", "runtime", "tests", "tests/benchmarks")),
+    *(
+        TOP / name / "README.md"
+        for name in ("machines", "spec", "runtime", "runtime/services", "tests", "tests/benchmarks")
+    ),
 )
 
 
@@ -48,6 +52,11 @@ def test_the_pieces_are_those_of_the_code(page: Path) -> None:
 
 def test_every_piece_is_on_a_page_once() -> None:
     assert sorted(found[2] for page in PAGES for found in PIECE.finditer(text_of(page))) == sorted(MAKERS)
+
+
+def test_the_tests_of_the_faults_exist() -> None:
+    assert missing() == []
+    assert len(FAULTS) == 44
 
 
 def test_the_picture_is_that_of_the_trace() -> None:

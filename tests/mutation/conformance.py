@@ -25,8 +25,9 @@ from spec.conformance.checker import DIAGRAMS, compared, explored, read_accepted
 from spec.conformance.inclusion import Finding
 from spec.conformance.parallel import uninterrupted
 from spec.conformance.specification import BoundDiagram, Specification, UseCase, specification
+from spec.system.driving import CastError
 from spec.system.process import steps_of
-from spec.system.setup import Cast, CastError, Charts
+from spec.system.setup import Cast, Charts
 from tests.mutation.bisimulation import MANY, Behaviour, Scenarios
 from tests.mutation.bisimulation import difference as difference_in
 from tests.mutation.bisimulation import explored as explored_behaviours

@@ -62,13 +62,14 @@ class BrokerAlone(RuleBasedStateMachine):
             self.send_all()
             self.come(client, SUBSCRIBE(topic=event.topic))
             self.send_all()
-        self.publish(min(clients), event)
+        self.publish(min(clients), [event])
 
-    @rule(client=st.sampled_from(CLIENTS), event=st.sampled_from(BUS_EVENTS))
-    def publish(self, client: str, event: type[BusEvent]) -> None:
-        given: dict[str, Any] = {"client": client} if issubclass(event, ClientEvent) else {}
-        made = SAMPLES[event]
-        self.come(client, replace(made, event_id=str(next(self.numbers)), **given))
+    @rule(client=st.sampled_from(CLIENTS), events=st.lists(st.sampled_from(BUS_EVENTS), min_size=1, max_size=4))
+    def publish(self, client: str, events: list[type[BusEvent]]) -> None:
+        """One after the other, before the broker passes any on."""
+        for event in events:
+            given: dict[str, Any] = {"client": client} if issubclass(event, ClientEvent) else {}
+            self.come(client, replace(SAMPLES[event], event_id=str(next(self.numbers)), **given))
 
     @rule(client=st.sampled_from(CLIENTS), broken=st.booleans())
     def leave(self, client: str, broken: bool) -> None:

@@ -126,10 +126,14 @@ class Exercised:
         self.steps += len(run.steps)
         row = run.world.system.initial()
         for step in run.steps:
-            for what in self._of(run.world, row, step.label):
-                self._count(what)
+            self.step(run.world, row, step.label)
             row = step.row
         self.lost.update(orders_of(run))
+
+    def step(self, world: World, row: Row, label: Label) -> None:
+        """Count a step from a state."""
+        for what in self._of(world, row, label):
+            self._count(what)
 
     def _count(self, what: Hashable) -> None:
         if isinstance(what, Done):
@@ -188,7 +192,8 @@ class Exercised:
             return after(steps, where, arrows)
 
         def received(chart: Participant, message: Any, sender: str = "") -> Decision:
-            self.decided[Decided(type(chart).__name__, chart.where[0], type(message).__name__)] += 1
+            name = type(message).__name__
+            self.decided.update(Decided(type(chart).__name__, state, name) for state in chart.where)
             self.went.update(_went(chart, message))
             if isinstance(chart, Broker):
                 self.obliged.update(_obliged(message))

@@ -72,7 +72,9 @@ def arrows() -> tuple[Arrow, ...]:
 
 
 def tried(examples: int) -> Exercised:
-    """What the rules of the suite exercise in so many examples of each machine, and the beginnings besides."""
+    """What the rules of the suite exercise in so many examples of each machine, and the beginnings besides, with each
+    step that is possible there.
+    """
     exercised = Exercised()
 
     class Told(Service):
@@ -84,6 +86,8 @@ def tried(examples: int) -> Exercised:
         run = Run(world_of(scenario))
         run.follow(beginning.steps)
         exercised.add(run)
+        for step in run.possible():
+            exercised.step(run.world, run.row, step.label)
     _try(Told, examples, 20)
     with exercised.watching():
         _try(PacketService, examples, 40)

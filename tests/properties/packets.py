@@ -17,6 +17,7 @@ from immutabledict import immutabledict
 from machines.broker import BrokerData
 from machines.calls import (
     AddFile,
+    Call,
     JoinConflicts,
     Message,
     PublishFailed,
@@ -254,6 +255,22 @@ class PacketService(RuleBasedStateMachine):
         elif how == "broken" and server.at != "offline":
             self.cut.add(name)
             self.system.lose_connection(name)
+
+    @precondition(lambda self: self.startable())
+    @rule(pick=picks, how=st.sampled_from(INTERRUPTIONS), after=st.integers(0, 8))
+    def interrupt_the_subscriptions(self, pick: int, how: str, after: int) -> None:
+        """A server starts, and something comes while it is still subscribing; packets of all mix with what is due."""
+        name = self.startable()[pick % len(self.startable())]
+        told: dict[str, Call | None] = {
+            "refused": None,
+            "stop": Stop(),
+            "no answer": SubscriptionFailed(topic=min(self.system.servers[name].client.topics)),
+        }
+        self.system.orders = [(name, told[how])] if how in told else []
+        self.system.mixing = 0.1 * (1 + after)
+        self.system.tell(name, Start())
+        self.system.run_startup(name)
+        self.system.mixing, self.system.orders = 0.0, []
 
     @precondition(lambda self: self.named("awaiting_requests", "awaiting_confirmations"))
     @rule()

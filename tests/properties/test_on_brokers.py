@@ -48,10 +48,10 @@ def tried(machine: type[Service]) -> None:
     )
 
 
-def test_the_driver_over_the_embedded_broker_does_what_its_charts_do() -> None:
+def test_over_the_embedded_broker_the_driver_is_as_its_charts() -> None:
     tried(OnTheEmbeddedBroker)
 
 
 @pytest.mark.usefixtures("mosquitto")
-def test_the_driver_over_mosquitto_does_what_its_charts_do() -> None:
+def test_over_mosquitto_the_driver_is_as_its_charts() -> None:
     tried(OnOneMosquitto)

@@ -8,7 +8,7 @@ SEEDS = range(1, 13)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_whatever_chance_does_everybody_is_registered_in_the_end_and_the_monitor_allows_it(seed: int) -> None:
+def test_in_the_end_everybody_is_registered_and_all_was_allowed(seed: int) -> None:
     seen = Life(seed, torrents=1 + seed % 3).run()
     monitor = judged(seen)
     assert not monitor.forbidden

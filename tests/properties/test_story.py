@@ -94,7 +94,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("elsewhere")
-def test_a_planted_fault_is_told_as_a_story_that_is_played_again_to_the_same_violation(
+def test_a_planted_fault_is_told_as_a_story_and_played_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     violation = failing(WithAPlantedFault)
@@ -114,7 +114,7 @@ def test_a_planted_fault_is_told_as_a_story_that_is_played_again_to_the_same_vio
 
 
 @pytest.mark.usefixtures("elsewhere")
-def test_a_fault_of_the_driver_is_told_with_the_difference_and_the_run_is_possible() -> None:
+def test_a_fault_of_the_driver_is_told_with_the_difference() -> None:
     violation = failing(WithAFaultyDriver)
     assert violation.property_ == AS_CHARTS
     assert "clock" in str(violation)

@@ -62,7 +62,7 @@ def test_joining_twice_is_joining_once(view: View, request: ClientJoinRequested)
 
 
 @given(tracker_views(), FITTING)
-def test_whoever_did_what_it_was_asked_to_is_asked_for_nothing_more(view: View, torrent: View) -> None:
+def test_whoever_did_what_it_was_asked_is_asked_for_no_more(view: View, torrent: View) -> None:
     """Neither to remove anything, nor to add what it has added."""
     asked, answer = admit(view, request_of("newcomer", torrent))
     if isinstance(answer, JoinConflicts):
@@ -77,7 +77,7 @@ def test_whoever_did_what_it_was_asked_to_is_asked_for_nothing_more(view: View, 
 
 
 @given(tracker_views(st.sampled_from(["c-3", "d"])), requests(st.just("Anna")), requests(st.just("bert")))
-def test_two_clients_in_either_order_come_to_the_same_or_one_of_them_is_denied(
+def test_two_in_either_order_come_to_the_same_or_one_is_denied(
     view: View, first: ClientJoinRequested, second: ClientJoinRequested
 ) -> None:
     one, other = joined(joined(view, first), second), joined(joined(view, second), first)

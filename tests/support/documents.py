@@ -13,13 +13,14 @@ from machines import CHARTS
 from machines.diagrams import decision_page, mermaid
 from spec.exploration.pages import FOLDER, Finding, findings
 from spec.exploration.picture import happens, picture
+from tests.support.fault_table import table as table_of_faults
 from tests.support.places import TOP
 
 FOLDED = frozenset({"starting", "leaving"})
 PIECE = re.compile(r"(<!-- made: ([\w-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 SHOWN = "registered-but-given-up"
 """The finding whose picture stands in the README."""
-PAGES = (TOP / "README.md", TOP / "machines" / "README.md")
+PAGES = (TOP / "README.md", TOP / "machines" / "README.md", TOP / "runtime" / "services" / "README.md")
 
 # The pipeline.
 
@@ -145,6 +146,7 @@ MAKERS: Mapping[str, Callable[[], Iterator[str]]] = {
     "torrent-server": lambda: state_diagram("TorrentServer"),
     "tracker": lambda: state_diagram("Tracker"),
     "decisions": decisions,
+    "faults": table_of_faults,
 }
 
 

@@ -189,6 +189,10 @@ class Server:
         """All participants of the group, by the name that they have there."""
         return {"client": self.client, "clock": self.clock, "view": self.view}
 
+    def reads(self, message: Message) -> bool:
+        """Whether its client does not leave such a message in its channel."""
+        return self.client.decide(type(message)) is not Decision.DEFERRED
+
     @property
     def at(self) -> str:
         """Where its client is."""
@@ -211,6 +215,10 @@ class System:
         """Whether the next CONNACK or SUBACK is a refusal."""
         self.failing = False
         """Whether a storage that may fail does so."""
+        self.mixing = 0.0
+        """How likely it is that something comes before the next of what is due is sent."""
+        self.orders: list[tuple[str, Call | None]] = []
+        """What comes to servers while they subscribe, by name; None: the broker refuses from then on."""
         self._known: dict[str, Link] = {}
         self._random = Random(seed)
         self._numbers = count(1)
@@ -261,6 +269,10 @@ class System:
 
     def carry_up(self, link: Link) -> None:
         """The oldest message in a connection reaches the broker."""
+        self._take_up(link)
+        self.settle()
+
+    def _take_up(self, link: Link) -> None:
         message = link.up.popleft()
         if isinstance(message, CONNECT):
             earlier = self.links[: self.links.index(link)]
@@ -269,10 +281,13 @@ class System:
         self.broker.receive(message, link.client)
         if isinstance(message, DISCONNECT | ConnectionLost):
             self.links.remove(link)
-        self.settle()
 
     def carry_down(self, name: str) -> None:
         """The oldest message on its way to a client reaches it."""
+        self._take_down(name)
+        self.settle()
+
+    def _take_down(self, name: str) -> None:
         server = self.servers[name]
         assert server.link is not None
         message = server.link.down.popleft()
@@ -280,7 +295,6 @@ class System:
         server.client.receive(message)
         if message == CONNACK(accepted=False):
             server.link = None
-        self.settle()
 
     def carry_expiry(self, name: str) -> None:
         """The oldest expiry reaches its client."""
@@ -304,6 +318,8 @@ class System:
     def settle(self) -> None:
         """Let everybody send what is due at once, until all wait."""
         while urgent := [*self._urgent()]:
+            if self.mixing and self._random.random() < self.mixing and self._let_in():
+                continue
             server, sender, output = self._random.choice(urgent)
             sender.emit(output)
             self.refusing &= getattr(output.message, "accepted", True)
@@ -313,6 +329,26 @@ class System:
                 self._send_up(server, output.message)
             else:
                 server.charts[output.to].receive(output.message)
+
+    def _let_in(self) -> bool:
+        """Let something come to whoever reads it, though somebody has something to send; whether there was any."""
+        ways: list[Callable[[], object]] = [partial(self._take_up, link) for link in self.links if link.up]
+        for name, server in self.servers.items():
+            if server.link and server.link.down and server.reads(server.link.down[0]):
+                ways.append(partial(self._take_down, name))
+        for order in self.orders:
+            if self.servers[order[0]].at == "subscribing":
+                ways = [partial(self._obey, order)]
+        if ways:
+            self._random.choice(ways)()
+        return bool(ways)
+
+    def _obey(self, order: tuple[str, Call | None]) -> None:
+        self.orders.remove(order)
+        if order[1] is None:
+            self.refusing = True
+        else:
+            self.servers[order[0]].client.receive(order[1])
 
     def _urgent(self) -> Iterator[tuple[Server | None, Participant, Output]]:
         participants = [(server, chart) for server in self.servers.values() for chart in server.charts.values()]

@@ -2,8 +2,8 @@
 
 Comes in: a scenario (its `torrents` do not count), and perhaps charts in the place of ours. Comes out: for each
 property that it *holds for every number*, is *broken with n servers* (a shortest run of the explorer, with the fewest
-servers), or is *open*, with the reason. `verdicts` answers, `certificate` writes the proof down, and `certify`, which
-shares no code with the search, checks it.
+servers), or is *open*, with the reason. Begin with `verdicts`, which answers;
+`certificate` writes the proof down, and `certify`, which shares no code with the search, checks it.
 
     >>> from spec.exploration.any_number.verdicts import answer
     >>> from spec.exploration.model.scenario import scenario

@@ -70,8 +70,9 @@ def client_side(name: str, local: Local, quiet: bool) -> ClientSide:
     joining = online and where not in {"registered", "awaiting_hello", "withdrawing"}
     knows = frozenset(known.clients) if registered else frozenset[str]()
     return ClientSide(
-        name, online, quiet, joining, where == "awaiting_hello", registered, "", bool(clock), knows, NOBODY, fits=True
-    )
+        name, online, quiet, joining, where == "awaiting_hello", registered, "", bool(clock), knows, NOBODY, fits=True,
+        may_ask_again=local[0].data.retried < local[0].data.retries,
+    )  # fmt: skip
 
 
 # The views: whether every step in one leads to another.

@@ -181,14 +181,14 @@ class OpenMoves(Moves):
 
     system: OpenSystem
 
-    def _reading(self, component: int, local: int, message: int) -> Iterator[Move]:
+    def _reading(self, component: int, local: int, message: int, mark: str) -> Iterator[Move]:
         system, about = self.system, self.system.messages[message]
         if not system.is_busy(component, local):
             owner, state = system.owner(component), system.locals[component][local]
             system.knowledge.learn_head(owner, state, about, again=False)
             if system.can_repeat and isinstance(about, BusEvent):
                 system.knowledge.learn_head(owner, state, replace(about, event_id=AGAIN), again=True)
-        yield from super()._reading(component, local, message)
+        yield from super()._reading(component, local, message, mark)
 
     def _acting(self, component: int, local: int) -> Iterator[Move]:
         yield from super()._acting(component, local)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from machines.participant import Snapshot
-from spec.exploration.model.node import Arrow, Outcome, without_marks
+from spec.exploration.model.node import Arrow, Outcome, marks_in, without_marks
 from spec.exploration.model.renaming import Renaming, is_plain
 from spec.system.chart_error import CallbackError
 from spec.system.foreign import ForeignMachine
@@ -104,6 +104,9 @@ class Chart:
 
     def unmarked(self, state: Hashable) -> Hashable:
         return state._replace(data=without_marks(state.data)) if isinstance(state, Snapshot) else state
+
+    def marks(self, state: Hashable) -> frozenset[str]:
+        return marks_in(state.data) if isinstance(state, Snapshot) else frozenset()
 
     def renamed(self, state: Hashable, names: Renaming) -> Hashable:
         if isinstance(state, Broken):

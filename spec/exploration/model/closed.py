@@ -279,8 +279,12 @@ class ClosedSystem:
 
     def is_marked(self, message: int) -> bool:
         """Whether a message is delivered once more."""
+        return bool(self.mark(message))
+
+    def mark(self, message: int) -> str:
+        """What an event that is delivered once more is known again by; empty for others."""
         marked = self.messages[message]
-        return bool(getattr(marked.message if isinstance(marked, Addressed) else marked, "event_id", ""))
+        return str(getattr(marked.message if isinstance(marked, Addressed) else marked, "event_id", ""))
 
     # What nodes say, asked once.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from machines.events import BusEvent
@@ -29,7 +30,7 @@ class Moves:
     """The moves of a system's nodes; each is asked for once."""
 
     system: "ClosedSystem"
-    _known: dict[tuple[int, int, int], tuple[Move, ...]] = field(default_factory=dict)
+    _known: dict[tuple[int, int, int, str], tuple[Move, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._ordinary = self.system.costs[ORDINARY] if self.system.recalls else FREE
@@ -37,8 +38,9 @@ class Moves:
     def of_shape(self, component: int, shape: Shape) -> Iterator[tuple[int, Edit, Move]]:
         """Each with the local state after it, and what it does to what is under way."""
         local, first, heads, waiting = shape
+        mark = self._mark(component, local, heads)
         for place, message in heads:
-            for move in self._moves(component, local, message):
+            for move in self._moves(component, local, message, mark):
                 behind = place > 0 and self.system.ordered and move.label.kind != "lose 2"
                 if not behind and self._is_possible(move, first):
                     yield move.local, Edit(place, move.stays, sent=move.sent, keeps_down=move.keeps_down), move
@@ -59,15 +61,24 @@ class Moves:
             return first == (NOTHING if move.begins else UNTOLD)
         return first == NOTHING  # what comes behind can as well be done after that
 
-    def _moves(self, component: int, local: int, message: int) -> tuple[Move, ...]:
-        """The moves with a message, or without one, in a local state."""
-        key = (component, local, message)
+    def _mark(self, component: int, local: int, heads: tuple[tuple[int, int], ...]) -> str:
+        """What tells the next event that is delivered twice from those that were, and still are under way or known."""
+        if not self.system.can_repeat:
+            return ""
+        taken = {self.system.mark(message) for _, message in heads}
+        taken |= self.system.nodes[component].marks(self.system.locals[component][local])
+        marks = chain((AGAIN,), (f"{AGAIN} {number}" for number in count(2)))
+        return next(mark for mark in marks if mark not in taken)
+
+    def _moves(self, component: int, local: int, message: int, mark: str = "") -> tuple[Move, ...]:
+        """The moves with a message, or without one, in a local state; `mark` is for what is delivered twice."""
+        key = (component, local, message, mark)
         if key not in self._known:
             found = self._reading(*key) if message != NOTHING else self._acting(component, local)
             self._known[key] = tuple(found)
         return self._known[key]
 
-    def _reading(self, component: int, local: int, message: int) -> Iterator[Move]:
+    def _reading(self, component: int, local: int, message: int, mark: str) -> Iterator[Move]:
         name = self.system.messages[message]
         busy = self.system.is_busy(component, local)
         if not busy:
@@ -79,7 +90,7 @@ class Moves:
             yield from self._unheard(lost)
         cost = self.system.cost("duplicates")
         if cost is not None and not busy:
-            marked = self.system.message(_marked(name))
+            marked = self.system.message(_marked(name, mark))
             for move in self._asked(component, local, "read", marked, cost=cost):
                 label = move.label._replace(kind="duplicate")
                 yield move._replace(label=label, stays=marked)
@@ -191,8 +202,10 @@ class Moves:
         return self.system.cost("losses")
 
 
-def _marked(message: Hashable) -> Hashable:
+def _marked(message: Hashable, mark: str) -> Hashable:
     """A message as it is delivered twice: an event then has an identifier, by which its receiver knows it again."""
     if isinstance(message, Addressed):
-        return message._replace(message=_marked(message.message))
-    return replace(message, event_id=AGAIN) if isinstance(message, BusEvent) else message
+        return message._replace(message=_marked(message.message, mark))
+    if isinstance(message, BusEvent):
+        return replace(message, event_id=message.event_id or mark)
+    return message

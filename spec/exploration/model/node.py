@@ -32,7 +32,7 @@ from spec.system.process import (
 )
 
 AGAIN = "again"
-"""The `event_id` of an event that is delivered twice."""
+"""The `event_id` of an event that is delivered twice; of another one meanwhile, the same with a number."""
 WAITING = frozenset({"offline", "withdrawing", "requesting", "awaiting_timeout", "awaiting_hello"})
 """Where nobody looks at who is registered, or gone, before both are told or forgotten anew. A step ends in a state that
 is about to publish only after a start, so what was forgotten offline is forgotten there, too."""
@@ -91,6 +91,9 @@ class Node(Protocol):
 
     def unmarked(self, state: Hashable) -> Hashable:
         """The state once nothing that was delivered twice is under way any more."""
+
+    def marks(self, state: Hashable) -> frozenset[str]:
+        """What events that were delivered twice are known again by in a state."""
 
     def renamed(self, state: Hashable, names: Renaming) -> Hashable:
         """The state of the node that this one is called then."""
@@ -204,6 +207,10 @@ class Server:
         assert isinstance(state, ServerState)
         data = state.client.data
         return state._replace(client=state.client._replace(data=without_marks(data)))
+
+    def marks(self, state: Hashable) -> frozenset[str]:
+        assert isinstance(state, ServerState)
+        return marks_in(state.client.data)
 
     def renamed(self, state: Hashable, names: Renaming) -> Hashable:
         found: Hashable = names(state)
@@ -360,6 +367,12 @@ def _without_old_names(state: ServerState) -> ServerState:
 
 def _ranks(numbers: set[int]) -> dict[int, int]:
     return {number: rank for rank, number in enumerate(sorted(numbers))}
+
+
+def marks_in(data: Any) -> frozenset[str]:
+    """The `event_id`s that a chart of ours knows."""
+    known = (getattr(data, "hello", ""), *getattr(data, "requests", {}).values())
+    return frozenset(known) - {""}
 
 
 def without_marks(data: Any) -> Any:

@@ -64,6 +64,11 @@ def write(system: ClosedSystem, bad: Bad | None = None, *, by_kind: bool = False
     """
     if by_kind and system.faults.bounds:
         raise Unwritable("to a process, faults are steps like others, and SPIN would oblige it to them; allow none")
+    if not system.ordered and system.faults.bounds.get("duplicates", 0) not in {0, 1}:
+        raise Unwritable(
+            "where events overtake each other, each that is delivered twice has a name of its own, and the model has "
+            "one for all; bound duplicates by 1"
+        )
     return _Writer(system, bad, by_kind).model()
 
 

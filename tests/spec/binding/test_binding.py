@@ -12,7 +12,7 @@ from machines.events import BUS_EVENTS
 from machines.participant import atomic_states
 from spec import check
 from spec.binding import Binding, BindingError, Word, load, read_binding
-from spec.system.setup import CastError
+from spec.system.driving import CastError
 from tests.support.places import THIRD_PARTY
 
 MESSAGES = {message.__name__ for message in (*BUS_EVENTS, *CALLS, *PACKETS)}

@@ -6,7 +6,7 @@ from spec import check, load
 from spec.binding import BindingError, read_binding
 from spec.conformance.checker import DIAGRAMS
 from spec.conformance.inclusion import Finding
-from spec.system.setup import CastError
+from spec.system.driving import CastError
 
 
 def drawn(name: str) -> str:

@@ -11,8 +11,8 @@ from spec import check, load
 from spec.binding import Begin, Binding, MayBeUndrawn, Player
 from spec.conformance.checker import Report
 from spec.conformance.inclusion import Finding
+from spec.system.driving import CastError
 from spec.system.foreign import ChartError
-from spec.system.setup import CastError
 from tests.support.foreign_protocols import (
     ALTERNATING,
     HANDSHAKE,

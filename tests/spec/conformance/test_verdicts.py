@@ -20,7 +20,7 @@ from spec.conformance.bounds import Reductions, interruption
 from spec.conformance.checker import DIAGRAMS, Report
 from spec.conformance.report import as_json
 from spec.conformance.rules import rules
-from spec.system.setup import CastError
+from spec.system.driving import CastError
 from spec.system.state import Act
 
 Charts = dict[str, type[StateChart[Any]]]

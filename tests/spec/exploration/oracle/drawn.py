@@ -48,6 +48,7 @@ def table(chance: Random) -> dict[str, Any]:
         "torrents": torrents,
         "conflicting": 2 if torrents > 1 and chance.random() < 1 / 2 else 0,
         "hardened": chance.random() < 1 / 3,
+        "retries": chance.choice((0, 0, 0, 1)),
         "files": chance.random() < 1 / 4,
         "timeouts": timeouts,
         "stabilisation": chance.random() < 1 / 3,

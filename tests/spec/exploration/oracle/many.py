@@ -29,6 +29,7 @@ class Tally:
     """Systems that were compared, but on a real bus had too many configurations."""
     configurations: int = 0
     verdicts: int = 0
+    unseen: set[str] = field(default_factory=set)
     differences: list[str] = field(default_factory=list)
 
     def lines(self, seconds: float) -> Iterator[str]:
@@ -39,6 +40,9 @@ class Tally:
         yield f"{self.configurations:,} configurations, {self.verdicts:,} verdicts by each way to search"
         large = ", ".join(f"{number:,} {kind}" for kind, number in sorted(self.too_large.items())) or "none"
         yield f"skipped, being too large: {large}; not compared with a real bus, likewise: {self.no_real_bus:,}"
+        yield from (
+            f"NOT judged, since the oracle does not see what it asks for: {each}" for each in sorted(self.unseen)
+        )
         yield f"{len(self.differences):,} differ"
 
 
@@ -56,6 +60,7 @@ def compared(kind: str, number: int, tally: Tally, most: int = MOST) -> bool:
     tally.systems[kind] += 1
     tally.configurations += sizes.configurations
     tally.verdicts += sizes.verdicts
+    tally.unseen |= sizes.unseen
     tally.no_real_bus += not sizes.real
     tally.differences += [f"{case.name}\n  {each}" for each in found]
     return True

@@ -67,18 +67,24 @@ def is_idle(world: World, config: Config, place: int) -> bool:
 
 
 def verdicts(
-    searched: Searched, properties: Sequence[Any], observe: Callable[[World, int, Any, bool], Any]
+    searched: Searched,
+    properties: Sequence[Any],
+    observe: Callable[[World, int, Any, bool], Any],
+    unseen: set[str],
 ) -> dict[str, bool | None]:
     """Of each property whether it holds; None where its premise is met nowhere.
 
     *Always* is asked in every configuration, *quiescent* where nothing is under way and no timeout is set,
     *stabilisation* where that is so after faults have ended for good. *Stuck* is exercised everywhere, and broken only
-    where nobody can do anything any more.
+    where nobody can do anything any more. What asks for something that this oracle does not see is not judged, but put
+    among the `unseen`.
     """
     world = searched.world
     names = [party.name for party in world.parties]
     instances = [(one, parameters) for one in properties for parameters in _about(one.concerns, names)]
-    met, broken = set(), set()
+    met: set[str] = set()
+    broken: set[str] = set()
+    asked_in_vain: set[str] = set()
     for sides in {_sides(world, config, observe) for config in searched.parents}:
         quiescent = all(getattr(side, "is_quiescent", True) for side in sides[:-1])
         stuck = all(getattr(side, "is_stuck", False) for side in sides[:-1])
@@ -87,12 +93,18 @@ def verdicts(
                 continue
             if one.when == "stabilisation" and not sides[-1].stabilisation:
                 continue
-            premise, conclusion = one.says(*(sides[place] for place in places))
+            try:
+                premise, conclusion = one.says(*(sides[place] for place in places))
+            except AttributeError as error:
+                unseen.add(f"{one.name}: {error}")
+                asked_in_vain.add(one.name)
+                continue
             if premise:
                 met.add(one.name)
                 if not conclusion and (one.when != "stuck" or stuck):
                     broken.add(one.name)
-    return {one.name: False if one.name in broken else True if one.name in met else None for one in properties}
+    seen = (one.name for one in properties if one.name not in asked_in_vain)
+    return {name: False if name in broken else True if name in met else None for name in seen}
 
 
 def _sides(world: World, config: Config, observe: Callable[[World, int, Any, bool], Any]) -> tuple[Any, ...]:

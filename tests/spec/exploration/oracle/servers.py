@@ -214,6 +214,7 @@ def cast(scenario: Any) -> tuple[Server, ...]:
     found = [Server(TRACKER, Driven(Tracker(TRACKER)), Driven(DistributionView(scenario.view(TRACKER))))]
     for place in range(1, scenario.torrents + 1):
         name = f"torrent{place}"
-        client = TorrentServer(name, session="request" if scenario.hardened else "")
+        session = "request" if scenario.hardened else ""
+        client = TorrentServer(name, session=session, retries=scenario.retries)
         found.append(Server(name, Driven(client), Driven(DistributionView(scenario.view(name)))))
     return tuple(found)

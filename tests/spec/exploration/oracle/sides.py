@@ -41,6 +41,7 @@ class ClientSeen:
     knows: frozenset[str]
     rivals: frozenset[str]
     fits: bool
+    may_ask_again: bool
 
 
 def seen(world: World, place: int, state: Charts, idle: bool) -> TrackerSeen | ClientSeen:
@@ -79,6 +80,7 @@ def seen(world: World, place: int, state: Charts, idle: bool) -> TrackerSeen | C
         is_timed=bool(timed),
         knows=frozenset(view.clients) if registered else frozenset(),
         rivals=frozenset(name for name in own if name != party.name and own[name] & own[party.name]),
+        may_ask_again=state.client.data.retried < state.client.data.retries,
         fits=begun.storage != "broken"
         and begun.hash_algorithm.casefold() == service.hash_algorithm.casefold()
         and (begun.fragment_size is None or begun.fragment_size == service.fragment_size),
