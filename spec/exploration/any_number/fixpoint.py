@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from spec.exploration.any_number.executed import Line, executed
 from spec.exploration.any_number.knowledge import MOST_OTHERS, TIMED, Knowledge
 from spec.exploration.any_number.lint import Lint, lint
 from spec.exploration.any_number.open_system import OpenSystem
@@ -119,7 +120,11 @@ def fixpoint(scenario: Scenario, options: Options | None = None, charts: Charts 
         except ClockMatters:
             keeps_clock = True
             continue
+        if not done.complete:
+            return done
         asked = questions(done.system)
+        if asked.refused or asked.largest > 1:
+            asked = asked.met(_lines(scenario, charts, done.system, asked))
         if asked.refused:
             raise NotInterchangeable(f"a few servers do not stand for all others: {asked.refused[0]}")
         if asked.largest > MOST_CONSTANT:
@@ -135,6 +140,13 @@ def fixpoint(scenario: Scenario, options: Options | None = None, charts: Charts 
                 )
             return done
         counted, others = counted | asked.counted, max(others, needed)
+
+
+def _lines(scenario: Scenario, charts: Charts | None, system: OpenSystem, asked: Lint) -> set[Line]:
+    """The lines in which anything is asked that are ever executed."""
+    anew = open_system(scenario, charts)
+    nodes = {node.name: node for node in anew.nodes if isinstance(node, Server)}
+    return executed(nodes, system.asking.known, frozenset(each.file for each in asked.questions))
 
 
 def questions(system: OpenSystem) -> Lint:

@@ -14,7 +14,7 @@ lists each question with its file and line. What else is asked is refused: the s
 import ast
 import inspect
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
 from typing import Any
@@ -58,6 +58,8 @@ class Question:
     """`is it empty`, `size against N`, `order of names`, or what is refused."""
     constant: int = 0
     refused: bool = False
+    statement: int = 0
+    """The line that the statement begins with that asks."""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.asks} of {self.collection!r}"
@@ -68,6 +70,16 @@ class Lint:
     """All questions that some charts ask."""
 
     questions: tuple[Question, ...]
+
+    def met(self, lines: Container[tuple[str, int]]) -> "Lint":
+        """Those that are asked in one of these lines, or whose source could not be read."""
+        return Lint(
+            tuple(
+                each
+                for each in self.questions
+                if not each.line or (each.file, each.line) in lines or (each.file, each.statement) in lines
+            )
+        )
 
     @property
     def refused(self) -> tuple[Question, ...]:
@@ -137,6 +149,7 @@ class _Function(ast.NodeVisitor):
     def __init__(self, reader: _Reader, function: Any, file: str, first: int, names: dict[str, str]) -> None:
         self.reader, self.function, self.file, self.first, self.names = reader, function, file, first, names
         self.found: list[Question] = []
+        self.statement = 1
 
     def follow(self, tree: ast.AST) -> None:
         """Visit until no more names are known to hold such collections."""
@@ -186,7 +199,16 @@ class _Function(ast.NodeVisitor):
     ) -> None:
         """Note a question."""
         line = self.first + node.lineno - 1
-        self.found.append(Question(self.file, line, collection, asks, constant, refused))
+        statement = self.first + self.statement - 1
+        self.found.append(Question(self.file, line, collection, asks, constant, refused, statement))
+
+    def visit(self, node: ast.AST) -> None:
+        """Visit, and remember in which statement that is."""
+        before = self.statement
+        if isinstance(node, ast.stmt):
+            self.statement = node.lineno
+        super().visit(node)
+        self.statement = before
 
     # What names hold.
 

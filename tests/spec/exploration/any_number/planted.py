@@ -207,7 +207,7 @@ PLANTED: Mapping[str, Planted] = {
     "an expiry takes the other timeouts away": Planted({"Clock": StopsAnotherTimeout}, 3),
     "an expiry is ignored": Planted({"Tracker": IgnoresExpiry}, 3),
     "a confirmation ends another admission": Planted({"Tracker": ConfirmsForAnother}, 3),
-    "requests are awaited too early": Planted({"Tracker": IdleTooEarly}, 2),
+    "requests are awaited too early": Planted({"Tracker": IdleTooEarly}, 3),
     "timeouts are mixed up": Planted({"Tracker": MixesTimeouts}, 3),
     "the broker tells two only": Planted({"Broker": TellsTwoOnly}, 2),
     "a server forgets itself": Planted({"DistributionView": ForgetsItself}, 3),

@@ -36,10 +36,7 @@ def test_what_holds_in_the_standard_scenario() -> None:
 def test_what_is_broken_comes_with_the_fewest_servers_and_a_run() -> None:
     found = answer(scenario("hasty"), properties=OF_STATES)
     broken = {name: servers for name, (word, servers) in words(found).items() if word == "broken"}
-    assert broken == {
-        "whoever is registered counts itself as registered": 1,
-        "everybody registered knows everybody registered": 2,
-    }
+    assert broken == {"whoever is registered counts itself as registered": 1}
     for each in found.verdicts:
         if each.word == "broken":
             assert each.found is not None
@@ -92,7 +89,7 @@ def test_mistakes_that_take_three_servers_are_caught(name: str, about: str) -> N
 
 def test_what_takes_more_than_a_few_others_is_refused_with_its_line() -> None:
     planted = PLANTED["the fifth pending admission is dropped"]
-    found = answer(scenario(planted.scenario), Options(most=1000), OF_STATES[2:3], charts=planted.charts)
+    found = answer(scenario(planted.scenario), Options(most=5000), OF_STATES[2:3], charts=planted.charts)
     assert found.verdict == "open"
     assert "planted.py:" in found.reason
     assert "size against 4 of 'pending'" in found.reason
