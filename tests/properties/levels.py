@@ -4,10 +4,12 @@ A level stands where a run begins, and then does each of its steps. Where it doe
 raises `DifferenceError`.
 """
 
+from dataclasses import replace
 from typing import Protocol
 
+from immutabledict import immutabledict
+
 from spec.exploration.model.node import ServerState
-from spec.exploration.model.steps import Row
 from tests.properties.runs import Run, Step
 
 
@@ -51,8 +53,13 @@ class Charts:
         pass
 
 
+UNREAD = "awaiting_retry"
+"""Where a torrent server looks at nobody's registration before it is told anew; a run may forget them before."""
+
+
 def differences(name: str, here: ServerState, there: ServerState) -> list[str]:
     """How a server differs from what its run says, as sentences."""
+    here, there = _unread(here), _unread(there)
     if here.broken or there.broken:
         if bool(here.broken) == bool(there.broken):
             return []
@@ -67,6 +74,13 @@ def differences(name: str, here: ServerState, there: ServerState) -> list[str]:
     return found
 
 
+def _unread(state: ServerState) -> ServerState:
+    if state.where != UNREAD:
+        return state
+    view = replace(state.knows, clients=immutabledict(), admissions=immutabledict(), gone=immutabledict())
+    return state._replace(view=state.view._replace(data=replace(state.view.data, view=view)))
+
+
 def compare(run: Run, component: int, here: ServerState) -> list[str]:
     """How a server differs from the run's last state."""
     world, row = run.world, run.row
@@ -78,8 +92,3 @@ def unmarked(run: Run, component: int, state: ServerState) -> ServerState:
     found = run.world.nodes[component].unmarked(state)
     assert isinstance(found, ServerState)
     return found
-
-
-def crashed_before(run: Run, row: Row, component: int) -> ServerState:
-    """The charts of a server as they were."""
-    return run.world.state(row, component)
