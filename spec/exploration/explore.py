@@ -15,8 +15,9 @@ from spec.exploration.model.steps import Row
 from spec.exploration.model.symmetry import Asymmetric, check
 from spec.exploration.properties.client_join import PROPERTIES, side_of
 from spec.exploration.properties.language import OF_RUNS, Observe, Properties, Property
-from spec.exploration.properties.steps import breaking, deliver_what_matters, first_steps
+from spec.exploration.properties.steps import breaking
 from spec.exploration.result import Explorable, Result, Verdict
+from spec.exploration.step_search import deliver_what_matters, first_steps
 from spec.exploration.traces.elaboration import Run, delivered, elaborated
 from spec.exploration.traces.rendering import Trace, render, steps_of
 from spec.exploration.traces.summary import what_happens
