@@ -104,7 +104,7 @@ class Servers:
         }
         for name in (*SEEN, *GHOSTS):
             own = ClientMetadata(frozenset({f"http://{name}/"}))
-            view = machines.DistributionView(machines.View(storage=storage, own=own))
+            view = machines.DistributionView(machines.View(hash_algorithm="SHA-256", storage=storage, own=own))
             self.charts[name] = (machines.TorrentServer(name), machines.Clock(), view)
         self.begin = {name: tuple(chart.snapshot() for chart in charts) for name, charts in self.charts.items()}
         self.known: dict[Hashable, frozenset[tuple[Local, tuple[BusEvent, ...]]]] = {}

@@ -13,10 +13,10 @@ from spec.exploration.any_number.certified_charts import Rejected
 from spec.exploration.any_number.certify import Views, certify
 from spec.exploration.any_number.fixpoint import Options
 from spec.exploration.model.scenario import ScenarioError, scenario
-from spec.exploration.properties.client_join import PROPERTIES, ClientSide
+from spec.exploration.properties.client_join import OF_MEMBERSHIP, ClientSide
 from spec.exploration.properties.language import Implication, always
 
-CLAIMS = tuple(each.name for each in PROPERTIES if each.when in {"always", "quiescent"})
+CLAIMS = tuple(each.name for each in OF_MEMBERSHIP if each.when in {"always", "quiescent"})
 TAKEN = 3
 """Views that are taken away, each by itself."""
 
@@ -65,7 +65,7 @@ def nobody_ever_joins(client: ClientSide) -> Implication:
 
 
 def test_what_does_not_hold_is_rejected(made: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(certify_module, "PROPERTIES", (nobody_ever_joins,))
+    monkeypatch.setattr(certify_module, "OF_MEMBERSHIP", (nobody_ever_joins,))
     with pytest.raises(Rejected, match="a view breaks 'nobody ever joins'"):
         Views(made).check([nobody_ever_joins.name])
 

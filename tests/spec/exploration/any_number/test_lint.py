@@ -1,31 +1,48 @@
 """What charts ask of collections of servers: what depends on more than a few others is refused, with its line."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from machines import Broker, Clock, DistributionView, TorrentServer, Tracker
+from machines import DistributionView, Tracker, View
+from machines.rules import Limits
+from spec.exploration.any_number.executed import executed
+from spec.exploration.any_number.fixpoint import fixpoint, open_system, questions
 from spec.exploration.any_number.lint import lint
+from spec.exploration.any_number.restriction import NotInterchangeable
+from spec.exploration.model.node import Server
+from spec.exploration.model.scenario import scenario
 
 INDEXED = frozenset({"pending", "clients", "admissions", "running", "sessions", "gone", "attempts"})
 
 
 def test_ours_ask_for_emptiness_and_twice_whether_it_is_one() -> None:
-    found = lint([Tracker, TorrentServer, DistributionView, Clock, Broker], INDEXED, ["torrent1"])
-    assert not found.refused
-    asked = {(each.file.rpartition("/")[2], each.asks, each.collection) for each in found.questions}
-    assert asked == {
-        ("broker.py", "whether any", "sessions"),
-        ("broker.py", "order of names", "sessions"),
-        ("clock.py", "size against 1", "running"),
-        ("rules.py", "order of names", "admissions"),
-        ("tracker.py", "is it empty", "pending"),
-        ("tracker.py", "size against 1", "pending"),
-        ("tracker.py", "order of names", "pending"),
-    }
-    assert found.counted == {"running", "pending"}
-    assert found.largest == 1
+    """What counts servers are the limits of the service, which are asked for only where there are any."""
+    chosen = scenario("standard")
+    system = fixpoint(chosen).system
+    found = questions(system)
+    assert {each.file.rpartition("/")[2] for each in found.refused} == {"rules.py"}
+    nodes = {node.name: node for node in open_system(chosen).nodes if isinstance(node, Server)}
+    met = found.met(executed(nodes, system.asking.known, frozenset(each.file for each in found.questions)))
+    assert not met.refused
+    sizes = {(each.file.rpartition("/")[2], each.collection) for each in found.questions if each.constant}
+    assert sizes >= {("clock.py", "running"), ("tracker.py", "pending")}
+    assert found.counted >= {"running", "pending"}
+    assert (found.largest, met.largest) == (1, 1)
+
+
+class Limited(DistributionView):
+    """Of a service that takes two clients."""
+
+    def __init__(self, view: View | None = None) -> None:
+        super().__init__(replace(view or View(), limits=Limits(clients=2)))
+
+
+def test_a_limit_of_the_service_is_refused() -> None:
+    with pytest.raises(NotInterchangeable, match=r"rules\.py:\d+: the size of 'clients'"):
+        fixpoint(scenario("standard"), charts={"DistributionView": Limited})
 
 
 def first(clients: Mapping[str, int]) -> int:

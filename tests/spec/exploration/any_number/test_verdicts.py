@@ -12,11 +12,11 @@ import pytest
 from spec.exploration.any_number.fixpoint import Options
 from spec.exploration.any_number.verdicts import Answer, answer
 from spec.exploration.model.scenario import Scenario, scenario
-from spec.exploration.properties.client_join import PROPERTIES
+from spec.exploration.properties.client_join import OF_MEMBERSHIP
 from spec.exploration.properties.language import OF_RUNS
 from tests.spec.exploration.any_number.planted import PLANTED
 
-OF_STATES = tuple(each for each in PROPERTIES if each.when not in OF_RUNS)
+OF_STATES = tuple(each for each in OF_MEMBERSHIP if each.when not in OF_RUNS)
 QUICK = (
     ("no third timeout is set", "every pending admission has a timeout"),
     ("timeouts are mixed up", "every pending admission has a timeout"),
