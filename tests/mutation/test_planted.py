@@ -6,7 +6,7 @@ from spec.exploration.properties.client_join import PROPERTIES
 from tests.mutation.explorer_claims import broken_claims
 from tests.mutation.hunting import SMALL, hunt, ours
 from tests.mutation.planting import Fault, NotPlanted, faults, recast, replaced
-from tests.mutation.table import page, row
+from tests.mutation.table import row
 
 ALL = faults()
 SAMPLE = [fault for fault in ALL if not fault.equivalent and fault.place != "explorer"][::9]
@@ -47,18 +47,3 @@ def test_a_text_that_is_not_there_is_no_fault() -> None:
         recast("Clock", "no such text", "nothing")
     with pytest.raises(NotPlanted, match="stands 2 times"):
         replaced("one one", "one", "two")
-
-
-def test_the_readme_lists_every_fault_and_is_written_by_the_command() -> None:
-    from tests.mutation.__main__ import README
-
-    text = README.read_text(encoding="utf-8")
-    assert text.startswith(page([]).split("0 faults")[0])
-    rows = [
-        line.split(" | ")[1] for line in text.splitlines() if line.startswith(tuple(f"| {one} | " for one in PLACED))
-    ]
-    assert rows == [fault.tells for fault in ALL], "python -m tests.mutation"
-    assert "**not found**" not in text
-
-
-PLACED = tuple(dict.fromkeys(fault.place for fault in ALL))
