@@ -1,5 +1,7 @@
 """What is said of a chart that cannot take part in a check."""
 
+from typing import Any
+
 
 class ChartError(ValueError):
     """A chart cannot be checked: one of its callbacks fails, or something in it cannot be repeated or compared.
@@ -18,4 +20,10 @@ class ChartError(ValueError):
 
 
 class CallbackError(ChartError):
-    """A callback of a chart raised an error, on a message that it takes or sends."""
+    """A callback of a chart raised an error, on a message that it takes or sends, or in an internal step.
+
+    `others` is what other events of the same name, or other internal steps, come to all the same: the event of each,
+    and the state after it.
+    """
+
+    others: tuple[Any, ...] = ()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from spec.system.chart_body import Fired, Held, Local
-from spec.system.chart_error import ChartError
+from spec.system.chart_error import CallbackError, ChartError
 from spec.system.data import Look, Picture
 from spec.system.outside import REMEDY
 from spec.system.process import Payload, Payloads, Sending, Taking, name_of
@@ -126,11 +126,9 @@ class SteppedMachine:
     def send(self, state: Hashable, sending: Sending) -> tuple[Local, ...]:
         """Every state that it can be in after sending; none if no guard lets it be sent. Raises `ChartError`."""
         label = f"!{name_of(sending.message)}"
-        asked = [
-            self._ask(_local(state), event, label, sending.message, sending.to)
-            for event in self._events(label, sending.to)
-        ]
-        return tuple(dict.fromkeys(each.then for each in asked if each.then is not None))
+        events = self._events(label, sending.to)
+        asked = self._each(events, lambda event: self._ask(_local(state), event, label, sending.message, sending.to))
+        return tuple(dict.fromkeys(each.then for _, each in asked if each.then is not None))
 
     def receive(self, state: Hashable, message: Hashable, sender: str) -> tuple[tuple[Taking, Local, str], ...]:
         """What receiving can come to, at least one outcome: every way in which it is taken, or else why it is not.
@@ -138,14 +136,15 @@ class SteppedMachine:
         Raises `ChartError`.
         """
         local, label = _local(state), f"?{name_of(message)}"
-        asked = [self._ask(local, event, label, message, sender) for event in self._events(label, sender)]
-        taken = dict.fromkeys(each.then for each in asked if each.then is not None)
+        events = self._events(label, sender)
+        asked = self._each(events, lambda event: self._ask(local, event, label, message, sender))
+        taken = dict.fromkeys(each.then for _, each in asked if each.then is not None)
         if taken:
             return tuple((Taking.TAKEN, then, "") for then in taken)
         if self._may_ignore(label[1:]) or self._ignores(local, label):
             return ((Taking.IGNORED, local, ""),)
         here = "/".join(local.states)
-        why = next((each.why for each in asked if each.why), f"{self.name} in {here} has no transition {label}")
+        why = next((each.why for _, each in asked if each.why), f"{self.name} in {here} has no transition {label}")
         return ((Taking.REFUSED, local, why),)
 
     def _ignores(self, local: Local, label: str) -> bool:  # noqa: ARG002 - of a chart nothing is known of that
@@ -154,8 +153,22 @@ class SteppedMachine:
     def internal(self, state: Hashable) -> tuple[tuple[str, Local], ...]:
         """Steps that nobody sees, and change something: the event of each, and the state after it."""
         local = _local(state)
-        asked = [(event, self._ask(local, event, event, event, "").then) for event in self._labels.internal]
-        return tuple((event, then) for event, then in asked if then is not None and then != local)
+        asked = self._each(self._labels.internal, lambda event: self._ask(local, event, event, event, ""))
+        return tuple((event, each.then) for event, each in asked if each.then is not None and each.then != local)
+
+    def _each(self, events: Iterable[str], ask: Callable[[str], "Asked"]) -> "list[tuple[str, Asked]]":
+        """What each of several events comes to. Raises the first `CallbackError`, with what the others come to."""
+        asked: list[tuple[str, Asked]] = []
+        errors: list[CallbackError] = []
+        for event in events:
+            try:
+                asked.append((event, ask(event)))
+            except CallbackError as error:
+                errors.append(error)
+        if errors:
+            errors[0].others = tuple((event, each.then) for event, each in asked if each.then is not None)
+            raise errors[0]
+        return asked
 
     def busy(self, state: Hashable) -> bool:  # noqa: ARG002
         """Nothing is known of its priorities."""

@@ -46,7 +46,8 @@ class Chart:
         try:
             return self._received(state, message, arrow)
         except CallbackError as error:
-            return (Outcome(Broken(state, "", str(error)), (), (arrow,)),)
+            others = dict.fromkeys(then for _, then in error.others)
+            return (*(Outcome(then, (), (arrow,)) for then in others), Outcome(_raised(state, error), (), (arrow,)))
 
     def _received(self, state: Hashable, message: Hashable, arrow: Arrow) -> tuple[Outcome, ...]:
         return tuple(
@@ -73,15 +74,15 @@ class Chart:
             try:
                 afters = after_sending(self.machine, state, sending)
             except CallbackError as error:
-                found.append(Outcome(Broken(state, "", str(error)), (), (arrow._replace(receiver=self.name),)))
-            else:
-                found += [Outcome(then, (message,), (arrow,)) for then in afters]
+                afters = tuple(dict.fromkeys(then for _, then in error.others))
+                found.append(Outcome(_raised(state, error), (), (arrow._replace(receiver=self.name),)))
+            found += [Outcome(then, (message,), (arrow,)) for then in afters]
         try:
             steps = after_internal(self.machine, state)
         except CallbackError as error:
-            found.append(Outcome(Broken(state, "", str(error)), (), (Arrow(self.name, self.name, "internal step"),)))
-        else:
-            found += [Outcome(then, (), (Arrow(self.name, self.name, name),)) for name, then in steps]
+            steps = tuple((name, then) for name, then in error.others if then != state)
+            found.append(Outcome(_raised(state, error), (), (Arrow(self.name, self.name, "internal step"),)))
+        found += [Outcome(then, (), (Arrow(self.name, self.name, name),)) for name, then in steps]
         return tuple(found)
 
     def order(self, state: Hashable, order: str) -> tuple[Outcome, ...]:
@@ -131,6 +132,10 @@ class Chart:
 def _opened(message: Hashable) -> tuple[Hashable, str]:
     """A message as its receiver sees it, and who sent it."""
     return (message.message, message.sender) if isinstance(message, Addressed) else (message, "")
+
+
+def _raised(state: Hashable, error: CallbackError) -> "Broken":
+    return Broken(state, "", str(error))
 
 
 class Broken(NamedTuple):

@@ -50,7 +50,7 @@ def a_hop_is_skipped(patch: Patch) -> None:
     patch.setattr(Scenario, "keeps_both_hops", property(lambda self: self.keeps_hops))
 
 
-@told_by("scenarios", 5_002_489)
+@told_by("scenarios", 5_007_961)
 def nothing_is_told_of_what_was_unheard(patch: Patch) -> None:
     """With one hop, what was on its way when faults end is forgotten."""
     patch.setattr(Moves, "_unheard", lambda *_: iter(()))
@@ -224,9 +224,9 @@ def a_repeated_event_is_taken_for_a_new_one(patch: Patch) -> None:
 def always_is_asked_of_quiescent_states_only(patch: Patch) -> None:
     right = Properties._allows
 
-    def allows(self: Properties, watch: Any, component: int, side: Any) -> bool:
-        quiet = component == len(self._sides) or self.is_quiescent(side)
-        return right(self, watch, component, side) and (quiet or not watch.broken)
+    def allows(self: Properties, watch: Any, component: int, number: int) -> bool:
+        quiet = component == len(self._sides) or self.is_quiescent(self._values[number])
+        return right(self, watch, component, number) and (quiet or not watch.broken)
 
     patch.setattr(Properties, "_allows", allows)
 
