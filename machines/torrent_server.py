@@ -350,7 +350,7 @@ class TorrentServer(MqttClient):
             leaving.saying_goodbye.to(leaving.disconnecting, on="forget_confirmed")
             | starting.withdrawing.to(joining.describing_view)
             | declining.to(joining.pausing, cond="asks_again", on="note_declined_and_count_attempt")
-            | declining.to(awaiting_hello, unless="asks_again", on="note_declined"),
+            | declining.to(awaiting_hello, on="note_declined"),
             name="!ClientGoodbye",
         )
 

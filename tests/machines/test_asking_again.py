@@ -68,6 +68,7 @@ def asking(attempt: int) -> list[Step]:
 def test_it_asks_again_after_a_timeout(chart: type[TorrentServer], state: str) -> None:
     follow(
         anna(chart, state),
+        *ignored(exceeded(2)),
         took(exceeded(3), "pausing", attempt=4),
         *pausing(4),
         *ignored(exceeded(3), TrackerGoodbye(), DENIED, FileInfoPublished(hash="f", size=1), ClientGoodbye(client="b")),

@@ -9,7 +9,7 @@ from machines.calls import DISCONNECT, RemoveClient, Start, StopTimeout, Timer
 from machines.events import ClientGoodbye, TrackerHello
 from machines.participant import Snapshot
 from machines.tracker import TOPICS, Tracker, TrackerData
-from tests.support.harness import did, follow, ignored, took
+from tests.support.harness import did, follow, ignored, refused, took
 
 OWN, OTHERS, NAMELESS = TrackerHello(session="s"), TrackerHello(session="t"), TrackerHello()
 SERVING = [("awaiting_requests", ()), ("awaiting_confirmations", ("anna",))]
@@ -63,6 +63,11 @@ def test_its_hello_says_the_session_that_its_owner_gave(chart: type[Tracker]) ->
 def test_a_hello_that_comes_before_it_serves_is_an_earlier_one(chart: type[Tracker]) -> None:
     server = tracker(chart, "awaiting_subacks", (), session="s", unacknowledged=frozenset({"a"}))
     follow(server, *ignored(OTHERS, OWN))
+
+
+@pytest.mark.parametrize("state", ["offline", "awaiting_connack"])
+def test_where_nothing_is_subscribed_no_hello_comes(chart: type[Tracker], state: str) -> None:
+    follow(tracker(chart, state, ()), *refused(OTHERS))
 
 
 def test_a_will_of_an_earlier_session_ends_no_admission(chart: type[Tracker]) -> None:
