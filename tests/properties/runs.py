@@ -79,8 +79,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.system: ClosedSystem = self.scenario.build(self.charts, drop_inert=False)
-        asked = (one for one in self.properties if one.when not in {*OF_RUNS, "step"})
-        about_states = [one for one in asked if one.applies_to(self.system)]
+        about_states = [one for one in self.properties if one.when not in OF_RUNS and one.applies_to(self.system)]
         self._instances = tuple(instances(about_states, [node.name for node in self.system.nodes]))
         self._sides: dict[tuple[int, int, bool], Any] = {}
         self._judged: dict[Row, Verdict] = {}
