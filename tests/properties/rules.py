@@ -34,7 +34,7 @@ from runtime.runs.explored import observed
 from runtime.wire.events import Malformed, decode, encode
 from spec.exploration.model.beginnings import table_of
 from spec.exploration.model.scenario import Scenario
-from spec.exploration.model.steps import TRACKER
+from spec.exploration.model.steps import TRACKER, Row
 from spec.monitor import Monitor
 from spec.monitor.explanation import sentences
 from tests.properties.beginnings import Beginning, beginnings
@@ -63,6 +63,11 @@ MONITORED = "the monitor allows the run"
 """What is broken where what is seen on the bus is no run of the charts."""
 AS_CHARTS = "what runs does what its charts do"
 """What is broken where a level differs from the run."""
+
+OF_WHOLE_FILES = frozenset({"every file that a registered client knows has known fragments"})
+"""What holds where every server brings the fragments of its files. A view that Hypothesis makes knows files of which
+the fragments lie elsewhere, or nowhere.
+"""
 
 picks = st.integers(0, 63)
 
@@ -139,9 +144,12 @@ class Service(RuleBasedStateMachine):
         self.returns, self.calms = returns, calms
         self.run = Run(self.world(self.scenario_of(beginning, others, data)))
         self.ignored = self.known[beginning.hardened]
+        if self.run.world.scenario.views:
+            self.ignored |= OF_WHOLE_FILES
         self.run.follow(beginning.steps if whole else beginning.steps[:kept])
-        for step in self.run.steps:
-            self.judge(step)
+        rows = [self.run.world.system.initial(), *(step.row for step in self.run.steps)]
+        for before, step in zip(rows, self.run.steps, strict=False):
+            self.judge(before, step)
         self.under_test = self.level()
         self.guard(self.under_test.begin, self.run)
 
@@ -175,14 +183,16 @@ class Service(RuleBasedStateMachine):
 
     def take(self, step: Step, how: str = "") -> None:
         """A step, at every level, and what the properties say of it."""
+        before = self.run.row
         self.run.take(step)
         assert self.under_test is not None
         self.guard(self.under_test.do, self.run, step, how)
-        self.judge(step)
+        self.judge(before, step)
 
-    def judge(self, step: Step) -> None:
-        """Whether a state breaks a property."""
-        broken = self.run.world.judge(step.row).broken - self.ignored
+    def judge(self, before: Row, step: Step) -> None:
+        """Whether a step, or the state after it, breaks a property."""
+        world = self.run.world
+        broken = (world.judge_step(before, step.label).broken | world.judge(step.row).broken) - self.ignored
         if broken:
             self.fail(min(broken))
         data: Any = self.run.world.state(step.row, TRACKER).client.data

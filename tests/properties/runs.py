@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from immutabledict import immutabledict
 
 from machines.participant import Participant
+from spec.exploration.model.beginnings import thawed
 from spec.exploration.model.budget import FaultBudget
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import ORDERS
@@ -22,7 +23,8 @@ from spec.exploration.model.reference import successors
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import Label, Row, Slot
 from spec.exploration.properties.client_join import PROPERTIES
-from spec.exploration.properties.language import OF_RUNS, Instance, Observe, Property, instances
+from spec.exploration.properties.language import OF_STATES, Instance, Observe, Property, instances
+from spec.exploration.properties.steps import judged
 from spec.exploration.traces.rendering import Trace, choices, render, steps_of
 from tests.properties.observed import OF_DATA, side_of
 
@@ -79,8 +81,10 @@ class World:
 
     def __post_init__(self) -> None:
         self.system: ClosedSystem = self.scenario.build(self.charts, drop_inert=False)
-        about_states = [one for one in self.properties if one.when not in OF_RUNS and one.applies_to(self.system)]
+        about_states = [one for one in self.properties if one.when in OF_STATES and one.applies_to(self.system)]
         self._instances = tuple(instances(about_states, [node.name for node in self.system.nodes]))
+        self._about_steps = [one for one in self.properties if one.when == "step" and one.applies_to(self.system)]
+        self._judged_steps: dict[tuple[int, int, str, int], tuple[Any, Verdict]] = {}
         self._sides: dict[tuple[int, int, bool], Any] = {}
         self._judged: dict[Row, Verdict] = {}
         self._next: dict[Row, tuple[Step, ...]] = {}
@@ -131,6 +135,14 @@ class World:
             self._judged[row] = self._judge(row)
         return self._judged[row]
 
+    def judge_step(self, before: Row, label: Label) -> Verdict:
+        """What the properties about single steps say of one from a state."""
+        key = (label.component, self.slot(before, label.component).local, label.kind, id(label.outcome))
+        if key not in self._judged_steps:
+            verdict = Verdict(*judged(self.system, before, label, self._about_steps))
+            self._judged_steps[key] = (label.outcome, verdict)
+        return self._judged_steps[key][1]
+
     def _judge(self, row: Row) -> Verdict:
         budget = self.budget(row)
         sides = [self._side(row, component) for component in range(len(self.system.nodes))]
@@ -165,7 +177,7 @@ _WORLDS: OrderedDict[str, World] = OrderedDict()
 def world_key(scenario: Scenario) -> str:
     """What tells worlds with every fault apart."""
     told = [scenario.torrents, scenario.conflicting, scenario.hardened, scenario.retries, scenario.files]
-    return json.dumps([*told, dict(scenario.views)], sort_keys=True)
+    return json.dumps([*told, thawed(scenario.views)], sort_keys=True)
 
 
 def world_of(scenario: Scenario) -> World:

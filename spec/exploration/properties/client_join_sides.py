@@ -7,7 +7,7 @@ what it is held against.
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from machines.clock import ClockData
 from machines.events import FileMetadata, FragmentMetadata, ReasonCode
@@ -75,9 +75,10 @@ def holding(view: View) -> Holding:
 
 
 def canonical(uri: str) -> tuple[str, str, int | None, str]:
-    """A URI such that equivalent ones are equal: scheme and host in lower case, the default port, a path."""
+    """A URI such that equivalent ones are equal: scheme and host in lower case, default port, a path without dots."""
     parts = urlsplit(uri)
-    return parts.scheme, parts.hostname or "", parts.port or PORTS.get(parts.scheme), parts.path or "/"
+    path = urlsplit(urljoin("http://host/", parts.path or "/")).path
+    return parts.scheme, parts.hostname or "", parts.port or PORTS.get(parts.scheme), path
 
 
 def canonical_all(uris: Iterable[str]) -> frozenset[tuple[str, str, int | None, str]]:
@@ -113,7 +114,7 @@ class ClientSide:
     offers: frozenset[str] = field(default=frozenset(), kw_only=True)
     """Its endpoints."""
     brought: frozenset[str] = field(default=frozenset(), kw_only=True)
-    """The hashes of the files and fragments that it had when it was first started."""
+    """The hashes of the files that it knew, and of the fragments that it stored, when it was first started."""
     stores: frozenset[tuple[str, FragmentMetadata]] = field(default=frozenset(), kw_only=True)
     """The fragments that it stores, as it knows them; where it counts itself as registered."""
     unknown: frozenset[str] = field(default=frozenset(), kw_only=True)
@@ -158,7 +159,7 @@ def side_of(system: ClosedSystem, component: int, state: Hashable, idle: bool) -
         may_ask_again=getattr(state.client.data, "retried", 0) < getattr(state.client.data, "retries", 0),
         fits=_fits(system, component),
         offers=brought.own.endpoints,
-        brought=frozenset(brought.files) | frozenset(brought.fragments),
+        brought=frozenset(brought.files) | brought.own.stored_fragments,
         stores=frozenset((key, knows.fragments[key]) for key in own if key in knows.fragments)
         if registered
         else frozenset(),
