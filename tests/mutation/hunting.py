@@ -69,6 +69,7 @@ SMALL: tuple[Scenario, ...] = (
               faults={"disconnect torrent": 1, "crash torrent": 1, "breaks in all": 1}),
     _scenario("named overtaking", torrents=1, hardened=True, unordered=True, timeouts="any"),
     _scenario("named leaving", hardened=True, faults={"stop torrent": 1, "losses": 1}),
+    _scenario("asking again", torrents=1, hardened=True, retries=1, faults={"losses": None}),
     _scenario("three", torrents=3),
     _scenario("rivals", conflicting=2, timeouts="any", faults={"stop torrent": 1}),
     _scenario("rivals after stabilisation", conflicting=2, stabilisation=True),

@@ -12,7 +12,7 @@ from spec.exploration.properties.client_join import PROPERTIES
 
 SMALL = (
     *("standard", "hasty", "losses", "alone", "dying", "duplicates", "both-hops", "misfit", "wrong-size", "wrong-hash"),
-    *("spelling", "metadata", "late-expiries", "hardened-leaving", "hardened-disconnected"),
+    *("spelling", "metadata", "late-expiries", "hardened-leaving", "hardened-disconnected", "asking-again"),
 )
 """Scenarios that are soon searched; the others are searched by `python -m spec.exploration.product`."""
 LARGER: dict[str, str] = {
