@@ -78,7 +78,7 @@ def of_any_number(
 def certify(
     certificate: Annotated[Path, typer.Argument(help="A file that explore --torrents any --certificate wrote.")],
 ) -> None:
-    """Check a certificate: what it claims for every number of torrent servers.
+    """Check a certificate of any number of servers.
 
     The checker shares no code with the search: it asks the charts. Exit status 0 if the certificate proves what it
     claims, 1 if it does not, 2 if it cannot be read.

@@ -114,7 +114,9 @@ def torrent(
     log_level: LogLevel = None,
     config: Config = None,
 ) -> None:
-    """Run a torrent server until it is told to stop: it joins, stays, and joins again whenever it has to.
+    """Run a torrent server until it is told to stop.
+
+    It joins, stays, and joins again whenever it has to.
 
     Exit status 0 if it was stopped, 2 for a mistake in the settings, 3 if the broker refused it for good.
     """
@@ -182,7 +184,10 @@ def acl(
     ] = False,
     tracker_id: Annotated[str, typer.Option("--tracker", help="The tracker, without the prefix.")] = "tracker",
 ) -> None:
-    """Print what a broker has to allow, and nothing else: who may publish and subscribe to what."""
+    """Print what a broker has to allow.
+
+    Who may publish and subscribe to what, and nothing else.
+    """
     from runtime.cli.exits import fail
     from runtime.services.acl import acl as made
     from runtime.services.topics import Topics

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,11 @@ pytestmark = pytest.mark.broker
 ROOT = Path(__file__).parents[3]
 README = ROOT / "runtime" / "kit" / "README.md"
 SERVER = ROOT / "tests" / "data" / "implementations" / "torrent_paho.py"
+
+
+KNOWN = any(each.value == "runtime.kit.plugin" for each in entry_points(group="pytest11"))
+LOADED = () if KNOWN else ("-p", "runtime.kit.plugin")
+"""Where the project is installed, pytest finds the plugin by itself."""
 
 
 def example() -> str:
@@ -26,7 +32,7 @@ def test_the_example_of_the_readme_runs(tmp_path: Path, fault: str, status: int)
     (tmp_path / "test_example.py").write_text(text, "utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
     done = subprocess.run(
-        [*command, "-p", "runtime.kit.plugin", str(tmp_path)],
+        [*command, *LOADED, str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,
