@@ -190,11 +190,16 @@ class _Search:
         """Whether the scenarios allow a run in whatever order independent actions come, so that one order is enough.
 
         Not where a strict order is drawn. Nor, if a receive in the system can belong to another send than it is drawn
-        to: where a critical region holds back one of two messages that are alike, or one of them was sent undrawn.
+        to: where a critical region holds back one of two messages that are alike, one of them was sent undrawn, or
+        they are drawn beside each other.
         """
         if self.system.is_reduced:
             return not self.whole.has_strict_order(places)
-        return not (self._sends_undrawn or self.whole.has_strict_order(places, critical=True))
+        return not (
+            self._sends_undrawn
+            or self.whole.has_strict_order(places, critical=True)
+            or self.whole.has_alike_beside(places)
+        )
 
     def _with_gates(self, stand: Stand, moves: list[Move]) -> list[tuple[Act, Stand]]:
         told = [

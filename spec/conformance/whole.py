@@ -8,6 +8,7 @@ trace.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import combinations
 from typing import Any, NamedTuple
 
 from spec.binding import Binding, Word
@@ -15,7 +16,7 @@ from spec.conformance.needs import Needs, Open
 from spec.interaction import Action, Term, can_end, erase, steps
 from spec.interaction.exploration import has_strict_order
 from spec.interaction.terms import Act as TermAct
-from spec.interaction.terms import Critical, children, referred
+from spec.interaction.terms import Critical, Par, children, referred
 from spec.system.state import Act
 
 
@@ -54,6 +55,7 @@ class Whole:
     _drawn: dict[tuple[Act, Place], Places] = field(default_factory=dict, init=False, repr=False)
     _sends: dict[tuple[str, Term], frozenset[Word]] = field(default_factory=dict, init=False, repr=False)
     _settled: dict[Place, Places] = field(default_factory=dict, init=False, repr=False)
+    _ambiguous: dict[Term, bool] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._needs = Needs(self.binding, self.words)
@@ -79,6 +81,36 @@ class Whole:
         asked for, or a critical region.
         """
         return any(has_strict_order(place.term) or (critical and _is_critical(place.term)) for place in places)
+
+    def has_alike_beside(self, places: Places) -> bool:
+        """Whether what is left of some scenario draws messages that are alike, of one sender to one receiver, beside
+        each other: each can be received where the other is drawn, as soon as both were sent.
+        """
+        return any(self._is_ambiguous(place.term) for place in places)
+
+    def _is_ambiguous(self, term: Term) -> bool:
+        if term not in self._ambiguous:
+            pars = (each for each in _inside(term) if isinstance(each, Par))
+            self._ambiguous[term] = any(self._mixes_up(par) for par in pars)
+        return self._ambiguous[term]
+
+    def _mixes_up(self, par: Par) -> bool:
+        """Whether two threads have a message in common, and one of them says more than that."""
+        parts = [list(_actions(part)) for part in par.parts]
+        received = [[a for a in part if a.kind == "?" and a.label in self.words] for part in parts]
+        is_single = [len({a.arrow for a in part}) == 1 for part in parts]
+        for n, m in combinations(range(len(parts)), 2):
+            if is_single[n] and is_single[m]:
+                continue  # whichever comes first, nothing depends on it
+            if any(self._are_alike(one, other) for one in received[n] for other in received[m]):
+                return True
+        return False
+
+    def _are_alike(self, one: Action, other: Action) -> bool:
+        if (one.lifeline, one.peer) != (other.lifeline, other.peer):
+            return False
+        a, b = self.words[one.label], self.words[other.label]
+        return a.covers(b.message, b.detail) or b.covers(a.message, a.detail)
 
     def draws(self, act: Act, places: Places) -> bool:
         """Whether a scenario draws an action here."""

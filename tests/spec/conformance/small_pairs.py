@@ -49,6 +49,27 @@ CASES: dict[str, tuple[Pair, bool]] = {
         ),
         False,
     ),
+    "of two messages that are alike the one that is drawn to be the other": (
+        pair(
+            {
+                "A": chart(
+                    *((0, "!m", 1), (1, "?n", 2), (2, "!m", 3), (3, "?k", 4)),
+                    *((0, "?n", 5), (5, "!m", 6), (6, "!m", 3), (6, "?k", 7), (7, "!m", 4)),
+                ),
+                "B": chart(
+                    *((0, "?m", 1), (1, "!n", 2), (2, "?m", 3), (3, "!k", 4)),
+                    *((0, "!n", 5), (5, "?m", 6), (6, "?m", 3), (6, "!k", 7), (7, "?m", 4)),
+                ),
+            },
+            (
+                Block(
+                    "par",
+                    ((Arrow("A", "B", "m"),), (Arrow("B", "A", "n"), Arrow("A", "B", "m"), Arrow("B", "A", "k"))),
+                ),
+            ),
+        ),
+        False,
+    ),
     "a branch that patience never lets begin": (
         pair(
             {
