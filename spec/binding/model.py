@@ -52,7 +52,8 @@ single blanks. A label that is itself the name of a message needs no rule.
 
 `[[may_be_undrawn]]`: what may happen without being drawn: `lifelines`, `actions` (`!m`, `?m`, `*`; `-` before one
 excepts it), and `why`. Nothing needs to be drawn between a lifeline that is drawn and one that is not. With
-`unless_drawn = true` it holds where the diagrams of a use case draw no such message at all: they leave all of them out.
+`unless_drawn = true` it holds where the diagrams of a use case draw no such message at all: they leave all of them out;
+with a list of messages, where they draw none of these.
 `[[obligations]]`: what lifelines owe for what they receive. What is owed needs no drawing. It is a finding if they send
 what they do not owe, or send it twice, or owe something and are not about to send it. That is meant for those who pass
 on or answer at once, as a broker does, not for a server that first asks others. `received`: names of messages, as in
@@ -85,7 +86,7 @@ Nothing here reads a diagram or runs a chart. What a user writes that no chart o
 
 import difflib
 import fnmatch
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
@@ -192,8 +193,14 @@ class MayBeUndrawn:
     place: str = ""
     states: tuple[str, ...] = ("*",)
     """The atomic states for which it is said, as patterns likewise."""
-    unless_drawn: bool = False
-    """Whether it holds only where the diagrams draw no such message at all."""
+    unless_drawn: bool | frozenset[str] = False
+    """Whether it holds only where the diagrams draw no such message at all; or none of these messages."""
+
+    def is_left_out(self, message: str, drawn: Collection[str]) -> bool:
+        """Whether it holds for a message, as far as that depends on which messages the diagrams draw."""
+        if isinstance(self.unless_drawn, bool):
+            return not (self.unless_drawn and message in drawn)
+        return self.unless_drawn.isdisjoint(drawn)
 
     def allows(self, lifeline: str, action: str, where: Iterable[str] = ()) -> bool:
         """Whether `lifeline` may do `action`, such as `!StopTimeout`, in a state, or in whichever."""
@@ -312,7 +319,7 @@ class Binding:
                 any(
                     may_be_undrawn.allows(lifeline, action)
                     for may_be_undrawn in self.may_be_undrawn
-                    if not (may_be_undrawn.unless_drawn and action[1:] in self.drawn_messages)
+                    if may_be_undrawn.is_left_out(action[1:], self.drawn_messages)
                 )
                 or (discipline is not None and discipline.covers(action))
                 or (action[0] == "?" and self.is_scripted(lifeline))

@@ -138,3 +138,18 @@ def unplayed(diagram: Diagram, binding: Binding, charts: Charts) -> list[Finding
         for each in diagram.lifelines
         if each.name not in known
     ]
+
+
+def impossible_losses(diagram: Diagram, binding: Binding) -> list[Finding]:
+    """Calls inside a server that are drawn lost: they take no way on which anything could lose them."""
+    found = []
+    for message in diagram.messages():
+        sender, receiver = (binding.players.get(end or "") for end in (message.sender, message.receiver))
+        if message.lost and sender and receiver and sender.group == receiver.group != "":
+            label = " ".join(message.label.split())
+            text = (
+                f"{label!r} is drawn lost, but {message.sender} and {message.receiver} are parts of one server "
+                f"({sender.group!r}): a call inside it cannot be lost; draw an arrow that arrives, or end before it"
+            )
+            found.append(Finding("impossible-loss", text, message.line, message.sender or ""))
+    return found

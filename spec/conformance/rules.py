@@ -28,5 +28,7 @@ def _rules(act: Act | None, begin: Begin, binding: Binding, ordered: int) -> Ite
         if row.allows(act.lifeline, str(act)):
             yield f"[[early_sends]] ({row.place}): once, and only where it is drawn to be sent"
     for row in binding.may_be_undrawn:
-        if row.unless_drawn and row.allows(act.lifeline, str(act)) and act.message in binding.drawn_messages:
-            yield f"[[may_be_undrawn]] ({row.place}): not where some diagram draws {act.message}"
+        if row.allows(act.lifeline, str(act)) and not row.is_left_out(act.message, binding.drawn_messages):
+            messages = {act.message} if isinstance(row.unless_drawn, bool) else row.unless_drawn
+            shown = " or ".join(sorted(messages & binding.drawn_messages))
+            yield f"[[may_be_undrawn]] ({row.place}): not where some diagram draws {shown}"

@@ -12,7 +12,7 @@ from spec.binding import BUILT_IN, Begin, Binding, Player, Word
 from spec.binding.inheritance import misspelled, our_names, refuse_unknown, renamed, seen
 from spec.conformance.finding import Finding
 from spec.conformance.implied import Circumstances, Faults
-from spec.conformance.lexicon import is_ours, messages_of, refuse_events, unplayed
+from spec.conformance.lexicon import impossible_losses, is_ours, messages_of, refuse_events, unplayed
 from spec.conformance.local import Lifeline
 from spec.conformance.meanings import Meanings
 from spec.conformance.reduction import in_one_order
@@ -241,7 +241,8 @@ def specification(
     diagrams_bound = []
     for as_drawn, diagram in zip(diagrams, played, strict=False):
         bound = _bound_diagram(diagram, libraries, meanings)
-        diagrams_bound.append(replace(bound, findings=(*unplayed(as_drawn, binding, charts), *bound.findings)))
+        wrong = (*unplayed(as_drawn, binding, charts), *impossible_losses(diagram, binding))
+        diagrams_bound.append(replace(bound, findings=(*wrong, *bound.findings)))
     names = dict.fromkeys(bound.use_case for bound in diagrams_bound)
     use_cases = tuple(_use_case(name, diagrams_bound, binding, charts, complete=complete) for name in names)
     return Specification(binding, charts, tuple(diagrams_bound), use_cases)

@@ -120,6 +120,8 @@ def test_the_nearest_label_is_found() -> None:
         ('[[begin]]\ntitle = "t"\nA = 1\n', "expected a text A"),
         ('[[begin]]\ntitle = "t"\norders = "Start"\n', 'expected { Lifeline = "Start" }'),
         ('[[may_be_undrawn]]\nlifelines = ["A"]\nactions = ["StopTimeout"]\n', "'StopTimeout' is no action"),
+        ('[[may_be_undrawn]]\nlifelines = ["A"]\nactions = ["?a"]\nunless_drawn = "a"\n', "or a list of messages"),
+        ('[[may_be_undrawn]]\nlifelines = ["A"]\nactions = ["?a"]\nunless_drawn = [1]\n', "expected a list of texts"),
         ('[[obligation]]\nlifelines = ["A"]\nreceived = ["?x"]\n', "'?x' is no message"),
         ('[[obligation]]\nlifelines = ["A"]\nreceived = ["x"]\nto = "{who}"\n', "only {topic} is filled in"),
         ('[[obligation]]\nlifelines = ["A"]\nreceived = ["x"]\nsend = "y"\n', "did you mean sends?"),
