@@ -43,6 +43,9 @@ def verify(
     ] = None,
     time_factor: Annotated[float, typer.Option(min=0.1, max=1000, help="All times as much longer.")] = 1.0,
     timeout: Annotated[float, typer.Option(min=0, help="Seconds that its own timeouts last at least.")] = 0.5,
+    asks_again: Annotated[
+        bool, typer.Option("--asks-again", help="It may ask again by itself, though it does not name its requests.")
+    ] = False,
     hash_algorithm: Annotated[str, typer.Option(help="Of the service that a tracker runs.")] = "sha-256",
     random_cases: Annotated[int, typer.Option("--random", min=0, help="How many random cases.")] = 4,
     seed: Annotated[int, typer.Option(help="For the random cases.")] = 0,
@@ -84,6 +87,7 @@ def verify(
         random_cases=random_cases,
         seed=seed,
         mosquitto=mosquitto,
+        asks_again=asks_again,
     )
     names = [case.name for case, _ in cases(settings)]
     if list_cases:

@@ -56,6 +56,8 @@ class Settings:
     seed: int = 0
     mosquitto: str = ""
     """The program that is the kit's broker, instead of the embedded one."""
+    asks_again: bool = False
+    """Whether a torrent server may ask again by itself, though it does not name its requests."""
 
     @property
     def subject(self) -> str:
@@ -94,7 +96,9 @@ class Bench:
             self.broker = EmbeddedBroker(observer=self.watcher)
             await self.broker.start()
             self.address = BrokerAddress("127.0.0.1", self.broker.port)
-            self.monitor = Monitor(SIGHT, roles=roles, assumed=Assumptions(settings.timeout, lag))
+            self.monitor = Monitor(
+                SIGHT, roles=roles, assumed=Assumptions(settings.timeout, lag), as_drawn=not settings.asks_again
+            )
         else:
             if settings.broker is None:
                 self._mosquitto = Mosquitto(settings.mosquitto)
@@ -102,7 +106,13 @@ class Bench:
             self.address = settings.broker or BrokerAddress("127.0.0.1", self._mosquitto.port if self._mosquitto else 0)
             tracker = settings.subject if settings.role == TRACKER else TRACKER_ID
             is_new = settings.broker is None
-            self.monitor = Monitor(SUBSCRIBER, from_the_start=is_new, tracker=tracker, roles=roles if is_new else {})
+            self.monitor = Monitor(
+                SUBSCRIBER,
+                from_the_start=is_new,
+                tracker=tracker,
+                roles=roles if is_new else {},
+                as_drawn=not settings.asks_again,
+            )
             self._watching = asyncio.create_task(self._watch())
             ready = asyncio.create_task(self._ready.wait())
             await asyncio.wait({ready, self._watching}, return_when=asyncio.FIRST_COMPLETED)

@@ -83,6 +83,7 @@ def alone(found: Forbidden, monitor: Monitor) -> Callable[[], Monitor]:
         assumed=monitor.assumed if monitor.from_the_start else monitor.assumed._replace(under_way=0.0),
         charts=monitor.charts,
         judges_broker=False,
+        as_drawn=monitor.as_drawn,
     )
 
 
