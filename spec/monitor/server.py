@@ -355,7 +355,8 @@ class Server:
     def _as_found(self, state: State) -> State:
         """Whoever starts may have been given other data meanwhile."""
         if self._is_tracker:
-            view = Snapshot(("idle",), DistributionViewData(UNTOLD))
+            gone = UNTOLD.gone if state.view is None else state.view.data.view.gone  # it outlasts a round
+            view = Snapshot(("idle",), DistributionViewData(replace(UNTOLD, gone=gone)))
             return state._replace(view=view, doubts=EVERYTHING)
         return state._replace(view=None)
 

@@ -60,6 +60,11 @@ def test_charts_with_any_features_are_allowed(features: Features) -> None:
             assert not monitor.forbidden
 
 
+def test_a_tracker_that_stops_and_starts_still_knows_whose_will_was_said() -> None:
+    """It lists nobody who registers in the name of a session that is over."""
+    assert not judged(Life(2, features=Features(leaves_will=True)).run()).forbidden
+
+
 def test_each_feature_shows_in_what_is_seen() -> None:
     """Otherwise nothing would be said of it."""
     plain, named, again, will, down = (
