@@ -127,6 +127,7 @@ class Monitor:
             case Connected() | Disconnected() | Subscribed():
                 self._session(seen)
             case Unreadable():
+                self._show(seen)
                 self.unjudged.append(Unjudged(seen.client, seen, f"no event of {seen.topic}: {seen.why}"))
             case Passed():
                 self._pass(seen)
@@ -236,6 +237,13 @@ class Monitor:
                 Forbidden(participant.client, participant.role, seen, event, what, where, expected, before)
             )
         self._lose_track(participant, seen, event)
+
+    def _show(self, seen: Unreadable) -> None:
+        """Whoever subscribes to that topic gets what is no event of it, and is to skip it."""
+        for participant in self.participants.values():
+            if participant.client != seen.client and seen.topic in TOPICS.get(participant.role, ()):
+                participant.before.append(seen)
+                self._bound(participant)
 
     def _note_tracker(self, seen: Observed, event: BusEvent) -> None:
         """Which tracker there is, as far as hellos name it."""
