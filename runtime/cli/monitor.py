@@ -48,6 +48,9 @@ def monitor(
     unordered: Annotated[
         bool, typer.Option("--unordered", help="Events may overtake each other on their way, or come twice.")
     ] = False,
+    as_drawn: Annotated[
+        bool, typer.Option("--as-drawn", help="Without names of requests nobody asks again by itself, or has a will.")
+    ] = False,
     from_the_start: Annotated[
         bool, typer.Option("--from-the-start", help="No server was there before the first line.")
     ] = False,
@@ -75,7 +78,7 @@ def monitor(
         raise _unusable("give either a LOG or --broker URL")
     if (seconds or metrics is not None) and not broker:
         raise _unusable("--seconds and --metrics go with --broker")
-    options = _Options(tracker, lag, timeout, lossless, unordered, from_the_start)
+    options = _Options(tracker, lag, timeout, lossless, unordered, from_the_start, as_drawn)
     try:
         if save is not None:
             save.mkdir(parents=True, exist_ok=True)
@@ -111,6 +114,7 @@ class _Options:
     lossless: bool
     unordered: bool
     from_the_start: bool
+    as_drawn: bool
 
     def laid_over(self, run: "Run") -> "Run":
         """The run as its observer sees it, with what the command line adds."""
@@ -124,7 +128,8 @@ class _Options:
         from runtime.runs.format import UNTIMED
         from spec.monitor import Assumptions
 
-        return run.monitor(assumed=Assumptions(self.timeout, self.lag) if run.is_timed else UNTIMED)
+        assumed = Assumptions(self.timeout, self.lag) if run.is_timed else UNTIMED
+        return run.monitor(assumed=assumed, as_drawn=self.as_drawn)
 
 
 @dataclass

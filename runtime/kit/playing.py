@@ -62,6 +62,17 @@ class Play:
         expected = () if track is None else tuple(e for e in track.expected(at) if type(e).__name__ not in GOODBYES)
         return Forbidden(settings.subject, settings.role, Passed(at), None, what, where, expected, before)
 
+    def judge_silence(self) -> None:
+        """As `judge`; raises `Over` as well if it has published anything, though nobody has told it anything.
+
+        Who only subscribes cannot see that it did not start anew, and so finds nothing wrong with that.
+        """
+        self.judge()
+        if not self.bench.published.empty():
+            settings, seen, event = self.bench.settings, self.bench.seen[-1], self.bench.published.get_nowait()
+            what = "is published though it was told nothing"
+            raise Over(Status.VIOLATES, "", Forbidden(settings.subject, settings.role, seen, event, what))
+
     async def expect(self, event: str, within: float, *, is_first: bool = False) -> BusEvent:
         """What it publishes next; raises `Over` if that is not this event."""
         got = await self.bench.next(within)

@@ -48,7 +48,8 @@ class Case:
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why, sentence by sentence."""
-        return (self.why, *sentences(self.found)) if self.found is not None else (self.why,) if self.why else ()
+        found = () if self.found is None else tuple(sentences(self.found))
+        return (self.why, *found) if self.why else found
 
     @property
     def observed(self) -> str:

@@ -19,10 +19,13 @@ class UnreachableError(Exception):
     """The broker was never reached, or refuses us: the message says which broker and why."""
 
 
-async def watch(address: BrokerAddress, client: str, qos: int = 2) -> AsyncIterator[Observed]:
+async def watch(address: BrokerAddress, client: str) -> AsyncIterator[Observed]:
     """What is published on the topics of the protocol, and that time passes, until it is cancelled.
 
     The first observation says that nothing will be missed from there on.
+
+    It subscribes with QoS 1: nothing is lost then, and what comes is told in the order of the broker. With QoS 2 what
+    others published with QoS 1 overtakes what was published with QoS 2.
 
     A connection that breaks is made anew, and what may have been missed is a `Gap`. `at` is seconds since the epoch.
     Raises `UnreachableError` if the broker cannot be reached in the first place, or refuses a topic.
@@ -30,7 +33,7 @@ async def watch(address: BrokerAddress, client: str, qos: int = 2) -> AsyncItera
     attempt = 0
     was_connected = False
     while True:
-        session = Session(address, client, qos)
+        session = Session(address, client, qos=1)
         try:
             await session.connect()
             for topic in EVENT_OF_TOPIC:

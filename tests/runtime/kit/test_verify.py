@@ -2,7 +2,11 @@
 
 import asyncio
 import json
+import signal
+import subprocess
 import sys
+import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -10,13 +14,16 @@ import pytest
 from typer.testing import CliRunner
 
 from runtime.cli.main import app
+from runtime.kit import bench
 from runtime.kit.bench import Settings
+from runtime.kit.mosquitto import Mosquitto
 from runtime.kit.paths import paths
 from runtime.kit.report import as_html, as_json, as_junit, lines
 from runtime.kit.result import Case, Status
 from runtime.kit.verification import Report, arrows, cases, verify
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.session import BrokerAddress
+from runtime.runs.live import UnreachableError
 from tests.support.programs import needed
 
 pytestmark = pytest.mark.broker
@@ -126,6 +133,49 @@ def test_a_server_that_runs_already_is_verified_at_its_broker() -> None:
     right = asyncio.run(play(""))
     assert right.status is Status.CONFORMS, [case.reasons for case in right.cases]
     assert asyncio.run(play("never confirms")).status is Status.VIOLATES
+
+
+@pytest.mark.parametrize("broker", ["", "mosquitto"])
+def test_who_ends_a_verification_ends_the_server_and_its_broker(tmp_path: Path, broker: str) -> None:
+    """By SIGTERM, which ends a program at once unless it listens; also what the server has started itself."""
+    started = tmp_path / "started"
+    script = f"sleep 600 & echo $$ $! >> {started}.new; mv {started}.new {started}; wait"
+    given = ["--mosquitto", needed(broker)] if broker else []
+    verifying = [sys.executable, "-m", "runtime.cli", "verify", "--role", "torrent", *given, "--exec"]
+    process = subprocess.Popen([*verifying, f"sh -c '{script}'"], stderr=subprocess.PIPE, text=True)
+    try:
+        while not started.exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.terminate()
+        _, told = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert told == "clientjoin: ended by SIGTERM; the server under test and its broker were ended, too\n"
+    for number in started.read_text("utf-8").split():
+        state = Path(f"/proc/{number}/stat")
+        assert not state.exists() or state.read_text("utf-8").split()[2] == "Z"  # ended, and nobody has asked how
+
+
+def test_a_broker_that_cannot_be_watched_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = []
+
+    async def watch(*_: object) -> AsyncIterator[None]:
+        raise UnreachableError("nobody is there")
+        yield None
+
+    async def stop(mosquitto: Mosquitto) -> None:
+        stopped.append(mosquitto)
+        await end(mosquitto)
+
+    end = Mosquitto.stop
+    monkeypatch.setattr(bench, "watch", watch)
+    monkeypatch.setattr(Mosquitto, "stop", stop)
+    settings = Settings("torrent", "true", mosquitto=needed("mosquitto"))
+    report = asyncio.run(verify(settings, f"{TORRENT}/1"))
+    assert report.status is Status.CANNOT_TELL
+    assert len(stopped) == 1
 
 
 def test_a_server_that_cannot_be_started_is_an_error() -> None:

@@ -73,7 +73,7 @@ JOINED = (
 
 
 def test_a_join_is_allowed_and_ends_registered() -> None:
-    monitor = judge(*JOINED)
+    monitor = judge(*JOINED, as_drawn=True)
     assert monitor.answer is Answer.ALLOWED
     assert monitor.where("t1") == ("awaiting_hello", "awaiting_registration", "registered")
     assert monitor.judged == 2
@@ -89,7 +89,7 @@ def test_who_has_waited_for_less_than_every_timeout_still_waits() -> None:
     [(SUCCEEDED, False), (REQUEST, False), (ClientGoodbye(client="t1"), True), (TrackerHello(), False)],
 )
 def test_what_a_registered_client_may_publish(event: ClientGoodbye, allowed: bool) -> None:
-    monitor = judge(*JOINED, Sent(5, "t1", event))
+    monitor = judge(*JOINED, Sent(5, "t1", event), as_drawn=True)
     assert (monitor.answer is Answer.ALLOWED) == allowed
 
 
@@ -145,7 +145,7 @@ def test_who_owes_an_answer_for_too_long_is_found_out() -> None:
 
 
 def test_who_need_not_answer_may_be_silent() -> None:
-    monitor = judge(*JOINED, Passed(1000))
+    monitor = judge(*JOINED, Passed(1000), as_drawn=True)
     assert monitor.answer is Answer.ALLOWED
     assert monitor.where("t1") == ("awaiting_hello", "registered")
 
