@@ -5,12 +5,13 @@ broker or a server that runs already is given, only the kit's own clients are ne
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
-from machines.events import EVENT_OF_TOPIC, TRACKER, BusEvent
+from machines.events import EVENT_OF_TOPIC, TRACKER, BusEvent, ClientGoodbye
 from machines.torrent_server import TOPICS as TORRENT_TOPICS
 from machines.tracker import TOPICS as TRACKER_TOPICS
 from runtime.kit.mosquitto import Mosquitto
@@ -18,7 +19,7 @@ from runtime.kit.partners import Partner
 from runtime.kit.subject import Subject
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.faults import Fault, FaultPlan
-from runtime.mqtt.session import BrokerAddress
+from runtime.mqtt.session import BrokerAddress, NotConnectedError
 from runtime.runs.format import Run
 from runtime.runs.live import watch
 from runtime.runs.watcher import Watcher
@@ -76,8 +77,8 @@ class Bench:
     settings: Settings
     faults: list[Fault] = field(default_factory=list)
     seen: list[Observed] = field(default_factory=list)
-    published: asyncio.Queue[BusEvent] = field(default_factory=asyncio.Queue)
-    """What the server under test published, and nobody has awaited yet."""
+    published: asyncio.Queue[BusEvent | None] = field(default_factory=asyncio.Queue)
+    """What the server under test published, and nobody has awaited yet; None for what it should not have done."""
     forbidden: list[Forbidden] = field(default_factory=list)
     """What it should not have done."""
 
@@ -141,6 +142,9 @@ class Bench:
             await self.subject.kill()
         self.subject.close()
         for partner in self._partners:
+            if self.settings.broker is not None and self.settings.role == TRACKER:
+                with contextlib.suppress(NotConnectedError):  # whoever runs on must not keep the kit's clients
+                    await partner.publish(ClientGoodbye(client=partner.client))
             await partner.disconnect()
         if self._watching is not None:
             self._watching.cancel()
@@ -182,7 +186,9 @@ class Bench:
             self.broker.faults = FaultPlan()
 
     async def next(self, within: float) -> BusEvent | None:
-        """What the server under test publishes next, or None if nothing comes within so many seconds (unscaled)."""
+        """What the server under test publishes next, or None if nothing comes within so many seconds (unscaled), or it
+        does what is forbidden.
+        """
         try:
             async with asyncio.timeout(self.settings.seconds(within)):
                 return await self.published.get()
@@ -233,12 +239,13 @@ class Bench:
         self.seen.append(seen)
         found = self.monitor.see(seen)
         subject = self.settings.subject
+        if isinstance(seen, Unreadable) and self._is_its_garbage(seen):
+            found = Forbidden(subject, self.settings.role, seen, None, f"publishes no event: {seen.why}")
         if found is not None and found.client == subject:
             self.forbidden.append(found)
+            self.published.put_nowait(None)
         if isinstance(seen, Published | Sent):
             who = seen.client or publisher(seen.event, self.monitor.tracker)
             if who == subject and seen.event.event_id not in self._ids:
                 self._ids.add(seen.event.event_id)
                 self.published.put_nowait(seen.event)
-        elif isinstance(seen, Unreadable) and self._is_its_garbage(seen):
-            self.forbidden.append(Forbidden(subject, self.settings.role, seen, None, f"publishes no event: {seen.why}"))

@@ -41,8 +41,8 @@ MOST = 120
 
 def sentences(found: Forbidden) -> Iterator[str]:
     """What is forbidden, where that is drawn, and what was allowed instead."""
-    name = type(found.event).__name__ if found.event is not None else "nothing"
-    yield f"{found.client}: {name}: {found.what}"
+    name = "" if found.event is None else type(found.event).__name__
+    yield f"{found.client}: {name}: {found.what}" if name else f"{found.client}: {found.what}"
     if found.event is not None and found.role in TITLES:
         yield f"drawn: !{name} of a {TITLES[found.role]} ({drawn.shown(drawn.sends(type(found.event)))})"
     if found.where:

@@ -163,7 +163,7 @@ class Monitor:
                     other.before.append(seen)
                 elif event.topic in TOPICS[other.role]:
                     other.track.deliver(seen.at, event)
-                    if _concerns(event, other.client, other.role):
+                    if other.client != client and _concerns(event, other.client, other.role):
                         other.before.append(seen)
 
     def _keep(self, seen: Published) -> None:

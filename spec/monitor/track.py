@@ -11,7 +11,7 @@ reads an event of that client, or a request that conflicts with what that client
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from immutabledict import immutabledict
@@ -19,7 +19,6 @@ from immutabledict import immutabledict
 from machines.calls import DISCONNECT, Message
 from machines.events import (
     TRACKER,
-    AttemptEvent,
     BusEvent,
     ClientEvent,
     ClientGoodbye,
@@ -29,8 +28,9 @@ from machines.events import (
     TrackerHello,
 )
 from spec.monitor import relevance
+from spec.monitor.naming import Names
 from spec.monitor.observation import Sight
-from spec.monitor.server import SESSION, Server, State
+from spec.monitor.server import Server, State
 
 MOST = 2048
 """Configurations of one participant that are looked at for one event; beyond that nobody can tell."""
@@ -81,10 +81,6 @@ class Track:
     """Whether events reach it in the order in which they were published, and once, where nobody sees them reach it."""
     configurations: set[Configuration] | None = None
     inbox: list[tuple[float, BusEvent]] = field(default_factory=list)
-    names: dict[str, int] = field(default_factory=dict)
-    """The requests of a torrent server that had a name, numbered."""
-    session: str = ""
-    """What a tracker's latest hello said that its session is called."""
     is_cut_short: bool = False
     """Whether configurations were left out, so that nothing follows where none fits."""
     latest: float = 0.0
@@ -96,6 +92,9 @@ class Track:
     """In which states which news of others change nothing at a server whose view is not followed."""
     blind_until: float = -FOREVER
     """Until when it may read what was passed on to it unseen."""
+
+    def __post_init__(self) -> None:
+        self.names = Names(self.server)
 
     # Told by the monitor. Each returns whether what was seen is possible.
 
@@ -126,7 +125,7 @@ class Track:
 
     def deliver(self, at: float, event: BusEvent) -> None:
         """An event is on its way to it."""
-        self.inbox.append((at, self._named(event)))
+        self.inbox.append((at, self.names.heard(event)))
         if self.configurations is None:
             del self.inbox[:-UNREAD]
 
@@ -167,7 +166,7 @@ class Track:
         """It has published an event, whether the broker has taken it over or it was lost; or, if that is not certain,
         another one may have.
         """
-        named = self._numbered(event)
+        named = self.names.said(event)
         if self.configurations is None:
             self._found_out(at, named)
             return True
@@ -423,26 +422,3 @@ class Track:
             )
             if found:
                 self._seen(at)
-
-    # The names of requests.
-
-    def _numbered(self, event: BusEvent) -> BusEvent:
-        """What a server publishes, with its own names replaced by numbers."""
-        if isinstance(event, TrackerHello):
-            self.session = event.session
-        if self.server.role == TRACKER or not isinstance(event, AttemptEvent) or not event.request_id:
-            return self._named(event)
-        if isinstance(event, ClientJoinRequested):
-            self.names.setdefault(event.request_id, len(self.names) + 1)
-        return self._named(event)
-
-    def _named(self, event: BusEvent) -> BusEvent:
-        """An event of this client, with the name of its request replaced by a number; hellos by whose they are."""
-        if isinstance(event, TrackerHello) and event.session and self.server.role == TRACKER:
-            return replace(event, session=SESSION if event.session == self.session else f"?{event.session}")
-        if self.server.role == TRACKER or not isinstance(event, AttemptEvent) or event.client != self.server.client:
-            return event
-        if not event.request_id:
-            return event
-        number = self.names.get(event.request_id)
-        return replace(event, request_id=f"?{event.request_id}" if number is None else f"{SESSION}-{number}")

@@ -68,6 +68,7 @@ TRACKER = "ClientJoin_StandardProcedure/Tracker"
         ("torrent", "names nobody", TORRENT, "readable"),
         ("torrent", "speaks for others", TORRENT, "itself"),
         ("torrent", "asks again when denied", "Alternative3/Torrent", "allowed"),
+        ("torrent", "asks again when denied", "obligation/waits", "waits"),
         ("torrent", "dies of garbage", "obligation/malformed", "answers"),
         ("torrent", "stays registered", TORRENT, "answers"),
         ("torrent", "forgets new files", "ClientJoin_StandardProcedure/Client", "allowed"),
@@ -78,6 +79,9 @@ TRACKER = "ClientJoin_StandardProcedure/Tracker"
         ("tracker", "never denies", "Alternative3", "answers"),
         ("tracker", "shares endpoints", "obligation/conflicts", "allowed"),
         ("tracker", "never accepts", TRACKER, "answers"),
+        ("tracker", "spells strictly", "obligation/spelling", "spelling"),
+        ("tracker", "takes any size", "obligation/sizes", "sizes"),
+        ("tracker", "overlooks conflicts", "obligation/metadata", "metadata"),
         ("tracker", "keeps its files", TRACKER, "allowed"),
         ("tracker", "registers in silence", TRACKER, "answers"),
     ],
@@ -116,6 +120,26 @@ def test_servers_are_verified_on_mosquitto(role: str) -> None:
         assert report.status is Status.CONFORMS, [case.reasons for case in report.cases]
     wrong = Settings(role, command(role, FAULTS[role]), patience=2.0, mosquitto=program)
     assert asyncio.run(verify(wrong, "StandardProcedure/T")).status is Status.VIOLATES
+
+
+@pytest.mark.parametrize(
+    ("role", "fault", "obligation"),
+    [
+        ("torrent", "takes others' answers", "others"),
+        ("torrent", "keeps what it knew", "metadata"),
+        ("torrent", "forgets new files", "news"),
+        ("tracker", "registers anybody", "others"),
+        ("tracker", "remembers who left", "leavers"),
+        ("tracker", "remembers who failed", "failures"),
+    ],
+)
+def test_what_no_subscriber_sees_is_found_out_by_what_comes_next(role: str, fault: str, obligation: str) -> None:
+    """On Mosquitto nobody sees what a server has read; then its next word has to show it."""
+    settings = Settings(role, command(role, fault), patience=2.0, mosquitto=needed("mosquitto"))
+    report = asyncio.run(verify(settings, f"obligation/{obligation}"))
+    assert report.obligations[obligation] is Status.VIOLATES
+    assert report.cases[0].reasons[0]
+    assert "title What was seen" in report.cases[0].observed
 
 
 def test_a_server_that_runs_already_is_verified_at_its_broker() -> None:

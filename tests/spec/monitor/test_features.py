@@ -26,8 +26,7 @@ from spec.monitor import (
     Sight,
 )
 from tests.properties.simulation import EVERY, Features, Life, judged, judged_from_outside
-from tests.spec.monitor.runs import featured, observed, random_runs, subscribed
-from tests.spec.monitor.test_monitor import connects
+from tests.spec.monitor.runs import connects, featured, observed, random_runs, subscribed
 
 PATIENT = Assumptions(lag=1e9)
 UNDELIVERED = Sight(deliveries=False)
@@ -60,7 +59,7 @@ def test_charts_with_any_features_are_allowed(features: Features) -> None:
             assert not monitor.forbidden
 
 
-def test_a_tracker_that_stops_and_starts_still_knows_whose_will_was_said() -> None:
+def test_a_tracker_that_starts_again_knows_whose_will_was_said() -> None:
     """It lists nobody who registers in the name of a session that is over."""
     assert not judged(Life(2, features=Features(leaves_will=True)).run()).forbidden
 
@@ -149,7 +148,7 @@ def test_a_subscriber_cannot_tell_a_will(as_drawn: bool, answer: Answer) -> None
         (("a",), 2.0, Answer.FORBIDDEN),
     ],
 )
-def test_a_tracker_that_was_there_before_may_answer_until_it_has_stepped_down(
+def test_an_older_tracker_may_answer_until_it_has_stepped_down(
     hellos: tuple[str, ...], at: float, answer: Answer
 ) -> None:
     said = [Published(1.0, "", TrackerHello(session=session)) for session in hellos]

@@ -1,6 +1,5 @@
 """The monitor, case by case: what it says, and what it does not know."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -26,7 +25,6 @@ from spec.monitor import (
     SUBSCRIBER,
     Answer,
     Assumptions,
-    Connected,
     Delivered,
     Disconnected,
     Gap,
@@ -36,25 +34,18 @@ from spec.monitor import (
     Published,
     Sent,
     Sight,
-    Subscribed,
     Unreadable,
 )
 from spec.monitor.drawn import reads, sends
 from spec.monitor.explanation import alone, diagram, nearest, sentences, shortest
-from spec.monitor.monitor import TOPICS
 from spec.notation import read
+from tests.spec.monitor.runs import connects
 
 ROLES = {"tracker": TRACKER, "t1": TORRENT}
 REQUEST = ClientJoinRequested(client="t1", hash_algorithm="sha-256")
 ACCEPTED = ClientJoinAccepted(client="t1", fragment_size=10)
 SUCCEEDED = ClientJoinSucceeded(client="t1")
 REGISTERED = ClientRegistered(client="t1", info=ClientMetadata())
-
-
-def connects(client: str, at: float = 0.0) -> Iterator[Observed]:
-    yield Connected(at, client)
-    for topic in sorted(TOPICS[ROLES[client]]):
-        yield Subscribed(at, client, topic)
 
 
 def judge(*seen: Observed, **options: object) -> Monitor:
