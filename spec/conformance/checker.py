@@ -168,18 +168,26 @@ def _compared(
             said = hint if finding.kind == "chart-cannot" else ""
             findings.append(stage.drawn(replace(finding, message=finding.message + said)))
         findings += _sent_to_nobody(bound, system)
-        findings += _realisable(bound)
+        findings += _realisable(bound, bounds)
     shown = [accept(unmarked(finding), accepted) for finding in findings]
     bounds.end_diagram()
     return replace(_report(bound, comparison, shown, cast.binding), coverage=joined(coverage))
 
 
-def _realisable(bound: BoundDiagram) -> list[Finding]:
+def _realisable(bound: BoundDiagram, bounds: Bounds) -> list[Finding]:
     if bound.begin.examples:
         return []
+
+    def stop(states: int) -> str:
+        try:
+            bounds.watch("whether lifelines can know what is drawn", states)
+        except Stopped as stopped:
+            return str(stopped)
+        return ""
+
     return [
         Finding("not-realisable", problem.message, problem.line, problem.lifeline or "", warning=True)
-        for problem in realisability(bound.ordered)
+        for problem in realisability(bound.ordered, stop=stop)
     ]
 
 
