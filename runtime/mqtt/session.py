@@ -118,6 +118,7 @@ class Session:
         keepalive: int = 60,
         will: Will | None = None,
         tls: ssl.SSLContext | None = None,
+        skips_retained: bool = False,
     ) -> None:
         """`qos` of publications and subscriptions; `patience` in seconds for each next answer of the broker.
 
@@ -127,6 +128,8 @@ class Session:
         self.address = address
         self.client = client
         self.qos = qos
+        self.skips_retained = skips_retained
+        """Whether what the broker has kept from before the subscription is nobody's business."""
         self._mqtt = aiomqtt.Client(
             address.host,
             address.port,
@@ -254,6 +257,8 @@ class Session:
         """Topic and payload of each event that comes in. Raises `NotConnectedError` when the connection breaks."""
         try:
             async for message in self._mqtt.messages:
+                if message.retain and self.skips_retained:
+                    continue
                 payload = message.payload
                 yield str(message.topic), payload if isinstance(payload, bytes) else str(payload or "").encode()
         except aiomqtt.MqttError:
