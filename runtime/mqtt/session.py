@@ -122,6 +122,7 @@ class Session:
         keepalive: int = 60,
         will: Will | None = None,
         tls: ssl.SSLContext | None = None,
+        skips_retained: bool = False,
     ) -> None:
         """`qos` of publications and subscriptions; `patience` in seconds for each next answer of the broker.
 
@@ -135,6 +136,8 @@ class Session:
         self._why_it_broke = ""
         self._sizes: dict[int, int] = {}
         """Bytes of each payload that is not acknowledged, by packet identifier."""
+        self.skips_retained = skips_retained
+        """Whether what the broker has kept from before the subscription is nobody's business."""
         self._mqtt = aiomqtt.Client(
             address.host,
             address.port,
@@ -272,6 +275,8 @@ class Session:
         """Topic and payload of each event that comes in. Raises `NotConnectedError` when the connection breaks."""
         try:
             async for message in self._mqtt.messages:
+                if message.retain and self.skips_retained:
+                    continue
                 payload = message.payload
                 yield str(message.topic), payload if isinstance(payload, bytes) else str(payload or "").encode()
         except aiomqtt.MqttError:

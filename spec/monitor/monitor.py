@@ -80,6 +80,8 @@ class Monitor:
     judges_broker: bool = True
     reconsiders: bool = False
     """Whether what is forbidden only if nothing is lost before the broker cannot be told."""
+    misses: bool = False
+    """Whether publications may have been missed: what none of its charts explains cannot be told then."""
     as_drawn: bool = False
     """Whether torrent servers that do not name their requests do only what the diagrams of the protocol draw; otherwise
     they may ask again by themselves, and leave a will."""
@@ -227,7 +229,10 @@ class Monitor:
         if self.reconsiders and event is not None and self._reconsider(seen, participant):
             return
         where, expected = track.where(seen.at), track.expected(seen.at)
-        if track.is_cut_short:
+        if self.misses:
+            why = "it is possible only if something before it was not seen"
+            self.unjudged.append(Unjudged(participant.client, seen, why))
+        elif track.is_cut_short:
             why = "too much can have happened unseen to say whether that is possible"
             self.unjudged.append(Unjudged(participant.client, seen, why))
         else:
