@@ -16,15 +16,14 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from json.decoder import WHITESPACE, JSONArray, JSONObject  # type: ignore[attr-defined]
 from typing import Any, Literal, TypeVar
 
 from immutabledict import immutabledict
 
+from runtime.wire.in_pieces import decoded
+
 MAX_BYTES = 4 * 1024 * 1024
 """The largest payload that is read or written, unless another limit is given."""
-AT_ONCE = 128 * 1024
-"""Characters that Python's parser reads in one go."""
 SOME = 10_000
 MAX_DEPTH = 32
 """The deepest nesting that is read; the protocol's own events need 4."""
@@ -95,42 +94,12 @@ def _plain(payload: bytes, largest: int = MAX_BYTES) -> object:
             _bound_depth(given)
         except Fault:
             raise _Unusual from None
-    return _decoded(_PLAIN_JSON, given)
-
-
-def _decoded(decoder: json.JSONDecoder, given: str) -> object:
-    """The JSON value of a text. Raises `json.JSONDecodeError`, as the decoder does.
-
-    Python's parser lets no other thread go on before it has ended. So of a long text it reads one value at a time that
-    contains no others; what contains some is read here, in Python, where threads take turns.
-    """
-    if len(given) <= AT_ONCE:
-        return decoder.decode(given)
-    inner, memo = vars(decoder)["scan_once"], dict[str, str]()
-
-    def scan(text: str, place: int) -> Any:
-        match text[place : place + 1]:
-            case "{":
-                return JSONObject((text, place + 1), True, scan, None, decoder.object_pairs_hook, memo)
-            case "[":
-                return JSONArray((text, place + 1), scan)
-            case _:
-                return inner(text, place)
-
-    begin = WHITESPACE.match(given, 0).end()
-    try:
-        value, end = scan(given, begin)
-    except StopIteration as nothing:
-        raise json.JSONDecodeError("Expecting value", given, nothing.value) from None
-    end = WHITESPACE.match(given, end).end()
-    if end != len(given):
-        raise json.JSONDecodeError("Extra data", given, end)
-    return value
+    return decoded(_PLAIN_JSON, given)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found: dict[str, object] = {}
-    for place in range(0, len(pairs), SOME):  # not all in one go: see `_decoded`
+    for place in range(0, len(pairs), SOME):  # not all in one go: see `in_pieces`
         found.update(pairs[place : place + SOME])
     if len(found) != len(pairs):
         raise _Unusual
@@ -164,7 +133,7 @@ def parsed(payload: bytes, largest: int = MAX_BYTES) -> object:
         raise Fault("not-utf8", "UTF-8 without a byte order mark", "one at byte 0")
     _bound_depth(given)
     try:
-        return _decoded(_JSON, given)
+        return decoded(_JSON, given)
     except json.JSONDecodeError as error:
         came = f"{shown(given[error.pos : error.pos + SHOWN])} at character {error.pos} ({error.msg})"
         raise Fault("not-json", "one JSON object", came) from None

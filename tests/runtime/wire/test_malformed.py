@@ -12,7 +12,7 @@ from machines.events import (
     BusEvent,
 )
 from machines.strategies import bus_events
-from runtime.wire import events, strict_json
+from runtime.wire import events, in_pieces, strict_json
 from runtime.wire.events import Malformed, Refusals, decode, decode_or_refuse, encode
 from runtime.wire.strict_json import MAX_INT64, Kind
 from tests.support.malformed import REFUSED
@@ -205,9 +205,9 @@ def test_a_long_text_is_read_in_pieces_alike(value: object, blank: str, data: st
         place = data.draw(st.integers(0, len(text)))
         text = text[:place] + data.draw(st.sampled_from([*'{}[]",:\\1e', "1,", "NaN"])) + text[place + 1 :]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(strict_json, "AT_ONCE", 0)
-        in_pieces = outcome(strict_json._decoded, text)
-    assert in_pieces == outcome(json.JSONDecoder.decode, text)
+        patched.setattr(in_pieces, "AT_ONCE", 0)
+        pieces = outcome(in_pieces.decoded, text)
+    assert pieces == outcome(json.JSONDecoder.decode, text)
 
 
 def test_no_piece_of_a_long_text_holds_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +220,7 @@ def test_no_piece_of_a_long_text_holds_others(monkeypatch: pytest.MonkeyPatch) -
             read = vars(self)["scan_once"]
             vars(self)["scan_once"] = lambda text, place: given.append(text[place]) or read(text, place)  # type: ignore[func-returns-value]
 
-    monkeypatch.setattr(strict_json, "AT_ONCE", 0)
+    monkeypatch.setattr(in_pieces, "AT_ONCE", 0)
     text = '{"a": [[], [1], {"b": {"c": [2, "x"]}}], "d": {}}'
-    assert strict_json._decoded(Watched(), text) == json.loads(text)
+    assert in_pieces.decoded(Watched(), text) == json.loads(text)
     assert given == ["1", "2", '"']
