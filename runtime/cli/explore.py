@@ -12,7 +12,7 @@ from runtime.cli.any_number import ANY, number, of_any_number, refuse
 from runtime.cli.any_number import STATUS as STATUS_OF_ANY
 from runtime.cli.charts import HELP, ChartsError
 from runtime.cli.exits import fail
-from runtime.cli.explore_charts import asked, of_charts, refuse_ours
+from runtime.cli.explore_charts import asked, of_any_members, of_charts, refuse_ours, with_members
 from runtime.cli.explore_table import tell_table
 from runtime.cli.verdicts import Output
 
@@ -60,6 +60,10 @@ def explore(
     ] = False,
     torrents: Annotated[
         str | None, typer.Option(metavar="N", help="How many torrent servers, instead of the scenario's; N or any.")
+    ] = None,
+    members: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="With --charts: how many there are of those that are INTERCHANGEABLE; N or any."),
     ] = None,
     properties: Annotated[
         list[str] | None,
@@ -126,16 +130,25 @@ def explore(
     try:
         if charts is not None:
             refuse_ours(
-                scenario=scenario != DEFAULT, scenarios=scenarios, torrents=torrents, hardened=hardened, promela=promela
-            )
+                scenario=scenario != DEFAULT, scenarios=scenarios, torrents=torrents, hardened=hardened,
+                promela=promela, certificate=certificate,
+            )  # fmt: skip
             question = asked(charts, binding or (), properties or (), bounds or (), unordered=unordered)
             if list_all:
                 question.list()
                 return
+            if members == ANY:
+                refuse(members, None, {"--simulate": simulate, "--stats": stats}, "--members")
+                answered = of_any_members(question, options, output)
+                _save((each.found for each in answered.verdicts if each.found is not None), save)
+                raise typer.Exit(STATUS_OF_ANY[answered.verdict])
+            question = with_members(question, members)
             runs = None if simulate is None else (simulate, length, seed)
             found = of_charts(question, options, runs, output)
             _save(found, save)
             raise typer.Exit(STATUS[joined(found)])
+        if members is not None:
+            raise ChartsError("--members goes with --charts: scenarios of this project have --torrents")
         if binding:
             raise ChartsError("--binding goes with --charts: scenarios of this project need none")
         chosen = _chosen(scenario, scenarios, number(torrents), bounds or (), hardened=hardened, unordered=unordered)

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from spec.exploration.any_number.charts_lint import lint_of_charts, sizes
-from spec.exploration.any_number.completions import Completions, Seen, Whole, orders
+from spec.exploration.any_number.charts_lint import LISTS, lint_of_charts, sizes
+from spec.exploration.any_number.completions import Completions, Seen, Whole, exchanges
 from spec.exploration.any_number.open_charts import OpenCharts, open_charts
 from spec.exploration.any_number.population import Population
 from spec.exploration.any_number.restriction import NotInterchangeable
@@ -20,7 +20,7 @@ from spec.exploration.model.renaming import permutations_of
 from spec.exploration.model.steps import Label, Row
 from spec.system.process import Addressed
 
-FEWEST, MOST = 2, 6
+FEWEST, MOST = 2, 7
 """Hidden members that are tried at once."""
 MOST_VIEWS = 200_000
 """Views that are searched, where nobody says how many."""
@@ -85,8 +85,8 @@ def views_of(of: Population, limits: Limits | None = None) -> Views:
 def _searched(system: OpenCharts, limits: Limits) -> Views:
     names = [node.name for node in system.nodes]
     places = [names.index(name) for name in system.hidden.seen]
-    exchanges = permutations_of(len(names), [places])
-    begun = canonical(system, system.initial(), exchanges)
+    permutations = permutations_of(len(names), [places])
+    begun = canonical(system, system.initial(), permutations)
     found = Views(system, {begun: None}, 0, 0, 0, 0.0)
     frontier = [begun]
     system.learn(begun)
@@ -101,7 +101,7 @@ def _searched(system: OpenCharts, limits: Limits) -> Views:
                 if not system.is_possible(row, label):
                     continue
                 found.steps += 1
-                view = canonical(system, then, exchanges)
+                view = canonical(system, then, permutations)
                 if view not in found.parents:
                     found.parents[view] = (label, row)
                     later.append(view)
@@ -133,6 +133,7 @@ def _wanted(system: OpenCharts, of: Population) -> tuple[dict[str, int], int]:
     if asked.refused:
         raise NotInterchangeable(f"a few members do not stand for all others: {asked.refused[0]}")
     caps, ends = sizes(asked)
+    caps = {name: max(caps.get(name, 0), 1) for name in (*kinds, *caps) if name in caps or kinds[name] & LISTS}
     wanted = 1 + scalars + sum(caps.values()) + ends
     if wanted > MOST:
         largest = max(asked.questions, key=lambda each: each.constant)
@@ -152,7 +153,7 @@ def _check_names(system: OpenCharts) -> None:
     for (name, seen, kind, message), outcomes in [*system.hidden.asked.items()]:
         place = [node.name for node in system.nodes].index(name)
         names = (*members, system.hidden.ghosts[0])
-        for exchange in orders(names if name not in members else members):
+        for exchange in exchanges(names if name not in members else members):
             there = dict(exchange).get(name, name)
             other = [node.name for node in system.nodes].index(there)
             turned = Seen(seen.rest, tuple(trees.renamed(tree, exchange) for tree in seen.trees))

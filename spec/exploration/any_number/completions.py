@@ -8,7 +8,7 @@ in its queue was first for each two, too. So the completions of a view are all t
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import permutations
+from itertools import pairwise
 from typing import NamedTuple
 
 from spec.exploration.any_number.restriction import NotInterchangeable
@@ -155,17 +155,21 @@ class Completions:
         """All that this is seen of, with one hidden member more."""
         a, b = self.seen
         for other in self._by_first.get(self.restricted(whole, a), ()):
-            for made in self._join(whole, self.renamed(other, (b, ghost)), ghost):
+            for made in self._join(whole, self.renamed(other, (b, ghost)), members, ghost):
                 if all(self.pair(made, member, ghost) in self.pairs for member in members):
                     yield self._canonical(made, (*members[2:], ghost))
 
-    def _join(self, one: Seen, other: Seen, ghost: str) -> tuple[Seen, ...]:
+    def _join(self, one: Seen, other: Seen, members: tuple[str, ...], ghost: str) -> tuple[Seen, ...]:
         key = (one, other, ghost)
         if key not in self._joined:
             parts: list[tuple[Tree, ...]] = [()]
             for mine, theirs in zip(one.trees, other.trees, strict=True):
                 parts = [(*part, tree) for part in parts for tree in self.trees.joined(mine, theirs, ghost)]
-            self._joined[key] = tuple(dict.fromkeys(Seen(one.rest, part) for part in parts))
+            self._joined[key] = tuple(
+                made
+                for made in dict.fromkeys(Seen(one.rest, part) for part in parts)
+                if self.restricted(made, *members) == one and self.restricted(made, members[0], ghost) == other
+            )
         return self._joined[key]
 
     def _canonical(self, one: Seen, ghosts: Sequence[str]) -> Seen:
@@ -187,8 +191,7 @@ def _turned(one: str, two: str, a: str, b: str) -> tuple[tuple[str, str], ...]:
     return tuple((old, new) for old, new in ((one, a), (two, b)) if old != new)
 
 
-def orders(names: Sequence[str]) -> Iterator[tuple[tuple[str, str], ...]]:
-    """What exchanges two of these names."""
-    for one, two in permutations(names, 2):
-        if one < two:
-            yield ((one, two), (two, one))
+def exchanges(names: Sequence[str]) -> Iterator[tuple[tuple[str, str], ...]]:
+    """What exchanges two neighbours of these names: all other permutations are made of these."""
+    for one, two in pairwise(names):
+        yield ((one, two), (two, one))

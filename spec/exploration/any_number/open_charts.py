@@ -320,7 +320,8 @@ class ChartMoves(Moves):
         system = self.system
         duplicates = system.cost("duplicates")
         for cost in dict.fromkeys((FREE, *(() if duplicates is None else (duplicates,)))):
-            yield from self._asked(component, local, READS, cost=cost)
+            for move in self._asked(component, local, READS, cost=cost):
+                yield move._replace(keeps_down=True)
         if component == 0:
             for cost in self._shared():
                 yield Move(Label(SPENDS, component, None, None), local, cost=cost)

@@ -1,8 +1,9 @@
 """What a chart of others holds, as a tree: what is seen of it by whoever looks at a few members, and the way back.
 
 As in `restriction`: an element of a list, a set or a tuple of names, and a key of a dictionary, that names a hidden
-member is left out with all that it holds; in any other text a hidden member is called `OTHERS`. `joined` is the
-inverse: all trees of which two others are seen.
+member is left out with all that it holds; in any other text a hidden member is called `OTHERS`. A list that begins with
+hidden members begins with `OTHERS`: who is first is not a question of pairs. `joined` is the inverse: all trees of
+which two others are seen.
 
 What cannot be looked at member by member is refused (`Trees.check`): an object that hangs in two places, an element
 that names two members, a bounded deque.
@@ -190,8 +191,15 @@ class Trees:
         items = tree.items
         if groups is not None:
             items = tuple(each for group in groups if self.mentioned_in(group) <= visible for each in group)
+            if tree.kind.name in SEQUENCES and groups and self._is_hidden(groups[0][0], visible):
+                rest = items[1:] if items[:1] == groups[0] and not self.mentioned(groups[0][0]) else items
+                items = (self._leaf(OTHERS), *rest)
         fields = tuple((name, self(each, visible)) for name, each in tree.fields)
         return _ordered(tree._replace(items=tuple(self(each, visible) for each in items), fields=fields))
+
+    def _is_hidden(self, first: Tree, visible: Names) -> bool:
+        """Whether a list begins with a hidden member."""
+        return not self.mentioned(first) <= visible or first == self._leaf(OTHERS)
 
     def _groups(self, tree: Branch) -> Sequence[tuple[Tree, ...]] | None:
         """What a collection consists of: elements, or pairs of a dictionary. None for what is no collection."""
@@ -204,8 +212,9 @@ class Trees:
 
     def _is_list(self, tree: Branch) -> bool:
         """Whether a tuple is a list, and no record."""
-        return all(isinstance(each, Leaf) and bool(self._text(each)) for each in tree.items) or all(
-            isinstance(each, Branch) for each in tree.items
+        items = tree.items[1:] if tree.items[:1] == (self._leaf(OTHERS),) else tree.items
+        return all(isinstance(each, Leaf) and bool(self._text(each)) for each in items) or all(
+            isinstance(each, Branch) for each in items
         )
 
     def collections(self, tree: Tree, name: str = "") -> Iterator[tuple[str, str]]:
@@ -246,7 +255,9 @@ class Trees:
     # The way back.
 
     def joined(self, one: Tree, other: Tree, new: str) -> tuple[Tree, ...]:
-        """All trees that are seen as `one` without `new`, and as `other` by `new` and one whom both see."""
+        """All trees that can be seen as `one` without `new`, and as `other` by `new` and one whom both see, and more:
+        whoever asks has to look.
+        """
         if isinstance(one, Leaf) or isinstance(other, Leaf):
             if one == other:
                 return (one,)
@@ -278,9 +289,12 @@ class Trees:
             return tuple(product(*(self.joined(a, b, new) for a, b in zip(one.items, other.items, strict=True))))
         if one.kind.name in SETS:
             return ((*one.items, *(each for each in other.items if new in self.mentioned(each))),)
-        return tuple(
-            tuple(each for group in order for each in group) for order in self._interleaved(groups, mine, new)
-        )
+        hidden = (self._leaf(OTHERS),)
+        if one.kind.name not in SEQUENCES or hidden not in {*groups[:1], *mine[:1]}:
+            return tuple(map(_flat, self._interleaved(groups, mine, new)))
+        groups, mine = ([each for each in side if each != hidden] for side in (groups, mine))
+        orders = [*map(_flat, self._interleaved(groups, mine, new))]
+        return (*orders, *((*hidden, *order) for order in orders))
 
     def _joined_pairs(self, one: Branch, other: Branch, new: str) -> tuple[tuple[Tree, ...], ...]:
         first, second = dict(_pairs(one)), dict(_pairs(other))
@@ -322,6 +336,10 @@ class Trees:
 def _pairs(tree: Branch) -> list[tuple[Tree, Tree]]:
     """The keys and values of a dictionary."""
     return list(zip(tree.items[::2], tree.items[1::2], strict=True))
+
+
+def _flat(groups: Iterable[tuple[Tree, ...]]) -> tuple[Tree, ...]:
+    return tuple(each for group in groups for each in group)
 
 
 def _ordered(tree: Branch) -> Branch:
