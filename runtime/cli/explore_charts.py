@@ -237,9 +237,11 @@ def with_members(question: Asked, members: str | None) -> Asked:
 
 def of_any_members(question: Asked, options: "Options", output: Output) -> "AnswerOfCharts":
     """Answer for every number of members, and print it."""
+    from runtime.cli.terminal import status_line
     from spec.exploration.any_number.charts_verdicts import answer_of_charts
 
-    found = answer_of_charts(question.others, question.properties, options)
+    with status_line() as show:
+        found = answer_of_charts(question.others, question.properties, options, show)
     if output.as_json:
         typer.echo(json.dumps(found.as_data(), indent=1))
     else:

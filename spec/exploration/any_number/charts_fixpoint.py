@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from spec.exploration.any_number.charts_lint import LISTS, lint_of_charts, sizes
 from spec.exploration.any_number.completions import Completions, Seen, Whole, exchanges
+from spec.exploration.any_number.lint import Lint
 from spec.exploration.any_number.open_charts import OpenCharts, open_charts
 from spec.exploration.any_number.population import Population
 from spec.exploration.any_number.restriction import NotInterchangeable
@@ -55,12 +56,14 @@ class Limits:
 
     most: int = MOST_VIEWS
     is_stopped: Callable[[], bool] = field(default=lambda: False)
-    render: Callable[[int], None] = field(default=lambda _: None)
+    tell: Callable[[str], None] = field(default=lambda _: None)
+    """Is given a line about how far it is."""
 
 
 def views_of(of: Population, limits: Limits | None = None) -> Views:
     """All views of a population. Raises `NotInterchangeable` where a few hidden members do not stand for all."""
     limits, others, began, rounds = limits or Limits(), FEWEST, time.perf_counter(), 0
+    _refuse(lint_of_charts(of.system.charts.values(), {}, of.names(2 + MOST)))
     caps: dict[str, int] = {}
     while True:
         system = open_charts(of, others, caps)
@@ -91,7 +94,8 @@ def _searched(system: OpenCharts, limits: Limits) -> Views:
     frontier = [begun]
     system.learn(begun)
     while frontier:
-        limits.render(len(found.parents))
+        others = len(system.hidden.ghosts)
+        limits.tell(f"{len(found.parents):,} views, {others} others at once, {len(system.hidden.asked):,} questions")
         later = []
         for row in frontier:
             if limits.is_stopped():
@@ -128,10 +132,8 @@ def _wanted(system: OpenCharts, of: Population) -> tuple[dict[str, int], int]:
                 for attribute, kind in trees.collections(tree, "" if at == 0 else "model"):
                     kinds.setdefault(attribute, set()).add(kind)
             scalars = max(scalars, sum(map(trees.scalars, each.trees)))
-    charts = [of.system.charts[name] for name in of.system.charts]
-    asked = lint_of_charts(charts, {name: frozenset(found) for name, found in kinds.items()}, of.names(2 + MOST))
-    if asked.refused:
-        raise NotInterchangeable(f"a few members do not stand for all others: {asked.refused[0]}")
+    held = {name: frozenset(found) for name, found in kinds.items()}
+    asked = _refuse(lint_of_charts(of.system.charts.values(), held, of.names(2 + MOST)))
     caps, ends = sizes(asked)
     caps = {name: max(caps.get(name, 0), 1) for name in (*kinds, *caps) if name in caps or kinds[name] & LISTS}
     wanted = 1 + scalars + sum(caps.values()) + ends
@@ -144,6 +146,12 @@ def _wanted(system: OpenCharts, of: Population) -> tuple[dict[str, int], int]:
     return caps, max(FEWEST, wanted)
 
 
+def _refuse(asked: Lint) -> Lint:
+    if asked.refused:
+        raise NotInterchangeable(f"a few members do not stand for all others: {asked.refused[0]}")
+    return asked
+
+
 # What the proof rests on, looked at.
 
 
@@ -152,8 +160,9 @@ def _check_names(system: OpenCharts) -> None:
     trees, members = system.hidden.trees, system.hidden.seen
     for (name, seen, kind, message), outcomes in [*system.hidden.asked.items()]:
         place = [node.name for node in system.nodes].index(name)
-        names = (*members, system.hidden.ghosts[0])
-        for exchange in exchanges(names if name not in members else members):
+        several = len(trees.mentioned_in(seen.trees) - {*members}) > 1  # and with fewer it was asked, too
+        names = members if several or name in members else (*members, system.hidden.ghosts[0])
+        for exchange in exchanges(names):
             there = dict(exchange).get(name, name)
             other = [node.name for node in system.nodes].index(there)
             turned = Seen(seen.rest, tuple(trees.renamed(tree, exchange) for tree in seen.trees))
@@ -202,9 +211,7 @@ def _check_enough(system: OpenCharts) -> None:
                 )
 
 
-def _can_leave_out(
-    system: OpenCharts, place: int, centre: Completions, seen: Seen, kind: str, message: object
-) -> bool:
+def _can_leave_out(system: OpenCharts, place: int, centre: Completions, seen: Seen, kind: str, message: object) -> bool:
     sender = message.sender if isinstance(message, Addressed) else ""
     everybody = (*system.hidden.seen, *system.hidden.ghosts)
     for ghost in system.hidden.ghosts:
@@ -228,5 +235,5 @@ def _seen_by(
     here = Whole(seen, (*system.hidden.seen, *system.hidden.ghosts))
     return {
         (centre.restricted(system.seen(place, each.then), *here.members[:2]), tuple(filter(system.is_heard, each.sent)))
-        for each in system.ask_node(place, seen, kind, message)  # type: ignore[arg-type]
+        for each in system.ask_node(place, seen, kind, message)
     }

@@ -18,9 +18,7 @@ from statemachine import StateChart
 from spec.exploration.any_number.lint import EMPTY, FunctionReader, Lint, Question, Reader
 
 ENDS = "ends of a list"
-CALLBACKS = frozenset(
-    {"cond", "unless", "validators", "on", "before", "after", "enter", "exit", "prepare"}
-)
+CALLBACKS = frozenset({"cond", "unless", "validators", "on", "before", "after", "enter", "exit", "prepare"})
 LISTS = frozenset({"list", "deque", "tuple"})
 
 
@@ -82,7 +80,7 @@ class _Scope:
         self.__globals__ = vars(module) if module else {}
 
 
-class _ClassReader(FunctionReader):
+class _ClassReader(FunctionReader, ast.NodeVisitor):
     """A method or a lambda of a chart."""
 
     def __init__(
@@ -137,10 +135,10 @@ class _ClassReader(FunctionReader):
             if method == "pop" and kinds and kinds <= {"dict", "defaultdict", "OrderedDict"} and node.args:
                 self.generic_visit(node)
                 return
-            if method == "clear" or (method in {"extend", "appendleft", "insert"} and self.is_list(of)):
-                if method != "insert" or (node.args and _ends(node.args[0]) == 1):
-                    self.generic_visit(node)
-                    return
+            begins = method == "insert" and bool(node.args) and _ends(node.args[0]) == 1
+            if method == "clear" or (self.is_list(of) and (begins or method in {"extend", "appendleft"})):
+                self.generic_visit(node)
+                return
         super().visit_Call(node)
 
     def visit_Name(self, node: ast.Name) -> None:
@@ -149,6 +147,10 @@ class _ClassReader(FunctionReader):
         named = _named(held, self.reader.servers)
         if named:
             self.note(node, named, f"{node.id}, which names a member: who is treated otherwise, instead", refused=True)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str) and node.value in self.reader.servers:
+            self.note(node, node.value, "the name of a member: who is treated otherwise, instead", refused=True)
 
     def visit_For(self, node: ast.For) -> None:
         if of := self.collection(node.iter):
@@ -187,7 +189,7 @@ def _number(node: ast.expr) -> int | None:
         inner = _number(node.operand)
         return None if inner is None else -inner
     is_number = isinstance(node, ast.Constant) and type(node.value) is int
-    return node.value if is_number else None  # type: ignore[attr-defined,no-any-return]
+    return node.value if is_number else None  # type: ignore[attr-defined]
 
 
 def _named(held: Any, members: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ is weaker than that nothing can happen any more, with at least two and as many m
 explorer answers. A member that a property names is any: all members are treated alike.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 from typing import Any, NoReturn
@@ -24,8 +24,11 @@ from spec.system.chart_body import Held, Local
 from spec.system.process import name_of
 
 
-class LooksInside(BaseException):  # noqa: N818 - what a property does; no handler of its author may take it
-    """A property looks at what a chart holds of members: a view holds no more of it than two members see."""
+class LooksInside(BaseException):
+    """A property looks at what a chart holds of members: a view holds no more of it than two members see.
+
+    It is no `Exception`, so that no handler of a property takes it.
+    """
 
 
 class Inside:
@@ -37,7 +40,7 @@ class Inside:
     def _look(self, *_: Any) -> NoReturn:
         raise LooksInside(object.__getattribute__(self, "_name"))
 
-    __getattribute__ = __getitem__ = __iter__ = __len__ = __bool__ = __str__ = __repr__ = _look  # type: ignore[assignment]
+    __getattribute__ = __getitem__ = __iter__ = __len__ = __bool__ = __str__ = __repr__ = _look
 
     def __eq__(self, other: object) -> bool:
         raise LooksInside(object.__getattribute__(self, "_name"))
@@ -189,16 +192,16 @@ class Judged:
     ) -> bool:
         state = self._state(row, place)
         slots = {name: self.system.slot_of(row, self.names.index(name)) for name in self.system.hidden.seen}
-        fits: Callable[[Whole], bool] = lambda whole: (  # noqa: E731 - what it needs is here
-            len(whole.members) == 2 + self.views.others
-            and all(
-                (slots[member], centre.pair(whole.seen, member, ghost)) in beside
-                for member in slots
-                for ghost in whole.members[2:]
+
+        def fits(whole: Whole) -> bool:
+            ghosts = whole.members[2:]
+            return (
+                len(ghosts) == self.views.others
+                and all(
+                    (slots[one], centre.pair(whole.seen, one, ghost)) in beside for one in slots for ghost in ghosts
+                )
+                and all(centre.pair(whole.seen, one, two) in pairs for one, two in permutations(ghosts, 2))
             )
-            and all(
-                centre.pair(whole.seen, one, two) in pairs for one, two in permutations(whole.members[2:], 2)
-            )
-        )
+
         wholes = centre.wholes(self.system.seen(place, state))
         return any(fits(each) and not any(self._of_whole(place, each, "expire", None)) for each in wholes)

@@ -1,4 +1,4 @@
-"""`clientjoin explore --charts M --members any`: the verdicts on a user's own charts for any number of members.
+"""`clientjoin explore --charts M --members any`: the verdicts on charts of others for any number of members.
 
 A property that no view breaks holds for every number of members: views speak of two and more, the explorer of one, and,
 where a property is about systems in which nothing can happen any more, of all numbers below those that views speak of.
@@ -6,13 +6,13 @@ What a view breaks, or what there are no views of, is looked for by the explorer
 only where a run with n members shows it, and n is the fewest. All else is *open*, with the reason.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from spec.exploration.any_number.charts_fixpoint import MOST_VIEWS, Limits, Views, views_of
 from spec.exploration.any_number.charts_properties import Judged, LooksInside, about_pairs
-from spec.exploration.any_number.open_charts import READS, SPENDS
+from spec.exploration.any_number.open_system import READS, SPENDS
 from spec.exploration.any_number.population import Population, population
 from spec.exploration.any_number.restriction import NotInterchangeable
 from spec.exploration.any_number.verdicts import VACUOUS, ForEveryNumber, data_of, told, verdict_of
@@ -83,15 +83,18 @@ class AnswerOfCharts:
 
 
 def answer_of_charts(
-    system: ForeignSystem, properties: Sequence[Property], options: Options | None = None
+    system: ForeignSystem,
+    properties: Sequence[Property],
+    options: Options | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> AnswerOfCharts:
-    """The verdicts for every number of members."""
+    """The verdicts for every number of members; `tell` is given a line about how far it is."""
     options = options or Options()
     reason, done = "", None
     try:
         of = population(system)
         with interruptible() as is_stopped:
-            done = views_of(of, Limits(options.most or MOST_VIEWS, is_stopped))
+            done = views_of(of, Limits(options.most or MOST_VIEWS, is_stopped, tell))
         reason = done.stopped
     except NotInterchangeable as why:
         reason = str(why)

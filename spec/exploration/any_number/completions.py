@@ -6,7 +6,7 @@ in its queue was first for each two, too. So the completions of a view are all t
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
@@ -60,8 +60,8 @@ class Completions:
     @property
     def size(self) -> int:
         """Grows whenever anything becomes known."""
-        known = (self.pairs, self.beside, self.heads_beside, self.profiles, *self.heads.values())
-        return sum(map(len, known))
+        sets: tuple[Sized, ...] = (self.pairs, self.beside, self.heads_beside, self.profiles, *self.heads.values())
+        return sum(len(each) for each in sets)
 
     def profile(self, whole: Seen) -> Hashable:
         """How large the collections are that charts ask for. Pairs do not tell whether anybody is in one."""

@@ -344,9 +344,7 @@ def open_charts(of: Population, others: int, caps: Mapping[str, int]) -> OpenCha
     seen = (names[0], names[1])
     nodes = tuple(node for node in whole.nodes if node.name not in names[2:])
     trees, ghosts = Trees(names), names[2:]
-    centres = {
-        node.name: Completions(trees, seen, ghosts, node.name, caps) for node in nodes if node.name not in seen
-    }
+    centres = {node.name: Completions(trees, seen, ghosts, node.name, caps) for node in nodes if node.name not in seen}
     system = OpenCharts(
         nodes, whole.bus, whole.faults, ordered=whole.ordered, drop_inert=False,
         hidden=Hidden(trees, seen, ghosts, centres),

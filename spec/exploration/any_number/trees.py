@@ -95,7 +95,9 @@ class Trees:
             place = len(nodes)
             nodes.append(Node(tree.kind, tree.cls, tree.extra, (), ()))
             items = tuple(map(ref, tree.items))
-            nodes[place] = Node(tree.kind, tree.cls, tree.extra, items, tuple((n, ref(each)) for n, each in tree.fields))
+            nodes[place] = Node(
+                tree.kind, tree.cls, tree.extra, items, tuple((n, ref(each)) for n, each in tree.fields)
+            )
             return place
 
         return Picture(nodes, tuple(map(ref, trees)))
@@ -108,7 +110,7 @@ class Trees:
             return
         if self.mentioned(tree):
             if tree.kind.name == "deque" and tree.extra is not None:
-                raise NotInterchangeable(f"{where} holds a deque that is bounded: how many members it takes depends on N")
+                raise NotInterchangeable(f"{where} holds a bounded deque: how many members it takes depends on N")
             if isinstance(tree.extra, str) and self._pattern.search(tree.extra):
                 raise NotInterchangeable(f"{where} holds a {tree.cls.__name__} that names a member: keep a plain text")
         groups = self._groups(tree) or ()
@@ -261,9 +263,8 @@ class Trees:
         if isinstance(one, Leaf) or isinstance(other, Leaf):
             if one == other:
                 return (one,)
-            if isinstance(one, Leaf) and isinstance(other, Leaf):
-                if self(one, NOBODY) == self(other, NOBODY):
-                    return (other,) if new in self.mentioned(other) else (one,)
+            if isinstance(one, Leaf) and isinstance(other, Leaf) and self(one, NOBODY) == self(other, NOBODY):
+                return (other,) if new in self.mentioned(other) else (one,)
             return ()
         if (one.kind, one.cls, one.extra) != (other.kind, other.cls, other.extra):
             return ()
@@ -305,9 +306,7 @@ class Trees:
             return ()
         kept = tuple(part for pair in alone for part in pair)
         values = product(*(self.joined(first[key], second[key], new) for key in common))
-        return tuple(
-            (*kept, *(part for pair in zip(common, held, strict=True) for part in pair)) for held in values
-        )
+        return tuple((*kept, *(part for pair in zip(common, held, strict=True) for part in pair)) for held in values)
 
     def _interleaved(
         self, one: Sequence[tuple[Tree, ...]], other: Sequence[tuple[Tree, ...]], new: str

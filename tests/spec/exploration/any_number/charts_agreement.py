@@ -27,7 +27,7 @@ from spec.system.process import Addressed
 from tests.data.lock_service import charts as lock_service
 from tests.data.lock_service import planted
 
-CHARTS: Mapping[str, type[StateChart[Any]]] = lock_service.CHARTS
+CHARTS = planted.with_server(lock_service.Server)
 PLANTED = {
     planted.Generous: ("one at a time holds the lock", 2),
     planted.Hurried: ("no deadlock", 3),
@@ -42,7 +42,7 @@ def lock(charts: Mapping[str, type[StateChart[Any]]] = CHARTS, faults: Faults | 
     """The lock service as a user asks for it."""
     return ForeignSystem(
         "lock", charts, faults=faults or Faults(), interchangeable=(("Client1", "Client2"),),
-        may_stay=lock_service.MAY_STAY, addressed=True,
+        may_stay={"Server": ("free",)}, addressed=True,
     )  # fmt: skip
 
 
