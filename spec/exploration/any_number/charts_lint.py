@@ -9,6 +9,7 @@ others that every question is answered alike.
 import ast
 import inspect
 import textwrap
+from collections import deque
 from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
@@ -19,6 +20,9 @@ from spec.exploration.any_number.lint import EMPTY, FunctionReader, Lint, Questi
 
 ENDS = "ends of a list"
 CALLBACKS = frozenset({"cond", "unless", "validators", "on", "before", "after", "enter", "exit", "prepare"})
+LOOKED_UP = frozenset({"getattr", "vars", "eval", "exec", "globals", "locals"})
+"""Functions behind which nobody sees what is asked."""
+CONTAINERS = (list, tuple, set, frozenset, dict, deque)
 LISTS = frozenset({"list", "deque", "tuple"})
 
 
@@ -62,10 +66,16 @@ def _of_class(kind: type[Any], reader: Reader, indexed: Mapping[str, frozenset[s
     whole = _ClassReader(reader, _Scope(module), inspect.getsourcefile(kind) or "", first, {}, indexed)
     found: set[Question] = set()
     parts = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef | ast.Lambda)]
-    for part in parts:
-        function = _ClassReader(reader, _Scope(module), whole.file, first, {}, indexed)
-        function.follow(part)
-        found |= {*function.found}
+    returned: dict[str, str] = {}
+    while True:
+        known, found = dict(returned), set()
+        for part in parts:
+            function = _ClassReader(reader, _Scope(module), whole.file, first, {}, indexed, returned)
+            function.called = getattr(part, "name", "")
+            function.follow(part)
+            found |= {*function.found}
+        if returned == known:
+            break
     for call in (each for each in ast.walk(tree) if isinstance(each, ast.Call)):
         for keyword in call.keywords:
             if keyword.arg in CALLBACKS:
@@ -85,10 +95,13 @@ class _ClassReader(FunctionReader, ast.NodeVisitor):
 
     def __init__(
         self, reader: Reader, function: Any, file: str, first: int, names: dict[str, str],
-        indexed: Mapping[str, frozenset[str]],
+        indexed: Mapping[str, frozenset[str]], returned: dict[str, str] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(reader, function, file, first, names)
         self.kinds = indexed
+        self.called = ""
+        self.returned = {} if returned is None else returned
+        """Methods and properties that hand out a collection, and which."""
 
     def condition(self, node: ast.expr) -> None:
         """Note what a condition asks that stands in a text."""
@@ -109,7 +122,25 @@ class _ClassReader(FunctionReader, ast.NodeVisitor):
     def collection(self, node: ast.AST | None) -> str:
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
             return self.collection(node.value)
+        if isinstance(node, ast.NamedExpr):
+            return self.collection(node.value)
+        if isinstance(node, ast.Attribute) and node.attr in self.returned:
+            return self.returned[node.attr]
+        if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Attribute) and node.func.attr in self.returned:
+                return self.returned[node.func.attr]
+            if self._resolved(node.func) in CONTAINERS:
+                return next(filter(None, map(self.collection, node.args)), "")
         return super().collection(node)
+
+    def visit_Return(self, node: ast.Return) -> None:
+        if self.called and (of := self.collection(node.value)):
+            self.returned.setdefault(self.called, of)
+        self.generic_visit(node)
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
+        self._assigned(node.target, node.value)
+        self.generic_visit(node)
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
         of = self.collection(node.value)
@@ -124,6 +155,11 @@ class _ClassReader(FunctionReader, ast.NodeVisitor):
             super().visit_Subscript(node)
 
     def visit_Call(self, node: ast.Call) -> None:
+        if isinstance(node.func, ast.Name) and node.func.id in LOOKED_UP:
+            self.note(node, "*", f"{node.func.id}(): what is asked", refused=True)
+        held = self._resolved(node.func)
+        if isinstance(held, type) and held not in CONTAINERS and (of := self._of_arguments(node)):
+            self.note(node, of, f"{held.__name__}()", refused=True)
         method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         of = self.collection(node.func.value) if isinstance(node.func, ast.Attribute) else ""
         if of and isinstance(node.func, ast.Attribute):
@@ -140,6 +176,10 @@ class _ClassReader(FunctionReader, ast.NodeVisitor):
                 self.generic_visit(node)
                 return
         super().visit_Call(node)
+
+    def _of_arguments(self, node: ast.Call) -> str:
+        arguments = (*node.args, *(each.value for each in node.keywords))
+        return next(filter(None, map(self.collection, arguments)), "")
 
     def visit_Name(self, node: ast.Name) -> None:
         super().visit_Name(node)

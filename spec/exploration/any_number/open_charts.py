@@ -223,7 +223,8 @@ class OpenCharts(ClosedSystem):
         queue = [self.messages[each] for each in slot.down]
         first = self.hidden.seen[0]
         mine = self.canonical_member(place, self.seen(place, self.locals[place][slot.local]))
-        return mine, tuple(_to(each, first) for each in queue if not self.member_of(each))
+        waiting = [_to(each, first) for each in queue if not self.member_of(each)]
+        return mine, tuple(waiting if self.ordered else sorted(waiting, key=repr))
 
     def learn(self, row: Row) -> None:
         """Note what a view says of two members at once."""

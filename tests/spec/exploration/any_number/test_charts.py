@@ -1,5 +1,6 @@
 """A user's own charts with any number of interchangeable members: proved, broken with the fewest, or told why not."""
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -296,6 +297,28 @@ class Asks(StateChart[Any]):
             total += 1
         return total
 
+    def line(self) -> Any:
+        return self.waiting  # type: ignore[attr-defined]
+
+    @property
+    def again(self) -> Any:
+        return self.line()
+
+    def through_a_method(self) -> bool:
+        return len(self.line()) == 8
+
+    def through_a_property(self) -> bool:
+        return len(self.again) == 9
+
+    def through_a_name(self) -> bool:
+        return len(held := self.waiting) == 10 or bool(held)  # type: ignore[attr-defined]
+
+    def through_a_class(self) -> bool:
+        return bool(Counter(self.waiting))  # type: ignore[attr-defined]
+
+    def through_a_text(self) -> bool:
+        return len(getattr(self, "wait" + "ing")) == 12
+
     def is_over(self) -> bool:
         return len(self.waiting) > 2 or self.waiting == ["", ""]  # type: ignore[attr-defined]
 
@@ -306,4 +329,6 @@ def test_lambdas_and_texts_are_read_too() -> None:
     assert asked >= {
         ("ends of a list", 3, False), ("is it empty", 0, False), ("is it empty", 0, True),
         ("a loop, which can count: write a comprehension instead", 0, True), ("is it equal, or a part,", 2, False),
+        ("size against 8", 8, False), ("size against 9", 9, False), ("size against 10", 10, False),
+        ("Counter()", 0, True), ("getattr(): what is asked", 0, True),
     }  # fmt: skip
