@@ -5,6 +5,7 @@ chosen by `--hypothesis-profile` or the variable HYPOTHESIS_PROFILE; without eit
 `dev` elsewhere.
 """
 
+import gc
 import os
 from pathlib import Path
 
@@ -22,6 +23,8 @@ settings.register_profile(
     "soak", max_examples=20_000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+
+gc.set_threshold(100_000, 50, 1_000)  # searches keep millions of small tuples, none of which is garbage
 
 HERE = Path(__file__).parent
 FOLDERS = {
@@ -51,6 +54,12 @@ FOLDERS = {
     "property": ("properties",),
 }
 """The marks of tests, by where they stand."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are processors: a good part of the tests waits for brokers and clocks."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return processors + processors // 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

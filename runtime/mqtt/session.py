@@ -21,8 +21,12 @@ from aiomqtt.exceptions import MqttConnectError
 
 from runtime.mqtt.in_flight import IN_FLIGHT, InFlight, StalledError
 
-logging.getLogger("clientjoin.paho").setLevel(logging.CRITICAL)  # what it would say reaches us as an exception
-
+NOT_LARGE = 8 * 1024
+"""Bytes of a payload that no broker finds too large."""
+KEEPALIVE_TIMEOUT = 141
+"""paho's reason code where the broker left a PINGREQ unanswered."""
+_DATES = frozenset({9, 10})
+"""OpenSSL's codes for a certificate that is not valid yet, or no more: a new one, or the right time, mends that."""
 READ_AT_ONCE = 100
 """Packets that a session reads in one turn of the loop, if as many have come."""
 
@@ -118,6 +122,7 @@ class Session:
         keepalive: int = 60,
         will: Will | None = None,
         tls: ssl.SSLContext | None = None,
+        skips_retained: bool = False,
     ) -> None:
         """`qos` of publications and subscriptions; `patience` in seconds for each next answer of the broker.
 
@@ -127,6 +132,12 @@ class Session:
         self.address = address
         self.client = client
         self.qos = qos
+        self._heard = _LastError()
+        self._why_it_broke = ""
+        self._sizes: dict[int, int] = {}
+        """Bytes of each payload that is not acknowledged, by packet identifier."""
+        self.skips_retained = skips_retained
+        """Whether what the broker has kept from before the subscription is nobody's business."""
         self._mqtt = aiomqtt.Client(
             address.host,
             address.port,
@@ -139,7 +150,7 @@ class Session:
             keepalive=keepalive,
             max_inflight_messages=IN_FLIGHT,  # never reached: what waits does so in `InFlight`, where it has a timeout
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],  # a small packet is not to wait for the next
-            logger=logging.getLogger("clientjoin.paho"),
+            logger=self._heard.logger,
             transport="tcp" if address.websocket_path is None else "websockets",
             websocket_path=address.websocket_path,
             tls_context=_closing(tls or ssl.create_default_context()) if address.tls else None,
@@ -169,8 +180,11 @@ class Session:
             raise RefusedError(said, _return_code(error)) from None
         except (aiomqtt.MqttError, OSError, ValueError) as error:
             problem = "cannot be reached" if self._mqtt._misc_task is None else "does not answer CONNECT"
-            kind = UntrustedError if isinstance(error.__context__, ssl.SSLError) else NotConnectedError
-            raise kind(f"{self.address} {problem}: {error}") from None
+            said = f"{self.address} {problem}: {error}"
+            tls = error.__context__
+            if isinstance(tls, ssl.SSLCertVerificationError) and tls.verify_code in _DATES:
+                raise NotConnectedError(f"{said}; or is the clock of this machine wrong?") from None
+            raise (UntrustedError if isinstance(tls, ssl.SSLError) else NotConnectedError)(said) from None
         finally:
             if not self._is_accepted():
                 await self.crash()
@@ -212,12 +226,16 @@ class Session:
         if sent.rc:
             raise aiomqtt.MqttCodeError(sent.rc, "it could not be sent")
         self._has_left(topic, payload)
-        return None if sent.is_published() else sent.mid
+        if sent.is_published():
+            return None
+        self._sizes[sent.mid] = len(payload)
+        return sent.mid  # type: ignore[no-any-return]
 
     def _has_left(self, topic: str, payload: bytes) -> None:
         """A publication has been sent: a place for who wants to know."""
 
     def _on_publish(self, _paho: object, _data: object, packet: int, *_: object) -> None:
+        self._sizes.pop(packet, None)
         self._in_flight.acknowledged(packet)
 
     def _bytes_left(self) -> tuple[int, int]:
@@ -247,17 +265,30 @@ class Session:
 
     def _on_disconnect(self, *told: Any) -> None:
         self._mqtt._on_disconnect(*told)
+        silent = getattr(told[3], "value", None) == KEEPALIVE_TIMEOUT
+        self._why_it_broke = f"no sign of life for {self._mqtt._keepalive} s" if silent else self._heard.said
         if not self._mqtt._connected.done():
-            self._mqtt._connected.set_exception(aiomqtt.MqttError("it closed the connection"))
+            said = self._why_it_broke or "it closed the connection"
+            self._mqtt._connected.set_exception(aiomqtt.MqttError(said))
 
     async def messages(self) -> AsyncIterator[tuple[str, bytes]]:
         """Topic and payload of each event that comes in. Raises `NotConnectedError` when the connection breaks."""
         try:
             async for message in self._mqtt.messages:
+                if message.retain and self.skips_retained:
+                    continue
                 payload = message.payload
                 yield str(message.topic), payload if isinstance(payload, bytes) else str(payload or "").encode()
         except aiomqtt.MqttError:
-            raise NotConnectedError(f"the connection to {self.address} broke") from None
+            raise NotConnectedError(f"the connection to {self.address} broke{self._why()}") from None
+
+    def _why(self) -> str:
+        """What is known of why the connection broke, to go on with after "broke"."""
+        why = f": {self._why_it_broke}" if self._why_it_broke else ""
+        largest = max(self._sizes.values(), default=0)
+        if largest > NOT_LARGE:
+            why += f", before the broker took over an event of {largest} bytes: does it allow packets of that size?"
+        return why
 
     def _read(self) -> int:
         """Take what has come from the network; gives paho's return code.
@@ -307,6 +338,21 @@ class Session:
             if ended is not None:
                 ended.cancel()
                 await asyncio.gather(ended, return_exceptions=True)
+
+
+class _LastError:
+    """The last error that paho would log: it tells its callers less, if anything."""
+
+    def __init__(self) -> None:
+        self.said = ""
+        self.logger = logging.Logger("clientjoin.paho", logging.ERROR)  # noqa: LOG001 - one for each session
+        self.logger.propagate = False
+        handler = logging.Handler()
+        vars(handler)["emit"] = self._emit
+        self.logger.addHandler(handler)
+
+    def _emit(self, record: logging.LogRecord) -> None:
+        self.said = record.getMessage().removeprefix("failed to receive on socket: ")
 
 
 class _TlsSocket(ssl.SSLSocket):

@@ -31,11 +31,19 @@ RETRIES = sys.maxsize
 
 
 def dial(settings: ServiceSettings, address: BrokerAddress | None = None) -> Dial:
-    """What makes sessions with the broker of these settings, or with another one. Raises `SettingsError`."""
+    """What makes sessions with the broker of these settings, or with another one. Raises `SettingsError`.
+
+    Certificates are read again for each connection: they are renewed while a service runs.
+    """
     at = address or settings.address()
     tls = settings.tls()
 
     def connect(client: str, will: Will | None) -> Session:
+        nonlocal tls
+        try:
+            tls = settings.tls()
+        except SettingsError as error:
+            log.warning("%s; those read before are used", error)
         return Session(
             at,
             client,
@@ -64,6 +72,7 @@ def make(settings: ServiceSettings, chart: Participant, view: View, dialled: Dia
         max_payload=settings.max_payload,
         keeper=keeper,
         observer=status.moved,
+        on_size=status.sized,
     )
     pauses = BackOff(settings.retry_first, settings.retry_most)
     return Service(Supervisor(server, status, pauses, settings.stop_within), status)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Protocol
 from uuid import uuid4
 
-from machines.calls import CONNECT, ConnectionLost, Message, Start
+from machines.calls import CONNACK, CONNECT, ConnectionLost, Message, Start
 from machines.events import BusEvent, ClientEvent
 from machines.participant import Participant
 from machines.rules import View
@@ -82,12 +82,15 @@ class ServiceServer(Server):
         max_payload: int,
         keeper: Keeper | None = None,
         observer: Callable[[Move], None] = lambda _: None,
+        on_size: Callable[[BusEvent, int], None] = lambda _event, _size: None,
     ) -> None:
         """`timeout` in seconds is what the clock counts in Client Join; `pauses` what it counts before it asks again.
 
-        `keeper` stores the view before anything that follows from it is published.
+        `keeper` stores the view before anything that follows from it is published. `on_size` is told how many bytes an
+        event has that is about to be published.
         """
-        super().__init__(charts, self._never, timeout=timeout, observer=observer)
+        super().__init__(charts, self._never, timeout=timeout, observer=self._observed)
+        self._seen_by = observer
         self.topics = topics
         self.max_payload = max_payload
         self.pauses = pauses
@@ -95,6 +98,7 @@ class ServiceServer(Server):
         """Seconds of the pause that was set last."""
         self.store_failure: StoreFailure | None = None
         self._dial = dial
+        self._on_size = on_size
         self._keeper = keeper
         self._kept: View | None = None
         self._is_tracker = isinstance(charts["client"], Tracker)
@@ -105,6 +109,8 @@ class ServiceServer(Server):
         self._anew: set[asyncio.Task[None]] = set()
         self.missed = 0
         """How many events of the tracker did not come."""
+        self.accepted_at: float | None = None
+        """When the broker accepted the last connection, on the loop's clock; None if it did not."""
 
     def start(self) -> None:
         """Order the server to start, under a name that was never used."""
@@ -113,6 +119,7 @@ class ServiceServer(Server):
             self._arrive(ConnectionLost(), "")
         self.failure = None
         self._heard = {}
+        self.accepted_at = None
         self._arrive(Start(session=str(uuid4())), "")
 
     @property
@@ -136,7 +143,18 @@ class ServiceServer(Server):
         self.pause = self.pauses.next()
         return self.pause
 
+    def _tell(self, session: Session, message: Message) -> None:
+        if session is self._session and message == CONNACK():
+            self.accepted_at = asyncio.get_running_loop().time()
+        super()._tell(session, message)
+
     # Nothing that is not stored is told.
+
+    def _observed(self, move: Move) -> None:
+        if move.action == "!" and isinstance(move.message, BusEvent):
+            self._keep()
+        if self.store_failure is None:  # else it will not be told, so nobody is to read that it was
+            self._seen_by(move)
 
     def _transmit(self, message: Message) -> None:
         if isinstance(message, CONNECT):
@@ -183,6 +201,7 @@ class ServiceServer(Server):
 
     async def _encoded(self, event: BusEvent) -> bytes:
         payload = await self._written(event)
+        self._on_size(event, len(payload))
         if not self._is_tracker:
             return payload
         if event.topic not in ADDRESSED:

@@ -65,6 +65,10 @@ class Status:
     """Why it has ended, if it was not told to."""
     recent: deque[str] = field(default_factory=lambda: deque(maxlen=LAST))
     on_member: Callable[[], None] = lambda: None
+    _requested: int = 0
+    """Bytes of the last request."""
+    _accepted: dict[str, int] = field(default_factory=dict)
+    """At a tracker: bytes of the acceptance of each client that has not confirmed."""
 
     def __post_init__(self) -> None:
         self.since = self.clock()
@@ -93,6 +97,10 @@ class Status:
             )
         if self.state == "awaiting_hello":
             return f"{self.failed or 'the tracker has gone'}; it awaits the next TrackerHello"
+        if self.state == "awaiting_connack":
+            return f"it awaits the broker's answer to CONNECT{last}"
+        if self.state in {"subscribing", "awaiting_subacks"}:
+            return f"it awaits the broker's answer to SUBSCRIBE{last}"
         if self.state == "awaiting_answer":
             return f"it has asked to join, and awaits the tracker's answer{last}"
         if self.state == "awaiting_registration":
@@ -141,26 +149,44 @@ class Status:
         elif not isinstance(message, ClientEvent) or message.client == self.name:
             self._note_at_torrent(message, sent, before)
 
+    def sized(self, event: object, size: int) -> None:
+        """An event of so many bytes is about to be published."""
+        if isinstance(event, ClientJoinRequested):
+            self._requested = size
+        elif isinstance(event, ClientJoinAccepted):
+            self._accepted[event.client] = size
+
     def _note_at_tracker(self, message: object, sent: bool) -> None:
+        who = printable(message.client) if isinstance(message, ClientEvent) else ""
+        if isinstance(message, ClientRegistered | ClientJoinFailed | ClientGoodbye):
+            self._accepted.pop(message.client, None)
         if isinstance(message, TrackerHello) and sent:
+            self._accepted.clear()
             log.info("%s serves", self.name)
             self.on_member()
         elif isinstance(message, ClientRegistered):
             self.joins["registered"] += 1
-            log.info("registered %s", printable(message.client))
+            log.info("registered %s", who)
         elif isinstance(message, ClientJoinAccepted):
             self.joins["accepted"] += 1
         elif isinstance(message, ClientJoinDenied):
             self.joins["denied"] += 1
         elif isinstance(message, ClientJoinFailed):
             self.joins["failed"] += 1
-            log.warning("%s could not change its view as it was asked to", printable(message.client))
+            log.info("%s did not change its view, and is forgotten: it failed to, or had asked only to know", who)
         elif isinstance(message, TimeoutExceeded):
             self.joins["timed out"] += 1
-            log.warning("%s was accepted and has not confirmed in time: forgotten", printable(message.timer.client))
+            client = message.timer.client
+            size = self._accepted.pop(client, 0)
+            log.warning(
+                "%s was accepted (%d bytes) and has not confirmed in time: forgotten; does it live, "
+                "and does the broker pass on so many bytes?",
+                printable(client),
+                size,
+            )
         elif isinstance(message, ClientGoodbye):
             what = "its connection broke (its last will)" if message.session else "goodbye"
-            log.info("%s leaves: %s", printable(message.client), what)
+            log.info("%s leaves: %s", who, what)
 
     def _note_at_torrent(self, message: object, sent: bool, before: str) -> None:
         failed = ""
@@ -180,7 +206,7 @@ class Status:
             failed = "the view could not be changed as the tracker asked"
         elif isinstance(message, TimeoutExceeded) and before in _UNANSWERED:
             self.joins["timed out"] += 1
-            failed = _UNANSWERED[before]
+            failed = _UNANSWERED[before].format(size=self._requested)
         elif isinstance(message, TrackerGoodbye) and not sent:
             failed = "the tracker said goodbye"
         elif isinstance(message, ClientJoinSucceeded):
@@ -192,7 +218,8 @@ class Status:
 
 _UNANSWERED = {
     "awaiting_answer": (
-        "no answer to the request in time: is a tracker running, and may this client hear what the tracker publishes?"
+        "no answer to the request in time ({size} bytes): is a tracker running, may this client hear what the tracker "
+        "publishes, and does the broker pass on so many bytes?"
     ),
     "awaiting_registration": "no ClientRegistered in time after the confirmation",
     "awaiting_timeout": "the view could not be changed as the tracker asked",

@@ -249,6 +249,7 @@ REMEDIES = (
     ("malformed", RESTORE),
     ("not a database", RESTORE),
     ("unable to open", "the folder has to exist and be writable"),
+    ("disk I/O", "is the disk full, or gone? Nothing of the last change was stored or told"),
     ("readonly", "make the file and its folder writable"),
     ("no such column", RESTORE),
     ("refused", "is PostgreSQL running there?"),

@@ -17,6 +17,7 @@ from enum import IntEnum
 from runtime.mqtt.session import RefusedError, UntrustedError
 from runtime.services.server import BackOff, ServiceServer
 from runtime.services.status import Status
+from runtime.wire.strict_json import printable
 
 log = logging.getLogger("clientjoin.service")
 
@@ -24,6 +25,8 @@ SERVER_UNAVAILABLE = 3
 """The one return code of CONNACK that passes (MQTT 3.1.1, 3.2.2.3)."""
 LASTED = 10.0
 """A connection that lasted so many seconds, or as long as the longest pause, begins the pauses anew."""
+SUSPICIOUS = 3
+"""So many connections in a row that were accepted and did not last are no chance."""
 
 
 class Exit(IntEnum):
@@ -45,6 +48,8 @@ class Supervisor:
         self.pauses = pauses
         self.stop_within = stop_within
         self._stopped = asyncio.Event()
+        self._short = 0
+        """How many connections in a row were accepted, and did not last."""
 
     def stop(self) -> None:
         """Say goodbye, and let `run` return."""
@@ -60,7 +65,6 @@ class Supervisor:
     async def _run(self) -> Exit:
         loop = asyncio.get_running_loop()
         while True:
-            began = loop.time()
             self.status.connection = "it is about to connect"
             self.server.start()
             await self._until(lambda: self.server.where == ("offline",) or self.server.store_failure is not None)
@@ -73,8 +77,11 @@ class Supervisor:
             ended = self._for_good()
             if ended is not None:
                 return ended
-            if loop.time() - began > min(LASTED, self.pauses.most):
+            accepted = self.server.accepted_at
+            lasted = accepted is not None and loop.time() - accepted > min(LASTED, self.pauses.most)
+            if lasted:
                 self.pauses.reset()
+            self._short = self._short + 1 if accepted is not None and not lasted else 0
             if not await self._pause():
                 return Exit.STOPPED
 
@@ -103,6 +110,11 @@ class Supervisor:
         """Wait before the next attempt; False if it was told to stop meanwhile."""
         seconds = self.pauses.next()
         why = self.server.last_error or "the connection ended"
+        if self._short >= SUSPICIOUS:
+            why += (
+                f" (soon after it was accepted, {self._short} times in a row: does another client connect as "
+                f"{printable(self.server.topics.client_id(self.server.name))}, or does the broker refuse what is sent?)"
+            )
         self.status.reconnects += 1
         self.status.connection = (
             f"not connected: {why}; attempt {self.status.reconnects + 1} follows in {seconds:.1f} s"

@@ -277,8 +277,14 @@ def _may_be_undrawn(row: Mapping[str, Any], place: str, *, is_default: bool) -> 
         actions,
         BUILT_IN if is_default else place,
         _texts(row.get("states", ["*"]), f"{place} states"),
-        _flag(row, "unless_drawn", place),
+        _unless_drawn(row, place),
     )
+
+
+def _unless_drawn(row: Mapping[str, Any], place: str) -> bool | frozenset[str]:
+    if isinstance(row.get("unless_drawn"), list):
+        return frozenset(_texts(row["unless_drawn"], f"{place} unless_drawn"))
+    return _flag(row, "unless_drawn", place, or_=" or a list of messages")
 
 
 def _publishes(row: Mapping[str, Any], file: str, *, is_default: bool) -> Publishes:
@@ -361,8 +367,8 @@ def _texts(value: Any, place: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _flag(row: Mapping[str, Any], key: str, place: str, *, default: bool = False) -> bool:
+def _flag(row: Mapping[str, Any], key: str, place: str, *, default: bool = False, or_: str = "") -> bool:
     value = row.get(key, default)
     if not isinstance(value, bool):
-        raise BindingError(f"{place}: expected {key} = true or false, not {value!r}")
+        raise BindingError(f"{place}: expected {key} = true or false{or_}, not {value!r}")
     return value

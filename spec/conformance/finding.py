@@ -23,6 +23,7 @@ Kind = Literal[
     "impossible-branch",
     "unbound-label",
     "wrong-topic",
+    "impossible-loss",
     "unplayed-lifeline",
     "sent-to-nobody",
     "missing-reference",

@@ -54,18 +54,28 @@ class Fault:
         """What it is called."""
         return f"{self.place}: {self.tells}"
 
+    def target(self) -> object:
+        """What it changes, as it is now: a chart, or a function."""
+        if self.chart:
+            return CHARTS[self.chart]
+        where, name = self._owner()
+        return inspect.getattr_static(where, name)
+
+    def _owner(self) -> tuple[Any, str]:
+        module, _, path = self.function.rpartition(".")
+        module, _, owner = module.partition(":")
+        where = importlib.import_module(module)
+        return (getattr(where, owner) if owner else where), path
+
     @contextmanager
     def planted(self) -> Iterator[Charts]:
         """Puts it there, and says which charts take the place of ours meanwhile. Raises `NotPlanted`."""
         if self.chart:
             yield {self.chart: recast(self.chart, self.old, self.new)}
             return
-        module, _, path = self.function.rpartition(".")
-        module, _, owner = module.partition(":")
-        where = importlib.import_module(module)
-        with _patched(getattr(where, owner) if owner else where, path, self.old, self.new):
+        with _patched(*self._owner(), self.old, self.new):
             # What a class of ours has been asked is known from then on: a copy of it is asked anew.
-            yield {chart: recast(chart) for chart in CHARTS} if module.startswith("machines.") else {}
+            yield {chart: recast(chart) for chart in CHARTS} if self.function.startswith("machines.") else {}
 
 
 def faults() -> tuple[Fault, ...]:

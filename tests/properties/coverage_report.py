@@ -83,7 +83,7 @@ def tried(examples: int) -> Exercised:
     Told.exercised = exercised
     for beginning in beginnings():
         run = Run(world_of(beginning.scenario))
-        run.follow(beginning.steps)
+        list(run.follow(beginning.steps))
         exercised.add(run)
         for step in run.possible():
             exercised.step(run.world, run.row, step.label)

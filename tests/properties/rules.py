@@ -146,10 +146,8 @@ class Service(RuleBasedStateMachine):
         self.ignored = self.known[beginning.hardened]
         if self.run.world.scenario.views:
             self.ignored |= OF_WHOLE_FILES
-        self.run.follow(beginning.steps if whole else beginning.steps[:kept])
-        rows = [self.run.world.system.initial(), *(step.row for step in self.run.steps)]
-        for before, step in zip(rows, self.run.steps, strict=False):
-            self.judge(before, step)
+        for before, step in self.run.follow(beginning.steps if whole else beginning.steps[:kept]):
+            self.judge(before, step)  # at once, so that a run that breaks a property ends there
         self.under_test = self.level()
         self.guard(self.under_test.begin, self.run)
 

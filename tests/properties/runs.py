@@ -220,12 +220,15 @@ class Run:
         trace = Trace(self.world.scenario, property_, self.texts())
         return render(self.world.system, trace, self.steps)
 
-    def follow(self, texts: Iterable[str]) -> None:
-        """Take the steps with these texts, as far as they are possible."""
+    def follow(self, texts: Iterable[str]) -> Iterator[tuple[Row, Step]]:
+        """Take the steps with these texts, as far as they are possible; each with where it was taken, as it is."""
         for text in texts:
-            for known, label, row in choices(self.world.system, self.row):
+            before = self.row
+            for known, label, row in choices(self.world.system, before):
                 if known == text:
-                    self.take(Step(label, row))
+                    step = Step(label, row)
+                    self.take(step)
+                    yield before, step
                     break
             else:
                 return

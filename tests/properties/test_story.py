@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -16,7 +17,7 @@ from runtime.driver import Role
 from spec.exploration.model import scenario as scenarios
 from spec.exploration.model.scenario import Scenario
 from tests.properties.rules import AS_CHARTS, Service
-from tests.properties.runs import World
+from tests.properties.runs import World, world_key
 from tests.properties.story import Violation
 from tests.properties.wired import SteppedServer, Wired
 
@@ -35,9 +36,13 @@ class WithAPlantedFault(Service):
     """The charts, one of which has a fault."""
 
     views = False
+    worlds: ClassVar[dict[str, World]] = {}
 
     def world(self, scenario: Scenario) -> World:
-        return World(scenario, PLANTED)
+        key = world_key(scenario)
+        if key not in self.worlds:
+            self.worlds[key] = World(scenario, PLANTED)
+        return self.worlds[key]
 
 
 class Forgetful(SteppedServer):

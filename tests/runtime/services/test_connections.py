@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,10 @@ async def test_a_broker_that_comes_late_is_found(tmp_path: Path, mosquitto_progr
         mosquitto.start()
         try:
             await tracker.members("one")
-            for _ in range(2):
+            for end in (signal.SIGTERM, signal.SIGKILL):
                 await until(lambda: one.status.is_member)
-                mosquitto.kill()
+                mosquitto.process.send_signal(end)
+                mosquitto.process.wait()
                 await until(lambda: one.server.where == ("offline",))
                 mosquitto.start()
                 await tracker.until(lambda: tracker.status.is_member)
@@ -138,8 +140,9 @@ async def test_a_silent_socket_is_left_and_tried_again() -> None:
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     address = BrokerAddress("127.0.0.1", server.sockets[0].getsockname()[1])
     async with a_bus(address) as bus:
-        one = bus.torrent("one", patience=0.3)
-        await until(lambda: len(served) >= 2 and one.status.reconnects >= 1)
+        one = bus.torrent("one", patience=0.3, retry_most=0.2)
+        await until(lambda: len(served) >= 3 and one.status.reconnects >= 3)
+        assert one.service.supervisor.pauses.count == one.status.reconnects  # to wait for an answer is not to last
         assert "does not answer CONNECT" in one.server.last_error
         assert await one.stop() is Exit.STOPPED
     server.close()

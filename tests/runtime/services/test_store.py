@@ -225,6 +225,7 @@ async def test_what_is_not_stored_is_not_told(kind: str, tmp_path: Path) -> None
             one = bus.torrent("one", timeout=0.5)
             assert await tracker.ends() is Exit.STORE
             assert "disk I/O error" in tracker.status.why()
+            assert tracker.status.joins["registered"] == 1  # it does not count, or log, what it did not tell
             await one.until(lambda: one.status.joins["timed out"] >= 1)
             assert not one.status.joins["registered"]
             assert set(other.server.view.clients) == {"other"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -338,7 +339,9 @@ def pair_of(random: Random, features: Features, *, mutations: int) -> Pair:
         referred["Part"] = drawings[0].body(random.randint(1, 3))
         place = random.randint(0, len(bodies[0]))
         bodies[0] = (*bodies[0][:place], Refer(names, "Part"), *bodies[0][place:])
-    setting = _setting(random, names, features)
+    drawn = (arrow for body in (*bodies, *referred.values()) for arrow in arrows(body))
+    lost = {frozenset({arrow.sender, arrow.receiver}) for arrow in drawn if arrow.lost}
+    setting = _setting(random, names, features, lost)
     bare = Pair(dict.fromkeys(names, Chart()), tuple(bodies), referred, setting, declared=not features.undeclared)
     reading = Reading([*bare.texts(), *bare.frames()])
     orders = tuple(order for diagram in reading.diagrams[: len(bodies)] for order in reading.resolutions(diagram))
@@ -370,11 +373,13 @@ def _chart(random: Random, orders: Orders, name: str, setting: Setting, features
     return replace(chart, encoded=random.random() < 0.2, several=features.several and random.random() < 0.4)
 
 
-def _setting(random: Random, names: tuple[str, ...], features: Features) -> Setting:
+def _setting(random: Random, names: tuple[str, ...], features: Features, lost: AbstractSet[frozenset[str]]) -> Setting:
+    """`lost` are the ends of arrows that are drawn lost: these are no parts of one server."""
     groups: Mapping[str, str] = {}
     often = 0.6 if features.dense else 0.35
     if random.random() < often:
-        groups = dict.fromkeys(random.sample(names, 2), "server")
+        parts = random.sample(names, 2)
+        groups = {} if frozenset(parts) in lost else dict.fromkeys(parts, "server")
     patient = frozenset(random.sample(names, 1)) if random.random() < often else frozenset()
     return Setting(
         channels=random.choice(["receiver", "receiver", "receiver", "pair", "any", "any"]),

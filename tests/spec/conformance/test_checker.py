@@ -85,6 +85,8 @@ PLANTED = {
     "another sender": ("Tracker->>TrackerView:Check", "Torrent->>TrackerView:Check", "chart-cannot", 28, "Torrent"),
     "a word": ("Torrent->>TorrentView:Change", "Torrent->>TorrentView:Chnage", "unbound-label", 37, ""),
     "a lifeline": ("as Broker", "as Brokre", "unplayed-lifeline", 12, "Brokre"),
+    "a call that is lost": ("Tracker->>TrackerView:Check", "Tracker-xTrackerView:Check",
+                            "impossible-loss", 28, "Tracker"),
     "a keyword": ("note over Client:Ignores", "nte over Client:Ignores", "unreadable", 35, ""),
 }  # fmt: skip
 
@@ -96,6 +98,17 @@ def test_a_planted_mistake_is_found_where_it_is(old: str, new: str, kind: str, l
     found = [(finding.kind, finding.line, finding.lifeline) for finding in report.diagrams[0].findings]
     assert (kind, line, lifeline) in found, found
     assert not report.conforms
+
+
+@pytest.mark.parametrize(
+    ("left_out", "conforms"), [(("CONNACK",), False), (("SUBACK",), True), (("CONNACK", "SUBACK"), True)]
+)
+def test_acknowledgements_are_left_out_from_the_connection_on(left_out: tuple[str, ...], conforms: bool) -> None:
+    """Who draws no SUBACK may draw the CONNACK; not the other way round."""
+    text = (DIAGRAMS / "TrackerServerStartup_StandardProcedure.txt").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not any(f":{packet}" in line for packet in left_out)]
+    report = check("\n".join(lines) + "\n", file="startup.txt")
+    assert report.conforms is conforms, str(report)
 
 
 def test_an_unbound_label_is_told_with_the_nearest_known_one() -> None:

@@ -123,7 +123,7 @@ def test_spin_finds_the_same_states_and_transitions(name: str) -> None:
 
 
 def test_spin_finds_the_same_where_every_message_is_delivered() -> None:
-    system, states, transitions = known(SCENARIOS["conflicting"], drop_inert=False)
+    system, states, transitions = known(SCENARIOS["files"], drop_inert=False)
     found = quickly(write(system))
     assert (found.states, found.transitions) == (len(states), transitions)
 
@@ -213,8 +213,9 @@ def test_spin_finds_the_same_properties_violated() -> None:
         assert quickly(model, properties=1 << property_).errors == expected >> property_ & 1
 
 
-def test_spin_gives_the_same_verdicts() -> None:
-    system, states, _ = known(SCENARIOS["two that lose"])
+@pytest.mark.parametrize("name", ["files", "breaks, stabilisation, unordered"])
+def test_spin_gives_the_same_verdicts(name: str) -> None:
+    system, states, _ = known(SCENARIOS[name])
     properties = Properties(system, PROPERTIES, side_of)
     found = quickly(write(system, bad(properties)))
     watches = [watch for number, watch in enumerate(properties.watches) if found.violated >> number & 1]
