@@ -268,12 +268,13 @@ def _list(path: Path | None) -> int:
 
 def _explored(scenario: "Scenario", properties: "tuple[Property, ...]", options: "Options", output: Output) -> "Result":
     from runtime.cli.terminal import progress_of_search
+    from spec.exploration.any_number.page import known
     from spec.exploration.explore import explore
 
     with progress_of_search() as render:
         result = explore(scenario, replace(options, render=render), properties)
     servers = "hardened torrent servers" if scenario.hardened else "torrent servers"
-    output.result(result, f"{scenario.name}, {scenario.torrents} {servers}: {scenario.description}")
+    output.result(result, f"{scenario.name}, {scenario.torrents} {servers}: {scenario.description}", known(scenario))
     return result
 
 
