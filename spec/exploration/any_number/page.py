@@ -25,12 +25,12 @@ COMMAND = "python -m spec.exploration.any_number.page"
 WORDS = {"holds for every number": "holds", "does not apply": ""}
 
 
-def answers(names: Sequence[str] = SCENARIOS) -> dict[str, Answer]:
-    """The answers of these scenarios, as drawn and hardened."""
+def answers(names: Sequence[str] = SCENARIOS, kinds: Sequence[bool] = (False, True)) -> dict[str, Answer]:
+    """The answers of these scenarios, as drawn and hardened (`kinds`)."""
     found = {}
     wanted = [each for each in OF_MEMBERSHIP if each.when not in OF_RUNS]
     for name in names:
-        for hardened in (False, True):
+        for hardened in kinds:
             title = f"{name}, hardened" if hardened else name
             found[title] = answer(replace(scenario(name), hardened=hardened), properties=wanted)
     return found
