@@ -6,7 +6,7 @@ besides: of as many as are tried, one can always be left out, and what is seen s
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 from spec.exploration.any_number.charts_lint import LISTS, lint_of_charts, sizes
@@ -177,7 +177,7 @@ def _check_names(system: OpenCharts) -> None:
                 )
 
 
-Turned = tuple[Seen, tuple[object, ...]]
+Turned = tuple[Seen, tuple[Hashable, ...]]
 
 
 def _turned(system: OpenCharts, place: int, outcome: Outcome, exchange: tuple[tuple[str, str], ...]) -> Turned:
@@ -187,7 +187,7 @@ def _turned(system: OpenCharts, place: int, outcome: Outcome, exchange: tuple[tu
     return seen, tuple(_renamed(each, exchange) for each in outcome.sent)
 
 
-def _renamed(message: object, exchange: tuple[tuple[str, str], ...]) -> object:
+def _renamed(message: Hashable, exchange: tuple[tuple[str, str], ...]) -> Hashable:
     if not isinstance(message, Addressed):
         return message
     names = dict(exchange)
@@ -211,7 +211,9 @@ def _check_enough(system: OpenCharts) -> None:
                 )
 
 
-def _can_leave_out(system: OpenCharts, place: int, centre: Completions, seen: Seen, kind: str, message: object) -> bool:
+def _can_leave_out(
+    system: OpenCharts, place: int, centre: Completions, seen: Seen, kind: str, message: Hashable
+) -> bool:
     sender = message.sender if isinstance(message, Addressed) else ""
     everybody = (*system.hidden.seen, *system.hidden.ghosts)
     for ghost in system.hidden.ghosts:
@@ -221,19 +223,25 @@ def _can_leave_out(system: OpenCharts, place: int, centre: Completions, seen: Se
         fewer = centre.restricted(seen, *left)
         if not all(map(centre.trees.is_resolved, fewer.trees)):
             continue
-        if _seen_by(system, place, centre, seen, kind, message) == _seen_by(
-            system, place, centre, fewer, kind, message
+        whole, without = Whole(seen, everybody), Whole(fewer, left)
+        if _seen_by(system, place, centre, whole, kind, message) == _seen_by(
+            system, place, centre, without, kind, message
         ):
             return True
     return False
 
 
 def _seen_by(
-    system: OpenCharts, place: int, centre: Completions, seen: Seen, kind: str, message: object
-) -> set[tuple[Seen, tuple[object, ...]]]:
-    """What those who are seen notice of all that a node says."""
-    here = Whole(seen, (*system.hidden.seen, *system.hidden.ghosts))
-    return {
-        (centre.restricted(system.seen(place, each.then), *here.members[:2]), tuple(filter(system.is_heard, each.sent)))
-        for each in system.ask_node(place, seen, kind, message)
+    system: OpenCharts, place: int, centre: Completions, whole: Whole, kind: str, message: Hashable
+) -> set[Turned]:
+    """What those who are seen notice of all that a node does with those who are there."""
+    before = centre.restricted(whole.seen, *system.hidden.seen)
+    found = {
+        (
+            centre.restricted(system.seen(place, each.then), *system.hidden.seen),
+            tuple(filter(system.is_heard, each.sent)),
+        )
+        for each in system.ask_node(place, whole.seen, kind, message)
+        if system.is_among(each, place, whole)
     }
+    return found - {(before, ())}

@@ -17,6 +17,7 @@ from spec.exploration.any_number.restriction import NotInterchangeable
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.foreign import ForeignSystem, Standing
 from spec.exploration.model.moves import Moves
+from spec.exploration.model.outside import outside
 from spec.exploration.properties.foreign import PROPERTIES, no_deadlock
 from spec.exploration.properties.language import Implication, always, leads_to
 from spec.exploration.traces.replay import KEPT, play
@@ -115,6 +116,59 @@ FAULTS = {
 @pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS)
 def test_views_of_a_hub_under_faults_are_known(faults: Faults) -> None:
     of = population(hub(faults))
+    done = views_of(of)
+    assert [missing(of, done, number)[0] for number in (2, 3)] == [0, 0]
+
+
+class Poll(StateChart[Any]):
+    """Asks everybody once each time that it is told to, and tells when somebody has answered."""
+
+    idle = State(initial=True)
+    busy = State()
+
+    begins = Event(idle.to(busy) | busy.to.itself(), name="?tick")
+    asks = Event(busy.to.itself(cond="is_new", on="mark"), name="!ask")
+    hears = Event(busy.to.itself(on="hear") | idle.to.itself(on="hear"), name="?answer")
+    tells = Event(busy.to(idle, cond="is_answered"), name="!told")
+
+    def __init__(self) -> None:
+        self.asked: dict[str, str] = {}
+        super().__init__()
+
+    def is_new(self, to: str = "") -> bool:
+        return to not in self.asked
+
+    def mark(self, to: str = "") -> None:
+        self.asked[to] = "asked"
+
+    def hear(self, sender: str = "") -> None:
+        self.asked[sender] = "answered"
+
+    def is_answered(self) -> bool:
+        return any(each == "answered" for each in self.asked.values())
+
+
+class Voter(StateChart[Any]):
+    """Answers once."""
+
+    waiting = State(initial=True)
+    asked = State()
+    answered = State()
+
+    hears = Event(waiting.to(asked), name="?ask")
+    answers = Event(asked.to(answered), name="!answer")
+
+
+class Log(StateChart[Any]):
+    """A second centre."""
+
+    only = State(initial=True)
+    hears = Event(only.to.itself(), name="?told")
+
+
+def test_views_with_two_centres_and_messages_from_outside_are_known() -> None:
+    charts = {"Server": Poll, "Log": Log, "Client1": Voter, "Client2": Voter, "Outside": outside({"tick": 1})}
+    of = population(replace(lock(charts), may_stay={}, unordered=True))
     done = views_of(of)
     assert [missing(of, done, number)[0] for number in (2, 3)] == [0, 0]
 
