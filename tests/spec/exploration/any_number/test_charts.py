@@ -153,7 +153,7 @@ class Voter(StateChart[Any]):
 
     waiting = State(initial=True)
     asked = State()
-    answered = State()
+    answered = State(final=True)
 
     hears = Event(waiting.to(asked), name="?ask")
     answers = Event(asked.to(answered), name="!answer")
