@@ -166,7 +166,7 @@ class Log(StateChart[Any]):
     hears = Event(only.to.itself(), name="?told")
 
 
-def test_views_with_two_centres_and_messages_from_outside_are_known() -> None:
+def test_views_with_two_centres_and_an_outside_are_known() -> None:
     charts = {"Server": Poll, "Log": Log, "Client1": Voter, "Client2": Voter, "Outside": outside({"tick": 1})}
     of = population(replace(lock(charts), may_stay={}, unordered=True))
     done = views_of(of)
