@@ -69,7 +69,7 @@ class Judged:
     of: Population
     views: Views
     _acts: dict[tuple[int, Hashable], tuple[Outcome, ...]] = field(default_factory=dict)
-    _sides: dict[tuple[int, Hashable, bool, bool], Standing] = field(default_factory=dict)
+    _sides: dict[tuple[int, Hashable, bool, bool, bool], Standing] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.system = self.views.system
@@ -77,7 +77,8 @@ class Judged:
         self._centres: list[tuple[int, Completions]] = [
             (place, centre) for place in range(len(self.names)) if (centre := self.system.centre(place)) is not None
         ]
-        self.stuck = self._stuck()
+        self.quiescent = self._resting(broken=True)
+        self.stuck = self._resting(broken=False)
 
     def first(self, property_: Property) -> tuple[Row | None, bool]:
         """The first view that breaks a property, and whether any exercises it. Raises `LooksInside`."""
@@ -85,7 +86,7 @@ class Judged:
         asked = [each for one in about_pairs(self.of, property_) or () for each in instances([one], self.names)]
         is_met = False
         for row in self.views.parents:
-            if property_.when not in {"always", "stuck"} and row not in self.stuck:
+            if property_.when not in {"always", "stuck"} and row not in self.quiescent:
                 continue
             for number, instance in enumerate(asked):
                 key = (number, *(self._key(row, place) for place in instance.components))
@@ -104,20 +105,24 @@ class Judged:
     def _key(self, row: Row, place: int) -> Hashable:
         if place == len(self.names):
             return row[-1]
-        return place, self._state(row, place), self.system.is_idle(place, row[place]), row in self.stuck
+        return place, self._state(row, place), self.system.is_idle(place, row[place]), *self._kind(row)
 
     def _state(self, row: Row, place: int) -> Hashable:
         return self.system.locals[place][self.system.slots[place][row[place]].local]
 
     def side(self, row: Row, place: int) -> Standing:
         """How properties see a chart in a view."""
-        state, idle, stuck = self._state(row, place), self.system.is_idle(place, row[place]), row in self.stuck
-        key = (place, state, idle, stuck)
+        state, idle = self._state(row, place), self.system.is_idle(place, row[place])
+        quiescent, stuck = self._kind(row)
+        key = (place, state, idle, quiescent, stuck)
         if key not in self._sides:
-            self._sides[key] = self._standing(place, state, idle=idle, stuck=stuck)
+            self._sides[key] = self._standing(place, state, idle=idle, quiescent=quiescent, stuck=stuck)
         return self._sides[key]
 
-    def _standing(self, place: int, state: Hashable, *, idle: bool, stuck: bool) -> Standing:
+    def _kind(self, row: Row) -> tuple[bool, bool]:
+        return row in self.quiescent, row in self.stuck
+
+    def _standing(self, place: int, state: Hashable, *, idle: bool, quiescent: bool, stuck: bool) -> Standing:
         node, whole = self.system.node(place), self.of.system
         acts = self.acts(place, state)
         may_stay = whole.may_stay.get(self.of.group[0] if node.name in self.system.hidden.seen else node.name, ())
@@ -133,8 +138,8 @@ class Judged:
         centre = self.system.centre(place)
         is_all = centre is None or not any(centre.trees.mentioned_in(pair.trees) for pair in centre.pairs)
         return Standing(
-            node.name, where, broken.state if is_all else Inside(node.name), stuck or (idle and not acts),
-            broken.broken, broken.raised, stuck and not isinstance(state, Broken),
+            node.name, where, broken.state if is_all else Inside(node.name), quiescent or (idle and not acts),
+            broken.broken, broken.raised, stuck,
             is_over or (bool(where) and {*where} <= {*may_stay}), tuple(dict.fromkeys(unheard)),
         )  # fmt: skip
 
@@ -154,12 +159,13 @@ class Judged:
 
     # What is stuck.
 
-    def _stuck(self) -> frozenset[Row]:
-        """The views of which it can be that nothing can happen any more."""
+    def _resting(self, *, broken: bool) -> frozenset[Row]:
+        """The views of which it can be that nothing can happen any more; `broken`: though something has gone wrong."""
         members = [self.names.index(name) for name in self.system.hidden.seen]
         still = [
             row for row in self.views.parents
             if all(self.system.is_idle(place, row[place]) for place in range(len(self.names)))
+            and (broken or not any(isinstance(self._state(row, place), Broken) for place in range(len(self.names))))
             and not any(self.acts(place, self._state(row, place)) for place in members)
         ]  # fmt: skip
         while True:
