@@ -167,7 +167,13 @@ class Log(StateChart[Any]):
 
 
 def test_views_with_two_centres_and_an_outside_are_known() -> None:
-    charts = {"Server": Poll, "Log": Log, "Client1": Voter, "Client2": Voter, "Outside": outside({"tick": 1})}
+    charts: dict[str, Any] = {
+        "Server": Poll,
+        "Log": Log,
+        "Client1": Voter,
+        "Client2": Voter,
+        "Outside": outside({"tick": 1}),
+    }
     of = population(replace(lock(charts), may_stay={}, unordered=True))
     done = views_of(of)
     assert [missing(of, done, number)[0] for number in (2, 3)] == [0, 0]
