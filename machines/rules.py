@@ -20,7 +20,8 @@ of the former only, and the client forgets the latter: they belong to an earlier
 """
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal, TypeVar
@@ -336,6 +337,7 @@ def _without_dots(path: str) -> str:
 
 
 _CHARACTERS = re.compile("(?:[!-$&-~]|%[0-9A-Fa-f]{2})+")
+_ESCAPED = re.compile(r'[\x00-\x1f"\\]')
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?#]*))?([^?#]*)(.*)")
 _AUTHORITY = re.compile(r"((?:[^@]*@)?)(\[[^\[\]@]*\]|[^:@\[\]]*)(?::([0-9]*))?")
 _ESCAPE = re.compile("%([0-9A-Fa-f]{2})")
@@ -352,8 +354,9 @@ def _beyond(view: View, asked: Admission, client: str) -> str:
         return ""
     promised = [*view.admissions.values(), asked]
     infos = {**view.clients, **{name: one.info for name, one in view.admissions.items()}, client: asked.info}
-    files = {key: one for each in promised for key, one in each.files.items() if key not in view.files}
-    fragments = {key: one for each in promised for key, one in each.fragments.items() if key not in view.fragments}
+    known_files, known_fragments = view.files.keys(), view.fragments.keys()
+    files = {key: one for each in promised for key, one in each.files.items() if key not in known_files}
+    fragments = {key: one for each in promised for key, one in each.fragments.items() if key not in known_fragments}
     for what, most, count in (
         ("clients", limits.clients, len(infos)),
         ("files", limits.files, len(view.files) + len(files)),
@@ -364,8 +367,7 @@ def _beyond(view: View, asked: Admission, client: str) -> str:
             return f"the service takes at most {most} {what}, and would have {count}"
     if limits.event_bytes is None:
         return ""
-    brought = _size_of(immutabledict(files), immutabledict(fragments))
-    size = EVENT_BYTES + _size_of(view.files, view.fragments) + brought
+    size = EVENT_BYTES + _size_of_known(view.files, view.fragments) + _size_of(files, fragments)
     size += sum(_size_of_client(*item) for item in infos.items())
     if size > limits.event_bytes:
         return (
@@ -376,21 +378,26 @@ def _beyond(view: View, asked: Admission, client: str) -> str:
 
 
 @lru_cache(maxsize=8)  # what the service holds is the same from one request to the next
-def _size_of(files: Files, fragments: Fragments) -> int:
+def _size_of_known(files: Files, fragments: Fragments) -> int:
+    return _size_of(files, fragments)
+
+
+def _size_of(files: Mapping[str, FileMetadata], fragments: Collection[str]) -> int:
     """How many bytes they take at most in an event."""
-    told = sum(_size(key) + ENTRY_BYTES + sum(map(_size, one.fragment_sequence)) for key, one in files.items())
-    return told + sum(_size(key) + ENTRY_BYTES for key in fragments)
+    in_sequence = [key for one in files.values() for key in one.fragment_sequence]
+    return _sizes([*files, *in_sequence, *fragments]) + ENTRY_BYTES * (len(files) + len(fragments))
 
 
+@lru_cache(maxsize=16384)  # each request asks for the size of each client
 def _size_of_client(client: str, info: ClientMetadata) -> int:
-    texts = (client, info.request_id, *info.endpoints, *info.stored_fragments)
-    return ENTRY_BYTES + sum(map(_size, texts))
+    return ENTRY_BYTES + _sizes((client, info.request_id, *info.endpoints, *info.stored_fragments))
 
 
-def _size(text: str) -> int:
-    """The bytes of a text in JSON, with what separates it: an escape for each character that needs one."""
-    plain = len(text.encode("utf-8", "replace")) + QUOTED_BYTES
-    return plain if text.isalnum() else plain + sum(ESCAPE_BYTES for char in text if char < " " or char in '"\\')
+def _sizes(texts: Collection[str]) -> int:
+    """The bytes of texts in JSON, with what separates them: an escape for each character that needs one."""
+    text = "".join(texts)
+    plain = len(text.encode("utf-8", "replace")) + QUOTED_BYTES * len(texts)
+    return plain if text.isalnum() else plain + ESCAPE_BYTES * len(_ESCAPED.findall(text))
 
 
 # What has to change.
@@ -402,25 +409,32 @@ def _compare(
     """What a client that told of these has to add and to remove, and what it brings."""
     service: dict[str, M] = {}
     for known in (*promised, registered):
-        service.update(known)
-    remove = frozenset(key for key, metadata in told.items() if service.get(key, metadata) != metadata)
+        service.update(known.items())  # of an `immutabledict`: the values at once, not one by one
+    remove = frozenset(key for key in told.keys() & service.keys() if service[key] != told[key])
     replaced = _only(service, remove)
     return _joined(_without(registered, told), replaced), remove, _without(_joined(told, replaced), registered)
 
 
 def _still_stored(view: View, news: Fragments, removed: Iterable[str] = ()) -> ClientMetadata:
     """What a server has, without the fragments that it stores under other metadata than the service's."""
-    other = {key for key, metadata in news.items() if view.fragments.get(key, metadata) != metadata}
+    other = {key for key in news.keys() & view.fragments.keys() if view.fragments[key] != news[key]}
     return replace(view.own, stored_fragments=view.own.stored_fragments - other - frozenset(removed))
 
 
 def _joined(first: Mapping[str, M], second: Mapping[str, M]) -> immutabledict[str, M]:
-    return immutabledict({**first, **second})
+    if not second and isinstance(first, immutabledict):
+        return first
+    joined = dict(first.items())
+    joined.update(second.items())
+    return immutabledict(joined)
 
 
-def _without(mapping: Mapping[str, M], keys: Container[str]) -> immutabledict[str, M]:
-    return immutabledict({key: value for key, value in mapping.items() if key not in keys})
+def _without(mapping: Mapping[str, M], keys: AbstractSet[str] | Mapping[str, M]) -> immutabledict[str, M]:
+    gone = keys.keys() if isinstance(keys, Mapping) else keys
+    if isinstance(mapping, immutabledict) and mapping.keys().isdisjoint(gone):
+        return mapping
+    return immutabledict({key: value for key, value in mapping.items() if key not in gone})
 
 
-def _only(mapping: Mapping[str, M], keys: Container[str]) -> immutabledict[str, M]:
+def _only(mapping: Mapping[str, M], keys: Collection[str]) -> immutabledict[str, M]:
     return immutabledict({key: value for key, value in mapping.items() if key in keys})

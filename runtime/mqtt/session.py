@@ -11,6 +11,8 @@ import logging
 import re
 import socket
 import ssl
+import threading
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -18,15 +20,22 @@ from urllib.parse import unquote, urlsplit
 
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.enums import LogLevel
 
 from runtime.mqtt.in_flight import IN_FLIGHT, InFlight, StalledError
 
+A_TURN = 0.001
+"""Seconds of work with what has come, after which a session looks what else has."""
+TURNS = 3
+"""Turns of the loop that it has for that: at QoS 2 the next event comes only after two answers of ours."""
 NOT_LARGE = 8 * 1024
 """Bytes of a payload that no broker finds too large."""
 KEEPALIVE_TIMEOUT = 141
 """paho's reason code where the broker left a PINGREQ unanswered."""
 _DATES = frozenset({9, 10})
 """OpenSSL's codes for a certificate that is not valid yet, or no more: a new one, or the right time, mends that."""
+logging.getLogger("clientjoin.paho").setLevel(logging.CRITICAL)  # what it would say reaches us as an exception
+
 READ_AT_ONCE = 100
 """Packets that a session reads in one turn of the loop, if as many have come."""
 
@@ -150,7 +159,7 @@ class Session:
             keepalive=keepalive,
             max_inflight_messages=IN_FLIGHT,  # never reached: what waits does so in `InFlight`, where it has a timeout
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],  # a small packet is not to wait for the next
-            logger=self._heard.logger,
+            logger=logging.getLogger("clientjoin.paho"),
             transport="tcp" if address.websocket_path is None else "websockets",
             websocket_path=address.websocket_path,
             tls_context=_closing(tls or ssl.create_default_context()) if address.tls else None,
@@ -159,11 +168,16 @@ class Session:
         self._paho: Any = self._mqtt._client
         self._paho.connect_timeout = patience
         vars(self._paho)["loop_read"] = self._read
+        vars(self._paho)["_easy_log"] = self._heard.note
+        self._paho.on_message = self._on_message
+        self._came: deque[tuple[str, bytes]] = deque()
+        self._news: asyncio.Future[None] | None = None
         self._paho.on_publish = self._on_publish
         self._paho.on_socket_register_write = self._on_register_write
         self._paho.on_disconnect = self._on_disconnect
         self._in_flight = InFlight(IN_FLIGHT, patience, self._bytes_left)
         self._opening: asyncio.Task[Any] | None = None
+        self._thread = 0
 
     async def connect(self) -> None:
         """CONNECT, and wait for CONNACK. Raises `RefusedError`, or `NotConnectedError` if no CONNACK came."""
@@ -172,6 +186,7 @@ class Session:
                 f"{self.address} cannot be reached: this event loop does not watch sockets; "
                 "use asyncio.SelectorEventLoop (on Windows: asyncio.WindowsSelectorEventLoopPolicy)"
             )
+        self._thread = threading.get_ident()
         self._opening = asyncio.create_task(self._mqtt.__aenter__())
         try:
             await asyncio.shield(self._opening)
@@ -261,7 +276,10 @@ class Session:
             if sock.fileno() == number:
                 loop.add_writer(number, write)
 
-        loop.call_soon_threadsafe(watch)
+        if threading.get_ident() == self._thread:
+            loop.call_soon(watch)
+        else:
+            loop.call_soon_threadsafe(watch)
 
     def _on_disconnect(self, *told: Any) -> None:
         self._mqtt._on_disconnect(*told)
@@ -273,14 +291,32 @@ class Session:
 
     async def messages(self) -> AsyncIterator[tuple[str, bytes]]:
         """Topic and payload of each event that comes in. Raises `NotConnectedError` when the connection breaks."""
-        try:
-            async for message in self._mqtt.messages:
-                if message.retain and self.skips_retained:
-                    continue
-                payload = message.payload
-                yield str(message.topic), payload if isinstance(payload, bytes) else str(payload or "").encode()
-        except aiomqtt.MqttError:
-            raise NotConnectedError(f"the connection to {self.address} broke{self._why()}") from None
+        loop, ended = asyncio.get_running_loop(), self._mqtt._disconnected
+        ended.add_done_callback(self._tell)
+        while True:
+            while self._came:
+                until = loop.time() + A_TURN
+                while self._came and loop.time() < until:
+                    yield self._came.popleft()
+                for _ in range(TURNS):
+                    await asyncio.sleep(0)
+            if ended.done():
+                if not ended.cancelled():
+                    ended.exception()  # seen: `_why` says more
+                raise NotConnectedError(f"the connection to {self.address} broke{self._why()}")
+            self._news = loop.create_future()
+            await self._news
+
+    def _on_message(self, _paho: object, _data: object, message: Any) -> None:
+        if message.retain and self.skips_retained:
+            return
+        self._came.append((message.topic, bytes(message.payload)))
+        self._tell()
+
+    def _tell(self, _: object = None) -> None:
+        """Let `messages` go on."""
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
 
     def _why(self) -> str:
         """What is known of why the connection broke, to go on with after "broke"."""
@@ -345,14 +381,11 @@ class _LastError:
 
     def __init__(self) -> None:
         self.said = ""
-        self.logger = logging.Logger("clientjoin.paho", logging.ERROR)  # noqa: LOG001 - one for each session
-        self.logger.propagate = False
-        handler = logging.Handler()
-        vars(handler)["emit"] = self._emit
-        self.logger.addHandler(handler)
 
-    def _emit(self, record: logging.LogRecord) -> None:
-        self.said = record.getMessage().removeprefix("failed to receive on socket: ")
+    def note(self, level: int, text: str, *given: object) -> None:
+        """Take the place of paho's own, which looks at each packet whether it is to be logged."""
+        if level == LogLevel.MQTT_LOG_ERR:
+            self.said = (text % given).removeprefix("failed to receive on socket: ")
 
 
 class _TlsSocket(ssl.SSLSocket):

@@ -1,6 +1,7 @@
 """From settings to a service that runs: `run_tracker`, `run_torrent`."""
 
 import contextlib
+import gc
 import logging
 import sys
 from collections.abc import AsyncIterator
@@ -114,6 +115,8 @@ def torrent(settings: TorrentSettings, shared: Shared | None = None, address: Br
 
 async def run(service: Service, settings: ServiceSettings) -> Exit:
     """Run until a signal says stop, or there is no use in going on. Raises `SettingsError`."""
+    gc.collect()
+    gc.freeze()  # what is there now stays to the end, so that nobody need look for garbage in it
     with told_by_signals(service.supervisor.stop):
         async with served(service, settings.metrics_host, settings.metrics):
             return await service.supervisor.run()

@@ -6,12 +6,13 @@ published before what it follows from is stored.
 """
 
 import asyncio
+import gc
 import logging
 import random
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 from uuid import uuid4
 
 from machines.calls import CONNACK, CONNECT, ConnectionLost, Message, Start
@@ -32,6 +33,8 @@ IN_A_THREAD = 64 * 1024
 HEAD = re.compile(rb'\{"EventId":"[0-9a-f-]{36}","ClientIdentifier":"((?:[^"\\\x00-\x1f\x7f-\xff])*)"')
 """How our own writer begins an event that names a client."""
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Dial = Callable[[str, Will | None], Session]
 """Makes a new session for a client identifier, with a will."""
 
@@ -211,7 +214,7 @@ class ServiceServer(Server):
     async def _written(self, event: BusEvent) -> bytes:
         entries = sum(len(value) for value in (getattr(event, name, ()) for name in _LARGE) if value)
         if entries > FEW:
-            return await asyncio.to_thread(encode, event, self.max_payload)
+            return await in_a_thread(encode, event, self.max_payload)
         return encode(event, self.max_payload)
 
     async def _decoded(self, topic: str, payload: bytes) -> BusEvent | None:
@@ -220,7 +223,7 @@ class ServiceServer(Server):
             return None
         try:
             if len(payload) > IN_A_THREAD:
-                event = await asyncio.to_thread(decode, given, payload, self.max_payload)
+                event = await in_a_thread(decode, given, payload, self.max_payload)
             else:
                 event = decode(given, payload, self.max_payload)
         except Malformed as refusal:
@@ -262,6 +265,26 @@ class ServiceServer(Server):
         """
         head = HEAD.match(payload)
         return head is not None and head[1] != self.name.encode()
+
+
+_in_threads = 0
+
+
+async def in_a_thread(work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+    """What `work` gives, done in a thread that makes many objects, and no garbage.
+
+    To look for garbage among them would hold up the loop as well, again and again; so that waits.
+    """
+    global _in_threads  # noqa: PLW0603 - as the garbage collector, it is of the whole process
+    was_enabled = gc.isenabled() or _in_threads > 0
+    _in_threads += 1
+    gc.disable()
+    try:
+        return await asyncio.to_thread(work, *given, **named)
+    finally:
+        _in_threads -= 1
+        if was_enabled and not _in_threads:
+            gc.enable()
 
 
 NUMBER = re.compile(rb',"Sequence":"([0-9a-f-]{36})/([0-9]{1,18})"\}$')

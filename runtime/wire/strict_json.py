@@ -20,8 +20,11 @@ from typing import Any, Literal, TypeVar
 
 from immutabledict import immutabledict
 
+from runtime.wire.in_pieces import decoded
+
 MAX_BYTES = 4 * 1024 * 1024
 """The largest payload that is read or written, unless another limit is given."""
+SOME = 10_000
 MAX_DEPTH = 32
 """The deepest nesting that is read; the protocol's own events need 4."""
 MAX_INT64 = 2**63 - 1
@@ -91,11 +94,13 @@ def _plain(payload: bytes, largest: int = MAX_BYTES) -> object:
             _bound_depth(given)
         except Fault:
             raise _Unusual from None
-    return _PLAIN_JSON.decode(given)
+    return decoded(_PLAIN_JSON, given)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
+    found: dict[str, object] = {}
+    for place in range(0, len(pairs), SOME):  # not all in one go: see `in_pieces`
+        found.update(pairs[place : place + SOME])
     if len(found) != len(pairs):
         raise _Unusual
     return found
@@ -128,7 +133,7 @@ def parsed(payload: bytes, largest: int = MAX_BYTES) -> object:
         raise Fault("not-utf8", "UTF-8 without a byte order mark", "one at byte 0")
     _bound_depth(given)
     try:
-        return _JSON.decode(given)
+        return decoded(_JSON, given)
     except json.JSONDecodeError as error:
         came = f"{shown(given[error.pos : error.pos + SHOWN])} at character {error.pos} ({error.msg})"
         raise Fault("not-json", "one JSON object", came) from None

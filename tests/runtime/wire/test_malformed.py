@@ -12,7 +12,7 @@ from machines.events import (
     BusEvent,
 )
 from machines.strategies import bus_events
-from runtime.wire import events, strict_json
+from runtime.wire import events, in_pieces, strict_json
 from runtime.wire.events import Malformed, Refusals, decode, decode_or_refuse, encode
 from runtime.wire.strict_json import MAX_INT64, Kind
 from tests.support.malformed import REFUSED
@@ -184,3 +184,43 @@ def test_a_changed_payload_is_read_alike_in_both_ways(event: BusEvent, data: st.
         )
         payload = payload[:start] + data.draw(piece) + payload[end:]
     both_ways(event.topic, payload)
+
+
+# Long texts, which are read in pieces.
+
+
+def outcome(read: Any, text: str) -> object:
+    """What comes of reading a text, be it a value or a refusal."""
+    try:
+        return json.dumps(read(strict_json._PLAIN_JSON, text), allow_nan=True)
+    except (strict_json._Unusual, ValueError, RecursionError) as error:
+        return type(error).__name__, str(error)
+
+
+@untimed
+@given(JSON, st.sampled_from(["", " ", "\n\t"]), st.data())
+def test_a_long_text_is_read_in_pieces_alike(value: object, blank: str, data: st.DataObject) -> None:
+    text = blank + json.dumps(value, indent=data.draw(st.sampled_from([None, 1]))) + blank
+    for _ in range(data.draw(st.integers(0, 2))):
+        place = data.draw(st.integers(0, len(text)))
+        text = text[:place] + data.draw(st.sampled_from([*'{}[]",:\\1e', "1,", "NaN"])) + text[place + 1 :]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(in_pieces, "AT_ONCE", 0)
+        pieces = outcome(in_pieces.decoded, text)
+    assert pieces == outcome(json.JSONDecoder.decode, text)
+
+
+def test_no_piece_of_a_long_text_holds_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python's parser holds up all threads until it has read what it was given (R16)."""
+    given = []
+
+    class Watched(json.JSONDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            read = vars(self)["scan_once"]
+            vars(self)["scan_once"] = lambda text, place: given.append(text[place]) or read(text, place)  # type: ignore[func-returns-value]
+
+    monkeypatch.setattr(in_pieces, "AT_ONCE", 0)
+    text = '{"a": [[], [1], {"b": {"c": [2, "x"]}}], "d": {}}'
+    assert in_pieces.decoded(Watched(), text) == json.loads(text)
+    assert given == ["1", "2", '"']
