@@ -43,8 +43,8 @@ def _summary(hunts: Sequence[Hunt]) -> Iterator[str]:
     equivalent = sum(bool(one.fault.equivalent) for one in hunts)
     yield (
         f"{len(hunts)} faults: {len(found)} are found, {broken} of them by a property that they break and "
-        f"{len(found) - broken} because one is no longer exercised; {equivalent} are equivalent, for the "
-        "reason that is given."
+        f"{len(found) - broken} because one is no longer exercised or found; {equivalent} are equivalent, for the "
+        f"reason that is given; {len(hunts) - len(found) - equivalent} are not found."
     )
     yield ""
     yield "| property | faults it finds first |"

@@ -1,5 +1,7 @@
 """Faults that are planted are found by a named property: a part of them here, all by `python -m tests.mutation`."""
 
+from pathlib import Path
+
 import pytest
 
 from spec.exploration.properties.client_join import PROPERTIES
@@ -9,6 +11,7 @@ from tests.mutation.planting import Fault, NotPlanted, faults, recast, replaced
 from tests.mutation.table import row
 
 ALL = faults()
+PAGE = Path(__file__).with_name("README.md").read_text(encoding="utf-8")
 SAMPLE = [fault for fault in ALL if not fault.equivalent and fault.place != "explorer"][4::13]
 OF_THE_EXPLORER = [fault for fault in ALL if not fault.equivalent and fault.place == "explorer"][4::13]
 
@@ -17,7 +20,9 @@ OF_THE_EXPLORER = [fault for fault in ALL if not fault.equivalent and fault.plac
 def test_a_fault_is_found(fault: Fault) -> None:
     found = hunt(fault)
     assert found.bite is not None
-    assert row(found).startswith(f"| {fault.place} | {fault.tells} | {found.bite.property_}")
+    told = f"| {fault.place} | {fault.tells} | {found.bite.property_}"
+    assert row(found).startswith(told)
+    assert f"\n{told}" in PAGE, "the page says otherwise: python -m tests.mutation writes it anew"
 
 
 def test_every_fault_can_be_planted_and_is_taken_out_again() -> None:
@@ -27,6 +32,13 @@ def test_every_fault_can_be_planted_and_is_taken_out_again() -> None:
             assert all(chart.__name__ == name for name, chart in charts.items())
             assert charts.get(fault.chart, fault.target()) is not ours
         assert fault.target() is ours
+
+
+def test_the_page_has_a_row_for_every_fault() -> None:
+    rows = [line for line in PAGE.splitlines() if line.startswith(tuple(f"| {fault.place} | " for fault in ALL))]
+    for fault in ALL:
+        assert sum(line.startswith(f"| {fault.place} | {fault.tells} | ") for line in rows) == 1, fault.name
+    assert len(rows) == len(ALL), "python -m tests.mutation writes it anew"
 
 
 def test_every_fault_is_told_once_and_is_one() -> None:
