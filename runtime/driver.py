@@ -30,12 +30,10 @@ from machines.calls import (
 from machines.events import BusEvent
 from machines.participant import Decision, Output, Participant, UnspecifiedReception
 from runtime.mqtt.session import Connect, NotConnectedError, RefusedError, Session
+from runtime.policy import SchedulingPolicy
 from runtime.wire.events import Refusals, decode_or_refuse, encode
 
 log = logging.getLogger("clientjoin.server")
-
-HELD_BACK = 2.0
-"""Seconds that a server which disconnects waits for what a fault holds back at its end of the wire."""
 
 Role = Literal["client", "clock", "view"]
 
@@ -69,8 +67,12 @@ class Server:
         timeout: float = 5.0,
         observer: Callable[[Move], None] | None = None,
         refusals: Refusals | None = None,
+        policy: SchedulingPolicy | None = None,
     ) -> None:
-        """`charts` by role; `connect` makes a session; `timeout` in seconds is what the clock counts."""
+        """`charts` by role; `connect` makes a session; `timeout` in seconds is what the clock counts.
+
+        `policy` decides what is sent and read when; without one everything is, as soon as it can be.
+        """
         self.charts = dict(charts)
         self.name: str = charts["client"].data.client
         self.timeout = timeout
@@ -80,6 +82,7 @@ class Server:
         self.last_error = ""
         self.failure: Exception | None = None
         """What `last_error` says."""
+        self._policy = SchedulingPolicy() if policy is None else policy
         self._connect = connect
         self._observer = observer
         self._session: Session | None = None
@@ -193,16 +196,14 @@ class Server:
                 waiter.set_result(None)
 
     def _send_next(self) -> bool:
+        if not self._policy.may_send(self.charts["client"]):
+            return False
         for role, chart in self.charts.items():
             due = chart.due() if chart.urgent else ()
             if due:
-                self._send(role, self._first(due))
+                self._send(role, self._policy.first(due))
                 return True
         return False
-
-    def _first(self, due: tuple[Output, ...]) -> Output:
-        """What goes first of what is due at a chart."""
-        return due[0]
 
     def _send(self, role: Role, output: Output) -> None:
         chart = self.charts[role]
@@ -251,6 +252,8 @@ class Server:
 
     def _set_timers(self) -> None:
         """Let real timers follow what is due at the charts that are not urgent."""
+        if not self._policy.counts_time:
+            return
         dues = [(role, chart.due()) for role, chart in self.charts.items() if not chart.urgent]
         if len(dues) == len(self._timed) and all(now is then for (_, now), then in zip(dues, self._timed, strict=True)):
             return  # no chart has moved since: `due` gives the very same answer
@@ -290,6 +293,7 @@ class Server:
         elif isinstance(message, SUBSCRIBE):
             self._spawn(self._do_subscribe(self._session, message.topic), self._tasks)
         elif isinstance(message, DISCONNECT):
+            self._policy.disconnecting()
             session, self._session = self._session, None
             self._spawn(self._do_disconnect(session), self._closing)
         else:
@@ -298,6 +302,7 @@ class Server:
             self._spawn(self._do_publish(self._session, message), self._publishing)
 
     async def _do_connect(self, session: Session) -> None:
+        self._policy.connecting()
         try:
             await session.connect()
         except RefusedError as error:
@@ -321,6 +326,7 @@ class Server:
             self._tell(session, SUBACK(topic=topic))
 
     async def _do_publish(self, session: Session | None, event: BusEvent) -> None:
+        await self._policy.before_publishing(event, connected=session is not None)
         if session is None:
             return  # the connection broke while the send was due: lost
         try:
@@ -339,7 +345,7 @@ class Server:
         if session is None:
             return
         while self._publishing:
-            await asyncio.wait(self._publishing, timeout=HELD_BACK)
+            await asyncio.wait(self._publishing, timeout=self._policy.patience)
             if not session.unacknowledged:
                 break  # what is left is held back on purpose, by a fault
         await session.disconnect()
@@ -379,6 +385,10 @@ class Server:
     def _tell(self, session: Session, message: Message) -> None:
         """Something came from the broker; what an earlier session still brings is nobody's."""
         if session is self._session:
+            if isinstance(message, BusEvent) and not self._policy.reads(message):
+                return
+            if isinstance(message, ConnectionLost):
+                self._policy.connection_lost()
             lost = isinstance(message, ConnectionLost | ConnectionFailed)
             self._arrive(message, "" if lost or isinstance(message, SubscriptionFailed | PublishFailed) else "broker")
 
@@ -398,6 +408,7 @@ class Server:
 
     async def _cut_off(self) -> None:
         """Break the connection, and leave no task behind."""
+        self._policy.connection_lost()
         session, self._session = self._session, None
         for task in self._publishing:
             task.cancel()  # they need not say what they could not do

@@ -53,8 +53,14 @@ class Asked:
         bound = faults.bounds.get("losses", 0)
         names = ", ".join(sorted(faults.loses)) or "anything"
         often = "" if bound is None else f", {bound} time{'s' * (bound != 1)} in all"
-        lost = "nothing is lost" if bound == 0 else f"what may be lost: {names}{often}"
-        return f"{', '.join(self.others.charts)}; {lost}"
+        said = ["nothing is lost" if bound == 0 else f"what may be lost: {names}{often}"]
+        said += [
+            f"{fault}: {'any number' if most is None else most}"
+            for fault, most in faults.bounds.items()
+            if fault != "losses" and most != 0
+        ]
+        said += ["messages to one chart may overtake each other"] * self.others.unordered
+        return f"{', '.join(self.others.charts)}; {'; '.join(said)}"
 
     def list(self) -> None:
         """The charts and the properties, printed."""

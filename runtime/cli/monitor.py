@@ -11,6 +11,7 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,10 +25,13 @@ from runtime.cli.exits import fail, leave_output
 
 if TYPE_CHECKING:
     from runtime.runs.format import Run
+    from runtime.services.topics import Topics
     from spec.monitor import Forbidden, Monitor, Observed
 
 MINUTE = 60.0
 """Seconds of what was seen that are saved with what is forbidden."""
+EPOCH = 1e8
+"""Times of so many seconds are since the epoch, not since the beginning of what was seen."""
 STATES = 3
 """Of the states that a server can be in, so many are named."""
 
@@ -47,6 +51,16 @@ def monitor(
     ] = False,
     unordered: Annotated[
         bool, typer.Option("--unordered", help="Events may overtake each other on their way, or come twice.")
+    ] = False,
+    as_drawn: Annotated[
+        bool, typer.Option("--as-drawn", help="Without names of requests nobody asks again by itself, or has a will.")
+    ] = False,
+    gaps: Annotated[
+        bool, typer.Option("--gaps", help="Lines may be missing: what only a missing one explains cannot be told.")
+    ] = False,
+    prefix: Annotated[str, typer.Option(help="What the topics of the service begin with.")] = "",
+    topic_per_client: Annotated[
+        bool, typer.Option("--topic-per-client", help="Topics end in the client they are of, or for.")
     ] = False,
     from_the_start: Annotated[
         bool, typer.Option("--from-the-start", help="No server was there before the first line.")
@@ -70,12 +84,17 @@ def monitor(
     Exit status: 0 allowed, 1 forbidden, 3 nobody can tell, 2 cannot be used.
     """
     from runtime.runs.format import RunError
+    from runtime.services.topics import Topics
 
     if bool(log) == bool(broker):
         raise _unusable("give either a LOG or --broker URL")
     if (seconds or metrics is not None) and not broker:
         raise _unusable("--seconds and --metrics go with --broker")
-    options = _Options(tracker, lag, timeout, lossless, unordered, from_the_start)
+    try:
+        topics = Topics(prefix, topic_per_client)
+    except ValueError as error:
+        raise _unusable(f"--prefix: {error}") from None
+    options = _Options(tracker, lag, timeout, lossless, unordered, from_the_start, as_drawn, gaps, topics)
     try:
         if save is not None:
             save.mkdir(parents=True, exist_ok=True)
@@ -111,6 +130,9 @@ class _Options:
     lossless: bool
     unordered: bool
     from_the_start: bool
+    as_drawn: bool
+    gaps: bool
+    topics: "Topics"
 
     def laid_over(self, run: "Run") -> "Run":
         """The run as its observer sees it, with what the command line adds."""
@@ -124,7 +146,8 @@ class _Options:
         from runtime.runs.format import UNTIMED
         from spec.monitor import Assumptions
 
-        return run.monitor(assumed=Assumptions(self.timeout, self.lag) if run.is_timed else UNTIMED)
+        assumed = Assumptions(self.timeout, self.lag) if run.is_timed else UNTIMED
+        return run.monitor(assumed=assumed, as_drawn=self.as_drawn, misses=self.gaps)
 
 
 @dataclass
@@ -137,6 +160,7 @@ class _Watcher:
     folder: Path | None
     monitor: "Monitor | None" = None
     run: "Run | None" = None
+    is_in_order: bool = True
     told: int = 0
     """How many forbidden events were told."""
     counts: Counter[str] = field(default_factory=Counter)
@@ -151,15 +175,16 @@ class _Watcher:
         from runtime.runs.logs import Reader, load_run
 
         if log != "-":
-            run = self.options.laid_over(load_run(Path(log)))
+            run = self.options.laid_over(load_run(Path(log), replace(self.options.topics, per_client=True)))
             for seen in run.seen:
                 self.see(seen, run)
             return
-        reader = Reader("standard input")
+        reader = Reader("standard input", replace(self.options.topics, per_client=True))
         for number, line in enumerate(sys.stdin, 1):
             for seen in reader.line(number, line):
                 self.see(seen, self.options.laid_over(replace(reader.run, is_timed=reader.is_timed)))
                 self.show(self.changed(seen))
+        self.is_in_order = reader.is_in_order
 
     def live(self, url: str, seconds: float | None, port: int | None) -> None:
         """A broker, until the time is over or somebody interrupts."""
@@ -201,7 +226,7 @@ class _Watcher:
                     loop.add_signal_handler(by, end, by)
             try:
                 async with asyncio.timeout(seconds):
-                    async for seen in watch(address, f"monitor-{os.getpid()}"):
+                    async for seen in watch(address, f"monitor-{os.getpid()}", self.options.topics):
                         self.see(seen, run)
                         self.show(self.changed(seen))
             except TimeoutError:
@@ -248,7 +273,7 @@ class _Watcher:
                 if self.as_json:
                     self._print({"client": client, "at": self.monitor.at, "where": self.monitor.where(client)})
                 elif self.display is None:
-                    self.console.print(Text(f"{self.monitor.at:10.3f}  {client}: {now}"), soft_wrap=True)
+                    self.console.print(Text(f"{_when(self.monitor.at):>10}  {client}: {now}"), soft_wrap=True)
         if self.display is not None:
             self.display.update(self.table())
 
@@ -277,7 +302,7 @@ class _Watcher:
             self._print({**row, "diagram": diagram(short), "allowed": nearest(short), "saved": files})
             return
         first, *rest = sentences(found)
-        self.console.print(Text(f"{found.at:10.3f}  FORBIDDEN  {first}", style="bold red"), soft_wrap=True)
+        self.console.print(Text(f"{_when(found.at):>10}  FORBIDDEN  {first}", style="bold red"), soft_wrap=True)
         for sentence in rest:
             self.console.print(Text(f"{'':12}{sentence}", style="red"), soft_wrap=True)
         if files:
@@ -318,6 +343,8 @@ class _Watcher:
             typer.echo("clientjoin: nothing was seen", err=True)
             return Answer.CANNOT_TELL.status
         answer, unjudged = self.monitor.answer, self.monitor.unjudged
+        if not self.is_in_order:  # what was forbidden may have been allowed by a line that came later
+            answer = Answer.CANNOT_TELL
         if self.as_json:
             rows = [{"client": one.client, "at": one.seen.at, "why": one.why} for one in unjudged]
             where = {client: self.monitor.where(client) for client in self.monitor.participants}
@@ -326,12 +353,18 @@ class _Watcher:
         if self.display is None:
             self.console.print(self.table())
         for one in unjudged[:SHOWN]:
-            text = f"not judged: {one.client or 'everybody'} at {one.seen.at:g} s: {one.why}"
+            text = f"not judged: {one.client or 'everybody'} at {_when(one.seen.at)}: {one.why}"
             self.console.print(Text(text, style="yellow"), soft_wrap=True)
         if len(unjudged) > SHOWN:
             self.console.print(Text(f"not judged: {len(unjudged) - SHOWN} more", style="yellow"))
         many = len(self.monitor.forbidden)
         self.console.print(f"{answer.value}: {self.monitor.judged} publications judged, {many} forbidden events")
+        if not self.is_in_order:
+            self.console.print(
+                "the lines are not in order: give the log as a file, which is put in the order of its times"
+            )
+        elif many and not self.options.gaps and self.run is not None and not self.run.sight.connections:
+            self.console.print("that holds if nothing was missed; if lines can be missing, judge again with --gaps")
         return answer.status
 
     def _print(self, row: dict[str, Any]) -> None:
@@ -373,6 +406,13 @@ class _Watcher:
         for name, value in values.items():
             yield f"# TYPE clientjoin_monitor_{name} counter"
             yield f"clientjoin_monitor_{name} {value:g}"
+
+
+def _when(at: float) -> str:
+    """A time: seconds since the epoch as ISO 8601 in UTC, others as they are."""
+    if at < EPOCH:
+        return f"{at:.3f} s"
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%S}.{int(at % 1 * 1000):03}Z"
 
 
 def _where(states: tuple[str, ...]) -> str:

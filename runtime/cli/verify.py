@@ -1,7 +1,9 @@
 """The command `clientjoin verify`: does a server that others wrote speak the protocol?"""
 
 import asyncio
+import contextlib
 import json
+import signal
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +16,18 @@ if TYPE_CHECKING:
     from runtime.kit.bench import Settings
     from runtime.kit.result import Case
     from runtime.kit.verification import Report
+
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends a verification, with all that it has started."""
+
+
+class _EndedError(Exception):
+    """A signal asked for an end, and everything was taken down."""
+
+    def __init__(self, by: signal.Signals) -> None:
+        super().__init__(by.name)
+        self.by = by
 
 
 class Role(StrEnum):
@@ -43,6 +57,9 @@ def verify(
     ] = None,
     time_factor: Annotated[float, typer.Option(min=0.1, max=1000, help="All times as much longer.")] = 1.0,
     timeout: Annotated[float, typer.Option(min=0, help="Seconds that its own timeouts last at least.")] = 0.5,
+    asks_again: Annotated[
+        bool, typer.Option("--asks-again", help="It may ask again by itself, though it does not name its requests.")
+    ] = False,
     hash_algorithm: Annotated[str, typer.Option(help="Of the service that a tracker runs.")] = "sha-256",
     random_cases: Annotated[int, typer.Option("--random", min=0, help="How many random cases.")] = 4,
     seed: Annotated[int, typer.Option(help="For the random cases.")] = 0,
@@ -84,6 +101,7 @@ def verify(
         random_cases=random_cases,
         seed=seed,
         mosquitto=mosquitto,
+        asks_again=asks_again,
     )
     names = [case.name for case, _ in cases(settings)]
     if list_cases:
@@ -99,9 +117,10 @@ def verify(
         raise _unusable(str(error)) from None
     except OSError as error:
         raise _unusable(f"{error.filename}: {error.strerror or error}") from None
-    except KeyboardInterrupt:
-        typer.echo("clientjoin: interrupted; everything was taken down", err=True)
-        raise typer.Exit(130) from None
+    except (_EndedError, KeyboardInterrupt) as error:
+        by = error.by if isinstance(error, _EndedError) else signal.SIGINT
+        typer.echo(f"clientjoin: ended by {by.name}; the server under test and its broker were ended, too", err=True)
+        raise typer.Exit(128 + by) from None
     _print(report, as_json=as_json)
     raise typer.Exit(report.exit_status)
 
@@ -119,6 +138,7 @@ def _expected(path: Path | None) -> list[str]:
 
 
 async def _verify(settings: "Settings", only: str, *, quiet: bool) -> "Report":
+    """Raises `_EndedError` where a signal asks for an end, once everything is taken down."""
     from runtime.kit.report import line
     from runtime.kit.verification import verify as verify_all
 
@@ -126,7 +146,23 @@ async def _verify(settings: "Settings", only: str, *, quiet: bool) -> "Report":
         if not quiet:
             typer.echo(line(case))
 
-    return await verify_all(settings, only, tell)
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    ended: list[signal.Signals] = []
+
+    def end(by: signal.Signals) -> None:
+        if task is not None and not ended:  # whoever asks twice waits, too: the server must not be left behind
+            ended.append(by)
+            task.cancel()
+
+    for by in SIGNALS:
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(by, end, by)
+    try:
+        return await verify_all(settings, only, tell)
+    except asyncio.CancelledError:
+        if ended:
+            raise _EndedError(ended[0]) from None
+        raise
 
 
 def _write(report: "Report", junit: Path | None, page: Path | None) -> None:

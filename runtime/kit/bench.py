@@ -5,12 +5,13 @@ broker or a server that runs already is given, only the kit's own clients are ne
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
-from machines.events import TRACKER, BusEvent
+from machines.events import EVENT_OF_TOPIC, TRACKER, BusEvent, ClientGoodbye
 from machines.torrent_server import TOPICS as TORRENT_TOPICS
 from machines.tracker import TOPICS as TRACKER_TOPICS
 from runtime.kit.mosquitto import Mosquitto
@@ -18,7 +19,7 @@ from runtime.kit.partners import Partner
 from runtime.kit.subject import Subject
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.faults import Fault, FaultPlan
-from runtime.mqtt.session import BrokerAddress
+from runtime.mqtt.session import BrokerAddress, NotConnectedError
 from runtime.runs.format import Run
 from runtime.runs.live import watch
 from runtime.runs.watcher import Watcher
@@ -56,6 +57,8 @@ class Settings:
     seed: int = 0
     mosquitto: str = ""
     """The program that is the kit's broker, instead of the embedded one."""
+    asks_again: bool = False
+    """Whether a torrent server may ask again by itself, though it does not name its requests."""
 
     @property
     def subject(self) -> str:
@@ -74,27 +77,41 @@ class Bench:
     settings: Settings
     faults: list[Fault] = field(default_factory=list)
     seen: list[Observed] = field(default_factory=list)
-    published: asyncio.Queue[BusEvent] = field(default_factory=asyncio.Queue)
-    """What the server under test published, and nobody has awaited yet."""
+    published: asyncio.Queue[BusEvent | None] = field(default_factory=asyncio.Queue)
+    """What the server under test published, and nobody has awaited yet; None for what it should not have done."""
     forbidden: list[Forbidden] = field(default_factory=list)
     """What it should not have done."""
 
     async def __aenter__(self) -> Self:
-        settings = self.settings
         self._watching: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._mosquitto: Mosquitto | None = None
         self._partners: list[Partner] = []
         self._ids: set[str] = set()
-        self.is_ours = settings.broker is None and not settings.mosquitto
+        self._has_begun = False
+        self.is_ours = self.settings.broker is None and not self.settings.mosquitto
+        self.subject = Subject(self.settings.command, "", "", 0, self.settings.subject)
+        try:
+            await self._begin()
+        except BaseException:  # whatever has started ends, also if somebody interrupts
+            await self.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def _begin(self) -> None:
+        """Start the broker, and watch it."""
+        settings = self.settings
         roles = {settings.subject: settings.role}
         lag = settings.seconds(settings.patience)
         if self.is_ours:
             self.watcher = Watcher(self.observe)
             self.broker = EmbeddedBroker(observer=self.watcher)
+            self._has_begun = True
             await self.broker.start()
             self.address = BrokerAddress("127.0.0.1", self.broker.port)
-            self.monitor = Monitor(SIGHT, roles=roles, assumed=Assumptions(settings.timeout, lag))
+            self.monitor = Monitor(
+                SIGHT, roles=roles, assumed=Assumptions(settings.timeout, lag), as_drawn=not settings.asks_again
+            )
         else:
             if settings.broker is None:
                 self._mosquitto = Mosquitto(settings.mosquitto)
@@ -102,16 +119,21 @@ class Bench:
             self.address = settings.broker or BrokerAddress("127.0.0.1", self._mosquitto.port if self._mosquitto else 0)
             tracker = settings.subject if settings.role == TRACKER else TRACKER_ID
             is_new = settings.broker is None
-            self.monitor = Monitor(SUBSCRIBER, from_the_start=is_new, tracker=tracker, roles=roles if is_new else {})
+            self.monitor = Monitor(
+                SUBSCRIBER,
+                from_the_start=is_new,
+                tracker=tracker,
+                roles=roles if is_new else {},
+                as_drawn=not settings.asks_again,
+            )
             self._watching = asyncio.create_task(self._watch())
             ready = asyncio.create_task(self._ready.wait())
             await asyncio.wait({ready, self._watching}, return_when=asyncio.FIRST_COMPLETED)
             ready.cancel()
             if self._watching.done():
                 await self._watching  # raises why the broker cannot be watched
-        address = self.address
-        self.subject = Subject(settings.command, str(address), address.host, address.port, settings.subject)
-        return self
+        self.subject.url, self.subject.host = str(self.address), self.address.host
+        self.subject.port = self.address.port
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -120,11 +142,14 @@ class Bench:
             await self.subject.kill()
         self.subject.close()
         for partner in self._partners:
+            if self.settings.broker is not None and self.settings.role == TRACKER:
+                with contextlib.suppress(NotConnectedError):  # whoever runs on must not keep the kit's clients
+                    await partner.publish(ClientGoodbye(client=partner.client))
             await partner.disconnect()
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
-        if self.is_ours:
+        if self._has_begun:
             await self.broker.stop()
         if self._mosquitto is not None:
             await self._mosquitto.stop()
@@ -161,7 +186,9 @@ class Bench:
             self.broker.faults = FaultPlan()
 
     async def next(self, within: float) -> BusEvent | None:
-        """What the server under test publishes next, or None if nothing comes within so many seconds (unscaled)."""
+        """What the server under test publishes next, or None if nothing comes within so many seconds (unscaled), or it
+        does what is forbidden.
+        """
         try:
             async with asyncio.timeout(self.settings.seconds(within)):
                 return await self.published.get()
@@ -190,6 +217,13 @@ class Bench:
         names_it = getattr(seen.event, "client", "") == settings.subject
         return seen.event.publisher == settings.role and (names_it or settings.role == TRACKER)
 
+    def _is_its_garbage(self, seen: Unreadable) -> bool:
+        """Whether the server under test published what is no event; the kit does so on topics of the other role."""
+        if self.is_ours:
+            return seen.client == self.settings.subject
+        event = EVENT_OF_TOPIC.get(seen.topic)
+        return self._mosquitto is not None and event is not None and event.publisher == self.settings.role
+
     async def _watch(self) -> None:
         async for seen in watch(self.address, f"kit-{id(self):x}"):
             self._ready.set()
@@ -205,12 +239,13 @@ class Bench:
         self.seen.append(seen)
         found = self.monitor.see(seen)
         subject = self.settings.subject
+        if isinstance(seen, Unreadable) and self._is_its_garbage(seen):
+            found = Forbidden(subject, self.settings.role, seen, None, f"publishes no event: {seen.why}")
         if found is not None and found.client == subject:
             self.forbidden.append(found)
+            self.published.put_nowait(None)
         if isinstance(seen, Published | Sent):
             who = seen.client or publisher(seen.event, self.monitor.tracker)
             if who == subject and seen.event.event_id not in self._ids:
                 self._ids.add(seen.event.event_id)
                 self.published.put_nowait(seen.event)
-        elif isinstance(seen, Unreadable) and seen.client == subject:
-            self.forbidden.append(Forbidden(subject, self.settings.role, seen, None, f"publishes no event: {seen.why}"))

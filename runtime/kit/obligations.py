@@ -1,7 +1,7 @@
 """Cases that no diagram draws, one for each obligation beside the arrows; and random ones."""
 
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import uuid4
 
@@ -10,28 +10,34 @@ from immutabledict import immutabledict
 from machines.events import (
     TRACKER,
     BusEvent,
-    ClientGoodbye,
     ClientJoinAccepted,
     ClientJoinDenied,
     ClientJoinRequested,
-    ClientJoinSucceeded,
-    ClientMetadata,
-    ClientRegistered,
-    FileInfoPublished,
-    FileMetadata,
-    ReasonCode,
-    TrackerHello,
 )
-from runtime.kit.bench import TRACKER_ID, Bench
+from runtime.kit.actions import (
+    A_FILE,
+    ACTIONS,
+    FILE_OF_OTHER,
+    Action,
+    accepts,
+    accepts_another,
+    asks_for_the_same_endpoint,
+    asks_twice,
+    begin,
+    by,
+    denies,
+    denies_another,
+    publishes_garbage,
+    registers_another,
+    says_hello,
+    says_hello_twice,
+    tells_of_a_file,
+)
+from runtime.kit.bench import Bench
 from runtime.kit.playing import PARTNER, REGISTERED, Over, Play, end
 from runtime.kit.result import Case, Status
 from runtime.wire.events import encode
 from spec.monitor import Passed
-
-OTHER = "somebody-else"
-GARBAGE = (b"", b"{", b"[]", b'{"EventId": 7}', b"\xff\xfe", b'{"EventId":"3f2504e0-4f89-41d3-9a0c-0305e82c3301"')
-
-Action = Callable[[Play], Awaitable[None]]
 
 
 async def run_obligation(bench: Bench, case: Case, obligation: str) -> None:
@@ -44,7 +50,7 @@ async def run_random(bench: Bench, case: Case, names: Sequence[str]) -> None:
     actions = ACTIONS[bench.settings.role]
 
     async def play_all(play: Play) -> None:
-        await _begin(play)
+        await begin(play)
         for name in names:
             await actions[name](play)
             await _react(play)
@@ -79,22 +85,6 @@ async def _played(bench: Bench, case: Case, action: Action, owed: tuple[str, ...
         case.obligations |= dict.fromkeys(owed, over.status)
 
 
-async def _begin(play: Play) -> None:
-    """The server under test starts, and its partners are there."""
-    if play.bench.settings.role == TRACKER:
-        await play.start()
-        if play.bench.settings.command:
-            await play.expect("TrackerHello", play.bench.settings.startup, is_first=True)
-        for client in (PARTNER, REGISTERED):
-            await play.partner(client)
-        return
-    play.tracker_partner = await play.bench.partner(TRACKER_ID, TRACKER)
-    if not play.bench.settings.command:
-        await play.tracker_says("TrackerHello")
-    await play.start()
-    await play.expect("ClientJoinRequested", play.bench.settings.startup, is_first=True)
-
-
 async def _react(play: Play) -> None:
     """Give the server time to answer, and note what it asked for."""
     quiet = play.bench.settings.quiet
@@ -107,86 +97,29 @@ async def _react(play: Play) -> None:
 # A torrent server under test.
 
 
-async def _tells(play: Play, event: BusEvent) -> None:
-    assert play.tracker_partner is not None
-    await play.tracker_partner.publish(event)
-
-
-async def _accepts(play: Play) -> None:
-    await play.tracker_says("ClientJoinAccepted")
-
-
-async def _registers(play: Play) -> None:
-    client = play.bench.settings.subject
-    if client in play.tracker.view.admissions:
-        await play.tracker_says("ClientRegistered")
-
-
-async def _denies(play: Play) -> None:
-    await play.tracker_says("ClientJoinDenied")
-
-
-async def _says_hello(play: Play) -> None:
-    await play.tracker_says("TrackerHello")
-
-
-async def _says_goodbye(play: Play) -> None:
-    await play.tracker_says("TrackerGoodbye")
-
-
-async def _accepts_another(play: Play) -> None:
-    await _tells(play, ClientJoinAccepted(client=OTHER, fragment_size=play.tracker.view.fragment_size or 1))
-
-
-async def _denies_another(play: Play) -> None:
-    await _tells(play, ClientJoinDenied(client=OTHER, reason_code=ReasonCode.OTHER))
-
-
-async def _registers_another(play: Play) -> None:
-    files = immutabledict({f"file-of-{OTHER}": FileMetadata(3, ("x",))})
-    info = ClientMetadata(frozenset({f"http://{OTHER}.invalid/"}))
-    await _tells(play, ClientRegistered(client=OTHER, info=info, added_files=files))
-
-
-async def _another_leaves(play: Play) -> None:
-    await _tells(play, ClientGoodbye(client=OTHER))
-
-
-async def _tells_of_a_file(play: Play) -> None:
-    await _tells(play, FileInfoPublished(hash="a-file", size=3, fragment_sequence=("y",)))
-
-
-async def _says_hello_twice(play: Play) -> None:
-    play.tracker.restart()
-    hello = TrackerHello(event_id=str(uuid4()))
-    await _tells(play, hello)
-    await _tells(play, hello)
-
-
-async def _publishes_garbage(play: Play) -> None:
-    partner = play.tracker_partner
-    topics = (TrackerHello.topic, ClientJoinAccepted.topic, ClientRegistered.topic)
-    if partner is None:
-        partner, _ = await play.partner(PARTNER)
-        topics = (ClientJoinRequested.topic, ClientJoinSucceeded.topic, ClientGoodbye.topic)
-    for topic in topics:
-        for payload in GARBAGE:
-            await partner.publish_raw(topic, payload)
+async def _skips_garbage(play: Play) -> None:
+    """It neither answers payloads that are no events, nor ends. Raises `Over` if it does."""
+    bench = play.bench
+    await publishes_garbage(play)
+    await bench.rest()
+    why = "the kit published payloads that are no events, which it has to skip"
+    try:
+        play.judge_silence()
+    except Over as over:
+        raise Over(over.status, f"{why}; {over}" if str(over) else why, over.found) from None
 
 
 async def _torrent_malformed(play: Play) -> None:
     """What is no event must not end it: it joins after that as before."""
-    await _begin(play)
-    await _publishes_garbage(play)
-    await play.bench.rest()
-    play.judge()
+    await begin(play)
+    await _skips_garbage(play)
     await play.tracker_says("TrackerHello")
     await play.join()
 
 
 async def _torrent_unknown(play: Play) -> None:
     """An acceptance with a property that nobody knows is an acceptance."""
-    await _begin(play)
+    await begin(play)
     assert play.tracker_partner is not None
     assert play.last is not None
     acceptance = replace(play.tracker.answer(play.last), event_id=str(uuid4()))
@@ -196,20 +129,77 @@ async def _torrent_unknown(play: Play) -> None:
 
 async def _torrent_others(play: Play) -> None:
     """What another client is answered is not for it."""
-    await _begin(play)
-    await _accepts_another(play)
-    await _denies_another(play)
+    await begin(play)
+    await accepts_another(play)
+    await denies_another(play)
     await play.bench.rest()
-    play.judge()
-    await _accepts(play)
+    play.judge_silence()
+    await accepts(play)
     await play.expect("ClientJoinSucceeded", play.bench.settings.patience)
 
 
 async def _torrent_repeated(play: Play) -> None:
     """A hello that is delivered twice makes it join once."""
-    await _begin(play)
-    await _says_hello_twice(play)
+    await begin(play)
+    await says_hello_twice(play)
     await play.expect("ClientJoinRequested", play.bench.settings.patience)
+
+
+async def _torrent_waits(play: Play) -> None:
+    """Denied, and without an answer, it is silent until the next hello, however long its timeout is."""
+    await begin(play)
+    if play.last is not None and play.last.request_id and not play.bench.settings.asks_again:
+        raise Over(Status.NOT_EXERCISED, "it names its requests, so it may ask again by itself")
+    if play.bench.settings.asks_again:
+        raise Over(Status.NOT_EXERCISED, "with --asks-again it may ask again by itself")
+    await denies(play)
+    await _is_silent(play)
+    await says_hello(play)
+    await play.expect("ClientJoinRequested", play.bench.settings.patience)
+    await _is_silent(play)
+    await says_hello(play)
+    await play.expect("ClientJoinRequested", play.bench.settings.patience)
+
+
+async def _is_silent(play: Play) -> None:
+    bench = play.bench
+    await bench.until(lambda: bool(bench.forbidden) or not bench.published.empty(), bench.settings.patience)
+    play.judge_silence()
+
+
+async def _torrent_metadata(play: Play) -> None:
+    """A file that it knows otherwise than the tracker does is the tracker's from then on, as its next request says."""
+    await begin(play)
+    if play.last is None or not play.last.known_file_infos:
+        raise Over(Status.NOT_EXERCISED, "it brings no file")
+    name, known = min(play.last.known_file_infos.items())
+    right = replace(known, size=known.size + 1)
+    play.tracker.view = replace(play.tracker.view, files=immutabledict({**play.tracker.view.files, name: right}))
+    await accepts(play)
+    await play.expect("ClientJoinSucceeded", play.bench.settings.patience)
+    await play.tracker_says("ClientRegistered")
+    await says_hello(play)
+    got = await play.expect("ClientJoinRequested", play.bench.settings.patience)
+    assert isinstance(got, ClientJoinRequested)
+    if got.known_file_infos.get(name) != right:
+        told = got.known_file_infos.get(name, "nothing")
+        play.refuse(got, f"tells of {name!r} {told} after it was told to take {right}")
+
+
+async def _torrent_news(play: Play) -> None:
+    """Files that the tracker tells of while it is registered: alone, and with another client's registration."""
+    await begin(play)
+    await accepts(play)
+    await play.expect("ClientJoinSucceeded", play.bench.settings.patience)
+    await play.tracker_says("ClientRegistered")
+    await registers_another(play)
+    await tells_of_a_file(play)
+    await says_hello(play)
+    got = await play.expect("ClientJoinRequested", play.bench.settings.patience)
+    assert isinstance(got, ClientJoinRequested)
+    missing = sorted({FILE_OF_OTHER, A_FILE} - set(got.known_file_infos))
+    if missing:
+        play.refuse(got, f"does not tell of {' and '.join(map(repr, missing))}, though it was told of them")
 
 
 async def _stops(play: Play) -> None:
@@ -217,7 +207,7 @@ async def _stops(play: Play) -> None:
     settings = play.bench.settings
     if not settings.command:
         raise Over(Status.NOT_EXERCISED, "a server that runs already cannot be asked to stop")
-    await _begin(play)
+    await begin(play)
     if settings.role != TRACKER:
         await play.tracker_says("ClientJoinAccepted")
         await play.expect("ClientJoinSucceeded", settings.patience)
@@ -237,43 +227,16 @@ async def _stops(play: Play) -> None:
 # A tracker under test.
 
 
-def _by(client: str, event: str) -> Action:
-    async def act(play: Play) -> None:
-        partner, answers = await play.partner(client)
-        await partner.publish(answers.ask() if event == "ClientJoinRequested" else answers.say(event))
-
-    return act
-
-
-async def _asks_in_vain(play: Play) -> None:
-    partner, answers = await play.partner(PARTNER)
-    await partner.publish(answers.ask(conflicts=True))
-
-
-async def _asks_twice(play: Play) -> None:
-    partner, answers = await play.partner(REGISTERED)
-    request = replace(answers.ask(), event_id=str(uuid4()))
-    await partner.publish(request)
-    await partner.publish(request)
-
-
-async def _asks_for_the_same_endpoint(play: Play) -> None:
-    partner, answers = await play.partner(PARTNER)
-    _, other = await play.partner(REGISTERED)
-    await partner.publish(replace(answers.ask(), endpoints=other.request.endpoints))
-
-
 async def _tracker_malformed(play: Play) -> None:
     """What is no event must not end it: it admits after that as before."""
-    await _begin(play)
-    await _publishes_garbage(play)
-    await play.bench.rest()
+    await begin(play)
+    await _skips_garbage(play)
     await play.partner_joins(REGISTERED)
 
 
 async def _tracker_unknown(play: Play) -> None:
     """A request with a property that nobody knows is a request."""
-    await _begin(play)
+    await begin(play)
     partner, answers = await play.partner(PARTNER)
     request = replace(answers.ask(), event_id=str(uuid4()))
     await partner.publish_raw(request.topic, _with_more(request))
@@ -282,26 +245,95 @@ async def _tracker_unknown(play: Play) -> None:
 
 async def _tracker_others(play: Play) -> None:
     """A confirmation of somebody who did not ask registers nobody."""
-    await _begin(play)
-    await _by(PARTNER, "ClientJoinSucceeded")(play)
+    await begin(play)
+    await by(PARTNER, "ClientJoinSucceeded")(play)
     await play.bench.rest()
-    play.judge()
+    play.judge_silence()
     await play.partner_joins(REGISTERED)
 
 
 async def _tracker_repeated(play: Play) -> None:
     """A request that is delivered twice is answered once."""
-    await _begin(play)
-    await _asks_twice(play)
+    await begin(play)
+    await asks_twice(play)
     await play.expect("ClientJoinAccepted", play.bench.settings.patience)
 
 
 async def _tracker_conflicts(play: Play) -> None:
     """Who offers the endpoint of another client is denied."""
-    await _begin(play)
+    await begin(play)
     await play.partner_joins(REGISTERED)
-    await _asks_for_the_same_endpoint(play)
+    await asks_for_the_same_endpoint(play)
     await play.expect("ClientJoinDenied", play.bench.settings.patience)
+
+
+async def _tracker_leavers(play: Play) -> None:
+    """An acceptance lists who is registered, and nobody who has left."""
+    await begin(play)
+    await play.partner_joins(REGISTERED)
+    await by(REGISTERED, "ClientGoodbye")(play)
+    await play.bench.rest()
+    await by(PARTNER, "ClientJoinRequested")(play)
+    got = await play.expect("ClientJoinAccepted", play.bench.settings.patience)
+    left = play.partners[REGISTERED][1].client
+    if isinstance(got, ClientJoinAccepted) and left in got.clients:
+        play.refuse(got, f"lists {left}, which has said goodbye")
+
+
+async def _tracker_failures(play: Play) -> None:
+    """Who reports that it failed is forgotten at once: its endpoint is free."""
+    await begin(play)
+    await by(REGISTERED, "ClientJoinRequested")(play)
+    await play.expect("ClientJoinAccepted", play.bench.settings.patience)
+    await by(REGISTERED, "ClientJoinFailed")(play)
+    await play.bench.rest()
+    await asks_for_the_same_endpoint(play)
+    got = await play.bench.next(play.bench.settings.patience)
+    if isinstance(got, ClientJoinDenied):
+        failed = play.partners[REGISTERED][1].client
+        play.refuse(got, f"denies the endpoint of {failed}, which has reported that its join failed")
+    play.judge()
+
+
+async def _tracker_spelling(play: Play) -> None:
+    """The name of a hash algorithm in the other case names the same one."""
+    await begin(play)
+    await play.partner_joins(REGISTERED)  # so that it is known which one it has
+    partner, answers = await play.partner(PARTNER)
+    await partner.publish(replace(answers.ask(), hash_algorithm=answers.request.hash_algorithm.swapcase()))
+    await play.expect("ClientJoinAccepted", play.bench.settings.patience)
+
+
+async def _tracker_sizes(play: Play) -> None:
+    """Its fragment size is told by an acceptance; who asks for it is accepted, who asks for another one is denied."""
+    await begin(play)
+    patience = play.bench.settings.patience
+    partner, answers = await play.partner(PARTNER)
+    await partner.publish(answers.ask())
+    accepted = await play.expect("ClientJoinAccepted", patience)
+    assert isinstance(accepted, ClientJoinAccepted)
+    for size, answer in (
+        (accepted.fragment_size, "ClientJoinAccepted"),
+        (accepted.fragment_size + 1, "ClientJoinDenied"),
+    ):
+        await partner.publish(replace(answers.ask(), fragment_size=size))
+        await play.expect(answer, patience)
+
+
+async def _tracker_metadata(play: Play) -> None:
+    """What another client brought with other metadata is to be removed, and replaced for what the service holds."""
+    await begin(play)
+    await play.partner_joins(REGISTERED)
+    partner, answers = await play.partner(PARTNER)
+    _, other = await play.partner(REGISTERED)
+    files = {name: replace(file, size=file.size + 1) for name, file in other.request.known_file_infos.items()}
+    parts = {name: replace(part, size=part.size + 1) for name, part in other.request.stored_fragments.items()}
+    await partner.publish(
+        replace(answers.ask(), known_file_infos=immutabledict(files), stored_fragments=immutabledict(parts))
+    )
+    await play.expect("ClientJoinAccepted", play.bench.settings.patience)
+    await partner.publish(answers.say("ClientJoinSucceeded"))
+    await play.expect("ClientRegistered", play.bench.settings.patience)
 
 
 def _with_more(event: BusEvent) -> bytes:
@@ -315,6 +347,9 @@ CASES: Mapping[str, Mapping[str, Action]] = {
         "unknown": _torrent_unknown,
         "others": _torrent_others,
         "repeated": _torrent_repeated,
+        "waits": _torrent_waits,
+        "metadata": _torrent_metadata,
+        "news": _torrent_news,
         "stops": _stops,
     },
     "tracker": {
@@ -323,39 +358,12 @@ CASES: Mapping[str, Mapping[str, Action]] = {
         "others": _tracker_others,
         "repeated": _tracker_repeated,
         "conflicts": _tracker_conflicts,
+        "leavers": _tracker_leavers,
+        "failures": _tracker_failures,
+        "spelling": _tracker_spelling,
+        "sizes": _tracker_sizes,
+        "metadata": _tracker_metadata,
         "stops": _stops,
     },
 }
 """The cases of obligations, by role."""
-ACTIONS: Mapping[str, Mapping[str, Action]] = {
-    "torrent": {
-        "accept": _accepts,
-        "accept it once more": _accepts,
-        "register": _registers,
-        "register it if accepted": _registers,
-        "deny": _denies,
-        "hello": _says_hello,
-        "hello twice": _says_hello_twice,
-        "goodbye": _says_goodbye,
-        "accept another": _accepts_another,
-        "deny another": _denies_another,
-        "register another": _registers_another,
-        "another leaves": _another_leaves,
-        "a file": _tells_of_a_file,
-        "garbage": _publishes_garbage,
-    },
-    "tracker": {
-        "first asks": _by(PARTNER, "ClientJoinRequested"),
-        "second asks": _by(REGISTERED, "ClientJoinRequested"),
-        "first confirms": _by(PARTNER, "ClientJoinSucceeded"),
-        "second confirms": _by(REGISTERED, "ClientJoinSucceeded"),
-        "first fails": _by(PARTNER, "ClientJoinFailed"),
-        "second leaves": _by(REGISTERED, "ClientGoodbye"),
-        "first leaves": _by(PARTNER, "ClientGoodbye"),
-        "first asks in vain": _asks_in_vain,
-        "second asks twice": _asks_twice,
-        "first asks for the second's endpoint": _asks_for_the_same_endpoint,
-        "garbage": _publishes_garbage,
-    },
-}
-"""What can happen at random, by role."""

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NoReturn
+from uuid import uuid4
 
 from machines.events import TRACKER, BusEvent, ClientJoinRequested
 from runtime.kit.bench import TRACKER_ID, Bench
@@ -61,6 +63,25 @@ class Play:
         where = () if track is None else track.where(at)
         expected = () if track is None else tuple(e for e in track.expected(at) if type(e).__name__ not in GOODBYES)
         return Forbidden(settings.subject, settings.role, Passed(at), None, what, where, expected, before)
+
+    def judge_silence(self) -> None:
+        """As `judge`; raises `Over` as well if it has published anything, though nobody has told it anything.
+
+        Who only subscribes cannot see that it did not start anew, and so finds nothing wrong with that.
+        """
+        self.judge()
+        if not self.bench.published.empty():
+            event = self.bench.published.get_nowait()
+            assert event is not None  # that was judged
+            self.refuse(event, "is published though it was told nothing")
+
+    def refuse(self, event: BusEvent, what: str) -> NoReturn:
+        """Raises `Over`: what it has published is wrong, in a way that no monitor sees."""
+        settings = self.bench.settings
+        seen = next(one for one in reversed(self.bench.seen) if getattr(one, "event", None) == event)
+        before = tuple(one for one in self.bench.seen if not isinstance(one, Passed) and one is not seen)
+        found = Forbidden(settings.subject, settings.role, seen, event, what, before=before)
+        raise Over(Status.VIOLATES, "", found)
 
     async def expect(self, event: str, within: float, *, is_first: bool = False) -> BusEvent:
         """What it publishes next; raises `Over` if that is not this event."""
@@ -121,8 +142,10 @@ class Play:
     async def partner(self, client: str) -> tuple[Partner, TorrentAnswers]:
         """A torrent server of the kit."""
         if client not in self.partners:
-            partner = await self.bench.partner(client, "torrent")
-            self.partners[client] = (partner, TorrentAnswers(client, self.bench.settings.hash_algorithm))
+            # A broker that is not the kit's, and a tracker there, remember the clients of earlier cases.
+            name = client if self.bench.settings.broker is None else f"{client}-{uuid4().hex[:8]}"
+            partner = await self.bench.partner(name, "torrent")
+            self.partners[client] = (partner, TorrentAnswers(name, self.bench.settings.hash_algorithm))
         return self.partners[client]
 
     async def partner_joins(self, client: str) -> None:

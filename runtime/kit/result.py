@@ -48,7 +48,8 @@ class Case:
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why, sentence by sentence."""
-        return (self.why, *sentences(self.found)) if self.found is not None else (self.why,) if self.why else ()
+        found = () if self.found is None else tuple(sentences(self.found))
+        return (self.why, *found) if self.why else found
 
     @property
     def observed(self) -> str:
@@ -72,7 +73,14 @@ OBLIGATIONS: Mapping[str, str] = {
     "unknown": "it skips properties that it does not know",
     "others": "it ignores what others are told",
     "repeated": "an event that is delivered twice counts once",
+    "waits": "when the procedure has failed it waits for the next TrackerHello",
+    "metadata": "who knows a file or fragment otherwise than the tracker takes the tracker's metadata",
+    "news": "what the tracker tells of files shows in its next request",
+    "leavers": "who has said goodbye is told to nobody",
+    "failures": "whose join failed has no endpoints any more",
     "conflicts": "it denies whoever offers an endpoint of another client",
+    "spelling": "it compares hash algorithms without case",
+    "sizes": "it accepts its own fragment size, and denies another",
     "stops": "it says goodbye when it is asked to stop (SIGTERM)",
 }
 """What a server owes besides the arrows, by identifier."""

@@ -331,9 +331,9 @@ class EmbeddedBroker:
         handler = self._forget(connection.session) if connection.session else None
         if connection.client:
             del self._clients[connection.client]
+            self._tell(self.observer.disconnected, connection.client, connection.clean)
             if connection.will and not connection.clean and self._running:
                 self._receive(connection.client, connection.will)
-            self._tell(self.observer.disconnected, connection.client, connection.clean)
         connection.writer.close()
         for sending in connection.sending:
             sending.cancel()

@@ -12,7 +12,6 @@ import re
 import socket
 import ssl
 import threading
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -24,10 +23,6 @@ from paho.mqtt.enums import LogLevel
 
 from runtime.mqtt.in_flight import IN_FLIGHT, InFlight, StalledError
 
-A_TURN = 0.001
-"""Seconds of work with what has come, after which a session looks what else has."""
-TURNS = 3
-"""Turns of the loop that it has for that: at QoS 2 the next event comes only after two answers of ours."""
 NOT_LARGE = 8 * 1024
 """Bytes of a payload that no broker finds too large."""
 KEEPALIVE_TIMEOUT = 141
@@ -131,6 +126,7 @@ class Session:
         keepalive: int = 60,
         will: Will | None = None,
         tls: ssl.SSLContext | None = None,
+        skips_retained: bool = False,
     ) -> None:
         """`qos` of publications and subscriptions; `patience` in seconds for each next answer of the broker.
 
@@ -144,6 +140,8 @@ class Session:
         self._why_it_broke = ""
         self._sizes: dict[int, int] = {}
         """Bytes of each payload that is not acknowledged, by packet identifier."""
+        self.skips_retained = skips_retained
+        """Whether what the broker has kept from before the subscription is nobody's business."""
         self._mqtt = aiomqtt.Client(
             address.host,
             address.port,
@@ -166,9 +164,6 @@ class Session:
         self._paho.connect_timeout = patience
         vars(self._paho)["loop_read"] = self._read
         vars(self._paho)["_easy_log"] = self._heard.note
-        self._paho.on_message = self._on_message
-        self._came: deque[tuple[str, bytes]] = deque()
-        self._news: asyncio.Future[None] | None = None
         self._paho.on_publish = self._on_publish
         self._paho.on_socket_register_write = self._on_register_write
         self._paho.on_disconnect = self._on_disconnect
@@ -288,30 +283,14 @@ class Session:
 
     async def messages(self) -> AsyncIterator[tuple[str, bytes]]:
         """Topic and payload of each event that comes in. Raises `NotConnectedError` when the connection breaks."""
-        loop, ended = asyncio.get_running_loop(), self._mqtt._disconnected
-        ended.add_done_callback(self._tell)
-        while True:
-            while self._came:
-                until = loop.time() + A_TURN
-                while self._came and loop.time() < until:
-                    yield self._came.popleft()
-                for _ in range(TURNS):
-                    await asyncio.sleep(0)
-            if ended.done():
-                if not ended.cancelled():
-                    ended.exception()  # seen: `_why` says more
-                raise NotConnectedError(f"the connection to {self.address} broke{self._why()}")
-            self._news = loop.create_future()
-            await self._news
-
-    def _on_message(self, _paho: object, _data: object, message: Any) -> None:
-        self._came.append((message.topic, bytes(message.payload)))
-        self._tell()
-
-    def _tell(self, _: object = None) -> None:
-        """Let `messages` go on."""
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
+        try:
+            async for message in self._mqtt.messages:
+                if message.retain and self.skips_retained:
+                    continue
+                payload = message.payload
+                yield str(message.topic), payload if isinstance(payload, bytes) else str(payload or "").encode()
+        except aiomqtt.MqttError:
+            raise NotConnectedError(f"the connection to {self.address} broke{self._why()}") from None
 
     def _why(self) -> str:
         """What is known of why the connection broke, to go on with after "broke"."""
@@ -372,15 +351,15 @@ class Session:
 
 
 class _LastError:
-    """The last error that paho would log: it tells its callers less, if anything."""
+    """The last error of TLS that paho would log: it tells its callers less, if anything."""
 
     def __init__(self) -> None:
         self.said = ""
 
     def note(self, level: int, text: str, *given: object) -> None:
         """Take the place of paho's own, which looks at each packet whether it is to be logged."""
-        if level == LogLevel.MQTT_LOG_ERR:
-            self.said = (text % given).removeprefix("failed to receive on socket: ")
+        if level == LogLevel.MQTT_LOG_ERR and any(isinstance(one, ssl.SSLError) for one in given):
+            self.said = str(given[-1])  # that a connection was reset is no more than that it broke
 
 
 class _TlsSocket(ssl.SSLSocket):

@@ -174,8 +174,8 @@ class Live:
 
     async def _act(self, step: Replayed, name: str) -> None:
         server, node, label = self.servers[name], self.nodes[step.label.component], step.label
-        server.fails = label.outcome is not None and label.outcome.fault == "storage failure"
-        server.loses, server.published = label.lost, 0
+        server.control.fails = label.outcome is not None and label.outcome.fault == "storage failure"
+        server.control.loses, server.control.published = label.lost, 0
         pauses = label.outcome is not None and not label.outcome.sent
         kind = label.kind
         if kind in {"read", "duplicate"}:
@@ -190,7 +190,7 @@ class Live:
             else:
                 server.hear_late()
         elif kind == "start":
-            server.pauses = pauses
+            server.control.pauses = pauses
             server.start()
         elif kind == "publish":
             server.go_on()
@@ -201,7 +201,7 @@ class Live:
         elif kind in {"crash", "wipe", "stabilisation"}:
             await self._replace(node, label.arrive, keeps_view=kind != "wipe")
             if kind == "stabilisation":
-                self.servers[name].pauses = pauses
+                self.servers[name].control.pauses = pauses
                 self.servers[name].start()
         elif kind == "restart":
             await self._restart(step.row)
@@ -213,7 +213,7 @@ class Live:
     async def _restart(self, row: Row) -> None:
         """The broker ends, with all connections and what is under way on them, and is there again."""
         for place, (name, server) in enumerate(self.servers.items()):
-            if server.leaving and not server.is_online:
+            if server.control.leaving and not server.is_online:
                 if self.system.slots[place][row[place]].up:
                     raise LookupError(
                         f"no broker can do this: {name} has stopped, and what it had sent is to arrive although its "
@@ -225,9 +225,9 @@ class Live:
 
     def _held(self, server: ControlledServer, wanted: Hashable) -> Any:
         """The event that is to be read; on an ordered bus there must be none before it."""
-        held = [event for event in server.held if unmarked(event) == unmarked(wanted)]
-        if not held or (self.system.ordered and held[0] is not server.held[0]):
-            there = ", ".join(map(name_of, server.held)) or "nothing"
+        held = [event for event in server.control.held if unmarked(event) == unmarked(wanted)]
+        if not held or (self.system.ordered and held[0] is not server.control.held[0]):
+            there = ", ".join(map(name_of, server.control.held)) or "nothing"
             raise LookupError(f"{server.name} was to read {name_of(wanted)}; what has come is: {there}")
         return held[0]
 
@@ -270,17 +270,17 @@ class Live:
         """What is still on its way, as sentences."""
         found = []
         for name, server in self.servers.items():
-            sent = server.sent + sum(before.sent for before in self.earlier if before.name == name)
+            sent = server.control.sent + sum(before.control.sent for before in self.earlier if before.name == name)
             out = sent - self.watch.taken[name]
             connected = name in self.watch.connections
             if not server.is_quiescent:
                 found.append(f"{name} is busy, in {'/'.join(server.where)}")
             elif out:
                 found.append(f"{out} from {name} to the broker")
-            elif connected != server.is_online and not server.leaving:
+            elif connected != server.is_online and not server.control.leaving:
                 found.append(f"the broker notices that {name} is {'on' if server.is_online else 'off'}line")
-            elif server.is_online and self.watch.passed[name] != server.came:
-                found.append(f"{self.watch.passed[name] - server.came} from the broker to {name}")
+            elif server.is_online and self.watch.passed[name] != server.control.came:
+                found.append(f"{self.watch.passed[name] - server.control.came} from the broker to {name}")
         return found
 
     # Against the explorer.
@@ -300,11 +300,11 @@ class Live:
             assert isinstance(wanted, ServerState)
             found += _differ(node.name, self.state(node), wanted)
             server = self.servers[node.name]
-            held = [unmarked(event) for event in server.held]
+            held = [unmarked(event) for event in server.control.held]
             expected = [unmarked(message) for message in scheduled.in_flight[place]]
             if not _same(held, expected, ordered=self.system.ordered):
                 found.append(f"under way to {node.name} is {_names(held)}; in the explorer it is {_names(expected)}")
-            leaving = [unmarked(one.event) for one in server.leaving]
+            leaving = [unmarked(one.event) for one in server.control.leaving]
             up = [unmarked(self.system.messages[message]) for message in slot.up]
             if leaving != up:
                 found.append(f"under way from {node.name} is {_names(leaving)}; in the explorer it is {_names(up)}")
@@ -314,9 +314,9 @@ class Live:
         """The live state as a state of the explorer's system; what was spent on faults is what the trace spent."""
         slots = []
         for place, node in enumerate(self.nodes):
-            held = [self.system.message(unmarked(event)) for event in self.servers[node.name].held]
+            held = [self.system.message(unmarked(event)) for event in self.servers[node.name].control.held]
             down = tuple(held if self.system.ordered else sorted(held))
-            up = tuple(self.system.message(unmarked(one.event)) for one in self.servers[node.name].leaving)
+            up = tuple(self.system.message(unmarked(one.event)) for one in self.servers[node.name].control.leaving)
             slots.append(self.system.slot(place, Slot(self.system.local(place, self.state(node)), up, down)))
         return (*slots, (trace[-1].row if trace else self.system.initial())[-1])
 

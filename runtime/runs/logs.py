@@ -4,8 +4,11 @@ What can be read:
 
 - JSON Lines in the format of runs (`runtime.runs.format`), also as comments of a sequence diagram;
 - a counterexample of the explorer, which is played and observed;
-- JSON Lines of `mosquitto_sub -F %J` or `%j`: topic, payload and `tst`;
-- lines of `mosquitto_sub -v` or `-F '%t %p'`, and with a time before them, `-F '%I %t %p'` or `-F '%U %t %p'`.
+- JSON Lines of `mosquitto_sub -F %J` or `%j`: topic, payload, `tst`, `retain` and `mid`;
+- lines of `mosquitto_sub -v`, or of `-F` with `%t` and `%p` in any place, and a time before them (`%I`, `%U`).
+
+Lines of other topics are passed over. What cannot be read, and what shows that lines are missing or out of order,
+becomes a `Gap`: what went on before it says nothing of what comes.
 """
 
 import json
@@ -13,18 +16,29 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from machines.events import EVENT_OF_TOPIC
 from runtime.runs.explored import observed
 from runtime.runs.format import MARK, SUBSCRIBED, Run, RunError, from_json, header, read_event
+from runtime.services.topics import Topics
 from spec.exploration.model.scenario import ScenarioError
 from spec.exploration.traces.replay import play, read
-from spec.monitor import Observed, Published
+from spec.monitor import Gap, Observed, Published
 
+PLAIN = Topics(per_client=True)
+"""Topics as the protocol names them, or with a client at their end."""
 STEP = re.compile(r"^\s*// step 1: ", re.MULTILINE)
-LINE = re.compile(r"(?:(?P<time>\d[\d.:T+Z-]*) )?(?P<topic>[^\s{}]*/[^\s{}]*) (?P<payload>.*)")
+SHAPE = re.compile(r"[^\s{}]+[\s:].*")
+"""A line of any topic."""
+SIGNS = r"\s,;|"
+"""What stands between topic, payload, time and others."""
+DAY = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d"
+TIME = re.compile(rf"(?<![^{SIGNS}])(?P<time>{DAY}[^{SIGNS}]*|\d{{5,}}(?:\.\d+)?)(?![^{SIGNS}])")
+MID = 65_535
+"""The greatest packet identifier; the next one is 1."""
 FORMS = (
     "a recording, a counterexample of the explorer, JSON Lines with topic and payload, "
     "or what mosquitto_sub prints with -v or -F '%I %t %p'"
@@ -45,12 +59,12 @@ def has_steps(path: Path) -> bool:
 def _begins(text: str) -> bool:
     """Whether a text begins like a log."""
     first = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return first.startswith("{") or (LINE.fullmatch(first) is not None and not first.startswith("title"))
+    return first.startswith("{") or any(topic in first for topic in EVENT_OF_TOPIC)
 
 
-def load_run(path: Path) -> Run:
-    """The run of a file. Raises `RunError`."""
-    return read_run(_text(path), str(path))
+def load_run(path: Path, topics: Topics = PLAIN) -> Run:
+    """The run of a file; `topics` is how they look on that bus. Raises `RunError`."""
+    return read_run(_text(path), str(path), topics)
 
 
 def _text(path: Path) -> str:
@@ -62,77 +76,166 @@ def _text(path: Path) -> str:
         raise RunError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8") from None
 
 
-def read_run(text: str, where: str = "<text>") -> Run:
+def read_run(text: str, where: str = "<text>", topics: Topics = PLAIN) -> Run:
     """The run of a text. Raises `RunError`."""
     if STEP.search(text):
         return _explored(text, where)
     lines = text.splitlines()
     marked = [(n, line.lstrip()[len(MARK) :]) for n, line in enumerate(lines, 1) if line.lstrip().startswith(MARK)]
-    return read_lines(marked or list(enumerate(lines, 1)), where)
+    return read_lines(marked or list(enumerate(lines, 1)), where, topics, is_cut=not text.endswith("\n"))
 
 
-def read_lines(lines: Iterable[tuple[int, str]], where: str) -> Run:
-    """The run of numbered lines. Raises `RunError`."""
-    reader = Reader(where)
-    seen = [one for number, line in lines for one in reader.line(number, line)]
-    if not seen:
-        raise RunError(f"{where}: holds no run: expected {FORMS}")
+def read_lines(lines: Iterable[tuple[int, str]], where: str, topics: Topics = PLAIN, *, is_cut: bool = False) -> Run:
+    """The run of numbered lines, put in the order of their times; `is_cut`: the last may be cut short.
+
+    Raises `RunError`.
+    """
+    reader = Reader(where, topics, watches_time=False)
+    rows = [(number, line) for number, line in lines if line.strip()]
+    seen = [one for number, line in rows for one in reader.line(number, line)]
+    if rows and is_cut and reader.passed_over and reader.passed_over[-1] == rows[-1][0]:
+        seen.append(Gap(seen[-1].at if seen else 0.0, f"line {rows[-1][0]} may be cut short"))
+    if not any(not isinstance(one, Gap) for one in seen):
+        raise RunError(reader.nothing(rows))
+    if reader.is_timed and not reader.is_recorded:
+        seen = list(_ordered(seen))
     return replace(reader.run, seen=tuple(seen), is_timed=reader.is_timed)
 
 
-class Reader:
-    """Reads lines one after the other; `run` is what the first of them says of the observer."""
+def _ordered(seen: list[Observed]) -> Iterator[Observed]:
+    """In the order of their times. If the lines had another order, that of those with one time is not known."""
+    in_time = sorted(seen, key=lambda one: one.at)
+    if in_time == seen:
+        yield from seen
+        return
+    for at, group in groupby(in_time, lambda one: one.at):
+        together = list(group)
+        if len(together) > 1:
+            yield Gap(at, "the lines are not in the order of their times, and several have this one")
+        yield from together
+        if len(together) > 1:
+            yield Gap(at, "the lines are not in the order of their times, and several have this one")
 
-    def __init__(self, where: str) -> None:
+
+class Reader:
+    """Reads lines one after the other; `run` is what the first of them says of the observer.
+
+    `watches_time`: a line that is earlier than the one before it is a gap.
+    """
+
+    def __init__(self, where: str, topics: Topics = PLAIN, *, watches_time: bool = True) -> None:
         self.where = where
         self.run = SUBSCRIBED
         self.is_timed = True
+        self.is_recorded = False
+        """Whether it is in the format of runs."""
+        self.is_in_order = True
+        """Whether no line was earlier than one before it, if that is watched."""
+        self.passed_over: list[int] = []
+        """The lines of other topics."""
+        self._topics = topics
+        self._watches_time = watches_time
         self._began = False
+        self._latest = 0.0
+        self._mid = 0
+        prefix = re.escape(f"{topics.prefix}/") if topics.prefix else ""
+        known = "|".join(sorted(map(re.escape, EVENT_OF_TOPIC), key=len, reverse=True))
+        self._event = re.compile(rf"(?<![^{SIGNS}]){prefix}(?P<topic>{known})(?:/(?P<client>[^\s/]+))?(?=[\s:,;|]|$)")
+        self._below = re.compile(rf"(?<!\S)(?P<prefix>\S+?)/(?:{known})(?![^\s:])")
+
+    def nothing(self, rows: list[tuple[int, str]]) -> str:
+        """Why nothing was seen in these lines, and the remedy."""
+        for _, line in rows:
+            found = self._below.search(line.replace('"', " "))
+            if found is not None:
+                prefix = found["prefix"]
+                return f"{self.where}: its topics stand below {prefix}: give --prefix {prefix}"
+        if not rows:
+            return f"{self.where}: holds no run: expected {FORMS}"
+        number, line = rows[0]
+        return f"{self.where}, line {number}: {line[:60]!r} is no observation: expected {FORMS}"
 
     def line(self, number: int, line: str) -> Iterator[Observed]:
-        """What a line tells. Raises `RunError`."""
+        """What a line tells. Raises `RunError` for a first line that cannot be read, and in a recording."""
         where, line = f"{self.where}, line {number}", line.strip()
         if not line:
             return
-        if not line.startswith("{"):
-            yield self._printed(line, number, where)
-            return
+        try:
+            for one in self._row(line, number, where) if line.startswith("{") else self._printed(line, number, where):
+                yield from self._noted(one)
+        except RunError as error:
+            if not self._began or (self.is_recorded and not isinstance(error.__cause__, json.JSONDecodeError)):
+                raise
+            yield Gap(self._latest, str(error))
+
+    def _row(self, line: str, number: int, where: str) -> Iterator[Observed]:
+        """A line of JSON."""
         try:
             row = json.loads(line)
         except json.JSONDecodeError as error:
-            raise RunError(f"{where}: column {error.colno}: no JSON object: {error.msg}") from None
+            if self._event.search(line[error.pos :]) is not None and line[error.pos - 1] in " }":
+                yield from self._printed(line, number, where)  # the payload stands before the topic
+                return
+            raise RunError(f"{where}: column {error.colno}: no JSON object: {error.msg}") from error
         if row.get("kind") == "run":
             if self._began:
                 raise RunError(f"{where}: a run begins in the middle of another; give one file for each")
-            self.run = header(row, where)
+            self.run, self.is_recorded, self._began = header(row, where), True, True
         elif "tst" in row or "kind" not in row:
             yield from self._told(row, number, where)
         else:
-            yield self._noted(from_json(row, float(number), where), has_time="at" in row)
-        self._began = True
+            self.is_recorded = True
+            seen = from_json(row, float(number), where)
+            self.is_timed = self.is_timed and "at" in row
+            yield seen
 
     def _told(self, row: dict[str, Any], number: int, where: str) -> Iterator[Observed]:
         """A line of `mosquitto_sub -F %J`, or one like it; what was retained is from long ago."""
+        mid, before = row.get("mid"), self._mid
+        if isinstance(mid, int) and mid > 0:
+            self._mid = mid
+            if before and mid != before % MID + 1:
+                yield Gap(self._latest, f"line {number}: `mid` goes from {before} to {mid}: lines are missing")
         if row.get("retain"):
             return
+        topic = row.get("topic")
+        if isinstance(topic, str) and topic:
+            row = {**row, "topic": self._topics.read(topic)[0]}
+            if row["topic"] not in EVENT_OF_TOPIC:
+                self.passed_over.append(number)
+                return
         stamp = row.get("tst")
         at = _time(str(stamp), where) if stamp is not None else row.get("at", float(number))
         seen = from_json({**row, "kind": "published", "at": at}, float(number), where)
-        yield self._noted(seen, has_time=stamp is not None or "at" in row)
+        self.is_timed = self.is_timed and (stamp is not None or "at" in row)
+        yield seen
 
-    def _printed(self, line: str, number: int, where: str) -> Observed:
-        """A line of `mosquitto_sub -v`."""
-        found = LINE.fullmatch(line)
-        if found is None or (found["topic"] not in EVENT_OF_TOPIC and not found["payload"].startswith("{")):
-            raise RunError(f"{where}: {line[:60]!r} is no observation: expected {FORMS}")
-        at = float(number) if found["time"] is None else _time(found["time"], where)
-        seen = read_event(Published, at, "", found["topic"], found["payload"].encode())
-        return self._noted(seen, has_time=found["time"] is not None)
+    def _printed(self, line: str, number: int, where: str) -> Iterator[Observed]:
+        """A line of `mosquitto_sub -v`, or of a format with topic and payload."""
+        found = self._event.search(line)
+        if found is None:
+            self.passed_over.append(number)
+            is_event = '"EventId"' in line and self._below.search(line) is None
+            if self._began and (is_event or SHAPE.fullmatch(line) is None):
+                raise RunError(f"{where}: {line[:60]!r} is no observation")
+            return
+        before, after = line[: found.start()], line[found.end() :].strip(" \t:,;|")
+        payload = after or before[before.find("{") : before.rfind("}") + 1]
+        stamp = TIME.search(before if after else before[before.rfind("}") + 1 :] or before)
+        at = float(number) if stamp is None else _time(stamp["time"], where)
+        self.is_timed = self.is_timed and stamp is not None
+        yield read_event(Published, at, "", found["topic"], payload.encode())
 
-    def _noted(self, seen: Observed, *, has_time: bool) -> Observed:
-        self._began = True
-        self.is_timed = self.is_timed and has_time
-        return seen
+    def _noted(self, seen: Observed) -> Iterator[Observed]:
+        """With a gap before it if it comes too late."""
+        if not isinstance(seen, Gap):
+            self._began = True
+            if self._watches_time and self.is_timed and seen.at < self._latest and not self.is_recorded:
+                self.is_in_order = False
+                yield Gap(self._latest, "the line is earlier than one before it: they are not in order")
+                seen = replace(seen, at=self._latest)
+            self._latest = max(self._latest, seen.at)
+        yield seen
 
 
 def _explored(text: str, where: str) -> Run:

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from spec.binding.model import BUILT_IN, Binding, BindingError, Interchangeable, MayBeUndrawn, Player, Publishes, Row
 from spec.binding.obligations import Forgets, Obligation
-from spec.notation.model import Create, Destroy, Diagram, Fragment, Message, Parallel, Reference, Statement
+from spec.notation.model import Diagram
 
 
 def settled(binding: Binding) -> Binding:
@@ -223,75 +223,3 @@ def misspelled(diagram: Diagram, binding: Binding) -> dict[str, str]:
             if likely and re.findall(r"\d+", likely[0]) == re.findall(r"\d+", each.name):
                 found[each.name] = likely[0]
     return found
-
-
-def renamed(diagram: Diagram, names: Mapping[str, str]) -> Diagram:
-    """The diagram with other names for some lifelines."""
-    if not names:
-        return diagram
-
-    def new(name: str | None) -> str | None:
-        return None if name is None else names.get(name, name)
-
-    def body(statements: Iterable[Statement]) -> Iterable[Statement]:
-        for statement in statements:
-            match statement:
-                case Message(sender=sender, receiver=receiver):
-                    yield replace(statement, sender=new(sender), receiver=new(receiver))
-                case Fragment(operands=operands):
-                    yield replace(statement, operands=tuple(replace(o, body=tuple(body(o.body))) for o in operands))
-                case Parallel():
-                    yield replace(statement, body=tuple(body(statement.body)))
-                case Reference(over=over):
-                    yield replace(statement, over=tuple(names.get(name, name) for name in over))
-                case Create(name=name) | Destroy(name=name):
-                    yield replace(statement, name=names.get(name, name))
-                case _:
-                    yield statement
-
-    lifelines = {
-        name: replace(each, name=name) for each in diagram.lifelines for name in [names.get(each.name, each.name)]
-    }
-    return replace(diagram, lifelines=tuple(lifelines.values()), body=tuple(body(diagram.body)))
-
-
-def seen(diagram: Diagram, binding: Binding, played: Collection[str]) -> Diagram:
-    """The diagram without what the binding ignores; lifelines that nobody plays are its environment."""
-    ignored = {name for name, outside in binding.outside.items() if outside == "ignored"}
-    if not ignored and not any(rule.ignored for rule in binding.labels):
-        gone = [each.name for each in diagram.lifelines if each.name not in played]
-        if not gone:
-            return diagram
-    return replace(
-        diagram,
-        lifelines=tuple(each for each in diagram.lifelines if each.name in played),
-        body=tuple(_seen(diagram.body, binding, ignored, played)),
-    )
-
-
-def _seen(
-    body: Iterable[Statement], binding: Binding, ignored: Collection[str], played: Collection[str]
-) -> Iterable[Statement]:
-    for statement in body:
-        match statement:
-            case Message(sender=sender, receiver=receiver):
-                ends = [end if end in played else None for end in (sender, receiver)]
-                left_out = (
-                    sender in ignored
-                    or receiver in ignored
-                    or binding.ignores_label(statement.label, (sender or "", receiver or ""))
-                )
-                if any(ends) and not left_out:
-                    yield replace(statement, sender=ends[0], receiver=ends[1])
-            case Fragment(operands=operands):
-                kept = [replace(each, body=tuple(_seen(each.body, binding, ignored, played))) for each in operands]
-                yield replace(statement, operands=tuple(kept))
-            case Parallel():
-                yield replace(statement, body=tuple(_seen(statement.body, binding, ignored, played)))
-            case Reference(over=over):
-                left = tuple(name for name in over if name in played)
-                if left:
-                    yield replace(statement, over=left)
-            case _:
-                if getattr(statement, "name", None) in {None, *played}:
-                    yield statement

@@ -91,7 +91,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from spec.binding.labels import Ends, LabelRule, Word, normal
-from spec.binding.obligations import Discipline, Forgets, Obligation, fits, of_action
+from spec.binding.obligations import Forgets, Obligation, fits, of_action
 
 BUILT_IN = "spec/binding/default.toml"
 """Where what stands in the default binding stands: only what others say is checked against the charts."""
@@ -231,7 +231,7 @@ class Interchangeable:
 
 @dataclass(frozen=True)
 class Binding:
-    """All of it."""
+    """All that files say. What it lets happen undrawn is asked of `spec.binding.allowances`."""
 
     labels: tuple[LabelRule, ...] = ()
     players: Mapping[str, Player] = field(default_factory=dict)
@@ -246,22 +246,14 @@ class Binding:
     """Messages that happen only where a diagram draws them."""
     outside: Mapping[str, "Outside"] = field(default_factory=dict)
     """Lifelines that nobody plays: left out with all their arrows, or part of the environment."""
-    drawn: frozenset[str] = frozenset()
-    """The lifelines of the diagrams that it is used for; empty: all that there are."""
     interchangeable: tuple[Interchangeable, ...] = ()
     early_sends: tuple[MayBeUndrawn, ...] = ()
     """Sends that need not wait for their turn."""
     publishes: tuple[Publishes, ...] = ()
-    drawn_messages: frozenset[str] = frozenset()
-    """The messages of the diagrams that it is used for."""
-    in_full: frozenset[str] = frozenset()
-    """Lifelines of the diagrams that it is used for that do nothing undrawn."""
     obligations: tuple[Obligation, ...] = ()
     forgets: tuple[Forgets, ...] = ()
     channels: Model | None = None
     """How messages wait, see `spec.system.channels`; None: nothing is said, which is one queue for each receiver."""
-    _allowed: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """What was asked of `may_be_undrawn`: it is asked of every step of every search."""
 
     def word(self, label: str, ends: Ends = ("", "")) -> Word | None:
         """The message that a label stands for on an arrow between two lifelines, or None if nothing binds it."""
@@ -303,74 +295,14 @@ class Binding:
         fitting = (begin for begin in self.begins if fnmatch.fnmatchcase(title, begin.title.replace("[", "[[]")))
         return next(fitting, Begin(title, {}, {}))
 
-    def is_drawn(self, lifeline: str) -> bool:
-        """Whether the diagrams draw a lifeline; the environment is not undrawn."""
-        return not self.drawn or not lifeline or lifeline in self.drawn
-
-    def may(self, lifeline: str, action: str, peer: str = "") -> bool:
-        """Whether a lifeline may do an action undrawn; towards one that is not drawn, always."""
-        if not (self.is_drawn(lifeline) and self.is_drawn(peer)):
-            return True
-        if lifeline in self.in_full:
-            return False
-        if (lifeline, action) not in self._allowed:
-            discipline = self.discipline(lifeline)
-            self._allowed[lifeline, action] = (
-                any(
-                    may_be_undrawn.allows(lifeline, action)
-                    for may_be_undrawn in self.may_be_undrawn
-                    if may_be_undrawn.is_left_out(action[1:], self.drawn_messages)
-                )
-                or (discipline is not None and discipline.covers(action))
-                or (action[0] == "?" and self.is_scripted(lifeline))
-            )
-        return self._allowed[lifeline, action]
-
-    def may_ignore_undrawn(self, lifeline: str) -> bool:
-        """Whether what a lifeline ignores need not be drawn."""
-        return lifeline not in self.in_full
-
-    def from_outside(self, lifeline: str) -> tuple[str, ...]:
-        """What can come to a lifeline undrawn, from its owner or the network."""
-        return () if lifeline in self.in_full else self.environment.get(lifeline, ())
-
-    def may_publish(self, lifeline: str, message: str) -> bool:
-        """Whether the server of a lifeline publishes such a message without its chart."""
-        return any(lifeline in row.lifelines and message in row.messages for row in self.publishes)
-
     def is_scripted(self, lifeline: str) -> bool:
         """Whether a lifeline does whatever is drawn of it."""
         player = self.players.get(lifeline)
         return player is not None and player.scripted
 
-    def may_ignore(self, lifeline: str, action: str, where: Iterable[str] = ()) -> bool:
-        """Whether a lifeline may, in these atomic states, ignore what a diagram draws it receiving."""
-        if lifeline in self.in_full:
-            return True
-        return any(ignores.allows(lifeline, action, where) for ignores in self.ignores)
-
-    def discipline(self, lifeline: str) -> Discipline | None:
-        """What a lifeline owes for what it receives; None if nothing is said of it."""
-        obligations = tuple(row for row in self.obligations if lifeline in row.lifelines)
-        forgets = tuple(row for row in self.forgets if lifeline in row.lifelines)
-        return Discipline(lifeline, obligations, forgets) if obligations or forgets else None
-
-    def may_be_sent_early(self, lifeline: str, action: str) -> bool:
-        """Whether a lifeline may send before it is drawn to what it is drawn to send later."""
-        return any(early_sends.allows(lifeline, action) for early_sends in self.early_sends)
-
     def is_interchangeable(self, message: str) -> bool:
         """Whether charts treat all messages of that name the same."""
         return any(message in interchangeable.messages for interchangeable in self.interchangeable)
-
-    def is_rare(self, message: str, detail: str) -> bool:
-        """Whether a message happens only where a diagram draws it."""
-        return any(fault.covers(message, detail) for fault in self.faults)
-
-    def outcomes(self, message: str) -> frozenset[str]:
-        """The messages of which one comes in the place of another: this one, and those that faults put in its place."""
-        groups = [{fault.message, fault.instead or fault.message} for fault in self.faults]
-        return frozenset({message}.union(*[group for group in groups if message in group]))
 
     def over(self, base: "Binding") -> "Binding":
         """This binding laid over another: its rules come first, and what it says of a lifeline replaces the other."""

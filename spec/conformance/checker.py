@@ -10,6 +10,7 @@ from statemachine import StateChart
 
 from spec.binding import BUILT_IN, Binding, load_for
 from spec.conformance.baseline import Accepted, accept, read_accepted
+from spec.conformance.bind import BoundDiagram
 from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.counterexample import Stage
 from spec.conformance.coverage import Coverage, covered, joined
@@ -21,7 +22,7 @@ from spec.conformance.meanings import unmarked
 from spec.conformance.needs import impossible_branches
 from spec.conformance.parallel import beside_each_other, uninterrupted
 from spec.conformance.report import DiagramReport, Explored, Report, Row
-from spec.conformance.specification import BoundDiagram, Specification, UseCase, gates_of, losses_of, specification
+from spec.conformance.specification import Specification, UseCase, gates_of, losses_of, routes_of, specification
 from spec.interaction import InteractionError
 from spec.notation import read
 from spec.projection import realisability
@@ -123,18 +124,7 @@ def compared(
 
     Raises `CastError` if it cannot begin.
     """
-    systems = systems or _systems(bound, cast)
-    bounds = bounds or Bounds()
-    return compare(
-        bound.ordered if bounds.reductions.interchangeable else bound.interaction,
-        bound.words,
-        systems,
-        systems[0][0].binding,
-        only_first=only_first,
-        quiescent=bound.begin.quiescent,
-        orders=bound.begin.orders,
-        bounds=bounds,
-    )
+    return compare(bound, systems or _systems(bound, cast), only_first=only_first, bounds=bounds)
 
 
 def _systems(bound: BoundDiagram, cast: Cast) -> list[tuple[System, State]]:
@@ -142,7 +132,7 @@ def _systems(bound: BoundDiagram, cast: Cast) -> list[tuple[System, State]]:
     return cast.systems(
         frozenset(bound.interaction.lifelines),
         bound.begin,
-        bound.routes(cast.charts),
+        routes_of(bound.together or (bound,), cast.charts),
         repeats=repeats,
         messages=bound.messages,
         beside=bound.beside,
@@ -162,7 +152,7 @@ def _compared(
     try:
         messages = bound.messages
         words = {label: word for label, word in bound.words.items() if word.message in messages}
-        findings += map(stage.drawn, impossible_branches(bound.ordered, words, cast.binding, bounds))
+        findings += map(stage.drawn, impossible_branches(bound.ordered, words, cast.binding.needs, bounds))
         systems = _systems(bound, cast)
         comparison = compared(bound, cast, bounds=bounds, systems=systems)
     except CastError as error:
@@ -172,24 +162,32 @@ def _compared(
     else:
         system, _ = systems[0]
         drawn = bound.drawn()
-        coverage = [each for one, _ in systems for each in covered(one, comparison.seen, drawn, one.binding, ours=ours)]
+        coverage = [each for one, _ in systems for each in covered(one, comparison.seen, drawn, ours=ours)]
         hint = _where_to_begin(bound, system)
         for finding in comparison.findings:
             said = hint if finding.kind == "chart-cannot" else ""
             findings.append(stage.drawn(replace(finding, message=finding.message + said)))
         findings += _sent_to_nobody(bound, system)
-        findings += _realisable(bound)
+        findings += _realisable(bound, bounds)
     shown = [accept(unmarked(finding), accepted) for finding in findings]
     bounds.end_diagram()
     return replace(_report(bound, comparison, shown, cast.binding), coverage=joined(coverage))
 
 
-def _realisable(bound: BoundDiagram) -> list[Finding]:
+def _realisable(bound: BoundDiagram, bounds: Bounds) -> list[Finding]:
     if bound.begin.examples:
         return []
+
+    def stop(states: int) -> str:
+        try:
+            bounds.watch("whether lifelines can know what is drawn", states)
+        except Stopped as stopped:
+            return str(stopped)
+        return ""
+
     return [
         Finding("not-realisable", problem.message, problem.line, problem.lifeline or "", warning=True)
-        for problem in realisability(bound.ordered)
+        for problem in realisability(bound.ordered, stop=stop)
     ]
 
 
@@ -255,8 +253,8 @@ def explored(use_case: UseCase, cast: Cast, bounds: Bounds | None = None) -> Loo
     found: dict[tuple[str, str], Finding] = {}
     states = 0
     bounds = bounds or Bounds()
-    names, messages = frozenset(use_case.names), use_case.binding.drawn_messages
-    systems = cast.systems(names, use_case.begin, use_case.routes(cast.charts), messages=messages)
+    names, routes = frozenset(use_case.names), use_case.routes(cast.charts)
+    systems = cast.systems(names, use_case.begin, routes, messages=use_case.messages)
     if len(systems) > 1 and not use_case.complete:
         systems = _those_meant(use_case, cast, systems, bounds)
     for system, state in systems:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from spec.binding import Binding
+from spec.binding.allowances import Allowances
 from spec.system.composition import System
 from spec.system.process import ChartMachine
 from spec.system.stepped import SteppedMachine
@@ -47,7 +47,6 @@ def covered(
     system: System,
     seen: Mapping[str, Collection[tuple[int, int]]],
     drawn: Mapping[str, Collection[str]],
-    binding: Binding,
     *,
     ours: bool = False,
 ) -> list[Coverage]:
@@ -58,12 +57,12 @@ def covered(
     counted = (SteppedMachine, ChartMachine) if ours else SteppedMachine
     found = []
     for lifeline, machine in system.machines.items():
-        if isinstance(machine, counted) and lifeline in seen and binding.is_drawn(lifeline):
-            met = system.met(lifeline)
+        if isinstance(machine, counted) and lifeline in seen and system.allowances.is_drawn(lifeline):
+            met = system.numbers.met(lifeline)
             through = {met[number] for place, number in seen[lifeline] if place == id(system)}
             done: Mapping[tuple[Any, str, Any], Collection[Row]] = machine.done
             steps = [Step(here, label, then, frozenset(rows)) for (here, label, then), rows in done.items()]
-            silent = [step for step in steps if _is_silent(step.label, lifeline, binding)]
+            silent = [step for step in steps if _is_silent(step.label, lifeline, system.allowances)]
             loud = [step for step in steps if step.label in drawn.get(lifeline, ())]
             exercised = _exercised(loud, silent, through) & machine.declared
             found.append(Coverage(machine.name, (lifeline,), machine.declared, exercised))
@@ -74,9 +73,9 @@ ORDERS = frozenset({"?Start", "?Stop"})
 """What the owner of a server says to it, which no diagram draws."""
 
 
-def _is_silent(label: str, lifeline: str, binding: Binding) -> bool:
-    from_outside = label in ORDERS or label[1:] in binding.from_outside(lifeline)
-    return label[:1] not in {"?", "!"} or from_outside or binding.may(lifeline, label)
+def _is_silent(label: str, lifeline: str, allowances: Allowances) -> bool:
+    from_outside = label in ORDERS or label[1:] in allowances.from_outside(lifeline)
+    return label[:1] not in {"?", "!"} or from_outside or allowances.may(lifeline, label)
 
 
 def _exercised(loud: Collection[Step], silent: Collection[Step], through: set[Any]) -> frozenset[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from spec.binding import Binding, Word
+from spec.binding import Word
 from spec.binding.obligations import Violation
 from spec.conformance.finding import Finding
 from spec.conformance.matching import beyond, everywhere, meets, silently
@@ -35,7 +35,7 @@ def blocked(states: Iterable[int], action: Action, word: Word, memory: Memory) -
     why = ""
     for number in sorted(states):
         system, state = memory.states[number]
-        before = everywhere(system, state, memory.binding) if system.is_foreign else (state,)
+        before = everywhere(system, state) if system.is_foreign else (state,)
         for there in before:
             why = _waits(system, there, action, memory) or _is_behind(system, there, action, word)
             if not why:
@@ -76,12 +76,12 @@ def _is_behind(system: System, state: State, action: Action, word: Word) -> str:
     meant = [
         flight
         for flight in system.flights(state, action.lifeline)
-        if word.covers(flight.message, flight.detail) and meets(flight.sender, action, system.binding)
+        if word.covers(flight.message, flight.detail) and meets(flight.sender, action, system.allowances)
     ]
     if any(flight.is_next for flight in meant) or not (meant or system.is_foreign):
         return ""
     early_sends = next((f for f in system.flights(state, action.lifeline) if f.is_next), None)
-    model = system.binding.channels or "receiver"
+    model = system.allowances.binding.channels or "receiver"
     first = f"{early_sends.message} of {early_sends.sender} has come before it" if early_sends else "it has not come"
     return f"{first} (the channels are one queue per {model})" if model != "any" else first
 
@@ -90,12 +90,12 @@ def cannot(states: frozenset[int], action: Action, word: Word, memory: Memory) -
     """The finding that a chart cannot do what is drawn."""
     for number in sorted(states):
         system, state = memory.states[number]
-        violation = beyond(system, state, memory.binding, (*system.disciplines, action.lifeline))
+        violation = beyond(system, state, (*system.steps.disciplines, action.lifeline))
         if violation is not None:
             return against_obligation(violation, action)
     chart = memory.systems[0].machines[action.lifeline].name
     system, state = memory.states[min(states)]
-    does = ", ".join(_possible(system, state, action.lifeline, memory.binding)) or "nothing"
+    does = ", ".join(_possible(system, state, action.lifeline)) or "nothing"
     return Finding(
         "chart-cannot",
         f"the diagram says that {said(action, word)}; the chart {chart}, in {wheres(states, memory, action.lifeline)}, "
@@ -105,29 +105,29 @@ def cannot(states: frozenset[int], action: Action, word: Word, memory: Memory) -
     )
 
 
-def _possible(system: System, state: State, lifeline: str, binding: Binding) -> list[str]:
+def _possible(system: System, state: State, lifeline: str) -> list[str]:
     """What a lifeline can do that needs drawing, after what needs none, and what it refuses of what has come."""
     found: dict[str, None] = {}
     refused: dict[str, None] = {}
 
     def ask(there: State) -> bool:
         for sent, _ in system.sends(there, lifeline):
-            if not binding.may(lifeline, str(sent.act), sent.act.peer):
+            if not system.allowances.may(lifeline, str(sent.act), sent.act.peer):
                 text = f"!{sent.act.message} {sent.act.detail}".rstrip()
                 found.setdefault(text + (f" to {sent.act.peer}" if sent.act.peer else ""))
         for received, act, why in system.receives(there, lifeline):
             text = f"?{act.message} from {act.peer}"
             if received is None:
                 refused.setdefault(f"{text} (not now: {why})")
-            elif not binding.may(lifeline, str(act), act.peer):
+            elif not system.allowances.may(lifeline, str(act), act.peer):
                 found.setdefault(text + (" (ignored)" if act.ignored else ""))
         return False
 
-    list(silently(system, state, lifeline, binding, ask))
+    list(silently(system, state, lifeline, ask))
     return [*found, *(text for text in refused if text.partition(" (")[0] not in found)]
 
 
 def wheres(states: Iterable[int], memory: Memory, lifeline: str) -> str:
     """The states that a lifeline can be in, in words."""
     places = (memory.states[number] for number in states)
-    return " or ".join(sorted({"/".join(system.where(state, lifeline)) for system, state in places}))
+    return " or ".join(sorted({"/".join(system.numbers.where(state, lifeline)) for system, state in places}))

@@ -24,7 +24,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from spec.binding import Begin, Binding, Word
+from spec.binding import Begin, Word
+from spec.binding.allowances import Allowances
 from spec.binding.obligations import Violation
 from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.finding import Finding, unanswered
@@ -99,7 +100,7 @@ class _Search:
     def __init__(self, whole: Whole, system: System, around: Circumstances, bounds: Bounds) -> None:
         self.whole = whole
         self.system = system
-        self.binding: Binding = system.binding
+        self.allowances = system.allowances
         self.around = around
         self.bounds = bounds
         self.findings: list[Finding] = []
@@ -131,7 +132,7 @@ class _Search:
     def _expand(self, here: Here) -> list[Here]:
         stand, places = here
         self._expanded.add(here)
-        violation = self.system.violation(stand.state)
+        violation = self.system.violations.at(stand.state)
         if violation is not None:
             self._against_obligation(here, violation)
             self._cut_off.add(here)
@@ -220,7 +221,7 @@ class _Search:
         def may(act: Act) -> bool:
             if self.around.complete:
                 if act.lost:
-                    return is_lost_somewhere(act, self.around, self.binding)
+                    return is_lost_somewhere(act, self.around, self.allowances)
             elif act.lost or act.peer:
                 is_drawn = self.whole.draws(act, places)
                 if act.lost:
@@ -229,14 +230,14 @@ class _Search:
                     self.whole.draws(act._replace(lost=True), places) or self._is_drawn_otherwise(act, places)
                 ):
                     return False  # the network does as drawn
-            return may_happen(act, self.around, self.binding)
+            return may_happen(act, self.around, self.allowances)
 
         return may
 
     def _is_drawn_otherwise(self, act: Act, places: Places) -> bool:
         """Whether what comes in the place of another message, or is left to come, is drawn so here."""
-        outcomes = self.binding.outcomes(act.message)
-        if len(outcomes) == 1 and not any(fault.message == act.message for fault in self.binding.faults):
+        outcomes = self.allowances.outcomes(act.message)
+        if len(outcomes) == 1 and not any(fault.message == act.message for fault in self.allowances.binding.faults):
             return False
         words = (w for w in self.around.drawn if w.message in outcomes)
         others = (act._replace(message=w.message, detail=w.detail) for w in words)
@@ -244,7 +245,7 @@ class _Search:
 
     def _is_undrawn_expiry(self, act: Act) -> bool:
         """Whether it is what a patient lifeline sends that no diagram draws."""
-        return act.kind == "!" and self.system.is_patient(act.lifeline) and not self.binding.is_drawn(act.lifeline)
+        return act.kind == "!" and self.system.is_patient(act.lifeline) and not self.allowances.is_drawn(act.lifeline)
 
     def _set_off(self, here: Here) -> list[Here]:
         """Where a scenario goes on when something comes from outside, drawn or not, that lets it go on as drawn."""
@@ -253,7 +254,7 @@ class _Search:
         for action, word in self.whole.next_drawn(places).items():
             if not self._can_be_set_off(action):
                 continue
-            reached = match(self.system, stand.state, action, word, self.binding, with_environment=1, hasty=False)
+            reached = match(self.system, stand.state, action, word, with_environment=1, hasty=False)
             act = Act(action.kind, action.lifeline, word.message, word.detail, action.peer or "", action.lost)
             for state in reached:
                 there = (Stand(state, stand.ordered), self.whole.after_drawn(action, places))
@@ -266,7 +267,7 @@ class _Search:
         """Whether something from outside can be what an action waits for, where nothing is under way."""
         if action.kind == "?":
             return action.peer is None
-        return bool(self.binding.from_outside(action.lifeline))
+        return bool(self.allowances.from_outside(action.lifeline))
 
     def _ordered(self, stand: Stand) -> Iterator[tuple[Move, int]]:
         """What the next order leads to; one that nobody could follow here is passed over."""
@@ -337,22 +338,22 @@ class _Search:
             return
         self._blamed.add(key)
         run = (*run_to(self.parents, here), *((act,) if act is not None else ()))
-        said = rules(act, self.around.begin, self.binding, ordered=here[0].ordered)
+        said = rules(act, self.around.begin, self.allowances, ordered=here[0].ordered)
         self.findings.append(Finding(kind, text, 0, name, run, rules=said))  # type: ignore[arg-type]
 
 
-def may_happen(act: Act, around: Circumstances, binding: Binding) -> bool:
+def may_happen(act: Act, around: Circumstances, allowances: Allowances) -> bool:
     """Whether something can be sent: what happens only where it is drawn is drawn somewhere."""
-    if not binding.is_rare(act.message, act.detail):
+    if not allowances.is_rare(act.message, act.detail):
         return True
-    by_name = binding.is_rare(act.message, "")  # so that no diagram need say which one it is
+    by_name = allowances.is_rare(act.message, "")  # so that no diagram need say which one it is
     return any(word.covers(act.message, act.detail) and (word.detail or by_name) for word in around.drawn)
 
 
-def is_lost_somewhere(act: Act, around: Circumstances, binding: Binding) -> bool:
+def is_lost_somewhere(act: Act, around: Circumstances, allowances: Allowances) -> bool:
     """Whether some scenario draws that such a message is lost on this hop."""
     return (act.lifeline, act.peer, act.message) in around.faults or (
-        not binding.is_drawn(act.peer) and any((act.lifeline, act.message) == (f[0], f[2]) for f in around.faults)
+        not allowances.is_drawn(act.peer) and any((act.lifeline, act.message) == (f[0], f[2]) for f in around.faults)
     )
 
 

@@ -17,21 +17,21 @@ mistake; the trace goes on without it, so that the rest is still compared.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from spec.binding import Binding, Word
 from spec.binding.obligations import Violation
 from spec.conformance import divergence
+from spec.conformance.bind import BoundDiagram
 from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.finding import Finding, counts, unanswered
-from spec.conformance.matching import around, beyond, left_to_do, next_undrawn, silently
+from spec.conformance.matching import beyond, left_to_do, next_undrawn, silently
 from spec.conformance.memory import Memory
 from spec.conformance.needs import Needs, Open, path_to
 from spec.conformance.one_order import enough, receives_in
 from spec.conformance.resolutions import resolutions
-from spec.interaction import Action, Interaction, InteractionError, Term, can_end, steps
+from spec.interaction import Action, InteractionError, Term, can_end, steps
 from spec.interaction.semantics import Step
 from spec.system.composition import State, System
 from spec.system.scheduling import set_going
@@ -68,24 +68,21 @@ class Comparison:
 
 
 def compare(
-    interaction: Interaction,
-    words: Mapping[str, Word],
+    bound: BoundDiagram,
     systems: list[tuple[System, State]],
-    binding: Binding,
     *,
     only_first: bool = False,
-    quiescent: bool = False,
-    orders: Mapping[str, str] | None = None,
     bounds: Bounds | None = None,
 ) -> Comparison:
-    """Hold all traces of an interaction against the systems that it can be about.
+    """Hold all traces of a diagram against the systems that it can be about, each where the diagram begins.
 
-    `quiescent` asks, too, that nothing is left to happen wherever it ends. `orders` set lifelines going. What was not
-    looked at is a finding, too.
+    With `only_first` the search ends at the first error. What was not looked at is a finding, too.
     """
-    memory = Memory(systems, words, binding)
+    bounds = bounds or Bounds()
+    interaction = bound.ordered if bounds.reductions.interchangeable else bound.interaction
+    memory = Memory(systems, bound.words)
     memory.missing = {problem.line for problem in interaction.problems if problem.kind == "missing-reference"}
-    search = _Search(memory, bounds or Bounds(), orders or {}, quiescent=quiescent, only_first=only_first)
+    search = _Search(memory, bounds, bound, only_first=only_first)
     search.run(interaction.term)
     if search.blocked and not search.findings:
         search.find_what_never_runs(interaction.term)
@@ -95,15 +92,12 @@ def compare(
 class _Search:
     """The search over states of a diagram with states of the systems."""
 
-    def __init__(
-        self, memory: Memory, bounds: Bounds, orders: Mapping[str, str], *, quiescent: bool, only_first: bool
-    ) -> None:
+    def __init__(self, memory: Memory, bounds: Bounds, bound: BoundDiagram, *, only_first: bool) -> None:
         self.memory = memory
         self.bounds = bounds
-        self.orders = orders
-        self.quiescent = quiescent
+        self.bound = bound
         self.only_first = only_first
-        self.needs = Needs(memory.binding, memory.words)
+        self.needs = Needs(memory.systems[0].allowances.binding.needs, memory.words)
         self.findings: list[Finding] = []
         self.parents: dict[Node, tuple[Node, Action] | None] = {}
         self.blocked: list[tuple[Node, Action, str]] = []
@@ -137,7 +131,7 @@ class _Search:
     def _expand(self, node: Node) -> list[Node]:
         if can_end(node.term):
             self.ends.append(node)
-            if self.quiescent:
+            if self.bound.begin.quiescent:
                 self._report(self._not_quiescent(node))
             elif not node.skipped and self.memory.is_of_patient_charts:
                 self._report(self._goes_on(node))
@@ -215,7 +209,7 @@ class _Search:
     def _reserved(self, term: Term, action: Action) -> frozenset[tuple[str, str]]:
         """What is drawn to be received, of lifelines that have nothing to do with an action that waits for the rest."""
         system, words = self.memory.systems[0], self.memory.words
-        near = around(system, action.lifeline)
+        near = system.addresses.around(action.lifeline)
         drawn = ((a.lifeline, a.label) for a in receives_in(term) if a.lifeline not in near)
         return frozenset((lifeline, words[label].message) for lifeline, label in drawn if label in words)
 
@@ -223,7 +217,7 @@ class _Search:
         """A reference to a use case: from here on any of its scenarios, so its beginning must be within reach."""
         memory = self.memory
         use_case = action.label.rpartition(":")[2].strip()
-        begin = memory.binding.begin(f"{use_case} (*)").states.get(action.lifeline)
+        begin = self.bound.resumes[action.label].states.get(action.lifeline)
         if begin is None or action.lifeline not in memory.systems[0].machines:
             return after, None
         reached: set[int] = set()
@@ -232,9 +226,9 @@ class _Search:
             place = memory.systems.index(system)
 
             def has_begun(there: State, system: System = system) -> bool:
-                return system.where(there, action.lifeline) == (begin,)
+                return system.numbers.where(there, action.lifeline) == (begin,)
 
-            found = silently(system, state, action.lifeline, memory.binding, has_begun)
+            found = silently(system, state, action.lifeline, has_begun)
             reached |= {memory.number(place, there) for there in found}
         if reached:
             return after._replace(states=frozenset(reached)), None
@@ -256,8 +250,8 @@ class _Search:
         is_over = not steps(node.term)
         for number in sorted(node.states):
             system, state = self.memory.states[number]
-            violation = system.violation(state) or (
-                beyond(system, state, self.memory.binding, system.disciplines) if is_over else None
+            violation = system.violations.at(state) or (
+                beyond(system, state, system.steps.disciplines) if is_over else None
             )
             first = first or violation
             if violation is None:
@@ -272,12 +266,12 @@ class _Search:
         """
         run = tuple(path_to(self.parents, node))
         acted = {action.lifeline for action in run}
-        orders = {lifeline: order for lifeline, order in self.orders.items() if lifeline not in acted}
+        orders = {lifeline: order for lifeline, order in self.bound.begin.orders.items() if lifeline not in acted}
         move = None
         for number in sorted(node.states):
             system, state = self.memory.states[number]
             for there in set_going(system, state, orders):
-                move = next_undrawn(system, there, self.memory.binding)
+                move = next_undrawn(system, there)
                 if move is None:
                     return None
         if move is None:
@@ -290,7 +284,7 @@ class _Search:
         left = ""
         for number in sorted(node.states):
             system, state = self.memory.states[number]
-            left = left_to_do(system, state, self.memory.binding)
+            left = left_to_do(system, state)
             if not left:
                 return None
         run = tuple(path_to(self.parents, node))
@@ -312,7 +306,7 @@ class _Search:
 
     def _run_to_its_end(self, way: Term) -> None:
         """Look for an order of a term without choices that comes to its end."""
-        search = _Search(self.memory, self.bounds, self.orders, quiescent=False, only_first=True)
+        search = _Search(self.memory, self.bounds, self.bound, only_first=True)
         begin = Node(way, self.memory.begin)
         search.parents, search.depth = {begin: None}, {begin: 0}
         stack = [begin]

@@ -1,7 +1,7 @@
 """What a diagram's words say: the message that the binding makes of a label, and who is played by nobody."""
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,6 @@ from statemachine import StateChart
 
 from machines import BUS_EVENTS
 from spec.binding import Binding, BindingError, Word, normal
-from spec.binding.inheritance import misspelled
 from spec.binding.labels import Ends, detail_of_values, values_of
 from spec.conformance.finding import Finding, unanswered
 from spec.notation.model import Diagram
@@ -112,10 +111,12 @@ def is_ours(chart: type[StateChart[Any]]) -> bool:
     return is_participant(chart)
 
 
-def unplayed(diagram: Diagram, binding: Binding, charts: Charts) -> list[Finding]:
-    """What is wrong with the lifelines: those that nobody plays, and the labels of the arrows between them."""
+def unplayed(diagram: Diagram, binding: Binding, charts: Charts, meant: Mapping[str, str]) -> list[Finding]:
+    """What is wrong with the lifelines: those that nobody plays, and the labels of the arrows between them.
+
+    `meant` are the lifelines as which misspelled ones are read.
+    """
     known = {*binding.players, *binding.outside}
-    meant = misspelled(diagram, binding)
     left_out: dict[tuple[str, Ends], int] = {}
     for message in diagram.messages():
         ends = (message.sender or "", message.receiver or "")

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from spec.binding import Binding, Word
+from spec.binding import Word
+from spec.binding.allowances import Allowances
 from spec.binding.obligations import Violation
 from spec.conformance.bounds import Bounds
 from spec.conformance.finding import Finding
@@ -51,7 +52,8 @@ def reached(system: System, begin: State, around: Circumstances, bounds: Bounds)
     order = {(word.message, word.detail): place for place, word in reversed(list(enumerate(around.drawn)))}
 
     def may(act: Act) -> bool:
-        return is_lost_somewhere(act, around, system.binding) if act.lost else may_happen(act, around, system.binding)
+        can_be = is_lost_somewhere if act.lost else may_happen
+        return can_be(act, around, system.allowances)
 
     moves: dict[Stand, tuple[tuple[Act, Stand], ...]] = {}
     quiet: set[Stand] = set()
@@ -62,7 +64,7 @@ def reached(system: System, begin: State, around: Circumstances, bounds: Bounds)
         if stand in moves:
             continue
         bounds.watch("what the charts can do", len(moves))
-        if system.violation(stand.state) is not None:
+        if system.violations.at(stand.state) is not None:
             moves[stand] = ()  # what comes after that says nothing more
             continue
         options = choice(system, stand.state, may, order, reduced=bounds.reductions.partial_order)
@@ -97,7 +99,7 @@ class Lifeline:
     name: str
     diagrams_bound: tuple[Automaton, ...]
     words: Mapping[str, Word]
-    binding: Binding
+    allowances: Allowances
     _known: dict[tuple[Act, frozenset[Position]], frozenset[Position]] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -134,7 +136,7 @@ class Lifeline:
 
     def may_be_sent_early(self, message: str) -> bool:
         """Whether it may send such a message before its turn."""
-        return self.binding.may_be_sent_early(self.name, f"!{message}")
+        return self.allowances.may_be_sent_early(self.name, f"!{message}")
 
     def expected(self, positions: Iterable[Position], *, with_ends: bool = False) -> list[str]:
         """What the scenarios allow in any of these positions, in words, with the other end or without."""
@@ -152,7 +154,7 @@ class Lifeline:
         found = set()
         for at in positions:
             for kind, word, peer, to in self._edges.get((at.bound, at.state), ()):
-                meets = peer in {None, act.peer} or not self.binding.is_drawn(act.peer)
+                meets = peer in {None, act.peer} or not self.allowances.is_drawn(act.peer)
                 if kind == act.kind and meets and word and word.covers(act.message, act.detail):
                     found.add(at._replace(state=to))
             said = Word(act.message, act.detail)
@@ -163,13 +165,13 @@ class Lifeline:
         if act.ignored and self._is_owed(str(act)):
             return frozenset(self._caught_up(found))  # it is right to ignore that, but who draws that it is sent?
         ordered = act.kind == "?" and not act.peer
-        if act.ignored or ordered or self.binding.may(self.name, str(act), act.peer):
+        if act.ignored or ordered or self.allowances.may(self.name, str(act), act.peer):
             found |= positions
         return frozenset(self._caught_up(found))
 
     def _is_owed(self, action: str) -> bool:
         """Whether the binding says of an action what is owed for it, or that nothing is."""
-        discipline = self.binding.discipline(self.name)
+        discipline = self.allowances.discipline(self.name)
         return discipline is not None and discipline.covers(action)
 
     def beginning(self) -> frozenset[Position]:
@@ -202,7 +204,7 @@ def implied_locally(lifeline: Lifeline, system: System, graph: Graph, begin: Sta
     while queue:
         here = queue.popleft()
         stand, positions = here
-        violation = system.violation(stand.state)
+        violation = system.violations.at(stand.state)
         if violation is not None and violation.lifeline == name:
             return _against_obligation(here, parents, violation)
         for act, why in graph.stuck.get(stand, ()):

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from spec.binding import Binding, Word
+from spec.binding import Word
+from spec.binding.allowances import Allowances
 from spec.binding.obligations import Violation
 from spec.conformance.bounds import Stopped
 from spec.interaction import Action
@@ -19,7 +20,6 @@ def match(
     state: State,
     action: Action,
     word: Word,
-    binding: Binding,
     *,
     with_environment: int = 0,
     waits: bool = False,
@@ -35,26 +35,26 @@ def match(
     is `reserved`, a lifeline with a message, is received where it is drawn and not before.
     """
     if system.is_foreign:
-        before = everywhere(system, state, binding, with_environment=bool(with_environment), hasty=hasty)
+        before = everywhere(system, state, with_environment=bool(with_environment), hasty=hasty)
         ready = (there for there in before if not waits or is_quiet(system, there))
         return {then for there in ready for then in _done(system, there, action, word)}
     found: set[State] = set()
-    several = action.kind == "!" and system.is_broker(action.lifeline) and system.variants(word.message) > 1
+    several = (
+        action.kind == "!" and system.addresses.is_broker(action.lifeline) and system.numbers.variants(word.message) > 1
+    )
 
     def tries(there: State) -> bool:
         if not waits or is_quiet(system, there):
             found.update(_done(system, there, action, word))
         return bool(found) and not several
 
-    near = system.lifelines if waits else around(system, action.lifeline)
-    list(
-        _spread(system, state, near, binding, tries, with_environment=with_environment, hasty=hasty, reserved=reserved)
-    )
+    near = system.lifelines if waits else system.addresses.around(action.lifeline)
+    list(_spread(system, state, near, tries, with_environment=with_environment, hasty=hasty, reserved=reserved))
     return found
 
 
 def everywhere(
-    system: System, state: State, binding: Binding, *, with_environment: bool = False, hasty: bool = True
+    system: System, state: State, *, with_environment: bool = False, hasty: bool = True
 ) -> tuple[State, ...]:
     """A state of charts of others, and all that undrawn actions lead to. Raises `Stopped` where these are too many."""
     key = (state, with_environment, hasty)
@@ -63,12 +63,14 @@ def everywhere(
         todo = [state]
         while todo:
             there = todo.pop()
-            if system.violation(there) is not None:
+            if system.violations.at(there) is not None:
                 continue  # what comes after that says nothing more
-            moves = list(_may_be_undrawn(system, there, binding))
+            moves = list(_may_be_undrawn(system, there))
             if with_environment and (hasty or not enabled(system, there, lambda _: True)):
                 moves += (
-                    m for name in system.lifelines for m in system.orders(there, name, binding.from_outside(name))
+                    m
+                    for name in system.lifelines
+                    for m in system.orders(there, name, system.allowances.from_outside(name))
                 )
             new = [move.then for move in moves if move.then not in found]
             found.update(dict.fromkeys(new))
@@ -79,22 +81,22 @@ def everywhere(
     return system.spread[key]
 
 
-def _may_be_undrawn(system: System, state: State, binding: Binding) -> Iterator[Move]:
+def _may_be_undrawn(system: System, state: State) -> Iterator[Move]:
     """All that can happen undrawn; what patient lifelines send only where nothing else can happen."""
     for lifeline in system.lifelines:
         yield from system.internal(state, lifeline)
         for received, act, _ in system.receives(state, lifeline):
-            ignored = act.ignored and binding.may_ignore_undrawn(lifeline)
-            if received is not None and (ignored or binding.may(lifeline, str(act), act.peer)):
+            ignored = act.ignored and system.allowances.may_ignore_undrawn(lifeline)
+            if received is not None and (ignored or system.allowances.may(lifeline, str(act), act.peer)):
                 yield received
         if not system.is_patient(lifeline) or is_quiet(system, state):
             for sent, lost in system.sends(state, lifeline):
-                if binding.may(lifeline, str(sent.act), sent.act.peer):
+                if system.allowances.may(lifeline, str(sent.act), sent.act.peer):
                     yield sent
                     if lost is not None and (lifeline, sent.act.peer, sent.act.message) in system.losses:
                         yield lost
     for lifeline, message in system.gates:
-        if binding.may(lifeline, f"?{message}"):
+        if system.allowances.may(lifeline, f"?{message}"):
             yield from system.orders(state, lifeline, (message,))
 
 
@@ -102,12 +104,12 @@ def _done(system: System, state: State, action: Action, word: Word) -> Iterator[
     if action.kind == "!":
 
         def wanted(act: Act) -> bool:
-            return word.covers(act.message, act.detail) and meets(act.peer, action, system.binding)
+            return word.covers(act.message, act.detail) and meets(act.peer, action, system.allowances)
 
         if word.again:
             yield from (move.then for move in system.again(state, action.lifeline, wanted))
             return
-        if system.binding.may_publish(action.lifeline, word.message):
+        if system.allowances.may_publish(action.lifeline, word.message):
             yield from (move.then for move in system.publishes(state, action.lifeline, word.message))
             return
         for sent, lost in system.sends(state, action.lifeline, wanted):
@@ -124,55 +126,54 @@ def _done(system: System, state: State, action: Action, word: Word) -> Iterator[
                 received is not None
                 and (act.allowed or not act.ignored)
                 and word.covers(act.message, act.detail)
-                and meets(act.peer, action, system.binding)
+                and meets(act.peer, action, system.allowances)
             ):
                 yield received.then
 
 
-def meets(peer: str, action: Action, binding: Binding) -> bool:
+def meets(peer: str, action: Action, allowances: Allowances) -> bool:
     """Whether the other end is the one that is drawn: if it is not drawn at all, who speaks through it is."""
-    return peer == (action.peer or "") or not binding.is_drawn(peer)
+    return peer == (action.peer or "") or not allowances.is_drawn(peer)
 
 
 def silently(
     system: System,
     state: State,
     lifeline: str,
-    binding: Binding,
     wanted: Any,
     *,
     with_environment: int = 0,
 ) -> Iterator[State]:
     """The nearest states that are `wanted`, after actions that nobody needs to draw of those around a lifeline."""
-    yield from _spread(system, state, around(system, lifeline), binding, wanted, with_environment=with_environment)
+    yield from _spread(system, state, system.addresses.around(lifeline), wanted, with_environment=with_environment)
 
 
-def beyond(system: System, state: State, binding: Binding, lifelines: Iterable[str]) -> Violation | None:
+def beyond(system: System, state: State, lifelines: Iterable[str]) -> Violation | None:
     """What a participant does that it does not owe, or without end, here or after actions that need no drawing."""
     for lifeline in lifelines:
-        if binding.is_drawn(lifeline):
-            reached = silently(system, state, lifeline, binding, lambda there: system.violation(there) is not None)
+        if system.allowances.is_drawn(lifeline):
+            reached = silently(system, state, lifeline, lambda there: system.violations.at(there) is not None)
             for there in reached:
-                return system.violation(there)
+                return system.violations.at(there)
     return None
 
 
-def left_to_do(system: System, state: State, binding: Binding) -> str:
+def left_to_do(system: System, state: State) -> str:
     """What can still happen, as words, if after all that nobody needs to draw the system does not terminate."""
 
     def is_quiet(there: State) -> bool:
         return not there.channels and not any(_due(system, there))
 
-    if any(True for _ in _spread(system, state, system.lifelines, binding, is_quiet)):
+    if any(True for _ in _spread(system, state, system.lifelines, is_quiet)):
         return ""
     due = next(_due(system, state), None)
     if due is not None:
         return f"{due.lifeline} can still send {due.message} to {due.peer or 'the environment'}"
     flight = next(system.channels.all(state.channels))
-    return f"{system.spelled(flight.message)} is still under way to {system.lifelines[flight.key[1]]}"
+    return f"{system.numbers.spelled(flight.message)} is still under way to {system.lifelines[flight.key[1]]}"
 
 
-def next_undrawn(system: System, state: State, binding: Binding) -> Act | None:
+def next_undrawn(system: System, state: State) -> Act | None:
     """A send that needs drawing and can still come, after whatever needs none; None if the system can terminate.
 
     What clocks can do does not count: whether they run is not drawn everywhere.
@@ -181,12 +182,14 @@ def next_undrawn(system: System, state: State, binding: Binding) -> Act | None:
 
     def is_quiet_there(there: State) -> bool:
         acts = [
-            act for act in _due(system, there) if not system.is_patient(act.lifeline) and binding.is_drawn(act.lifeline)
+            act
+            for act in _due(system, there)
+            if not system.is_patient(act.lifeline) and system.allowances.is_drawn(act.lifeline)
         ]
-        found.extend(act for act in acts if not binding.may(act.lifeline, str(act), act.peer))
+        found.extend(act for act in acts if not system.allowances.may(act.lifeline, str(act), act.peer))
         return not acts
 
-    if any(True for _ in _spread(system, state, system.lifelines, binding, is_quiet_there)):
+    if any(True for _ in _spread(system, state, system.lifelines, is_quiet_there)):
         return None
     return found[0] if found else None
 
@@ -200,7 +203,6 @@ def _spread(
     system: System,
     state: State,
     near: tuple[str, ...],
-    binding: Binding,
     wanted: Any,
     *,
     with_environment: int = 0,
@@ -215,9 +217,9 @@ def _spread(
             return
         following = []
         for there in layer:
-            if system.violation(there) is not None:
+            if system.violations.at(there) is not None:
                 continue  # what comes after that says nothing more
-            for move in _undrawn(system, there, near, binding, with_environment=with_environment, hasty=hasty):
+            for move in _undrawn(system, there, near, with_environment=with_environment, hasty=hasty):
                 is_early = move.act.kind == "?" and (move.act.lifeline, move.act.message) in reserved
                 if move.then in seen or is_early:
                     continue
@@ -229,20 +231,8 @@ def _spread(
         layer = following
 
 
-def around(system: System, lifeline: str) -> tuple[str, ...]:
-    """The lifelines of the same server, and the brokers."""
-    players = system.binding.players
-    group = players[lifeline].group if lifeline in players else ""
-    return tuple(
-        name
-        for name in system.lifelines
-        if name == lifeline
-        or (name in players and (players[name].role == "broker" or players[name].group == group != ""))
-    )
-
-
 def _undrawn(
-    system: System, state: State, around: Iterable[str], binding: Binding, *, with_environment: int, hasty: bool = True
+    system: System, state: State, around: Iterable[str], *, with_environment: int, hasty: bool = True
 ) -> Iterator[Move]:
     """What can happen undrawn. The environment waits until that is done: a start takes many steps, in any order.
 
@@ -251,38 +241,42 @@ def _undrawn(
     """
     if with_environment and not hasty:
         near = set(around)
-        for move in _undrawn(system, state, system.lifelines, binding, with_environment=0):
+        for move in _undrawn(system, state, system.lifelines, with_environment=0):
             act = move.act  # of others only what they do within their servers, or ignore
             if act.lifeline in near or act.ignored or act.kind == "." or system.is_call(act):
                 yield move
         if not enabled(system, state, lambda _: True):
             for lifeline in around:
-                yield from system.orders(state, lifeline, binding.from_outside(lifeline))
+                yield from system.orders(state, lifeline, system.allowances.from_outside(lifeline))
         return
     if with_environment:
-        brokers = {lifeline for lifeline in around if system.is_broker(lifeline)}
+        brokers = {lifeline for lifeline in around if system.addresses.is_broker(lifeline)}
         around = [lifeline for lifeline in around if with_environment > 1 or lifeline not in brokers]
         near = {*around, ""} if with_environment > 2 else {"", *brokers}  # noqa: PLR2004 - as said above
         found = [
             move
-            for move in _undrawn(system, state, around, binding, with_environment=0)
+            for move in _undrawn(system, state, around, with_environment=0)
             if move.act.kind == "!" or move.act.peer in near
         ]
-        busy = next((move.act.lifeline for move in found if system.is_busy(state, move.act.lifeline)), None)
+        busy = next((move.act.lifeline for move in found if system.steps.is_busy(state, move.act.lifeline)), None)
         yield from (move for move in found if busy in {None, move.act.lifeline})
         if not found:
             for lifeline in around:
-                yield from system.orders(state, lifeline, binding.from_outside(lifeline))
+                yield from system.orders(state, lifeline, system.allowances.from_outside(lifeline))
         return
+
+    def may(act: Act) -> bool:
+        return system.allowances.may(act.lifeline, str(act), act.peer)
+
     for lifeline in around:
         yield from system.internal(state, lifeline)
         interchangeable = set()
-        for sent, _ in system.sends(state, lifeline, lambda act, who=lifeline: binding.may(who, str(act), act.peer)):  # type: ignore[misc]
+        for sent, _ in system.sends(state, lifeline, may):
             # Of several messages of one kind to one receiver, which comes first makes no difference to what is drawn.
             if (sent.act.message, sent.act.peer) not in interchangeable:
                 interchangeable.add((sent.act.message, sent.act.peer))
                 yield sent
         for received, act, _ in system.receives(state, lifeline):
-            ignored = act.ignored and binding.may_ignore_undrawn(lifeline)
-            if received is not None and (ignored or binding.may(lifeline, str(act), act.peer)):
+            ignored = act.ignored and system.allowances.may_ignore_undrawn(lifeline)
+            if received is not None and (ignored or system.allowances.may(lifeline, str(act), act.peer)):
                 yield received

@@ -5,7 +5,6 @@ of the diagrams that are checked together, each further one gets a label of its 
 nobody sees (`spec.binding.labels.MARK`). They are taken out of what is said in the end.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from spec.binding import Binding, BindingError, Word
@@ -13,7 +12,7 @@ from spec.binding.labels import MARK, Ends, normal
 from spec.conformance.finding import Finding
 from spec.conformance.lexicon import word_of
 from spec.interaction import Action
-from spec.notation.model import Diagram, Fragment, Message, Parallel, Statement
+from spec.notation.model import Message
 from spec.system.setup import Charts
 
 
@@ -28,30 +27,14 @@ class Meanings:
     _ends: dict[str, Ends] = field(default_factory=dict)
     """Lifelines between which a marked label is drawn."""
 
-    def marked(self, diagram: Diagram) -> Diagram:
-        """The diagram with labels of one meaning each. Raises `BindingError` for an arrow that means two messages."""
-        if not self.binding.tells_ends:
-            return diagram
-        return replace(diagram, body=tuple(self._marked(diagram.body, diagram.file)))
-
     def word(self, label: str, line: int) -> tuple[Word | None, Finding | None]:
         """The message of a label of a diagram that was marked, and what is wrong with it."""
         return word_of(label, line, self.binding, self.charts, self._ends.get(label, ("", "")))
 
-    def _marked(self, body: Iterable[Statement], file: str) -> Iterable[Statement]:
-        for statement in body:
-            match statement:
-                case Message():
-                    yield self._message(statement, file)
-                case Fragment(operands=operands):
-                    kept = tuple(replace(each, body=tuple(self._marked(each.body, file))) for each in operands)
-                    yield replace(statement, operands=kept)
-                case Parallel():
-                    yield replace(statement, body=tuple(self._marked(statement.body, file)))
-                case _:
-                    yield statement
-
-    def _message(self, message: Message, file: str) -> Message:
+    def marked(self, message: Message, file: str) -> Message:
+        """The arrow with a label of one meaning. Raises `BindingError` for an arrow that means two messages."""
+        if not self.binding.tells_ends:
+            return message
         ends = (message.sender or "", message.receiver or "")
         place = self._place(message.label, ends)
         if message.both_ways and self._place(message.label, ends[::-1]) != place:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from spec.binding import Binding, Word
-from spec.conformance.matching import around, match, meets
+from spec.binding import Word
+from spec.conformance.matching import match, meets
 from spec.interaction import Action
 from spec.system.channels import SHARED
 from spec.system.composition import State, System
@@ -14,10 +14,9 @@ from spec.system.process import ScriptedMachine
 class Memory:
     """The states of all systems, numbered, and what matching an action came to in each."""
 
-    def __init__(self, systems: list[tuple[System, State]], words: Mapping[str, Word], binding: Binding) -> None:
+    def __init__(self, systems: list[tuple[System, State]], words: Mapping[str, Word]) -> None:
         self.systems = [system for system, _ in systems]
         self.words = words
-        self.binding = binding
         self.missing: set[int] = set()
         """Lines of references to nothing."""
         self.states: list[tuple[System, State]] = []
@@ -57,9 +56,9 @@ class Memory:
 
     def is_call(self, action: Action) -> bool:
         """Whether an arrow stays inside a server."""
-        players = self.binding.players
-        ends = [players[name].group for name in (action.lifeline, action.peer or "") if name in players]
-        return len(ends) == 2 and ends[0] == ends[1] != "" and not action.lost  # noqa: PLR2004 - both ends
+        addresses = self.systems[0].addresses
+        server = addresses.group(action.lifeline)
+        return server == addresses.group(action.peer or "") != "" and not action.lost
 
     def is_shared(self, sender: str, receiver: str) -> bool:
         """Whether others can stand in the same queue, so that it matters who sends first."""
@@ -67,7 +66,7 @@ class Memory:
         if sender not in system.machines or receiver not in system.machines:
             return False
         key = system.channel(sender, receiver)
-        return key[0] == SHARED and not system.is_bag(key)
+        return key[0] == SHARED and not system.channels.is_bag(key)
 
     def match(
         self,
@@ -90,7 +89,6 @@ class Memory:
                 state,
                 action,
                 word,
-                self.binding,
                 with_environment=with_environment,
                 waits=waits,
                 hasty=hasty or not system.patience,
@@ -108,9 +106,11 @@ class Memory:
             if action.kind == "?" and action.lifeline in system.machines:
                 word = self.words[action.label]
                 flights = system.flights(state, action.lifeline)
-                if any(word.covers(f.message, f.detail) and meets(f.sender, action, system.binding) for f in flights):
+                if any(
+                    word.covers(f.message, f.detail) and meets(f.sender, action, system.allowances) for f in flights
+                ):
                     continue
-            if any(system.binding.from_outside(name) for name in around(system, action.lifeline)):
+            if any(system.allowances.from_outside(name) for name in system.addresses.around(action.lifeline)):
                 return True
         return action.peer is None
 

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from spec.binding import Binding, Word
+from spec.binding import Word
 from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.finding import Finding, unanswered
 from spec.interaction import Action, Interaction, InteractionError, ample
@@ -27,8 +27,8 @@ Open = tuple[tuple[str, str, str], ...]
 class Needs:
     """What is needed and still open, along a trace."""
 
-    def __init__(self, binding: Binding, words: Mapping[str, Word]) -> None:
-        self.binding = binding
+    def __init__(self, needs: Mapping[str, str], words: Mapping[str, Word]) -> None:
+        self.needs = needs
         self.words = words
 
     def after(self, action: Action, still_open: Open) -> Open | None:
@@ -36,14 +36,14 @@ class Needs:
         word = self.words.get(action.label)
         if word is None or action.kind != "!":
             return still_open
-        needed = self.binding.needs.get(word.message)
+        needed = self.needs.get(word.message)
         if needed:
             need = (needed, action.peer or "", action.lifeline)
             if need not in still_open:
                 return None
             place = still_open.index(need)
             still_open = (*still_open[:place], *still_open[place + 1 :])
-        if word.message in self.binding.needs.values():
+        if word.message in self.needs.values():
             sent = (word.message, action.lifeline, action.peer or "")
             if still_open.count(sent) < SEVERAL:
                 still_open = tuple(sorted((*still_open, sent)))
@@ -58,16 +58,16 @@ class _Node(NamedTuple):
 
 
 def impossible_branches(
-    interaction: Interaction, words: Mapping[str, Word], binding: Binding, bounds: Bounds
+    interaction: Interaction, words: Mapping[str, Word], needs: Mapping[str, str], bounds: Bounds
 ) -> Iterator[Finding]:
     """The sends whose need a diagram does not meet, each with the run that leads there, and what was not looked at."""
-    needs = Needs(binding, words)
-    if not any(word.message in binding.needs for word in words.values()):
+    if not any(word.message in needs for word in words.values()):
         return
+    met = Needs(needs, words)
     missing = {problem.line for problem in interaction.problems if problem.kind == "missing-reference"}
-    found, why = _search(interaction, needs, missing, bounds, frozenset())
+    found, why = _search(interaction, met, missing, bounds, frozenset())
     if found:
-        told, why_not = _search(interaction, needs, missing, bounds, branching(interaction.term))
+        told, why_not = _search(interaction, met, missing, bounds, branching(interaction.term))
         found = found if why_not else told
     for number, finding in enumerate(found.values()):
         if number == MOST:
@@ -120,7 +120,7 @@ def _after(
     if still_open is None:
         word = needs.words[action.label]
         skipped = node.skipped | {action.arrow}
-        return node._replace(term=term, skipped=skipped, branches=taken), needs.binding.needs[word.message]
+        return node._replace(term=term, skipped=skipped, branches=taken), needs.needs[word.message]
     return _Node(term, still_open, node.skipped, taken), None
 
 

@@ -11,7 +11,8 @@ from functools import lru_cache
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from spec.binding import Binding, Word
+from spec.binding import Word
+from spec.binding.allowances import Allowances
 from spec.conformance.needs import Needs, Open
 from spec.interaction import Action, Term, can_end, erase, steps
 from spec.interaction.exploration import has_strict_order
@@ -46,7 +47,7 @@ class Whole:
 
     terms: tuple[Term, ...]
     words: Mapping[str, Word]
-    binding: Binding
+    allowances: Allowances
     complete: bool = True
     """Whether no other scenarios of the use case are to be thought of."""
     gates: frozenset[tuple[str, str]] = frozenset()
@@ -58,7 +59,7 @@ class Whole:
     _ambiguous: dict[Term, bool] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._needs = Needs(self.binding, self.words)
+        self._needs = Needs(self.allowances.binding.needs, self.words)
 
     def beginning(self) -> Places:
         """Where the scenarios begin."""
@@ -175,12 +176,12 @@ class Whole:
                 continue
             if action.kind == "!" and action.lost != act.lost:
                 continue
-            if act.peer != (action.peer or "") and self.binding.is_drawn(act.peer):
+            if act.peer != (action.peer or "") and self.allowances.is_drawn(act.peer):
                 continue
             still_open = self._needs.after(action, place.still_open)
             if still_open is not None:
                 done = place.done
-                if action.kind == "!" and self.binding.may_be_sent_early(act.lifeline, str(act)):
+                if action.kind == "!" and self.allowances.may_be_sent_early(act.lifeline, str(act)):
                     done |= {(act.lifeline, word)}
                 yield from self._without_mistakes(place._replace(term=rest, still_open=still_open, done=done))
 
@@ -192,7 +193,7 @@ class Whole:
             return
         for action, rest in self._steps(place.term, name):
             # Its own diagrams say how that goes on; but what needs no drawing is no beginning of it.
-            if action.kind == "ref" and not self.binding.may(name, str(act), act.peer):
+            if action.kind == "ref" and not self.allowances.may(name, str(act), act.peer):
                 yield from self._allowed(act, place._replace(term=rest, free=place.free | {name}))
         if act.ignored and not act.allowed:
             return
@@ -204,13 +205,13 @@ class Whole:
         if act.ignored and self._is_owed(name, str(act)):
             return  # it is right to ignore that, but who draws that it is sent?
         ordered = act.kind == "?" and not act.peer and (name, act.message) not in self.gates
-        if act.ignored or ordered or self.binding.may(name, str(act), act.peer):
+        if act.ignored or ordered or self.allowances.may(name, str(act), act.peer):
             yield place
 
     def _may_be_sent_early(self, lifeline: str, said: Word, place: Place) -> bool:
         """Whether a lifeline may send something before its turn: some scenario draws it, and it was not sent so far."""
         if (
-            not self.binding.may_be_sent_early(lifeline, f"!{said.message}")
+            not self.allowances.may_be_sent_early(lifeline, f"!{said.message}")
             or (lifeline, said) in place.early_sends | place.done
         ):
             return False
@@ -239,12 +240,12 @@ class Whole:
         yield from seen
 
     def _is_owed(self, lifeline: str, action: str) -> bool:
-        discipline = self.binding.discipline(lifeline)
+        discipline = self.allowances.discipline(lifeline)
         return discipline is not None and discipline.covers(action)
 
     def _without_mistakes(self, place: Place) -> Places:
         """The place, and those where what is drawn by mistake is passed over: no participants could do it."""
-        if not self.binding.needs:
+        if not self.allowances.binding.needs:
             return frozenset({place})
         if place not in self._settled:
             todo, seen = [place], {place}

@@ -12,7 +12,7 @@ from spec.exploration.engine.queue_tables import EMPTY
 from spec.exploration.engine.search import BreadthFirst
 from spec.exploration.engine.tables import Planned
 from spec.exploration.model.closed import ClosedSystem, NotInert
-from spec.exploration.model.node import Server, ServerState
+from spec.exploration.model.node import Outcome, Server, ServerState
 from spec.exploration.properties.language import Property
 from spec.exploration.properties.steps import Step, concerns, step_of
 
@@ -69,7 +69,8 @@ class Steps:
         self._tables = search.tables
         self._system = search.system
         self._properties = properties
-        self._answers: dict[tuple[int, int, str, Hashable, int], list[tuple[str, bool]]] = {}
+        self._answers: dict[tuple[int, int, str, Hashable, int], tuple[Outcome | None, list[tuple[str, bool]]]] = {}
+        """By the identity of an outcome, which is kept, so that no other one gets it."""
         self._bits: dict[_Watched, int] = {}
         self._of_shapes = [self._shapes_of(component) for component in range(len(self._system.nodes))]
 
@@ -90,14 +91,15 @@ class Steps:
         label = plan.label
         key = (component, local, label.kind, label.message, id(label.outcome))
         if key not in self._answers:
-            found = self._answers[key] = []
+            found: list[tuple[str, bool]] = []
+            self._answers[key] = label.outcome, found
             step = step_of(self._system, component, self._system.locals[component][local], label)
             for one in self._properties if step is not None else ():
                 if concerns(one, component):
                     premise, conclusion = one.says(step)
                     found += [(one.name, False)] if premise else []
                     found += [(one.name, True)] if premise and not conclusion else []
-        return self._answers[key]
+        return self._answers[key][1]
 
     def first(self) -> dict[tuple[str, bool], int]:
         """By name, and by whether it is broken or exercised: the first state from which a step does that."""

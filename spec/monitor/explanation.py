@@ -5,13 +5,25 @@ participant was and what it could have published there says nothing.
 """
 
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 
-from machines.events import BusEvent
+from machines.events import TRACKER, BusEvent
 from spec.monitor import drawn
 from spec.monitor.monitor import Monitor
-from spec.monitor.observation import Connected, Delivered, Disconnected, Gap, Observed, Published, Sent, Subscribed
+from spec.monitor.observation import (
+    Connected,
+    Delivered,
+    Disconnected,
+    Gap,
+    Observed,
+    Published,
+    Sent,
+    Subscribed,
+    Unreadable,
+    publisher,
+)
 from spec.monitor.verdict import Forbidden
 from spec.notation.text import escape
 from spec.rendering.labels import label
@@ -29,8 +41,8 @@ MOST = 120
 
 def sentences(found: Forbidden) -> Iterator[str]:
     """What is forbidden, where that is drawn, and what was allowed instead."""
-    name = type(found.event).__name__ if found.event is not None else "nothing"
-    yield f"{found.client}: {name}: {found.what}"
+    name = "" if found.event is None else type(found.event).__name__
+    yield f"{found.client}: {name}: {found.what}" if name else f"{found.client}: {found.what}"
     if found.event is not None and found.role in TITLES:
         yield f"drawn: !{name} of a {TITLES[found.role]} ({drawn.shown(drawn.sends(type(found.event)))})"
     if found.where:
@@ -63,9 +75,13 @@ def shortest(found: Forbidden, again: Callable[[], Monitor]) -> Forbidden:
         )
 
     kept = list(found.before)
+    end = next((place for place, seen in enumerate(reversed(kept)) if not isinstance(seen, Unreadable)), len(kept))
+    last = kept[len(kept) - end :]
     if not same(kept):
         return found  # it is about more than this participant
     for seen in reversed(found.before[-MOST:]):
+        if any(seen is one for one in last):
+            continue  # what it should have skipped may be why it did that
         fewer = [one for one in kept if one is not seen]
         if same(fewer):
             kept = fewer
@@ -83,6 +99,7 @@ def alone(found: Forbidden, monitor: Monitor) -> Callable[[], Monitor]:
         assumed=monitor.assumed if monitor.from_the_start else monitor.assumed._replace(under_way=0.0),
         charts=monitor.charts,
         judges_broker=False,
+        as_drawn=monitor.as_drawn,
     )
 
 
@@ -109,7 +126,7 @@ def _drawing(
 ) -> str:
     me = _alias(found.client)
     names = {found.client: me}
-    rows = list(_rows(before, names))
+    rows = list(_rows(before, names, found.client if found.role == TRACKER else "tracker"))
     number = 2 * len(rows) + 1
     if event is not None:
         ends = (BROKER, me) if isinstance(found.seen, Delivered) else (me, BROKER)
@@ -127,10 +144,15 @@ def _drawing(
     return draw(f"{title}: {found.client}", groups, rows)
 
 
-def _rows(before: Sequence[Observed], names: dict[str, str]) -> Iterator[Row]:
-    """What was seen, row by row; subscriptions are told together."""
+def _rows(before: Sequence[Observed], names: dict[str, str], tracker: str) -> Iterator[Row]:
+    """What was seen, row by row; subscriptions are told together. `tracker` is what the tracker is called."""
     number, topics = 1, 0
+    garbage: Counter[str] = Counter()
     for seen in before:
+        if isinstance(seen, Unreadable):
+            garbage[seen.topic] += 1
+            continue
+        yield from _unreadable(garbage)
         if isinstance(seen, Subscribed):
             topics += 1
             continue
@@ -138,6 +160,8 @@ def _rows(before: Sequence[Observed], names: dict[str, str]) -> Iterator[Row]:
             yield Note((BROKER,), f"SUBSCRIBE and SUBACK, {topics} topics")
             topics = 0
         client = getattr(seen, "client", "")
+        if isinstance(seen, Published) and not client:
+            client = publisher(seen.event, tracker)
         me = names.setdefault(client, _alias(client)) if client else ""
         match seen:
             case Published() | Sent():
@@ -154,6 +178,14 @@ def _rows(before: Sequence[Observed], names: dict[str, str]) -> Iterator[Row]:
         number += 2
     if topics:
         yield Note((BROKER,), f"SUBSCRIBE and SUBACK, {topics} topics")
+    yield from _unreadable(garbage)
+
+
+def _unreadable(garbage: Counter[str]) -> Iterator[Row]:
+    """That so many payloads came on these topics that are no events; they are told together."""
+    for topic, number in garbage.items():
+        yield Note((BROKER,), escape(f"{number} of {topic} that {'are no events' if number > 1 else 'is no event'}"))
+    garbage.clear()
 
 
 def _about(event: BusEvent) -> str:

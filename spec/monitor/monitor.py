@@ -9,8 +9,10 @@ from machines.events import (
     TRACKER,
     BusEvent,
     ClientEvent,
+    ClientGoodbye,
     ClientJoinRequested,
     FileInfoPublished,
+    TrackerGoodbye,
     TrackerHello,
 )
 from machines.torrent_server import TOPICS as TORRENT_TOPICS
@@ -32,7 +34,7 @@ from spec.monitor.observation import (
 )
 from spec.monitor.passing import Passing, covers
 from spec.monitor.server import OURS, Charts, Server
-from spec.monitor.track import ASSUMED, Assumptions, Track
+from spec.monitor.track import ASSUMED, FOREVER, Assumptions, Track
 from spec.monitor.verdict import Answer, Forbidden, Unjudged
 
 OUTSIDE = ("FileInfoPublished", "FragmentDistribution")
@@ -78,6 +80,11 @@ class Monitor:
     judges_broker: bool = True
     reconsiders: bool = False
     """Whether what is forbidden only if nothing is lost before the broker cannot be told."""
+    misses: bool = False
+    """Whether publications may have been missed: what none of its charts explains cannot be told then."""
+    as_drawn: bool = False
+    """Whether torrent servers that do not name their requests do only what the diagrams of the protocol draw; otherwise
+    they may ask again by themselves, and leave a will."""
 
     def __post_init__(self) -> None:
         self.participants: dict[str, Participant] = {}
@@ -90,6 +97,10 @@ class Monitor:
         self._recent: deque[Published] = deque()
         self._broker = Passing(self.sight, self.in_order)
         self._published: dict[str, BusEvent] = {}
+        self._tracker_session: str | None = "" if self.from_the_start else None
+        """What the latest tracker's hello said that its session is called, if it has not left; None: nobody knows."""
+        self._replaced = -FOREVER
+        """When a tracker took the place of another that may still be there."""
 
     # The answer.
 
@@ -118,6 +129,7 @@ class Monitor:
             case Connected() | Disconnected() | Subscribed():
                 self._session(seen)
             case Unreadable():
+                self._show(seen)
                 self.unjudged.append(Unjudged(seen.client, seen, f"no event of {seen.topic}: {seen.why}"))
             case Passed():
                 self._pass(seen)
@@ -153,7 +165,7 @@ class Monitor:
                     other.before.append(seen)
                 elif event.topic in TOPICS[other.role]:
                     other.track.deliver(seen.at, event)
-                    if _concerns(event, other.client, other.role):
+                    if other.client != client and _concerns(event, other.client, other.role):
                         other.before.append(seen)
 
     def _keep(self, seen: Published) -> None:
@@ -187,14 +199,15 @@ class Monitor:
             self._forbid(seen, client, event, f"is a {participant.role} server's, and only a {event.publisher} may")
             return
         unknown = track.configurations is None
-        expected_before = track if not unknown else None
+        self._note_tracker(seen, event)
         name = getattr(event, "request_id", "")
         again = event.publisher == TORRENT and name in track.names and isinstance(event, ClientJoinRequested)
         participant.before.append(seen)
         if again:
             self._forbid(seen, client, event, f"names its request {name!r} like an earlier one")
-        elif not track.publish(seen.at, event):
-            assert expected_before is not None
+        elif isinstance(seen, Published) and track.say_will(event):
+            self.judged += 1
+        elif not track.publish(seen.at, event, is_certain=not self._may_be_predecessors(seen, event)):
             self._impossible(seen, participant, event)
         elif unknown and not (isinstance(event, ClientJoinRequested | TrackerHello) and not self.sight.connections):
             self.unjudged.append(Unjudged(client, seen, "what it did before was not seen"))
@@ -205,10 +218,21 @@ class Monitor:
     def _impossible(self, seen: Observed, participant: Participant, event: BusEvent | None, what: str = "") -> None:
         track = participant.track
         assert track is not None
+        if isinstance(event, ClientGoodbye) and self._may_be_will(event):
+            why = "its broker may say that for it (its will), if its connection broke unseen"
+            self.unjudged.append(Unjudged(participant.client, seen, why))
+            return
+        if event is not None and self._may_be_predecessors(seen, event):
+            why = "the tracker that was there before the latest hello may have published that"
+            self.unjudged.append(Unjudged(participant.client, seen, why))
+            return
         if self.reconsiders and event is not None and self._reconsider(seen, participant):
             return
         where, expected = track.where(seen.at), track.expected(seen.at)
-        if track.is_cut_short:
+        if self.misses:
+            why = "it is possible only if something before it was not seen"
+            self.unjudged.append(Unjudged(participant.client, seen, why))
+        elif track.is_cut_short:
             why = "too much can have happened unseen to say whether that is possible"
             self.unjudged.append(Unjudged(participant.client, seen, why))
         else:
@@ -219,16 +243,45 @@ class Monitor:
             )
         self._lose_track(participant, seen, event)
 
+    def _show(self, seen: Unreadable) -> None:
+        """Whoever subscribes to that topic gets what is no event of it, and is to skip it."""
+        for participant in self.participants.values():
+            if participant.client != seen.client and seen.topic in TOPICS.get(participant.role, ()):
+                participant.before.append(seen)
+                self._bound(participant)
+
+    def _note_tracker(self, seen: Observed, event: BusEvent) -> None:
+        """Which tracker there is, as far as hellos name it."""
+        if isinstance(event, TrackerHello):
+            if event.session and self._tracker_session not in {"", event.session}:
+                self._replaced = seen.at
+            self._tracker_session = event.session
+        elif isinstance(event, TrackerGoodbye):
+            self._tracker_session = ""
+
+    def _may_be_predecessors(self, seen: Observed, event: BusEvent) -> bool:
+        """Whether a tracker that was there before the latest hello may have published that: it steps down when it has
+        heard that hello and, before it, its own.
+        """
+        is_known = bool(getattr(seen, "client", ""))
+        if is_known or event.publisher != TRACKER or isinstance(event, TrackerHello):
+            return False
+        return self._replaced > -FOREVER and (not self.sight.losses or seen.at <= self._replaced + self.assumed.lag)
+
+    def _may_be_will(self, event: ClientGoodbye) -> bool:
+        """Whether nobody can tell a goodbye from a will."""
+        return not (self.sight.connections or self.as_drawn or event.request_id)
+
     def _reconsider(self, seen: Observed, participant: Participant) -> bool:
         """Whether what was seen is possible, or may be, if events are lost before they reach the broker."""
         client, role = participant.client, participant.role
         lossy = self.sight._replace(losses=False)
-        server = Server(role, client, self.charts, self.sight.deliveries)
+        server = Server(role, client, self.charts, self.sight.deliveries, self.as_drawn)
         track = Track(server, lossy, self.assumed._replace(under_way=0.0), self.in_order)
         if self.from_the_start and participant.is_whole:
             track.go_online(seen.at)
         else:
-            track.forget(-1e300)
+            track.forget(-FOREVER)
         for one in (*(each for each in participant.before if each is not seen), seen):
             if not isinstance(one, Published | Sent):
                 continue
@@ -316,6 +369,7 @@ class Monitor:
             if participant.track is not None:
                 participant.track.forget(seen.at)
         self._began = seen.at
+        self._tracker_session = None
         self.unjudged.append(Unjudged("", seen, seen.why or "the observer missed something here"))
 
     def _pass(self, seen: Passed) -> None:
@@ -336,7 +390,8 @@ class Monitor:
         if role and participant.track is None:
             participant.role = role
             remembers = self.sight.deliveries
-            track = Track(Server(role, client, self.charts, remembers), self.sight, self.assumed, self.in_order)
+            server = Server(role, client, self.charts, remembers, self.as_drawn)
+            track = Track(server, self.sight, self.assumed, self.in_order)
             participant.track = track
             if self.from_the_start and self.sight.connections:
                 track.begin(self.at)

@@ -29,8 +29,8 @@ def needed(server: Server, inbox: Sequence[tuple[float, BusEvent]], goal: Messag
     """The last place in the inbox of what makes a server publish this; -1 if anything can.
 
     A tracker publishes about a client only when it has read something of that client; a torrent server confirms what
-    it was accepted for, and asks to join when it has heard a hello, or has just started; one that names its requests
-    may ask again by itself.
+    it was accepted for, and asks to join when it has heard a hello, or has just started; it may ask again by itself,
+    unless it does not name its requests and does only what is drawn.
     """
     if server.charts is not OURS:
         return -1
@@ -40,7 +40,7 @@ def needed(server: Server, inbox: Sequence[tuple[float, BusEvent]], goal: Messag
         places = [n for n, (_, event) in enumerate(inbox) if getattr(event, "client", "") == goal.client]
     elif isinstance(goal, ClientJoinSucceeded | ClientJoinFailed):
         places = [n for n, (_, event) in enumerate(inbox) if isinstance(event, ClientJoinAccepted)]
-    elif isinstance(goal, ClientJoinRequested) and connections and not goal.request_id:
+    elif isinstance(goal, ClientJoinRequested) and connections and server.as_drawn and not goal.request_id:
         places = [n for n, (_, event) in enumerate(inbox) if isinstance(event, TrackerHello)]
     else:
         return -1

@@ -11,6 +11,7 @@ of other clients and of fragments that it does not store, and how often a timeou
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import NamedTuple
 
 from immutabledict import immutabledict
@@ -52,7 +53,7 @@ from spec.monitor.telling import asks, codes_of, denying, guessed, nameless, pla
 SESSION = "request"
 """What the names of requests are called here, whatever the server calls them."""
 MANY = 1 << 30
-"""How often a hardened torrent server asks again by itself: nobody knows, and who waits need not be in a hurry."""
+"""How often a torrent server asks again by itself: nobody knows, and who waits need not be in a hurry."""
 CALLS = 200
 """More calls than a server makes before it waits: it calls itself for ever."""
 
@@ -81,13 +82,15 @@ class State(NamedTuple):
 class Server:
     """The semantics of one server. `role` is "tracker" or "torrent", `client` its MQTT client identifier.
 
-    `remembers`: whether a torrent server's view is followed once a request has told of it.
+    `remembers`: whether a torrent server's view is followed once a request has told of it. `as_drawn`: a torrent server
+    that does not name its requests never asks again by itself.
     """
 
     role: str
     client: str
     charts: Charts = OURS
     remembers: bool = True
+    as_drawn: bool = False
 
     def __post_init__(self) -> None:
         self._is_tracker = self.role == TRACKER
@@ -103,11 +106,11 @@ class Server:
         clock = Snapshot(("idle",), ClockData())
         if self._is_tracker:
             view = Snapshot(("idle",), DistributionViewData(UNTOLD))
-            for names, session in ((True, ""), (True, SESSION), (False, "")):
+            for names, session in product((True, False), ("", SESSION)):
                 client = Snapshot(("offline",), TrackerData(self.client, session=session))
                 yield State(client, clock, view, EVERYTHING, names)
             return
-        for session, retries in (("", 0), (SESSION, MANY)):
+        for session, retries in (("", 0 if self.as_drawn else MANY), (SESSION, MANY)):
             data = TorrentServerData(self.client, session=session, request=requests, retries=retries)
             yield State(Snapshot(("offline",), data), clock, None)
 
@@ -352,7 +355,8 @@ class Server:
     def _as_found(self, state: State) -> State:
         """Whoever starts may have been given other data meanwhile."""
         if self._is_tracker:
-            view = Snapshot(("idle",), DistributionViewData(UNTOLD))
+            gone = UNTOLD.gone if state.view is None else state.view.data.view.gone  # it outlasts a round
+            view = Snapshot(("idle",), DistributionViewData(replace(UNTOLD, gone=gone)))
             return state._replace(view=view, doubts=EVERYTHING)
         return state._replace(view=None)
 

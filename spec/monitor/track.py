@@ -11,7 +11,7 @@ reads an event of that client, or a request that conflicts with what that client
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from immutabledict import immutabledict
@@ -19,7 +19,6 @@ from immutabledict import immutabledict
 from machines.calls import DISCONNECT, Message
 from machines.events import (
     TRACKER,
-    AttemptEvent,
     BusEvent,
     ClientEvent,
     ClientGoodbye,
@@ -29,13 +28,16 @@ from machines.events import (
     TrackerHello,
 )
 from spec.monitor import relevance
+from spec.monitor.naming import Names
 from spec.monitor.observation import Sight
-from spec.monitor.server import SESSION, Server, State
+from spec.monitor.server import Server, State
 
 MOST = 2048
 """Configurations of one participant that are looked at for one event; beyond that nobody can tell."""
 UNREAD = 200
 """Of what was passed on to a participant of which nothing is known, so many events may be unread."""
+FOREVER = 1e300
+"""Seconds; so long ago is before everything."""
 TIMED = immutabledict[str, float]()
 
 
@@ -79,19 +81,20 @@ class Track:
     """Whether events reach it in the order in which they were published, and once, where nobody sees them reach it."""
     configurations: set[Configuration] | None = None
     inbox: list[tuple[float, BusEvent]] = field(default_factory=list)
-    names: dict[str, int] = field(default_factory=dict)
-    """The requests of a torrent server that had a name, numbered."""
-    session: str = ""
-    """What a tracker's latest hello said that its session is called."""
     is_cut_short: bool = False
     """Whether configurations were left out, so that nothing follows where none fits."""
     latest: float = 0.0
     """When something was last seen of it."""
+    is_broken: bool = False
+    """Whether its connection broke, and it has not connected again."""
     _about: str = ""
     _inert: set[tuple[str, type[BusEvent]]] = field(default_factory=set)
     """In which states which news of others change nothing at a server whose view is not followed."""
-    blind_until: float = -1e300
+    blind_until: float = -FOREVER
     """Until when it may read what was passed on to it unseen."""
+
+    def __post_init__(self) -> None:
+        self.names = Names(self.server)
 
     # Told by the monitor. Each returns whether what was seen is possible.
 
@@ -122,12 +125,13 @@ class Track:
 
     def deliver(self, at: float, event: BusEvent) -> None:
         """An event is on its way to it."""
-        self.inbox.append((at, self._named(event)))
+        self.inbox.append((at, self.names.heard(event)))
         if self.configurations is None:
             del self.inbox[:-UNREAD]
 
     def connect(self, at: float) -> bool:
         """It has connected, as the process that it was or as a new one."""
+        self.is_broken = False
         offline = {*self.server.fresh(len(self.names))}
         if self.configurations is not None:
             offline |= {state for each in self._unread(at) for state in self.server.cut_off(each.state)}
@@ -144,22 +148,35 @@ class Track:
         found = set()
         for each in self.configurations:
             then = self.server.subscribe(each.state, topic, accepted=accepted)
-            found |= {each._replace(state=state) for state in then or (each.state,)}
+            found |= {each._replace(state=state, since=self._began(state, at)) for state in then} or {each}
         self.latest = at
         return self._become(found)
 
-    def publish(self, at: float, event: BusEvent) -> bool:
-        """It has published an event, whether the broker has taken it over or it was lost."""
-        if isinstance(event, ClientGoodbye) and event.session:
-            return True  # its will, which the broker publishes for it when its connection breaks
-        named = self._numbered(event)
+    def say_will(self, event: BusEvent) -> bool:
+        """The broker has published an event in its name: whether that is its will, since its connection broke."""
+        if not isinstance(event, ClientGoodbye):
+            return False
+        if not self.sight.connections:
+            return bool(event.session)
+        is_will = self.is_broken and not event.request_id
+        self.is_broken = self.is_broken and not is_will  # it leaves no other before it has connected again
+        return is_will
+
+    def publish(self, at: float, event: BusEvent, *, is_certain: bool = True) -> bool:
+        """It has published an event, whether the broker has taken it over or it was lost; or, if that is not certain,
+        another one may have.
+        """
+        named = self.names.said(event)
         if self.configurations is None:
             self._found_out(at, named)
             return True
-        return self._become(self._reach(at, named)) and self._seen(at)
+        found = set(self._reach(at, named))
+        others = set() if is_certain else self.configurations
+        return bool(found) and self._become(found | others) and self._seen(at)
 
     def disconnect(self, at: float, *, clean: bool) -> bool:
         """Its connection has ended."""
+        self.is_broken = not clean
         if self.configurations is None:
             self.begin(at)
             return True
@@ -192,7 +209,10 @@ class Track:
         """The atomic states that it can be in now; empty if that is not known."""
         if self.configurations is None:
             return ()
-        return tuple(sorted({each.state.where for each in self._unread(at)}))
+        found = {each.state.where for each in self._unread(at)}
+        if "awaiting_retry" in found:
+            found.add("awaiting_hello")  # nobody knows whether it asks again by itself
+        return tuple(sorted(found))
 
     def expected(self, at: float) -> tuple[BusEvent, ...]:
         """What it can publish now."""
@@ -328,10 +348,18 @@ class Track:
     def _expired(self, here: Configuration, at: float) -> Iterator[Configuration]:
         """The timeout of a torrent server is exceeded."""
         if self.server.role != TRACKER and here.state.clock.data.running and self._may_expire(here, "", at):
-            yield from (here._replace(state=state, since=TIMED) for state in self.server.expire(here.state))
+            then = here.since.get("", -FOREVER) + self.assumed.timeout
+            for state in self.server.expire(here.state):
+                # Where requests can be lost unseen, it asks again any number of times unseen: since when is left open.
+                yield here._replace(state=state, since=self._began(state, then) if self.sight.losses else TIMED)
+
+    def _began(self, state: State, at: float) -> immutabledict[str, float]:
+        """That the timeout of a torrent server, if one runs, was set then at the earliest."""
+        is_timed = self.assumed.timeout > 0 and at > -FOREVER and self.server.role != TRACKER
+        return immutabledict({"": at}) if is_timed and state.clock.data.running else TIMED
 
     def _may_expire(self, here: Configuration, client: str, at: float) -> bool:
-        return self.assumed.timeout <= 0 or at - here.since.get(client, -1e300) >= self.assumed.timeout
+        return self.assumed.timeout <= 0 or at - here.since.get(client, -FOREVER) >= self.assumed.timeout
 
     def _read(self, here: Configuration, place: int, at: float) -> Iterator[Configuration]:
         """It reads an event, before or after the timeouts that make a difference to it."""
@@ -394,26 +422,3 @@ class Track:
             )
             if found:
                 self._seen(at)
-
-    # The names of requests.
-
-    def _numbered(self, event: BusEvent) -> BusEvent:
-        """What a server publishes, with its own names replaced by numbers."""
-        if isinstance(event, TrackerHello):
-            self.session = event.session
-        if self.server.role == TRACKER or not isinstance(event, AttemptEvent) or not event.request_id:
-            return self._named(event)
-        if isinstance(event, ClientJoinRequested):
-            self.names.setdefault(event.request_id, len(self.names) + 1)
-        return self._named(event)
-
-    def _named(self, event: BusEvent) -> BusEvent:
-        """An event of this client, with the name of its request replaced by a number; hellos by whose they are."""
-        if isinstance(event, TrackerHello) and event.session and self.server.role == TRACKER:
-            return replace(event, session=SESSION if event.session == self.session else f"?{event.session}")
-        if self.server.role == TRACKER or not isinstance(event, AttemptEvent) or event.client != self.server.client:
-            return event
-        if not event.request_id:
-            return event
-        number = self.names.get(event.request_id)
-        return replace(event, request_id=f"?{event.request_id}" if number is None else f"{SESSION}-{number}")

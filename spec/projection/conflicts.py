@@ -47,17 +47,25 @@ from spec.projection.product import (
 
 Places = list[tuple[str, int]]
 """Files and lines."""
+LIMIT = 5_000
+"""States that are followed; the largest of the project's diagrams has 505."""
 _EXAMPLES = 20
 """How often the same mistake is looked into: there can be several reasons for it."""
 
 
-def realisability(interaction: Interaction, *, ahead: int = 3, limit: int = 50_000) -> tuple[Problem, ...]:
-    """What keeps the lifelines from realising the diagram; nothing if they can, up to the bounds."""
+def realisability(
+    interaction: Interaction, *, ahead: int = 3, limit: int = LIMIT, stop: Callable[[int], str] = lambda _: ""
+) -> tuple[Problem, ...]:
+    """What keeps the lifelines from realising the diagram; nothing if they can, up to the bounds.
+
+    `stop` is given the number of states so far, and may say why to go on no further.
+    """
     problems: list[Problem] = []
     try:
-        if not _Check(interaction, ahead, problems).explore(limit):
-            why = f"there are more than {limit} states; what was found so far is reported"
-            problems.append(Problem(0, None, "undecided", why, interaction.file))
+        why = _Check(interaction, ahead, problems).explore(limit, stop)
+        if why:
+            text = f"it is not decided whether each lifeline can know what is drawn for it: {why}"
+            problems.append(Problem(0, None, "undecided", text, interaction.file))
     except InteractionError as error:
         problems.append(Problem(error.line, None, "undecided", error.message, error.file))
     return tuple(sorted(problems, key=lambda problem: problem.line))
@@ -72,13 +80,15 @@ class _Check:
         self.looked_into: dict[tuple[str, Letter | None], int] = {}
         self.conflicts: set[frozenset[tuple[str, int]]] = set()
 
-    def explore(self, limit: int) -> bool:
-        """Follow everything; whether that was possible."""
+    def explore(self, limit: int, stop: Callable[[int], str]) -> str:
+        """Follow everything; or else why not."""
         queue = deque([self.product.begin])
         done: set[State] = set()
         while queue:
             if len(self.parents) > limit:
-                return False
+                return f"there are more than {limit:,} states, as where a lifeline may get ahead of others for ever"
+            if why := stop(len(self.parents)):
+                return why
             state = queue.popleft()
             done.add(state)
             if not self.product.all_is_clear(state):
@@ -86,7 +96,7 @@ class _Check:
                     if after not in self.parents:
                         self.parents[after] = step
                         queue.append(after)
-        return True
+        return ""
 
     def _look_at(self, state: State, done: set[State]) -> list[tuple[State, tuple[State, Deed] | None]]:
         """What comes after a state; if something is forbidden there, first the same state with that settled."""

@@ -50,6 +50,10 @@ class Channels:
             return (sender, receiver)
         return (SHARED, receiver)
 
+    def is_bag(self, key: Key) -> bool:
+        """Whether messages in that row are in no order."""
+        return key[0] == SHARED and self.model == "any"
+
     def is_call(self, sender: int, receiver: int) -> bool:
         """Whether both are lifelines of one server."""
         return self.groups[sender] == self.groups[receiver] != ""
@@ -60,7 +64,7 @@ class Channels:
         entry = message * len(self.groups) + sender if key[0] == SHARED else message
         found = dict(rows)
         waiting = (*found.get(key, ()), entry)
-        found[key] = tuple(sorted(waiting)) if key[0] == SHARED and self.model == "any" else waiting
+        found[key] = tuple(sorted(waiting)) if self.is_bag(key) else waiting
         return tuple(sorted(found.items()))
 
     def take(self, rows: Rows, flight: Flight) -> Rows:
@@ -72,7 +76,7 @@ class Channels:
         """What a lifeline can receive next: the head of each queue to it, or each message of its bag once."""
         for key, entries in rows:
             if key[1] == receiver:
-                if key[0] == SHARED and self.model == "any":
+                if self.is_bag(key):
                     for entry in dict.fromkeys(entries):
                         yield self._flight(key, entries.index(entry), entry)
                 else:

@@ -20,7 +20,7 @@ class CastError(ValueError):
 def drive(system: System, begin: Begin) -> State:
     """The system where a diagram begins. Raises `CastError` if it cannot be brought there."""
     state, begun = _driven(system, begin.states)
-    held = {lifeline for lifeline in begun if system.is_busy(state, lifeline)}
+    held = {lifeline for lifeline in begun if system.steps.is_busy(state, lifeline)}
     if held and state.channels:  # who waits there has missed others who began later
         order = sorted(begin.states, key=lambda name: (name in held, begun.index(name) if name in begun else 0))
         state, _ = _driven(system, {name: begin.states[name] for name in order})
@@ -36,7 +36,7 @@ def _driven(system: System, states: Mapping[str, str]) -> tuple[State, list[str]
             continue  # the diagram does without that server
         if isinstance(system.machines[lifeline], ForeignMachine):
             state = _put(system, state, lifeline, target)
-        elif system.where(state, lifeline) != (target,):
+        elif system.numbers.where(state, lifeline) != (target,):
             waiting.append((lifeline, target))
     begun: list[str] = []
     while waiting:
@@ -59,7 +59,7 @@ def _put(system: System, state: State, lifeline: str, target: str) -> State:
         local = system.machines[lifeline].begin(target)
     except ValueError as error:
         raise CastError(f"[[begin]] {lifeline}: {error}") from None
-    return system.put(state, lifeline, local)
+    return system.numbers.put(state, lifeline, local)
 
 
 def _start(system: System, state: State, lifeline: str, target: str, begun: Collection[str]) -> State:
@@ -73,14 +73,15 @@ def _start(system: System, state: State, lifeline: str, target: str, begun: Coll
         )
     started = next(system.orders(state, lifeline, ("Start",)), None)
     if started is None:
-        raise CastError(f"{lifeline} cannot be started in {'/'.join(system.where(state, lifeline))}")
-    state = _run(system, started.then, lambda there: system.where(there, lifeline) == (target,), begun)
-    if system.where(state, lifeline) != (target,):
+        raise CastError(f"{lifeline} cannot be started in {'/'.join(system.numbers.where(state, lifeline))}")
+    state = _run(system, started.then, lambda there: system.numbers.where(there, lifeline) == (target,), begun)
+    if system.numbers.where(state, lifeline) != (target,):
         raise CastError(
             f"{lifeline} was started to bring it to {target!r}, and terminated in "
-            f"{'/'.join(system.where(state, lifeline))!r}; [[begin]] must name a state that it reaches without a loss"
+            f"{'/'.join(system.numbers.where(state, lifeline))!r}; "
+            "[[begin]] must name a state that it reaches without a loss"
         )
-    if system.is_busy(state, lifeline):
+    if system.steps.is_busy(state, lifeline):
         return state  # it begins with a send
     return _run(system, state, lambda _: False, begun)
 
@@ -91,7 +92,7 @@ def _run(system: System, state: State, stop: Callable[[State], bool], begun: Col
     def may_send(act: Act) -> bool:
         return not (act.lost or act.lifeline in held or system.machines[act.lifeline].patient)
 
-    held = {lifeline for lifeline in begun if system.is_busy(state, lifeline)}
+    held = {lifeline for lifeline in begun if system.steps.is_busy(state, lifeline)}
     for _ in range(STEPS):
         if stop(state):
             return state
@@ -99,7 +100,7 @@ def _run(system: System, state: State, stop: Callable[[State], bool], begun: Col
         if move is None:
             return state
         state = move.then
-        violation = system.violation(state)
+        violation = system.violations.at(state)
         if violation is not None:
             raise CastError(f"{violation.lifeline}, before the diagram begins, {violation.text}")
     raise CastError(f"the system did not terminate within {STEPS} steps")

@@ -52,7 +52,8 @@ def enabled(system: System, state: State, may_send: MaySend) -> dict[str, list[M
     for patient in (False, True):
         found: dict[str, list[Move]] = {}
         for lifeline in system.lifelines:
-            reads_later = patient or system.is_busy(state, lifeline)  # what is due at charts of ours happens at once
+            # What is due at charts of ours happens at once.
+            reads_later = patient or system.steps.is_busy(state, lifeline)
             moves = [] if reads_later else _received_or_internal(system, state, lifeline)
             if system.is_patient(lifeline) is patient:
                 for pair in system.sends(state, lifeline, may_send):
@@ -93,19 +94,19 @@ def _is_patient(system: System, move: Move) -> bool:
 def _is_persistent(system: System, state: State, lifeline: str, moves: list[Move]) -> bool:
     """Whether the moves of one lifeline are enough."""
     others = [other for other in system.lifelines if other != lifeline]
-    if system.reads(state, lifeline):
+    if system.steps.reads(state, lifeline):
         waiting = {key for key, _ in state.channels}
         for other in others:
             key = system.channel(other, lifeline)
-            is_settled = key in waiting and not system.is_bag(key)  # the head of a queue stays what it is
-            if not is_settled and system.could_send_to(state, other, lifeline):
+            is_settled = key in waiting and not system.channels.is_bag(key)  # the head of a queue stays what it is
+            if not is_settled and system.steps.could_send_to(state, other, lifeline):
                 return False
     for move in moves:
         act = move.act
         if act.kind == "!" and act.peer and not act.lost and system.channel(lifeline, act.peer)[0] == SHARED:
-            if system.is_bag(system.channel(lifeline, act.peer)):
+            if system.channels.is_bag(system.channel(lifeline, act.peer)):
                 continue
-            if any(system.could_send_to(state, other, act.peer) for other in others if other != act.peer):
+            if any(system.steps.could_send_to(state, other, act.peer) for other in others if other != act.peer):
                 return False
     return True
 
@@ -124,7 +125,7 @@ def advance(
     `spec.conformance.reduction`).
     """
     for lifeline in system.lifelines:
-        if system.is_busy(state, lifeline):
+        if system.steps.is_busy(state, lifeline):
             spare = _spare(system, state, lifeline, drawn or {})
             pairs = system.sends(state, lifeline, lambda act, spare=spare: act not in spare and may_send(act))  # type: ignore[misc]
             found = [move for pair in pairs for move in pair if move is not None and may_send(move.act)]
@@ -133,7 +134,7 @@ def advance(
                 return
     reading = {lifeline: [m for m, _, _ in system.receives(state, lifeline) if m] for lifeline in system.lifelines}
     for lifeline, moves in reading.items():
-        if len(moves) == 1 and not system.is_broker(lifeline) and system.is_reduced:
+        if len(moves) == 1 and not system.addresses.is_broker(lifeline) and system.is_reduced:
             yield moves[0]
             return
     found = [move for moves in reading.values() for move in moves]
@@ -149,9 +150,9 @@ def advance(
 
 def _spare(system: System, state: State, lifeline: str, drawn: Mapping[tuple[str, str], int]) -> frozenset[Act]:
     """What is due, but alike to something that is drawn before it."""
-    acts = [sent.act for sent in system.due(state, lifeline)]
-    interchangeable = [act for act in acts if system.binding.is_interchangeable(act.message)]
-    free = [act for act in interchangeable if system.binding.may_be_sent_early(lifeline, str(act))]
+    acts = [sent.act for sent in system.steps.due(state, lifeline)]
+    interchangeable = [act for act in acts if system.allowances.binding.is_interchangeable(act.message)]
+    free = [act for act in interchangeable if system.allowances.may_be_sent_early(lifeline, str(act))]
     if len(free) <= 1:
         return frozenset()
     first = min(free, key=lambda act: drawn.get((act.message, act.detail), len(drawn)))
@@ -161,7 +162,7 @@ def _spare(system: System, state: State, lifeline: str, drawn: Mapping[tuple[str
 
 def _first_only(system: System, lifeline: str, moves: list[Move]) -> list[Move]:
     """A broker passes on to each receiver in order; to which of them first is all the same."""
-    if system.is_broker(lifeline):
+    if system.addresses.is_broker(lifeline):
         first = moves[0].act
         return [move for move in moves if (move.act.peer, move.act.message) == (first.peer, first.message)]
     return moves

@@ -6,7 +6,7 @@ a loss, so that it is in a configuration that it can really reach.
 """
 
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields
 from functools import partial
 from typing import Any
 
@@ -42,6 +42,7 @@ from machines import (
 )
 from machines.session import MqttClient
 from spec.binding import BUILT_IN, Begin, Binding, Player
+from spec.binding.allowances import Allowances
 from spec.system.adapter import TransitionsChart
 from spec.system.composition import State, System
 from spec.system.driving import CastError, drive
@@ -127,10 +128,10 @@ class Cast:
                 machines = self._players(lifelines | beside, begin, conflicts=conflicts)
                 servers = {name for name, player in self.binding.players.items() if player.role != "broker"}
                 in_full = frozenset(servers if begin.in_full else ())
-                binding = replace(self.binding, drawn=lifelines, in_full=in_full, drawn_messages=messages)
+                allowances = Allowances(self.binding, drawn=lifelines, drawn_messages=messages, in_full=in_full)
                 system = System(
                     machines,
-                    binding,
+                    allowances,
                     routes=routes,
                     environment=self._orders,
                     repeats=repeats,
@@ -180,7 +181,7 @@ class Cast:
 
     def _may_ignore(self, lifeline: str, message: str) -> bool:
         """Whether the binding says that a lifeline may ignore a message."""
-        return self.binding.may_ignore(lifeline, f"?{message}")
+        return Allowances(self.binding).may_ignore(lifeline, f"?{message}")
 
     def _machine(
         self, name: str, player: Player, conflicts: bool, session: str, services: str, endpoint: str

@@ -21,10 +21,11 @@ from machines.calls import Answer
 from machines.participant import Participant, Snapshot
 from spec.binding import load
 from spec.conformance.baseline import Accepted
+from spec.conformance.bind import BoundDiagram
 from spec.conformance.checker import DIAGRAMS, compared, explored, read_accepted
 from spec.conformance.inclusion import Finding
 from spec.conformance.parallel import uninterrupted
-from spec.conformance.specification import BoundDiagram, Specification, UseCase, specification
+from spec.conformance.specification import Specification, UseCase, specification
 from spec.system.driving import CastError
 from spec.system.process import steps_of
 from spec.system.setup import Cast, Charts
@@ -113,8 +114,8 @@ class Trial:
                 begin = machine.begin()
                 if isinstance(begin, Snapshot):
                     self._begun[chart].add(begin)
-                visited |= {(chart, state) for local in system.met(lifeline) for state in machine.where(local)}
-                for local, action in system.asked(lifeline):
+                visited |= {(chart, state) for local in system.numbers.met(lifeline) for state in machine.where(local)}
+                for local, action in system.steps.asked(lifeline):
                     asked |= {(chart, state, action) for state in machine.where(local)}
 
     def meets(self, mutant: Mutant) -> list[Question]:

@@ -17,6 +17,7 @@ from machines.calls import CONNECT, DISCONNECT, SUBSCRIBE, ConnectionLost, Messa
 from machines.events import BUS_EVENTS, BusEvent, ClientEvent, ClientMetadata, ClientRegistered, ReasonCode
 from machines.participant import Decision, Output
 from spec.binding import load
+from spec.binding.allowances import Allowances
 from spec.binding.obligations import EMPTY, Discipline, Said
 from spec.system.process import said_of
 
@@ -31,7 +32,7 @@ class BrokerAlone(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.broker = self.chart()
-        discipline = load().discipline("Broker")
+        discipline = Allowances(load()).discipline("Broker")
         assert discipline is not None
         self.discipline: Discipline = discipline
         self.ledger = EMPTY

@@ -1,6 +1,6 @@
 """Servers that live by themselves on a bus in memory: a day of protocol time in seconds, the same each time for a seed.
 
-    python -m tests.properties.simulation [--runs N] [--hours H] [--torrents N] [--seed N]
+    python -m tests.properties.simulation [--runs N] [--hours H] [--torrents N] [--seed N] [--judge] [--every]
 
 The real driver and the real wire; chance decides how long an event takes on each hop, which are lost, and who is
 stopped, crashes, or loses its connection, and when. In the end faults cease and the tracker is replaced: then everybody
@@ -14,19 +14,32 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import count
+from itertools import count, product
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from machines import Clock, DistributionView, Participant, TorrentServer, Tracker, View
+from machines.calls import CONNECT
+from machines.calls import Message as Call
 from machines.distribution_view import DistributionViewData
-from machines.events import ClientMetadata
+from machines.events import BusEvent, ClientMetadata
 from machines.participant import Snapshot
 from runtime.driver import Role, Server
 from runtime.mqtt.session import NotConnectedError
-from runtime.wire.events import decode
-from spec.monitor import Connected, Delivered, Disconnected, Monitor, Observed, Published, Sent, Subscribed
+from runtime.wire.events import decode, encode
+from spec.monitor import (
+    LOSSY_SUBSCRIBER,
+    Assumptions,
+    Connected,
+    Delivered,
+    Disconnected,
+    Monitor,
+    Observed,
+    Published,
+    Sent,
+    Subscribed,
+)
 from tests.properties.buses import Message, SimulatedBus, SimulatedSession
 from tests.properties.remembered import Remembered
 from tests.properties.virtual import VirtualLoop
@@ -36,13 +49,35 @@ SLOWEST = 0.2
 """Seconds that an event takes on one hop at most."""
 APART = 1e-6
 """Seconds between two events on one way: a loop does not keep the order of what is due at the same time."""
-TRACKER = "tracker"
+TRACKER, SUCCESSOR = "tracker", "tracker-2"
+
+
+class Features(NamedTuple):
+    """What servers do beside what the protocol draws, as the charts know it."""
+
+    named: bool = True
+    """Whether torrent servers name their requests, which hardens them."""
+    retries: int = 0
+    leaves_will: bool = False
+    steps_down: bool = False
+    """Whether trackers listen to each other's hellos."""
+
+    @property
+    def label(self) -> str:
+        """What a test is called that has these."""
+        return "-".join(name for name, value in zip(self._fields, self, strict=True) if value) or "as drawn"
+
+
+NAMED = Features()
+EVERY = tuple(Features(*each) for each in product((False, True), (0, 2), (False, True), (False, True)))
+"""Each combination."""
 
 
 class LivingSession(SimulatedSession):
     """A session on which events are under way for some time."""
 
     bus: "LivingBus"
+    will: BusEvent | None = None
 
     def __init__(self, bus: "LivingBus", client: str) -> None:
         super().__init__(bus, client)
@@ -91,7 +126,10 @@ class LivingSession(SimulatedSession):
             self.bus.see(Disconnected(self.bus.now(), self.client, clean=clean))
             if not clean:
                 self.bus.cut(self.client, 0)
+        is_broken = self.is_open and not clean
         self.bus.end(self)
+        if is_broken and self.will is not None:
+            self.bus.pass_on(self.client, (self.will.topic, encode(self.will)))
         for awaited in self.awaited.values():
             if not awaited.done():
                 awaited.set_exception(NotConnectedError("the connection is gone"))
@@ -134,9 +172,12 @@ class LivingBus(SimulatedBus):
             return  # it was cut off
         sent.remove(message)
         session.taken_over(number)
-        if self.chance.random() < self.losses:
-            return
-        self.see(Published(self.now(), session.client, decode(*message)))
+        if self.chance.random() >= self.losses:
+            self.pass_on(session.client, message)
+
+    def pass_on(self, client: str, message: Message) -> None:
+        """The broker has taken an event over."""
+        self.see(Published(self.now(), client, decode(*message)))
         for receiver in self.sessions.values():
             if message[0] in receiver.topics and self.chance.random() >= self.losses:
                 self.see(Delivered(self.now(), receiver.client, decode(*message)))
@@ -156,6 +197,12 @@ class LivingServer(Server):
     def _new_id(self) -> str:
         return str(UUID(int=next(self.numbers)))
 
+    def _transmit(self, message: Call) -> None:
+        super()._transmit(message)
+        if isinstance(message, CONNECT) and message.will is not None:
+            session: Any = self._session
+            session.will = replace(message.will, event_id=self._new_id())
+
 
 @dataclass
 class Life:
@@ -166,6 +213,7 @@ class Life:
     losses: float = 0.02
     hours: float = 60 / 3600
     remembers: bool = True
+    features: Features = NAMED
     breaks: int = 2
     """How often somebody breaks in an hour, for each server, at least once in all."""
     owner: list[str] = field(default_factory=list)
@@ -191,15 +239,26 @@ class Life:
         charts: dict[Role, Any] = dict(_charts(name) if self.remembers else _new_charts(name))
         for role, chart in charts.items():
             _put(charts, role, chart.snapshot())
-        if name != TRACKER:
-            named = charts["client"].snapshot()
-            _put(charts, "client", named._replace(data=replace(named.data, session=f"s{next(self.numbers)}")))
+        client = charts["client"].snapshot()
+        _put(charts, "client", client._replace(data=replace(client.data, **self._made(name))))
         if view is not None:
             _put(charts, "view", Snapshot(("idle",), DistributionViewData(view)))
         connect: Any = self.bus.session
         server = LivingServer(charts, connect, timeout=TIMEOUT)
         server.numbers = self.numbers
         return server
+
+    def _made(self, name: str) -> dict[str, Any]:
+        """What the data of an MQTT client begins with."""
+        features = self.features
+        session = f"s{next(self.numbers)}"
+        if name in {TRACKER, SUCCESSOR}:
+            return {"session": session if features.steps_down else ""}
+        return {
+            "session": session if features.named else "",
+            "retries": features.retries,
+            "leaves_will": features.leaves_will,
+        }
 
     async def _live(self) -> None:
         end = self.hours * 3600
@@ -212,7 +271,11 @@ class Life:
             await self._break(self.chance.choice([TRACKER, *self.names]))
         self.bus.losses = 0.0
         await asyncio.sleep(4 * TIMEOUT)
-        await self._break(TRACKER, "stop")
+        if self.features.steps_down:
+            self.servers[SUCCESSOR] = self._born(SUCCESSOR)
+            self.servers[SUCCESSOR].start()
+        else:
+            await self._break(TRACKER, "stop")
         await asyncio.sleep(6 * TIMEOUT)
         left = [name for name in self.names if self.servers[name].where != ("registered",)]
         assert not left, f"seed {self.seed}: {left} are not registered in the end"
@@ -234,8 +297,10 @@ class Life:
 
 
 def _new_charts(name: str) -> dict[Role, Participant]:
-    own = View(fragment_size=1024) if name == TRACKER else View(own=ClientMetadata(frozenset({f"http://{name}/"})))
-    client = Tracker(name) if name == TRACKER else TorrentServer(name)
+    own = View(own=ClientMetadata(frozenset({f"http://{name}/"})))
+    client: Participant = TorrentServer(name)
+    if name in {TRACKER, SUCCESSOR}:
+        own, client = View(fragment_size=1024), Tracker(name)
     return {"client": client, "clock": Clock(), "view": DistributionView(own)}
 
 
@@ -260,6 +325,13 @@ def judged(seen: tuple[Observed, ...]) -> Monitor:
     return monitor
 
 
+def judged_from_outside(seen: tuple[Observed, ...]) -> Monitor:
+    """A monitor that has seen what somebody sees who only subscribes, and knows that events are lost."""
+    monitor = Monitor(LOSSY_SUBSCRIBER, assumed=Assumptions(timeout=TIMEOUT))
+    monitor.see_all(replace(one, client="") for one in seen if isinstance(one, Published))
+    return monitor
+
+
 def main() -> None:
     """Live, and say how fast that was."""
     parser = argparse.ArgumentParser(prog="python -m tests.properties.simulation")
@@ -267,24 +339,28 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=1 / 60, help="protocol time of each (a minute)")
     parser.add_argument("--torrents", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--judge", action="store_true", help="let a monitor judge each")
+    parser.add_argument(
+        "--judge", action="store_true", help="let monitors judge each: of the whole, and of publications"
+    )
+    parser.add_argument("--every", action="store_true", help="so many with each combination of features")
     given = parser.parse_args()
     began, wall, events, wrong = time.process_time(), time.perf_counter(), 0, 0
-    for seed in range(given.seed, given.seed + given.runs):
-        seen = Life(seed, given.torrents, hours=given.hours).run()
+    lives = list(product(EVERY if given.every else [NAMED], range(given.seed, given.seed + given.runs)))
+    for features, seed in lives:
+        seen = Life(seed, given.torrents, hours=given.hours, features=features).run()
         events += len(seen)
-        if given.judge:
-            monitor = judged(seen)
+        for monitor in (judged(seen), judged_from_outside(seen)) if given.judge else ():
             wrong += bool(monitor.forbidden)
             for found in monitor.forbidden[:1]:
-                print(f"seed {seed}: {found.client}: {found.what}: {found.event}")
+                print(f"seed {seed}, {features.label}: {found.client}: {found.what}: {found.event}")
     spent, passed = time.process_time() - began, time.perf_counter() - wall
-    protocol = given.runs * given.hours
+    protocol = len(lives) * given.hours
     print(
-        f"{given.runs} runs, {protocol:.1f} h of protocol time, {events} observations: "
-        f"{spent:.1f} s of CPU time, {passed:.1f} s; {given.runs / spent:.0f} runs a second of CPU time"
+        f"{len(lives)} runs, {protocol:.1f} h of protocol time, {events} observations: "
+        f"{spent:.1f} s of CPU time, {passed:.1f} s; {len(lives) / spent:.0f} runs a second of CPU time"
         + (f"; forbidden: {wrong}" if given.judge else "")
     )
+    raise SystemExit(bool(wrong))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from machines.calls import Stop, TimeoutExceeded, ViewChangeFailed
 from machines.events import BusEvent
 from machines.participant import Decision, Output, Participant
 from runtime.driver import Move, Role, Server
+from runtime.policy import SchedulingPolicy
 from runtime.wire.events import Malformed, Refusals, decode, encode
 from spec.exploration.model.node import Server as Node
 from spec.exploration.model.node import ServerState, normal
@@ -38,21 +39,35 @@ class Counted(Refusals):
         self.counts[refusal.topic, refusal.kind] += 1
 
 
-class SteppedServer(Server):
-    """A server that publishes nothing while it `pauses`, and whose storage fails where it `fails`: that is chosen by a
-    run. Timeouts are the driver's own.
-    """
+class Chosen(SchedulingPolicy):
+    """Publishes nothing while it `pauses`; the storage fails where it `fails`."""
 
     pauses = False
     fails = False
+
+    def may_send(self, client: Participant) -> bool:
+        return not (self.pauses and any(isinstance(output.message, BusEvent) for output in client.due()))
+
+    def first(self, due: tuple[Output, ...]) -> Output:
+        failures = (output for output in due if isinstance(output.message, ViewChangeFailed))
+        return next(failures, due[0]) if self.fails else due[0]
+
+
+class SteppedServer(Server):
+    """A server of which a run has `chosen` what its policy does. Timeouts are the driver's own."""
+
     new_id: Callable[[], str]
+
+    def __init__(self, charts: Mapping[Role, Any], connect: Any, **settings: Any) -> None:
+        self.chosen = Chosen()
+        super().__init__(charts, connect, policy=self.chosen, **settings)
 
     def _new_id(self) -> str:
         return self.new_id()
 
     def go_on(self) -> None:
         """Publish what is due, and go on."""
-        self.pauses = False
+        self.chosen.pauses = False
         self._settle()
 
     def leave(self) -> None:
@@ -74,15 +89,6 @@ class SteppedServer(Server):
     def set_timers(self) -> None:
         """Begin to count for the timeouts that are set."""
         self._set_timers()
-
-    def _send_next(self) -> bool:
-        if self.pauses and any(isinstance(output.message, BusEvent) for output in self.charts["client"].due()):
-            return False
-        return super()._send_next()
-
-    def _first(self, due: tuple[Output, ...]) -> Output:
-        failures = (output for output in due if isinstance(output.message, ViewChangeFailed))
-        return next(failures, due[0]) if self.fails else due[0]
 
 
 class Wired:
@@ -125,7 +131,7 @@ class Wired:
                 topics: frozenset[str] = node.client.topics  # type: ignore[attr-defined]
                 await self.bus.put(session, topics, list(map(self._encoded, down)))
                 server.resume(session)
-            server.pauses = node.is_busy(state)
+            server.chosen.pauses = node.is_busy(state)
             server.set_timers()
 
     def _new(self, node: Node, state: ServerState) -> SteppedServer:
@@ -170,7 +176,7 @@ class Wired:
         label = step.label
         node = run.world.nodes[label.component]
         server = self.servers[node.name]
-        server.fails = label.outcome is not None and label.outcome.fault == "storage failure"
+        server.chosen.fails = label.outcome is not None and label.outcome.fault == "storage failure"
         act = _ACTS.get(label.kind)
         if act is not None:
             await act(self.bus, node.name)
@@ -198,7 +204,7 @@ class Wired:
     async def _order(self, node: Node, step: Step, how: str) -> None:
         kind, server, arrive = step.label.kind, self.servers[node.name], step.label.arrive
         if kind == "start":
-            server.pauses = _pauses(step)
+            server.chosen.pauses = _pauses(step)
             server.start()
         elif kind == "publish":
             server.go_on()
@@ -217,7 +223,7 @@ class Wired:
             self.broken.pop(node.name, None)
             born = self._new(node, node.reborn(crashed, keeps_view=kind != "wipe"))
             if kind == "stabilisation":
-                born.pauses = _pauses(step)
+                born.chosen.pauses = _pauses(step)
                 born.start()
 
     async def _lose_sent(self, name: str, step: Step) -> None:

@@ -35,7 +35,7 @@ from spec.system.process import (
 
 AGAIN = "again"
 """The `event_id` of an event that is delivered twice; of another one meanwhile, the same with a number."""
-WAITING = frozenset({"offline", "withdrawing", "requesting", "awaiting_timeout", "awaiting_hello"})
+WAITING = frozenset({"offline", "withdrawing", "requesting", "awaiting_timeout", "awaiting_retry", "awaiting_hello"})
 """Where nobody looks at who is registered, or gone, before both are told or forgotten anew. A step ends in a state that
 is about to publish only after a start, so what was forgotten offline is forgotten there, too."""
 STEPS = 1000

@@ -124,7 +124,8 @@ class Torrent:
     def accepted(self, event):
         for name in event["RemoveFileInfos"]:
             self.files.pop(name, None)
-        self.files.update(event["AddFileInfos"])
+        if FAULT != "keeps what it knew":
+            self.files.update(event["AddFileInfos"])
         for name in event["RemoveFragmentInfos"]:
             self.fragments.pop(name, None)
         if FAULT == "never confirms":

@@ -42,7 +42,8 @@ class Tracker:
             if client in self.pending or FAULT == "registers anybody":
                 await self.succeeded(client)
         elif topic == "clients/join/failed":
-            self.pending.pop(client, None)
+            if FAULT != "remembers who failed":
+                self.pending.pop(client, None)
         elif topic == "clients/goodbye":
             self.pending.pop(client, None)
             if FAULT != "remembers who left":
@@ -55,9 +56,10 @@ class Tracker:
     async def requested(self, client, event):
         self.clients.pop(client, None)
         self.pending.pop(client, None)
-        if event.get("FragmentSize") not in (None, SIZE):
+        if event.get("FragmentSize") not in (None, SIZE) and FAULT != "takes any size":
             return await self.deny(client, 1)
-        if event["HashAlgorithm"].lower() != ALGORITHM:
+        asked = event["HashAlgorithm"]
+        if asked != ALGORITHM and (asked.lower() != ALGORITHM or FAULT == "spells strictly"):
             return await self.deny(client, 2)
         taken = {uri for one in (*self.clients.values(), *self.pending.values()) for uri in one["Endpoints"]}
         if taken & set(event["Endpoints"]) and FAULT != "shares endpoints":
@@ -72,6 +74,7 @@ class Tracker:
         ):
             service = {key: value for one in self.pending.values() for key, value in one["Brings"][kind].items()} | held
             wrong = [key for key in told if key in service and service[key] != told[key]]
+            wrong = [] if FAULT == "overlooks conflicts" else wrong
             add = {key: held[key] for key in held if key not in told} | {key: service[key] for key in wrong}
             if FAULT == "keeps its files" and kind == "File":
                 add = {}

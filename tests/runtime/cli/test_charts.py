@@ -145,6 +145,12 @@ def test_a_binding_says_what_events_are() -> None:
 # In the explorer.
 
 
+def test_the_heading_says_all_that_can_go_wrong() -> None:
+    result = run("explore", "--charts", "duo:BOTH", "--bound", "duplicates=2", "--unordered")
+    heading = result.stdout.splitlines()[0]
+    assert heading.endswith("; nothing is lost; duplicates: 2; messages to one chart may overtake each other")
+
+
 def test_the_system_of_the_charts_is_explored() -> None:
     result = run("explore", "--charts", "duo:BOTH", "-v")
     assert result.exit_code == 0, result.output

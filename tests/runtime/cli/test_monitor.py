@@ -150,6 +150,130 @@ def test_a_payload_that_is_no_event_cannot_be_told(tmp_path: Path) -> None:
     assert "EventId" in output
 
 
+# Logs as they are found.
+
+NAMED = '"ClientIdentifier":"t1"'
+ADDED = '"AddFileInfos":{},"AddFragmentInfos":{},"RemoveFileInfos":[],"RemoveFragmentInfos":[],"Clients":{}'
+INFO = '"Info":{"Endpoints":[],"StoredFragments":[]},"AddedFiles":{},"AddedFragments":{}'
+ASKED = '"HashAlgorithm":"a","KnownFileInfos":{},"StoredFragments":{},"Endpoints":[]'
+JOIN = (
+    ("tracker/hello", ""),
+    ("clients/join/requested", f",{NAMED},{ASKED}"),
+    ("clients/join/accepted", f',{NAMED},"FragmentSize":9,{ADDED}'),
+    ("clients/join/succeeded", f",{NAMED}"),
+    ("clients/registered", f",{NAMED},{INFO}"),
+)
+
+
+def lines(form: str, **changes: int) -> list[str]:
+    """A join as `mosquitto_sub -F form` prints it; `mid` counts from 1."""
+    rows = []
+    for number, (topic, more) in enumerate(JOIN, 1):
+        payload = f'{{"EventId":"3f2504e0-4f89-41d3-9a0c-0305e82c330{number}"{more}}}'
+        at, retain = f"2026-11-29T06:00:1{number}", changes.get("retain", 0) == number
+        tst = f'{{"tst":"{at}.5Z+0000","topic":"{topic}","retain":{int(retain)},"mid":{number}'
+        every = {"%t": topic, "%p": payload, "%q": "2", "%l": "99", "%I": f"{at}+0000", "%U": f"179593201{number}.25"}
+        every |= {
+            "%D": at.replace("T", " "),
+            "%J": f'{tst},"payload":{payload}}}',
+            "%j": f'{tst},"payload":{json.dumps(payload)}}}',
+        }
+        row = form
+        for name, value in every.items():
+            row = row.replace(name, value)
+        rows.append(row)
+    return rows
+
+
+def judged(tmp_path: Path, *rows: str, options: tuple[str, ...] = ("--from-the-start",)) -> tuple[int, str]:
+    log = tmp_path / "bus.log"
+    log.write_text("\n".join(rows) + "\n", "utf-8")
+    status, output = run("monitor", *options, str(log))
+    assert "Traceback" not in output
+    stream = run("monitor", *options, "-", given=log.read_text("utf-8"))
+    assert stream[0] == (3 if "give the log as a file" in stream[1] else status)
+    return status, output
+
+
+FORMATS = (
+    "%t %p",
+    "%I %t %p",
+    "%U %t %p",
+    "%D %t %p",
+    "%I %q %l %t %p",
+    "%t\t%p",
+    "%t: %p",
+    "%p %t",
+    "%I,%t,%p",
+    "%J",
+    "%j",
+)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_with_topic_and_payload_is_read(tmp_path: Path, form: str) -> None:
+    right, wrong = lines(form), lines(form)
+    del wrong[2]
+    assert judged(tmp_path, *right)[0] == 0
+    assert judged(tmp_path, *wrong)[0] == (3 if form in {"%J", "%j"} else 1)  # these are numbered: one is missing
+    assert judged(tmp_path, *wrong, options=("--from-the-start", "--gaps"))[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({2: None}, "lines are missing"),
+        ({2: "cut"}, "no JSON object"),
+        ({4: "cut"}, "no JSON object"),
+        ({2: '{"tst":"soon","topic":"tracker/hello","payload":{}}'}, "is no time"),
+        ({2: '{"topic":7}'}, "topic is 7"),
+    ],
+)
+def test_what_is_missing_in_a_log_cannot_be_told(tmp_path: Path, change: dict[int, str | None], why: str) -> None:
+    rows: list[str | None] = [*lines("%J")]
+    for place, text in change.items():
+        rows[place] = str(rows[place])[:90] if text == "cut" else text
+    status, output = judged(tmp_path, *(row for row in rows if row is not None))
+    assert status == 3
+    assert why in output
+
+
+@pytest.mark.parametrize(("form", "status"), [("%U %t %p", 0), ("2026-11-29T06:00:10+0000 %t %p", 1), ("%t %p", 1)])
+def test_lines_are_put_in_the_order_of_their_times(tmp_path: Path, form: str, status: int) -> None:
+    """Without times, and where all have one time, the order is that of the lines."""
+    rows = lines(form)
+    rows[2], rows[3] = rows[3], rows[2]
+    assert judged(tmp_path, *rows)[0] == status
+    if form.startswith("%U"):
+        twice = [row.replace("14.25", "13.25") for row in rows]
+        assert judged(tmp_path, twice[2], twice[0], twice[1], *twice[3:])[0] == 3
+
+
+def test_other_topics_and_what_was_retained_are_passed_over(tmp_path: Path) -> None:
+    rows = lines("%t %p")
+    others = ("home/lamp on", "$SYS/broker/uptime 12 seconds", "lamp {}", "far/away/tracker/hello/x y")
+    assert judged(tmp_path, others[0], *rows[:2], *others[1:], *rows[2:], others[0])[0] == 0
+    assert judged(tmp_path, *rows[:2], 'quested {"EventId":1}', *rows[2:])[0] == 3
+    assert judged(tmp_path, *lines("%J", retain=1))[0] == 3
+    (tmp_path / "cut.log").write_text("\n".join([*rows[:4], rows[4][:9]]), "utf-8")
+    assert run("monitor", str(tmp_path / "cut.log"))[0] == 3
+
+
+def test_topics_of_a_service_are_read(tmp_path: Path) -> None:
+    below = [f"plant/{row}" for row in lines("%t %p")]
+    status, output = run("monitor", str(_written(tmp_path, below)))
+    assert (status, "give --prefix plant" in output) == (2, True)
+    assert judged(tmp_path, *below, options=("--prefix", "plant"))[0] == 0
+    assert run("monitor", "--prefix", "a//b", str(_written(tmp_path, below)))[0] == 2
+    each = [row.replace("clients/join/accepted", "clients/join/accepted/plant-t1") for row in below]
+    assert judged(tmp_path, *each, options=("--prefix", "plant", "--topic-per-client"))[0] == 0
+
+
+def _written(tmp_path: Path, rows: list[str]) -> Path:
+    (tmp_path / "below.log").write_text("\n".join(rows), "utf-8")
+    return tmp_path / "below.log"
+
+
 @pytest.mark.broker
 def test_a_broker_that_runs_is_watched() -> None:
     async def play() -> tuple[int, str]:

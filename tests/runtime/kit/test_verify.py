@@ -2,7 +2,11 @@
 
 import asyncio
 import json
+import signal
+import subprocess
 import sys
+import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -10,13 +14,16 @@ import pytest
 from typer.testing import CliRunner
 
 from runtime.cli.main import app
+from runtime.kit import bench
 from runtime.kit.bench import Settings
+from runtime.kit.mosquitto import Mosquitto
 from runtime.kit.paths import paths
 from runtime.kit.report import as_html, as_json, as_junit, lines
 from runtime.kit.result import Case, Status
 from runtime.kit.verification import Report, arrows, cases, verify
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.session import BrokerAddress
+from runtime.runs.live import UnreachableError
 from tests.support.programs import needed
 
 pytestmark = pytest.mark.broker
@@ -61,6 +68,7 @@ TRACKER = "ClientJoin_StandardProcedure/Tracker"
         ("torrent", "names nobody", TORRENT, "readable"),
         ("torrent", "speaks for others", TORRENT, "itself"),
         ("torrent", "asks again when denied", "Alternative3/Torrent", "allowed"),
+        ("torrent", "asks again when denied", "obligation/waits", "waits"),
         ("torrent", "dies of garbage", "obligation/malformed", "answers"),
         ("torrent", "stays registered", TORRENT, "answers"),
         ("torrent", "forgets new files", "ClientJoin_StandardProcedure/Client", "allowed"),
@@ -71,6 +79,9 @@ TRACKER = "ClientJoin_StandardProcedure/Tracker"
         ("tracker", "never denies", "Alternative3", "answers"),
         ("tracker", "shares endpoints", "obligation/conflicts", "allowed"),
         ("tracker", "never accepts", TRACKER, "answers"),
+        ("tracker", "spells strictly", "obligation/spelling", "spelling"),
+        ("tracker", "takes any size", "obligation/sizes", "sizes"),
+        ("tracker", "overlooks conflicts", "obligation/metadata", "metadata"),
         ("tracker", "keeps its files", TRACKER, "allowed"),
         ("tracker", "registers in silence", TRACKER, "answers"),
     ],
@@ -111,6 +122,26 @@ def test_servers_are_verified_on_mosquitto(role: str) -> None:
     assert asyncio.run(verify(wrong, "StandardProcedure/T")).status is Status.VIOLATES
 
 
+@pytest.mark.parametrize(
+    ("role", "fault", "obligation"),
+    [
+        ("torrent", "takes others' answers", "others"),
+        ("torrent", "keeps what it knew", "metadata"),
+        ("torrent", "forgets new files", "news"),
+        ("tracker", "registers anybody", "others"),
+        ("tracker", "remembers who left", "leavers"),
+        ("tracker", "remembers who failed", "failures"),
+    ],
+)
+def test_what_no_subscriber_sees_is_found_out_by_what_comes_next(role: str, fault: str, obligation: str) -> None:
+    """On Mosquitto nobody sees what a server has read; then its next word has to show it."""
+    settings = Settings(role, command(role, fault), patience=2.0, mosquitto=needed("mosquitto"))
+    report = asyncio.run(verify(settings, f"obligation/{obligation}"))
+    assert report.obligations[obligation] is Status.VIOLATES
+    assert report.cases[0].reasons[0]
+    assert "title What was seen" in report.cases[0].observed
+
+
 def test_a_server_that_runs_already_is_verified_at_its_broker() -> None:
     async def play(fault: str) -> Report:
         async with EmbeddedBroker() as broker:
@@ -126,6 +157,49 @@ def test_a_server_that_runs_already_is_verified_at_its_broker() -> None:
     right = asyncio.run(play(""))
     assert right.status is Status.CONFORMS, [case.reasons for case in right.cases]
     assert asyncio.run(play("never confirms")).status is Status.VIOLATES
+
+
+@pytest.mark.parametrize("broker", ["", "mosquitto"])
+def test_who_ends_a_verification_ends_the_server_and_its_broker(tmp_path: Path, broker: str) -> None:
+    """By SIGTERM, which ends a program at once unless it listens; also what the server has started itself."""
+    started = tmp_path / "started"
+    script = f"sleep 600 & echo $$ $! >> {started}.new; mv {started}.new {started}; wait"
+    given = ["--mosquitto", needed(broker)] if broker else []
+    verifying = [sys.executable, "-m", "runtime.cli", "verify", "--role", "torrent", *given, "--exec"]
+    process = subprocess.Popen([*verifying, f"sh -c '{script}'"], stderr=subprocess.PIPE, text=True)
+    try:
+        while not started.exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.terminate()
+        _, told = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert told == "clientjoin: ended by SIGTERM; the server under test and its broker were ended, too\n"
+    for number in started.read_text("utf-8").split():
+        state = Path(f"/proc/{number}/stat")
+        assert not state.exists() or state.read_text("utf-8").split()[2] == "Z"  # ended, and nobody has asked how
+
+
+def test_a_broker_that_cannot_be_watched_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = []
+
+    async def watch(*_: object) -> AsyncIterator[None]:
+        raise UnreachableError("nobody is there")
+        yield None
+
+    async def stop(mosquitto: Mosquitto) -> None:
+        stopped.append(mosquitto)
+        await end(mosquitto)
+
+    end = Mosquitto.stop
+    monkeypatch.setattr(bench, "watch", watch)
+    monkeypatch.setattr(Mosquitto, "stop", stop)
+    settings = Settings("torrent", "true", mosquitto=needed("mosquitto"))
+    report = asyncio.run(verify(settings, f"{TORRENT}/1"))
+    assert report.status is Status.CANNOT_TELL
+    assert len(stopped) == 1
 
 
 def test_a_server_that_cannot_be_started_is_an_error() -> None:

@@ -172,6 +172,8 @@ async def test_a_will_is_spoken_only_when_the_connection_breaks() -> None:
             await told.until("disconnected", name, bool(last))
         assert await take(listener, 1) == [b"of b"]
     assert told.events() == [("received", "b", "will", b"of b"), ("forwarded", "will", b"of b", "listener")]
+    kinds = [what[:2] for what in told.log]
+    assert kinds.index(("disconnected", "b")) < kinds.index(("received", "b")), "an observer hears first why it is said"
 
 
 @live

@@ -54,7 +54,7 @@ async def test_a_server_that_has_crashed_can_be_started_again() -> None:
 
 @live
 async def test_a_goodbye_waits_for_its_turn_behind_a_burst(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runtime.driver.HELD_BACK", 0.01)
+    monkeypatch.setattr("runtime.policy.SchedulingPolicy.patience", 0.01)
     slow = Slow()
     async with EmbeddedBroker() as broker, slow as address:
         tracker = a_tracker(broker)

@@ -5,6 +5,7 @@ import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import trustme
 
@@ -40,7 +41,11 @@ async def test_certificates_that_are_renewed_are_read_again(tmp_path: Path, mosq
     issue("member", "member.example", -1)
     files = f"certfile {tmp_path}/broker.pem\nkeyfile {tmp_path}/broker.key\ncafile {tmp_path}/ca.pem\n"
     with a_mosquitto(mosquitto_program, tmp_path, f"{files}require_certificate true\n") as mosquitto:
-        own = {"cafile": tmp_path / "ca.pem", "cert": tmp_path / "member.pem", "key": tmp_path / "member.key"}
+        own: dict[str, Any] = {
+            "cafile": tmp_path / "ca.pem",
+            "cert": tmp_path / "member.pem",
+            "key": tmp_path / "member.key",
+        }
         async with a_bus(BrokerAddress("127.0.0.1", mosquitto.port, tls=True)) as bus:
             url = f"mqtts://127.0.0.1:{mosquitto.port}"
             tracker, one = bus.tracker(broker=url, **own), bus.torrent("one", broker=url, **own)

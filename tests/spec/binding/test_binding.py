@@ -12,6 +12,7 @@ from machines.events import BUS_EVENTS
 from machines.participant import atomic_states
 from spec import check
 from spec.binding import Binding, BindingError, Word, load, read_binding
+from spec.binding.allowances import Allowances
 from spec.system.driving import CastError
 from tests.support.places import THIRD_PARTY
 
@@ -69,9 +70,9 @@ def test_a_word_without_detail_leaves_open_which_one_is_meant() -> None:
 
 def test_what_may_be_done_undrawn_can_except() -> None:
     binding = load()
-    assert binding.may("TorrentClock", "?SetTimeout")
-    assert not binding.may("TorrentClock", "!TimeoutExceeded")
-    assert not binding.may("Nobody", "?SetTimeout")
+    assert Allowances(binding).may("TorrentClock", "?SetTimeout")
+    assert not Allowances(binding).may("TorrentClock", "!TimeoutExceeded")
+    assert not Allowances(binding).may("Nobody", "?SetTimeout")
 
 
 def test_rules_of_a_user_come_first_and_the_rest_stays(tmp_path: Path) -> None:
@@ -173,8 +174,8 @@ def test_who_is_like_another_has_all_that_is_said_of_that_one(tmp_path: Path) ->
     assert binding.players["Index"].group == "Tracker Server"
     assert binding.players["Peer"].client == "torrent"
     assert binding.begin("Client Join (x)").states["Peer"] == "describing_view"
-    assert binding.may("Index", "!StopTimeout")
-    assert not binding.may("Index", "!ClientJoinAccepted")
+    assert Allowances(binding).may("Index", "!StopTimeout")
+    assert not Allowances(binding).may("Index", "!ClientJoinAccepted")
     assert binding.environment["Peer"] == binding.environment["Torrent"]
 
 

@@ -17,6 +17,7 @@ from spec.conformance import divergence, implied, inclusion, matching, memory, w
 from spec.conformance.finding import Verdict
 from spec.interaction import semantics
 from spec.system import scheduling
+from spec.system.addressing import Addressing
 from spec.system.channels import Channels
 from spec.system.composition import System
 from spec.system.process import Taking
@@ -194,8 +195,8 @@ def the_other_end_is_not_looked_at() -> Iterator[Any]:
 
 @fault
 def a_message_has_one_receiver() -> Iterator[Any]:
-    true_receivers = System.receivers
-    with mock.patch.object(System, "receivers", lambda self, *said: true_receivers(self, *said)[:1]):
+    true_receivers = Addressing.receivers
+    with mock.patch.object(Addressing, "receivers", lambda self, *said: true_receivers(self, *said)[:1]):
         yield
 
 

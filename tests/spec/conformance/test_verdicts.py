@@ -3,7 +3,6 @@
 import json
 import types
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from typer.testing import CliRunner
 from runtime.cli.main import app
 from spec import Binding, Bounds, Verdict, check_all, load
 from spec.binding import Begin, MayBeUndrawn, Player, read_binding
+from spec.binding.allowances import Allowances
 from spec.binding.inheritance import settled
 from spec.conformance.baseline import Accepted, read_accepted
 from spec.conformance.bounds import Reductions, interruption
@@ -268,11 +268,13 @@ def test_without_a_beginning_that_is_said() -> None:
 
 
 def test_rows_that_allow_it_elsewhere_and_the_orders_that_came() -> None:
-    binding = replace(load(), drawn_messages=frozenset({"SUBACK"}))
+    binding = load()
+    allowances = Allowances(binding, drawn_messages=frozenset({"SUBACK"}))
     begin = binding.begin("Client Join (*)")
-    said = rules(Act("?", "Tracker", "SUBACK", "", "Broker"), begin, binding, ordered=1)
+    said = rules(Act("?", "Tracker", "SUBACK", "", "Broker"), begin, allowances, ordered=1)
     assert "later: Client ConnectionLost came before it" in said
     assert "not where some diagram draws SUBACK" in said
     row = MayBeUndrawn(frozenset({"Tracker"}), ("!DescribeView",), "mine.toml")
-    said = rules(Act("!", "Tracker", "DescribeView", "", "TrackerView"), begin, Binding(early_sends=(row,)), ordered=0)
+    allowances = Allowances(Binding(early_sends=(row,)))
+    said = rules(Act("!", "Tracker", "DescribeView", "", "TrackerView"), begin, allowances, ordered=0)
     assert said.endswith("[[early_sends]] (mine.toml): once, and only where it is drawn to be sent")

@@ -137,6 +137,9 @@ FORGETS = {
     ),
     "crashing": Scenario("crashing", torrents=1, timeouts="patient", faults={"crash torrent": 1, "losses": 1}),
     "two": Scenario("two", hardened=True, timeouts="patient"),
+    "asking again": Scenario(
+        "again", torrents=1, hardened=True, retries=1, timeouts="patient", faults={"storage failure": 1, "losses": 1}
+    ),
     "disconnected": Scenario("disconnected", torrents=1, timeouts="patient", faults={"disconnect torrent": 1}),
     "tracker disconnected": Scenario("tracker", torrents=1, timeouts="patient", faults={"disconnect tracker": 1}),
     "twice, any timeout": Scenario("twice", torrents=1, faults={"duplicates": 1}),

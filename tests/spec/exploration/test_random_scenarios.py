@@ -11,13 +11,16 @@ from spec.exploration.explore import Options, Result, explore
 from spec.exploration.model import reference as plain
 from spec.exploration.model.closed import ClosedSystem, Unbounded
 from spec.exploration.model.faults import ORDERS
-from spec.exploration.model.scenario import EVENTS, Scenario, scenario_of
+from spec.exploration.model.scenario import EVENTS, Recast, Scenario, scenario_of
 from spec.exploration.properties.client_join import PROPERTIES, side_of
 from spec.exploration.properties.language import Properties
+from spec.exploration.properties.steps import judged
 from spec.exploration.spin import runner as spin
 from spec.exploration.spin.model import write
 from spec.exploration.spin.properties import bad
 from spec.exploration.traces.replay import play, read, repeats
+from tests.mutation.planting import Fault, faults
+from tests.spec.exploration.systems import all_states
 from tests.support.engines import engines
 
 MOST = 4000
@@ -84,6 +87,31 @@ def test_engines_and_reductions_agree(scenario: Scenario) -> None:
         least = explore(scenario, Options(engine=engine))
         assert least.found.complete
         assert verdicts(least) == verdicts(whole)
+
+
+FAULTY = [fault for fault in faults() if fault.chart and fault.place in {"tracker", "torrent_server"}]
+
+
+@patiently(8)
+@given(scenarios(), st.sampled_from(FAULTY))
+def test_single_steps_are_judged_as_one_by_one(scenario: Scenario, fault: Fault) -> None:
+    """In every state of the whole system, each step by itself, with a chart that has a fault."""
+    with fault.planted() as charts:
+        faulty = Recast(scenario, charts)
+        system = faulty.build(drop_inert=False)
+        rows = all_states(system, MOST)
+        assume(rows is not None)
+        about = [one for one in PROPERTIES if one.when == "step" and one.applies_to(system)]
+        broken, exercised = set[str](), set[str]()
+        for row in rows or ():
+            for label, _ in plain.successors(system, row):
+                breaks, exercises = judged(system, row, label, about)
+                broken |= breaks
+                exercised |= exercises
+        for options in (Options(), Options(symmetric=False, reduced=False)):
+            found = [one for one in explore(faulty, options).verdicts if one.property_.when == "step" and one.applies]
+            assert {one.property_.name for one in found if one.holds is False} == broken
+            assert {one.property_.name for one in found if one.non_vacuous} == exercised
 
 
 @patiently(15)

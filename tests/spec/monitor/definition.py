@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from machines.calls import DISCONNECT
-from machines.events import BusEvent
+from machines.events import BusEvent, ClientJoinDenied
 from spec.exploration.model.node import Outcome, Server, ServerState
 from spec.monitor import Connected, Delivered, Disconnected, Observed, Sent, Subscribed
 
@@ -48,10 +48,12 @@ class Definition:
             case Disconnected():
                 self._break()
             case Sent(_, _, event):
-                plain = replace(event, event_id="")
+                plain = _bare(event)
                 around = list(self._everywhere(stops=True))
                 self.here = {
-                    one._replace(unseen=one.unseen[1:]) for one in around if one.unseen and one.unseen[0] == plain
+                    one._replace(unseen=one.unseen[1:])
+                    for one in around
+                    if one.unseen and _bare(one.unseen[0]) == plain
                 }
             case Subscribed():
                 pass
@@ -86,6 +88,12 @@ class Definition:
             yield from _all(iter(self.node.receive(one.state, one.unread[0])), one.unread[1:])
         if stops:
             yield from _all(iter(self.node.order(one.state, "stop")), one.unread)
+
+
+def _bare(event: BusEvent | None) -> BusEvent | None:
+    """An event without its identifier and the words of a reason, which nobody is held to."""
+    bare = None if event is None else replace(event, event_id="")
+    return replace(bare, reason=None) if isinstance(bare, ClientJoinDenied) else bare
 
 
 def _all(ends: Iterator[Outcome], unread: tuple[BusEvent, ...]) -> Iterator[Here]:

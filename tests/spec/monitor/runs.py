@@ -3,13 +3,19 @@
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
+from machines import TorrentServer, Tracker
+from machines.events import TORRENT, TRACKER
 from runtime.runs.explored import observed
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.reference import successors
 from spec.exploration.model.scenario import Scenario, scenario, with_bounds
 from spec.exploration.model.steps import Label, Row
-from spec.monitor import Observed, Published
+from spec.monitor import Connected, Observed, Published, Subscribed
+from spec.monitor.monitor import TOPICS
+from tests.properties.simulation import Features
 
 Run = list[tuple[Label, Row]]
 
@@ -22,6 +28,23 @@ def system_of(name: str, *, hardened: bool = False, **faults: int | None) -> tup
     base = with_bounds(scenario(name), {key.replace("_", " "): value for key, value in faults.items()})
     changed = replace(base, hardened=hardened, stabilisation=False, retries=base.retries if hardened else 0)
     return changed, changed.build(drop_inert=False)
+
+
+def connects(client: str, at: float = 0.0) -> Iterator[Observed]:
+    """A server connects, and subscribes; the tracker is called so."""
+    yield Connected(at, client)
+    for topic in sorted(TOPICS[TRACKER if client == "tracker" else TORRENT]):
+        yield Subscribed(at, client, topic)
+
+
+def featured(name: str, features: Features) -> ClosedSystem:
+    """The system of a scenario with servers that have these features."""
+    base = replace(scenario(name), hardened=features.named, retries=features.retries, stabilisation=False)
+    charts: dict[str, Any] = {
+        "Tracker": partial(Tracker, session="tracker's" if features.steps_down else ""),
+        "TorrentServer": partial(TorrentServer, leaves_will=features.leaves_will),
+    }
+    return base.build(charts, drop_inert=False)
 
 
 def random_runs(system: ClosedSystem, seed: int, count: int, length: int) -> Iterator[Run]:
@@ -48,4 +71,4 @@ def subscribed(seen: list[Observed]) -> list[Observed]:
     return [replace(one, client="") for one in seen if isinstance(one, Published)]
 
 
-__all__ = ["Run", "is_calm", "observed", "random_runs", "subscribed", "system_of"]
+__all__ = ["Run", "connects", "featured", "is_calm", "observed", "random_runs", "subscribed", "system_of"]

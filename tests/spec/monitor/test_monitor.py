@@ -1,6 +1,5 @@
 """The monitor, case by case: what it says, and what it does not know."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -26,7 +25,6 @@ from spec.monitor import (
     SUBSCRIBER,
     Answer,
     Assumptions,
-    Connected,
     Delivered,
     Disconnected,
     Gap,
@@ -36,25 +34,18 @@ from spec.monitor import (
     Published,
     Sent,
     Sight,
-    Subscribed,
     Unreadable,
 )
 from spec.monitor.drawn import reads, sends
 from spec.monitor.explanation import alone, diagram, nearest, sentences, shortest
-from spec.monitor.monitor import TOPICS
 from spec.notation import read
+from tests.spec.monitor.runs import connects
 
 ROLES = {"tracker": TRACKER, "t1": TORRENT}
 REQUEST = ClientJoinRequested(client="t1", hash_algorithm="sha-256")
 ACCEPTED = ClientJoinAccepted(client="t1", fragment_size=10)
 SUCCEEDED = ClientJoinSucceeded(client="t1")
 REGISTERED = ClientRegistered(client="t1", info=ClientMetadata())
-
-
-def connects(client: str, at: float = 0.0) -> Iterator[Observed]:
-    yield Connected(at, client)
-    for topic in sorted(TOPICS[ROLES[client]]):
-        yield Subscribed(at, client, topic)
 
 
 def judge(*seen: Observed, **options: object) -> Monitor:
@@ -73,7 +64,7 @@ JOINED = (
 
 
 def test_a_join_is_allowed_and_ends_registered() -> None:
-    monitor = judge(*JOINED)
+    monitor = judge(*JOINED, as_drawn=True)
     assert monitor.answer is Answer.ALLOWED
     assert monitor.where("t1") == ("awaiting_hello", "awaiting_registration", "registered")
     assert monitor.judged == 2
@@ -89,7 +80,7 @@ def test_who_has_waited_for_less_than_every_timeout_still_waits() -> None:
     [(SUCCEEDED, False), (REQUEST, False), (ClientGoodbye(client="t1"), True), (TrackerHello(), False)],
 )
 def test_what_a_registered_client_may_publish(event: ClientGoodbye, allowed: bool) -> None:
-    monitor = judge(*JOINED, Sent(5, "t1", event))
+    monitor = judge(*JOINED, Sent(5, "t1", event), as_drawn=True)
     assert (monitor.answer is Answer.ALLOWED) == allowed
 
 
@@ -145,7 +136,7 @@ def test_who_owes_an_answer_for_too_long_is_found_out() -> None:
 
 
 def test_who_need_not_answer_may_be_silent() -> None:
-    monitor = judge(*JOINED, Passed(1000))
+    monitor = judge(*JOINED, Passed(1000), as_drawn=True)
     assert monitor.answer is Answer.ALLOWED
     assert monitor.where("t1") == ("awaiting_hello", "registered")
 

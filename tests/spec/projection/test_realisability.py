@@ -152,6 +152,15 @@ def test_what_is_not_known_is_said() -> None:
     assert (refused.kind, refused.line) == ("undecided", 2)
 
 
+def test_who_gets_ahead_for_ever_by_what_is_lost_is_not_followed() -> None:
+    """What is lost waits in no queue, so that no bound on queues holds its sender back."""
+    text = compiled("loop\nalt\nS-xR:d\nS->C:arm\nelse\nR-xS:a\nend\nC->S:tick\nend")
+    undecided = [one.message for one in realisability(text, limit=300) if one.kind == "undecided"]
+    assert ["more than 300 states" in message for message in undecided] == [True]
+    found = realisability(text, stop=lambda states: "enough" if states > 9 else "")
+    assert [one.message.endswith(": enough") for one in found if one.kind == "undecided"] == [True]
+
+
 def test_the_bound_on_queues_bounds_what_is_found() -> None:
     """B forbids what only a sender that is two ahead can do."""
     text = "loop (3)\nA->B:m\nend\nalt\nA->B:x\nC->D:p\nelse\nA->B:y\nend"

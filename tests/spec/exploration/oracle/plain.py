@@ -14,7 +14,7 @@ from typing import Any
 
 from machines import BusEvent
 
-TOLD_ANEW = {"offline", "withdrawing", "requesting", "awaiting_timeout", "awaiting_hello"}
+TOLD_ANEW = {"offline", "withdrawing", "requesting", "awaiting_timeout", "awaiting_retry", "awaiting_hello"}
 """Where a view is told anew whom it holds, and who is gone, before anybody looks."""
 TOLD_CLIENTS = {*TOLD_ANEW, "awaiting_answer"}
 Plain = Hashable

@@ -105,7 +105,7 @@ def seen(world: World, place: int, state: Charts, idle: bool) -> TrackerSeen | C
         and (begun.fragment_size is None or begun.fragment_size == service.fragment_size),
         may_ask_again=data.retried < data.retries,
         offers=begun.own.endpoints,
-        brought=frozenset({**begun.files, **begun.fragments}),
+        brought=frozenset(begun.files) | frozenset(begun.own.stored_fragments),
         stores=frozenset((key, view.fragments[key]) for key in stored if registered and key in view.fragments),
         unknown=frozenset(key for key in stored if key not in view.fragments),
         holds=_held(view) if registered else Held(),
