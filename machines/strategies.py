@@ -21,6 +21,7 @@ from typing import Literal, NamedTuple, get_args
 
 from immutabledict import immutabledict
 
+from machines.endpoints import DEFAULT_PORTS, normal_form
 from machines.events import (
     BUS_EVENTS,
     AttemptEvent,
@@ -39,7 +40,7 @@ from machines.events import (
     Fragments,
     ReasonCode,
 )
-from machines.rules import DEFAULT_PORTS, View, admit, describe, normal_form, register
+from machines.rules import View, admit, describe, register
 
 try:
     from hypothesis import strategies as st

@@ -34,7 +34,9 @@ def number(text: str | None) -> int | None:
     return int(text)
 
 
-def refuse(torrents: str | None, certificate: Path | None, unusable: "Mapping[str, object]") -> None:
+def refuse(
+    torrents: str | None, certificate: Path | None, unusable: "Mapping[str, object]", asked: str = "--torrents"
+) -> None:
     """Raise `ScenarioError` for options that do not go with any number, or go with nothing else."""
     from spec.exploration.model.scenario import ScenarioError
 
@@ -44,7 +46,7 @@ def refuse(torrents: str | None, certificate: Path | None, unusable: "Mapping[st
         return
     for option, given in unusable.items():
         if given:
-            raise ScenarioError(f"{option} does not go with --torrents any: give a number of torrent servers")
+            raise ScenarioError(f"{option} does not go with {asked} any: give a number")
 
 
 def of_any_number(

@@ -12,7 +12,7 @@ from runtime.cli.any_number import ANY, number, of_any_number, refuse
 from runtime.cli.any_number import STATUS as STATUS_OF_ANY
 from runtime.cli.charts import HELP, ChartsError
 from runtime.cli.exits import fail
-from runtime.cli.explore_charts import asked, of_charts, refuse_ours
+from runtime.cli.explore_charts import Asked, asked, of_any_members, of_charts, refuse_ours, with_members
 from runtime.cli.explore_table import tell_table
 from runtime.cli.verdicts import Output
 
@@ -60,6 +60,10 @@ def explore(
     ] = False,
     torrents: Annotated[
         str | None, typer.Option(metavar="N", help="How many torrent servers, instead of the scenario's; N or any.")
+    ] = None,
+    members: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="With --charts: how many of those that are INTERCHANGEABLE; N or any."),
     ] = None,
     properties: Annotated[
         list[str] | None,
@@ -126,18 +130,18 @@ def explore(
     try:
         if charts is not None:
             refuse_ours(
-                scenario=scenario != DEFAULT, scenarios=scenarios, torrents=torrents, hardened=hardened, promela=promela
-            )
+                scenario=scenario != DEFAULT, scenarios=scenarios, torrents=torrents, hardened=hardened,
+                promela=promela, certificate=certificate,
+            )  # fmt: skip
             question = asked(charts, binding or (), properties or (), bounds or (), unordered=unordered)
             if list_all:
                 question.list()
                 return
+            if members == ANY:
+                refuse(members, None, {"--simulate": simulate, "--stats": stats, "--memory": memory}, "--members")
             runs = None if simulate is None else (simulate, length, seed)
-            found = of_charts(question, options, runs, output)
-            _save(found, save)
-            raise typer.Exit(STATUS[joined(found)])
-        if binding:
-            raise ChartsError("--binding goes with --charts: scenarios of this project need none")
+            raise typer.Exit(_status_of_charts(question, members, options, runs, output, save))
+        _refuse_without_charts(members, binding)
         chosen = _chosen(scenario, scenarios, number(torrents), bounds or (), hardened=hardened, unordered=unordered)
         wanted = _properties(properties or (), of_any=torrents == ANY)
         if list_all or of_all:
@@ -167,6 +171,33 @@ def explore(
     except OSError as error:
         raise fail(f"cannot write to {error.filename or save}: {error.strerror or error}", status=2) from None
     raise typer.Exit(STATUS[joined(ended)])
+
+
+def _refuse_without_charts(members: str | None, binding: Sequence[Path] | None) -> None:
+    if members is not None:
+        raise ChartsError("--members goes with --charts: scenarios of this project have --torrents")
+    if binding:
+        raise ChartsError("--binding goes with --charts: scenarios of this project need none")
+
+
+def _status_of_charts(
+    question: Asked,
+    members: str | None,
+    options: "Options",
+    runs: tuple[int, int, int] | None,
+    output: Output,
+    folder: Path | None,
+) -> int:
+    """Explore a system of charts, and print what came of it; the exit status."""
+    from spec.exploration.result import joined
+
+    if members == ANY:
+        answered = of_any_members(question, options, output)
+        _save((each.found for each in answered.verdicts if each.found is not None), folder)
+        return STATUS_OF_ANY[answered.verdict]
+    found = of_charts(with_members(question, members), options, runs, output)
+    _save(found, folder)
+    return STATUS[joined(found)]
 
 
 def _save(verdicts: "Iterable[Verdict]", folder: Path | None) -> None:
@@ -237,12 +268,13 @@ def _list(path: Path | None) -> int:
 
 def _explored(scenario: "Scenario", properties: "tuple[Property, ...]", options: "Options", output: Output) -> "Result":
     from runtime.cli.terminal import progress_of_search
+    from spec.exploration.any_number.page import known
     from spec.exploration.explore import explore
 
     with progress_of_search() as render:
         result = explore(scenario, replace(options, render=render), properties)
     servers = "hardened torrent servers" if scenario.hardened else "torrent servers"
-    output.result(result, f"{scenario.name}, {scenario.torrents} {servers}: {scenario.description}")
+    output.result(result, f"{scenario.name}, {scenario.torrents} {servers}: {scenario.description}", known(scenario))
     return result
 
 

@@ -8,12 +8,13 @@ The module may hold, all optional:
     STARTS = {"Server": "opened"}          the atomic state of charts that begin elsewhere
     MAY_STAY = {"Server": ["listening"]}   atomic states, besides final ones, that a chart may stay in for good
     BROADCAST = ["commit"]                 messages that go to all who take them at once; others go to one at a time
-    INTERCHANGEABLE = [("P1", "P2")]       charts that differ in their names only
+    INTERCHANGEABLE = [("P1", "P2")]       charts that differ in their names only (`--members any`: so many as you like)
     PAYLOADS = {"amount": [(7,), (8,)]}    the values that messages are sent with
     OUTSIDE = {"publish": 2}               messages that no chart sends and that come from outside, and how often
 """
 
 import difflib
+import json
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from runtime.cli.charts import ChartsError, Given, charts_of
 from runtime.cli.verdicts import Output
 
 if TYPE_CHECKING:
+    from spec.exploration.any_number.charts_verdicts import AnswerOfCharts
     from spec.exploration.explore import Options, Verdict
     from spec.exploration.model.foreign import ForeignSystem
     from spec.exploration.properties.language import Implication, Property
@@ -216,6 +218,41 @@ def of_charts(
         result = explore(others, replace(options, render=render), question.properties, others.observe)
     output.result(result, heading, charts=names)
     return result.verdicts
+
+
+def with_members(question: Asked, members: str | None) -> Asked:
+    """The same with so many charts in place of those that INTERCHANGEABLE names. Raises `ChartsError`."""
+    from spec.exploration.any_number.population import population
+    from spec.exploration.any_number.restriction import NotInterchangeable
+
+    if members is None:
+        return question
+    if not members.isdecimal() or not int(members):
+        raise ChartsError(f'--members {members!r}: give a number from 1, or "any"')
+    try:
+        of = population(question.others)
+        number = int(members)
+        for one in question.properties:
+            missing = [name for name in one.concerns if name in of.group and name not in of.names(number)]
+            if missing:
+                raise ChartsError(f"--members {members}: the property {one.name!r} is about {missing[0]}: give more")
+        return replace(question, others=of.of(number))
+    except NotInterchangeable as why:
+        raise ChartsError(f"--members {members}: {why}") from None
+
+
+def of_any_members(question: Asked, options: "Options", output: Output) -> "AnswerOfCharts":
+    """Answer for every number of members, and print it."""
+    from runtime.cli.terminal import status_line
+    from spec.exploration.any_number.charts_verdicts import answer_of_charts
+
+    with status_line() as show:
+        found = answer_of_charts(question.others, question.properties, options, show)
+    if output.as_json:
+        typer.echo(json.dumps(found.as_data(), indent=1))
+    else:
+        typer.echo("\n".join(found.lines(verbose=output.verbose, shown=output.shown)))
+    return found
 
 
 def refuse_ours(**options: Any) -> None:

@@ -30,13 +30,13 @@ class Output:
     """Words: the run of each broken property whose name has one of them is printed."""
     as_json: bool = False
 
-    def result(self, result: "Result", heading: str, **data: Any) -> None:
-        """What was searched, and the verdicts; `data` is added to what is printed as JSON."""
+    def result(self, result: "Result", heading: str, known: str = "", **data: Any) -> None:
+        """What was searched, what is `known` besides, and the verdicts; `data` is added to what is printed as JSON."""
         if self.as_json:
             typer.echo(json.dumps({**result.as_data(), **data}, indent=1))
             return
         typer.echo(heading)
-        for line in result.heading():
+        for line in (*result.heading(), *([known] if known else [])):
             typer.echo(line)
         for line in _stats(result) if self.stats else ():
             typer.echo(f"  {line}")

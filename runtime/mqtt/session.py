@@ -12,6 +12,7 @@ import re
 import socket
 import ssl
 import threading
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -23,6 +24,10 @@ from paho.mqtt.enums import LogLevel
 
 from runtime.mqtt.in_flight import IN_FLIGHT, InFlight, StalledError
 
+A_TURN = 0.001
+"""Seconds of work with what has come, after which a session looks what else has."""
+TURNS = 3
+"""Turns of the loop that it has for that: at QoS 2 the next event comes only after two answers of ours."""
 NOT_LARGE = 8 * 1024
 """Bytes of a payload that no broker finds too large."""
 KEEPALIVE_TIMEOUT = 141
@@ -164,6 +169,9 @@ class Session:
         self._paho.connect_timeout = patience
         vars(self._paho)["loop_read"] = self._read
         vars(self._paho)["_easy_log"] = self._heard.note
+        self._paho.on_message = self._on_message
+        self._came: deque[tuple[str, bytes]] = deque()
+        self._news: asyncio.Future[None] | None = None
         self._paho.on_publish = self._on_publish
         self._paho.on_socket_register_write = self._on_register_write
         self._paho.on_disconnect = self._on_disconnect
@@ -283,14 +291,32 @@ class Session:
 
     async def messages(self) -> AsyncIterator[tuple[str, bytes]]:
         """Topic and payload of each event that comes in. Raises `NotConnectedError` when the connection breaks."""
-        try:
-            async for message in self._mqtt.messages:
-                if message.retain and self.skips_retained:
-                    continue
-                payload = message.payload
-                yield str(message.topic), payload if isinstance(payload, bytes) else str(payload or "").encode()
-        except aiomqtt.MqttError:
-            raise NotConnectedError(f"the connection to {self.address} broke{self._why()}") from None
+        loop, ended = asyncio.get_running_loop(), self._mqtt._disconnected
+        ended.add_done_callback(self._tell)
+        while True:
+            while self._came:
+                until = loop.time() + A_TURN
+                while self._came and loop.time() < until:
+                    yield self._came.popleft()
+                for _ in range(TURNS):
+                    await asyncio.sleep(0)
+            if ended.done():
+                if not ended.cancelled():
+                    ended.exception()  # seen: `_why` says more
+                raise NotConnectedError(f"the connection to {self.address} broke{self._why()}")
+            self._news = loop.create_future()
+            await self._news
+
+    def _on_message(self, _paho: object, _data: object, message: Any) -> None:
+        if message.retain and self.skips_retained:
+            return
+        self._came.append((message.topic, bytes(message.payload)))
+        self._tell()
+
+    def _tell(self, _: object = None) -> None:
+        """Let `messages` go on."""
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
 
     def _why(self) -> str:
         """What is known of why the connection broke, to go on with after "broke"."""

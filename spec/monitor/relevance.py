@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from machines.calls import Message
+from machines.endpoints import normal_form
 from machines.events import (
     TRACKER,
     AttemptEvent,
@@ -19,7 +20,6 @@ from machines.events import (
     ClientJoinSucceeded,
     TrackerHello,
 )
-from machines.rules import normal_form
 from spec.monitor.server import OURS, Server, State
 
 _normal = lru_cache(maxsize=4096)(normal_form)

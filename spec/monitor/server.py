@@ -54,6 +54,8 @@ SESSION = "request"
 """What the names of requests are called here, whatever the server calls them."""
 MANY = 1 << 30
 """How often a torrent server asks again by itself: nobody knows, and who waits need not be in a hurry."""
+REMEMBERED = 1024
+"""States of which it is remembered what a timeout does."""
 CALLS = 200
 """More calls than a server makes before it waits: it calls itself for ever."""
 
@@ -97,7 +99,8 @@ class Server:
         self._client = stepper(self.charts["Tracker" if self._is_tracker else "TorrentServer"])
         self._clock = stepper(self.charts["Clock"])
         self._view = stepper(self.charts["DistributionView"])
-        self._online: dict[int, tuple[State, ...]] = {}
+        self._expired: dict[tuple[Snapshot, Snapshot, int], tuple[Snapshot | None, tuple[State, ...]]] = {}
+        self._has_asked = False
 
     # Where it can be.
 
@@ -172,6 +175,21 @@ class Server:
 
     def expire(self, state: State, client: str = "") -> tuple[State, ...]:
         """A timeout is exceeded; of a tracker's, that of a client."""
+        if self._is_tracker:
+            return self._expire(state, client)
+        alone, beside = (state.client, state.clock, 0), (state.client, state.clock, id(state.view))
+        found = self._expired.get(alone) or self._expired.get(beside)
+        if found is not None:
+            return tuple(end._replace(view=state.view) for end in found[1]) if found[0] is None else found[1]
+        self._has_asked = False
+        ends = self._expire(state, client)
+        if len(self._expired) >= REMEMBERED:
+            self._expired.clear()
+        # Who asks its view for nothing does the same whatever that holds; a view that is kept here keeps its identity.
+        self._expired[beside if self._has_asked else alone] = (state.view if self._has_asked else None, ends)
+        return ends
+
+    def _expire(self, state: State, client: str) -> tuple[State, ...]:
         running = state.clock.data.running
         for name in [client] if client else list(running):
             if name in running:
@@ -319,6 +337,7 @@ class Server:
             if then is not None:
                 yield then
             return
+        self._has_asked = True
         if state.view is None:
             for guess in guessed(output.message):
                 yield from self._told(state, guess)

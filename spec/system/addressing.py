@@ -1,22 +1,25 @@
 """Who is meant by what a chart sends: lifelines have groups and roles, and a broker names sessions."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from spec.binding import Player
 from spec.system.process import Sending, name_of
 
 
-@dataclass(frozen=True)
 class Addressing:
-    """The lifelines of a system, who plays them, and the `routes` of charts that do not say to whom they send.
+    """The lifelines of a system, who plays them, and the routes of charts that do not say to whom they send."""
 
-    `routes` gives for a lifeline and the name of a message its receivers; "" is the environment.
-    """
-
-    lifelines: tuple[str, ...]
-    players: Mapping[str, Player]
-    routes: Mapping[tuple[str, str], tuple[str, ...]]
+    def __init__(
+        self,
+        lifelines: tuple[str, ...],
+        players: Mapping[str, Player],
+        routes: Mapping[tuple[str, str], tuple[str, ...]],
+    ) -> None:
+        """`routes` gives for a lifeline and the name of a message its receivers; "" is the environment."""
+        self.lifelines = lifelines
+        self.players = players
+        self.routes = routes
+        self._around = {name: self._find_around(name) for name in lifelines}
 
     def receivers(self, lifeline: str, sending: Sending) -> tuple[str, ...]:
         """The lifelines that a message goes to, "" being the environment; none if nobody here plays them."""
@@ -52,7 +55,10 @@ class Addressing:
         return player is not None and player.role == "broker"
 
     def around(self, lifeline: str) -> tuple[str, ...]:
-        """The lifelines of the same server, and the brokers."""
+        """The lifelines of the same server, and the brokers, in the system's order."""
+        return self._around[lifeline] if lifeline in self._around else self._find_around(lifeline)
+
+    def _find_around(self, lifeline: str) -> tuple[str, ...]:
         group = self.group(lifeline)
         return tuple(
             name

@@ -28,7 +28,7 @@ _LAST = "DISCONNECT"
 """The last message of a connection (MQTT 3.1.1, 3.14)."""
 
 
-@dataclass
+@dataclass(eq=False)
 class System:
     """Machines by lifeline, and the moves of all of them together.
 

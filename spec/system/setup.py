@@ -105,7 +105,9 @@ class Cast:
             system.gates = tuple(each for each in gates if isinstance(system.machines.get(each[0]), SteppedMachine))
         if not found:
             raise next(outcome for outcome in outcomes if isinstance(outcome, CastError))
-        return found[:1] if all(isinstance(m, ForeignMachine) for m in found[0][0].machines.values()) else found
+        players = [system.machines for system, _ in found]
+        is_one = players[0] == players[-1] or all(isinstance(m, ForeignMachine) for m in players[0].values())
+        return found[:1] if is_one else found  # where there is no view, nobody is there who could conflict
 
     def made(self) -> list[System]:
         """The systems that were asked for so far."""

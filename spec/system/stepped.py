@@ -103,10 +103,19 @@ class SteppedMachine:
 
     def renamed(self, state: Hashable, text: Callable[[str], str]) -> Local:
         """The same state with other texts in what it holds; what its states are called stays."""
+        return self.with_picture(state, self.picture(state).renamed(text))
+
+    def picture(self, state: Hashable) -> Picture:
+        """What it holds in a state, as it was looked at."""
+        held = _local(state).data
+        assert isinstance(held, Held)
+        return self._book.pictures[held.values]
+
+    def with_picture(self, state: Hashable, picture: Picture) -> Local:
+        """The same state where it holds something else."""
         local = _local(state)
         held = local.data
         assert isinstance(held, Held)
-        picture = self._book.pictures[held.values].renamed(text)
         self._book.pictures.setdefault(picture.form, picture)
         return local._replace(data=held._replace(values=picture.form))
 

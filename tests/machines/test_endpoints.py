@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from machines.rules import normal_form
+from machines.endpoints import normal_form
 
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -37,9 +37,13 @@ from tests.properties.coverage import (
 from tests.properties.packets import PacketService
 from tests.properties.rules import Service
 from tests.properties.runs import Run, world_of
+from tests.properties.simulation import Features, Life
 
 DIAGRAMS = Path(spec.__file__).parent / "diagrams"
 EXCEPTIONS = Path(__file__).with_name("unexercised.toml")
+LIVES = range(1, 9)
+"""Seeds of the lives that are lived."""
+BESIDE = Features(named=True, retries=2, leaves_will=True, steps_down=True)
 LIKE = {"RegisteredClient": "TorrentServer"}
 BUSY = ((0, "never"), (10, "seldom"), (100, "often"))
 """Up to how often a state was left, and the class that it is coloured as; the last one has no end."""
@@ -73,7 +77,7 @@ def arrows() -> tuple[Arrow, ...]:
 
 def tried(examples: int) -> Exercised:
     """What the rules of the suite exercise in so many examples of each machine, and the beginnings besides, with each
-    step that is possible there.
+    step that is possible there, and servers that live by themselves, with all that the charts know.
     """
     exercised = Exercised()
 
@@ -91,6 +95,8 @@ def tried(examples: int) -> Exercised:
     with exercised.watching():
         _try(PacketService, examples, 40)
         _try(BrokerAlone, examples, 40)
+        for seed in LIVES:
+            Life(seed, features=BESIDE, remembers=False).run()
     return exercised
 
 

@@ -28,6 +28,7 @@ from machines.calls import (
     Timer,
 )
 from machines.distribution_view import DistributionViewData
+from machines.endpoints import normal_form
 from machines.events import (
     BusEvent,
     ClientJoinAccepted,
@@ -49,7 +50,7 @@ from machines.events import (
     TrackerHello,
 )
 from machines.participant import Participant
-from machines.rules import View, admit, describe, normal_form
+from machines.rules import View, admit, describe
 from machines.torrent_server import TorrentServerData
 from machines.tracker import TrackerData
 from tests.support.harness import PLAYING, Server, System

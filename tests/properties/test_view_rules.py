@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from machines.calls import JoinConflicts, JoinPossible, ViewChanged, ViewChangeFailed
+from machines.endpoints import normal_form
 from machines.events import BusEvent, ClientJoinAccepted, ClientJoinDenied, ClientJoinRequested, FileInfoPublished
 from machines.rules import (
     View,

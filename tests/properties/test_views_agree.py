@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from immutabledict import immutabledict
 
 from machines.calls import JoinConflicts, ViewChanged
+from machines.endpoints import normal_form
 from machines.events import (
     ClientJoinRequested,
     ClientMetadata,

@@ -67,6 +67,11 @@ judged on views. A view counts as quiescent where its queues are empty, nobody o
 else is. That is weaker than that nothing is under way, so what holds there holds all the more. With one server, and for
 properties about just two rivals, the explorer answers.
 
+**Charts of others.** What is said here of a tracker and of torrent servers holds of any charts of which there is one
+and any number of interchangeable ones: `open_charts` and `charts_verdicts`, by `clientjoin explore --charts M --members
+any`. There completions are joined of pairs as both are seen together (`completions`), so that the order of a list is
+kept.
+
 **What stays open.** That every run terminates is not asked of views; files that name servers; servers that differ from
 each other; what only views of three servers would show. Views can be too many: then a property that holds is *open*.
 """

@@ -1,7 +1,7 @@
 """The fixpoint: the open system is searched again and again, until nothing more becomes known of the others."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 
 from spec.exploration.any_number.executed import Line, executed
@@ -30,6 +30,9 @@ COUNTED = frozenset({"pending", TIMED})
 """The collections of our charts whose emptiness or size is asked for; the charts are read for more."""
 MOST_CONSTANT = 2
 """The largest number that a size may be compared with."""
+MOST_REMEMBERED = 8
+"""Searches of which it is remembered which lines of the charts they executed."""
+_LINES: dict[Hashable, set[Line]] = {}
 OF_BROKER = frozenset({"sessions", "connacks", "subacks", "outbox"})
 """What a broker keeps by client while it is about to send."""
 
@@ -143,10 +146,16 @@ def fixpoint(scenario: Scenario, options: Options | None = None, charts: Charts 
 
 
 def _lines(scenario: Scenario, charts: Charts | None, system: OpenSystem, asked: Lint) -> set[Line]:
-    """The lines in which anything is asked that are ever executed."""
-    anew = open_system(scenario, charts)
-    nodes = {node.name: node for node in anew.nodes if isinstance(node, Server)}
-    return executed(nodes, system.asking.known, frozenset(each.file for each in asked.questions))
+    """The lines in which anything is asked that are ever executed; the same question is answered once."""
+    files = frozenset(each.file for each in asked.questions)
+    key = (scenario, frozenset((charts or {}).items()), files, frozenset(system.asking.known))
+    if key not in _LINES:
+        anew = open_system(scenario, charts)
+        nodes = {node.name: node for node in anew.nodes if isinstance(node, Server)}
+        while len(_LINES) >= MOST_REMEMBERED:
+            del _LINES[next(iter(_LINES))]
+        _LINES[key] = executed(nodes, system.asking.known, files)
+    return _LINES[key]
 
 
 def questions(system: OpenSystem) -> Lint:

@@ -99,7 +99,7 @@ class Lint:
 
 def lint(charts: Iterable[type[Participant]], indexed: frozenset[str], servers: Iterable[str] = ()) -> Lint:
     """What these charts ask of the collections of these attribute names, and where they name one of the servers."""
-    reader = _Reader(indexed, frozenset(servers))
+    reader = Reader(indexed, frozenset(servers))
     for chart in charts:
         for kind in chart.__mro__:
             if kind is Participant:
@@ -112,7 +112,7 @@ def lint(charts: Iterable[type[Participant]], indexed: frozenset[str], servers: 
 
 
 @dataclass
-class _Reader:
+class Reader:
     """The functions that are to be read, with the parameters that hold collections indexed by servers."""
 
     indexed: frozenset[str]
@@ -138,15 +138,15 @@ class _Reader:
                 continue
             tree = ast.parse(textwrap.dedent("".join(lines)))
             file = inspect.getsourcefile(function) or ""
-            visitor = _Function(self, function, file, first, dict.fromkeys(tainted, "parameter"))
+            visitor = FunctionReader(self, function, file, first, dict.fromkeys(tainted, "parameter"))
             visitor.follow(tree)
             yield from visitor.found
 
 
-class _Function(ast.NodeVisitor):
+class FunctionReader(ast.NodeVisitor):
     """One function: which of its names hold such collections, and what it asks of them."""
 
-    def __init__(self, reader: _Reader, function: Any, file: str, first: int, names: dict[str, str]) -> None:
+    def __init__(self, reader: Reader, function: Any, file: str, first: int, names: dict[str, str]) -> None:
         self.reader, self.function, self.file, self.first, self.names = reader, function, file, first, names
         self.found: list[Question] = []
         self.statement = 1

@@ -72,10 +72,7 @@ class Answer:
     @property
     def verdict(self) -> Literal["holds for every number", "broken", "open"]:
         """One for all: broken if any is, else open if any is or none holds."""
-        words = {each.word for each in self.verdicts}
-        if "broken" in words:
-            return "broken"
-        return "open" if "open" in words or "holds for every number" not in words else "holds for every number"
+        return verdict_of(self.verdicts)
 
     def as_data(self) -> dict[str, Any]:
         """The answer as plain data."""
@@ -90,7 +87,7 @@ class Answer:
             "seconds": round(done.seconds, 3) if done else None,
             "complete": bool(done and done.complete),
             "reason": self.reason or None,
-            "properties": [_data_of(each) for each in self.verdicts],
+            "properties": [data_of(each) for each in self.verdicts],
         }
 
     def lines(self, *, verbose: bool = True, shown: Sequence[str] = ()) -> Iterator[str]:
@@ -107,18 +104,33 @@ class Answer:
         if self.reason:
             yield f"Not proved for every number: {self.reason}"
         yield ""
-        for each in self.verdicts:
-            if not verbose and each.word in {"holds for every number", "does not apply"}:
-                continue
-            with_ = f" with {each.servers} torrent server{'s' * (each.servers > 1)}" if each.servers else ""
-            word = f"{each.word.upper()}{with_}" if each.word == "broken" else each.word
-            why = f" ({each.reason})" if each.reason and each.reason != self.reason else ""
-            yield f"{word:<31}{each.property_.when:<15}{each.property_.name}{why}"
-        counts = Counter(each.word for each in self.verdicts)
-        yield ", ".join(f"{counts[word]} {text}" for word, text in COUNTED.items() if counts[word])
-        for each in self.verdicts:
-            if any(words.lower() in each.property_.name for words in shown):
-                yield from _run_of(each)
+        yield from told(self.verdicts, self.reason, "torrent server", verbose=verbose, shown=shown)
+
+
+def told(
+    verdicts: Sequence[ForEveryNumber], known: str, member: str, *, verbose: bool, shown: Sequence[str]
+) -> Iterator[str]:
+    """Verdicts for people, a line each; a reason that is `known` already is not told again."""
+    for each in verdicts:
+        if not verbose and each.word in {"holds for every number", "does not apply"}:
+            continue
+        with_ = f" with {each.servers} {member}{'s' * (each.servers > 1)}" if each.servers else ""
+        word = f"{each.word.upper()}{with_}" if each.word == "broken" else each.word
+        why = f" ({each.reason})" if each.reason and each.reason != known else ""
+        yield f"{word:<31}{each.property_.when:<15}{each.property_.name}{why}"
+    counts = Counter(each.word for each in verdicts)
+    yield ", ".join(f"{counts[word]} {text}" for word, text in COUNTED.items() if counts[word])
+    for each in verdicts:
+        if any(words.lower() in each.property_.name for words in shown):
+            yield from _run_of(each)
+
+
+def verdict_of(verdicts: Sequence[ForEveryNumber]) -> Literal["holds for every number", "broken", "open"]:
+    """One for all: broken if any is, else open if any is or none holds."""
+    words = {each.word for each in verdicts}
+    if "broken" in words:
+        return "broken"
+    return "open" if "open" in words or "holds for every number" not in words else "holds for every number"
 
 
 def _run_of(each: ForEveryNumber) -> Iterator[str]:
@@ -129,7 +141,8 @@ def _run_of(each: ForEveryNumber) -> Iterator[str]:
         yield f"\n{each.property_.name}: open; what is seen of a run, which may not exist\n\n{each.run}"
 
 
-def _data_of(each: ForEveryNumber) -> dict[str, Any]:
+def data_of(each: ForEveryNumber) -> dict[str, Any]:
+    """A verdict as plain data."""
     return {
         "name": each.property_.name,
         "kind": each.property_.when,
