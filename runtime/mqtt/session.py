@@ -377,15 +377,15 @@ class Session:
 
 
 class _LastError:
-    """The last error that paho would log: it tells its callers less, if anything."""
+    """The last error of TLS that paho would log: it tells its callers less, if anything."""
 
     def __init__(self) -> None:
         self.said = ""
 
-    def note(self, level: int, text: str, *given: object) -> None:
+    def note(self, level: int, _text: str, *given: object) -> None:
         """Take the place of paho's own, which looks at each packet whether it is to be logged."""
-        if level == LogLevel.MQTT_LOG_ERR:
-            self.said = (text % given).removeprefix("failed to receive on socket: ")
+        if level == LogLevel.MQTT_LOG_ERR and any(isinstance(one, ssl.SSLError) for one in given):
+            self.said = str(given[-1])  # that a connection was reset is no more than that it broke
 
 
 class _TlsSocket(ssl.SSLSocket):
