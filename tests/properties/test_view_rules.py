@@ -19,7 +19,6 @@ from machines.rules import (
     forget_admission,
     forget_clients,
     forget_goodbyes,
-    normal_form,
     register,
     remove_client,
 )

@@ -34,7 +34,6 @@ from machines.rules import (
     describe,
     forget_admission,
     forget_clients,
-    normal_form,
     register,
     remove_client,
 )
