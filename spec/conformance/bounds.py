@@ -4,8 +4,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from spec.system.channels import Rows
+
 STATES = 20_000
 """States of one question, if nobody says otherwise: more than any diagram of this project takes."""
+UNDER_WAY = 256
+"""Messages that may wait in one queue: who puts more into it, while nobody reads, sends for ever."""
 DIAGRAM_DONE = "checked"
 """What whoever is told of progress is given when a diagram has been checked, with 0 states."""
 
@@ -65,6 +69,14 @@ class Bounds:
             raise Stopped(f"stopped after {self.seconds:g} seconds and {states} states; --seconds allows more")
         if self.progress is not None and states % 256 == 0:
             self.progress(what, states)
+
+    def watch_queues(self, rows: Rows) -> None:
+        """Raises `Stopped` where more waits than a system with an end ever has under way."""
+        if any(len(messages) > UNDER_WAY for _, messages in rows):
+            raise Stopped(
+                f"stopped where more than {UNDER_WAY} messages wait in one queue: somebody goes on sending, and nobody "
+                "has to read; bound how often, or draw an answer that is waited for"
+            )
 
     def end_diagram(self) -> None:
         """Tell that one more diagram has been checked."""

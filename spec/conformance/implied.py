@@ -123,7 +123,9 @@ class _Search:
         try:
             while queue:
                 self.bounds.watch("what the charts can do", len(self._expanded))
-                queue.extend(self._expand(queue.popleft()))
+                here = queue.popleft()
+                self.bounds.watch_queues(here[0].state.channels)
+                queue.extend(self._expand(here))
             if not self.system.is_reduced:
                 self._tell_what_is_never_taken()
         except (Stopped, InteractionError) as stop:

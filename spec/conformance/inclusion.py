@@ -121,6 +121,8 @@ class _Search:
                     self.findings.append(unanswered(f"whether there are more mistakes: {text}"))
                     break
                 node = queue.popleft()
+                for number in node.states:
+                    self.bounds.watch_queues(self.memory.states[number][1].channels)
                 self.nodes += 1
                 queue.extend(self._expand(node))
         except Stopped as stop:
@@ -313,6 +315,8 @@ class _Search:
         while stack:
             self.bounds.watch("each resolution of the choices", search.nodes)
             node = stack.pop()
+            for number in node.states:
+                self.bounds.watch_queues(self.memory.states[number][1].channels)
             if can_end(node.term):
                 return
             search.nodes += 1

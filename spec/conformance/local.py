@@ -64,6 +64,7 @@ def reached(system: System, begin: State, around: Circumstances, bounds: Bounds)
         if stand in moves:
             continue
         bounds.watch("what the charts can do", len(moves))
+        bounds.watch_queues(stand.state.channels)
         if system.violations.at(stand.state) is not None:
             moves[stand] = ()  # what comes after that says nothing more
             continue

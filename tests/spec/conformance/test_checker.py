@@ -188,6 +188,28 @@ def test_what_has_ever_more_to_do_is_not_followed_for_ever() -> None:
     assert not report.conforms
 
 
+class Talker(StateChart[Any]):
+    """Sends for ever."""
+
+    only = State(initial=True)
+    says = Event(only.to.itself(), name="!x")
+
+
+class Listener(StateChart[Any]):
+    """Takes all of it."""
+
+    only = State(initial=True)
+    hears = Event(only.to.itself(), name="?x")
+
+
+def test_who_sends_for_ever_is_not_followed_for_ever() -> None:
+    """There is no end of messages under way: that is said, and said soon."""
+    report = check("participant A\nparticipant B\nloop\nA->B:x\nend\n", load(()), {"A": Talker, "B": Listener})
+    assert report.verdict is Verdict.UNDETERMINED
+    (finding,) = [finding for finding in report.findings if finding.unanswered]
+    assert "more than 256 messages wait in one queue" in finding.message
+
+
 def test_a_comparison_ends_and_says_so() -> None:
     text = (DIAGRAMS / "ClientJoin_Alternative3.txt").read_text(encoding="utf-8")
     report = check(without_return(text), bounds=Bounds(states=10))
