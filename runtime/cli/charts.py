@@ -64,6 +64,16 @@ class Given:
         return playing, tuple(name for name in self.charts if name not in playing)
 
 
+def refuse_machines(given: Given, command: str) -> None:
+    """Raise `ChartsError` for machines of `transitions`, which only a check takes."""
+    machines = [name for name, chart in given.charts.items() if isinstance(chart, TransitionsChart)]
+    if machines:
+        raise ChartsError(
+            f"--charts {given.place}: {', '.join(machines)}: machines of the library transitions are for "
+            f"`clientjoin check`; `{command}` needs StateChart classes"
+        )
+
+
 def charts_of(place: str) -> Given:
     """The charts that a user names. Raises `ChartsError`."""
     name, colon, mapping = place.rpartition(":")

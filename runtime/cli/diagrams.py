@@ -12,7 +12,7 @@ import typer
 from machines import CHARTS
 from machines.diagrams import Graph, decision_page, dot_of, graph, mermaid_of
 from machines.participant import Participant
-from runtime.cli.charts import HELP, charts_of
+from runtime.cli.charts import HELP, charts_of, refuse_machines
 from runtime.cli.exits import fail
 
 Format = Literal["mermaid", "dot", "svg", "png"]
@@ -60,7 +60,9 @@ def pages_of(place: str, bindings: Iterable[Path]) -> list[Page]:
     from spec.conformance.lexicon import refuse_events
 
     binding = load(bindings, default=False)
-    charts = charts_of(place).charts
+    given = charts_of(place)
+    refuse_machines(given, "diagrams")
+    charts = given.charts
     refuse_events(binding, charts)
     return drawn(charts, binding)
 

@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from runtime.cli.charts import ChartsError, Given, charts_of
+from runtime.cli.charts import MAPPING, ChartsError, Given, charts_of, refuse_machines
 from runtime.cli.verdicts import Output
 
 if TYPE_CHECKING:
+    from spec.binding import Binding
     from spec.exploration.any_number.charts_verdicts import AnswerOfCharts
     from spec.exploration.explore import Options, Verdict
     from spec.exploration.model.foreign import ForeignSystem
@@ -83,7 +84,6 @@ def asked(
     unordered: bool,
 ) -> Asked:
     """What is to be explored. Raises `ValueError` for what cannot be, with the place and the remedy."""
-    from spec.binding import load
     from spec.exploration.model.faults import Faults
     from spec.exploration.model.foreign import ForeignSystem
     from spec.exploration.model.outside import OUTSIDE, outside
@@ -92,9 +92,8 @@ def asked(
     from spec.exploration.properties.language import Property
 
     given = charts_of(place)
-    for before, now in RENAMED.items():
-        if given.said(before, None) is not None:
-            raise ChartsError(f"--charts {place}: {before} is called {now} now: rename it")
+    refuse_machines(given, "explore")
+    _refuse_other_names(given)
     said = {name: _said(given, name) for name in KINDS}
     for property_ in said["PROPERTIES"]:
         if not isinstance(property_, Property):
@@ -123,6 +122,7 @@ def asked(
         except ValueError as error:
             raise ChartsError(f"--charts {place}: OUTSIDE: {error}") from None
         may_stay[OUTSIDE] = ["outside"]
+    bound_by = _bound_by(bindings)
     others = ForeignSystem(
         place,
         charts,
@@ -131,14 +131,14 @@ def asked(
         faults,
         tuple(_names(group, place, "INTERCHANGEABLE") for group in said["INTERCHANGEABLE"]),
         {str(name): _names(states, place, f"MAY_STAY[{name!r}]") for name, states in may_stay.items()},
-        load(bindings, default=False).events,
+        bound_by.events,
         {
             str(message): _values(values, place, f"PAYLOADS[{message!r}]")
             for message, values in said["PAYLOADS"].items()
         },
         addressed=True,
         broadcast=frozenset(_names(said["BROADCAST"], place, "BROADCAST")),
-        unordered=unordered,
+        unordered=unordered or bound_by.channels == "any",
     )
     others.check()
     for message in said["OUTSIDE"]:
@@ -160,6 +160,28 @@ def asked(
     if not properties:
         raise ChartsError(f"--property {' '.join(words)!r}: no property has these words; --list names the properties")
     return Asked(others, properties)
+
+
+def _bound_by(bindings: Iterable[Path]) -> "Binding":
+    from spec.binding import load
+
+    found = load(bindings, default=False)
+    if found.channels == "pair":
+        text = 'explore has one queue for each receiver, or no order: leave model = "pair" to check'
+        raise ChartsError(f"--binding: [channels]: {text}")
+    return found
+
+
+def _refuse_other_names(given: Given) -> None:
+    """Raise `ChartsError` for a table whose name is nearly one of those that are read, or was one before."""
+    for before, now in RENAMED.items():
+        if given.said(before, None) is not None:
+            raise ChartsError(f"--charts {given.place}: {before} is called {now} now: rename it")
+    known = [*KINDS, "FAULTS", MAPPING]
+    for name, value in vars(given.module).items():
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+        if name.isupper() and name not in known and near and isinstance(value, (list, tuple, Mapping)):
+            raise ChartsError(f"--charts {given.place}: {name}: did you mean {near[0]}? Else give it another name")
 
 
 def _said(given: Given, name: str) -> Any:
@@ -190,6 +212,12 @@ def _guarded(property_: "Property", place: str) -> "Callable[..., Implication]":
 def _values(said: Any, place: str, where: str) -> tuple[tuple[Hashable, ...], ...]:
     if not isinstance(said, (list, tuple)) or not all(isinstance(each, (list, tuple)) for each in said):
         raise ChartsError(f"--charts {place}: {where}: expected tuples of values, as in [(7,), (8,)], not {said!r}")
+    for each in said:
+        try:
+            hash(tuple(each))
+        except TypeError as error:
+            text = f"{tuple(each)!r} cannot be a key ({error}); give values that do not change"
+            raise ChartsError(f"--charts {place}: {where}: {text}") from None
     return tuple(map(tuple, said))
 
 

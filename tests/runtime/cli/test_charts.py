@@ -380,3 +380,41 @@ def test_what_cannot_come_from_outside_is_refused(folder: Path, given: str, said
     done = run("explore", "--charts", "press.py")
     assert done.exit_code == 2
     assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("PROPERTEIS = []", "PROPERTEIS: did you mean PROPERTIES?"),
+        ("FAULT = {'losses': 1}", "FAULT: did you mean FAULTS?"),
+        ("PAYLOADS = {'ask': [([],)]}", "PAYLOADS['ask']: ([],) cannot be a key"),
+    ],
+)
+def test_a_table_that_would_be_passed_over_is_refused(folder: Path, more: str, says: str) -> None:
+    with (folder / "duo.py").open("a") as file:
+        file.write(f"\n{more}\n")
+    result = run("explore", "--charts", "duo:BOTH")
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
+def test_machines_of_transitions_are_for_a_check_only(folder: Path) -> None:
+    (folder / "machine.py").write_text(
+        "from transitions import Machine\nfrom spec.system.adapter import from_transitions\n"
+        "def made():\n    return Machine(states=['a', 'b'], transitions=[['go', 'a', 'b']], initial='a')\n"
+        "CHARTS = {'A': from_transitions(made, sends={'go'})}\n"
+    )
+    for command in (("explore",), ("diagrams", "--out", "drawn")):
+        result = run(*command, "--charts", "machine")
+        assert result.exit_code == 2, result.output
+        assert "machines of the library transitions are for `clientjoin check`" in result.stderr
+
+
+def test_the_explorer_has_the_channels_of_the_binding(folder: Path) -> None:
+    (folder / "any.toml").write_text('[channels]\nmodel = "any"\n')
+    result = run("explore", "--charts", "duo:BOTH", "--binding", "any.toml")
+    assert "messages to one chart may overtake each other" in result.stdout.splitlines()[0]
+    (folder / "pair.toml").write_text('[channels]\nmodel = "pair"\n')
+    result = run("explore", "--charts", "duo:BOTH", "--binding", "pair.toml")
+    assert result.exit_code == 2
+    assert 'leave model = "pair" to check' in result.stderr
