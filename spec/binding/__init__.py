@@ -2,7 +2,8 @@
 
 In: TOML files (`default.toml` and a user's own). Out: one `Binding`, with everything in it that follows from who is
 like whom. Begin with `model`, whose docstring explains every table and key; `reader` reads the files row by row,
-`inheritance` settles whose part a lifeline takes, `obligations` holds participants to what they owe, `load` does all.
+`inheritance` settles whose part a lifeline takes, `load` does all. `allowances` answers what may happen undrawn where
+certain diagrams are what is drawn; `obligations` holds participants to what they owe.
 """
 
 from spec.binding.labels import LabelRule, Word, normal
