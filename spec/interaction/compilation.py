@@ -42,6 +42,11 @@ REFUSED = {
     "consider": "leaves all other messages out of the diagram, so nothing can be said about them; draw them",
 }
 _TIMES = re.compile(r"\(\s*(\d+)\s*(?:,\s*(\d+|\*)\s*)?\)|(\d+)(?:\s*,\s*(\d+|\*))?$")
+_NEARLY_TIMES = re.compile(
+    r"[\[(]?(?:(?:max|min|at most|at least|up to|exactly|[a-z])\s*[=<>]*\s*)?\d+"
+    r"(?:\s*(?:,|\.\.\.?|-|to)\s*(?:\d+|\*|[a-z]))?\s*(?:times|rounds|x)?[\])]?"
+)
+"""What somebody writes who means a number of times, and is no such number in this notation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +222,9 @@ class _Compiling:
     def _bounds(self, fragment: Fragment) -> tuple[int, int | None]:
         found = _TIMES.match(fragment.guard.strip())
         if found is None:
+            if _NEARLY_TIMES.fullmatch(fragment.guard.strip().lower()):
+                text = f"`loop {fragment.guard.strip()}` is read as any number of times: write `loop 3`, or `loop 2,3`"
+                self._complain(fragment.line, None, "loop", text, warning=True)
             return 0, None
         low = int(found[1] or found[3])
         above = found[2] or found[4] or str(low)

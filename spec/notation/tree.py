@@ -109,6 +109,8 @@ class Tree:
             self.report.warning(
                 line, column, f"`thread` separates the operands of `par`; read as one of `{opened.kind}`"
             )
+        if by == "else" and opened.kind not in {"alt", "par"}:
+            self.report.warning(line, column, f"`else` separates the operands of `alt`; read as one of `{opened.kind}`")
         self._finish_operand(opened)
         opened.head = _operand(line, column, text, by)
 

@@ -35,6 +35,7 @@ def labels(diagram: Diagram) -> list[str]:
         ("participantgroup x\nelse\nend", 2, "`else` has no open fragment"),
         ("thread x", 1, "`thread` has no open fragment"),
         ("alt\nthread x\nend", 2, "`thread` separates the operands of `par`"),
+        ("loop 1\nelse x\nend", 2, "`else` separates the operands of `alt`"),
         ("->B:x", 1, "expected the sender before the arrow"),
         ("A->:x", 1, "expected the receiver behind the arrow"),
         ("<-B:x", 1, "expected the receiver before the arrow"),
