@@ -173,7 +173,7 @@ def _write_coverage(report: "Report", playing: Charts, binding: "Binding", folde
     ours = {chart.__name__: chart for chart in CHARTS if chart.__name__ in counted}
     pages = drawn({**ours, **playing}, binding, missed)
     for form in FORMATS[:2]:
-        for path in written(pages, folder, form):
+        for path in written(pages, folder, form, option="--coverage", status=2):
             typer.echo(path, err=True)
 
 

@@ -88,8 +88,17 @@ def drawn(
     return list(found.values())
 
 
-def written(pages: Iterable[Page], out: Path, format: Format) -> Iterator[str]:  # noqa: A002 - as above
-    """Write the pages. Yields the path of each file."""
+def written(
+    pages: Iterable[Page],
+    out: Path,
+    format: Format,  # noqa: A002 - as above
+    *,
+    option: str = "--out",
+    status: int = 1,
+) -> Iterator[str]:
+    """Write the pages. Yields the path of each file. The command ends with that `status` where it cannot: an `option`
+    named the folder.
+    """
     graphviz = shutil.which("dot")
     if format in {"svg", "png"} and graphviz is None:
         raise fail(
@@ -115,6 +124,8 @@ def written(pages: Iterable[Page], out: Path, format: Format) -> Iterator[str]: 
                 table.write_text(page.decisions, encoding="utf-8")
                 yield str(table)
     except OSError as error:
-        raise fail(f"cannot write to {out}: {error.strerror or error}; name another folder with --out") from None
+        raise fail(
+            f"cannot write to {out}: {error.strerror or error}; name another folder with {option}", status
+        ) from None
     except subprocess.CalledProcessError as error:
         raise fail(f"Graphviz failed: {error.stderr.strip()}; --format dot writes what it was given") from None

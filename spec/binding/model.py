@@ -54,7 +54,7 @@ single blanks. A label that is itself the name of a message needs no rule.
 excepts it), and `why`. Nothing needs to be drawn between a lifeline that is drawn and one that is not. With
 `unless_drawn = true` it holds where the diagrams of a use case draw no such message at all: they leave all of them out;
 with a list of messages, where they draw none of these.
-`[[obligations]]`: what lifelines owe for what they receive. What is owed needs no drawing. It is a finding if they send
+`[[obligation]]`: what lifelines owe for what they receive. What is owed needs no drawing. It is a finding if they send
 what they do not owe, or send it twice, or owe something and are not about to send it. That is meant for those who pass
 on or answer at once, as a broker does, not for a server that first asks others. `received`: names of messages, as in
 `["*", "-CONNECT"]`. `sends`: what each obliges to send, with its detail; `*` stands for anything, `{topic}` for what
