@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from statemachine import StateChart
+from statemachine.spec_parser import replace_operators
 
 from spec.exploration.any_number.lint import EMPTY, FunctionReader, Lint, Question, Reader
 
@@ -108,9 +109,10 @@ class _ClassReader(FunctionReader, ast.NodeVisitor):
         for each in ast.walk(node):
             if isinstance(each, ast.Constant) and isinstance(each.value, str):
                 try:
-                    said = ast.parse(each.value.replace("!", " not ").replace("^", " and "), mode="eval").body
+                    said = ast.parse(replace_operators(each.value), mode="eval").body
                 except SyntaxError:
-                    said = ast.Constant("")
+                    self.note(each, "*", "a condition that cannot be read: what is asked", refused=True)
+                    continue
                 for name in (part.id for part in ast.walk(said) if isinstance(part, ast.Name)):
                     if name in self.kinds:
                         self.note(each, name, EMPTY, refused=not each.value.isidentifier())

@@ -392,3 +392,18 @@ def test_lambdas_and_texts_are_read_too() -> None:
         ("size against 8", 8, False), ("size against 9", 9, False), ("size against 10", 10, False),
         ("Counter()", 0, True), ("getattr(): what is asked", 0, True),
     }  # fmt: skip
+
+
+class AsksInWords(StateChart[Any]):
+    """Asks in texts that are no Python."""
+
+    only = State(initial=True)
+    one = Event(only.to.itself(cond="idle v waiting"), name="?one")
+    two = Event(only.to.itself(unless="idle ^ !waiting"), name="?two")
+    three = Event(only.to.itself(cond="waiting or ("), name="?three")
+
+
+def test_texts_are_read_as_the_library_reads_them() -> None:
+    found = lint_of_charts([AsksInWords], {"waiting": frozenset({"list"})}, ())
+    asked = [(each.asks, each.collection) for each in found.questions if each.refused]
+    assert asked == [("is it empty", "waiting")] * 2 + [("a condition that cannot be read: what is asked", "*")]
