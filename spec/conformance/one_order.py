@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from spec.interaction import Action, Term, avoids, erase, steps
-from spec.interaction.exploration import has_strict_order
+from spec.interaction.exploration import actions_in, has_strict_order
 from spec.interaction.semantics import Step
-from spec.interaction.terms import Act, children, referred
 
 if TYPE_CHECKING:
     from spec.conformance.memory import Memory
@@ -62,19 +60,10 @@ def _is_contested(send: Action, term: Term, memory: Memory) -> bool:
 @lru_cache(1 << 14)
 def receives_in(term: Term) -> frozenset[Action]:
     """The receives in what is left."""
-    return frozenset(action for action in _actions(term) if action.kind == "?")
-
-
-def _actions(term: Term) -> Iterator[Action]:
-    stack: list[Term] = [term, *(definition.body for definition in referred(term))]
-    while stack:
-        here = stack.pop()
-        if isinstance(here, Act):
-            yield here.action
-        stack += children(here)
+    return frozenset(action for action in actions_in(term) if action.kind == "?")
 
 
 @lru_cache(1 << 14)
 def _senders(term: Term, receiver: str) -> frozenset[str]:
     """Who sends anything to a lifeline in what is left."""
-    return frozenset(a.lifeline for a in _actions(term) if a.kind == "!" and a.peer == receiver and not a.lost)
+    return frozenset(a.lifeline for a in actions_in(term) if a.kind == "!" and a.peer == receiver and not a.lost)

@@ -15,9 +15,8 @@ from spec.binding import Word
 from spec.binding.allowances import Allowances
 from spec.conformance.needs import Needs, Open
 from spec.interaction import Action, Term, can_end, erase, steps
-from spec.interaction.exploration import has_strict_order
-from spec.interaction.terms import Act as TermAct
-from spec.interaction.terms import Critical, Par, children, referred
+from spec.interaction.exploration import actions_in, has_strict_order, inside
+from spec.interaction.terms import Critical, Par
 from spec.system.state import Act
 
 
@@ -91,13 +90,13 @@ class Whole:
 
     def _is_ambiguous(self, term: Term) -> bool:
         if term not in self._ambiguous:
-            pars = (each for each in _inside(term) if isinstance(each, Par))
+            pars = (each for each in inside(term) if isinstance(each, Par))
             self._ambiguous[term] = any(self._mixes_up(par) for par in pars)
         return self._ambiguous[term]
 
     def _mixes_up(self, par: Par) -> bool:
         """Whether two threads have a message in common, and one of them says more than that."""
-        parts = [list(_actions(part)) for part in par.parts]
+        parts = [list(actions_in(part)) for part in par.parts]
         received = [[a for a in part if a.kind == "?" and a.label in self.words] for part in parts]
         is_single = [len({a.arrow for a in part}) == 1 for part in parts]
         for n, m in combinations(range(len(parts)), 2):
@@ -220,7 +219,7 @@ class Whole:
     def _sent(self, lifeline: str, term: Term) -> frozenset[Word]:
         """What a lifeline sends in a term."""
         if (lifeline, term) not in self._sends:
-            sent = (a for a in _actions(erase(term, lifeline)) if a.kind == "!")
+            sent = (a for a in actions_in(erase(term, lifeline)) if a.kind == "!")
             self._sends[lifeline, term] = frozenset(self.words[a.label] for a in sent if a.label in self.words)
         return self._sends[lifeline, term]
 
@@ -276,17 +275,4 @@ class Whole:
 
 @lru_cache(1 << 12)
 def _is_critical(term: Term) -> bool:
-    return any(isinstance(each, Critical) for each in _inside(term))
-
-
-def _actions(term: Term) -> Iterator[Action]:
-    return (each.action for each in _inside(term) if isinstance(each, TermAct))
-
-
-def _inside(term: Term) -> Iterator[Term]:
-    """A term and all that it is made of, also what it refers to."""
-    stack = [term, *(definition.body for definition in referred(term))]
-    while stack:
-        here = stack.pop()
-        yield here
-        stack += children(here)
+    return any(isinstance(each, Critical) for each in inside(term))

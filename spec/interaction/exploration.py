@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from spec.interaction.problems import InteractionError
 from spec.interaction.semantics import Step, avoids, can_end, erase, steps
-from spec.interaction.terms import Action, Term, referred
+from spec.interaction.terms import Act, Action, Term, children, referred
 
 Trace = tuple[Action, ...]
 
@@ -82,3 +83,17 @@ def ample(term: Term) -> tuple[Step, ...]:
 def has_strict_order(term: Term) -> bool:
     """Whether, here or in what is referred to, an order is drawn that is neither a lifeline's nor an arrow's."""
     return term.strictly or any(definition.body.strictly for definition in referred(term))
+
+
+def inside(term: Term) -> Iterator[Term]:
+    """A term and all that it is made of, also what it refers to."""
+    stack = [term, *(definition.body for definition in referred(term))]
+    while stack:
+        here = stack.pop()
+        yield here
+        stack += children(here)
+
+
+def actions_in(term: Term) -> Iterator[Action]:
+    """The actions that are drawn in a term, or in what it refers to; an action that is drawn twice comes twice."""
+    return (each.action for each in inside(term) if isinstance(each, Act))

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from spec.interaction import Action, Interaction, Term, avoids, can_end, erase, steps
-from spec.interaction.exploration import has_strict_order
+from spec.interaction.exploration import has_strict_order, inside
 from spec.interaction.terms import Act, Empty, Par, Seq, Strict, chain, children, referred
 from spec.projection.automaton import Letter, letter_of, moves_of
 
@@ -235,13 +235,7 @@ def _are_alike(one: Terms, other: Terms) -> bool:
 
 def _has_twins(term: Term) -> bool:
     """Whether equal actions are concurrent somewhere: of two equal messages under way either can be received first."""
-    todo = [term, *(definition.body for definition in referred(term))]
-    for part in todo:
-        if isinstance(part, Par) and _are_twins(part.parts):
-            return True
-        if not isinstance(part, Act):
-            todo += children(part)
-    return False
+    return any(_are_twins(part.parts) for part in inside(term) if isinstance(part, Par))
 
 
 def _are_twins(parts: tuple[Term, ...]) -> bool:
