@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,17 +12,22 @@ from rich.console import Console
 from rich.text import Text
 
 from machines import CHARTS
-from runtime.cli.charts import HELP, Charts, charts_of
+from runtime.cli.charts import HELP, Charts, Given, charts_of
 from runtime.cli.diagrams import FORMATS, drawn, written
 from runtime.cli.exits import fail
 
 if TYPE_CHECKING:
     from spec.binding import Binding
     from spec.conformance.checker import Report
+    from spec.conformance.finding import Finding
 
-if TYPE_CHECKING:
-    from spec.binding import Binding
-    from spec.conformance.checker import Report
+OF_EXPLORER = {
+    "ROUTES": "a check takes receivers from the diagrams; let a guard of the chart ask who is meant (`to`)",
+    "BROADCAST": "a check takes each arrow for a message of its own",
+    "STARTS": "say in [[begin]] of a binding where charts begin",
+    "PAYLOADS": "a check takes values from the labels of diagrams",
+}
+"""Tables of a module of charts that the explorer reads and a check does not, and what there is instead."""
 
 
 def check(
@@ -120,6 +127,8 @@ def check(
             )
     except ValueError as error:  # charts, a binding, a chart or a diagram that cannot be used: the message says which
         raise fail(str(error), status=2) from None
+    if charts is not None:
+        report = replace(report, implied=(*report.implied, *_of_explorer(given)))
     if coverage is not None:
         _write_coverage(report, playing, laid, coverage)
     if as_json:
@@ -162,6 +171,18 @@ def _check_runs(texts: list[tuple[str, str]], *, quiet: bool, as_json: bool) -> 
         for name, each in found:
             typer.echo("\n".join(lines(name, each)))
     raise typer.Exit(worst.status)
+
+
+def _of_explorer(given: Given) -> Iterator["Finding"]:
+    """What the module says to the explorer that a check does not ask: its verdict may be another one with that."""
+    from spec.conformance.finding import unanswered
+
+    for table, instead in OF_EXPLORER.items():
+        if given.said(table, None):
+            yield unanswered(
+                f"whether it is so with {table} of {given.place}, which only `clientjoin explore` reads; {instead}, "
+                "and keep the table in a module of its own"
+            )
 
 
 def _write_coverage(report: "Report", playing: Charts, binding: "Binding", folder: Path) -> None:

@@ -418,3 +418,18 @@ def test_the_explorer_has_the_channels_of_the_binding(folder: Path) -> None:
     result = run("explore", "--charts", "duo:BOTH", "--binding", "pair.toml")
     assert result.exit_code == 2
     assert 'leave model = "pair" to check' in result.stderr
+
+
+@pytest.mark.parametrize(
+    "table", ['ROUTES = {"ask": ("Answerer",)}', 'STARTS = {"Asker": "asking"}', 'BROADCAST = ["ask"]']
+)
+def test_what_a_check_does_not_read_is_not_answered(folder: Path, table: str) -> None:
+    assert run("check", "asking.txt", "--charts", "duo:BOTH").exit_code == 0
+    with (folder / "duo.py").open("a") as file:
+        file.write(f"\n{table}\n")
+    result = run("check", "asking.txt", "--charts", "duo:BOTH")
+    assert result.exit_code == 3, result.output
+    assert (
+        f"whether it is so with {table.split(maxsplit=1)[0]} of duo:BOTH, which only `clientjoin explore` reads"
+        in result.stdout
+    )
