@@ -429,5 +429,5 @@ def test_what_a_check_does_not_read_is_not_answered(folder: Path, table: str) ->
     result = run("check", "asking.txt", "--charts", "duo:BOTH")
     asks_more = not table.endswith("{}")
     assert result.exit_code == (3 if asks_more else 0), result.output
-    told = f"whether it is so with {table.split()[0]} of duo:BOTH, which only `clientjoin explore` reads"
+    told = f"whether it is so with {table.split(maxsplit=1)[0]} of duo:BOTH, which only `clientjoin explore` reads"
     assert (told in result.stdout) is asks_more
