@@ -20,14 +20,16 @@ from urllib.parse import unquote, urlsplit
 
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
-from paho.mqtt.enums import LogLevel
 
 from runtime.mqtt.in_flight import IN_FLIGHT, InFlight, StalledError
+from runtime.mqtt.tls_errors import LastError
 
 A_TURN = 0.001
 """Seconds of work with what has come, after which a session looks what else has."""
 TURNS = 3
 """Turns of the loop that it has for that: at QoS 2 the next event comes only after two answers of ours."""
+MOST_TURNS = 60
+"""Turns that it has at most while each brings something: a broker drops what waits too long, and work must go on."""
 NOT_LARGE = 8 * 1024
 """Bytes of a payload that no broker finds too large."""
 KEEPALIVE_TIMEOUT = 141
@@ -141,7 +143,7 @@ class Session:
         self.address = address
         self.client = client
         self.qos = qos
-        self._heard = _LastError()
+        self._heard = LastError()
         self._why_it_broke = ""
         self._sizes: dict[int, int] = {}
         """Bytes of each payload that is not acknowledged, by packet identifier."""
@@ -298,14 +300,23 @@ class Session:
                 until = loop.time() + A_TURN
                 while self._came and loop.time() < until:
                     yield self._came.popleft()
-                for _ in range(TURNS):
-                    await asyncio.sleep(0)
+                await self._take_in()
             if ended.done():
                 if not ended.cancelled():
                     ended.exception()  # seen: `_why` says more
                 raise NotConnectedError(f"the connection to {self.address} broke{self._why()}")
             self._news = loop.create_future()
             await self._news
+
+    async def _take_in(self) -> None:
+        """Let come what is there: some turns of the loop, and more while they bring something."""
+        left = TURNS
+        for _ in range(MOST_TURNS):
+            before = len(self._came)
+            await asyncio.sleep(0)
+            left = TURNS if len(self._came) > before else left - 1
+            if not left:
+                return
 
     def _on_message(self, _paho: object, _data: object, message: Any) -> None:
         if message.retain and self.skips_retained:
@@ -374,18 +385,6 @@ class Session:
             if ended is not None:
                 ended.cancel()
                 await asyncio.gather(ended, return_exceptions=True)
-
-
-class _LastError:
-    """The last error of TLS that paho would log: it tells its callers less, if anything."""
-
-    def __init__(self) -> None:
-        self.said = ""
-
-    def note(self, level: int, _text: str, *given: object) -> None:
-        """Take the place of paho's own, which looks at each packet whether it is to be logged."""
-        if level == LogLevel.MQTT_LOG_ERR and any(isinstance(one, ssl.SSLError) for one in given):
-            self.said = str(given[-1])  # that a connection was reset is no more than that it broke
 
 
 class _TlsSocket(ssl.SSLSocket):
