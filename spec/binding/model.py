@@ -81,7 +81,7 @@ that its chart does not play. It can do so at any time, and its chart is not cha
 later.
 
 Nothing here reads a diagram or runs a chart. What a user writes that no chart or lifeline knows is refused by
-`spec.binding.inheritance`.
+`spec.binding.refusals`.
 """
 
 import difflib
@@ -119,6 +119,7 @@ class Fault:
     """Shell pattern; empty: whatever it says."""
     instead: str = ""
     """The message that usually comes in its place; empty: one of the same name."""
+    place: str = ""
 
     def covers(self, message: str, detail: str) -> bool:
         """Whether it is such a message."""
@@ -254,6 +255,8 @@ class Binding:
     forgets: tuple[Forgets, ...] = ()
     channels: Model | None = None
     """How messages wait, see `spec.system.channels`; None: nothing is said, which is one queue for each receiver."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Where what a user says stands of `environment Lifeline`, `needs message` and `outside Lifeline`."""
 
     def word(self, label: str, ends: Ends = ("", "")) -> Word | None:
         """The message that a label stands for on an arrow between two lifelines, or None if nothing binds it."""
@@ -323,6 +326,7 @@ class Binding:
             obligations=self.obligations + base.obligations,
             forgets=self.forgets + base.forgets,
             channels=self.channels or base.channels,
+            places={**base.places, **self.places},
         )
 
     def without(self, lifelines: frozenset[str]) -> "Binding":

@@ -125,7 +125,7 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
             for name, orders in data.get("environment", {}).items()
         },
         needs={name: _text({name: before}, name, f"{file}: [needs]") for name, before in data.get("needs", {}).items()},
-        faults=tuple(_fault(row, f"{file}: [[fault]]") for row in data.get("fault", ())),
+        faults=tuple(_fault(row, f"{file}: [[fault]]", is_default=is_default) for row in data.get("fault", ())),
         interchangeable=tuple(
             _interchangeable(row, f"{file}: [[interchangeable]]", is_default=is_default)
             for row in data.get("interchangeable", ())
@@ -140,7 +140,16 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
         ),
         forgets=tuple(_forgets(row, f"{file}: [[forgets]]", is_default=is_default) for row in data.get("forgets", ())),
         channels=_channels(data["channels"], f"{file}: [channels]") if "channels" in data else None,
+        places={} if is_default else _places(data, players, file),
     )
+
+
+def _places(data: Mapping[str, Any], players: Mapping[str, Any], file: str) -> dict[str, str]:
+    """Where rows stand that are no more than a name and a value."""
+    rows = [("environment", name, "[environment]") for name in data.get("environment", {})]
+    rows += [("needs", name, "[needs]") for name in data.get("needs", {})]
+    rows += [("outside", name, "[lifeline]") for name, player in players.items() if not isinstance(player, Player)]
+    return {f"{kind} {name}": f"{file}: {table} {name}" for kind, name, table in rows}
 
 
 def _channels(row: Mapping[str, Any], place: str) -> Model:
@@ -329,13 +338,13 @@ def _interchangeable(row: Mapping[str, Any], place: str, *, is_default: bool) ->
     )
 
 
-def _fault(row: Mapping[str, Any], place: str) -> Fault:
+def _fault(row: Mapping[str, Any], place: str, *, is_default: bool) -> Fault:
     _known(row, ("message", "detail", "instead", "why"), place)
     message, detail, instead = (
         _text(row, "message", place),
         *(_text(row, key, place, "") for key in ("detail", "instead")),
     )
-    return Fault(message, detail, instead)
+    return Fault(message, detail, instead, BUILT_IN if is_default else place)
 
 
 def _known(row: Mapping[str, Any], keys: Collection[str], place: str) -> None:
