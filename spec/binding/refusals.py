@@ -72,6 +72,8 @@ def _lifelines(binding: Binding) -> None:
     rows += [*binding.early_sends, *binding.publishes, *binding.obligations, *binding.forgets]
     for row in rows:
         refuse(sorted(row.lifelines), row.place)
+    for message, to in binding.routes.items():
+        refuse(to, binding.places.get(f"routes {message}", BUILT_IN))
     for name in binding.environment:
         refuse((name,), binding.places.get(f"environment {name}", BUILT_IN))
 
@@ -120,6 +122,8 @@ def _named(binding: Binding) -> Iterator[tuple[str, str]]:
             yield from ((message, row.place) for message in sorted(row.unless_drawn))
     for fault in binding.faults:
         yield from ((message, fault.place) for message in (fault.message, fault.instead) if message)
+    for kind, said_of in (("routes", binding.routes), ("payloads", binding.payloads)):
+        yield from ((message, binding.places.get(f"{kind} {message}", BUILT_IN)) for message in said_of)
     for message, before in binding.needs.items():
         yield from ((each, binding.places.get(f"needs {message}", BUILT_IN)) for each in (message, before))
 

@@ -20,6 +20,7 @@ from spec.binding.refusals import refuse_unknown
 from spec.conformance.finding import Finding
 from spec.conformance.lexicon import impossible_losses, refuse_events, unplayed
 from spec.conformance.meanings import Meanings
+from spec.conformance.receivers import misdirected
 from spec.conformance.reduction import in_one_order
 from spec.interaction import Interaction, InteractionError, Library, compile_diagram
 from spec.notation.model import Create, Destroy, Diagram, Message, Reference, Statement
@@ -132,7 +133,11 @@ def bind(diagrams: Sequence[Diagram], binding: Binding, charts: Charts, referred
     libraries = (Library(in_play, families="opaque"), Library(in_play, families="expand"))
     found = []
     for as_drawn, names, each in zip(diagrams, meant, played, strict=True):
-        wrong = (*unplayed(as_drawn, binding, charts, names), *impossible_losses(each, binding))
+        wrong = (
+            *unplayed(as_drawn, binding, charts, names),
+            *impossible_losses(each, binding),
+            *misdirected(as_drawn, each, meanings),
+        )
         found.append(_bound_diagram(each, libraries, meanings, wrong))
     return Bound(tuple(found), binding, charts)
 

@@ -26,6 +26,7 @@ Kind = Literal[
     "impossible-loss",
     "unplayed-lifeline",
     "sent-to-nobody",
+    "wrong-receiver",
     "missing-reference",
     "not-realisable",
     "unreadable",

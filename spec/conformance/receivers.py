@@ -1,0 +1,69 @@
+"""To whom messages go that charts send without saying to whom: as the diagrams draw it, held against what is known.
+
+A chart that is not ours may leave open who receives what it sends. Then the diagrams alone would say it, and a wrong
+receiver would conform. So arrows are held against the binding's `[routes]` (or ROUTES of a module of charts), where
+these say it; and what is drawn to leave the diagram, against the charts that take it.
+"""
+
+from spec.binding import Binding, Word
+from spec.conformance.finding import Finding
+from spec.conformance.meanings import Meanings
+from spec.notation.model import Diagram
+from spec.system.setup import Charts, is_participant, spoken
+
+
+def misdirected(as_drawn: Diagram, played: Diagram, meanings: Meanings) -> list[Finding]:
+    """What is drawn to go to somebody else than is said, or to leave the diagram though somebody in it takes it.
+
+    `played` is the diagram `as_drawn` in the words of the charts.
+    """
+    binding, charts = meanings.binding, meanings.charts
+    leaves = {message.line for message in as_drawn.messages() if message.receiver is None}
+    found = []
+    for message in played.messages():
+        if message.sender is None or _is_ours(message.sender, binding, charts):
+            continue
+        word, _ = meanings.word(message.label, message.line)
+        if word is None or (message.receiver is None and message.line not in leaves):
+            continue  # to a lifeline that is part of the environment: the binding says that it goes there
+        said = binding.routes.get(word.message)
+        if said is not None and (message.receiver or "") not in (said or ("",)):
+            to = " or ".join(said) or "nobody here"
+            text = f"{message.sender} sends {word} to {message.receiver or 'somebody outside'}, but it goes to {to}"
+            found.append(Finding("wrong-receiver", f"{text} ([routes])", message.line, message.sender))
+        elif said is None and message.receiver is None:
+            takers = _takers(word, played, message.sender, binding, charts)
+            if takers:
+                text = (
+                    f"{message.sender} sends {word} to somebody outside, but {' and '.join(takers)} can receive it: "
+                    f"draw the arrow to {takers[0]}, or say in [routes] that it goes to nobody here "
+                    f"({word.message} = [])"
+                )
+                found.append(Finding("wrong-receiver", text, message.line, message.sender))
+    return found
+
+
+def _takers(word: Word, diagram: Diagram, sender: str, binding: Binding, charts: Charts) -> list[str]:
+    """Who of the diagram, besides the sender, has a transition for a message."""
+    return [
+        each.name
+        for each in diagram.lifelines
+        if each.name != sender and f"?{word.message}" in _actions(each.name, binding, charts)
+    ]
+
+
+def _actions(lifeline: str, binding: Binding, charts: Charts) -> frozenset[str]:
+    player = binding.players.get(lifeline)
+    for name in (lifeline, player.chart if player else ""):
+        if name in charts:
+            return spoken(name, charts[name], binding)
+    return frozenset()
+
+
+def _is_ours(lifeline: str, binding: Binding, charts: Charts) -> bool:
+    """Whether it is played by a chart that says itself to whom it sends, or does what is drawn of it."""
+    player = binding.players.get(lifeline)
+    if player is not None and player.scripted:
+        return False
+    chart = charts.get(lifeline) or (charts.get(player.chart) if player else None)
+    return chart is not None and is_participant(chart)
