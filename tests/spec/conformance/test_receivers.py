@@ -1,4 +1,4 @@
-"""To whom messages go of charts that do not say it: a wrong receiver is found where anything tells it from the right one."""
+"""To whom messages go of charts that do not say it: a wrong receiver is found where anything tells it."""
 
 from collections.abc import Mapping
 
@@ -133,6 +133,6 @@ def test_values_of_the_binding_may_be_sent_too() -> None:
     ],
 )
 def test_rows_about_nothing_are_refused(row: str, said: str) -> None:
-    with pytest.raises(ValueError, match="mine.toml") as refused:
+    with pytest.raises(ValueError, match=r"mine\.toml") as refused:
         _check(RIGHT, row)
     assert said in str(refused.value)
