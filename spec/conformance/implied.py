@@ -312,7 +312,7 @@ class _Search:
         if said in expected:  # so it is the other end that differs
             expected = self.whole.expected(places, name, with_ends=True)
             said = f"{act} {'to' if act.kind == '!' else 'from'} {act.peer or 'the environment'}"
-        said += ", which is lost," if act.lost else ","
+        said += ", which is lost," if act.lost else ", and it arrives," if f"{said} (lost)" in expected else ","
         verb = "ignores" if act.ignored else "can do"
         allowed = ", ".join(expected) or "nothing"
         text = f"{name} {verb} {said} which no scenario allows here; the scenarios allow {allowed}"

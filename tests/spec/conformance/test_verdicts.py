@@ -278,3 +278,24 @@ def test_rows_that_allow_it_elsewhere_and_the_orders_that_came() -> None:
     allowances = Allowances(Binding(early_sends=(row,)))
     said = rules(Act("!", "Tracker", "DescribeView", "", "TrackerView"), begin, allowances, ordered=0)
     assert said.endswith("[[early_sends]] (mine.toml): once, and only where it is drawn to be sent")
+
+
+def test_what_is_lost_in_the_scenarios_and_arrives_is_told_apart() -> None:
+    report = checked("A->B:ask\nB-xA:answer\n", ASKS)
+    (finding,) = report.implied
+    assert finding.message == (
+        "0.txt: B can do !answer to A, and it arrives, which no scenario allows here; the scenarios allow !answer to A "
+        "(lost)"
+    )
+
+
+def test_the_run_of_who_waits_for_all_others_holds_all_that_came_before() -> None:
+    charts = {
+        "S": chart("S", ["!data", "?tick", "?tick"]),
+        "R": chart("R", ["?data"]),
+        "C": chart("C", ["!tick", "!tick"]),
+    }
+    binding = Binding(players={"C": Player("C", patient=True)})
+    report = checked("S->R:data\nC->S:tick\n", charts, binding)
+    (finding,) = [each for each in report.implied if each.kind == "goes-on"]
+    assert "S->>R:data" in finding.counterexample
