@@ -289,7 +289,7 @@ def test_what_is_lost_in_the_scenarios_and_arrives_is_told_apart() -> None:
     )
 
 
-def test_the_run_of_who_waits_for_all_others_holds_all_that_came_before() -> None:
+def test_the_run_of_who_is_patient_holds_all_that_came_before() -> None:
     charts = {
         "S": chart("S", ["!data", "?tick", "?tick"]),
         "R": chart("R", ["?data"]),
