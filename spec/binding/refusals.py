@@ -73,7 +73,7 @@ def _lifelines(binding: Binding) -> None:
     for row in rows:
         refuse(sorted(row.lifelines), row.place)
     for message, to in binding.routes.items():
-        refuse(to, binding.places.get(f"routes {message}", BUILT_IN))
+        refuse([name for name in to if name != "]"], binding.places.get(f"routes {message}", BUILT_IN))
     for name in binding.environment:
         refuse((name,), binding.places.get(f"environment {name}", BUILT_IN))
 

@@ -38,6 +38,7 @@ DIVIDERS: Mapping[str, str] = {
     "chart-cannot": "Here the charts cannot follow",
     "impossible-branch": "Nobody can do this",
     "implied-scenario": "No diagram allows this",
+    "ends-early": "Here a scenario ends",
     "undue": "After this something is done that is not owed",
     "owed": "After this something is owed and not sent",
     "endless": "After this something is sent without end",

@@ -18,6 +18,7 @@ Kind = Literal[
     "endless",
     "implied-scenario",
     "goes-on",
+    "ends-early",
     "never-taken",
     "never-goes-on",
     "impossible-branch",

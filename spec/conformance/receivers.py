@@ -2,14 +2,17 @@
 
 A chart that is not ours may leave open who receives what it sends. Then the diagrams alone would say it, and a wrong
 receiver would conform. So arrows are held against the binding's `[routes]` (or ROUTES of a module of charts), where
-these say it; and what is drawn to leave the diagram, against the charts that take it.
+these say it. Whether what leaves the diagram was meant for somebody in it who takes it cannot be told without that.
 """
 
 from spec.binding import Binding, Word
-from spec.conformance.finding import Finding
+from spec.conformance.finding import Finding, unanswered
 from spec.conformance.meanings import Meanings
 from spec.notation.model import Diagram
 from spec.system.setup import Charts, is_participant, spoken
+
+OUTSIDE = "]"
+"""Somebody outside the diagram, among those to whom a message goes."""
 
 
 def misdirected(as_drawn: Diagram, played: Diagram, meanings: Meanings) -> list[Finding]:
@@ -27,19 +30,20 @@ def misdirected(as_drawn: Diagram, played: Diagram, meanings: Meanings) -> list[
         if word is None or (message.receiver is None and message.line not in leaves):
             continue  # to a lifeline that is part of the environment: the binding says that it goes there
         said = binding.routes.get(word.message)
-        if said is not None and (message.receiver or "") not in (said or ("",)):
+        if said is not None and (message.receiver or OUTSIDE) not in (said or (OUTSIDE,)):
             to = " or ".join(said) or "nobody here"
             text = f"{message.sender} sends {word} to {message.receiver or 'somebody outside'}, but it goes to {to}"
             found.append(Finding("wrong-receiver", f"{text} ([routes])", message.line, message.sender))
         elif said is None and message.receiver is None:
             takers = _takers(word, played, message.sender, binding, charts)
             if takers:
+                to = ", ".join(f'"{name}"' for name in (*takers, OUTSIDE))
                 text = (
-                    f"{message.sender} sends {word} to somebody outside, but {' and '.join(takers)} can receive it: "
-                    f"draw the arrow to {takers[0]}, or say in [routes] that it goes to nobody here "
-                    f"({word.message} = [])"
+                    f"whether {message.sender} sends {word} to somebody outside, for {' and '.join(takers)} can "
+                    f"receive it: draw the arrow to {takers[0]}, or say in [routes] where it may go "
+                    f"({word.message} = [{to}], or [] for nobody here)"
                 )
-                found.append(Finding("wrong-receiver", text, message.line, message.sender))
+                found.append(unanswered(text, message.line, message.sender))
     return found
 
 

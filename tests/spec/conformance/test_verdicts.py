@@ -299,3 +299,23 @@ def test_the_run_of_who_is_patient_holds_all_that_came_before() -> None:
     report = checked("S->R:data\nC->S:tick\n", charts, binding)
     (finding,) = [each for each in report.implied if each.kind == "goes-on"]
     assert "S->>R:data" in finding.counterexample
+
+
+ENDS_EARLY = {
+    "alt": ["alt\nA->B:ask\nB->A:answer\nelse\nA->B:ask\nend\n"],
+    "two scenarios": [f"title Asking (1)\n{EXCHANGE}", "title Asking (2)\nA->B:ask\n"],
+}
+
+
+@pytest.mark.parametrize("kind", ENDS_EARLY)
+def test_a_scenario_that_ends_where_another_goes_on_is_told(kind: str) -> None:
+    report = checked(ENDS_EARLY[kind], ASKS)
+    (warning,) = [finding for finding in report.findings if finding.kind == "ends-early"]
+    assert "a scenario ends here, and in another one B goes on with !answer to A" in warning.message
+    assert report.conforms
+    assert not checked(ENDS_EARLY[kind], ASKS, strict=True).conforms
+
+
+@pytest.mark.parametrize("text", ["A->B:ask\nopt\nB->A:answer\nend\n", EXCHANGE])
+def test_what_may_happen_or_not_does_not_end_early(text: str) -> None:
+    assert not [finding for finding in checked(text, ASKS).findings if finding.kind == "ends-early"]
