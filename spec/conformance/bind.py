@@ -20,7 +20,7 @@ from spec.binding.refusals import refuse_unknown
 from spec.conformance.finding import Finding
 from spec.conformance.lexicon import impossible_losses, refuse_events, unplayed
 from spec.conformance.meanings import Meanings
-from spec.conformance.receivers import misdirected
+from spec.conformance.receivers import misdirected, repeats_of_nothing
 from spec.conformance.reduction import in_one_order
 from spec.interaction import Interaction, InteractionError, Library, compile_diagram
 from spec.notation.model import Create, Destroy, Diagram, Message, Reference, Statement
@@ -137,6 +137,7 @@ def bind(diagrams: Sequence[Diagram], binding: Binding, charts: Charts, referred
             *unplayed(as_drawn, binding, charts, names),
             *impossible_losses(each, binding),
             *misdirected(as_drawn, each, meanings),
+            *repeats_of_nothing(each, meanings),
         )
         found.append(_bound_diagram(each, libraries, meanings, wrong))
     return Bound(tuple(found), binding, charts)

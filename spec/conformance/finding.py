@@ -28,6 +28,7 @@ Kind = Literal[
     "unplayed-lifeline",
     "sent-to-nobody",
     "wrong-receiver",
+    "wrong-repeat",
     "missing-reference",
     "not-realisable",
     "unreadable",

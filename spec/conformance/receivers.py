@@ -5,10 +5,12 @@ receiver would conform. So arrows are held against the binding's `[routes]` (or 
 these say it. Whether what leaves the diagram was meant for somebody in it who takes it cannot be told without that.
 """
 
+from dataclasses import replace
+
 from spec.binding import Binding, Word
 from spec.conformance.finding import Finding, unanswered
 from spec.conformance.meanings import Meanings
-from spec.notation.model import Diagram
+from spec.notation.model import Diagram, Message, Reference
 from spec.system.setup import Charts, is_participant, spoken
 
 OUTSIDE = "]"
@@ -44,6 +46,35 @@ def misdirected(as_drawn: Diagram, played: Diagram, meanings: Meanings) -> list[
                     f"({word.message} = [{to}], or [] for nobody here)"
                 )
                 found.append(unanswered(text, message.line, message.sender))
+    return found
+
+
+def repeats_of_nothing(played: Diagram, meanings: Meanings) -> list[Finding]:
+    """Messages that are drawn as delivered again, where none before could have been delivered at first.
+
+    MQTT 3.1.1, 3.3.1.1 [MQTT-3.3.1-1]: the DUP flag is 0 when a PUBLISH is sent for the first time. What a use case
+    that is referred to has sent is not looked at.
+    """
+    found: list[Finding] = []
+    before: set[tuple[str | None, str | None, str, str]] = set()
+    for statement in played.statements():
+        if isinstance(statement, Reference):
+            return found
+        if not isinstance(statement, Message):
+            continue
+        word, _ = meanings.word(statement.label, statement.line)
+        if word is None:
+            continue
+        ends = (statement.sender, statement.receiver, word.message)
+        if not word.again:
+            before |= {(*ends, word.detail), (*ends, "")}
+        elif not ({(*ends, word.detail), (*ends, "")} if word.detail else {(*ends, "")}) & before:
+            text = (
+                f"{replace(word, again=False)} is drawn as delivered again from {statement.sender or 'outside'} to "
+                f"{statement.receiver or 'outside'}, and no arrow before draws that it was sent at first "
+                "[MQTT-3.3.1-1]: draw that, or take the (DUP) away"
+            )
+            found.append(Finding("wrong-repeat", text, statement.line, statement.sender or ""))
     return found
 
 

@@ -11,6 +11,7 @@ from spec.binding.reader import read_text
 from spec.conformance.checker import check_all
 from spec.conformance.finding import Verdict
 from spec.conformance.report import Report
+from tests.support.places import DIAGRAMS
 
 
 class Asker(StateChart[object]):
@@ -140,3 +141,25 @@ def test_rows_about_nothing_are_refused(row: str, said: str) -> None:
     with pytest.raises(ValueError, match=r"mine\.toml") as refused:
         _check(RIGHT, row)
     assert said in str(refused.value)
+
+
+def test_a_first_delivery_is_not_one_more() -> None:
+    name = "ClientJoin_StandardProcedure.txt"
+    text = (DIAGRAMS / name).read_text("utf-8")
+    first = "Broker->>Tracker:PUBLISH clients/join/requested"
+    assert first in text
+    marked = text.replace(first, first.replace("PUBLISH", "PUBLISH (DUP)"), 1)
+    twice = text.replace(
+        first, f"{first}\\n(ClientJoinRequested Event)\n{first.replace('PUBLISH', 'PUBLISH (DUP)')}", 1
+    )
+    others = [(file.name, file.read_text("utf-8")) for file in sorted(DIAGRAMS.glob("*.txt"))]
+
+    def repeats(drawn: str) -> list[str]:
+        report = check_all([(name, drawn)], load(), referred=others)
+        return [each.message for each in report.findings if each.kind == "wrong-repeat"]
+
+    (said,) = repeats(marked)
+    assert said.startswith(
+        "ClientJoinRequested is drawn as delivered again from Broker to Tracker, and no arrow before"
+    )
+    assert not repeats(twice)
