@@ -133,9 +133,9 @@ def _fixed(system: ClosedSystem) -> int:
     permutation = (0, 2, 1)
     return sum(
         (
-            system.renamed(0, row[0], permutation),
-            system.renamed(2, row[2], permutation),
-            system.renamed(1, row[1], permutation),
+            system.renamed.slot(0, row[0], permutation),
+            system.renamed.slot(2, row[2], permutation),
+            system.renamed.slot(1, row[1], permutation),
         )
         == row[:3]
         for row in seen

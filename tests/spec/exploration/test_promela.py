@@ -37,7 +37,7 @@ def searched(system: ClosedSystem) -> tuple[set[Row], int]:
                     continue
                 after = [*row[:-1], budget]
                 after[component] = step.then
-                for receiver, message in system.publications[step.publication]:
+                for receiver, message in system.numbers.publications[step.publication]:
                     after[receiver] = push(receiver, after[receiver], message)
                 transitions += 1
                 then = tuple(after)
@@ -176,16 +176,16 @@ def masks(system: ClosedSystem) -> Bad:
     stabilisation.
     """
     components = []
-    for component, states in enumerate(system.locals):
+    for component, states in enumerate(system.numbers.locals):
         rows = {}
         for (local, state), idle in itertools.product(enumerate(states), (False, True)):
-            begins, online = state == system.nodes[component].begin(), system.online[component][local]
+            begins, online = state == system.nodes[component].begin(), system.numbers.online[component][local]
             offline = not online or component != 1
             rows[local, idle] = begins | (online and idle) * 0b110 | offline << 130
         components.append(rows)
     budgets = {
         number: 0b1011 | (budget.stabilisation and not budget.left) << 2 | budget.stabilisation << 130
-        for number, budget in enumerate(system.budgets)
+        for number, budget in enumerate(system.budgets.known)
     }
     return Bad(tuple(components), budgets)
 
@@ -193,7 +193,7 @@ def masks(system: ClosedSystem) -> Bad:
 def violated(system: ClosedSystem, row: Row, here: Bad) -> int:
     found = here.budgets.get(row[-1], 0)
     for component, rows in enumerate(here.masks):
-        slot = system.slots[component][row[component]]
+        slot = system.numbers.slots[component][row[component]]
         found &= rows.get((slot.local, not slot.up and not slot.down), 0)
     return found
 
