@@ -178,7 +178,7 @@ class _Writer:
             yield f"byte left{number} = {self.system.faults.bounds[name]}; /* {name} */"
 
     def _tables(self) -> Iterator[str]:
-        system, cell = self.system, "unsigned char" if self.cell == "byte" else "short"
+        cell = "unsigned char" if self.cell == "byte" else "short"
         sent = max((len(branch.sent) for branches in self.branches.values() for branch in branches), default=0) or 1
         yield f"#define MESSAGES {len(self.messages)}"
         yield from (f"#define ASK_{order.upper()} (MESSAGES + {place})" for place, order in enumerate(ORDERS))
