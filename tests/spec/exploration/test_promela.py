@@ -11,6 +11,7 @@ import pytest
 from spec.exploration.model.closed import ClosedSystem, NotInert
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import Row
+from spec.exploration.model.surroundings import Kept
 from spec.exploration.properties.client_join import PROPERTIES, side_of
 from spec.exploration.properties.language import Properties
 from spec.exploration.spin.model import write
@@ -54,9 +55,9 @@ def quickly(model: str, **options: Any) -> Report:
 
 def known(scenario: Scenario, **options: Any) -> tuple[ClosedSystem, set[Row], int]:
     """A system that has been searched completely, its states, and the number of its transitions."""
-    interesting: set[Any] = set()
+    kept = Kept()
     while True:
-        system = scenario.build(interesting=interesting, **options)
+        system = scenario.build(kept=kept, **options)
         try:
             return system, *searched(system)
         except NotInert:
