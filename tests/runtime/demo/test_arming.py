@@ -35,7 +35,7 @@ def strike(arming: Arming, fault: Fault) -> Verdict:
     return arming.plan.decide(fault.event, fault.hop, fault.client or "anybody")
 
 
-def test_nothing_goes_wrong_and_nothing_counts_before_a_plan_is_armed() -> None:
+def test_nothing_goes_wrong_or_counts_before_a_plan_is_armed() -> None:
     first = parse_fault("TrackerHello@to-broker#1", "lose")
     plan = FaultPlan([first], armed=False)
     assert plan.decide("TrackerHello", "to-broker", "tracker") == Verdict()
