@@ -41,7 +41,7 @@ class Class:
 @cache
 def classes() -> dict[str, Class]:
     """The classes of all modules, by `module:name`."""
-    found = {}
+    found: dict[str, Class] = {}
     for package in ("machines", "spec", "runtime"):
         for path in sorted((TOP / package).rglob("*.py")):
             module = ".".join(path.relative_to(TOP).with_suffix("").parts).removesuffix(".__init__")
