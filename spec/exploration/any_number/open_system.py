@@ -15,11 +15,19 @@ from spec.exploration.model.budget import CAUGHT_UP, FIRST_UNHEARD, FREE, UNHEAR
 from spec.exploration.model.bus import Bus
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.moves import Moves
-from spec.exploration.model.node import AGAIN, Node, Outcome
+from spec.exploration.model.node import AGAIN, Arrow, Node, Outcome
 from spec.exploration.model.steps import NOTHING, TRACKER, Label, Move
 
 READS, READS_AGAIN, SPENDS = "read of others", "read again of others", "others"
 """Kinds of steps: somebody reads about a ghost; that is a duplicate; a ghost spends a fault."""
+OF_OTHERS = Arrow("others", "others", None)
+"""Marks the outcome of a ghost's timeout."""
+
+
+def is_of_others(label: Label) -> bool:
+    """Whether a step is about somebody who is hidden, so that whoever looks at that one sees it."""
+    marked = label.outcome is not None and label.outcome.arrows == (OF_OTHERS,)
+    return marked or label.kind in {READS, READS_AGAIN, SPENDS}
 
 
 @dataclass
@@ -87,8 +95,25 @@ class OpenSystem(ClosedSystem):
                     self.knowledge.learn_profile(outcome.then)
                 sent = tuple(restrict(each, self.visible) for each in outcome.sent if self._is_seen(each))
                 then = restrict(outcome.then, self.visible)
-                found.setdefault(outcome._replace(then=then, sent=sent, arrows=()), None)
-        return tuple(found)
+                arrows = (OF_OTHERS,) if kind == "expire" and self._is_of_others(outcome) else ()
+                found.setdefault(outcome._replace(then=then, sent=sent, arrows=arrows), None)
+        return tuple(sorted(found, key=lambda outcome: bool(outcome.arrows)))  # of two that come to the same, the first
+
+    def _is_of_others(self, expiry: Outcome) -> bool:
+        """Whether it is a ghost's timeout that expires."""
+        timer = getattr(expiry.arrows[0].message, "timer", None) if expiry.arrows else None
+        client = getattr(timer, "client", "")
+        return client in self.knowledge.restrict.names and client not in self.visible
+
+    def is_certain(self, component: int, local: int, label: Label) -> bool:
+        """Whether a component can take a step without a fault, whoever else there is."""
+        if label.kind in {"forward", "settle"}:
+            return True
+        node, state = self.nodes[component], self.locals[component][local]
+        return all(
+            any(not outcome.fault for outcome in self.asking(node, whole, what, about))
+            for whole, what, about in self._questions(component, state, label.kind, label.message)
+        )
 
     def _questions(
         self, component: int, state: Hashable, kind: str, message: Hashable

@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from spec.exploration.any_number import termination
 from spec.exploration.any_number.fixpoint import Fixpoint, Options, fixpoint
 from spec.exploration.any_number.knowledge import Knowledge
 from spec.exploration.any_number.open_run import open_run
@@ -29,9 +30,12 @@ from spec.exploration.result import Verdict
 Word = Literal["holds for every number", "broken", "open", "does not apply"]
 MOST_SERVERS = 4
 """Servers with which a run is looked for that breaks what a view breaks."""
+MOST_OF_RUNS = 3
+"""Servers with which a run is looked for that never ends."""
+IN_NO_RUN = f"no run with up to {MOST_OF_RUNS} servers is found that does not terminate"
 MOST_STATES = 1_000_000
 """States that are looked at for that with three and more servers, each time."""
-REST = "whether every run terminates is not asked of views yet; --torrents N answers for N servers"
+RUNS = "what runs come to is not asked of views yet; --torrents N answers for N servers"
 DATA = "what views hold, and what single steps do, is not asked of views yet; --torrents N answers for N servers"
 COUNTED: Mapping[Word, str] = {
     "broken": "broken",
@@ -186,14 +190,29 @@ def answer(
             verdicts.append(ForEveryNumber(each, "does not apply"))
         elif each in PROPERTIES and each not in OF_MEMBERSHIP:
             verdicts.append(ForEveryNumber(each, "open", reason=DATA))
+        elif each.when == "termination":
+            verdicts.append(_of_runs(each, done, few, pairs=others))
         elif each.when in OF_RUNS:
-            verdicts.append(few.judged(each, REST))
+            verdicts.append(few.judged(each, RUNS))
         elif (at := first.get((each.name, True))) is not None:
             found = few.judged(each, f"no run with up to {MOST_SERVERS} servers breaks it, but a view does")
             verdicts.append(replace(found, run=open_run(done, at)) if found.word == "open" else found)
         else:
             verdicts.append(few.confirmed(each, non_vacuous=(each.name, False) in first, pairs=others))
     return Answer(scenario, tuple(verdicts), done)
+
+
+def _of_runs(property_: Property, done: Fixpoint, few: "_Few", *, pairs: bool) -> ForEveryNumber:
+    """Whether every run terminates."""
+    unproved = termination.unproved(done, _is_quiescent)
+    if unproved is None:
+        return few.confirmed(property_, non_vacuous=True, pairs=pairs)
+    found = few.judged(property_, f"{unproved.reason}; {IN_NO_RUN}", MOST_OF_RUNS)
+    return replace(found, run=unproved.run) if found.word == "open" else found
+
+
+def _is_quiescent(system: ClosedSystem, component: int, state: Hashable, idle: bool) -> bool:
+    return side_of(system, component, state, idle).is_quiescent
 
 
 @dataclass
@@ -226,9 +245,9 @@ class _Few:
                 self._known[found.property_.name, servers] = found
         return self._known[property_.name, servers]
 
-    def judged(self, property_: Property, reason: str) -> ForEveryNumber:
-        """Broken with the fewest servers that break it; otherwise open, for this reason."""
-        most = 1 if property_.when in OF_RUNS else MOST_SERVERS
+    def judged(self, property_: Property, reason: str, most: int = 0) -> ForEveryNumber:
+        """Broken with the fewest servers, at `most` so many, that break it; otherwise open, for this reason."""
+        most = most or (1 if property_.when in OF_RUNS else MOST_SERVERS)
         for servers in range(1, most + 1):
             found = self.verdict(property_, servers)
             if found.holds is False:

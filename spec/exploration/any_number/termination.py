@@ -1,0 +1,144 @@
+"""Whether every run terminates, for every number of servers: asked of the steps between views.
+
+A run of C(N) breaks `termination` if it is fair and goes on for ever, or ends where not all is quiescent
+(`spec.exploration.fairness`). What is said here is about N >= 2, and about the fixpoint.
+
+**No run goes on for ever.** A fair run has faults at its beginning only. Take what comes after these. Each step there
+is *seen* by some two servers S: a component reads about a server, or its timeout for one expires, and S holds that one,
+and the component, where that is a server; or the step is about nobody, and all S that hold the component see it. There
+are finitely many pairs, so if the run goes on for ever, one S sees infinitely many of its steps. By the proof in
+`__init__`, S's view of the run is a run of the open system, but for stutters: cases (a) and (e) are steps that S sees;
+the others, which S does not see, are *of others*. What is of others may change a view, and may send something to S; so
+it is neither left out nor forbidden, but counts as nothing that happened. There are finitely many views, so the run
+comes back to one of them, over steps that happen by themselves, of which S sees at least one. Such a cycle, of any
+length and with any steps of others in it, lies in a strongly connected component. So it is enough that *no step that S
+sees begins and ends in the same component*; components contract what others do. That nobody but others moves for ever
+is no way out: some other pair sees their steps.
+
+So that this is sound, a step may count as one of others only where there is a pair that sees it: what is read about a
+ghost, a ghost's timeout, what a ghost pays (`is_of_others`). All else counts as seen, and of two steps that come to
+the same the one that is seen is kept. Fairness is not asked for beyond the end of faults: a cycle that is not fair is
+*open* here, as is one that is a run of no system, since not each step of it need be possible with the same others.
+
+**No run ends early.** Let nothing be possible in a state c of C(N). (a) If a component is about to publish, or anything
+is under way to or from it, it is so in the view of S with it, and with the server that the first message is about; that
+message is then the first for S, too. (b) Otherwise nothing is under way anywhere, and a patient timeout can expire. If
+a timeout is set for a server, it is set in the view of that one. So it is enough that in each view each component that
+is not quiescent can take a step of its own without a fault, whoever else there is (`is_certain`), in (b) a patient one,
+too. While a server tells what it had done unheard it can always end that.
+"""
+
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from spec.exploration.any_number.fixpoint import Fixpoint
+from spec.exploration.any_number.open_run import open_run
+from spec.exploration.any_number.open_system import OpenSystem, is_of_others
+from spec.exploration.engine.packing import Numbers
+from spec.exploration.engine.queue_tables import EMPTY
+from spec.exploration.engine.vectorised.successors import Successors
+from spec.exploration.liveness import CHUNK, Flags, Graph
+from spec.exploration.model.closed import ClosedSystem
+
+GOES_ON = "in views a run can go on for ever, which may be a run of no number of servers"
+STANDS = "in a view {name} can stand still where not all is quiescent, which may be a view of no state"
+OUTSIDE = -1
+Quiescent = Callable[[ClosedSystem, int, Hashable, bool], bool]
+"""Whether a component is quiescent: from its number, its local state, and whether nothing is under way."""
+
+
+@dataclass(frozen=True)
+class Open:
+    """Why it is not proved that every run terminates, and what is seen of a run that does not."""
+
+    reason: str
+    run: str = ""
+
+
+def unproved(done: Fixpoint, is_quiescent: Quiescent) -> Open | None:
+    """Why it is not proved that every run terminates; None if it is."""
+    try:
+        graph = Graph(done.search)
+        return _stands(done, graph, is_quiescent) or _goes_on(done, graph)
+    except MemoryError:
+        return Open("there is no memory left for the graph of all steps between views")
+    except KeyboardInterrupt:
+        return Open("it was interrupted")
+
+
+# Runs that go on.
+
+
+def _goes_on(done: Fixpoint, graph: Graph) -> Open | None:
+    search = done.search
+    component = np.full(search.count, OUTSIDE, np.int64)
+    states, group = graph.cyclic(np.ones(search.count, np.bool_))
+    component[states] = group
+    sources, targets = search.edges(search.tables.without(graph.unfair, lambda label: not is_of_others(label)))
+    inner = np.flatnonzero((component[sources] == component[targets]) & (component[sources] != OUTSIDE))
+    if not len(inner):
+        return None
+    first = inner[np.argmin(sources[inner])]
+    begin, end = int(sources[first]), int(targets[first])
+    back = _way(graph, end, begin, component == component[begin])
+    return Open(GOES_ON, open_run(done, begin, (end, *back[1:])))
+
+
+def _way(graph: Graph, begin: int, end: int, inside: Flags) -> list[int]:
+    """States on a shortest way inside a part of the graph, from one to another or the same, by number."""
+    kept = inside[graph.sources] & inside[graph.targets]
+    sources, targets = graph.sources[kept], graph.targets[kept]
+    before = np.full(graph.search.count, OUTSIDE, np.int64)
+    before[begin] = begin
+    while before[end] == OUTSIDE:
+        at = np.flatnonzero((before[sources] != OUTSIDE) & (before[targets] == OUTSIDE))
+        before[targets[at]] = sources[at]
+    found = [end]
+    while found[-1] != begin:
+        found.append(int(before[found[-1]]))
+    return found[::-1]
+
+
+# Runs that end.
+
+
+def _stands(done: Fixpoint, graph: Graph, is_quiescent: Quiescent) -> Open | None:
+    tables, system = graph.tables, done.system
+    assert isinstance(system, OpenSystem)
+    for component in range(len(system.nodes)):
+        empty = int(tables.heads[component, EMPTY])
+        for at, local, heads, budget in _parts(done, graph, component):
+            idle = heads == empty and not system.is_busy(component, local)
+            if system.budgets[budget].past == "told" or is_quiescent(
+                system, component, system.locals[component][local], idle
+            ):
+                continue
+            if not any(
+                (idle or not plan.late)
+                and tables.paid(budget, plan.prices) >= 0
+                and not is_of_others(plan.label)
+                and system.is_certain(component, local, plan.label)
+                for plan in tables.planned(int(tables.shapes[component, local, heads]))
+            ):
+                return Open(STANDS.format(name=system.nodes[component].name), open_run(done, at))
+    return None
+
+
+def _parts(done: Fixpoint, graph: Graph, component: int) -> Iterator[tuple[int, int, int, int]]:
+    """What there is of a component in views: the first such view, the local state, heads of queues, and the budget."""
+    successors = Successors(graph.tables, done.search.layout)
+    seen: set[int] = set()
+    budgets, heads = len(done.system.budgets), graph.tables.heads[component]
+    width = int(heads.max()) + 1
+    for begin in range(0, done.search.count, CHUNK):
+        states = successors.unpacked(done.search.keys[begin : min(begin + CHUNK, done.search.count)])
+        first = heads.take(states.queue[component]).astype(np.int64)
+        parts: Numbers = (states.local[component].astype(np.int64) * width + first) * budgets + states.budget
+        found, places = np.unique(parts, return_index=True)
+        for part, place in zip(found.tolist(), places.tolist(), strict=True):
+            if part not in seen:
+                seen.add(part)
+                rest, budget = divmod(part, budgets)
+                yield begin + place, *divmod(rest, width), budget
