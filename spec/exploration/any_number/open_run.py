@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from spec.exploration.any_number.fixpoint import Fixpoint
-from spec.exploration.any_number.open_system import READS, READS_AGAIN, SPENDS, is_of_others
+from spec.exploration.any_number.open_system import READS, READS_AGAIN, SPENDS, is_of_others, timed
 from spec.exploration.fairness import BY_ITSELF
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.reference import canonical, successors
@@ -60,6 +60,8 @@ def _line(system: ClosedSystem, label: Label) -> str:
         return "others->others: (a fault)"
     if is_of_others(label):
         return f"{name}->{name}: {label.kind} others"
-    about = name_of(label.message) if label.message is not None else ""
+    about = f" {name_of(label.message)}" if label.message is not None else ""
     whom = getattr(label.message, "client", "")
-    return f"{name}->{name}: {label.kind} {about} {whom}".rstrip()
+    if label.kind == "expire" and label.outcome is not None and label.outcome.arrows:
+        whom = timed(label.outcome.arrows[0])
+    return f"{name}->{name}: {label.kind}{about} {whom}".rstrip()

@@ -30,6 +30,11 @@ def is_of_others(label: Label) -> bool:
     return marked or label.kind in {READS, READS_AGAIN, SPENDS}
 
 
+def timed(expiry: Arrow) -> str:
+    """Whose timeout it is that expires; empty where it is no timeout."""
+    return str(getattr(getattr(expiry.message, "timer", None), "client", ""))
+
+
 @dataclass
 class Asking:
     """The nodes, asked once for each local state of all servers; whatever is seen of it."""
@@ -95,14 +100,16 @@ class OpenSystem(ClosedSystem):
                     self.knowledge.learn_profile(outcome.then)
                 sent = tuple(restrict(each, self.visible) for each in outcome.sent if self._is_seen(each))
                 then = restrict(outcome.then, self.visible)
-                arrows = (OF_OTHERS,) if kind == "expire" and self._is_of_others(outcome) else ()
+                arrows = outcome.arrows[:1] if kind == "expire" else ()
+                if arrows and self._is_of_others(arrows[0]):
+                    arrows = (OF_OTHERS,)
                 found.setdefault(outcome._replace(then=then, sent=sent, arrows=arrows), None)
-        return tuple(sorted(found, key=lambda outcome: bool(outcome.arrows)))  # of two that come to the same, the first
+        # Of those that come to the same the first is kept.
+        return tuple(sorted(found, key=lambda outcome: outcome.arrows == (OF_OTHERS,)))
 
-    def _is_of_others(self, expiry: Outcome) -> bool:
+    def _is_of_others(self, expiry: Arrow) -> bool:
         """Whether it is a ghost's timeout that expires."""
-        timer = getattr(expiry.arrows[0].message, "timer", None) if expiry.arrows else None
-        client = getattr(timer, "client", "")
+        client = timed(expiry)
         return client in self.knowledge.restrict.names and client not in self.visible
 
     def is_certain(self, component: int, local: int, label: Label) -> bool:

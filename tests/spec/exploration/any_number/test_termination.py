@@ -1,0 +1,99 @@
+"""Whether every run terminates, for every number of servers: what holds, what is found, and what a proof must not miss."""
+
+from typing import Any
+
+import pytest
+from immutabledict import immutabledict
+
+from spec.exploration.any_number import open_run, termination, verdicts
+from spec.exploration.any_number.fixpoint import Fixpoint, fixpoint
+from spec.exploration.any_number.open_system import READS, is_of_others
+from spec.exploration.any_number.termination import GOES_ON, STANDS, unproved
+from spec.exploration.any_number.verdicts import answer
+from spec.exploration.model.scenario import Scenario, scenario
+from spec.exploration.model.steps import Label
+from spec.exploration.properties.client_join import OF_MEMBERSHIP, side_of
+from spec.notation.reader import read
+from tests.spec.exploration.any_number.agreement import steps_of_any_number, steps_of_number
+from tests.spec.exploration.any_number.planted import ENDLESS
+
+TERMINATION = tuple(each for each in OF_MEMBERSHIP if each.when == "termination")
+UNCONFIRMED = Scenario(
+    "unconfirmed", timeouts="patient", loses=frozenset({"ClientJoinSucceeded"}), faults=immutabledict({"losses": None})
+)
+"""Small, and any number of admissions can be pending when nothing is under way."""
+TWO = ENDLESS["two timeouts are exceeded again and again"]
+
+
+def is_quiescent(system: Any, component: int, state: Any, idle: bool) -> bool:
+    return side_of(system, component, state, idle).is_quiescent
+
+
+@pytest.fixture(scope="module")
+def endless() -> Fixpoint:
+    return fixpoint(UNCONFIRMED, charts=TWO.charts)
+
+
+def test_what_goes_on_for_ever_is_broken_with_the_fewest(endless: Fixpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdicts, "fixpoint", lambda *_: endless)
+    (found,) = answer(UNCONFIRMED, properties=TERMINATION, charts=TWO.charts).verdicts
+    assert (found.word, found.servers) == ("broken", 2)
+    assert found.found is not None
+    assert "goes round for ever" in found.found.trace
+
+
+def test_a_cycle_that_no_few_servers_show_is_open(endless: Fixpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdicts, "fixpoint", lambda *_: endless)
+    monkeypatch.setattr(verdicts, "MOST_OF_RUNS", 1)
+    (found,) = answer(UNCONFIRMED, properties=TERMINATION, charts=TWO.charts).verdicts
+    assert found.word == "open"
+    assert found.reason.startswith(GOES_ON)
+    assert "loop for ever" in found.run
+
+
+def test_a_cycle_of_views_is_open_and_drawn(endless: Fixpoint) -> None:
+    found = unproved(endless, is_quiescent)
+    assert found is not None
+    assert found.reason == GOES_ON
+    assert "loop for ever\n  tracker->tracker: expire torrent3\nend\n" in found.run
+    assert read(found.run)
+
+
+def test_a_standstill_is_found() -> None:
+    charts = ENDLESS["two timeouts are never exceeded"].charts
+    found = unproved(fixpoint(scenario("standard"), charts=charts), is_quiescent)
+    assert found is not None
+    assert found.reason == STANDS.format(name="tracker")
+
+
+# A wrong contraction is noticed.
+
+
+def expiries_are_of_others(label: Label) -> bool:
+    return is_of_others(label) or label.kind == "expire"
+
+
+def reads_of_others_are_seen(label: Label) -> bool:
+    return label.kind != READS and is_of_others(label)
+
+
+def test_without_steps_that_are_seen_a_cycle_is_missed(endless: Fixpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(termination, "is_of_others", expiries_are_of_others)
+    assert getattr(unproved(endless, is_quiescent), "reason", "") != GOES_ON
+
+
+def test_what_others_do_is_no_cycle(standard: Fixpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert unproved(standard, is_quiescent) is None
+    for module in (termination, open_run):
+        monkeypatch.setattr(module, "is_of_others", reads_of_others_are_seen)
+    assert unproved(standard, is_quiescent) is not None
+
+
+def test_steps_of_three_are_steps_between_views(standard: Fixpoint) -> None:
+    """Two servers see each step that is about them as their own, and no other one unless it is in the graph."""
+    every, seen = steps_of_any_number(standard)
+    for before, after, is_about_them in steps_of_number(scenario("standard"), 3, every=5):
+        if is_about_them:
+            assert (before, after) in seen
+        elif before != after:
+            assert (before, after) in every
