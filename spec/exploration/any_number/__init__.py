@@ -72,6 +72,8 @@ and any number of interchangeable ones: `open_charts` and `charts_verdicts`, by 
 any`. There completions are joined of pairs as both are seen together (`completions`), so that the order of a list is
 kept.
 
-**What stays open.** That every run terminates is not asked of views; files that name servers; servers that differ from
-each other; what only views of three servers would show. Views can be too many: then a property that holds is *open*.
+**Runs.** That every run terminates is asked of the steps between views, with an argument of its own: `termination`.
+
+**What stays open.** What becomes of one server in every run; files that name servers; servers that differ from each
+other; what only views of three servers would show. Views can be too many: then a property that holds is *open*.
 """

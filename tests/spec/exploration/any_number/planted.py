@@ -21,6 +21,7 @@ from machines.events import BusEvent, ClientEvent, ClientRegistered
 from machines.participant import Output
 from spec.exploration.model.scenario import Scenario, scenario
 
+HASTY = scenario("hasty")
 RIVALS = Scenario("rivals", timeouts="patient", conflicting=2)
 Charts = Mapping[str, type[Participant]]
 
@@ -31,7 +32,7 @@ class Planted:
 
     charts: Charts
     servers: int
-    scenario: Scenario = scenario("hasty")
+    scenario: Scenario = HASTY
 
 
 class DropsThirdPending(Tracker):

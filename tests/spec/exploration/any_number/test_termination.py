@@ -1,4 +1,4 @@
-"""Whether every run terminates, for every number of servers: what holds, what is found, and what a proof must not miss."""
+"""Whether every run terminates, for every number of servers: what holds, what is found, and what must not be missed."""
 
 from typing import Any
 
