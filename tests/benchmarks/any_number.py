@@ -27,10 +27,10 @@ def measured(name: str, hardened: bool) -> str:
         return f"| {name} | {'hardened' if hardened else ''} | | open: {why} | | | | |"
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     two = explore(replace(chosen, torrents=2), properties=()).found.progress
-    views = f"{done.search.count:,}" if done.complete else f"open: {done.stopped}"
+    views = f"{done.views:,}" if done.complete else f"open: {done.stopped}"
     return (
         f"| {name} | {'hardened' if hardened else ''} | {two.states:,} ({two.seconds:.1f} s) | {views} "
-        f"| {done.search.transitions:,} | {done.rounds} | {done.seconds:.1f} | {memory:,} |"
+        f"| {done.steps:,} | {done.rounds} | {done.seconds:.1f} | {memory:,} |"
     )
 
 

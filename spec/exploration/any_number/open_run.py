@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from spec.exploration.any_number.fixpoint import Fixpoint
+from spec.exploration.any_number.fixpoint import Part
 from spec.exploration.any_number.open_system import READS, READS_AGAIN, SPENDS, is_of_others, timed
 from spec.exploration.fairness import BY_ITSELF
 from spec.exploration.model.closed import ClosedSystem
@@ -13,7 +13,7 @@ from spec.system.process import name_of
 FOR_EVER = "loop for ever"
 
 
-def open_run(done: Fixpoint, at: int, cycle: Sequence[int] = ()) -> str:
+def open_run(done: Part, at: int, cycle: Sequence[int] = ()) -> str:
     """The shortest run of the open system to the view of a number, one line a step, in the notation of diagrams.
 
     `cycle` are the numbers of the views after it that lead back to it, over steps without a fault, the first of which
@@ -35,7 +35,7 @@ def open_run(done: Fixpoint, at: int, cycle: Sequence[int] = ()) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _step(done: Fixpoint, here: Row, then: Row, *, by_itself: bool, of_others: bool = True) -> tuple[Label, Row]:
+def _step(done: Part, here: Row, then: Row, *, by_itself: bool, of_others: bool = True) -> tuple[Label, Row]:
     """A step from a row to one that differs from another in names only."""
     wanted = canonical(done.system, then, done.search.permutations)
     return next(

@@ -20,6 +20,8 @@ from spec.exploration.model.steps import NOTHING, TRACKER, Label, Move
 
 READS, READS_AGAIN, SPENDS = "read of others", "read again of others", "others"
 """Kinds of steps: somebody reads about a ghost; that is a duplicate; a ghost spends a fault."""
+Said = dict[tuple[str, Hashable, str, Hashable], tuple[Outcome, ...]]
+"""What a node said, by its name, local state, what was asked, and the message."""
 OF_OTHERS = Arrow("others", "others", None)
 """Marks the outcome of a ghost's timeout."""
 
@@ -39,19 +41,28 @@ def timed(expiry: Arrow) -> str:
 class Asking:
     """The nodes, asked once for each local state of all servers; whatever is seen of it."""
 
-    known: dict[tuple[str, Hashable, str, Hashable], tuple[Outcome, ...]] = field(default_factory=dict)
+    of_servers: Said = field(default_factory=dict)
+    of_tracker: Said = field(default_factory=dict)
+    """The same where servers are of other kinds."""
 
-    def __call__(self, node: Node, state: Hashable, kind: str, message: Hashable) -> tuple[Outcome, ...]:
+    @property
+    def known(self) -> Said:
+        """All that was said."""
+        return {**self.of_servers, **self.of_tracker}
+
+    def __call__(
+        self, node: Node, state: Hashable, kind: str, message: Hashable, *, is_server: bool
+    ) -> tuple[Outcome, ...]:
         """What a node says."""
-        key = (node.name, state, kind, message)
-        if key not in self.known:
+        known, key = self.of_servers if is_server else self.of_tracker, (node.name, state, kind, message)
+        if key not in known:
             if kind == "read":
-                self.known[key] = node.receive(state, message)
+                known[key] = node.receive(state, message)
             elif kind == "expire":
-                self.known[key] = node.expiries(state)
+                known[key] = node.expiries(state)
             else:
-                self.known[key] = node.order(state, kind)
-        return self.known[key]
+                known[key] = node.order(state, kind)
+        return known[key]
 
 
 @dataclass(kw_only=True)
@@ -61,6 +72,10 @@ class OpenSystem(ClosedSystem):
     knowledge: Knowledge
     buses: tuple[Bus, ...] = ()
     asking: Asking = field(default_factory=Asking)
+    alike: bool = True
+    """Whether the two servers differ in their names only."""
+    rivals: tuple[int, ...] = ()
+    """The components that have rivals among the others."""
     seen_outcomes: dict[tuple[int, Hashable, str, Hashable], tuple[set[Hashable], dict[Outcome, None]]] = field(
         default_factory=dict
     )
@@ -95,7 +110,7 @@ class OpenSystem(ClosedSystem):
                 continue
             asked.add((whole, about))
             self._agree(node, state, whole)
-            for outcome in self.asking(node, whole, what, about):
+            for outcome in self.asking(node, whole, what, about, is_server=component != TRACKER):
                 if component == TRACKER:
                     self.knowledge.learn_profile(outcome.then)
                 sent = tuple(restrict(each, self.visible) for each in outcome.sent if self._is_seen(each))
@@ -118,7 +133,7 @@ class OpenSystem(ClosedSystem):
             return True
         node, state = self.nodes[component], self.locals[component][local]
         return all(
-            any(not outcome.fault for outcome in self.asking(node, whole, what, about))
+            any(not outcome.fault for outcome in self.asking(node, whole, what, about, is_server=component != TRACKER))
             for whole, what, about in self._questions(component, state, label.kind, label.message)
         )
 

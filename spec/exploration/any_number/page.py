@@ -40,7 +40,7 @@ def column(found: Answer) -> list[str]:
         f"**broken with {each.servers}**" if each.word == "broken" else WORDS.get(each.word, each.word)
         for each in found.verdicts
     )
-    return [f"{found.fixpoint.search.count:,}", *words]
+    return [f"{found.fixpoint.views:,}", *words]
 
 
 def page(found: dict[str, Answer]) -> str:

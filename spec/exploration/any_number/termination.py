@@ -33,9 +33,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spec.exploration.any_number.fixpoint import Fixpoint
+from spec.exploration.any_number.fixpoint import Fixpoint, Part
 from spec.exploration.any_number.open_run import open_run
-from spec.exploration.any_number.open_system import OpenSystem, is_of_others
+from spec.exploration.any_number.open_system import is_of_others
 from spec.exploration.engine.packing import Numbers
 from spec.exploration.engine.queue_tables import EMPTY
 from spec.exploration.engine.vectorised.successors import Successors
@@ -59,6 +59,10 @@ class Open:
 
 def unproved(done: Fixpoint, is_quiescent: Quiescent) -> Open | None:
     """Why it is not proved that every run terminates; None if it is."""
+    return next((found for part in done.parts if (found := _unproved(part, is_quiescent)) is not None), None)
+
+
+def _unproved(done: Part, is_quiescent: Quiescent) -> Open | None:
     try:
         graph = Graph(done.search)
         return _stands(done, graph, is_quiescent) or _goes_on(done, graph)
@@ -71,7 +75,7 @@ def unproved(done: Fixpoint, is_quiescent: Quiescent) -> Open | None:
 # Runs that go on.
 
 
-def _goes_on(done: Fixpoint, graph: Graph) -> Open | None:
+def _goes_on(done: Part, graph: Graph) -> Open | None:
     search = done.search
     component = np.full(search.count, OUTSIDE, np.int64)
     states, group = graph.cyclic(np.ones(search.count, np.bool_))
@@ -104,9 +108,8 @@ def _way(graph: Graph, begin: int, end: int, inside: Flags) -> list[int]:
 # Runs that end.
 
 
-def _stands(done: Fixpoint, graph: Graph, is_quiescent: Quiescent) -> Open | None:
+def _stands(done: Part, graph: Graph, is_quiescent: Quiescent) -> Open | None:
     tables, system = graph.tables, done.system
-    assert isinstance(system, OpenSystem)
     for component in range(len(system.nodes)):
         empty = int(tables.heads[component, EMPTY])
         for at, local, heads, budget in _parts(done, graph, component):
@@ -126,7 +129,7 @@ def _stands(done: Fixpoint, graph: Graph, is_quiescent: Quiescent) -> Open | Non
     return None
 
 
-def _parts(done: Fixpoint, graph: Graph, component: int) -> Iterator[tuple[int, int, int, int]]:
+def _parts(done: Part, graph: Graph, component: int) -> Iterator[tuple[int, int, int, int]]:
     """What there is of a component in views: the first such view, the local state, heads of queues, and the budget."""
     successors = Successors(graph.tables, done.search.layout)
     seen: set[int] = set()
