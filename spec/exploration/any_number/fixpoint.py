@@ -1,14 +1,14 @@
 """The fixpoint: the open system is searched again and again, until nothing more becomes known of the others."""
 
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 from spec.exploration.any_number.executed import Line, executed
 from spec.exploration.any_number.kinds import kinds_of, uniform
 from spec.exploration.any_number.knowledge import MOST_OTHERS, TIMED, Knowledge
-from spec.exploration.any_number.lint import Lint, lint
+from spec.exploration.any_number.lint import Lint, Question, lint
 from spec.exploration.any_number.open_system import Asking, OpenSystem
 from spec.exploration.any_number.restriction import ClockMatters, NotInterchangeable, Restriction, indexed
 from spec.exploration.engine.choice import engine
@@ -166,16 +166,12 @@ def fixpoint(scenario: Scenario, options: Options | None = None, charts: Charts 
         if not done.complete:
             return done
         systems = tuple(part.system for part in done.parts)
-        asked = questions(systems)
-        if asked.refused or asked.largest > 1:
-            asked = asked.met(_lines(scenario, charts, systems, asked))
-        if asked.refused:
-            raise NotInterchangeable(f"a few servers do not stand for all others: {asked.refused[0]}")
-        if asked.largest > MOST_CONSTANT:
-            (line,) = [each for each in asked.questions if each.constant == asked.largest][:1]
-            raise NotInterchangeable(
-                f"a few servers do not stand for all others: {line}; at most {MOST_CONSTANT} will do"
-            )
+        asked, of_broker = questions(systems)
+        if any(each.refused or each.largest > 1 for each in (asked, of_broker)):
+            lines = _lines(scenario, charts, systems, (*asked.questions, *of_broker.questions))
+            asked, of_broker = asked.met(lines), of_broker.met(lines)
+        for each in (asked, of_broker):
+            _refuse(each)
         needed = max(MOST_OTHERS, asked.largest + 1)
         if asked.counted <= counted and needed <= others:
             if not done.system.knowledge.stands_for_all(asked.largest):
@@ -186,49 +182,69 @@ def fixpoint(scenario: Scenario, options: Options | None = None, charts: Charts 
         counted, others = counted | asked.counted, max(others, needed)
 
 
-def _lines(scenario: Scenario, charts: Charts | None, systems: Sequence[OpenSystem], asked: Lint) -> set[Line]:
+def _refuse(asked: Lint) -> None:
+    """Raise `NotInterchangeable` for what is asked of collections of servers that a few others do not stand for."""
+    if asked.refused:
+        raise NotInterchangeable(f"a few servers do not stand for all others: {asked.refused[0]}")
+    if asked.largest > MOST_CONSTANT:
+        line = next(each for each in asked.questions if each.constant == asked.largest)
+        raise NotInterchangeable(f"a few servers do not stand for all others: {line}; at most {MOST_CONSTANT} will do")
+
+
+def _lines(
+    scenario: Scenario, charts: Charts | None, systems: Sequence[OpenSystem], asked: Iterable[Question]
+) -> set[Line]:
     """The lines in which anything is asked that are ever executed; the same question is answered once."""
-    files = frozenset(each.file for each in asked.questions)
+    wanted = frozenset((each.file, line) for each in asked for line in (each.line, each.statement))
     known = [system.asking.of_servers for system in systems]
     known[0] = systems[0].asking.known
-    key = (scenario, frozenset((charts or {}).items()), files, tuple(map(frozenset, known)))
+    passed = [
+        frozenset((system.nodes[sender].name, system.messages[message]) for sender, message in system.passed)
+        for system in systems
+    ]
+    key = (scenario, frozenset((charts or {}).items()), wanted, tuple(map(frozenset, known)), tuple(passed))
     if key not in _LINES:
         lines: set[Line] = set()
-        for anew, asked_of in zip(open_systems(scenario, charts), known, strict=True):
+        for anew, asked_of, events in zip(open_systems(scenario, charts), known, passed, strict=True):
             nodes = {node.name: node for node in anew.nodes if isinstance(node, Server)}
-            lines |= executed(nodes, asked_of, files)
+            lines |= executed(nodes, asked_of, anew.buses[-1], events, wanted)
         while len(_LINES) >= MOST_REMEMBERED:
             del _LINES[next(iter(_LINES))]
         _LINES[key] = lines
     return _LINES[key]
 
 
-def questions(systems: Sequence[OpenSystem]) -> Lint:
-    """What the charts ask of collections that are indexed by servers."""
+def questions(systems: Sequence[OpenSystem]) -> tuple[Lint, Lint]:
+    """What charts of servers ask of collections that are indexed by servers; and what the broker asks of its own.
+
+    How many sessions the broker has does not show in what it passes to those who are seen (`OpenSystem.reached`).
+    """
     restrict = systems[0].knowledge.restrict
-    names: frozenset[str] = OF_BROKER
+    names: frozenset[str] = frozenset()
     for system in systems:
         known = system.asking.known
         wholes = {(name, state) for name, state, _, _ in known}
         for (name, _, _, _), found in known.items():
             wholes |= {(name, outcome.then) for outcome in found}
         names = names.union(*(indexed(whole, restrict, name) for name, whole in wholes))
-    charts = dict.fromkeys(
-        type(part) for system in systems for node in system.nodes if isinstance(node, Server)
-        for part in (node.client, node.clock, node.view, node.broker)
-    )  # fmt: skip
-    return lint(charts, names, restrict.names)
+    nodes = [node for system in systems for node in system.nodes if isinstance(node, Server)]
+    charts = dict.fromkeys(type(part) for node in nodes for part in (node.client, node.clock, node.view))
+    brokers = dict.fromkeys(type(node.broker) for node in nodes)
+    return lint(charts, names, restrict.names), lint(brokers, OF_BROKER, restrict.names)
 
 
 def _fixpoint(systems: Sequence[OpenSystem], options: Options) -> Fixpoint:
     """What becomes known shows in small parts of the graph, so these are searched first."""
     began = time.perf_counter()
     knowledge, rounds, most = systems[0].knowledge, 0, FIRST_PART
+    parts: tuple[Part, ...] = ()
     while True:
         rounds += 1
         size = knowledge.size
         at_most = most if options.most is None else min(most, options.most)
-        parts = tuple(_searched(system, options, at_most) for system in systems)
+        parts = tuple(_extended(part, at_most, options) for part in parts) or tuple(
+            _searched(system, options, at_most) for system in systems
+        )
         systems = [part.system for part in parts]
         grown = knowledge.size > size
         cut = [part for part in parts if not part.found.complete]
@@ -237,7 +253,9 @@ def _fixpoint(systems: Sequence[OpenSystem], options: Options) -> Fixpoint:
             _check_alike(system, options)
         if (cut and not is_part) or (not cut and not grown):
             return Fixpoint(parts, rounds, time.perf_counter() - began, grown)
-        if not grown:
+        if grown:
+            parts = ()  # what was asked before is to be asked anew
+        else:
             most *= WIDER
 
 
@@ -255,6 +273,19 @@ def _searched(system: OpenSystem, options: Options, most: int) -> Part:
             continue
         system.learn()
         return Part(system, search, found)
+
+
+def _extended(part: Part, most: int, options: Options) -> Part:
+    """The same with more views, where nothing became known from those that there are."""
+    if part.found.complete:
+        return part
+    part.search.most = most
+    try:
+        found = part.search.run()
+    except NotInert:
+        return _searched(part.system, options, most)
+    part.system.learn()
+    return replace(part, found=found)
 
 
 def _permutations(system: OpenSystem, options: Options) -> tuple[Permutation, ...]:

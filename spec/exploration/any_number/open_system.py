@@ -12,7 +12,7 @@ from machines.events import BusEvent
 from spec.exploration.any_number.knowledge import Knowledge
 from spec.exploration.any_number.restriction import NotInterchangeable
 from spec.exploration.model.budget import CAUGHT_UP, FIRST_UNHEARD, FREE, UNHEARD
-from spec.exploration.model.bus import Bus
+from spec.exploration.model.bus import BrokerBus
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.moves import Moves
 from spec.exploration.model.node import AGAIN, Arrow, Node, Outcome
@@ -70,7 +70,7 @@ class OpenSystem(ClosedSystem):
     """A closed system among any number of others. `buses` pass on the same with more sessions at the broker."""
 
     knowledge: Knowledge
-    buses: tuple[Bus, ...] = ()
+    buses: tuple[BrokerBus, ...] = ()
     asking: Asking = field(default_factory=Asking)
     alike: bool = True
     """Whether the two servers differ in their names only."""
