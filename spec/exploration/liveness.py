@@ -170,7 +170,7 @@ class Graph:
         self._spend(
             search.step_size * search.transitions + STATE * search.count + search.parents.itemsize * len(search.places)
         )
-        costs = search.system.costs.items()
+        costs = search.system.budgets.costs.items()
         self.unfair = [cost for fault, cost in costs if fault in UNFAIR or fault.startswith(BREAKING)]
         """What faults cost that need not happen."""
         self.tables = search.tables.without(self.unfair)
@@ -201,7 +201,7 @@ class Graph:
 
     def lasso(self, stem: Run, cycle: Run = ()) -> Lasso:
         """A lasso of these steps."""
-        return Lasso(stem, cycle, self.system.delivers)
+        return Lasso(stem, cycle, self.system.delivery.delivers)
 
     def run(self, path: Sequence[int]) -> Run:
         """The steps along states by number, with names that are not exchanged on the way."""

@@ -21,7 +21,11 @@ Passed = tuple[str, Hashable]
 
 
 def executed(
-    nodes: Mapping[str, Server], asked: Iterable[Asked], bus: BrokerBus, passed: Iterable[Passed], wanted: frozenset[Line]
+    nodes: Mapping[str, Server],
+    asked: Iterable[Asked],
+    bus: BrokerBus,
+    passed: Iterable[Passed],
+    wanted: frozenset[Line],
 ) -> set[Line]:
     """Which of the lines that are wanted are executed when nodes and the bus are asked all this anew.
 

@@ -9,7 +9,7 @@ from spec.exploration.any_number.executed import Line, executed
 from spec.exploration.any_number.kinds import kinds_of, uniform
 from spec.exploration.any_number.knowledge import MOST_OTHERS, TIMED, Knowledge
 from spec.exploration.any_number.lint import Lint, Question, lint
-from spec.exploration.any_number.open_system import Asking, OpenSystem
+from spec.exploration.any_number.open_system import Asking, OpenSystem, SameForAll
 from spec.exploration.any_number.restriction import ClockMatters, NotInterchangeable, Restriction, indexed
 from spec.exploration.engine.choice import engine
 from spec.exploration.engine.search import BreadthFirst, Engine, Found, Progress
@@ -138,10 +138,11 @@ def open_systems(
             chosen = sorted({*SEEN, *ghosts})
             return BrokerBus((closed.nodes[0], *(those.get(place, closed.nodes[place]) for place in chosen)), broker)
 
+        more = (bus(1), bus(4), bus(7), bus(1, 4, 7), bus(*range(1, NAMED + 1)))
         found.append(
             OpenSystem(
-                nodes, bus(), closed.faults, keeps_hops=closed.keeps_hops, ordered=closed.ordered, knowledge=knowledge,
-                buses=(bus(1), bus(4), bus(7), bus(1, 4, 7), bus(*range(1, NAMED + 1))),
+                nodes, SameForAll(bus(), more, frozenset(node.name for node in nodes)), closed.faults,
+                keeps_hops=closed.keeps_hops, ordered=closed.ordered, knowledge=knowledge,
                 asking=Asking(of_tracker=of_tracker), alike=pair[0] == pair[1],
                 rivals=tuple(place for place, kind in enumerate(pair, start=1) if kind.rival),
             )
@@ -168,7 +169,7 @@ def fixpoint(scenario: Scenario, options: Options | None = None, charts: Charts 
         systems = tuple(part.system for part in done.parts)
         asked, of_broker = questions(systems)
         if any(each.refused or each.largest > 1 for each in (asked, of_broker)):
-            lines = _lines(scenario, charts, systems, (*asked.questions, *of_broker.questions))
+            lines = lines_met(scenario, charts, systems, (*asked.questions, *of_broker.questions))
             asked, of_broker = asked.met(lines), of_broker.met(lines)
         for each in (asked, of_broker):
             _refuse(each)
@@ -191,7 +192,7 @@ def _refuse(asked: Lint) -> None:
         raise NotInterchangeable(f"a few servers do not stand for all others: {line}; at most {MOST_CONSTANT} will do")
 
 
-def _lines(
+def lines_met(
     scenario: Scenario, charts: Charts | None, systems: Sequence[OpenSystem], asked: Iterable[Question]
 ) -> set[Line]:
     """The lines in which anything is asked that are ever executed; the same question is answered once."""
@@ -199,7 +200,9 @@ def _lines(
     known = [system.asking.of_servers for system in systems]
     known[0] = systems[0].asking.known
     passed = [
-        frozenset((system.nodes[sender].name, system.messages[message]) for sender, message in system.passed)
+        frozenset(
+            (system.nodes[sender].name, system.numbers.messages[message]) for sender, message in system.delivery.passed
+        )
         for system in systems
     ]
     key = (scenario, frozenset((charts or {}).items()), wanted, tuple(map(frozenset, known)), tuple(passed))
@@ -207,7 +210,8 @@ def _lines(
         lines: set[Line] = set()
         for anew, asked_of, events in zip(open_systems(scenario, charts), known, passed, strict=True):
             nodes = {node.name: node for node in anew.nodes if isinstance(node, Server)}
-            lines |= executed(nodes, asked_of, anew.buses[-1], events, wanted)
+            assert isinstance(anew.bus, SameForAll)
+            lines |= executed(nodes, asked_of, anew.bus.others[-1], events, wanted)
         while len(_LINES) >= MOST_REMEMBERED:
             del _LINES[next(iter(_LINES))]
         _LINES[key] = lines
@@ -217,7 +221,7 @@ def _lines(
 def questions(systems: Sequence[OpenSystem]) -> tuple[Lint, Lint]:
     """What charts of servers ask of collections that are indexed by servers; and what the broker asks of its own.
 
-    How many sessions the broker has does not show in what it passes to those who are seen (`OpenSystem.reached`).
+    How many sessions the broker has does not show in what it passes to those who are seen (`SameForAll`).
     """
     restrict = systems[0].knowledge.restrict
     names: frozenset[str] = frozenset()

@@ -114,8 +114,8 @@ def _stands(done: Part, graph: Graph, is_quiescent: Quiescent) -> Open | None:
         empty = int(tables.heads[component, EMPTY])
         for at, local, heads, budget in _parts(done, graph, component):
             idle = heads == empty and not system.is_busy(component, local)
-            if system.budgets[budget].past == "told" or is_quiescent(
-                system, component, system.locals[component][local], idle
+            if system.budgets.known[budget].past == "told" or is_quiescent(
+                system, component, system.numbers.locals[component][local], idle
             ):
                 continue
             if not any(
@@ -133,7 +133,7 @@ def _parts(done: Part, graph: Graph, component: int) -> Iterator[tuple[int, int,
     """What there is of a component in views: the first such view, the local state, heads of queues, and the budget."""
     successors = Successors(graph.tables, done.search.layout)
     seen: set[int] = set()
-    budgets, heads = len(done.system.budgets), graph.tables.heads[component]
+    budgets, heads = len(done.system.budgets.known), graph.tables.heads[component]
     width = int(heads.max()) + 1
     for begin in range(0, done.search.count, CHUNK):
         states = successors.unpacked(done.search.keys[begin : min(begin + CHUNK, done.search.count)])

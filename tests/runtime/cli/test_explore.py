@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from runtime.cli.main import app
+from spec.exploration.model.scenario import scenario
 from spec.exploration.properties.client_join import PROPERTIES
 
 
@@ -173,6 +174,13 @@ def test_a_scenario_of_ones_own(tmp_path: Path) -> None:
     path.write_text('[scenario.mine]\ndescription = "mine"\ntorrents = 1\nfaults = { "wipe torrent" = 1 }\n')
     done = explore("--scenarios", str(path), "--scenario", "mine")
     assert "mine, 1 torrent servers: mine" in done.output
+
+
+def test_a_scenario_file_that_is_edited_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    for torrents in (1, 2):
+        path.write_text(f'[scenario.mine]\ndescription = "mine"\ntorrents = {torrents}\n')
+        assert scenario("mine", path).torrents == torrents
 
 
 def test_what_stopped_a_search_is_told() -> None:
