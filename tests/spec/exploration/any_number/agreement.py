@@ -10,6 +10,7 @@ from itertools import permutations
 from typing import Any
 
 from spec.exploration.any_number.fixpoint import Fixpoint, Options, fixpoint
+from spec.exploration.any_number.kinds import populations
 from spec.exploration.any_number.open_system import is_of_others
 from spec.exploration.any_number.restriction import Restriction
 from spec.exploration.engine.choice import engine
@@ -26,9 +27,13 @@ SEEN = ("torrent3", "torrent6")
 
 
 def of_any_number(done: Fixpoint) -> set[View]:
-    """All views, under both ways to call the two servers."""
-    rows = (done.search.row(at) for at in range(done.search.count))
-    return {_renamed_view(done.system, row, way) for row in rows for way in ((0, 1, 2), (0, 2, 1))}
+    """All views, under both ways to call two servers that are alike."""
+    return {
+        _renamed_view(part.system, part.search.row(at), way)
+        for part in done.parts
+        for at in range(part.search.count)
+        for way in (((0, 1, 2), (0, 2, 1)) if part.system.alike else ((0, 1, 2),))
+    }
 
 
 def _renamed_view(system: ClosedSystem, row: Row, way: tuple[int, ...]) -> View:
@@ -39,15 +44,16 @@ def _renamed_view(system: ClosedSystem, row: Row, way: tuple[int, ...]) -> View:
 
 
 def of_number(chosen: Scenario, servers: int, *, reduced: bool = True) -> set[View]:
-    """All views of two servers in all states with so many."""
-    search = _searched(chosen, servers, reduced=reduced)
-    return {view for at in range(search.count) for view in views_of(search.system, search.row(at))}
+    """All views of two servers in all states with so many, of all kinds."""
+    searches = (_searched(each, reduced=reduced) for each in populations(chosen, servers))
+    return {
+        view for search in searches for at in range(search.count) for view in views_of(search.system, search.row(at))
+    }
 
 
-def _searched(chosen: Scenario, servers: int, *, reduced: bool) -> BreadthFirst:
-    conflicting = servers if chosen.conflicting else 0
-    system = replace(chosen, torrents=servers, conflicting=conflicting).build(drop_inert=reduced)
-    ways = permutations_of(servers + 1, [tuple(range(1, servers + 1))])
+def _searched(chosen: Scenario, *, reduced: bool) -> BreadthFirst:
+    system = chosen.build(drop_inert=reduced)
+    ways = permutations_of(len(system.nodes), chosen.interchangeable_groups())
     while True:
         search = engine()(system, ways)
         try:
@@ -79,7 +85,7 @@ def steps_of_any_number(done: Fixpoint) -> tuple[Steps, Steps]:
 
 def steps_of_number(chosen: Scenario, servers: int, every: int = 1) -> Iterator[tuple[View, View, bool]]:
     """What two servers see of the steps from some states with so many; and whether they have to see it."""
-    search = _searched(chosen, servers, reduced=True)
+    search = _searched(replace(chosen, torrents=servers), reduced=True)
     system = search.system
     names = [node.name for node in system.nodes]
     for at in range(0, search.count, every):
@@ -146,10 +152,16 @@ def _view(
     return (*parts, budget._replace(past="open") if budget.past == "told" and not tells else budget)
 
 
+MIXED = {
+    "hardened beside as drawn": Scenario("mixed", timeouts="patient", hardened=True, as_drawn=1),
+    "rivals beside others": Scenario("among others", timeouts="patient", torrents=3, conflicting=2),
+}
+
+
 def main(names: list[str]) -> None:
     """Compare."""
     for name in names:
-        chosen = scenario(name)
+        chosen = MIXED.get(name) or scenario(name)
         views = of_any_number(fixpoint(chosen, Options()))
         for servers in (2, 3):
             few = of_number(chosen, servers)
@@ -157,4 +169,4 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["standard", "hasty", "losses"])
+    main(sys.argv[1:] or ["standard", "hasty", "losses", *MIXED])

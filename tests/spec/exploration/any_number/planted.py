@@ -22,6 +22,7 @@ from machines.participant import Output
 from spec.exploration.model.scenario import Scenario, scenario
 
 HASTY = scenario("hasty")
+MIXED = Scenario("mixed", timeouts="patient", hardened=True, as_drawn=1)
 RIVALS = Scenario("rivals", timeouts="patient", conflicting=2)
 Charts = Mapping[str, type[Participant]]
 
@@ -197,6 +198,15 @@ class LeavesOnNews(TorrentServer):
             self.data = replace(self.data, attempt=self.data.attempt + 1)
 
 
+class ForgetsUnnamed(Tracker):
+    """With one admission for a named request pending, and one for a request without a name, both are forgotten."""
+
+    def note_admission(self, message: JoinPossible) -> None:
+        super().note_admission(message)
+        if len(self.data.names) == 1 and len(self.data.pending) == 2:
+            self.data = replace(self.data, pending=frozenset())
+
+
 class AsksForEver(TorrentServer):
     """Whenever the procedure has failed it asks again."""
 
@@ -256,5 +266,6 @@ PLANTED: Mapping[str, Planted] = {
     "timeouts are mixed up": Planted({"Tracker": MixesTimeouts}, 3),
     "the broker tells two only": Planted({"Broker": TellsTwoOnly}, 2),
     "a server forgets itself": Planted({"DistributionView": ForgetsItself}, 3),
+    "hardened beside as drawn are forgotten": Planted({"Tracker": ForgetsUnnamed}, 2, MIXED),
     "news of some names count as another attempt": Planted({"TorrentServer": LeavesOnNews}, 2),
 }
