@@ -217,14 +217,15 @@ def _first(done: Fixpoint, properties: Sequence[Property]) -> dict[tuple[str, bo
 
 def _of_runs(property_: Property, done: Fixpoint, few: "_Few", *, pairs: bool) -> ForEveryNumber:
     """Whether every run terminates."""
-    unproved = termination.unproved(done, _is_quiescent)
+    unproved = termination.unproved(done, is_quiescent)
     if unproved is None:
         return few.confirmed(property_, non_vacuous=True, pairs=pairs)
     found = few.judged(property_, f"{unproved.reason}; {IN_NO_RUN}", MOST_OF_RUNS)
     return replace(found, run=unproved.run) if found.word == "open" else found
 
 
-def _is_quiescent(system: ClosedSystem, component: int, state: Hashable, idle: bool) -> bool:
+def is_quiescent(system: ClosedSystem, component: int, state: Hashable, idle: bool) -> bool:
+    """Whether a server of ours is quiescent, in a local state and with nothing under way to or from it."""
     return side_of(system, component, state, idle).is_quiescent
 
 

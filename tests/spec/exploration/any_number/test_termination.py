@@ -5,14 +5,22 @@ from typing import Any
 import pytest
 from immutabledict import immutabledict
 
-from spec.exploration.any_number import open_run, termination, verdicts
+from spec.exploration.any_number import (
+    charts_termination,
+    charts_verdicts,
+    open_charts,
+    open_run,
+    termination,
+    verdicts,
+)
+from spec.exploration.any_number.charts_verdicts import AnswerOfCharts
 from spec.exploration.any_number.fixpoint import Fixpoint, fixpoint
 from spec.exploration.any_number.open_system import READS, is_of_others
 from spec.exploration.any_number.termination import GOES_ON, STANDS, unproved
-from spec.exploration.any_number.verdicts import answer
+from spec.exploration.any_number.verdicts import answer, is_quiescent
 from spec.exploration.model.scenario import Scenario, scenario
 from spec.exploration.model.steps import Label
-from spec.exploration.properties.client_join import OF_MEMBERSHIP, side_of
+from spec.exploration.properties.client_join import OF_MEMBERSHIP
 from spec.notation.reader import read
 from tests.spec.exploration.any_number.agreement import steps_of_any_number, steps_of_number
 from tests.spec.exploration.any_number.planted import ENDLESS
@@ -23,10 +31,6 @@ UNCONFIRMED = Scenario(
 )
 """Small, and any number of admissions can be pending when nothing is under way."""
 TWO = ENDLESS["two timeouts are exceeded again and again"]
-
-
-def is_quiescent(system: Any, component: int, state: Any, idle: bool) -> bool:
-    return side_of(system, component, state, idle).is_quiescent
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +63,9 @@ def test_a_cycle_of_views_is_open_and_drawn(endless: Fixpoint) -> None:
     assert read(found.run)
 
 
-def test_a_standstill_is_found() -> None:
-    charts = ENDLESS["two timeouts are never exceeded"].charts
-    found = unproved(fixpoint(scenario("standard"), charts=charts), is_quiescent)
+def test_a_standstill_is_found(standard: Fixpoint) -> None:
+    """Where nothing counts as quiescent every end is one."""
+    found = unproved(standard, lambda *_: False)
     assert found is not None
     assert found.reason == STANDS.format(name="tracker")
 
@@ -92,8 +96,31 @@ def test_what_others_do_is_no_cycle(standard: Fixpoint, monkeypatch: pytest.Monk
 def test_steps_of_three_are_steps_between_views(standard: Fixpoint) -> None:
     """Two servers see each step that is about them as their own, and no other one unless it is in the graph."""
     every, seen = steps_of_any_number(standard)
-    for before, after, is_about_them in steps_of_number(scenario("standard"), 3, every=5):
+    for before, after, is_about_them in steps_of_number(scenario("standard"), 3, every=9):
         if is_about_them:
             assert (before, after) in seen
         elif before != after:
             assert (before, after) in every
+
+
+# Charts of others.
+
+
+def never(*_: Any) -> bool:
+    return False
+
+
+@pytest.mark.parametrize(
+    ("method", "reason"), [("is_of_others", GOES_ON), ("is_certain", STANDS.format(name="Server"))]
+)
+def test_what_others_do_is_told_from_what_is_seen(
+    answered: AnswerOfCharts, method: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others take the lock again and again; and who does not surely take a message stands still."""
+    assert answered.views is not None
+    assert charts_termination.unproved(answered.views) is None
+    monkeypatch.setattr(open_charts.OpenCharts, method, never)
+    found = charts_termination.unproved(answered.views)
+    assert found is not None
+    assert found[0] == reason
+    assert ("loop for ever" in charts_verdicts.open_run(answered.views, *found[1:])) == (reason == GOES_ON)
