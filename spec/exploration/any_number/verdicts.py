@@ -21,6 +21,7 @@ from spec.exploration.any_number.restriction import OTHERS, NotInterchangeable
 from spec.exploration.engine.search import interruptible
 from spec.exploration.explore import Options as OfExplorer
 from spec.exploration.explore import explore
+from spec.exploration.model.bus import Unbounded
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.scenario import Charts, Recast, Scenario
 from spec.exploration.model.steps import TRACKER
@@ -172,6 +173,8 @@ def answer(
             done = fixpoint(scenario, replace(options, is_stopped=is_stopped), charts)
     except NotInterchangeable as why:
         reason = str(why)
+    except Unbounded as why:
+        reason = f"in a view, {why}"
     few = _Few(scenario, charts, options)
     if done is None or not done.complete:
         reason = reason or (done.stopped if done else "")
@@ -263,9 +266,12 @@ class _Few:
         """Broken with the fewest servers, at `most` so many, that break it; otherwise open, for this reason."""
         most = most or (1 if property_.when in OF_RUNS else MOST_SERVERS)
         for servers in range(1, most + 1):
-            for found in self.verdicts(property_, servers):
-                if found.holds is False:
-                    return ForEveryNumber(property_, "broken", servers, found)
+            try:
+                found = next((each for each in self.verdicts(property_, servers) if each.holds is False), None)
+            except Unbounded as why:
+                return ForEveryNumber(property_, "open", reason=f"with {servers} servers, {why}")
+            if found is not None:
+                return ForEveryNumber(property_, "broken", servers, found)
         return ForEveryNumber(property_, "open", reason=reason)
 
     def confirmed(self, property_: Property, *, non_vacuous: bool, pairs: bool) -> ForEveryNumber:

@@ -14,10 +14,20 @@ from machines import (
     TorrentServer,
     Tracker,
 )
-from machines.calls import AddClient, JoinPossible, RegisterClient, RemoveClient, SetTimeout, TimeoutExceeded, Timer
+from machines.calls import (
+    AddClient,
+    CheckJoin,
+    JoinConflicts,
+    JoinPossible,
+    RegisterClient,
+    RemoveClient,
+    SetTimeout,
+    TimeoutExceeded,
+    Timer,
+)
 from machines.clock import ClockData
 from machines.distribution_view import DistributionViewData
-from machines.events import BusEvent, ClientEvent, ClientRegistered
+from machines.events import BusEvent, ClientEvent, ClientRegistered, ReasonCode
 from machines.participant import Output
 from spec.exploration.model.scenario import Scenario, scenario
 
@@ -217,6 +227,17 @@ class AsksForEver(TorrentServer):
         pass
 
 
+class DeniesAll(DistributionView):
+    """A tracker's view finds a conflict whatever it is asked."""
+
+    def judge(self, message: CheckJoin) -> None:
+        about = message.request
+        answer = JoinConflicts(
+            client=about.client, reason_code=ReasonCode.WRONG_FRAGMENT_SIZE, reason="no", request_id=about.request_id
+        )
+        self.data = DistributionViewData(self.data.view, answer=answer)
+
+
 class KeepsThreeTimeouts(Clock):
     """Of three timeouts that are set none is dropped when it is exceeded."""
 
@@ -240,8 +261,9 @@ class NoExpiry(Clock):
         return super().compose_timeout_exceeded() if len(self.data.running) != 2 else ()
 
 
+DENIED: Charts = {"TorrentServer": AsksForEver, "DistributionView": DeniesAll}
 ENDLESS: Mapping[str, Planted] = {
-    "a server asks again for ever": Planted({"TorrentServer": AsksForEver}, 1),
+    "a server asks again for ever": Planted(DENIED, 1, scenario("standard")),
     "a request and its denial follow each other for ever": Planted({"TorrentServer": AsksForEver}, 2, RIVALS),
     "three timeouts are exceeded again and again": Planted({"Clock": KeepsThreeTimeouts}, 3),
     "two timeouts are exceeded again and again": Planted({"Clock": NeverDone}, 2),

@@ -46,6 +46,12 @@ def test_what_goes_on_for_ever_is_broken_with_the_fewest(endless: Fixpoint, monk
     assert "goes round for ever" in found.found.trace
 
 
+def test_who_asks_again_for_ever_is_found_with_one_server() -> None:
+    planted = ENDLESS["a server asks again for ever"]
+    (found,) = answer(planted.scenario, properties=TERMINATION, charts=planted.charts).verdicts
+    assert (found.word, found.servers) == ("broken", 1)
+
+
 def test_a_cycle_that_no_few_servers_show_is_open(endless: Fixpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verdicts, "fixpoint", lambda *_: endless)
     monkeypatch.setattr(verdicts, "MOST_OF_RUNS", 1)
