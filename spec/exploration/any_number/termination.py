@@ -17,8 +17,15 @@ is no way out: some other pair sees their steps.
 
 So that this is sound, a step may count as one of others only where there is a pair that sees it: what is read about a
 ghost, a ghost's timeout, what a ghost pays (`is_of_others`). All else counts as seen, and of two steps that come to
-the same the one that is seen is kept. Fairness is not asked for beyond the end of faults: a cycle that is not fair is
-*open* here, as is one that is a run of no system, since not each step of it need be possible with the same others.
+the same the one that is seen is kept.
+
+*Fairness* of the tracker is asked for, since it has one name in all views. Let it be able to start, to publish or to
+read something about S (`ALWAYS`) in all views of a component, whoever else there is (`is_certain`), and let no step
+inside be one by which it does so. A run that stays there is not fair: it could start, or publish, all the time; and of
+what it could read the first stays the first for S, only what others sent can stand before it, which is finite and read
+in its turn. (So reading is asked for only where the bus keeps the order.) Fairness of servers is not asked for, nor of
+timeouts: a cycle that is not fair to them is *open* here, as is one that is a run of no system, since not each step of
+it need be possible with the same others.
 
 **No run ends early.** Let nothing be possible in a state c of C(N). (a) If a component is about to publish, or anything
 is under way to or from it, it is so in the view of S with it, and with the server that the first message is about; that
@@ -28,8 +35,9 @@ is not quiescent can take a step of its own without a fault, whoever else there 
 too. While a server tells what it had done unheard it can always end that.
 """
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -41,9 +49,11 @@ from spec.exploration.engine.queue_tables import EMPTY
 from spec.exploration.engine.vectorised.successors import Successors
 from spec.exploration.liveness import CHUNK, Flags, Graph
 from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.steps import TRACKER, Label
 
 GOES_ON = "in views a run can go on for ever, which may be a run of no number of servers"
 STANDS = "in a view {name} can stand still where not all is quiescent, which may be a view of no state"
+ALWAYS = frozenset({"start", "publish", "read"})
 OUTSIDE = -1
 Quiescent = Callable[[ClosedSystem, int, Hashable, bool], bool]
 """Whether a component is quiescent: from its number, its local state, and whether nothing is under way."""
@@ -82,12 +92,37 @@ def _goes_on(done: Part, graph: Graph) -> Open | None:
     component[states] = group
     sources, targets = search.edges(search.tables.without(graph.unfair, lambda label: not is_of_others(label)))
     inner = np.flatnonzero((component[sources] == component[targets]) & (component[sources] != OUTSIDE))
+    if len(inner):
+        unfair = _unfair(done, graph, component)
+        inner = inner[~unfair[component[sources[inner]]]]
     if not len(inner):
         return None
     first = inner[np.argmin(sources[inner])]
     begin, end = int(sources[first]), int(targets[first])
     back = _way(graph, end, begin, component == component[begin])
     return Open(GOES_ON, open_run(done, begin, (end, *back[1:])))
+
+
+def _unfair(done: Part, graph: Graph, component: Numbers) -> Flags:
+    """By component: whether the tracker can do something in all of its views, and does so at no step inside."""
+    search, states = done.search, np.flatnonzero(component != OUTSIDE)
+    found = np.zeros(int(component.max()) + 1, np.bool_)
+    for kind in ALWAYS if done.system.ordered else ALWAYS - {"read"}:
+        can = np.ones(len(found), np.bool_)
+        for begin in range(0, len(states), CHUNK):
+            chunk = states[begin : begin + CHUNK]
+            parts, which = np.unique(_part_numbers(done, graph, TRACKER, chunk), return_inverse=True)
+            able = np.array([_is_able(done, graph, TRACKER, part, kind) for part in parts.tolist()], np.bool_)
+            can[component[chunk[~able[which]]]] = False
+        sources, targets = search.edges(search.tables.without(graph.unfair, partial(_is_tracker_to, kind)))
+        inside = (component[sources] == component[targets]) & (component[sources] != OUTSIDE)
+        can[component[sources[inside]]] = False
+        found |= can
+    return found
+
+
+def _is_tracker_to(kind: str, label: Label) -> bool:
+    return label.component == TRACKER and label.kind == kind and not is_of_others(label)
 
 
 def _way(graph: Graph, begin: int, end: int, inside: Flags) -> list[int]:
@@ -109,39 +144,58 @@ def _way(graph: Graph, begin: int, end: int, inside: Flags) -> list[int]:
 
 
 def _stands(done: Part, graph: Graph, is_quiescent: Quiescent) -> Open | None:
-    tables, system = graph.tables, done.system
+    system, numbers = done.system, np.arange(done.search.count)
     for component in range(len(system.nodes)):
-        empty = int(tables.heads[component, EMPTY])
-        for at, local, heads, budget in _parts(done, graph, component):
-            idle = heads == empty and not system.is_busy(component, local)
-            if system.budgets.known[budget].past == "told" or is_quiescent(
-                system, component, system.numbers.locals[component][local], idle
-            ):
-                continue
-            if not any(
-                (idle or not plan.late)
-                and tables.paid(budget, plan.prices) >= 0
-                and not is_of_others(plan.label)
-                and system.is_certain(component, local, plan.label)
-                for plan in tables.planned(int(tables.shapes[component, local, heads]))
-            ):
-                return Open(STANDS.format(name=system.nodes[component].name), open_run(done, at))
+        known: set[int] = set()
+        for begin in range(0, len(numbers), CHUNK):
+            found, places = np.unique(
+                _part_numbers(done, graph, component, numbers[begin : begin + CHUNK]), return_index=True
+            )
+            for part, place in zip(found.tolist(), places.tolist(), strict=True):
+                if part in known:
+                    continue
+                known.add(part)
+                local, idle, budget = _part(done, graph, component, part)
+                is_over = is_quiescent(system, component, system.numbers.locals[component][local], idle)
+                is_told = system.budgets.known[budget].past == "told"
+                if not is_over and not is_told and not _is_able(done, graph, component, part):
+                    return Open(STANDS.format(name=system.nodes[component].name), open_run(done, begin + place))
     return None
 
 
-def _parts(done: Part, graph: Graph, component: int) -> Iterator[tuple[int, int, int, int]]:
-    """What there is of a component in views: the first such view, the local state, heads of queues, and the budget."""
-    successors = Successors(graph.tables, done.search.layout)
-    seen: set[int] = set()
-    budgets, heads = len(done.system.budgets.known), graph.tables.heads[component]
-    width = int(heads.max()) + 1
-    for begin in range(0, done.search.count, CHUNK):
-        states = successors.unpacked(done.search.keys[begin : min(begin + CHUNK, done.search.count)])
-        first = heads.take(states.queue[component]).astype(np.int64)
-        parts: Numbers = (states.local[component].astype(np.int64) * width + first) * budgets + states.budget
-        found, places = np.unique(parts, return_index=True)
-        for part, place in zip(found.tolist(), places.tolist(), strict=True):
-            if part not in seen:
-                seen.add(part)
-                rest, budget = divmod(part, budgets)
-                yield begin + place, *divmod(rest, width), budget
+# What there is of a component in a view: its local state, the heads of its queues, and the budget, as one number.
+
+
+def _part_numbers(done: Part, graph: Graph, component: int, states: Numbers) -> Numbers:
+    found = Successors(graph.tables, done.search.layout).unpacked(done.search.keys[states])
+    heads = graph.tables.heads[component].take(found.queue[component]).astype(np.int64)
+    numbers: Numbers = found.local[component].astype(np.int64) * (int(graph.tables.heads.max()) + 1) + heads
+    return numbers * len(done.system.budgets.known) + found.budget
+
+
+def _split(done: Part, graph: Graph, part: int) -> tuple[int, int, int]:
+    rest, budget = divmod(part, len(done.system.budgets.known))
+    return *divmod(rest, int(graph.tables.heads.max()) + 1), budget
+
+
+def _part(done: Part, graph: Graph, component: int, part: int) -> tuple[int, bool, int]:
+    """The local state, whether nothing is under way to or from it, and the budget."""
+    local, heads, budget = _split(done, graph, part)
+    idle = heads == graph.tables.heads[component, EMPTY] and not done.system.is_busy(component, local)
+    return local, bool(idle), budget
+
+
+def _is_able(done: Part, graph: Graph, component: int, part: int, kind: str = "") -> bool:
+    """Whether a component can take a step of its own without a fault, whoever else there is; perhaps of a `kind`.
+
+    A patient one counts if nothing is under way to or from it.
+    """
+    (local, heads, budget), (_, idle, _) = _split(done, graph, part), _part(done, graph, component, part)
+    return any(
+        (idle or not plan.late)
+        and kind in {"", plan.label.kind}
+        and graph.tables.paid(budget, plan.prices) >= 0
+        and not is_of_others(plan.label)
+        and done.system.is_certain(component, local, plan.label)
+        for plan in graph.tables.planned(int(graph.tables.shapes[component, local, heads]))
+    )

@@ -23,7 +23,7 @@ from spec.exploration.model.steps import Label
 from spec.exploration.properties.client_join import OF_MEMBERSHIP
 from spec.notation.reader import read
 from tests.spec.exploration.any_number.agreement import steps_of_any_number, steps_of_number
-from tests.spec.exploration.any_number.planted import ENDLESS
+from tests.spec.exploration.any_number.planted import ENDLESS, AsksForEver
 
 TERMINATION = tuple(each for each in OF_MEMBERSHIP if each.when == "termination")
 UNCONFIRMED = Scenario(
@@ -97,6 +97,16 @@ def test_what_others_do_is_no_cycle(standard: Fixpoint, monkeypatch: pytest.Monk
     for module in (termination, open_run):
         monkeypatch.setattr(module, "is_of_others", reads_of_others_are_seen)
     assert unproved(standard, is_quiescent) is not None
+
+
+def test_a_cycle_that_is_not_fair_to_the_tracker_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks until it is answered asks for ever only if the tracker never starts."""
+    found = fixpoint(scenario("standard"), charts={"TorrentServer": AsksForEver})
+    assert unproved(found, is_quiescent) is None
+    monkeypatch.setattr(termination, "ALWAYS", frozenset({"publish", "read"}))
+    again = unproved(found, is_quiescent)
+    assert again is not None
+    assert again.reason == GOES_ON
 
 
 def test_steps_of_three_are_steps_between_views(standard: Fixpoint) -> None:
