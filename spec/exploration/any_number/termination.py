@@ -54,6 +54,7 @@ from spec.exploration.model.steps import TRACKER, Label
 GOES_ON = "in views a run can go on for ever, which may be a run of no number of servers"
 STANDS = "in a view {name} can stand still where not all is quiescent, which may be a view of no state"
 ALWAYS = frozenset({"start", "publish", "read"})
+"""The kinds of steps that a tracker that can do them all the time does some day."""
 OUTSIDE = -1
 Quiescent = Callable[[ClosedSystem, int, Hashable, bool], bool]
 """Whether a component is quiescent: from its number, its local state, and whether nothing is under way."""
