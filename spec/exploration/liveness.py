@@ -35,7 +35,7 @@ import numpy.typing as npt
 
 from spec.exploration.engine import packing
 from spec.exploration.engine.packing import Numbers
-from spec.exploration.engine.search import BreadthFirst, Origins
+from spec.exploration.engine.search import INTERRUPTED, BreadthFirst, Origins
 from spec.exploration.engine.vectorised.successors import Successors
 from spec.exploration.engine.vectorised.unrolled import Unrolled, unrolled
 from spec.exploration.fairness import action, served
@@ -107,7 +107,7 @@ class Liveness:
         except MemoryError:
             return Answer(None, reason="there is no memory left for the graph of all steps")
         except KeyboardInterrupt:
-            return Answer(None, reason="it was interrupted")
+            return Answer(None, reason=INTERRUPTED)
 
     @cached_property
     def _graph(self) -> "Graph":

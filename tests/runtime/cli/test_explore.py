@@ -200,3 +200,12 @@ def test_ctrl_c_reports_what_was_covered() -> None:
     assert "Traceback" not in err
     assert process.returncode in {1, 3, 130}, err
     assert "it was interrupted" in out or process.returncode == 130, "130: it had not begun yet"
+
+
+def test_it_stops_when_its_time_is_over() -> None:
+    result = CliRunner().invoke(app, ["explore", "--seconds", "0.1", "--property", "pending admission has a timeout"])
+    assert result.exit_code == 3, result.output
+    assert "(not all of them: it took more than 0.1 seconds)" in result.stdout
+    any_number = CliRunner().invoke(app, ["explore", "--seconds", "1", "--torrents", "any"])
+    assert any_number.exit_code == 2
+    assert "--seconds does not go with --torrents any" in any_number.stderr
