@@ -174,7 +174,11 @@ class Graph:
         self.unfair = [cost for fault, cost in costs if fault in UNFAIR or fault.startswith(BREAKING)]
         """What faults cost that need not happen."""
         self.tables = search.tables.without(self.unfair)
-        self.sources, self.targets = search.edges(self.tables)
+        self.sources, self.targets = self.steps()
+
+    def steps(self) -> tuple[Origins, Origins]:
+        """All steps that happen by themselves, by number of state: from where, and to where."""
+        return self.search.edges(self.tables)
 
     def _spend(self, size: int) -> None:
         spare = self.search.spare()

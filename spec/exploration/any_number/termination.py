@@ -46,6 +46,7 @@ from spec.exploration.any_number.open_run import open_run
 from spec.exploration.any_number.open_system import is_of_others
 from spec.exploration.engine.packing import Numbers
 from spec.exploration.engine.queue_tables import EMPTY
+from spec.exploration.engine.search import Origins
 from spec.exploration.engine.vectorised.successors import Successors
 from spec.exploration.liveness import CHUNK, Flags, Graph
 from spec.exploration.model.closed import ClosedSystem
@@ -75,7 +76,7 @@ def unproved(done: Fixpoint, is_quiescent: Quiescent) -> Open | None:
 
 def _unproved(done: Part, is_quiescent: Quiescent) -> Open | None:
     try:
-        graph = Graph(done.search)
+        graph = Contracted(done.search)
         return _stands(done, graph, is_quiescent) or _goes_on(done, graph)
     except MemoryError:
         return Open("there is no memory left for the graph of all steps between views")
@@ -83,15 +84,25 @@ def _unproved(done: Part, is_quiescent: Quiescent) -> Open | None:
         return Open("it was interrupted")
 
 
+class Contracted(Graph):
+    """The steps between views, those that are seen apart from those of others."""
+
+    def steps(self) -> tuple[Origins, Origins]:
+        self.seen = self.search.edges(self.search.tables.without(self.unfair, lambda label: not is_of_others(label)))
+        sources, targets = self.search.edges(self.search.tables.without(self.unfair, is_of_others))
+        moves = sources != targets  # of others, what does not show
+        return np.concatenate((self.seen[0], sources[moves])), np.concatenate((self.seen[1], targets[moves]))
+
+
 # Runs that go on.
 
 
-def _goes_on(done: Part, graph: Graph) -> Open | None:
+def _goes_on(done: Part, graph: Contracted) -> Open | None:
     search = done.search
     component = np.full(search.count, OUTSIDE, np.int64)
     states, group = graph.cyclic(np.ones(search.count, np.bool_))
     component[states] = group
-    sources, targets = search.edges(search.tables.without(graph.unfair, lambda label: not is_of_others(label)))
+    sources, targets = graph.seen
     inner = np.flatnonzero((component[sources] == component[targets]) & (component[sources] != OUTSIDE))
     if len(inner):
         unfair = _unfair(done, graph, component)
