@@ -13,7 +13,7 @@ from itertools import product
 from typing import NamedTuple
 
 from spec.exploration.any_number.restriction import NotInterchangeable
-from spec.exploration.model.scenario import Scenario
+from spec.exploration.model.scenario import TRACKER, Scenario
 
 
 class Kind(NamedTuple):
@@ -43,19 +43,20 @@ def uniform(scenario: Scenario, kind: Kind, servers: int) -> Scenario:
 
 
 def populations(scenario: Scenario, servers: int) -> Iterator[Scenario]:
-    """The scenario with so many servers, with each number of servers of each of its kinds."""
-    kinds = kinds_of(scenario)
-    if len(kinds) == 1:
-        yield uniform(scenario, kinds[0], servers)
+    """The scenario with so many servers, with each number of servers of each of its kinds.
+
+    Where servers differ in two ways, of each mixture there is one; none where one with a view of its own is missing.
+    """
+    if {*scenario.views} - {TRACKER} - {*scenario.names[:servers]}:
         return
-    one, two = kinds
-    for first in range(servers, -1, -1):
-        if not 0 < first < servers:
-            yield uniform(scenario, one if first else two, servers)
-        elif one.rival == two.rival:
-            yield replace(uniform(scenario, two, servers), as_drawn=first)
-        elif servers - first > 1:  # one rival alone is none
-            yield replace(uniform(scenario, one, servers), conflicting=servers - first)
+    alone = scenario.torrents - scenario.conflicting
+    as_drawn = range(servers + 1) if 0 < scenario.as_drawn < scenario.torrents else [servers * (scenario.as_drawn > 0)]
+    rivals = range(servers + 1) if scenario.conflicting > 0 and alone else [servers * (scenario.conflicting > 0)]
+    for drawn, conflicting in product(as_drawn, rivals):
+        if conflicting != 1:  # one rival alone is none
+            yield replace(scenario, torrents=servers, as_drawn=drawn, conflicting=conflicting)
+        elif servers == 1 and len(rivals) == 1:
+            yield replace(scenario, torrents=servers, as_drawn=drawn, conflicting=0)
 
 
 def told(scenario: Scenario) -> str:

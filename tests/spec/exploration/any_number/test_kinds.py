@@ -25,8 +25,21 @@ def test_the_kinds_of_a_scenario() -> None:
 
 def test_populations_have_each_number_of_each_kind() -> None:
     found = [(each.torrents, each.hardened, each.as_drawn) for each in populations(MIXED, 2)]
-    assert found == [(2, False, 0), (2, True, 1), (2, True, 0)]
+    assert found == [(2, True, 0), (2, True, 1), (2, True, 2)]
     assert [each.conflicting for each in populations(AMONG_OTHERS, 3)] == [0, 2, 3]
+    assert [each.conflicting for each in populations(Scenario("rivals", conflicting=2), 1)] == [0]
+
+
+def test_servers_that_differ_in_two_ways_are_open() -> None:
+    both = Scenario("both", torrents=4, timeouts="never", hardened=True, as_drawn=1, conflicting=2)
+    assert len([*populations(both, 2)]) == 6
+    found = verdicts.answer(both, properties=())
+    assert (found.verdict, "one at a time" in found.reason) == ("open", True)
+
+
+def test_with_fewer_servers_than_have_a_view_there_is_nothing() -> None:
+    own = Scenario("own", views={"torrent2": {"storage": "broken"}})
+    assert [len([*populations(own, servers)]) for servers in (1, 2, 3)] == [0, 1, 1]
 
 
 def test_so_many_are_as_drawn() -> None:
