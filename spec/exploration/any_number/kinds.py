@@ -4,7 +4,9 @@ A scenario has the kinds that occur in it. C(N) is then a system with N servers,
 of two servers of any two kinds, in both orders of their names. What is known of the others is known of all kinds
 together (`Knowledge`): a ghost may look like a server of any kind, and each pair of it with anybody must be known, of
 whatever kinds. So the theorem needs no more than that views of all pairs of kinds have become known: each step of its
-proof says of two servers what a view of these two says, and the others are hidden alike, whatever kind they are.
+proof says of two servers what a view of these two says, and the others are hidden alike, whatever kind they are. What
+charts have said is asked again under exchanged names where both servers are of one kind; of two kinds both orders of
+names are searched.
 """
 
 from collections.abc import Iterator
