@@ -67,8 +67,7 @@ def of_any_number(
     with progress_of_search() as render:
         found = answer(scenario, replace(options, render=render), properties)
         if certificate is not None:
-            holding = [one.property_ for one in found.verdicts if one.word == "holds for every number"]
-            made = certificates.certificate(scenario, tuple(one.name for one in holding), options)
+            made = certificates.certificate(scenario, certificates.claims_of(found.verdicts), options)
             certificates.write(certificate, made)
     if output.as_json:
         typer.echo(json.dumps(found.as_data(), indent=1))

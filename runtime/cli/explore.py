@@ -280,6 +280,7 @@ def _explored(scenario: "Scenario", properties: "tuple[Property, ...]", options:
     with progress_of_search() as render:
         result = explore(scenario, replace(options, render=render), properties)
     servers = "hardened torrent servers" if scenario.hardened else "torrent servers"
+    servers += f" ({scenario.as_drawn} of them as drawn)" if scenario.as_drawn else ""
     output.result(result, f"{scenario.name}, {scenario.torrents} {servers}: {scenario.description}", known(scenario))
     return result
 

@@ -171,9 +171,14 @@ class Graph:
             search.step_size * search.transitions + STATE * search.count + search.parents.itemsize * len(search.places)
         )
         costs = search.system.budgets.costs.items()
-        unfair = [cost for fault, cost in costs if fault in UNFAIR or fault.startswith(BREAKING)]
-        self.tables = search.tables.without(unfair)
-        self.sources, self.targets = search.edges(self.tables)
+        self.unfair = [cost for fault, cost in costs if fault in UNFAIR or fault.startswith(BREAKING)]
+        """What faults cost that need not happen."""
+        self.tables = search.tables.without(self.unfair)
+        self.sources, self.targets = self.steps()
+
+    def steps(self) -> tuple[Origins, Origins]:
+        """All steps that happen by themselves, by number of state: from where, and to where."""
+        return self.search.edges(self.tables)
 
     def _spend(self, size: int) -> None:
         spare = self.search.spare()
@@ -255,7 +260,7 @@ class Graph:
 
         Each is its nearest state, and all of its states, by number. Raises `Inexact`.
         """
-        states, group = self._cyclic(inside)
+        states, group = self.cyclic(inside)
         if not len(states):
             return []
         nearest = np.full(int(group.max()) + 1, self.search.count, np.int64)
@@ -267,7 +272,7 @@ class Graph:
         members = np.split(states[np.argsort(group, kind="stable")], np.cumsum(np.bincount(group))[:-1])
         return sorted(((int(nearest[one]), members[one]) for one in np.flatnonzero(~parts.unfair)), key=lambda f: f[0])
 
-    def _cyclic(self, inside: Flags) -> tuple[Numbers, Numbers]:
+    def cyclic(self, inside: Flags) -> tuple[Numbers, Numbers]:
         """The states that can reach themselves inside a part of the graph, and of which component each is."""
         sources, targets = self.sources, self.targets
         if not inside.all():

@@ -5,7 +5,7 @@ charts of `machines`, stepped through python-statemachine once for each state an
 is not ours takes part too (`spec.system.foreign`); its messages are their names.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
@@ -166,6 +166,7 @@ class Steps:
         return then
 
 
+Asks = Callable[..., Any]
 _STEPS: WeakKeyDictionary[type[Participant], Steps] = WeakKeyDictionary()
 """One step of a chart through python-statemachine costs as much as hundreds here: each is done once in a process."""
 
@@ -190,6 +191,12 @@ class ChartMachine:
         """All transitions of the chart."""
         self.done = self._steps.done
         """The transitions of each step that was asked for."""
+
+    def watch(self, steps: Steps, watched: Callable[[Asks], Asks]) -> None:
+        """Have the chart asked anew all that `steps` do not know, each time by way of what `watched` makes of that."""
+        self._steps, self.done = steps, steps.done
+        for ask in (self._sendings, self._sent, self._received):
+            setattr(self, ask.__name__, watched(ask))
 
     def begin(self, where: str = "") -> Snapshot:
         """The chart's own beginning, or the atomic state named, with the data that the chart was made with."""

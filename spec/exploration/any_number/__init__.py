@@ -48,6 +48,7 @@ hello and goodbye, a restart of the broker) stays in every view, so it is read i
 
 - Servers differ in their names only: all that charts have said is asked again under exchanged names (`check`), the lint
   refuses a name that stands in a chart, and scenarios in which one begins otherwise, or files name servers, are open.
+  Where servers are of two kinds, views are of each two of them (`kinds`).
 - A few ghosts stand for any number: of collections indexed by servers charts ask for membership, elements, emptiness,
   and size against a constant: `lint` reads the charts' source and refuses more, with file and line;
   `Knowledge.stands_for_all` counts whether so few are enough for what is asked.
@@ -72,6 +73,8 @@ and any number of interchangeable ones: `open_charts` and `charts_verdicts`, by 
 any`. There completions are joined of pairs as both are seen together (`completions`), so that the order of a list is
 kept.
 
-**What stays open.** That every run terminates is not asked of views; files that name servers; servers that differ from
-each other; what only views of three servers would show. Views can be too many: then a property that holds is *open*.
+**Runs.** That every run terminates is asked of the steps between views, with an argument of its own: `termination`.
+
+**What stays open.** What becomes of one server in every run; files that name servers; servers that differ from each
+other; what only views of three servers would show. Views can be too many: then a property that holds is *open*.
 """

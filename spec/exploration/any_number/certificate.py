@@ -1,7 +1,7 @@
 """Certificates: the inductive set of views, written down for `certify`, which shares no code with the search."""
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -10,11 +10,14 @@ from typing import Any
 from machines.participant import Snapshot
 from spec.exploration.any_number.fixpoint import Fixpoint, Options, fixpoint
 from spec.exploration.any_number.restriction import NotInterchangeable
+from spec.exploration.any_number.verdicts import ForEveryNumber
 from spec.exploration.model.node import ServerState
 from spec.exploration.model.scenario import Scenario, ScenarioError
 
 COVERED = frozenset({"losses", "storage failure"})
 """The faults that the checker knows."""
+CLAIMED = frozenset({"always", "quiescent"})
+"""The kinds of properties that it judges: those of views. That runs terminate is said of the steps between them."""
 FORMAT = 1
 
 
@@ -30,6 +33,13 @@ def covered(scenario: Scenario) -> str:
     if scenario != plain:
         return "the checker covers servers as drawn that all begin alike, without files and rivals"
     return ""
+
+
+def claims_of(verdicts: Iterable[ForEveryNumber]) -> tuple[str, ...]:
+    """The names of the properties that hold, and that views tell of."""
+    return tuple(
+        one.property_.name for one in verdicts if one.word == "holds for every number" and one.property_.when in CLAIMED
+    )
 
 
 def certificate(scenario: Scenario, claims: tuple[str, ...], options: Options) -> dict[str, Any]:

@@ -13,8 +13,10 @@ from spec.exploration.any_number.charts_lint import LISTS, lint_of_charts, sizes
 from spec.exploration.any_number.completions import Completions, Seen, Whole, exchanges
 from spec.exploration.any_number.lint import Lint
 from spec.exploration.any_number.open_charts import OpenCharts, open_charts
+from spec.exploration.any_number.open_system import READS
 from spec.exploration.any_number.population import Population
 from spec.exploration.any_number.restriction import NotInterchangeable
+from spec.exploration.fairness import BY_ITSELF
 from spec.exploration.model.node import Outcome
 from spec.exploration.model.reference import canonical, successors
 from spec.exploration.model.renaming import permutations_of
@@ -40,6 +42,8 @@ class Views:
     seconds: float
     stopped: str = ""
     """Why these are not all."""
+    by_themselves: list[tuple[Row, Row, Label]] = field(default_factory=list)
+    """The steps that are no faults: from which view, to which, and what each is called."""
 
     def path(self, row: Row) -> list[Label]:
         """The labels of a shortest run of the open system to a view."""
@@ -106,6 +110,8 @@ def _searched(system: OpenCharts, limits: Limits) -> Views:
                     continue
                 found.steps += 1
                 view = canonical(system, then, permutations)
+                if label.kind in {*BY_ITSELF, READS} and label.lost is None:
+                    found.by_themselves.append((row, view, label))
                 if view not in found.parents:
                     found.parents[view] = (label, row)
                     later.append(view)

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from spec.exploration.any_number import charts_termination
 from spec.exploration.any_number.charts_fixpoint import MOST_VIEWS, Limits, Views, views_of
 from spec.exploration.any_number.charts_properties import Judged, LooksInside, about_pairs
+from spec.exploration.any_number.open_run import FOR_EVER
 from spec.exploration.any_number.open_system import READS, SPENDS
 from spec.exploration.any_number.population import Population, population
 from spec.exploration.any_number.restriction import NotInterchangeable
@@ -20,12 +22,16 @@ from spec.exploration.engine.search import interruptible
 from spec.exploration.explore import Options, explore
 from spec.exploration.model.bus import Unbounded
 from spec.exploration.model.foreign import ForeignSystem
+from spec.exploration.model.steps import Label
 from spec.exploration.properties.language import EACH, OF_RUNS, OF_STATES, Property
 from spec.exploration.result import Verdict
 from spec.system.process import name_of
 
 MOST_MEMBERS = 5
 """Members with which a run is looked for that breaks what a view breaks."""
+MOST_OF_RUNS = 3
+"""Members with which a run is looked for that never ends."""
+IN_NO_RUN = f"no run with up to {MOST_OF_RUNS} members is found that does not terminate"
 MOST_STATES = 300_000
 """States that are looked at for that, each time, where nobody says how many."""
 REST = "what becomes of runs is not asked of views; --members N answers for N members"
@@ -112,6 +118,8 @@ def answer_of_charts(
 
 
 def _verdict(property_: Property, judged: Judged, few: "_Few") -> ForEveryNumber:
+    if property_.when == "termination":
+        return _of_runs(property_, judged.views, few)
     known = {EACH, "budget", *few.of.system.charts}
     if property_.when in OF_RUNS or property_.when not in OF_STATES:
         return few.judged(property_, REST if property_.when in OF_RUNS else STEPS)
@@ -129,6 +137,18 @@ def _verdict(property_: Property, judged: Judged, few: "_Few") -> ForEveryNumber
         return replace(found, run=open_run(judged.views, row)) if found.word == "open" else found
     fewest = 2 + judged.views.others if property_.when != "always" else 2
     return few.confirmed(property_, range(1, fewest), non_vacuous=is_met)
+
+
+def _of_runs(property_: Property, views: Views, few: "_Few") -> ForEveryNumber:
+    """Whether every run terminates."""
+    unproved = charts_termination.unproved(views)
+    if unproved is None:
+        return few.confirmed(property_, (1,), non_vacuous=True)
+    reason, row, cycle = unproved
+    found = few.judged(
+        property_, f"{reason}; no run with up to {MOST_OF_RUNS} members is found that does not terminate"
+    )
+    return replace(found, run=open_run(views, row, cycle)) if found.word == "open" else found
 
 
 @dataclass
@@ -162,7 +182,7 @@ class _Few:
 
     def judged(self, property_: Property, reason: str) -> ForEveryNumber:
         """Broken with the fewest members that break it; otherwise open, for this reason."""
-        for members in range(1, 1 + (2 if property_.when in OF_RUNS else MOST_MEMBERS)):
+        for members in range(1, 1 + (MOST_OF_RUNS if property_.when in OF_RUNS else MOST_MEMBERS)):
             if self.says(property_, members):
                 found = self.verdict(property_, members)
                 if found.holds is False:
@@ -185,18 +205,25 @@ class _Few:
         return ForEveryNumber(property_, "holds for every number")
 
 
-def open_run(views: Views, row: tuple[int, ...]) -> str:
-    """A shortest run of the open system to a view, one line a step, in the notation of diagrams."""
+def open_run(views: Views, row: tuple[int, ...], cycle: Sequence[Label] = ()) -> str:
+    """A shortest run of the open system to a view, one line a step, in the notation of diagrams; and what goes round.
+
+    What goes round may do so under exchanged names.
+    """
     names = [node.name for node in views.system.nodes]
     lines = [f"participant {name}" for name in ("others", *names)]
-    for label in views.path(row):
-        name = names[label.component]
-        if label.kind == READS:
-            lines.append(f"others->{name}: (something of others)")
-        elif label.kind == SPENDS:
-            lines.append("others->others: (a fault)")
-        else:
-            sent = label.outcome.sent if label.outcome and label.kind == "expire" else ()
-            about = name_of(label.message) if label.message is not None else ", ".join(map(name_of, sent))
-            lines.append(f"{name}->{name}: {label.kind} {about}".rstrip())
+    lines += [_line(names, label) for label in views.path(row)]
+    if cycle:
+        lines += [FOR_EVER, *(f"  {_line(names, label)}" for label in cycle), "end"]
     return "\n".join(lines) + "\n"
+
+
+def _line(names: Sequence[str], label: Label) -> str:
+    name = names[label.component]
+    if label.kind == READS:
+        return f"others->{name}: (something of others)"
+    if label.kind == SPENDS:
+        return "others->others: (a fault)"
+    sent = label.outcome.sent if label.outcome and label.kind == "expire" else ()
+    about = name_of(label.message) if label.message is not None else ", ".join(map(name_of, sent))
+    return f"{name}->{name}: {label.kind} {about}".rstrip()

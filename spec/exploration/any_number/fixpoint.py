@@ -1,22 +1,24 @@
 """The fixpoint: the open system is searched again and again, until nothing more becomes known of the others."""
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 from spec.exploration.any_number.executed import Line, executed
+from spec.exploration.any_number.kinds import kinds_of, uniform
 from spec.exploration.any_number.knowledge import MOST_OTHERS, TIMED, Knowledge
-from spec.exploration.any_number.lint import Lint, lint
-from spec.exploration.any_number.open_system import OpenSystem, SameForAll
+from spec.exploration.any_number.lint import Lint, Question, lint
+from spec.exploration.any_number.open_system import Asking, OpenSystem, SameForAll
 from spec.exploration.any_number.restriction import ClockMatters, NotInterchangeable, Restriction, indexed
 from spec.exploration.engine.choice import engine
 from spec.exploration.engine.search import BreadthFirst, Engine, Found, Progress
 from spec.exploration.model.bus import BrokerBus
 from spec.exploration.model.closed import NotInert
-from spec.exploration.model.node import Server
+from spec.exploration.model.node import Node, Server
 from spec.exploration.model.renaming import permutations_of
 from spec.exploration.model.scenario import Charts, Scenario
-from spec.exploration.model.symmetry import Asymmetric, check
+from spec.exploration.model.symmetry import Asymmetric, Permutation, check
 
 NAMED = 8
 """Servers that there are names for."""
@@ -38,26 +40,55 @@ OF_BROKER = frozenset({"sessions", "connacks", "subacks", "outbox"})
 
 
 @dataclass
-class Fixpoint:
-    """All views, and what is known of the others."""
+class Part:
+    """All views of servers of two kinds."""
 
     system: OpenSystem
     search: BreadthFirst
     found: Found
+
+
+@dataclass
+class Fixpoint:
+    """All views, and what is known of the others."""
+
+    parts: tuple[Part, ...]
+    """One for each pair of kinds."""
     rounds: int
     seconds: float
     grown: bool
     """Whether it ended before all was known."""
 
     @property
+    def system(self) -> OpenSystem:
+        """The open system of the first part: of the only one, where all servers are of one kind."""
+        return self.parts[0].system
+
+    @property
+    def search(self) -> BreadthFirst:
+        """The search of the first part."""
+        return self.parts[0].search
+
+    @property
+    def views(self) -> int:
+        """How many views there are."""
+        return sum(part.search.count for part in self.parts)
+
+    @property
+    def steps(self) -> int:
+        """How many steps there are between views."""
+        return sum(part.search.transitions for part in self.parts)
+
+    @property
     def complete(self) -> bool:
         """Whether it is the fixpoint. What was cut says nothing for every number."""
-        return self.found.complete and not self.grown
+        return all(part.found.complete for part in self.parts) and not self.grown
 
     @property
     def stopped(self) -> str:
         """Why it is not the fixpoint."""
-        return self.found.stopped or ("" if self.complete else "more became known of the others at its end")
+        why = next((part.found.stopped for part in self.parts if part.found.stopped), "")
+        return why or ("" if self.complete else "more became known of the others at its end")
 
 
 @dataclass
@@ -73,41 +104,50 @@ class Options:
     is_stopped: Callable[[], bool] = field(default=lambda: False)
 
 
-def open_system(
+def open_systems(
     scenario: Scenario,
     charts: Charts | None = None,
     *,
     keeps_clock: bool = False,
     counted: frozenset[str] = frozenset({TIMED}),
     others: int = MOST_OTHERS,
-) -> OpenSystem:
-    """The open system of a scenario, with nothing known of the others. Raises `NotInterchangeable`."""
+) -> tuple[OpenSystem, ...]:
+    """The open systems of a scenario, one for each pair of kinds, with nothing known of the others.
+
+    Raises `NotInterchangeable`.
+    """
     own = sorted({*scenario.views} & {*scenario.names})
     if own:
         raise NotInterchangeable(f"servers are not interchangeable: {own[0]} begins with a view of its own")
     if scenario.files:
         raise NotInterchangeable("files name who brought them, and views of pairs do not hold who knows whose")
-    rivals = NAMED if scenario.conflicting else 0
-    closed = replace(scenario, torrents=NAMED, conflicting=rivals).build(charts)
-    nodes = (closed.nodes[0], *(closed.nodes[place] for place in SEEN))
+    built = {kind: uniform(scenario, kind, NAMED).build(charts) for kind in kinds_of(scenario)}
+    closed = next(iter(built.values()))
     names = tuple(node.name for node in closed.nodes[1:])
     places = tuple(tuple(names[place - 1] for place in gap) for gap in GAPS)
-    restrict = Restriction(names, keeps_clock=keeps_clock)
-    knowledge = Knowledge(restrict, (nodes[1].name, nodes[2].name), places, counted, others)
+    seen = (names[SEEN[0] - 1], names[SEEN[1] - 1])
+    knowledge = Knowledge(Restriction(names, keeps_clock=keeps_clock), seen, places, counted, others)
+    knowledge.learn_profile(closed.nodes[0].begin())
     assert isinstance(closed.bus, BrokerBus)
-    broker = closed.bus.broker
+    broker, of_tracker, found = closed.bus.broker, Asking().of_tracker, []
+    for pair in product(built, repeat=2):
+        those = {place: built[kind].nodes[place] for place, kind in zip(SEEN, pair, strict=True)}
+        nodes = (closed.nodes[0], *those.values())
 
-    def bus(*ghosts: int) -> BrokerBus:
-        chosen = sorted({*SEEN, *ghosts})
-        return BrokerBus((nodes[0], *(closed.nodes[place] for place in chosen)), broker)
+        def bus(*ghosts: int, those: Mapping[int, Node] = those) -> BrokerBus:
+            chosen = sorted({*SEEN, *ghosts})
+            return BrokerBus((closed.nodes[0], *(those.get(place, closed.nodes[place]) for place in chosen)), broker)
 
-    more = (bus(1), bus(4), bus(7), bus(1, 4, 7), bus(*range(1, NAMED + 1)))
-    system = OpenSystem(
-        nodes, SameForAll(bus(), more, frozenset(node.name for node in nodes)), closed.faults,
-        keeps_hops=closed.keeps_hops, ordered=closed.ordered, knowledge=knowledge,
-    )  # fmt: skip
-    knowledge.learn_profile(nodes[0].begin())
-    return system
+        more = (bus(1), bus(4), bus(7), bus(1, 4, 7), bus(*range(1, NAMED + 1)))
+        found.append(
+            OpenSystem(
+                nodes, SameForAll(bus(), more, frozenset(node.name for node in nodes)), closed.faults,
+                keeps_hops=closed.keeps_hops, ordered=closed.ordered, knowledge=knowledge,
+                asking=Asking(of_tracker=of_tracker), alike=pair[0] == pair[1],
+                rivals=tuple(place for place, kind in enumerate(pair, start=1) if kind.rival),
+            )
+        )  # fmt: skip
+    return tuple(found)
 
 
 def fixpoint(scenario: Scenario, options: Options | None = None, charts: Charts | None = None) -> Fixpoint:
@@ -118,24 +158,21 @@ def fixpoint(scenario: Scenario, options: Options | None = None, charts: Charts 
     options = options or Options()
     keeps_clock, counted, others = False, COUNTED, MOST_OTHERS
     while True:
-        system = open_system(scenario, charts, keeps_clock=keeps_clock, counted=counted, others=others)
+        systems = open_systems(scenario, charts, keeps_clock=keeps_clock, counted=counted, others=others)
         try:
-            done = _fixpoint(system, options)
+            done = _fixpoint(systems, options)
         except ClockMatters:
             keeps_clock = True
             continue
         if not done.complete:
             return done
-        asked = questions(done.system)
-        if asked.refused or asked.largest > 1:
-            asked = asked.met(_lines(scenario, charts, done.system, asked))
-        if asked.refused:
-            raise NotInterchangeable(f"a few servers do not stand for all others: {asked.refused[0]}")
-        if asked.largest > MOST_CONSTANT:
-            (line,) = [each for each in asked.questions if each.constant == asked.largest][:1]
-            raise NotInterchangeable(
-                f"a few servers do not stand for all others: {line}; at most {MOST_CONSTANT} will do"
-            )
+        systems = tuple(part.system for part in done.parts)
+        asked, of_broker = questions(systems)
+        if any(each.refused or each.largest > 1 for each in (asked, of_broker)):
+            lines = lines_met(scenario, charts, systems, (*asked.questions, *of_broker.questions))
+            asked, of_broker = asked.met(lines), of_broker.met(lines)
+        for each in (asked, of_broker):
+            _refuse(each)
         needed = max(MOST_OTHERS, asked.largest + 1)
         if asked.counted <= counted and needed <= others:
             if not done.system.knowledge.stands_for_all(asked.largest):
@@ -146,45 +183,92 @@ def fixpoint(scenario: Scenario, options: Options | None = None, charts: Charts 
         counted, others = counted | asked.counted, max(others, needed)
 
 
-def _lines(scenario: Scenario, charts: Charts | None, system: OpenSystem, asked: Lint) -> set[Line]:
+def _refuse(asked: Lint) -> None:
+    """Raise `NotInterchangeable` for what is asked of collections of servers that a few others do not stand for."""
+    if asked.refused:
+        raise NotInterchangeable(f"a few servers do not stand for all others: {asked.refused[0]}")
+    if asked.largest > MOST_CONSTANT:
+        line = next(each for each in asked.questions if each.constant == asked.largest)
+        raise NotInterchangeable(f"a few servers do not stand for all others: {line}; at most {MOST_CONSTANT} will do")
+
+
+def lines_met(
+    scenario: Scenario, charts: Charts | None, systems: Sequence[OpenSystem], asked: Iterable[Question]
+) -> set[Line]:
     """The lines in which anything is asked that are ever executed; the same question is answered once."""
-    files = frozenset(each.file for each in asked.questions)
-    key = (scenario, frozenset((charts or {}).items()), files, frozenset(system.asking.known))
+    wanted = frozenset((each.file, line) for each in asked for line in (each.line, each.statement))
+    known = [system.asking.of_servers for system in systems]
+    known[0] = systems[0].asking.known
+    passed = [
+        frozenset(
+            (system.nodes[sender].name, system.numbers.messages[message]) for sender, message in system.delivery.passed
+        )
+        for system in systems
+    ]
+    key = (scenario, frozenset((charts or {}).items()), wanted, tuple(map(frozenset, known)), tuple(passed))
     if key not in _LINES:
-        anew = open_system(scenario, charts)
-        nodes = {node.name: node for node in anew.nodes if isinstance(node, Server)}
+        lines: set[Line] = set()
+        for anew, asked_of, events in zip(open_systems(scenario, charts), known, passed, strict=True):
+            nodes = {node.name: node for node in anew.nodes if isinstance(node, Server)}
+            assert isinstance(anew.bus, SameForAll)
+            lines |= executed(nodes, asked_of, anew.bus.others[-1], events, wanted)
         while len(_LINES) >= MOST_REMEMBERED:
             del _LINES[next(iter(_LINES))]
-        _LINES[key] = executed(nodes, system.asking.known, files)
+        _LINES[key] = lines
     return _LINES[key]
 
 
-def questions(system: OpenSystem) -> Lint:
-    """What the charts ask of collections that are indexed by servers."""
-    restrict = system.knowledge.restrict
-    wholes = {(name, state) for name, state, _, _ in system.asking.known}
-    for (name, _, _, _), found in system.asking.known.items():
-        wholes |= {(name, outcome.then) for outcome in found}
-    names = frozenset().union(*(indexed(whole, restrict, name) for name, whole in wholes))
-    charts = dict.fromkeys(
-        type(part) for node in system.nodes if isinstance(node, Server)
-        for part in (node.client, node.clock, node.view, node.broker)
-    )  # fmt: skip
-    return lint(charts, names | OF_BROKER, restrict.names)
+def questions(systems: Sequence[OpenSystem]) -> tuple[Lint, Lint]:
+    """What charts of servers ask of collections that are indexed by servers; and what the broker asks of its own.
+
+    How many sessions the broker has does not show in what it passes to those who are seen (`SameForAll`).
+    """
+    restrict = systems[0].knowledge.restrict
+    names: frozenset[str] = frozenset()
+    for system in systems:
+        known = system.asking.known
+        wholes = {(name, state) for name, state, _, _ in known}
+        for (name, _, _, _), found in known.items():
+            wholes |= {(name, outcome.then) for outcome in found}
+        names = names.union(*(indexed(whole, restrict, name) for name, whole in wholes))
+    nodes = [node for system in systems for node in system.nodes if isinstance(node, Server)]
+    charts = dict.fromkeys(type(part) for node in nodes for part in (node.client, node.clock, node.view))
+    brokers = dict.fromkeys(type(node.broker) for node in nodes)
+    return lint(charts, names, restrict.names), lint(brokers, OF_BROKER, restrict.names)
 
 
-def _fixpoint(system: OpenSystem, options: Options) -> Fixpoint:
+def _fixpoint(systems: Sequence[OpenSystem], options: Options) -> Fixpoint:
     """What becomes known shows in small parts of the graph, so these are searched first."""
     began = time.perf_counter()
-    permutations = permutations_of(3, [(1, 2)]) if options.symmetric else ()
-    rounds, part = 0, FIRST_PART
+    knowledge, rounds, most = systems[0].knowledge, 0, FIRST_PART
+    parts: tuple[Part, ...] = ()
     while True:
         rounds += 1
-        size = system.knowledge.size
+        size = knowledge.size
+        at_most = most if options.most is None else min(most, options.most)
+        parts = tuple(_extended(part, at_most, options) for part in parts) or tuple(
+            _searched(system, options, at_most) for system in systems
+        )
+        systems = [part.system for part in parts]
+        grown = knowledge.size > size
+        cut = [part for part in parts if not part.found.complete]
+        is_part = at_most != options.most and all(part.search.count > at_most for part in cut)
+        for system in () if cut or grown else systems:
+            _check_alike(system, options)
+        if (cut and not is_part) or (not cut and not grown):
+            return Fixpoint(parts, rounds, time.perf_counter() - began, grown)
+        if grown:
+            parts = ()  # what was asked before is to be asked anew
+        else:
+            most *= WIDER
+
+
+def _searched(system: OpenSystem, options: Options, most: int) -> Part:
+    """What is met with what is known now, and then known, too."""
+    while True:
         system = system.again(drop_inert=options.reduced)
-        most = part if options.most is None else min(part, options.most)
         search = engine(options.engine)(
-            system, permutations, most=most, memory=options.memory, render=options.render,
+            system, _permutations(system, options), most=most, memory=options.memory, render=options.render,
             is_stopped=options.is_stopped,
         )  # fmt: skip
         try:
@@ -192,14 +276,28 @@ def _fixpoint(system: OpenSystem, options: Options) -> Fixpoint:
         except NotInert:
             continue
         system.learn()
-        if found.complete and system.knowledge.size == size:
-            try:
-                check(system, permutations)
-            except Asymmetric as why:
-                raise NotInterchangeable(f"servers are not interchangeable: {why}") from None
-        grown = system.knowledge.size > size
-        is_part = not found.complete and search.count > most and most != options.most
-        if (not grown and not is_part) or not (found.complete or is_part):
-            return Fixpoint(system, search, found, rounds, time.perf_counter() - began, grown)
-        if not grown:
-            part *= WIDER
+        return Part(system, search, found)
+
+
+def _extended(part: Part, most: int, options: Options) -> Part:
+    """The same with more views, where nothing became known from those that there are."""
+    if part.found.complete:
+        return part
+    part.search.most = most
+    try:
+        found = part.search.run()
+    except NotInert:
+        return _searched(part.system, options, most)
+    part.system.learn()
+    return replace(part, found=found)
+
+
+def _permutations(system: OpenSystem, options: Options) -> tuple[Permutation, ...]:
+    return permutations_of(3, [(1, 2)]) if options.symmetric and system.alike else ()
+
+
+def _check_alike(system: OpenSystem, options: Options) -> None:
+    try:
+        check(system, _permutations(system, options))
+    except Asymmetric as why:
+        raise NotInterchangeable(f"servers are not interchangeable: {why}") from None

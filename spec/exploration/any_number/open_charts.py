@@ -41,6 +41,8 @@ class Reason(NamedTuple):
     whole: Whole
     message: Hashable
     then: Hashable
+    to_hidden: bool
+    """Whether it sends something to a hidden member."""
 
 
 @dataclass
@@ -183,7 +185,10 @@ class OpenCharts(ClosedSystem):
                     sent = tuple(each for each in outcome.sent if self.is_heard(each))
                     then = self.restricted(component, outcome.then)
                     seen = outcome._replace(then=then, sent=sent, arrows=())
-                    found.setdefault(seen, []).append(Reason(whole, about, outcome.then))
+                    of_others = any(
+                        isinstance(each, Addressed) and each.to in self.hidden.ghosts for each in outcome.sent
+                    )
+                    found.setdefault(seen, []).append(Reason(whole, about, outcome.then, of_others))
         self._reasons[component, state, kind, message] = found
         return tuple(found)
 
@@ -202,12 +207,30 @@ class OpenCharts(ClosedSystem):
             slots = [self.slot_of(row, place) for place in self._members]
             first, ghosts = self.hidden.seen[0], self.hidden.ghosts
             self._possible[key] = False
-            for whole, about, then in self._reasons[label.component, state, kind, message][label.outcome]:
+            for whole, about, then, _ in self._reasons[label.component, state, kind, message][label.outcome]:
                 sender = sender_of(about) if sender_of(about) in ghosts else ""
                 if centre.fits(whole, slots, from_(about, first), sender):
                     self._possible[key] = True
                     centre.profiles.add(centre.profile(self.seen(label.component, then)))
         return self._possible[key]
+
+    def is_of_others(self, row: Row, label: Label) -> bool:
+        """Whether a step of a view is about a hidden member, so that whoever looks at that one sees it."""
+        if label.kind in {READS, SPENDS} or label.outcome is None:
+            return label.kind in {READS, SPENDS}
+        state = self.numbers.state(label.component, row[label.component])
+        reasons = self._reasons[label.component, state, label.kind, label.message][label.outcome]
+        return all(each.to_hidden for each in reasons)
+
+    def is_certain(self, component: int, state: Hashable, message: Hashable) -> bool:
+        """Whether a chart takes a message, whoever else there is."""
+        return all(
+            any(
+                self.is_among(outcome, component, whole)
+                for outcome in self.ask_node(component, whole.seen, what, about)
+            )
+            for whole, what, about in self.questions(component, state, "read", message)
+        )
 
     def slot_of(self, row: Row, place: int) -> Hashable:
         """A member and what is under way to it but for what members sent, under the name of the first who is seen."""

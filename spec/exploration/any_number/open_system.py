@@ -12,36 +12,60 @@ from machines.events import BusEvent
 from spec.exploration.any_number.knowledge import Knowledge
 from spec.exploration.any_number.restriction import NotInterchangeable
 from spec.exploration.model.budget import CAUGHT_UP, FIRST_UNHEARD, FREE, UNHEARD
-from spec.exploration.model.bus import Bus
+from spec.exploration.model.bus import BrokerBus
 from spec.exploration.model.closed import ClosedSystem
-from spec.exploration.model.node import AGAIN, Node, Outcome
+from spec.exploration.model.node import AGAIN, Arrow, Node, Outcome
 from spec.exploration.model.steps import TRACKER, Label, Move
 from spec.exploration.model.surroundings import Surroundings, said
 
 READS, READS_AGAIN, SPENDS = "read of others", "read again of others", "others"
 """Kinds of steps: somebody reads about a ghost; that is a duplicate; a ghost spends a fault."""
+Said = dict[tuple[str, Hashable, str, Hashable], tuple[Outcome, ...]]
+"""What a node said, by its name, local state, what was asked, and the message."""
+OF_OTHERS = Arrow("others", "others", None)
+"""Marks the outcome of a ghost's timeout."""
+
+
+def is_of_others(label: Label) -> bool:
+    """Whether a step is about somebody who is hidden, so that whoever looks at that one sees it."""
+    marked = label.outcome is not None and label.outcome.arrows == (OF_OTHERS,)
+    return marked or label.kind in {READS, READS_AGAIN, SPENDS}
+
+
+def timed(expiry: Arrow) -> str:
+    """Whose timeout it is that expires; empty where it is no timeout."""
+    return str(getattr(getattr(expiry.message, "timer", None), "client", ""))
 
 
 @dataclass
 class Asking:
     """The nodes, asked once for each local state of all servers; whatever is seen of it."""
 
-    known: dict[tuple[str, Hashable, str, Hashable], tuple[Outcome, ...]] = field(default_factory=dict)
+    of_servers: Said = field(default_factory=dict)
+    of_tracker: Said = field(default_factory=dict)
+    """The same where servers are of other kinds."""
 
-    def __call__(self, node: Node, state: Hashable, kind: str, message: Hashable) -> tuple[Outcome, ...]:
+    @property
+    def known(self) -> Said:
+        """All that was said."""
+        return {**self.of_servers, **self.of_tracker}
+
+    def __call__(
+        self, node: Node, state: Hashable, kind: str, message: Hashable, *, is_server: bool
+    ) -> tuple[Outcome, ...]:
         """What a node says."""
-        key = (node.name, state, kind, message)
-        if key not in self.known:
-            self.known[key] = said(node, state, kind, message)
-        return self.known[key]
+        known, key = self.of_servers if is_server else self.of_tracker, (node.name, state, kind, message)
+        if key not in known:
+            known[key] = said(node, state, kind, message)
+        return known[key]
 
 
 @dataclass
 class SameForAll:
     """A bus that passes on the same whoever else is there: `others` are it with more sessions at the broker."""
 
-    bus: Bus
-    others: tuple[Bus, ...]
+    bus: BrokerBus
+    others: tuple[BrokerBus, ...]
     names: frozenset[str]
     """Of the nodes that are looked at."""
 
@@ -59,6 +83,10 @@ class OpenSystem(ClosedSystem):
 
     knowledge: Knowledge
     asking: Asking = field(default_factory=Asking)
+    alike: bool = True
+    """Whether the two servers differ in their names only."""
+    rivals: tuple[int, ...] = ()
+    """The components that have rivals among the others."""
     seen_outcomes: dict[tuple[int, Hashable, str, Hashable], tuple[set[Hashable], dict[Outcome, None]]] = field(
         default_factory=dict
     )
@@ -70,6 +98,33 @@ class OpenSystem(ClosedSystem):
     def owner(self, component: int) -> str:
         """Whose shares a component's local state is made of; empty for the tracker."""
         return "" if component == TRACKER else self.nodes[component].name
+
+    def is_certain(self, component: int, local: int, label: Label) -> bool:
+        """Whether a component can take a step without a fault, whoever else there is."""
+        if label.kind in {"forward", "settle"}:
+            return True
+        node, state = self.nodes[component], self.numbers.locals[component][local]
+        return all(
+            any(not outcome.fault for outcome in self.asking(node, whole, what, about, is_server=component != TRACKER))
+            for whole, what, about in self.questions(component, state, label.kind, label.message)
+        )
+
+    def questions(
+        self, component: int, state: Hashable, kind: str, message: Hashable
+    ) -> Iterator[tuple[Hashable, str, Hashable]]:
+        """What is asked of a node, in all ways in which what is seen can be completed."""
+        owner, knowledge = self.owner(component), self.knowledge
+        if kind in {READS, READS_AGAIN}:
+            for _, whole, about, again in knowledge.served(owner, state):
+                if again == (kind == READS_AGAIN):
+                    yield whole, "read", about
+            return
+        for ghosts, whole in knowledge.completions(owner, state):
+            if message is None:
+                yield whole, kind, None
+            else:
+                for about in knowledge.messages(message, ghosts):
+                    yield whole, kind, about
 
     def learn(self) -> None:
         """Take over what this system has met. What was asked about ghosts before is then to be asked anew."""
@@ -122,34 +177,27 @@ class Ghosts(Surroundings):
         system, node = self.system, self.nodes[component]
         asked, found = system.seen_outcomes.setdefault((component, state, kind, message), (set(), {}))
         restrict = system.knowledge.restrict
-        for whole, what, about in self._questions(component, state, kind, message):
+        for whole, what, about in system.questions(component, state, kind, message):
             if (whole, about) in asked:
                 continue
             asked.add((whole, about))
             self._agree(node, state, whole)
-            for outcome in system.asking(node, whole, what, about):
+            for outcome in system.asking(node, whole, what, about, is_server=component != TRACKER):
                 if component == TRACKER:
                     system.knowledge.learn_profile(outcome.then)
                 sent = tuple(restrict(each, self.visible) for each in outcome.sent if self.is_seen(each))
                 then = restrict(outcome.then, self.visible)
-                found.setdefault(outcome._replace(then=then, sent=sent, arrows=()), None)
-        return tuple(found)
+                arrows = outcome.arrows[:1] if kind == "expire" else ()
+                if arrows and self._is_of_others(arrows[0]):
+                    arrows = (OF_OTHERS,)
+                found.setdefault(outcome._replace(then=then, sent=sent, arrows=arrows), None)
+        # Of those that come to the same the first is kept.
+        return tuple(sorted(found, key=lambda outcome: outcome.arrows == (OF_OTHERS,)))
 
-    def _questions(
-        self, component: int, state: Hashable, kind: str, message: Hashable
-    ) -> Iterator[tuple[Hashable, str, Hashable]]:
-        owner, knowledge = self.system.owner(component), self.system.knowledge
-        if kind in {READS, READS_AGAIN}:
-            for _, whole, about, again in knowledge.served(owner, state):
-                if again == (kind == READS_AGAIN):
-                    yield whole, "read", about
-            return
-        for ghosts, whole in knowledge.completions(owner, state):
-            if message is None:
-                yield whole, kind, None
-            else:
-                for about in knowledge.messages(message, ghosts):
-                    yield whole, kind, about
+    def _is_of_others(self, expiry: Arrow) -> bool:
+        """Whether it is a ghost's timeout that expires."""
+        client = timed(expiry)
+        return client in self.system.knowledge.restrict.names and client not in self.visible
 
     def is_seen(self, message: Hashable) -> bool:
         """Whether a message is about somebody who is seen, or about nobody."""

@@ -7,18 +7,21 @@ asked for a run with few servers; if it finds none, the question is open.
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from spec.exploration.any_number.fixpoint import Fixpoint, Options, fixpoint
-from spec.exploration.any_number.knowledge import Knowledge
+from spec.exploration.any_number import termination
+from spec.exploration.any_number.fixpoint import Fixpoint, Options, Part, fixpoint
+from spec.exploration.any_number.kinds import populations
+from spec.exploration.any_number.kinds import told as population
 from spec.exploration.any_number.open_run import open_run
 from spec.exploration.any_number.open_system import OpenSystem
 from spec.exploration.any_number.restriction import OTHERS, NotInterchangeable
 from spec.exploration.engine.search import interruptible
 from spec.exploration.explore import Options as OfExplorer
 from spec.exploration.explore import explore
+from spec.exploration.model.bus import Unbounded
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.scenario import Charts, Recast, Scenario
 from spec.exploration.model.steps import TRACKER
@@ -29,9 +32,12 @@ from spec.exploration.result import Verdict
 Word = Literal["holds for every number", "broken", "open", "does not apply"]
 MOST_SERVERS = 4
 """Servers with which a run is looked for that breaks what a view breaks."""
+MOST_OF_RUNS = 3
+"""Servers with which a run is looked for that never ends."""
+IN_NO_RUN = f"no run with up to {MOST_OF_RUNS} servers is found that does not terminate"
 MOST_STATES = 1_000_000
 """States that are looked at for that with three and more servers, each time."""
-REST = "whether every run terminates is not asked of views yet; --torrents N answers for N servers"
+RUNS = "what runs come to is not asked of views yet; --torrents N answers for N servers"
 DATA = "what views hold, and what single steps do, is not asked of views yet; --torrents N answers for N servers"
 COUNTED: Mapping[Word, str] = {
     "broken": "broken",
@@ -81,8 +87,8 @@ class Answer:
             "scenario": self.scenario.name,
             "torrents": "any",
             "verdict": self.verdict,
-            "views": done.search.count if done else None,
-            "steps": done.search.transitions if done else None,
+            "views": done.views if done else None,
+            "steps": done.steps if done else None,
             "rounds": done.rounds if done else None,
             "seconds": round(done.seconds, 3) if done else None,
             "complete": bool(done and done.complete),
@@ -92,14 +98,13 @@ class Answer:
 
     def lines(self, *, verbose: bool = True, shown: Sequence[str] = ()) -> Iterator[str]:
         """The answer for people: what is broken or open in a line each; the runs of those that are `shown`."""
-        population = "rivals, any number of them" if self.scenario.conflicting else "any number of torrent servers"
-        yield f"{self.scenario.name}, {population}: {self.verdict}"
+        yield f"{self.scenario.name}, {population(self.scenario)}: {self.verdict}"
         if self.fixpoint is not None:
             done = self.fixpoint
             covered = "all of them" if done.complete else f"not all of them: {done.stopped}"
             yield (
-                f"{done.search.count:,} views of two servers among any number of others ({covered}), "
-                f"{done.search.transitions:,} steps, {done.rounds} rounds, {done.seconds:.1f} s"
+                f"{done.views:,} views of two servers among any number of others ({covered}), "
+                f"{done.steps:,} steps, {done.rounds} rounds, {done.seconds:.1f} s"
             )
         if self.reason:
             yield f"Not proved for every number: {self.reason}"
@@ -168,32 +173,63 @@ def answer(
             done = fixpoint(scenario, replace(options, is_stopped=is_stopped), charts)
     except NotInterchangeable as why:
         reason = str(why)
+    except Unbounded as why:
+        reason = f"in a view, {why}"
     few = _Few(scenario, charts, options)
     if done is None or not done.complete:
         reason = reason or (done.stopped if done else "")
         return Answer(scenario, tuple(few.judged(each, reason) for each in properties), done, reason)
-    system, search = done.system, done.search
-    others = bool(scenario.conflicting)
-    watched = Properties(system, properties, _observer(system.knowledge, rivals=others))
-    first: dict[tuple[str, bool], int] = {}
-    for watch, at in zip(watched.watches, search.scan(watched), strict=True):
-        if at is not None:
-            key = (watch.instance.property_.name, watch.broken)
-            first[key] = min(first.get(key, at), at)
+    rivals = bool(scenario.conflicting)
+    first = _first(done, properties)
     verdicts: list[ForEveryNumber] = []
     for each in properties:
-        if not each.applies_to(system):
+        if not _applies(each, scenario, done):
             verdicts.append(ForEveryNumber(each, "does not apply"))
         elif each in PROPERTIES and each not in OF_MEMBERSHIP:
             verdicts.append(ForEveryNumber(each, "open", reason=DATA))
+        elif each.when == "termination":
+            verdicts.append(_of_runs(each, done, few, pairs=rivals))
         elif each.when in OF_RUNS:
-            verdicts.append(few.judged(each, REST))
-        elif (at := first.get((each.name, True))) is not None:
-            found = few.judged(each, f"no run with up to {MOST_SERVERS} servers breaks it, but a view does")
-            verdicts.append(replace(found, run=open_run(done, at)) if found.word == "open" else found)
+            verdicts.append(few.judged(each, RUNS))
+        elif (found := first.get((each.name, True))) is not None:
+            judged = few.judged(each, f"no run with up to {MOST_SERVERS} servers breaks it, but a view does")
+            verdicts.append(replace(judged, run=open_run(*found)) if judged.word == "open" else judged)
         else:
-            verdicts.append(few.confirmed(each, non_vacuous=(each.name, False) in first, pairs=others))
+            verdicts.append(few.confirmed(each, non_vacuous=(each.name, False) in first, pairs=rivals))
     return Answer(scenario, tuple(verdicts), done)
+
+
+def _applies(property_: Property, scenario: Scenario, done: Fixpoint) -> bool:
+    """Whether a property says anything of servers of some two kinds, or of the scenario as it stands."""
+    if any(property_.applies_to(part.system) for part in done.parts):
+        return True
+    return len(done.parts) > 1 and property_.applies_to(scenario.build())
+
+
+def _first(done: Fixpoint, properties: Sequence[Property]) -> dict[tuple[str, bool], tuple[Part, int]]:
+    """By property, and whether it is broken or exercised: the first view that does so."""
+    first: dict[tuple[str, bool], tuple[Part, int]] = {}
+    for part in done.parts:
+        watched = Properties(part.system, properties, _observe)
+        for watch, at in zip(watched.watches, part.search.scan(watched), strict=True):
+            key = (watch.instance.property_.name, watch.broken)
+            if at is not None and (key not in first or at < first[key][1]):
+                first[key] = (part, at)
+    return first
+
+
+def _of_runs(property_: Property, done: Fixpoint, few: "_Few", *, pairs: bool) -> ForEveryNumber:
+    """Whether every run terminates."""
+    unproved = termination.unproved(done, is_quiescent)
+    if unproved is None:
+        return few.confirmed(property_, non_vacuous=True, pairs=pairs)
+    found = few.judged(property_, f"{unproved.reason}; {IN_NO_RUN}", MOST_OF_RUNS)
+    return replace(found, run=unproved.run) if found.word == "open" else found
+
+
+def is_quiescent(system: ClosedSystem, component: int, state: Hashable, idle: bool) -> bool:
+    """Whether a server of ours is quiescent, in a local state and with nothing under way to or from it."""
+    return side_of(system, component, state, idle).is_quiescent
 
 
 @dataclass
@@ -205,40 +241,43 @@ class _Few:
     options: Options
 
     def __post_init__(self) -> None:
-        self._known: dict[tuple[str, int], Verdict] = {}
+        self._known: dict[tuple[str, Scenario], Verdict] = {}
 
-    def verdict(self, property_: Property, servers: int) -> Verdict:
-        """The explorer's verdict on a property with so many servers."""
-        if (property_.name, servers) not in self._known:
-            conflicting = servers if self.scenario.conflicting and servers > 1 else 0
-            few: Any = replace(self.scenario, torrents=servers, conflicting=conflicting)
-            few = Recast(few, self.charts) if self.charts else few
-            most = self.options.most
-            if servers > 2:  # noqa: PLR2004 - those are many states
-                most = MOST_STATES if most is None else min(most, MOST_STATES)
-            asked = OfExplorer(
-                self.options.symmetric, self.options.reduced, self.options.engine, most, self.options.memory
-            )
-            of_states = property_.when not in OF_RUNS
-            wanted = [one for one in OF_MEMBERSHIP if one.when not in OF_RUNS] if of_states else [property_]
-            wanted = wanted if property_ in wanted else [property_]
-            for found in explore(few, asked, wanted).verdicts:
-                self._known[found.property_.name, servers] = found
-        return self._known[property_.name, servers]
+    def verdicts(self, property_: Property, servers: int) -> Iterator[Verdict]:
+        """The explorer's verdicts on a property with so many servers, one for each way to choose their kinds."""
+        for chosen in populations(self.scenario, servers):
+            if (property_.name, chosen) not in self._known:
+                self._explore(property_, chosen)
+            yield self._known[property_.name, chosen]
 
-    def judged(self, property_: Property, reason: str) -> ForEveryNumber:
-        """Broken with the fewest servers that break it; otherwise open, for this reason."""
-        most = 1 if property_.when in OF_RUNS else MOST_SERVERS
+    def _explore(self, property_: Property, chosen: Scenario) -> None:
+        few: Any = Recast(chosen, self.charts) if self.charts else chosen
+        most = self.options.most
+        if chosen.torrents > 2:  # noqa: PLR2004 - those are many states
+            most = MOST_STATES if most is None else min(most, MOST_STATES)
+        asked = OfExplorer(self.options.symmetric, self.options.reduced, self.options.engine, most, self.options.memory)
+        of_states = property_.when not in OF_RUNS
+        wanted = [one for one in OF_MEMBERSHIP if one.when not in OF_RUNS] if of_states else [property_]
+        wanted = wanted if property_ in wanted else [property_]
+        for found in explore(few, asked, wanted).verdicts:
+            self._known[found.property_.name, chosen] = found
+
+    def judged(self, property_: Property, reason: str, most: int = 0) -> ForEveryNumber:
+        """Broken with the fewest servers, at `most` so many, that break it; otherwise open, for this reason."""
+        most = most or (1 if property_.when in OF_RUNS else MOST_SERVERS)
         for servers in range(1, most + 1):
-            found = self.verdict(property_, servers)
-            if found.holds is False:
+            try:
+                found = next((each for each in self.verdicts(property_, servers) if each.holds is False), None)
+            except Unbounded as why:
+                return ForEveryNumber(property_, "open", reason=f"with {servers} servers, {why}")
+            if found is not None:
                 return ForEveryNumber(property_, "broken", servers, found)
         return ForEveryNumber(property_, "open", reason=reason)
 
     def confirmed(self, property_: Property, *, non_vacuous: bool, pairs: bool) -> ForEveryNumber:
         """It holds of all views; with one server, and where it is about just two rivals, the explorer says."""
-        for servers in (1, 2) if pairs else (1,):
-            found = self.verdict(property_, servers)
+        numbers = (1, 2) if pairs else (1,)
+        for servers, found in ((number, each) for number in numbers for each in self.verdicts(property_, number)):
             if found.holds is False:
                 return ForEveryNumber(property_, "broken", servers, found)
             if found.holds is None and found.applies and found.reason and found.non_vacuous:
@@ -249,16 +288,12 @@ class _Few:
         return ForEveryNumber(property_, "holds for every number")
 
 
-def _observer(knowledge: Knowledge, *, rivals: bool) -> Callable[[ClosedSystem, int, Hashable, bool], Hashable]:
+def _observe(system: ClosedSystem, component: int, state: Hashable, idle: bool) -> Hashable:
     """How properties see a view: quiescent only if everybody can be, and with rivals among the others."""
-
-    def observe(system: ClosedSystem, component: int, state: Hashable, idle: bool) -> Hashable:
-        assert isinstance(system, OpenSystem)
-        side = side_of(system, component, state, idle)
-        if isinstance(side, TrackerSide) and component == TRACKER and side.is_quiescent:
-            return replace(side, is_quiescent=knowledge.can_be_quiescent(state))
-        if isinstance(side, ClientSide) and rivals:
-            return replace(side, rivals=side.rivals | {OTHERS})
-        return side
-
-    return observe
+    assert isinstance(system, OpenSystem)
+    side = side_of(system, component, state, idle)
+    if isinstance(side, TrackerSide) and component == TRACKER and side.is_quiescent:
+        return replace(side, is_quiescent=system.knowledge.can_be_quiescent(state))
+    if isinstance(side, ClientSide) and component in system.rivals:
+        return replace(side, rivals=side.rivals | {OTHERS})
+    return side

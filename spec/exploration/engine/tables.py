@@ -8,7 +8,7 @@ it does to the queues (an *edit*), what it publishes, and the budget after it.
 """
 
 import copy
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -74,6 +74,7 @@ class Tables(InFlight):
         self._known_locals = [0] * width
         self._planned: list[tuple[Planned, ...]] = []
         self._forbidden: frozenset[int] = frozenset()
+        self._keeps: Callable[[Label], bool] | None = None
         # By component and local state.
         self.busy: Flags = np.zeros((width, 64), np.bool_)
         self.online: Flags = np.zeros((width, 64), np.bool_)
@@ -107,10 +108,11 @@ class Tables(InFlight):
         """What each of the steps is."""
         self.known_situations = self.known_steps = 0
 
-    def without(self, costs: Collection[int]) -> "Tables":
-        """The same tables, where nothing happens that has one of these costs."""
+    def without(self, costs: Collection[int], keeps: Callable[[Label], bool] | None = None) -> "Tables":
+        """The same tables, where nothing happens that has one of these costs, or is called what is not kept."""
         made = copy.copy(self)
         made._forbidden = frozenset(costs)  # noqa: SLF001 - its own kind
+        made._keeps = keeps  # noqa: SLF001
         made._forget_situations()  # noqa: SLF001
         return made
 
@@ -212,7 +214,9 @@ class Tables(InFlight):
         paid = [
             (plan, left)
             for plan in self._planned[shape]
-            if (quiescent or not plan.late) and (left := self._paid(budget, plan.prices)) >= 0
+            if (quiescent or not plan.late)
+            and (self._keeps is None or self._keeps(plan.label))
+            and (left := self.paid(budget, plan.prices)) >= 0
         ]
         steps = [(plan.then, plan.edit, plan.publication, left) for plan, left in paid]
         self.plans += [plan for plan, _ in paid]
@@ -239,7 +243,8 @@ class Tables(InFlight):
             prices = (move.part, move.cost, move.loss, move.failure)
             yield Planned(then, self._edit_number(component, edit), move.publication, prices, move.late, move.label)
 
-    def _paid(self, budget: int, prices: Iterable[int]) -> int:
+    def paid(self, budget: int, prices: Iterable[int]) -> int:
+        """The budget after a step; negative if it cannot be paid, or does not happen in these tables."""
         for price in prices:
             budget = -1 if price in self._forbidden else self.system.spend(budget, price)
             if budget < 0:

@@ -32,17 +32,17 @@ class BrokerBus:
     broker: Participant = field(default_factory=Broker)
 
     def __post_init__(self) -> None:
-        self._machine = ChartMachine(self.broker)
-        state = self._machine.begin()
+        self.machine = ChartMachine(self.broker)
+        state = self.machine.begin()
         for node in self.nodes:
             for arrow in (arrow for started in node.order(node.begin(), "start")[:1] for arrow in started.arrows):
                 if arrow.receiver == "broker" and arrow.sender == "client":
-                    state = self._machine.receive(state, arrow.message, node.name)[1]
+                    state = self.machine.receive(state, arrow.message, node.name)[1]
                     state = [state, *(then for _, then in self._sent(state))][-1]
         self._state: Snapshot = state
 
     def receivers(self, sender: str, message: Hashable) -> frozenset[str]:
-        taking, state, _ = self._machine.receive(self._state, message, sender)
+        taking, state, _ = self.machine.receive(self._state, message, sender)
         return frozenset(to for to, _ in self._sent(state)) if taking is Taking.TAKEN else frozenset()
 
     def _sent(self, state: Snapshot) -> Iterator[tuple[str, Snapshot]]:
@@ -53,10 +53,10 @@ class BrokerBus:
         """
         met = {state}
         for _ in range(STEPS):
-            due = self._machine.sends(state)
+            due = self.machine.sends(state)
             if not due:
                 return
-            then = self._machine.send(state, due[0])
+            then = self.machine.send(state, due[0])
             yield due[0].to, then or state
             if then is None or then in met:
                 return

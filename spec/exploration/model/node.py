@@ -145,6 +145,11 @@ class Server:
         self._machines = {role: ChartMachine(getattr(self, role)) for role in ROLES}
         self._broker = ChartMachine(self.broker)
 
+    @property
+    def machines(self) -> tuple[ChartMachine, ...]:
+        """Those of its charts, and of its session with the broker."""
+        return (*self._machines.values(), self._broker)
+
     @cached_property
     def initial(self) -> ServerState:
         """Offline, with nothing set."""

@@ -7,6 +7,7 @@ table `[scenario.<name>]` with these keys, all optional but `description`:
     torrents = 2              # how many torrent servers
     conflicting = 0           # so many of them, the last ones, offer the same endpoint
     hardened = false           # whether they name their requests, and close the gaps of the protocol as drawn
+    as_drawn = 0              # so many of them, the first ones, are not hardened all the same
     retries = 0               # how often they ask again by themselves, from one TrackerHello to the next
     files = false             # whether each brings a file and a fragment
     timeouts = "any"          # "any": whenever they are set; "patient": when nothing is under way; "never"
@@ -34,6 +35,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -93,6 +95,7 @@ class Scenario:
     torrents: int = 2
     conflicting: int = 0
     hardened: bool = False
+    as_drawn: int = 0
     retries: int = 0
     files: bool = False
     late_expiries: bool = False
@@ -174,9 +177,13 @@ class Scenario:
         return self._server(TRACKER, charts["Tracker"](TRACKER), self.view(TRACKER), charts)
 
     def _torrent(self, name: str, charts: Mapping[str, Any]) -> Server:
-        hardened = {"session": SESSION} if self.hardened else {}
+        hardened = {"session": SESSION} if self.is_hardened(name) else {}
         retries = {"retries": self.retries} if self.retries else {}
         return self._server(name, charts["TorrentServer"](name, **hardened, **retries), self.view(name), charts)
+
+    def is_hardened(self, name: str) -> bool:
+        """Whether a torrent server is."""
+        return self.hardened and self.names.index(name) >= self.as_drawn
 
     def _server(self, name: str, client: Participant, view: View, charts: Mapping[str, Any]) -> Server:
         parts = (charts["DistributionView"](view), charts["Clock"](), charts["Broker"]())
@@ -208,8 +215,8 @@ class Scenario:
 
     def interchangeable_groups(self) -> tuple[tuple[int, ...], ...]:
         """The components that differ in their names only, in groups."""
-        alone = self.torrents - self.conflicting
-        groups = (range(1, alone + 1), range(alone + 1, self.torrents + 1))
+        ends = sorted({0, self.as_drawn, self.torrents - self.conflicting, self.torrents})
+        groups = (range(begin + 1, end + 1) for begin, end in pairwise(ends))
         plain = (tuple(place for place in group if self.names[place - 1] not in self.views) for group in groups)
         return tuple(group for group in plain if len(group) > 1)
 
@@ -290,8 +297,8 @@ def scenario_of(where: str, name: str, table: object) -> Scenario:
     if not isinstance(table, dict):
         raise ScenarioError(f"{where}: has to be a table")
     kinds: dict[str, object] = {
-        "description": str, "torrents": int, "conflicting": int, "hardened": bool, "retries": int, "files": bool,
-        "late_expiries": bool, "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool,
+        "description": str, "torrents": int, "conflicting": int, "hardened": bool, "as_drawn": int, "retries": int,
+        "files": bool, "late_expiries": bool, "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool,
         "keeps_hops": bool, "loses": list,
         "faults": dict, "views": dict,
     }  # fmt: skip
@@ -321,6 +328,9 @@ def check(scenario: Scenario, where: str) -> None:
         raise ScenarioError(f"{where}: retries is {scenario.retries}; it has to be from 0 to {MOST_RETRIES}")
     if scenario.conflicting == 1 or not 0 <= scenario.conflicting <= scenario.torrents:
         raise ScenarioError(f"{where}: conflicting is {scenario.conflicting}; it has to be 0, or from 2 to torrents")
+    if not 0 <= scenario.as_drawn <= (scenario.torrents if scenario.hardened else 0):
+        most = "at most torrents" if scenario.hardened else "0 where hardened is not set"
+        raise ScenarioError(f"{where}: as_drawn is {scenario.as_drawn}; it has to be {most}")
 
 
 RENAMED = {"tells": "description", "careful": "hardened", "calm": "stabilisation"}

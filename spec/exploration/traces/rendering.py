@@ -135,6 +135,8 @@ def sketch(
 def _plain(scenario: Scenario) -> dict[str, Any]:
     values = {field.name: getattr(scenario, field.name) for field in fields(scenario)}
     views = thawed(scenario.views)
+    if not scenario.as_drawn:
+        del values["as_drawn"]  # most traces do without
     return {**values, "loses": sorted(scenario.loses), "faults": dict(scenario.faults), "views": views}
 
 

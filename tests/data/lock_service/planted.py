@@ -55,6 +55,30 @@ class Twice(Server):
         self.waiting.pop(0)
 
 
+class Ticking(Server):
+    """3: once two wait behind another one, it ticks for ever."""
+
+    free = State(initial=True)
+    granting = State()
+    held = State()
+    ticking = State()
+
+    recv_request = Event(
+        free.to(granting, on="let_in")
+        | granting.to.itself(on="enqueue")
+        | held.to(ticking, cond="somebody_waits", on="enqueue")
+        | held.to.itself(on="enqueue")
+        | ticking.to.itself(on="enqueue"),
+        name="?request",
+    )
+    send_grant = Event(granting.to(held, cond="is_next"), name="!grant")
+    recv_release = Event(
+        held.to(granting, cond="somebody_waits", on="let_next_in") | held.to(free) | ticking.to.itself(),
+        name="?release",
+    )
+    send_tick = Event(ticking.to.itself(), name="!tick")
+
+
 def with_server(server: type[StateChart[Any]]) -> Mapping[str, type[StateChart[Any]]]:
     """The charts with another server."""
     return {"Server": server, "Client1": Client, "Client2": Client}

@@ -23,6 +23,7 @@ from spec.exploration.model.reference import canonical, successors
 from spec.exploration.model.renaming import permutations_of
 from spec.exploration.model.steps import Row, Slot
 from spec.exploration.properties.foreign import PROPERTIES
+from spec.exploration.properties.language import Implication, property_
 from spec.system.process import Addressed
 from tests.data.lock_service import charts as lock_service
 from tests.data.lock_service import planted
@@ -34,8 +35,15 @@ PLANTED = {
     planted.Short: ("no deadlock", 4),
     planted.Small: ("no deadlock", 5),
     planted.Twice: ("no unexpected reception", 3),
+    planted.Ticking: ("every run terminates", 3),
 }
 """The property that each breaks, and with how many clients."""
+
+
+@property_("termination")
+def every_run_terminates() -> Implication:
+    """Everybody has had the lock some day."""
+    return True, True
 
 
 def lock(charts: Mapping[str, type[StateChart[Any]]] = CHARTS, faults: Faults | None = None) -> ForeignSystem:
@@ -113,7 +121,8 @@ def main() -> None:
             unknown, count = missing(of, done, number)
             print(f"{name} with {number}: {count} views, {unknown} of them unknown, of {len(done.parents)}", flush=True)
     for server, (broken, number) in PLANTED.items():
-        found = answer_of_charts(lock(planted.with_server(server)), (*PROPERTIES, *lock_service.PROPERTIES))
+        asked = (*PROPERTIES, *lock_service.PROPERTIES, every_run_terminates)
+        found = answer_of_charts(lock(planted.with_server(server)), asked)
         told = next(each for each in found.verdicts if each.property_.name == broken)
         print(f"{server.__name__}: {broken}: {told.word} with {told.servers}; wanted: {number}", flush=True)
 

@@ -14,12 +14,26 @@ from machines import (
     TorrentServer,
     Tracker,
 )
-from machines.calls import AddClient, JoinPossible, RegisterClient, RemoveClient, SetTimeout, TimeoutExceeded, Timer
+from machines.calls import (
+    AddClient,
+    CheckJoin,
+    JoinConflicts,
+    JoinPossible,
+    RegisterClient,
+    RemoveClient,
+    SetTimeout,
+    TimeoutExceeded,
+    Timer,
+)
 from machines.clock import ClockData
 from machines.distribution_view import DistributionViewData
-from machines.events import BusEvent, ClientEvent, ClientRegistered
+from machines.events import BusEvent, ClientEvent, ClientRegistered, ReasonCode
 from machines.participant import Output
+from spec.exploration.model.scenario import Scenario, scenario
 
+HASTY = scenario("hasty")
+MIXED = Scenario("mixed", timeouts="patient", hardened=True, as_drawn=1)
+RIVALS = Scenario("rivals", timeouts="patient", conflicting=2)
 Charts = Mapping[str, type[Participant]]
 
 
@@ -29,7 +43,7 @@ class Planted:
 
     charts: Charts
     servers: int
-    scenario: str = "hasty"
+    scenario: Scenario = HASTY
 
 
 class DropsThirdPending(Tracker):
@@ -194,16 +208,79 @@ class LeavesOnNews(TorrentServer):
             self.data = replace(self.data, attempt=self.data.attempt + 1)
 
 
+class ForgetsUnnamed(Tracker):
+    """With one admission for a named request pending, and one for a request without a name, both are forgotten."""
+
+    def note_admission(self, message: JoinPossible) -> None:
+        super().note_admission(message)
+        if len(self.data.names) == 1 and len(self.data.pending) == 2:
+            self.data = replace(self.data, pending=frozenset())
+
+
+class AsksForEver(TorrentServer):
+    """Whenever the procedure has failed it asks again."""
+
+    def asks_again(self) -> bool:
+        return True
+
+    def count_retry(self) -> None:
+        pass
+
+
+class DeniesAll(DistributionView):
+    """A tracker's view finds a conflict whatever it is asked."""
+
+    def judge(self, message: CheckJoin) -> None:
+        about = message.request
+        answer = JoinConflicts(
+            client=about.client, reason_code=ReasonCode.WRONG_FRAGMENT_SIZE, reason="no", request_id=about.request_id
+        )
+        self.data = DistributionViewData(self.data.view, answer=answer)
+
+
+class KeepsThreeTimeouts(Clock):
+    """Of three timeouts that are set none is dropped when it is exceeded."""
+
+    def drop_timer(self, message: Any) -> None:
+        if not (isinstance(message, TimeoutExceeded) and len(self.data.running) > 2):
+            super().drop_timer(message)
+
+
+class NeverDone(Clock):
+    """Of two timeouts that are set none is dropped when it is exceeded: a standing one would do no harm."""
+
+    def drop_timer(self, message: Any) -> None:
+        if not (isinstance(message, TimeoutExceeded) and len(self.data.running) > 1):
+            super().drop_timer(message)
+
+
+class NoExpiry(Clock):
+    """While two timeouts are set none is exceeded."""
+
+    def compose_timeout_exceeded(self) -> tuple[Output, ...]:
+        return super().compose_timeout_exceeded() if len(self.data.running) != 2 else ()
+
+
+DENIED: Charts = {"TorrentServer": AsksForEver, "DistributionView": DeniesAll}
+ENDLESS: Mapping[str, Planted] = {
+    "a server asks again for ever": Planted(DENIED, 1, scenario("standard")),
+    "a request and its denial follow each other for ever": Planted({"TorrentServer": AsksForEver}, 2, RIVALS),
+    "three timeouts are exceeded again and again": Planted({"Clock": KeepsThreeTimeouts}, 3),
+    "two timeouts are exceeded again and again": Planted({"Clock": NeverDone}, 2),
+    "two timeouts are never exceeded": Planted({"Clock": NoExpiry}, 2),
+}
+"""Mistakes by which a run does not terminate."""
+
 PLANTED: Mapping[str, Planted] = {
     "the third pending admission is dropped": Planted({"Tracker": DropsThirdPending}, 3),
-    "the fourth pending admission is dropped": Planted({"Tracker": DropsFourthPending}, 4, "standard"),
-    "the fifth pending admission is dropped": Planted({"Tracker": DropsFifthPending}, 5, "standard"),
+    "the fourth pending admission is dropped": Planted({"Tracker": DropsFourthPending}, 4, scenario("standard")),
+    "the fifth pending admission is dropped": Planted({"Tracker": DropsFifthPending}, 5, scenario("standard")),
     "an acceptance omits a client": Planted({"Tracker": OmitsAClient}, 3),
     "no third timeout is set": Planted({"Clock": NoThirdTimeout}, 3),
     "an expiry forgets the others": Planted({"Tracker": ExpiryForgetsTheOthers}, 3),
     "a view drops the third client": Planted({"DistributionView": DropsThirdClient}, 3),
     "no third client is registered": Planted({"DistributionView": RegistersNoThird}, 3),
-    "a goodbye removes everybody": Planted({"DistributionView": RemovesEverybody}, 3, "leaving"),
+    "a goodbye removes everybody": Planted({"DistributionView": RemovesEverybody}, 3, scenario("leaving")),
     "an expiry takes the other timeouts away": Planted({"Clock": StopsAnotherTimeout}, 3),
     "an expiry is ignored": Planted({"Tracker": IgnoresExpiry}, 3),
     "a confirmation ends another admission": Planted({"Tracker": ConfirmsForAnother}, 3),
@@ -211,5 +288,6 @@ PLANTED: Mapping[str, Planted] = {
     "timeouts are mixed up": Planted({"Tracker": MixesTimeouts}, 3),
     "the broker tells two only": Planted({"Broker": TellsTwoOnly}, 2),
     "a server forgets itself": Planted({"DistributionView": ForgetsItself}, 3),
+    "hardened beside as drawn are forgotten": Planted({"Tracker": ForgetsUnnamed}, 2, MIXED),
     "news of some names count as another attempt": Planted({"TorrentServer": LeavesOnNews}, 2),
 }

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from spec.exploration.any_number import certify as certify_module
-from spec.exploration.any_number.certificate import certificate, covered, write
+from spec.exploration.any_number.certificate import certificate, claims_of, covered, write
 from spec.exploration.any_number.certified_charts import Rejected
 from spec.exploration.any_number.certify import Views, certify
 from spec.exploration.any_number.fixpoint import Options
+from spec.exploration.any_number.verdicts import ForEveryNumber
 from spec.exploration.model.scenario import ScenarioError, scenario
 from spec.exploration.properties.client_join import OF_MEMBERSHIP, ClientSide
 from spec.exploration.properties.language import Implication, always
@@ -24,6 +25,11 @@ TAKEN = 3
 @pytest.fixture(scope="module")
 def made() -> dict[str, Any]:
     return certificate(scenario("standard"), CLAIMS, Options())
+
+
+def test_what_steps_tell_is_not_claimed_of_views() -> None:
+    verdicts = [ForEveryNumber(each, "holds for every number") for each in OF_MEMBERSHIP]
+    assert claims_of(verdicts) == CLAIMS
 
 
 def test_it_is_accepted(made: dict[str, Any], tmp_path: Path) -> None:

@@ -6,31 +6,43 @@ from typing import Any
 
 import pytest
 
-from machines import DistributionView, Tracker, View
+from machines import Broker, DistributionView, Tracker, View
+from machines.events import BusEvent
 from machines.rules import Limits
-from spec.exploration.any_number.executed import executed
-from spec.exploration.any_number.fixpoint import fixpoint, open_system, questions
+from spec.exploration.any_number.fixpoint import Fixpoint, fixpoint, lines_met, questions
 from spec.exploration.any_number.lint import lint
 from spec.exploration.any_number.restriction import NotInterchangeable
-from spec.exploration.model.node import Server
 from spec.exploration.model.scenario import scenario
 
 INDEXED = frozenset({"pending", "clients", "admissions", "running", "sessions", "gone", "attempts"})
 
 
-def test_ours_ask_for_emptiness_and_twice_whether_it_is_one() -> None:
+def test_ours_ask_for_emptiness_and_twice_whether_it_is_one(standard: Fixpoint) -> None:
     """What counts servers are the limits of the service, which are asked for only where there are any."""
-    chosen = scenario("standard")
-    system = fixpoint(chosen).system
-    found = questions(system)
+    found, of_broker = questions([standard.system])
     assert {each.file.rpartition("/")[2] for each in found.refused} == {"rules.py"}
-    nodes = {node.name: node for node in open_system(chosen).nodes if isinstance(node, Server)}
-    met = found.met(executed(nodes, system.asking.known, frozenset(each.file for each in found.questions)))
+    lines = lines_met(scenario("standard"), None, [standard.system], (*found.questions, *of_broker.questions))
+    met = found.met(lines)
     assert not met.refused
     sizes = {(each.file.rpartition("/")[2], each.collection) for each in found.questions if each.constant}
     assert sizes >= {("clock.py", "running"), ("tracker.py", "pending")}
     assert found.counted >= {"running", "pending"}
     assert (found.largest, met.largest) == (1, 1)
+    assert of_broker.met(lines).questions
+
+
+class TellsSix(Broker):
+    """An event goes to six receivers at most."""
+
+    def take_over(self, message: BusEvent) -> None:
+        super().take_over(message)
+        if len(self.data.outbox) > 6:
+            self.data = replace(self.data, outbox=self.data.outbox[:6])
+
+
+def test_a_broker_that_counts_its_sessions_is_refused() -> None:
+    with pytest.raises(NotInterchangeable, match=r"test_lint\.py:\d+: .* of 'outbox'"):
+        fixpoint(scenario("standard"), charts={"Broker": TellsSix})
 
 
 class Limited(DistributionView):

@@ -5,6 +5,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -13,10 +14,11 @@ from spec.exploration.any_number.fixpoint import Options
 from spec.exploration.any_number.verdicts import Answer, answer
 from spec.exploration.model.scenario import Scenario, scenario
 from spec.exploration.properties.client_join import OF_MEMBERSHIP
-from spec.exploration.properties.language import OF_RUNS
-from tests.spec.exploration.any_number.planted import PLANTED
+from spec.exploration.properties.language import OF_RUNS, Property
+from tests.spec.exploration.any_number.planted import ENDLESS, PLANTED, Planted
 
 OF_STATES = tuple(each for each in OF_MEMBERSHIP if each.when not in OF_RUNS)
+OF_RUNS_ONLY = tuple(each for each in OF_MEMBERSHIP if each.when in OF_RUNS)
 QUICK = (("timeouts are mixed up", "every pending admission has a timeout"),)
 
 
@@ -25,7 +27,7 @@ def words(found: Answer) -> dict[str, tuple[str, int]]:
 
 
 def test_what_holds_in_the_standard_scenario() -> None:
-    found = answer(scenario("standard"), properties=OF_STATES)
+    found = answer(scenario("standard"))
     assert found.verdict == "holds for every number"
     assert {word for word, _ in words(found).values()} == {"holds for every number", "does not apply"}
 
@@ -63,10 +65,9 @@ def test_servers_that_differ_are_open_with_the_reason(chosen: Scenario, why: str
     assert why in found.reason
 
 
-def caught(name: str) -> tuple[Answer, int]:
-    planted = PLANTED[name]
-    found = answer(scenario(planted.scenario), properties=OF_STATES, charts=planted.charts)
-    ours = answer(scenario(planted.scenario), properties=OF_STATES)
+def caught(planted: Planted, properties: Sequence[Property]) -> tuple[Answer, int]:
+    found = answer(planted.scenario, properties=properties, charts=planted.charts)
+    ours = answer(planted.scenario, properties=properties)
     before = {each.property_.name: each.servers for each in ours.verdicts if each.word == "broken"}
     fewest = [
         each.servers
@@ -86,7 +87,7 @@ def test_mistakes_that_take_three_servers_are_caught(name: str, about: str) -> N
 
 def test_what_takes_more_than_a_few_is_refused_with_its_line() -> None:
     planted = PLANTED["the fifth pending admission is dropped"]
-    found = answer(scenario(planted.scenario), Options(most=5000), OF_STATES[2:3], charts=planted.charts)
+    found = answer(planted.scenario, Options(most=5000), OF_STATES[2:3], charts=planted.charts)
     assert found.verdict == "open"
     assert "planted.py:" in found.reason
     assert "size against 4 of 'pending'" in found.reason
@@ -95,9 +96,10 @@ def test_what_takes_more_than_a_few_is_refused_with_its_line() -> None:
 def main() -> None:
     """Try all mistakes."""
     missed = []
-    for name, planted in PLANTED.items():
+    mistakes = [*((*each, OF_STATES) for each in PLANTED.items()), *((*each, OF_RUNS_ONLY) for each in ENDLESS.items())]
+    for name, planted, properties in mistakes:
         began = time.perf_counter()
-        found, servers = caught(name)
+        found, servers = caught(planted, properties)
         is_caught = servers == planted.servers or bool(found.reason)
         how: Any = f"with {servers} servers" if servers else found.reason
         print(

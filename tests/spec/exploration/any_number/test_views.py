@@ -21,11 +21,6 @@ RIVALS = Scenario("rivals", timeouts="patient", conflicting=2)
 STOPS = Scenario("stops", timeouts="patient", faults=immutabledict({"stop tracker": 1}))
 
 
-@pytest.fixture(scope="module")
-def standard() -> Fixpoint:
-    return fixpoint(scenario("standard"))
-
-
 @pytest.mark.parametrize(("name", "views"), [("hasty", 3426), ("losses", 8619)])
 def test_how_many_views_there_are(name: str, views: int) -> None:
     found = fixpoint(scenario(name))
