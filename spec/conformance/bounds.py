@@ -53,6 +53,8 @@ class Bounds:
     progress: Callable[[str, int], None] | None = None
     """Is given what is looked at, and the states so far."""
     reductions: Reductions = field(default_factory=Reductions)
+    after_mistakes: bool = False
+    """Whether to go on to the end though there are mistakes: they may all be accepted."""
     _end: float | None = field(default=None, init=False, repr=False)
 
     def begin(self) -> None:

@@ -1,6 +1,7 @@
 """Checking diagrams against charts: reads, binds, projects, compares, and puts all that was found into one report."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from spec.conformance.bind import BoundDiagram
 from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.counterexample import Stage
 from spec.conformance.coverage import Coverage, covered, joined
-from spec.conformance.finding import Finding, Verdict, unanswered
+from spec.conformance.finding import Finding, Verdict, counts, unanswered
 from spec.conformance.implied import implied
 from spec.conformance.inclusion import Comparison, compare
 from spec.conformance.local import implied_locally, reached
@@ -93,7 +94,9 @@ def _check_all(
     coverage: bool,
 ) -> Report:
     cast = Cast(whole.binding, whole.charts, bounds.reductions.by_pairs, whole.payloads)
-    tasks: list[Callable[[], Any]] = [partial(_explored, use_case, cast, bounds) for use_case in whole.use_cases]
+    tasks: list[Callable[[], Any]] = [
+        partial(_explored, use_case, cast, accepted, bounds) for use_case in whole.use_cases
+    ]
     tasks += [partial(_compared, bound, cast, accepted, bounds, ours=coverage) for bound in whole.diagrams_bound]
     done = beside_each_other(tasks, processes)
     scenarios: list[Finding] = []
@@ -288,7 +291,9 @@ def _those_meant(
     return [each for place, each in enumerate(systems) if place in ended] or systems
 
 
-def _explored(use_case: UseCase, cast: Cast, bounds: Bounds) -> tuple[tuple[Finding, ...], Explored | None] | None:
+def _explored(
+    use_case: UseCase, cast: Cast, accepted: Sequence[Accepted], bounds: Bounds
+) -> tuple[tuple[Finding, ...], Explored | None] | None:
     if not use_case.says_all:
         return None  # they are examples, and do not say what else can happen
     asked = f"{use_case.name}: whether the diagrams say all that the charts can do"
@@ -301,14 +306,25 @@ def _explored(use_case: UseCase, cast: Cast, bounds: Bounds) -> tuple[tuple[Find
         return (unanswered(f"{asked}: {error}"),), None
     except InteractionError as error:
         return (unanswered(f"{asked}: {error}"),), None
+    findings = _told(use_case, cast, found)
+    mistakes = [finding for finding in findings if counts(finding)]
+    if mistakes and all(accept(finding, accepted).accepted for finding in mistakes):
+        whole = copy(bounds)
+        whole.after_mistakes = True
+        found = explored(use_case, cast, whole)
+        findings = _told(use_case, cast, found)
+    complete = not any(finding.unanswered for finding in findings)
+    return findings, Explored(found.states, complete, as_drawn=not use_case.complete)
+
+
+def _told(use_case: UseCase, cast: Cast, found: Looked) -> tuple[Finding, ...]:
+    """What was found of a use case, drawn, in the words of its diagrams."""
     diagrams = [bound.diagram for bound in use_case.diagrams_bound]
     stage = Stage(f"{use_case.name} (implied scenario)", diagrams, use_case.words, cast.binding, use_case.begin)
-    findings = tuple(
+    return tuple(
         unmarked(replace(finding, message=f"{use_case.name}: {finding.message}"))
         for finding in map(stage.drawn, found.findings)
     )
-    complete = not any(finding.unanswered for finding in findings)
-    return findings, Explored(found.states, complete, as_drawn=not use_case.complete)
 
 
 __all__ = [

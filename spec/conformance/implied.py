@@ -28,7 +28,7 @@ from spec.binding import Begin, Word
 from spec.binding.allowances import Allowances
 from spec.binding.obligations import Violation
 from spec.conformance.bounds import Bounds, Stopped
-from spec.conformance.finding import Finding, unanswered
+from spec.conformance.finding import Finding, counts, unanswered
 from spec.conformance.matching import match
 from spec.conformance.rules import rules
 from spec.conformance.whole import Places, Whole
@@ -40,6 +40,8 @@ from spec.system.scheduling import choice
 Faults = frozenset[tuple[str, str, str]]
 """Sender, receiver and message of what can be lost."""
 
+MORE = 10_000
+"""Places of the scenarios that are looked at where mistakes were found."""
 Orders = tuple[tuple[str, str], ...]
 """Lifelines, each with an order to it."""
 
@@ -114,6 +116,8 @@ class _Search:
         self._cut_off: set[Here] = set()
         """What comes after these was not looked at."""
         self._sends_undrawn = system.sends_undrawn()
+        self._more = 0
+        """Places of the scenarios that were looked at since a mistake was found."""
 
     def run(self, begin: State) -> None:
         """Search until nothing is new, or a bound is hit."""
@@ -126,11 +130,20 @@ class _Search:
                 self.bounds.watch("what the charts can do", len(self._expanded))
                 here = queue.popleft()
                 self.bounds.watch_queues(here[0].state.channels)
+                self._watch_mistakes(here[1])
                 queue.extend(self._expand(here))
             if not self.system.is_reduced:
                 self._tell_what_is_never_taken()
         except (Stopped, InteractionError) as stop:
             self.findings.append(unanswered(f"{asked}: {stop}"))
+
+    def _watch_mistakes(self, places: Places) -> None:
+        """Raises `Stopped` some time after the first mistake: there may be others, but the verdict is known."""
+        if not self.bounds.after_mistakes and any(counts(finding) for finding in self.findings):
+            self._more += len(places)
+            if self._more > MORE:
+                text = "there are mistakes already; what comes after them was not compared to its end"
+                raise Stopped(f"stopped after {len(self._expanded)} states, since {text}")
 
     def _expand(self, here: Here) -> list[Here]:
         stand, places = here

@@ -343,7 +343,7 @@ def test_a_use_case_that_refers_to_itself_ends_all_the_same() -> None:
     assert report.verdict is not Verdict.CONFORMS
 
 
-def test_a_run_holds_what_happened_elsewhere_where_that_forbids_its_end() -> None:
+def test_a_run_holds_what_happened_elsewhere_if_that_matters() -> None:
     charts = {"A": chart("A", ["?go"]), "B": chart("B", ["?go"])}
     report = checked("alt\n[->A:go\nelse\n[->B:go\nend\n", charts)
     for finding in report.implied:

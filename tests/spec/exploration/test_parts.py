@@ -158,11 +158,12 @@ def test_a_bus_that_minds_who_else_is_there_is_refused() -> None:
         def receivers(self, sender: str, message: Hashable) -> frozenset[str]:
             return self.receives
 
-    wires = Wires(("hub", "one", "two"))
+    wires: Any = Wires(("hub", "one", "two"))
     names = frozenset({"hub", "one"})
-    same = SameForAll(wires, (Crowded(frozenset({"one", "somebody"})),), names)
+    crowded: Any = Crowded
+    same = SameForAll(wires, (crowded(frozenset({"one", "somebody"})),), names)
     assert same.receivers("hub", "news") == {"one", "two"}
-    other = replace(same, others=(*same.others, Crowded(frozenset({"two"}))))
+    other = replace(same, others=(*same.others, crowded(frozenset({"two"}))))
     with pytest.raises(NotInterchangeable, match="depends on how many sessions there are"):
         other.receivers("hub", "news")
 
