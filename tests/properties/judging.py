@@ -1,0 +1,51 @@
+"""What is said of each step of a run, and of the run as a whole, at every level of the suite."""
+
+from runtime.runs.explored import observed
+from spec.exploration.model.steps import Row
+from spec.monitor import Monitor
+from spec.monitor.explanation import sentences
+from tests.properties.exchanges import DRAWN, differs
+from tests.properties.harmless import harmless
+from tests.properties.runs import Run, Step
+
+MONITORED = "the monitor allows the run"
+"""What is broken where what is seen on the bus is no run of the charts."""
+UNMOVED = "what means nothing to a server moves nothing"
+ENDS = "whatever happens by itself comes to an end"
+LONGEST = 600
+"""Steps after which what happens by itself has no end."""
+
+
+def broken_by(run: Run, before: Row, step: Step, ignored: frozenset[str]) -> tuple[str, str]:
+    """The property that a step, or the state after it, breaks, and why; both empty if none is."""
+    world, label = run.world, step.label
+    broken = (world.judge_step(before, label).broken | world.judge(step.row).broken) - ignored
+    if not broken:
+        return "", ""
+    found = min(broken)
+    why = differs(world.system, label.component, world.state(before, label.component), label) if found == DRAWN else ""
+    return found, why
+
+
+def forbidden_in(run: Run) -> str:
+    """Why what an observer on the bus saw is no run of the charts, of ours at that; empty if it is one."""
+    monitor = Monitor()
+    for seen in observed(run.world.system, run.steps):
+        forbidden = monitor.see(seen)
+        if forbidden is not None:
+            return "\n".join(sentences(forbidden))
+    return ""
+
+
+def moved_by(run: Run) -> str:
+    """Who would move where the run has come to, though nothing comes that means anything; empty if nobody would."""
+    world = run.world
+    for component, node in enumerate(world.nodes):
+        state = world.state(run.row, component)
+        if state.broken or node.is_busy(state):
+            continue
+        for message in harmless(state.client, node.client.topics):  # type: ignore[attr-defined]
+            for outcome in node.receive(state, message):
+                if outcome.sent or outcome.then != state:
+                    return f"{node.name} is {state.where}, and does not ignore {message}"
+    return ""
