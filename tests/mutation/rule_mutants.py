@@ -34,6 +34,10 @@ class RuleMutant:
     function: str
     place: int
 
+    def namespace(self) -> Mapping[str, Any]:
+        """The names of `machines.rules`, with the fault."""
+        return vars(_faulty(self.function, self.place))
+
     def make(self) -> type[Participant]:
         """The chart of a view that goes by the faulty rules."""
         names: dict[str, Any] = dict(vars(sys.modules[DistributionView.__module__]))

@@ -74,4 +74,3 @@ def _too_late(client: Snapshot) -> Iterator[Call]:
     for name, attempt in attempts.items():
         yield TimeoutExceeded(timer=Timer(name, attempt - 1))
     yield TimeoutExceeded(timer=Timer(STRANGER, 1))
-

@@ -1,5 +1,11 @@
 """What is said of each step of a run, and of the run as a whole, at every level of the suite."""
 
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import spec.exploration
 from runtime.runs.explored import observed
 from spec.exploration.model.steps import Row
 from spec.monitor import Monitor
@@ -10,10 +16,30 @@ from tests.properties.runs import Run, Step
 
 MONITORED = "the monitor allows the run"
 """What is broken where what is seen on the bus is no run of the charts."""
+OF_WHOLE_FILES = frozenset({"every file that a registered client knows has known fragments"})
+"""What holds where every server brings the fragments of its files. A view that Hypothesis makes knows files of which
+the fragments lie elsewhere, or nowhere.
+"""
 UNMOVED = "what means nothing to a server moves nothing"
 ENDS = "whatever happens by itself comes to an end"
 LONGEST = 600
 """Steps after which what happens by itself has no end."""
+
+AS_CHARTS = "what runs does what its charts do"
+"""What is broken where a level differs from the run."""
+
+
+def _known_to_be_broken() -> Mapping[bool, frozenset[str]]:
+    """The explorer's findings: properties that the protocol does not keep, by whether torrent servers are hardened."""
+    file = Path(spec.exploration.__file__).with_name("findings.toml")
+    rows: list[Any] = list(tomllib.loads(file.read_text(encoding="utf-8"))["finding"].values())
+    return {
+        False: frozenset(row["property"] for row in rows),
+        True: frozenset(row["property"] for row in rows if not row["mended"] and row["scenario"] != "overtaking"),
+    }
+
+
+KNOWN_TO_BE_BROKEN = _known_to_be_broken()
 
 
 def broken_by(run: Run, before: Row, step: Step, ignored: frozenset[str]) -> tuple[str, str]:

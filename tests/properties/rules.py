@@ -5,17 +5,14 @@ each rule takes steps of the explorer, and each step is looked at by every prope
 good, and what then happens by itself has to come to rest where everybody agrees.
 """
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis import target
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-import spec.exploration
 from machines.events import (
     BUS_EVENTS,
     BusEvent,
@@ -36,7 +33,18 @@ from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import TRACKER, Row
 from tests.properties.beginnings import Beginning, beginnings
 from tests.properties.coverage import NOTHING_KEPT, Exercised
-from tests.properties.judging import ENDS, LONGEST, MONITORED, UNMOVED, broken_by, forbidden_in, moved_by
+from tests.properties.judging import (
+    AS_CHARTS,
+    ENDS,
+    KNOWN_TO_BE_BROKEN,
+    LONGEST,
+    MONITORED,
+    OF_WHOLE_FILES,
+    UNMOVED,
+    broken_by,
+    forbidden_in,
+    moved_by,
+)
 from tests.properties.levels import Charts, DifferenceError, Level
 from tests.properties.runs import Run, Step, World, world_of
 from tests.properties.story import Violation
@@ -50,28 +58,7 @@ HELD: tuple[type[BusEvent], ...] = (
     ClientRegistered,
     TrackerGoodbye,
 )
-AS_CHARTS = "what runs does what its charts do"
-"""What is broken where a level differs from the run."""
-
-OF_WHOLE_FILES = frozenset({"every file that a registered client knows has known fragments"})
-"""What holds where every server brings the fragments of its files. A view that Hypothesis makes knows files of which
-the fragments lie elsewhere, or nowhere.
-"""
-
 picks = st.integers(0, 63)
-
-
-def _known_to_be_broken() -> Mapping[bool, frozenset[str]]:
-    """The explorer's findings: properties that the protocol does not keep, by whether torrent servers are hardened."""
-    file = Path(spec.exploration.__file__).with_name("findings.toml")
-    rows: list[Any] = list(tomllib.loads(file.read_text(encoding="utf-8"))["finding"].values())
-    return {
-        False: frozenset(row["property"] for row in rows),
-        True: frozenset(row["property"] for row in rows if not row["mended"] and row["scenario"] != "overtaking"),
-    }
-
-
-KNOWN_TO_BE_BROKEN = _known_to_be_broken()
 
 
 STRANGERS: tuple[BusEvent, ...] = (
@@ -84,9 +71,7 @@ STRANGERS: tuple[BusEvent, ...] = (
 )
 """Well-formed events, of which garbage is made."""
 EVENT_ID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
-WELL_FORMED = tuple(
-    encode(replace(event, event_id=EVENT_ID)) for event in STRANGERS
-)
+WELL_FORMED = tuple(encode(replace(event, event_id=EVENT_ID)) for event in STRANGERS)
 TOPICS = tuple(event.topic for event in BUS_EVENTS)
 BYTES = (b"", b"}", b"\xff", b"null", b"\xc3\xa4", b'{"EventId":1}', b"[" * 2000, b'"\\ud800"', b"1e999")
 
