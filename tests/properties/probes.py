@@ -4,7 +4,7 @@ A probe is read by a server in a state of a run, and what it does is judged as a
 long as somebody could have; so decisions are met that no short run meets, with payloads that are in conflict.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -38,16 +38,19 @@ STAYS_GONE = "what comes late does not bring back who said goodbye"
 ONCE = "what is delivered twice is followed once"
 
 
-def broken_by_probes(world: World, component: int, state: ServerState, ignored: frozenset[str]) -> tuple[str, str]:
+def broken_by_probes(
+    world: World, component: int, state: ServerState, ignored: frozenset[str], see: Callable[[Label], None]
+) -> tuple[str, str]:
     """The property that a server breaks in a state, whatever comes to it next, and what it is; both empty if none is.
 
-    One that is about to publish reads nothing before that.
+    One that is about to publish reads nothing before that. `see` is told of each step.
     """
     node = world.nodes[component]
     if state.broken or not node.is_online(state) or node.is_busy(state):
         return "", ""
     for message in probes(world, component, state):
         for label, then in read(node, component, state, message):
+            see(label)
             broken = world.judge_local(component, state, label) - ignored
             if broken:
                 return min(broken), f"{node.name} is {state.where}, and reads {message}"

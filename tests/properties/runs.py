@@ -115,7 +115,7 @@ class World:
         """
         if row not in self._by_itself:
             expiry = None
-            for found in successors(self.system, row):
+            for found in successors(self.system, row, BY_ITSELF | {"expire"}):
                 step = Step(*found)
                 if step.label.kind in BY_ITSELF:
                     self._by_itself[row] = step

@@ -9,6 +9,7 @@ each beginning to its end, and on each kind of step once.
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from spec.exploration.model.node import ServerState
 from spec.exploration.model.scenario import Scenario
@@ -104,7 +105,8 @@ class Tour:
             at = (id(run.world), component, state)
             if at not in self._probed:
                 self._probed.add(at)
-                property_, why = broken_by_probes(run.world, component, state, ignored)
+                see = partial(self.exercised.step, run.world, run.row)
+                property_, why = broken_by_probes(run.world, component, state, ignored, see)
                 if property_:
                     self._fail_if(property_, run, why)
 

@@ -236,10 +236,14 @@ class ClosedSystem:
 
     # Steps, with what they are called.
 
-    def labelled(self, component: int, number: int) -> Iterator[tuple[Step, Label]]:
-        """What a component can do in a slot, and what that is called."""
+    def labelled(
+        self, component: int, number: int, kinds: frozenset[str] | None = None
+    ) -> Iterator[tuple[Step, Label]]:
+        """What a component can do in a slot, and what that is called; of these `kinds`, or all."""
         slot = self.slots[component][number]
         for local, edit, move in self.shaped(component, self.shape(slot)):
+            if kinds is not None and move.label.kind not in kinds:
+                continue
             then = self.settled(component, Slot(local, *edited(slot[1:], edit, ordered=self.ordered)))
             step = Step(then, move.publication, move.cost, move.late, move.loss, move.failure, move.part)
             yield step, move.label
