@@ -50,7 +50,7 @@ PLACES = ("rules", "view", "tracker", "torrent_server", "clock")
 """Of the faults by hand, those that are in charts and rules."""
 LEVELS: Mapping[str, type[Level]] = {"charts": Charts, "driver": Wired}
 ALGEBRA: tuple[ModuleType, ...] = (test_view_rules, test_limits_of_a_view)
-LONGEST = 300.0
+LONGEST = 120.0
 """Seconds after which a fault has made the suite run for ever."""
 EQUIVALENTS = Path(__file__).with_name("equivalents.toml")
 
