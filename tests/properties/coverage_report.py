@@ -50,8 +50,8 @@ BESIDE = Features(named=True, retries=2, leaves_will=True, steps_down=True)
 REMEDIES = (
     "A transition that nothing exercises is dead, or the suite does not get there. If it is dead, take it out of its",
     "chart. Otherwise look for beginnings anew (python -m tests.properties.beginnings 120), or let a probe or a leg of",
-    "a tour in tests/properties reach it (probes.py, packet_tour.py, broker_tour.py). What cannot be reached by a run of",
-    "the suite stands in tests/properties/unexercised.toml, with the reason and the test that has it.",
+    "a tour in tests/properties reach it (probes.py, packet_tour.py, broker_tour.py). What no run of the suite can",
+    "reach stands in tests/properties/unexercised.toml, with the reason and the test that has it.",
 )
 LIKE = {"RegisteredClient": "TorrentServer"}
 BUSY = ((0, "never"), (10, "seldom"), (100, "often"))

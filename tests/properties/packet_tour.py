@@ -7,7 +7,16 @@ ends as those runs do: everybody who can is registered, and all share one view.
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from functools import partial
 
-from machines.events import BUS_EVENTS, BusEvent, ClientJoinAccepted, ClientJoinSucceeded, TrackerGoodbye
+from machines.calls import Start
+from machines.events import (
+    BUS_EVENTS,
+    BusEvent,
+    ClientGoodbye,
+    ClientJoinAccepted,
+    ClientJoinSucceeded,
+    TrackerGoodbye,
+    TrackerHello,
+)
 from machines.participant import Participant
 from machines.session import MqttClient
 from machines.torrent_server import TorrentServer
@@ -60,6 +69,13 @@ def legs() -> Iterator[tuple[str, type[BusEvent], Leg]]:
         yield f"the tracker crashes while {held.__name__} is held back", held, partial(_replace, gently=False)
     for held in (ClientJoinAccepted, ClientJoinSucceeded, NOTHING):
         yield f"the hello was not taken over, {held.__name__} is held back", held, _miss_hello
+    for pending in (False, True):
+        for other in (TrackerHello(session="three", event_id="x"), TrackerHello(event_id="x")):
+            for early in (False, True):
+                told = f"another tracker says hello {'before' if early else 'after'} it, {other.session or 'nameless'}"
+                yield f"{told}{', pending' if pending else ''}", NOTHING, partial(_succeed, pending, other, early)
+    for session in ("a", "b"):
+        yield f"a will of session {session} comes during an admission of session a", NOTHING, partial(_will, session)
 
 
 def tour(charts: Mapping[str, type[Participant]]) -> Iterator[str]:
@@ -143,6 +159,56 @@ def _miss_hello(service: PacketService) -> None:
     """A tracker of which the broker has no hello starts anew: its owner sees that it is offline."""
     service.miss_the_acknowledgement_of_hello()
     assert service.system.servers["tracker"].at == "offline"
+
+
+def _named(service: PacketService) -> Server:
+    """A tracker that hears others, and a torrent server that names its requests; both have just started."""
+    _offline(service, "second")
+    _offline(service, "anna")
+    service.system.tell("second", Start(session="two"))
+    service.system.run_startup("second")
+    service.system.tell("anna", Start(session="a"))
+    service.system.run_startup("anna")
+    return service.system.servers["second"]
+
+
+def _succeed(pending: bool, other: TrackerHello, early: bool, service: PacketService) -> None:
+    """Another tracker says hello: it steps down if that is later than its own, whatever it is at."""
+    tracker = _named(service)
+    if early:
+        _hears(service, tracker, other, first=True)
+        assert tracker.at != "offline", "it stepped down for an earlier tracker"
+    service.system.run(ClientJoinSucceeded if pending else NOTHING)
+    assert tracker.at == ("awaiting_confirmations" if pending else "awaiting_requests")
+    unmoved(tracker)
+    _hears(service, tracker, TrackerHello(session="two", event_id="y"))
+    assert tracker.at != "offline", "it stepped down for itself"
+    if not early:
+        service.cut.add(tracker.name)
+        _hears(service, tracker, other)
+        assert tracker.at == "offline", "it did not step down for a later tracker"
+
+
+def _will(session: str, service: PacketService) -> None:
+    """A will speaks of one session: it ends an admission of this one, and of no other."""
+    tracker = _named(service)
+    service.system.run(ClientJoinSucceeded)
+    pending = tracker.view.data.view.admissions.keys()
+    assert "anna" in pending
+    _hears(service, tracker, ClientGoodbye(client="anna", session=session))
+    left = pending - tracker.view.data.view.admissions.keys()
+    assert left == ({"anna"} if session == "a" else set()), "a will has to end what is of its session, and nothing else"
+    service.lose_connection(pick=service.named(but=("offline",)).index("anna"))
+    service.system.run()
+    service.system.tell("anna", Start(session="c"))  # an owner names each connection anew
+
+
+def _hears(service: PacketService, server: Server, event: BusEvent, *, first: bool = False) -> None:
+    """An event comes to a server, before all that is on its way to it or after nothing else is."""
+    assert server.link is not None
+    assert first or not server.link.down
+    server.link.down.appendleft(event)
+    service.system.carry_down(server.name)
 
 
 def unmoved(server: Server) -> None:

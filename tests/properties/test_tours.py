@@ -43,7 +43,7 @@ def test_an_arrow_that_nothing_exercises_is_told_with_its_place() -> None:
 
 def test_a_reason_for_what_is_exercised_is_told() -> None:
     exercised = everything()
-    chart, _, drawn = next(name for name in exceptions() if name.startswith("Tracker: ")).partition(": ")
+    chart, _, drawn = next(name for name in exceptions() if name.startswith("Broker: ")).partition(": ")
     exercised.done[coverage.Done(chart, drawn)] = 3
     (told,) = missing(exercised, exceptions())
-    assert told.startswith("exercised 3 times, though unexercised.toml says why it is not: Tracker: ")
+    assert told.startswith("exercised 3 times, though unexercised.toml says why it is not: Broker: ")
