@@ -50,6 +50,7 @@ PLACES = ("rules", "view", "tracker", "torrent_server", "clock")
 """Of the faults by hand, those that are in charts and rules."""
 LEVELS: Mapping[str, type[Level]] = {"charts": Charts, "driver": Wired}
 ALGEBRA: tuple[ModuleType, ...] = (test_view_rules, test_limits_of_a_view)
+PLANTED = "planted"
 LONGEST = 120.0
 """Seconds after which a fault has made the suite run for ever."""
 EQUIVALENTS = Path(__file__).with_name("equivalents.toml")
@@ -239,16 +240,19 @@ def bite(fault: Planted, level: str, examples: int) -> Bite:
     process.start()
     ours.close()
     try:
+        assert theirs.recv() == PLANTED, f"{fault.of}: {fault.name}: cannot be planted"
         found: Bite = theirs.recv() if theirs.poll(LONGEST) else Bite(fault.of, fault.name, "", "it has no end", 0)
     except EOFError:
-        found = Bite(fault.of, fault.name, "", "the process dies", 0)
-    process.kill()
-    process.join()
+        raise RuntimeError(f"{fault.of}: {fault.name}: its process ended before it said what it found") from None
+    finally:
+        process.kill()
+        process.join()
     return found
 
 
 def _tell(attempt: Attempt, to: Any) -> None:
     attempt.begin()
+    to.send(PLANTED)
     to.send(attempt.bite())
 
 

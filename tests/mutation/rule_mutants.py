@@ -100,9 +100,8 @@ def _change(node: ast.AST, change: str) -> str:
 def _faulty(function: str, place: int) -> SimpleNamespace:
     """The rules, with one of them changed. What they are made of is ours, so that views are views."""
     module = ModuleType(rules.__name__)
-    kept = {name: value for name, value in vars(rules).items() if getattr(value, "__module__", "") != rules.__name__}
-    classes = {name: value for name, value in vars(rules).items() if inspect.isclass(value)}
-    vars(module).update(kept | classes)
+    own = {node.name for node in _functions(ast.parse(inspect.getsource(rules)))}
+    vars(module).update({name: value for name, value in vars(rules).items() if name not in own})
     tree = ast.parse(inspect.getsource(rules))
     (found,) = [node for node in _functions(tree) if node.name == function]
     faulty, _ = _changes(found)[place]

@@ -74,6 +74,8 @@ def legs() -> Iterator[tuple[str, type[BusEvent], Leg]]:
             for early in (False, True):
                 told = f"another tracker says hello {'before' if early else 'after'} it, {other.session or 'nameless'}"
                 yield f"{told}{', pending' if pending else ''}", NOTHING, partial(_succeed, pending, other, early)
+    yield "a hello comes to a tracker that hears others while it subscribes", NOTHING, _hear_another
+    yield "of two that are about to be registered one is", ClientJoinSucceeded, _register_one
     for session in ("a", "b"):
         yield f"a will of session {session} comes during an admission of session a", NOTHING, partial(_will, session)
 
@@ -161,12 +163,16 @@ def _miss_hello(service: PacketService) -> None:
     assert service.system.servers["tracker"].at == "offline"
 
 
-def _named(service: PacketService) -> Server:
-    """A tracker that hears others, and a torrent server that names its requests; both have just started."""
+def _named(service: PacketService, *, is_heard: bool = False) -> Server:
+    """A tracker that hears others, and has heard itself or not; and a torrent server that names its requests and has
+    just started.
+    """
     _offline(service, "second")
     _offline(service, "anna")
     service.system.tell("second", Start(session="two"))
     service.system.run_startup("second")
+    if is_heard:
+        service.system.run()
     service.system.tell("anna", Start(session="a"))
     service.system.run_startup("anna")
     return service.system.servers["second"]
@@ -174,7 +180,7 @@ def _named(service: PacketService) -> Server:
 
 def _succeed(pending: bool, other: TrackerHello, early: bool, service: PacketService) -> None:
     """Another tracker says hello: it steps down if that is later than its own, whatever it is at."""
-    tracker = _named(service)
+    tracker = _named(service, is_heard=not pending and not early)
     if early:
         _hears(service, tracker, other, first=True)
         assert tracker.at != "offline", "it stepped down for an earlier tracker"
@@ -187,6 +193,31 @@ def _succeed(pending: bool, other: TrackerHello, early: bool, service: PacketSer
         service.cut.add(tracker.name)
         _hears(service, tracker, other)
         assert tracker.at == "offline", "it did not step down for a later tracker"
+
+
+def _hear_another(service: PacketService) -> None:
+    _offline(service, "second")
+    service.system.tell("second", Start(session="two"))
+    tracker = service.system.servers["second"]
+    while tracker.at != "awaiting_subacks":
+        service.system.carry_up(tracker.link) if tracker.link and tracker.link.up else service.system.carry_down(
+            "second"
+        )
+    _hears(service, tracker, TrackerHello(session="three", event_id="x"), first=True)
+    assert tracker.at == "awaiting_subacks"
+    service.system.run_startup("second")
+
+
+def _register_one(service: PacketService) -> None:
+    """While the other's admission stays pending."""
+    tracker, anna = service.system.servers["tracker"], service.system.servers["anna"]
+    assert tracker.link is not None
+    assert anna.link is not None
+    assert tracker.at == "awaiting_confirmations"
+    service.system.carry_up(anna.link)
+    service.system.carry_down("tracker")
+    assert tracker.at == "awaiting_confirmations"
+    assert anna.name in tracker.view.data.view.clients
 
 
 def _will(session: str, service: PacketService) -> None:

@@ -6,6 +6,7 @@ long as somebody could have; so decisions are met that no short run meets, with 
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from immutabledict import immutabledict
@@ -48,6 +49,8 @@ def broken_by_probes(
     node = world.nodes[component]
     if state.broken or not node.is_online(state) or node.is_busy(state):
         return "", ""
+    if _follows_again(node, component, state):
+        return ONCE, f"{node.name} is {state.where}, and reads once more what it has followed"
     for message in probes(world, component, state):
         for label, then in read(node, component, state, message):
             see(label)
@@ -59,6 +62,22 @@ def broken_by_probes(
             if label.outcome is not None and label.outcome.sent and _is_followed_again(node, component, then, message):
                 return ONCE, f"{node.name} is {state.where}, and reads {message} twice"
     return "", ""
+
+
+def _follows_again(node: Server, component: int, state: ServerState) -> bool:
+    """Whether something is done about an event that was followed some time ago, and is delivered once more."""
+    data: Any = state.client.data
+    if component == TRACKER:
+        clients = sorted({*state.knows.clients, *state.knows.admissions, STRANGER})
+        knows = replace(data, requests=immutabledict(dict.fromkeys(clients, AFRESH)))
+        events: list[BusEvent] = [
+            ClientJoinRequested(client=client, hash_algorithm="md5", event_id=AFRESH) for client in clients
+        ]
+    else:
+        knows, events = replace(data, hello=AFRESH), [TrackerHello(event_id=AFRESH)]
+    state = state._replace(client=state.client._replace(data=knows))
+    steps = (step for event in events for step in read(node, component, state, event))
+    return any(then != state or (label.outcome and label.outcome.sent) for label, then in steps)
 
 
 def _is_followed_again(node: Server, component: int, state: ServerState, message: BusEvent) -> bool:
