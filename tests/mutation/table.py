@@ -68,9 +68,8 @@ def write_section(level: str, told: str, lines: Sequence[str], missed: Sequence[
     not_found = ["", "Not found:", "", *missed] if missed else []
     part = "\n".join((begin, f"### {LEVELS[level]}", "", told, "", *lines, *not_found, "", end))
     head = text.removesuffix(kept).rstrip()
-    README.write_text(
-        "\n".join((head, "", before.strip(), "", part, "", after.strip())).rstrip() + "\n", encoding="utf-8"
-    )
+    page = f"{head}\n\n{before.strip()}\n\n{part}\n\n{after.strip()}".rstrip()
+    README.write_text(f"{page}\n", encoding="utf-8")
 
 
 def _summary(hunts: Sequence[Hunt]) -> Iterator[str]:
