@@ -97,20 +97,29 @@ def read(node: Server, component: int, state: ServerState, message: BusEvent) ->
 
 
 def _is_brought_back(node: Server, component: int, state: ServerState) -> bool:
-    """Whether a registration brings a client back that named that request in its goodbye, or only that does not that
-    names another one.
+    """Whether a registration, or an acceptance, brings a client back that named that request in its goodbye, or only
+    that does not that names another one.
     """
-    if component == TRACKER or state.where != "registered" or STRANGER not in state.knows.gone:
+    if component == TRACKER or STRANGER not in state.knows.gone:
         return False
     late, anew = (
-        [then.knows.clients for _, then in read(node, component, state, registration)]
-        for registration in (_registered(LEFT), _registered(CAME_BACK))
+        [then.knows.clients for _, then in read(node, component, state, _speaks_of(node.name, state, request))]
+        for request in (LEFT, CAME_BACK)
     )
-    return any(STRANGER in clients for clients in late) or not all(STRANGER in clients for clients in anew)
+    return any(STRANGER in clients for clients in late) or not any(STRANGER in clients for clients in anew)
 
 
-def _registered(request: str) -> ClientRegistered:
-    return ClientRegistered(client=STRANGER, request_id=request, info=ClientMetadata(frozenset({"http://stranger/"})))
+def _speaks_of(own: str, state: ServerState, request: str) -> BusEvent:
+    """What tells a torrent server, where it listens, that the stranger is registered for a request."""
+    info = ClientMetadata(frozenset({"http://stranger/"}), request_id=request)
+    if state.where != "awaiting_answer":
+        return ClientRegistered(client=STRANGER, request_id=request, info=info)
+    return ClientJoinAccepted(
+        client=own,
+        fragment_size=state.knows.fragment_size or 1024,
+        request_id=getattr(state.client.data, "request_id", ""),
+        clients=immutabledict({STRANGER: info}),
+    )
 
 
 def probes(world: World, component: int, state: ServerState) -> Iterator[BusEvent]:
