@@ -106,7 +106,8 @@ def _is_brought_back(node: Server, component: int, state: ServerState) -> bool:
         [then.knows.clients for _, then in read(node, component, state, _speaks_of(node.name, state, request))]
         for request in (LEFT, CAME_BACK)
     )
-    return any(STRANGER in clients for clients in late) or not any(STRANGER in clients for clients in anew)
+    takes = state.knows.storage != "broken" or state.where != "awaiting_answer"
+    return any(STRANGER in clients for clients in late) or (takes and not any(STRANGER in clients for clients in anew))
 
 
 def _speaks_of(own: str, state: ServerState, request: str) -> BusEvent:
