@@ -274,6 +274,17 @@ def rows(bites: list[Bite]) -> Iterator[str]:
         yield f"| {' | '.join(map(str, cells))} |"
 
 
+def _known(file: Path | None, level: str) -> dict[tuple[str, str], Bite]:
+    """What an earlier measurement of a level has found, by fault."""
+    if file is None or not file.exists():
+        return {}
+    found = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+    bites = [
+        Bite(**{key: value for key, value in row.items() if key != "level"}) for row in found if row["level"] == level
+    ]
+    return {(one.of, one.name): one for one in bites}
+
+
 def main() -> None:
     """Try them."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation.properties")
@@ -282,7 +293,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of that chance (1)")
     parser.add_argument("--examples", type=int, default=100, help="of each rule machine, as in the profile ci (100)")
     parser.add_argument("--level", choices=[*LEVELS], default="charts")
-    parser.add_argument("--out", type=Path, help="also as JSON lines")
+    parser.add_argument("--out", type=Path, help="also as JSON lines; what stands there already is not tried again")
     parser.add_argument("--write", action="store_true", help="put the table into the README of this folder")
     given = parser.parse_args()
     settings.register_profile("ci", max_examples=given.examples, deadline=None)
@@ -290,11 +301,12 @@ def main() -> None:
     story.FOLDER = Path(tempfile.mkdtemp(prefix="mutants-"))  # not among the failures of the suite
     every = [fault for name in given.names or [*CHARTS, RULES, BY_HAND] for fault in planted(name)]
     chosen = Random(given.seed).sample(every, given.sample) if given.sample else every
+    known = _known(given.out, given.level)
     bites = []
     for fault in sorted(chosen, key=every.index):
-        found = bite(fault, given.level, given.examples)
+        found = known.get((fault.of, fault.name)) or bite(fault, given.level, given.examples)
         bites.append(found)
-        if given.out:
+        if given.out and (fault.of, fault.name) not in known:
             with given.out.open("a", encoding="utf-8") as out:
                 out.write(json.dumps({"level": given.level, **vars(found)}) + "\n")
         if not found.by:

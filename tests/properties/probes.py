@@ -36,6 +36,8 @@ LEFT, CAME_BACK = "stranger-1", "stranger-2"
 """Names of requests."""
 AFRESH = "3f2504e0-4f89-41d3-9a0c-0305e82c3302"
 STAYS_GONE = "what comes late does not bring back who said goodbye"
+POSSIBLE = "whatever can come to a server can be read by it"
+LEAVES = "what a server hears of others does not change how it leaves"
 ONCE = "what is delivered twice is followed once"
 
 
@@ -54,14 +56,23 @@ def broken_by_probes(
     for message in probes(world, component, state):
         for label, then in read(node, component, state, message):
             see(label)
+            if then.broken:
+                return POSSIBLE, f"{node.name} is {state.where}, and reads {message}: {then.broken}"
             broken = world.judge_local(component, state, label) - ignored
             if broken:
                 return min(broken), f"{node.name} is {state.where}, and reads {message}"
+            if then.where == state.where and _leaves(node, then) != _leaves(node, state):
+                return LEAVES, f"{node.name} is {state.where}, reads {message}, and is stopped"
             if isinstance(message, ClientGoodbye) and _is_brought_back(node, component, then):
                 return STAYS_GONE, f"{node.name} is {state.where}, and reads {message}"
             if label.outcome is not None and label.outcome.sent and _is_followed_again(node, component, then, message):
                 return ONCE, f"{node.name} is {state.where}, and reads {message} twice"
     return "", ""
+
+
+def _leaves(node: Server, state: ServerState) -> list[tuple[object, ...]]:
+    """What a server publishes when it is stopped."""
+    return [outcome.sent for outcome in node.order(state, "stop")]
 
 
 def _follows_again(node: Server, component: int, state: ServerState) -> bool:
