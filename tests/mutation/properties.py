@@ -278,10 +278,8 @@ def _known(file: Path | None, level: str) -> dict[tuple[str, str], Bite]:
     """What an earlier measurement of a level has found, by fault."""
     if file is None or not file.exists():
         return {}
-    found = map(json.loads, file.read_text(encoding="utf-8").splitlines())
-    bites = [
-        Bite(**{key: value for key, value in row.items() if key != "level"}) for row in found if row["level"] == level
-    ]
+    rows_ = [row for row in map(json.loads, file.read_text(encoding="utf-8").splitlines()) if row.pop("level") == level]
+    bites = [Bite(**row) for row in rows_]
     return {(one.of, one.name): one for one in bites}
 
 

@@ -37,7 +37,7 @@ def tour(chart: type[Broker] = Broker) -> Iterator[Where]:
 
     Toured.chart = chart
     alone = Toured()
-    for kind in (TrackerHello, *BUS_EVENTS):
+    for kind in BUS_EVENTS:
         yield from _walk(alone, kind, DEEPEST if kind is TrackerHello else 0)
 
 

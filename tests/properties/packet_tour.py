@@ -23,7 +23,7 @@ from machines.torrent_server import TorrentServer
 from machines.tracker import Tracker
 from spec.system.setup import sample
 from tests.properties.harmless import STRANGER, harmless
-from tests.properties.packets import HELD, INTERRUPTIONS, PacketService
+from tests.properties.packets import HELD, INTERRUPTIONS, PacketService, timers
 from tests.support.harness import Server
 
 NOTHING = TrackerGoodbye
@@ -76,6 +76,8 @@ def legs() -> Iterator[tuple[str, type[BusEvent], Leg]]:
                 yield f"{told}{', pending' if pending else ''}", NOTHING, partial(_succeed, pending, other, early)
     yield "a hello comes to a tracker that hears others while it subscribes", NOTHING, _hear_another
     yield "of two that are about to be registered one is", ClientJoinSucceeded, _register_one
+    for name in ("tracker", "anna"):
+        yield f"{name} comes back after its connection broke", ClientJoinSucceeded, partial(_count_on, name)
     for session in ("a", "b"):
         yield f"a will of session {session} comes during an admission of session a", NOTHING, partial(_will, session)
 
@@ -218,6 +220,23 @@ def _register_one(service: PacketService) -> None:
     service.system.carry_down("tracker")
     assert tracker.at == "awaiting_confirmations"
     assert anna.name in tracker.view.data.view.clients
+
+
+def _count_on(name: str, service: PacketService) -> None:
+    """Whose connection broke counts its timeouts on: an expiry of one of before can still be on its way."""
+    server = service.system.servers[name]
+    before = set(timers(server))
+    assert before
+    for link in service.system.links:  # confirmations are lost
+        while link.up and isinstance(link.up[0], ClientJoinSucceeded):
+            link.up.popleft()
+    service.lose_connection(pick=service.named(but=("offline",)).index(name))
+    service.system.run(ClientJoinSucceeded)
+    service.start(pick=service.startable().index(name), through=True)
+    service.system.run(ClientJoinSucceeded)
+    anew = {timer.client for timer in timers(server) if timer not in before}
+    assert anew == {timer.client for timer in before}, f"{name} sets a timeout under the number of an earlier one"
+    service.system.run()
 
 
 def _will(session: str, service: PacketService) -> None:

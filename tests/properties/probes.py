@@ -4,7 +4,7 @@ A probe is read by a server in a state of a run, and what it does is judged as a
 long as somebody could have; so decisions are met that no short run meets, with payloads that are in conflict.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -190,7 +190,7 @@ def spelt_otherwise(uri: str) -> str:
     return f"{parts.scheme.upper()}://{parts.netloc.upper()}{port}{parts.path if parts.path != '/' else ''}"
 
 
-def _known(view: View, size: int) -> dict[str, object]:
+def _known(view: View, size: int) -> dict[str, Any]:
     """A new file and a new fragment, and of those that the service knows or was promised each second one, so many bytes
     larger.
     """
@@ -241,7 +241,6 @@ def _told(state: ServerState, own: str, other: str) -> Iterator[BusEvent]:
         yield FileInfoPublished(hash=file, size=one.size + 1)
 
 
-def _larger(known: object) -> dict[str, object]:
+def _larger(known: Mapping[str, Any]) -> dict[str, Any]:
     """The same with other metadata."""
-    assert isinstance(known, immutabledict)
     return {key: replace(one, size=one.size + 1) for key, one in known.items()}

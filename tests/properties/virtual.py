@@ -67,7 +67,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _next_timer(self) -> asyncio.TimerHandle:
         timer: asyncio.TimerHandle = heappop(self._scheduled)
-        timer._scheduled = False  # as `BaseEventLoop` does: whoever cancels it later need not be counted
+        timer._scheduled = False  # type: ignore[attr-defined] # as `BaseEventLoop` does; it need not be counted
         return timer
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
