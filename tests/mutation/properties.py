@@ -7,7 +7,8 @@ bisimilar with its chart (`survivors.toml`), is left out, and so is what `equiva
 
 A fault counts as found when a run breaks a property that is not known to be broken, is forbidden by a monitor that
 knows our charts only, cannot go on, or has no end. What is tried, one after the other (`STAGES`): the tours, the random
-rules, and, at the level of the charts, both packet by packet. A tour counts as many examples as it has stops.
+rules, and, at the level of the charts, both packet by packet. A tour counts as many examples as it has stops; examples
+are those of the stage that shows the fault.
 """
 
 import argparse
@@ -134,6 +135,7 @@ class Attempt:
     def bite(self) -> Bite:
         """Each stage, until one shows it."""
         for name, stage in STAGES.items():
+            self.tried = 0
             try:
                 stage(self)
             except Violation as violation:
@@ -212,8 +214,8 @@ def _random_packets(attempt: Attempt) -> None:
 
 
 STAGES: Mapping[str, Callable[[Attempt], None]] = {
-    "tour": _tours,
     "startups": _startups,
+    "tour": _tours,
     "algebra": _algebra,
     "random": _random,
     "packets": _random_packets,

@@ -13,6 +13,7 @@ from immutabledict import immutabledict
 
 from machines.events import (
     BUS_EVENTS,
+    AttemptEvent,
     BusEvent,
     ClientGoodbye,
     ClientJoinAccepted,
@@ -32,7 +33,7 @@ from tests.properties.harmless import STRANGER
 from tests.properties.runs import World
 
 NEW_FILE, NEW_FRAGMENT = "a new file", "a new fragment"
-LEFT, CAME_BACK = "stranger-1", "stranger-2"
+LEFT, CAME_BACK, EARLIER = "stranger-1", "stranger-2", "of an earlier session-1"
 """Names of requests."""
 AFRESH = "3f2504e0-4f89-41d3-9a0c-0305e82c3302"
 STAYS_GONE = "what comes late does not bring back who said goodbye"
@@ -63,7 +64,7 @@ def broken_by_probes(
                 return min(broken), f"{node.name} is {state.where}, and reads {message}"
             if then.where == state.where and _leaves(node, then) != _leaves(node, state):
                 return LEAVES, f"{node.name} is {state.where}, reads {message}, and is stopped"
-            if isinstance(message, ClientGoodbye) and _is_brought_back(node, component, then):
+            if _names(message, LEFT) and _is_brought_back(node, component, then):
                 return STAYS_GONE, f"{node.name} is {state.where}, and reads {message}"
             if label.outcome is not None and label.outcome.sent and _is_followed_again(node, component, then, message):
                 return ONCE, f"{node.name} is {state.where}, and reads {message} twice"
@@ -107,6 +108,11 @@ def read(node: Server, component: int, state: ServerState, message: BusEvent) ->
         yield Label("read", component, message, outcome), outcome.then
 
 
+def _names(message: BusEvent, request: str) -> bool:
+    """Whether it is a goodbye that names a request."""
+    return isinstance(message, ClientGoodbye) and message.request_id == request
+
+
 def _is_brought_back(node: Server, component: int, state: ServerState) -> bool:
     """Whether a registration, or an acceptance, brings a client back that named that request in its goodbye, or only
     that does not that names another one.
@@ -147,8 +153,10 @@ def probes(world: World, component: int, state: ServerState) -> Iterator[BusEven
 def _plain(clients: Sequence[str]) -> Iterator[BusEvent]:
     """An event of each kind, about each client, that says as little as it can."""
     for kind in BUS_EVENTS:
-        made = {sample(kind, client) for client in clients}
-        yield from (replace(one, event_id=AFRESH) if kind is TrackerHello else one for one in sorted(made, key=repr))
+        for one in sorted({sample(kind, client) for client in clients}, key=repr):
+            yield replace(one, event_id=AFRESH) if kind is TrackerHello else one
+            if isinstance(one, AttemptEvent):
+                yield replace(one, request_id=EARLIER)
 
 
 # At a tracker.
