@@ -1,6 +1,6 @@
 """How well the property-test suite bites: charts and rules with one fault each, and after how many examples it shows.
 
-`python -m tests.mutation.properties [--sample N] [--seed N] [--level charts|driver|broker] [--examples N] [--out FILE]
+`python -m tests.mutation.properties [--sample N] [--seed N] [--level charts|driver] [--examples N] [--out FILE]
 [--write] [NAME ...]` tries faults of the named charts, of `rules`, and those `by hand` (`faults/`), with the rules of
 the suite, and prints a table; `--write` puts it into the README of this folder. What is `equivalent` by its making, or
 bisimilar with its chart (`survivors.toml`), is left out, and so is what `equivalents.toml` names, with its reason.

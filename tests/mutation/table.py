@@ -50,7 +50,7 @@ Of the same charts and rules with one fault each, how many the suite of `tests/p
 level, and after how many examples (a stop of a tour is one). `python -m tests.mutation.properties --help` says how to
 measure that anew. Faults that nothing can tell from ours are left out: `survivors.toml`, `equivalents.toml`.
 """
-LEVELS = {"charts": "(a) charts", "driver": "(b) driver and wire", "broker": "(c) broker"}
+LEVELS = {"charts": "(a) charts", "driver": "(b) driver and wire"}
 
 
 def sections(text: str) -> str:

@@ -5,14 +5,25 @@ from collections import Counter
 import pytest
 
 from tests.properties import coverage
+from tests.properties.beginnings import beginnings
 from tests.properties.coverage import Done, Exercised, transitions
 from tests.properties.coverage_report import arrows, complaint, exceptions, missing, name_of, toured
+from tests.properties.tour import Tour
+from tests.properties.wired import Wired
+
+PART = 19
+"""Of so many beginnings one is visited with driver and wire."""
 
 
 def test_the_tours_break_nothing_and_exercise_everything() -> None:
     """Each transition of each chart, and each arrow of each diagram, but for what `unexercised.toml` gives reasons."""
     found = complaint(missing(toured(), exceptions()))
     assert not found, found
+
+
+def test_the_driver_goes_along_on_a_part_of_the_tour() -> None:
+    tour = Tour(level=Wired)
+    assert sum(1 for _ in tour.beginnings(beginnings()[::PART])) == len(beginnings()[::PART])
 
 
 def everything() -> Exercised:
