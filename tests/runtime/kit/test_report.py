@@ -70,7 +70,7 @@ def test_junit_is_as_others_read_it(report: Report) -> None:
     ]
 
 
-def test_the_page_needs_nothing_else_and_shows_what_is_wrong_first(report: Report) -> None:
+def test_the_page_stands_alone_and_says_what_is_wrong_first(report: Report) -> None:
     page = as_html(report)
     assert not [word for word in ("src=", "href=", "@import", "url(http", "<script") if word in page]
     assert page.count("<svg") == 2  # what was seen, and what is right, of both that are alike
@@ -80,7 +80,7 @@ def test_the_page_needs_nothing_else_and_shows_what_is_wrong_first(report: Repor
     assert "<code>my-server {host}</code>" in page
 
 
-def test_people_read_the_verdict_last_and_what_is_wrong_before_it(report: Report) -> None:
+def test_the_verdict_is_last_and_what_is_wrong_before_it(report: Report) -> None:
     told = list(lines(report))
     assert told[-1] == "violates: 6 cases (3 violates, 1 cannot tell, 1 conforms, 1 not exercised) in 0 s"
     assert told[-2] == "no such name is no case, arrow or obligation"
