@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from immutabledict import immutabledict
 
 DEFAULT_PORTS: Mapping[str, str] = immutabledict({"http": "80", "https": "443", "ftp": "21", "ws": "80", "wss": "443"})
 
 
+@lru_cache(maxsize=16384)  # each request asks for those of everybody
 def normal_form(uri: str) -> str:
     """A URI such that equal ones are equal texts (RFC 3986, 6.2.2 and 6.2.3); what is no URI stays as it stands."""
     if not _CHARACTERS.fullmatch(uri) or not (parts := _URI.fullmatch(uri)):

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MINUTE = 60.0
 """Seconds of what was seen that are saved with what is forbidden."""
+REFRESHED = 0.25
+"""Seconds after which the display is drawn anew."""
 EPOCH = 1e8
 """Times of so many seconds are since the epoch, not since the beginning of what was seen."""
 STATES = 3
@@ -167,6 +169,8 @@ class _Watcher:
     recent: deque["Observed"] = field(default_factory=deque)
     states: dict[str, str] = field(default_factory=dict)
     display: Live | None = None
+    shown: float = 0.0
+    """When the display was drawn anew; each time takes as long as many events."""
 
     # Where it comes from.
 
@@ -197,7 +201,7 @@ class _Watcher:
         except ValueError as error:
             raise RunError(str(error)) from None
         in_place = self.console.is_terminal and not self.as_json
-        self.display = Live(console=self.console, refresh_per_second=4) if in_place else None
+        self.display = Live(console=self.console, auto_refresh=False) if in_place else None
         with self.display or contextlib.nullcontext():
             try:
                 asyncio.run(self._watch(address, seconds, port))
@@ -205,6 +209,8 @@ class _Watcher:
                 raise RunError(str(error)) from None
             except KeyboardInterrupt:
                 pass
+            if self.display is not None and self.monitor is not None:
+                self.display.update(self.table(), refresh=True)
 
     async def _watch(self, address: Any, seconds: float | None, port: int | None) -> None:
         from runtime.runs.format import SUBSCRIBED
@@ -274,8 +280,9 @@ class _Watcher:
                     self._print({"client": client, "at": self.monitor.at, "where": self.monitor.where(client)})
                 elif self.display is None:
                     self.console.print(Text(f"{_when(self.monitor.at):>10}  {client}: {now}"), soft_wrap=True)
-        if self.display is not None:
-            self.display.update(self.table())
+        if self.display is not None and time.monotonic() - self.shown >= REFRESHED:
+            self.shown = time.monotonic()
+            self.display.update(self.table(), refresh=True)
 
     def table(self) -> Table:
         """One line for each server."""

@@ -1,13 +1,15 @@
 """The report of a verification: for people, as JSON, as JUnit XML, and as one HTML page that needs nothing else."""
 
 import html
+import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from runtime.kit.result import OBLIGATIONS, Case, Status
+from runtime.kit.result import OBLIGATIONS, ORDER, Case, Status
 from runtime.kit.verification import Report, arrows
+from spec.monitor.explanation import pictures
 
 COLOURS = {
     Status.CONFORMS: "#1a7f37",
@@ -15,6 +17,8 @@ COLOURS = {
     Status.CANNOT_TELL: "#9a6700",
     Status.NOT_EXERCISED: "#6e7781",
 }
+NAMED = 48
+"""Characters of the longest identifier."""
 UNPRINTABLE = {code: None for code in range(32) if chr(code) not in "\t\n\r"}
 
 
@@ -40,25 +44,64 @@ def story(case: Case) -> Iterator[str]:
 
 
 def lines(report: Report) -> Iterator[str]:
-    """The end of the report for people."""
-    told: set[tuple[str, ...]] = set()
-    for case in report.cases:
-        if case.status is Status.VIOLATES and not case.is_expected and case.reasons not in told:
-            told.add(case.reasons)
-            yield ""
-            yield from story(case)
-    yield ""
+    """The end of the report for people: what is worst comes last."""
     drawn = arrows(report.settings.role)
-    for name, status in report.arrows.items():
-        yield f"{status.value:<14} {name:<48} {drawn[name]}"
     yield ""
-    for name, status in report.obligations.items():
-        yield f"{status.value:<14} {name:<12} {OBLIGATIONS[name]}"
+    yield from _told((name, status, str(drawn[name])) for name, status in report.arrows.items())
+    yield ""
+    yield from _told((name, status, OBLIGATIONS[name]) for name, status in report.obligations.items())
+    for case, alike in violations(report):
+        yield ""
+        yield from story(case)
+        if alike:
+            yield f"  the same in {_number(len(alike), 'other case')}: {', '.join(one.name for one in alike)}"
     yield ""
     yield from report.unfit
+    yield f"{report.status.value}: {_summary(report)}"
+
+
+def _told(rows: Iterator[tuple[str, Status, str]]) -> Iterator[str]:
+    """A line for each, but for what was not exercised: its names together."""
+    idle = []
+    for name, status, text in rows:
+        if status is Status.NOT_EXERCISED:
+            idle.append(name)
+        else:
+            yield f"{status.value:<14} {name:<{NAMED}} {text}"
+    shown = [f"{file}:{','.join(places)}" if places else file for file, places in _by_file(idle).items()]
+    if shown:
+        yield from textwrap.wrap(
+            " ".join(shown), 110, initial_indent=f"{Status.NOT_EXERCISED.value:<14} ", subsequent_indent=" " * 15
+        )
+
+
+def _by_file(names: list[str]) -> dict[str, list[str]]:
+    """Identifiers of arrows, without the same file again and again."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        file, _, place = name.partition(":")
+        found.setdefault(file, []).extend([place] if place else [])
+    return found
+
+
+def violations(report: Report) -> Iterator[tuple[Case, list[Case]]]:
+    """The cases that violate and were not expected to, with the others that do for the same reasons."""
+    alike: dict[tuple[str, ...], list[Case]] = {}
+    for case in report.cases:
+        if case.status is Status.VIOLATES and not case.is_expected:
+            alike.setdefault(case.reasons, []).append(case)
+    for first, *others in alike.values():
+        yield first, others
+
+
+def _summary(report: Report) -> str:
     counts = Counter(case.status for case in report.cases)
-    told_counts = ", ".join(f"{counts[status]} {status.value}" for status in Status if counts[status])
-    yield f"{report.status.value}: {len(report.cases)} cases ({told_counts}) in {report.seconds:.0f} s"
+    told = ", ".join(f"{counts[status]} {status.value}" for status in Status if counts[status])
+    return f"{_number(len(report.cases), 'case')} ({told}) in {report.seconds:.0f} s"
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -102,35 +145,51 @@ def as_json(report: Report) -> dict[str, Any]:
 
 
 def as_junit(report: Report) -> str:
-    """JUnit XML: a test case for each case, arrow and obligation."""
+    """JUnit XML: a test case for each case, arrow and obligation. What nobody can tell is an error: it is no pass."""
     suites = ET.Element("testsuites", name=f"clientjoin verify --role {report.settings.role}")
     cases = ET.SubElement(suites, "testsuite", name="cases")
     for case in report.cases:
-        element = _test(cases, case.name, case.status, "\n".join(story(case)), is_expected=case.is_expected)
+        element = _test(
+            cases, case.name, case.status, list(case.reasons), "\n".join(story(case)), is_expected=case.is_expected
+        )
         element.set("time", f"{case.seconds:.3f}")
+        if case.output:
+            ET.SubElement(element, "system-out").text = case.output.translate(UNPRINTABLE)
     expected = {name for case in report.cases if case.is_expected for name in (*case.arrows, *case.obligations)}
+    drawn = arrows(report.settings.role)
+    told = {name: str(arrow) for name, arrow in drawn.items()} | dict(OBLIGATIONS)
     for title, found in (("arrows", report.arrows), ("obligations", report.obligations)):
         suite = ET.SubElement(suites, "testsuite", name=title)
         for name, status in found.items():
-            _test(suite, name, status, "", is_expected=name in expected)
+            _test(suite, name, status, [told[name]], told[name], is_expected=name in expected)
     if report.unfit:
         suite = ET.SubElement(suites, "testsuite", name="expected failures")
         for text in report.unfit:
-            _test(suite, text.split(" ", 1)[0], Status.VIOLATES, text)
-    for suite in suites:
-        suite.set("tests", str(len(suite)))
-        suite.set("failures", str(sum(one.find("failure") is not None for one in suite)))
-        suite.set("skipped", str(sum(one.find("skipped") is not None for one in suite)))
+            _test(suite, text.split(" ", 1)[0], Status.VIOLATES, [text], text)
+    for element in (*suites, suites):
+        tests = list(element.iter("testcase"))
+        element.set("tests", str(len(tests)))
+        for name, outcome in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            if element is not suites or outcome != "skipped":  # which the schema has for a suite only
+                element.set(name, str(sum(one.find(outcome) is not None for one in tests)))
+        element.set("time", f"{sum(float(one.get('time', 0)) for one in tests):.3f}")
     ET.indent(suites)
     return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _test(suite: ET.Element, name: str, status: Status, text: str, *, is_expected: bool = False) -> ET.Element:
-    element = ET.SubElement(suite, "testcase", name=name, classname=f"clientjoin.{suite.get('name')}")
+def _test(
+    suite: ET.Element, name: str, status: Status, reasons: list[str], text: str, *, is_expected: bool = False
+) -> ET.Element:
+    """A test case; `reasons` say in short why it is no pass, `text` at length."""
+    element = ET.SubElement(suite, "testcase", name=name, classname=f"clientjoin.{suite.get('name')}", time="0.000")
+    said = f"{status.value}: {reasons[0]}" if reasons else status.value
+    said = said.translate(UNPRINTABLE)
     if status is Status.VIOLATES and not is_expected:
-        ET.SubElement(element, "failure", message=status.value).text = text.translate(UNPRINTABLE)
+        ET.SubElement(element, "failure", type="violates", message=said).text = text.translate(UNPRINTABLE)
+    elif status is Status.CANNOT_TELL:
+        ET.SubElement(element, "error", type="cannot tell", message=said).text = text.translate(UNPRINTABLE)
     elif status is not Status.CONFORMS:
-        ET.SubElement(element, "skipped", message="expected" if is_expected else status.value)
+        ET.SubElement(element, "skipped", message=f"{said} (as expected)" if is_expected else said)
     return element
 
 
@@ -140,36 +199,65 @@ def as_html(report: Report) -> str:
 
 
 def _page(report: Report) -> Iterator[str]:
-    title = f"Client Join: a {report.settings.role} server {report.status.value}"
-    yield f"<!doctype html><html lang=en><head><meta charset=utf-8><title>{html.escape(title)}</title><style>"
-    yield "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}"
-    yield "table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #d0d7de;padding:.2rem .6rem;"
-    yield "text-align:left;vertical-align:top}pre{background:#f6f8fa;padding:.6rem;overflow:auto;font-size:13px}"
-    yield ".pair{display:grid;grid-template-columns:1fr 1fr;gap:1rem}.status{font-weight:600;white-space:nowrap}"
-    yield f"</style></head><body><h1>{html.escape(title)}</h1>"
-    yield f"<p>{len(report.cases)} cases in {report.seconds:.0f} s.</p>"
+    title = f"Client Join: a {report.settings.role} server"
+    colour = COLOURS[report.status]
+    yield f"<!doctype html><html lang=en><head><meta charset=utf-8><title>{title}: {report.status.value}</title>"
+    yield f"<meta name=viewport content='width=device-width'><style>{STYLE}</style></head><body>"
+    yield f"<h1>{title}: <span style='color:{colour}'>{report.status.value}</span></h1>"
+    under_test = report.settings.command or f"at {report.settings.broker}"
+    yield f"<p>{html.escape(_summary(report))}. Under test: <code>{html.escape(under_test)}</code></p>"
     yield from (f"<p class=status>{html.escape(text)}</p>" for text in report.unfit)
+    for case, alike in violations(report):
+        yield from _violation(case, alike)
     drawn = arrows(report.settings.role)
-    rows = ((name, status, str(drawn[name])) for name, status in report.arrows.items())
-    yield from _table("Arrows", rows)
-    yield from _table("Obligations", ((name, status, OBLIGATIONS[name]) for name, status in report.obligations.items()))
     yield from _table(
-        "Cases", ((case.name, case.status, "; ".join(case.reasons) or case.title) for case in report.cases)
+        "Cases", ((one.name, one.status, "; ".join(one.reasons[:1]) or one.title) for one in report.cases)
     )
-    for case in report.cases:
-        if case.status is Status.VIOLATES:
-            yield f"<h2 id='{html.escape(case.name, quote=True)}'>{html.escape(case.name)}</h2>"
-            yield from (f"<p>{html.escape(reason)}</p>" for reason in case.reasons)
-            if case.observed:
-                yield f"<div class=pair><div><h3>Seen</h3><pre>{html.escape(case.observed)}</pre></div>"
-                yield f"<div><h3>Right would have been</h3><pre>{html.escape(case.expected)}</pre></div></div>"
-            if case.output:
-                yield f"<h3>It printed last</h3><pre>{html.escape(case.output)}</pre>"
+    yield from _table("Arrows", ((name, status, str(drawn[name])) for name, status in report.arrows.items()))
+    yield from _table("Obligations", ((name, status, OBLIGATIONS[name]) for name, status in report.obligations.items()))
     yield "</body></html>"
 
 
+STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;overflow-wrap:anywhere}"
+    "table{border-collapse:collapse;width:100%}td{border-bottom:1px solid #d0d7de;padding:.2rem .6rem;text-align:left;"
+    "vertical-align:top}pre{background:#f6f8fa;padding:.6rem;overflow:auto;font-size:13px}.status{font-weight:600;"
+    "white-space:nowrap}.pair{display:flex;flex-wrap:wrap;gap:1rem}.pair>div{flex:1 1 24rem;overflow:auto}"
+    "section{border-left:4px solid #cf222e;padding-left:1rem;margin:2rem 0}summary{cursor:pointer;color:#6e7781}"
+)
+
+
+def _violation(case: Case, alike: list[Case]) -> Iterator[str]:
+    """What is wrong in a case, and what would have been right."""
+    yield f"<section><h2>{html.escape(case.name)}</h2><p>{html.escape(case.title)}</p>"
+    yield from (f"<p>{html.escape(reason)}</p>" for reason in case.reasons)
+    if case.found is not None:
+        seen, right = pictures(case.found)
+        yield f"<div class=pair><div><h3>Seen</h3>{seen}</div><div><h3>Right would have been</h3>{right}</div></div>"
+        yield f"<details><summary>as text</summary><pre>{html.escape(case.observed)}</pre>"
+        yield f"<pre>{html.escape(case.expected)}</pre></details>"
+    if case.output:
+        yield f"<details><summary>what it printed last</summary><pre>{html.escape(case.output)}</pre></details>"
+    if alike:
+        names = html.escape(", ".join(one.name for one in alike))
+        yield f"<p>The same in {_number(len(alike), 'other case')}: {names}.</p>"
+    yield "</section>"
+
+
 def _table(title: str, rows: Iterator[tuple[str, Status, str]]) -> Iterator[str]:
-    yield f"<h2>{title}</h2><table>"
+    """What was exercised, the worst first; the rest can be unfolded."""
+    every = sorted(rows, key=lambda row: ORDER.index(row[1]))
+    idle = [row for row in every if row[1] is Status.NOT_EXERCISED]
+    yield f"<h2>{title}</h2>"
+    yield from _rows(every[: len(every) - len(idle)])
+    if idle:
+        yield f"<details><summary>{len(idle)} not exercised</summary>"
+        yield from _rows(idle)
+        yield "</details>"
+
+
+def _rows(rows: list[tuple[str, Status, str]]) -> Iterator[str]:
+    yield "<table>"
     for name, status, text in rows:
         yield (
             f"<tr><td class=status style='color:{COLOURS[status]}'>{status.value}</td>"

@@ -28,6 +28,7 @@ from spec.monitor.verdict import Forbidden
 from spec.notation.text import escape
 from spec.rendering.labels import label
 from spec.rendering.sequence import Divider, Group, Lifeline, Message, Note, Row, to_mermaid, to_notation
+from spec.rendering.svg import to_svg
 
 BROKER = "Broker"
 TITLES = {"tracker": "Tracker Server", "torrent": "Torrent Server"}
@@ -105,25 +106,38 @@ def alone(found: Forbidden, monitor: Monitor) -> Callable[[], Monitor]:
 
 def diagram(found: Forbidden, *, mermaid: bool = False, before: Sequence[Observed] | None = None) -> str:
     """What was seen, down to what is forbidden; `before` in place of what was seen of the participant alone."""
-    return _drawing("What was seen", found, found.before if before is None else before, found.event, mermaid=mermaid)
+    draw = to_mermaid if mermaid else to_notation
+    said = [escape(line) for one in sentences(found) for line in textwrap.wrap(one, WIDTH)]
+    return draw(*_seen(found, found.before if before is None else before, r"\n".join(["FORBIDDEN", *said])))
 
 
 def nearest(found: Forbidden, *, mermaid: bool = False) -> str:
     """A run that is allowed and differs in the last event only: another event of the same name, if one is allowed."""
+    return (to_mermaid if mermaid else to_notation)(*_right(found))
+
+
+def pictures(found: Forbidden) -> tuple[str, str]:
+    """What was seen, and the nearest run that is allowed, each as a picture (SVG). Why it is forbidden is not in it."""
+    return to_svg(*_seen(found, found.before, "FORBIDDEN")), to_svg(*_right(found))
+
+
+Sketch = tuple[str, list[Group], list[Row]]
+"""A title, the lifelines and the rows of a diagram."""
+
+
+def _seen(found: Forbidden, before: Sequence[Observed], said: str) -> Sketch:
+    return _sketch("What was seen", found, before, found.event, said)
+
+
+def _right(found: Forbidden) -> Sketch:
     like = [event for event in found.expected if type(event) is type(found.event)]
     event = next(iter((*like, *found.expected)), None)
-    return _drawing("What is allowed", found, found.before, event, is_right=True, mermaid=mermaid)
+    said = "Allowed." if event is not None else "It publishes nothing."
+    return _sketch("What is allowed", found, found.before, event, said)
 
 
-def _drawing(
-    title: str,
-    found: Forbidden,
-    before: Sequence[Observed],
-    event: BusEvent | None,
-    *,
-    mermaid: bool,
-    is_right: bool = False,
-) -> str:
+def _sketch(title: str, found: Forbidden, before: Sequence[Observed], event: BusEvent | None, said: str) -> Sketch:
+    """What was seen, and an event in the end; `said` of its client."""
     me = _alias(found.client)
     names = {found.client: me}
     rows = list(_rows(before, names, found.client if found.role == TRACKER else "tracker"))
@@ -131,17 +145,12 @@ def _drawing(
     if event is not None:
         ends = (BROKER, me) if isinstance(found.seen, Delivered) else (me, BROKER)
         rows.append(Message(*ends, label(event) + _about(event), False, number, number + 1))
-    if is_right:
-        rows.append(Note((me,), "Allowed." if event is not None else "It publishes nothing."))
-    else:
-        said = [escape(line) for one in sentences(found) for line in textwrap.wrap(one, WIDTH)]
-        rows.append(Note((me,), r"\n".join(["FORBIDDEN", *said])))
+    rows.append(Note((me,), said))
     groups = [Group("Event Bus", (Lifeline(BROKER, "MQTT Broker"),))]
     for client, alias in names.items():
         role = TITLES.get(found.role, "") if client == found.client else ""
         groups.insert(0, Group("", (Lifeline(alias, escape(f"{role} {client}".strip())),)))
-    draw = to_mermaid if mermaid else to_notation
-    return draw(f"{title}: {found.client}", groups, rows)
+    return f"{title}: {found.client}", groups, rows
 
 
 def _rows(before: Sequence[Observed], names: dict[str, str], tracker: str) -> Iterator[Row]:

@@ -4,7 +4,7 @@ All this is to save work. What is said here of a tracker and a torrent server is
 them alone; that it changes no verdict is tested against the definition (`tests/spec/monitor/test_exact.py`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from machines.calls import Message
@@ -22,7 +22,10 @@ from machines.events import (
 )
 from spec.monitor.server import OURS, Server, State
 
-_normal = lru_cache(maxsize=4096)(normal_form)
+
+@lru_cache(maxsize=4096)
+def _normal(uris: frozenset[str]) -> frozenset[str]:
+    return frozenset(map(normal_form, uris))
 
 
 def needed(server: Server, inbox: Sequence[tuple[float, BusEvent]], goal: Message, *, connections: bool) -> int:
@@ -79,10 +82,16 @@ def matters(state: State, client: str, event: BusEvent) -> bool:
     admission = state.view.data.view.admissions.get(client)
     if admission is None or not isinstance(event, ClientJoinRequested):
         return False
-    theirs = {_normal(uri) for uri in admission.info.endpoints}
-    if any(_normal(uri) in theirs for uri in event.endpoints):
+    if not _normal(admission.info.endpoints).isdisjoint(_normal(event.endpoints)):
         return True
-    files, parts = event.known_file_infos, event.stored_fragments
-    return any(files.get(key, value) != value for key, value in admission.files.items()) or any(
-        parts.get(key, value) != value for key, value in admission.fragments.items()
+    return _tells_otherwise(event.known_file_infos, admission.files) or _tells_otherwise(
+        event.stored_fragments, admission.fragments
     )
+
+
+def _tells_otherwise(told: Mapping[str, object], promised: Mapping[str, object]) -> bool:
+    """Whether something that was promised is told with other metadata; asked so often that it is a plain loop."""
+    for key, value in promised.items():  # noqa: SIM110 - see above
+        if told.get(key, value) != value:
+            return True
+    return False

@@ -15,6 +15,8 @@ COLUMN, LEFT, TOP, STEP, LINE = 150, 90, 74, 15, 13
 """In pixels: between lifelines, before the first one and above the first row, between two ends, between two lines."""
 BOX = 124
 """Width of the head of a lifeline."""
+LETTER = 6
+"""Pixels that a letter takes on the average; some more, so that nothing sticks out of its box."""
 NAMESPACE = "http://www.w3.org/2000/svg"
 HEAD = (
     '<defs><marker id="a" orient="auto" markerWidth="8" markerHeight="8" refX="7" refY="4">'
@@ -62,7 +64,7 @@ def _heads(groups: Sequence[Group], x_of: dict[str, int], height: int) -> Iterat
             x = x_of[lifeline.alias]
             yield f'<path class="l" d="M{x},66V{height - 8}" stroke-dasharray="4"/>'
             yield f'<rect class="h" x="{x - BOX // 2}" y="45" width="{BOX}" height="21" rx="3"/>'
-            yield f'<text x="{x}" y="59">{_text(lifeline.label)}</text>'
+            yield f'<text x="{x}" y="59"{_squeezed(lifeline.label, BOX)}>{_text(lifeline.label)}</text>'
 
 
 def _body(rows: Sequence[Row], x_of: dict[str, int]) -> tuple[list[str], int]:
@@ -137,7 +139,15 @@ def _mark(mark: Divider | Note | Reference, y: int, x_of: dict[str, int]) -> Ite
     style = "d" if isinstance(mark, Divider) else "n"
     text = f"ref: {mark.label}" if isinstance(mark, Reference) else mark.label
     yield f'<rect class="{style}" x="{first - 62}" y="{y - 20}" width="{last - first + 124}" height="20" rx="3"/>'
-    yield f'<text x="{(first + last) // 2}" y="{y - 6}">{_text(text)}</text>'
+    squeezed = _squeezed(text, last - first + BOX)
+    yield f'<text x="{(first + last) // 2}" y="{y - 6}"{squeezed}>{_text(text)}</text>'
+
+
+def _squeezed(label: str, width: int) -> str:
+    """What makes a label fit into a box that would be too narrow for it; nothing if it is wide enough."""
+    if len(" ".join(_lines(label))) * LETTER <= width:
+        return ""
+    return f' textLength="{width - 8}" lengthAdjust="spacingAndGlyphs"'
 
 
 def _lines(label: str) -> list[str]:

@@ -1,22 +1,29 @@
 """How well the property-test suite bites: charts and rules with one fault each, and after how many examples it shows.
 
-`python -m tests.mutation.properties [--every N] [--examples N] [--level charts|driver] [--out FILE] [NAME ...]` tries
-each so-many-th mutant of the named charts, or of `rules`, with the rules of the suite, and prints a table. What is
-`equivalent` by its making, or bisimilar with its chart (`survivors.toml`), is left out. A mutant counts as found when a
-run breaks a property that is not known to be broken, is forbidden by a monitor that knows our charts only, or cannot go
-on. At the level of the charts, what the closed system does not find is tried packet by packet, too (`packets.py`).
+`python -m tests.mutation.properties [--sample N] [--seed N] [--level charts|driver] [--examples N] [--out FILE]
+[--write] [NAME ...]` tries faults of the named charts, of `rules`, and those `by hand` (`faults/`), with the rules of
+the suite, and prints a table; `--write` puts it into the README of this folder. What is `equivalent` by its making, or
+bisimilar with its chart (`survivors.toml`), is left out, and so is what `equivalents.toml` names, with its reason.
+
+A fault counts as found when a run breaks a property that is not known to be broken, is forbidden by a monitor that
+knows our charts only, cannot go on, or has no end. What is tried, one after the other (`STAGES`): the tours, the random
+rules, and, at the level of the charts, both packet by packet. A tour counts as many examples as it has stops; examples
+are those of the stage that shows the fault.
 """
 
 import argparse
 import json
+import multiprocessing
 import statistics
 import sys
 import tempfile
-import time
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
+from types import ModuleType
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
@@ -24,30 +31,42 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from machines import Clock, DistributionView, Participant, TorrentServer, Tracker
 from spec.exploration.model.scenario import Scenario
+from tests.mutation import table
 from tests.mutation.mutants import mutants_of
+from tests.mutation.planting import faults
 from tests.mutation.rule_mutants import rule_mutants
-from tests.properties import story
+from tests.properties import packet_tour, story, test_limits_of_a_view, test_view_rules
+from tests.properties.judging import MONITORED
 from tests.properties.levels import Charts, Level
 from tests.properties.packets import PacketService
-from tests.properties.rules import MONITORED, Service
+from tests.properties.rules import Service
 from tests.properties.runs import World, world_key
 from tests.properties.story import Violation
+from tests.properties.tour import Tour
 from tests.properties.wired import Wired
 
 CHARTS = {chart.__name__: chart for chart in (Tracker, TorrentServer, DistributionView, Clock)}
-RULES = "rules"
-PACKETS = "packet by packet"
+RULES, BY_HAND = "rules", "by hand"
+PLACES = ("rules", "view", "tracker", "torrent_server", "clock")
+"""Of the faults by hand, those that are in charts and rules."""
 LEVELS: Mapping[str, type[Level]] = {"charts": Charts, "driver": Wired}
+ALGEBRA: tuple[ModuleType, ...] = (test_view_rules, test_limits_of_a_view)
+PLANTED = "planted"
+LONGEST = 120.0
+"""Seconds after which a fault has made the suite run for ever."""
+EQUIVALENTS = Path(__file__).with_name("equivalents.toml")
 
 
 @dataclass(frozen=True)
 class Planted:
-    """A fault that is tried; `chart` is the name of the one that is replaced."""
+    """A fault that is tried. `planted` puts it there, and gives the charts that take the place of ours; `rules` is a
+    namespace of rules that takes the place of ours, if it is a fault in them.
+    """
 
     of: str
     name: str
-    chart: str
-    make: Any
+    planted: Callable[[], AbstractContextManager[Mapping[str, type[Participant]]]]
+    rules: Callable[[], Mapping[str, Any]] = dict
 
 
 @dataclass(frozen=True)
@@ -56,21 +75,38 @@ class Bite:
 
     of: str
     name: str
+    stage: str
     by: str
     examples: int
-    seconds: float
 
 
 def planted(name: str) -> Iterator[Planted]:
-    """The mutants of a chart, or of the rules, but for those that are equivalent."""
+    """The faults of a chart, of the rules, or those by hand, but for those that are equivalent."""
+    known = equivalents()
+    for one in _planted(name):
+        if f"{one.of}: {one.name}" not in known:
+            yield one
+
+
+def _planted(name: str) -> Iterator[Planted]:
     if name == RULES:
-        for mutant in rule_mutants():
-            yield Planted(name, mutant.name, "DistributionView", mutant.make)
-        return
-    equivalent = _bisimilar(name)
-    for one in mutants_of(CHARTS[name]):
-        if not one.equivalent and one.name not in equivalent:
-            yield Planted(name, one.name, name, one.make)
+        for rule in rule_mutants():
+            yield Planted(name, rule.name, _instead("DistributionView", rule.make), rule.namespace)
+    elif name == BY_HAND:
+        for fault in faults():
+            if fault.place in PLACES and not fault.equivalent:
+                yield Planted(name, fault.name, fault.planted)
+    else:
+        equivalent = _bisimilar(name)
+        for one in mutants_of(CHARTS[name]):
+            if not one.equivalent and one.name not in equivalent:
+                yield Planted(name, one.name, _instead(name, one.make))
+
+
+def _instead(
+    name: str, make: Callable[[], type[Participant]]
+) -> Callable[[], AbstractContextManager[Mapping[str, type[Participant]]]]:
+    return lambda: nullcontext({name: make()})
 
 
 def _bisimilar(chart: str) -> frozenset[str]:
@@ -78,48 +114,112 @@ def _bisimilar(chart: str) -> frozenset[str]:
     return frozenset(name for row in rows if row.get("bisimilar") for name in row["mutants"].get(chart, ()))
 
 
-def bite(mutant: Planted, level: str, examples: int) -> Bite:
-    """Try the suite against a mutant."""
-    charts: dict[str, type[Participant]] = {mutant.chart: mutant.make()}
-    worlds: dict[str, World] = {}
-    tried = 0
-
-    class Tried(Service):
-        def __init__(self) -> None:
-            nonlocal tried
-            super().__init__()
-            tried += 1
-
-        def world(self, scenario: Scenario) -> World:
-            key = world_key(scenario)
-            if key not in worlds:
-                worlds[key] = World(scenario, charts)
-            return worlds[key]
-
-    class TriedPackets(PacketService):
-        def __init__(self) -> None:
-            nonlocal tried
-            super().__init__()
-            tried += 1
-
-    Tried.level, TriedPackets.charts = LEVELS[level], charts
-    began = time.perf_counter()
-    by = _shown(Tried, _settings(examples, 20))
-    if not by and level == "charts":
-        by = _shown(TriedPackets, _settings(examples // 2, 40))
-        by = by and f"{PACKETS}: {by}"
-    return Bite(mutant.of, mutant.name, by, tried, round(time.perf_counter() - began, 2))
+def equivalents() -> dict[str, str]:
+    """The faults that nothing can tell from ours besides, as `of: name`, and why."""
+    rows = tomllib.loads(EQUIVALENTS.read_text(encoding="utf-8"))["equivalent"]
+    return {f"{row['of']}: {name}": row["why"] for row in rows for name in row["names"]}
 
 
-def _shown(machine: type[RuleBasedStateMachine], how: settings) -> str:
-    """By what a machine finds that something is wrong; empty if it does not."""
-    try:
-        run_state_machine_as_test(machine, settings=how)
-    except Violation as violation:
-        return violation.property_
-    except Exception as error:  # noqa: BLE001 - a mutant may break anything, and is found then
-        return f"{type(error).__name__}: {error}"[:100]
-    return ""
+# Trying them.
+
+
+@dataclass
+class Attempt:
+    """The suite against one fault, in a process of its own."""
+
+    fault: Planted
+    level: str
+    examples: int
+    tried: int = 0
+
+    def bite(self) -> Bite:
+        """Each stage, until one shows it."""
+        for name, stage in STAGES.items():
+            self.tried = 0
+            try:
+                stage(self)
+            except Violation as violation:
+                return self._found(name, violation.property_)
+            except Exception as error:  # noqa: BLE001 - a fault may break anything, and is found then
+                return self._found(name, f"{type(error).__name__}: {error}"[:100])
+        return self._found("", "")
+
+    def _found(self, stage: str, by: str) -> Bite:
+        return Bite(self.fault.of, self.fault.name, stage, by, self.tried)
+
+    def begin(self) -> None:
+        """Plant it."""
+        self.there = self.fault.planted()
+        self.charts = self.there.__enter__()  # its process ends with it
+        self.worlds: dict[str, World] = {}
+
+    def world(self, scenario: Scenario) -> World:
+        """The closed system of a scenario, with the fault."""
+        key = world_key(scenario)
+        if key not in self.worlds:
+            self.worlds[key] = World(scenario, self.charts)
+        return self.worlds[key]
+
+    def count(self, examples: Iterator[object]) -> None:
+        """Try each."""
+        self.tried += 1  # the one that shows it, if one does
+        for _ in examples:
+            self.tried += 1
+
+    def machine(self, of: type[RuleBasedStateMachine], examples: int, steps: int, **given: Any) -> None:
+        """Try a rule machine, with these attributes."""
+        attempt = self
+
+        class Tried(of):  # type: ignore[misc, valid-type]
+            def __init__(self) -> None:
+                super().__init__()
+                attempt.tried += 1
+
+        for name, value in given.items():
+            setattr(Tried, name, value)
+        run_state_machine_as_test(Tried, settings=_settings(examples, steps))
+
+
+def _tours(attempt: Attempt) -> None:
+    tour = Tour(attempt.world, level=LEVELS[attempt.level])
+    attempt.count(tour.beginnings())
+    attempt.count(tour.services())
+
+
+def _startups(attempt: Attempt) -> None:
+    if attempt.level == "charts":
+        attempt.count(packet_tour.tour(attempt.charts))
+
+
+def _algebra(attempt: Attempt) -> None:
+    if attempt.level != "charts" or not attempt.fault.rules():
+        return
+    for module in ALGEBRA:
+        vars(module).update({name: one for name, one in attempt.fault.rules().items() if name in vars(module)})
+        for name, test in list(vars(module).items()):
+            if name.startswith("test_"):
+                attempt.tried += 1
+                settings(settings(), phases=[Phase.generate], derandomize=True, database=None, deadline=None)(test)()
+
+
+def _random(attempt: Attempt) -> None:
+    attempt.machine(
+        Service, attempt.examples, 20, level=LEVELS[attempt.level], world=lambda _, scenario: attempt.world(scenario)
+    )
+
+
+def _random_packets(attempt: Attempt) -> None:
+    if attempt.level == "charts":
+        attempt.machine(PacketService, attempt.examples, 40, charts=attempt.charts)
+
+
+STAGES: Mapping[str, Callable[[Attempt], None]] = {
+    "startups": _startups,
+    "tour": _tours,
+    "algebra": _algebra,
+    "random": _random,
+    "packets": _random_packets,
+}
 
 
 def _settings(examples: int, steps: int) -> settings:
@@ -135,44 +235,88 @@ def _settings(examples: int, steps: int) -> settings:
     )
 
 
-def table(bites: list[Bite]) -> Iterator[str]:
-    """A line of Markdown for each chart."""
-    yield "| of | tried | found | share | by a property | by the monitor | packet by packet | median examples |"
-    yield "|---|---|---|---|---|---|---|---|"
+def bite(fault: Planted, level: str, examples: int) -> Bite:
+    """Try the suite against a fault, in another process: what is remembered of its charts goes with it."""
+    theirs, ours = multiprocessing.Pipe()
+    process = multiprocessing.get_context("fork").Process(target=_tell, args=(Attempt(fault, level, examples), ours))
+    process.start()
+    ours.close()
+    try:
+        assert theirs.recv() == PLANTED, f"{fault.of}: {fault.name}: cannot be planted"
+        found: Bite = theirs.recv() if theirs.poll(LONGEST) else Bite(fault.of, fault.name, "", "it has no end", 0)
+    except EOFError:
+        raise RuntimeError(f"{fault.of}: {fault.name}: its process ended before it said what it found") from None
+    finally:
+        process.kill()
+        process.join()
+    return found
+
+
+def _tell(attempt: Attempt, to: Any) -> None:
+    attempt.begin()
+    to.send(PLANTED)
+    to.send(attempt.bite())
+
+
+# What was found.
+
+
+def rows(bites: list[Bite]) -> Iterator[str]:
+    """A line of Markdown for each chart, and one for all."""
+    yield "| of | tried | found | share | by the tour | startups | algebra | random rules | monitor | median examples |"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
     for of in (*dict.fromkeys(bite.of for bite in bites), "all"):
-        rows = [bite for bite in bites if of in {bite.of, "all"}]
-        found = [bite for bite in rows if bite.by]
-        monitored = [bite for bite in found if bite.by == MONITORED]
-        packets = [bite for bite in found if bite.by.startswith(PACKETS)]
-        others = len(found) - len(monitored) - len(packets)
+        here = [bite for bite in bites if of in {bite.of, "all"}]
+        found = [bite for bite in here if bite.by]
+        stages = [sum(bite.stage in names for bite in found) for names in (("tour",), ("startups",), ("algebra",))]
+        stages.append(sum(bite.stage in {"random", "packets"} for bite in found))
+        stages.append(sum(bite.by == MONITORED for bite in found))
         median = statistics.median(bite.examples for bite in found) if found else 0
-        yield (
-            f"| {of} | {len(rows)} | {len(found)} | {len(found) / len(rows):.1%} | {others} "
-            f"| {len(monitored)} | {len(packets)} | {median:g} |"
-        )
+        cells = [of, len(here), len(found), f"{len(found) / len(here):.1%}", *stages, f"{median:g}"]
+        yield f"| {' | '.join(map(str, cells))} |"
+
+
+def _known(file: Path | None, level: str) -> dict[tuple[str, str], Bite]:
+    """What an earlier measurement of a level has found, by fault."""
+    if file is None or not file.exists():
+        return {}
+    rows_ = [row for row in map(json.loads, file.read_text(encoding="utf-8").splitlines()) if row.pop("level") == level]
+    bites = [Bite(**row) for row in rows_]
+    return {(one.of, one.name): one for one in bites}
 
 
 def main() -> None:
     """Try them."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation.properties")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join([*CHARTS, RULES]))
-    parser.add_argument("--every", type=int, default=1, help="try each so-many-th mutant (1)")
-    parser.add_argument("--examples", type=int, default=100, help="at most so many examples for each (100)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join([*CHARTS, RULES, repr(BY_HAND)]))
+    parser.add_argument("--sample", type=int, help="so many of them, by chance (all)")
+    parser.add_argument("--seed", type=int, default=1, help="of that chance (1)")
+    parser.add_argument("--examples", type=int, default=100, help="of each rule machine, as in the profile ci (100)")
     parser.add_argument("--level", choices=[*LEVELS], default="charts")
-    parser.add_argument("--out", type=Path, help="also as JSON lines")
+    parser.add_argument("--out", type=Path, help="also as JSON lines; what stands there already is not tried again")
+    parser.add_argument("--write", action="store_true", help="put the table into the README of this folder")
     given = parser.parse_args()
+    settings.register_profile("ci", max_examples=given.examples, deadline=None)
+    settings.load_profile("ci")
     story.FOLDER = Path(tempfile.mkdtemp(prefix="mutants-"))  # not among the failures of the suite
+    every = [fault for name in given.names or [*CHARTS, RULES, BY_HAND] for fault in planted(name)]
+    chosen = Random(given.seed).sample(every, given.sample) if given.sample else every
+    known = _known(given.out, given.level)
     bites = []
-    for name in given.names or [*CHARTS, RULES]:
-        for mutant in list(planted(name))[:: given.every]:
-            found = bite(mutant, given.level, given.examples)
-            bites.append(found)
-            if given.out:
-                with given.out.open("a", encoding="utf-8") as out:
-                    out.write(json.dumps({"level": given.level, **vars(found)}) + "\n")
-            if not found.by:
-                print(f"not found: {name}: {mutant.name}", file=sys.stderr)
-    print(*table(bites), sep="\n")
+    for fault in sorted(chosen, key=every.index):
+        found = known.get((fault.of, fault.name)) or bite(fault, given.level, given.examples)
+        bites.append(found)
+        if given.out and (fault.of, fault.name) not in known:
+            with given.out.open("a", encoding="utf-8") as out:
+                out.write(json.dumps({"level": given.level, **vars(found)}) + "\n")
+        if not found.by:
+            print(f"not found: {fault.of}: {fault.name}", file=sys.stderr)
+    lines = list(rows(bites))
+    print(*lines, sep="\n")
+    if given.write:
+        told = f"{len(chosen)} of {len(every)} faults" + (f", drawn with seed {given.seed}" if given.sample else "")
+        missed = [f"- {bite.of}: {bite.name}" for bite in bites if not bite.by]
+        table.write_section(given.level, f"{told}, {given.examples} examples of each rule machine.", lines, missed)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,10 @@ class RuleMutant:
     function: str
     place: int
 
+    def namespace(self) -> Mapping[str, Any]:
+        """The names of `machines.rules`, with the fault."""
+        return vars(_faulty(self.function, self.place))
+
     def make(self) -> type[Participant]:
         """The chart of a view that goes by the faulty rules."""
         names: dict[str, Any] = dict(vars(sys.modules[DistributionView.__module__]))
@@ -96,7 +100,8 @@ def _change(node: ast.AST, change: str) -> str:
 def _faulty(function: str, place: int) -> SimpleNamespace:
     """The rules, with one of them changed. What they are made of is ours, so that views are views."""
     module = ModuleType(rules.__name__)
-    vars(module).update({name: value for name, value in vars(rules).items() if not inspect.isfunction(value)})
+    own = {node.name for node in _functions(ast.parse(inspect.getsource(rules)))}
+    vars(module).update({name: value for name, value in vars(rules).items() if name not in own})
     tree = ast.parse(inspect.getsource(rules))
     (found,) = [node for node in _functions(tree) if node.name == function]
     faulty, _ = _changes(found)[place]

@@ -206,7 +206,7 @@ class Exercised:
             chart_steps.Steps.after, Participant.receive = after, receive  # type: ignore[method-assign]
 
 
-NOTHING_KEPT: Any = type("NothingKept", (), {"add": lambda _self, _run: None})()
+NOTHING_KEPT: Any = type("NothingKept", (), {"add": lambda *_: None, "step": lambda *_: None})()
 """In the place of `Exercised`, where nobody asks."""
 
 

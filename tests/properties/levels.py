@@ -20,6 +20,9 @@ class DifferenceError(AssertionError):
 class Level(Protocol):
     """A system under test."""
 
+    name: str
+    """How a failure calls the level."""
+
     def begin(self, run: Run) -> None:
         """Be where the run has come to."""
 

@@ -5,17 +5,14 @@ each rule takes steps of the explorer, and each step is looked at by every prope
 good, and what then happens by itself has to come to rest where everybody agrees.
 """
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis import target
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-import spec.exploration
 from machines.events import (
     BUS_EVENTS,
     BusEvent,
@@ -30,15 +27,24 @@ from machines.events import (
     TrackerHello,
 )
 from machines.strategies import casts
-from runtime.runs.explored import observed
 from runtime.wire.events import Malformed, decode, encode
 from spec.exploration.model.beginnings import table_of
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import TRACKER, Row
-from spec.monitor import Monitor
-from spec.monitor.explanation import sentences
 from tests.properties.beginnings import Beginning, beginnings
 from tests.properties.coverage import NOTHING_KEPT, Exercised
+from tests.properties.judging import (
+    AS_CHARTS,
+    ENDS,
+    KNOWN_TO_BE_BROKEN,
+    LONGEST,
+    MONITORED,
+    OF_WHOLE_FILES,
+    UNMOVED,
+    broken_by,
+    forbidden_in,
+    moved_by,
+)
 from tests.properties.levels import Charts, DifferenceError, Level
 from tests.properties.runs import Run, Step, World, world_of
 from tests.properties.story import Violation
@@ -52,43 +58,20 @@ HELD: tuple[type[BusEvent], ...] = (
     ClientRegistered,
     TrackerGoodbye,
 )
-LEFT_UNREAD: tuple[BusEvent, ...] = (
+picks = st.integers(0, 63)
+
+
+STRANGERS: tuple[BusEvent, ...] = (
     ClientJoinAccepted(client="stranger", fragment_size=1024),
     ClientJoinDenied(client="stranger", reason_code=ReasonCode.OTHER),
     ClientJoinSucceeded(client="stranger"),
     ClientJoinFailed(client="stranger"),
+    TrackerHello(),
+    TrackerGoodbye(),
 )
-"""Well-formed events that are about nobody here: whoever reads one has to ignore it."""
-MONITORED = "the monitor allows the run"
-"""What is broken where what is seen on the bus is no run of the charts."""
-AS_CHARTS = "what runs does what its charts do"
-"""What is broken where a level differs from the run."""
-
-OF_WHOLE_FILES = frozenset({"every file that a registered client knows has known fragments"})
-"""What holds where every server brings the fragments of its files. A view that Hypothesis makes knows files of which
-the fragments lie elsewhere, or nowhere.
-"""
-
-picks = st.integers(0, 63)
-
-
-def _known_to_be_broken() -> Mapping[bool, frozenset[str]]:
-    """The explorer's findings: properties that the protocol does not keep, by whether torrent servers are hardened."""
-    file = Path(spec.exploration.__file__).with_name("findings.toml")
-    rows: list[Any] = list(tomllib.loads(file.read_text(encoding="utf-8"))["finding"].values())
-    return {
-        False: frozenset(row["property"] for row in rows),
-        True: frozenset(row["property"] for row in rows if not row["mended"] and row["scenario"] != "overtaking"),
-    }
-
-
-KNOWN_TO_BE_BROKEN = _known_to_be_broken()
-
-
+"""Well-formed events, of which garbage is made."""
 EVENT_ID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
-WELL_FORMED = tuple(
-    encode(replace(event, event_id=EVENT_ID)) for event in (*LEFT_UNREAD, TrackerHello(), TrackerGoodbye())
-)
+WELL_FORMED = tuple(encode(replace(event, event_id=EVENT_ID)) for event in STRANGERS)
 TOPICS = tuple(event.topic for event in BUS_EVENTS)
 BYTES = (b"", b"}", b"\xff", b"null", b"\xc3\xa4", b'{"EventId":1}', b"[" * 2000, b'"\\ud800"', b"1e999")
 
@@ -189,10 +172,9 @@ class Service(RuleBasedStateMachine):
 
     def judge(self, before: Row, step: Step) -> None:
         """Whether a step, or the state after it, breaks a property."""
-        world = self.run.world
-        broken = (world.judge_step(before, step.label).broken | world.judge(step.row).broken) - self.ignored
-        if broken:
-            self.fail(min(broken))
+        property_, why = broken_by(self.run, before, step, self.ignored)
+        if property_:
+            self.fail(property_, why)
         data: Any = self.run.world.state(step.row, TRACKER).client.data
         self.most_pending = max(self.most_pending, len(data.pending))
         self.attempts = max(self.attempts, *data.attempts.values(), 0)
@@ -302,15 +284,12 @@ class Service(RuleBasedStateMachine):
         assert self.under_test is not None
         self.guard(self.under_test.disturb, self.run, *made)
 
-    @rule(event=st.sampled_from(LEFT_UNREAD))
-    def tell_of_a_stranger(self, event: BusEvent) -> None:
-        """Whoever is subscribed to such an event ignores it, whatever it is about to do."""
-        world = self.run.world
-        for component, node in enumerate(world.nodes):
-            subscribed = event.topic in node.client.topics  # type: ignore[attr-defined]
-            is_there = subscribed and world.is_online(self.run.row, component)
-            if is_there and not node.ignores(world.state(self.run.row, component), event):
-                self.fail(f"{node.name} ignores {type(event).__name__} about a stranger")
+    @rule()
+    def tell_what_means_nothing(self) -> None:
+        """Whoever waits stays as it is, whatever comes of that."""
+        why = moved_by(self.run)
+        if why:
+            self.fail(UNMOVED, why)
 
     # In the end.
 
@@ -329,24 +308,17 @@ class Service(RuleBasedStateMachine):
                 self.exercised.add(self.run)
 
     def ask_the_monitor(self) -> None:
-        """Whether what an observer on the bus saw is a run of the charts, of ours at that.
-
-        Not asked of torrent servers that ask again: the monitor's charts do not.
-        """
-        if self.run.world.scenario.retries:
-            return
-        monitor = Monitor()
-        for seen in observed(self.run.world.system, self.run.steps):
-            forbidden = monitor.see(seen)
-            if forbidden is not None:
-                self.fail(MONITORED, "\n".join(sentences(forbidden)))
+        """Whether what an observer on the bus saw is a run of the charts, of ours at that."""
+        why = forbidden_in(self.run)
+        if why:
+            self.fail(MONITORED, why)
 
     def come_to_rest(self) -> None:
         """Faults cease, if they are to, and everything that is under way arrives."""
         if self.calms:
             self.choose(0, "stabilisation")
         kinds = ("forward", "read", "publish", "start") if self.returns else ("forward", "read", "publish")
-        for _ in range(600):
+        for _ in range(LONGEST):
             if not self.choose(0, *kinds) and not self.choose(0, "expire"):
                 return
-        self.fail("whatever happens by itself comes to an end", "after 600 steps something is still to happen")
+        self.fail(ENDS, f"after {LONGEST} steps something is still to happen")

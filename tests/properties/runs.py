@@ -24,8 +24,9 @@ from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import Label, Row, Slot
 from spec.exploration.properties.client_join import PROPERTIES
 from spec.exploration.properties.language import OF_STATES, Instance, Observe, Property, instances
-from spec.exploration.properties.steps import judged
+from spec.exploration.properties.steps import concerns, judged, step_of
 from spec.exploration.traces.rendering import Trace, choices, render, steps_of
+from tests.properties.exchanges import DRAWN, differs
 from tests.properties.observed import OF_DATA, side_of
 
 EVERY_FAULT: Mapping[str, None] = immutabledict(
@@ -36,6 +37,8 @@ EVERY_FAULT: Mapping[str, None] = immutabledict(
         )
     )
 )
+BY_ITSELF = frozenset({"forward", "read", "publish", "start"})
+"""The kinds of steps that nobody has to bring about, but for expiries."""
 AS_MANY = 16
 """Systems that are kept, with all that was asked of them; that of another scenario takes the place of the oldest."""
 AS_LARGE = 20_000
@@ -88,6 +91,7 @@ class World:
         self._sides: dict[tuple[int, int, bool], Any] = {}
         self._judged: dict[Row, Verdict] = {}
         self._next: dict[Row, tuple[Step, ...]] = {}
+        self._by_itself: dict[Row, Step | None] = {}
 
     @cached_property
     def nodes(self) -> tuple[Server, ...]:
@@ -104,6 +108,23 @@ class World:
         if row not in self._next:
             self._next[row] = tuple(Step(*found) for found in successors(self.system, row))
         return self._next[row]
+
+    def by_itself(self, row: Row) -> Step | None:
+        """What happens next where nothing goes wrong: something arrives, or is said; if nothing is left of that, a
+        timeout expires. Cheaper than `next`: what could go wrong is not looked at.
+        """
+        if row not in self._by_itself:
+            expiry = None
+            for found in successors(self.system, row, BY_ITSELF | {"expire"}):
+                step = Step(*found)
+                if step.label.kind in BY_ITSELF:
+                    self._by_itself[row] = step
+                    break
+                if step.label.kind == "expire":
+                    expiry = expiry or step
+            else:
+                self._by_itself[row] = expiry
+        return self._by_itself[row]
 
     def slot(self, row: Row, component: int) -> Slot:
         """The slot of a component."""
@@ -139,9 +160,22 @@ class World:
         """What the properties about single steps say of one from a state."""
         key = (label.component, self.slot(before, label.component).local, label.kind, id(label.outcome))
         if key not in self._judged_steps:
-            verdict = Verdict(*judged(self.system, before, label, self._about_steps))
-            self._judged_steps[key] = (label.outcome, verdict)
+            broken, exercised = judged(self.system, before, label, self._about_steps)
+            if differs(self.system, label.component, self.state(before, label.component), label):
+                broken |= {DRAWN}
+            self._judged_steps[key] = (label.outcome, Verdict(broken, exercised))
         return self._judged_steps[key][1]
+
+    def judge_local(self, component: int, state: ServerState, label: Label) -> frozenset[str]:
+        """The properties about single steps that one breaks which a component takes from a state, met or not."""
+        step = step_of(self.system, component, state, label)
+        broken = {DRAWN} if differs(self.system, component, state, label) else set()
+        for one in self._about_steps if step is not None else ():
+            if concerns(one, component):
+                premise, conclusion = one.says(step)
+                if premise and not conclusion:
+                    broken.add(one.name)
+        return frozenset(broken)
 
     def _judge(self, row: Row) -> Verdict:
         budget = self.budget(row)
@@ -239,8 +273,8 @@ class Run:
         Raises `AssertionError` if there is no end.
         """
         for _ in range(most):
-            ordinary = self.possible("forward", "read", "publish", "start") or self.possible("expire")
-            if not ordinary:
+            step = self.world.by_itself(self.row)
+            if step is None:
                 return
-            yield ordinary[0]
+            yield step
         raise AssertionError(f"after {most} steps in which nothing goes wrong something is still to happen")

@@ -9,22 +9,23 @@ has to be registered, and a monitor has to allow all that was seen on the bus.
 
 import argparse
 import asyncio
+import gc
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import count, product
 from random import Random
 from typing import Any, NamedTuple
-from uuid import UUID
+from uuid import NAMESPACE_OID, uuid5
 
 from machines import Clock, DistributionView, Participant, TorrentServer, Tracker, View
 from machines.calls import CONNECT
 from machines.calls import Message as Call
 from machines.distribution_view import DistributionViewData
 from machines.events import BusEvent, ClientMetadata
-from machines.participant import Snapshot
+from machines.participant import Output, Snapshot
 from runtime.driver import Role, Server
 from runtime.mqtt.session import NotConnectedError
 from runtime.wire.events import decode, encode
@@ -100,7 +101,7 @@ class LivingSession(SimulatedSession):
 
     async def publish(self, topic: str, payload: bytes) -> None:
         await super().publish(topic, payload)
-        self.bus.see(Sent(self.bus.now(), self.client, decode(topic, payload)))
+        self.bus.see(Sent(self.bus.now(), self.client, self.bus.event((topic, payload))))
         number = next(self._numbers)
         self.awaited[number] = asyncio.get_running_loop().create_future()
         self.bus.send(self, number)
@@ -143,6 +144,7 @@ class LivingBus(SimulatedBus):
         self.loop, self.chance, self.losses = loop, chance, losses
         self.observed: list[Observed] = []
         self._free: dict[object, float] = {}
+        self._events: dict[Message, BusEvent] = {}
 
     def session(self, client: str) -> LivingSession:
         self.sent.setdefault(client, deque())
@@ -150,6 +152,12 @@ class LivingBus(SimulatedBus):
 
     def now(self) -> float:
         return self.loop.time()
+
+    def event(self, message: Message) -> BusEvent:
+        """What is said by a message, for who sees it go by: once for each."""
+        if message not in self._events:
+            self._events[message] = decode(*message)
+        return self._events[message]
 
     def see(self, seen: Observed) -> None:
         """What an observer sees who misses nothing."""
@@ -177,10 +185,11 @@ class LivingBus(SimulatedBus):
 
     def pass_on(self, client: str, message: Message) -> None:
         """The broker has taken an event over."""
-        self.see(Published(self.now(), client, decode(*message)))
+        event = self.event(message)
+        self.see(Published(self.now(), client, event))
         for receiver in self.sessions.values():
             if message[0] in receiver.topics and self.chance.random() >= self.losses:
-                self.see(Delivered(self.now(), receiver.client, decode(*message)))
+                self.see(Delivered(self.now(), receiver.client, event))
                 self._later((receiver, "down"), _come, receiver, message)
 
 
@@ -190,18 +199,36 @@ def _come(session: SimulatedSession, message: Message) -> None:
 
 
 class LivingServer(Server):
-    """A server whose events are numbered, so that a seed gives the same ones."""
+    """A server whose events are numbered, so that a seed gives the same ones; those of each kind by themselves, so that
+    different lives come to the same states of charts, which are remembered.
+    """
 
-    numbers: "count[int]"
+    numbers: "Counter[tuple[str, type[Call]]]"
+    _kind: type[Call] = CONNECT
+
+    def _send(self, role: Role, output: Output) -> None:
+        self._kind = type(output.message)
+        super()._send(role, output)
 
     def _new_id(self) -> str:
-        return str(UUID(int=next(self.numbers)))
+        return numbered(self.numbers, self.name, self._kind)
 
     def _transmit(self, message: Call) -> None:
         super()._transmit(message)
         if isinstance(message, CONNECT) and message.will is not None:
             session: Any = self._session
-            session.will = replace(message.will, event_id=self._new_id())
+            session.will = replace(message.will, event_id=numbered(self.numbers, self.name, type(message.will)))
+
+
+def numbered(numbers: "Counter[tuple[str, type[Call]]]", name: str, kind: type[Call]) -> str:
+    """The identifier of the next event of a kind that a server publishes."""
+    numbers[name, kind] += 1
+    return _identifier(name, kind.__name__, numbers[name, kind])
+
+
+@cache
+def _identifier(*of: object) -> str:
+    return str(uuid5(NAMESPACE_OID, " ".join(map(str, of))))
 
 
 @dataclass
@@ -224,7 +251,8 @@ class Life:
         self.chance = Random(self.seed)
         self.loop = VirtualLoop()
         self.bus = LivingBus(self.loop, self.chance, self.losses)
-        self.numbers = count(1)
+        self.numbers: Counter[tuple[str, type[Call]]] = Counter()
+        self._sessions: Counter[str] = Counter()
         self.names = [f"torrent{number}" for number in range(1, self.torrents + 1)]
         self.servers = {name: self._born(name) for name in (TRACKER, *self.names)}
         try:
@@ -251,7 +279,8 @@ class Life:
     def _made(self, name: str) -> dict[str, Any]:
         """What the data of an MQTT client begins with."""
         features = self.features
-        session = f"s{next(self.numbers)}"
+        self._sessions[name] += 1
+        session = f"{name}s{self._sessions[name]}"
         if name in {TRACKER, SUCCESSOR}:
             return {"session": session if features.steps_down else ""}
         return {
@@ -344,6 +373,7 @@ def main() -> None:
     )
     parser.add_argument("--every", action="store_true", help="so many with each combination of features")
     given = parser.parse_args()
+    gc.set_threshold(100_000, 50, 1_000)  # as in the tests: what is kept is remembered, and no garbage
     began, wall, events, wrong = time.process_time(), time.perf_counter(), 0, 0
     lives = list(product(EVERY if given.every else [NAMED], range(given.seed, given.seed + given.runs)))
     for features, seed in lives:

@@ -16,7 +16,8 @@ from runtime.cli.main import app
 from runtime.driver import Role
 from spec.exploration.model import scenario as scenarios
 from spec.exploration.model.scenario import Scenario
-from tests.properties.rules import AS_CHARTS, Service
+from tests.properties.judging import AS_CHARTS
+from tests.properties.rules import Service
 from tests.properties.runs import World, world_key
 from tests.properties.story import Violation
 from tests.properties.wired import SteppedServer, Wired

@@ -4,7 +4,9 @@ No file descriptor and no thread is behind it. Whoever awaits a socket in it wai
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Coroutine
+from heapq import heappop
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -14,49 +16,19 @@ class StuckError(RuntimeError):
     """Something is awaited that no callback and no timer will bring."""
 
 
-class _Waiting:
-    """In the place of a selector: where the loop would wait for the network, the clock moves."""
-
-    def __init__(self, loop: "VirtualLoop") -> None:
-        self._loop = loop
-
-    def select(self, timeout: float | None) -> list[Any]:
-        if timeout is None:
-            self._loop.is_idle(stuck=True)
-        elif timeout > 0:
-            self._loop.waits(timeout)
-        return []
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
 class VirtualLoop(asyncio.BaseEventLoop):
     """See the module. `run_until_idle` lets no time pass, `run_until_complete` and `run_for` as much as is needed."""
+
+    _ready: "deque[asyncio.Handle]"
+    _scheduled: list[asyncio.TimerHandle]
 
     def __init__(self) -> None:
         super().__init__()
         self._now = 0.0
-        self._selector = _Waiting(self)
         self._patient = True
-        self._clock_resolution = 1e-9
 
     def time(self) -> float:
         return self._now
-
-    def waits(self, seconds: float) -> None:
-        """Nothing is ready for so long."""
-        if self._patient:
-            self._now += seconds
-        else:
-            self.stop()
-
-    def is_idle(self, *, stuck: bool) -> None:
-        """Nothing is ready, and nothing will be."""
-        if not self._patient:
-            self.stop()
-        elif stuck:
-            raise StuckError("all wait for something that nobody will do")
 
     def run_until_idle(self) -> None:
         """Run all that is ready, and what that makes ready; no time passes."""
@@ -73,6 +45,33 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run to the end of `work`, and return what it returns."""
         return self.run_until_complete(work)
+
+    def _run_once(self) -> None:
+        """Run what is ready. If nothing is, the clock moves to the next timer: there is no network to wait for."""
+        ready, scheduled = self._ready, self._scheduled
+        if not ready:
+            while scheduled and scheduled[0].cancelled():
+                self._next_timer()
+            if not self._patient:
+                self.stop()
+                return
+            if not scheduled:
+                raise StuckError("all wait for something that nobody will do")
+            self._now = max(self._now, scheduled[0].when())
+            while scheduled and scheduled[0].when() <= self._now:
+                ready.append(self._next_timer())
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle.cancelled():
+                handle._run()
+
+    def _next_timer(self) -> asyncio.TimerHandle:
+        timer: asyncio.TimerHandle = heappop(self._scheduled)
+        timer._scheduled = False  # type: ignore[attr-defined] # as `BaseEventLoop` does; it need not be counted
+        return timer
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """It is dropped when its time has come."""
 
     # What a loop needs from the operating system; here there is none.
 

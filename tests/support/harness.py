@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import count
+from itertools import count, repeat
 from random import Random
 from typing import Any, Literal
 
@@ -154,6 +154,16 @@ PLAYING: Mapping[str, type[Any]] = {
     chart.__name__: chart for chart in (Tracker, TorrentServer, Clock, DistributionView, Broker)
 }
 """Our charts, by name."""
+
+
+MOST = 5000
+"""Steps after which something has no end."""
+
+
+def bounded(what: str) -> Iterator[None]:
+    """As many rounds as something takes at most. Raises `AssertionError` after them."""
+    yield from repeat(None, MOST)
+    raise AssertionError(f"whoever {what} does so for more than {MOST} steps")
 
 
 @dataclass(eq=False)
@@ -316,8 +326,11 @@ class System:
     # What is due.
 
     def settle(self) -> None:
-        """Let everybody send what is due at once, until all wait."""
-        while urgent := [*self._urgent()]:
+        """Let everybody send what is due at once, until all wait. Raises `AssertionError` where there is no end."""
+        for _ in bounded("sends what is due"):
+            urgent = [*self._urgent()]
+            if not urgent:
+                return
             if self.mixing and self._random.random() < self.mixing and self._let_in():
                 continue
             server, sender, output = self._random.choice(urgent)
@@ -389,13 +402,18 @@ class System:
 
     def run(self, *held: type[Message]) -> None:
         """Carry all that is under way, in any order, but nothing of the kinds `held`; no timeout is exceeded."""
-        while moves := self.moves(*held):
+        for _ in bounded("carries what is under way"):
+            moves = self.moves(*held)
+            if not moves:
+                return
             self._random.choice(moves)()
 
     def run_startup(self, name: str) -> None:
         """Carry what a server that was started exchanges with the broker, until it is subscribed to all."""
         server = self.servers[name]
-        while server.link and server.at in {"awaiting_connack", "awaiting_subacks"}:
+        for _ in bounded("starts"):
+            if server.link is None or server.at not in {"awaiting_connack", "awaiting_subacks"}:
+                return
             if server.link.up:
                 self.carry_up(server.link)
             else:
@@ -404,7 +422,10 @@ class System:
     def run_out(self) -> None:
         """Carry all that is under way, and let every timeout be exceeded, until all is quiet."""
         self.run()
-        while timers := [(name, due) for name, server in self.servers.items() for due in server.clock.due()]:
+        for _ in bounded("lets timeouts be exceeded"):
+            timers = [(name, due) for name, server in self.servers.items() for due in server.clock.due()]
+            if not timers:
+                return
             self.expire(*self._random.choice(timers))
             self.run()
 

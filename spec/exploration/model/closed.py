@@ -122,10 +122,14 @@ class ClosedSystem:
         """What a component can do in a slot."""
         return [step for step, _ in self.labelled(component, number)]
 
-    def labelled(self, component: int, number: int) -> Iterator[tuple[Step, Label]]:
-        """What a component can do in a slot, and what that is called."""
+    def labelled(
+        self, component: int, number: int, kinds: frozenset[str] | None = None
+    ) -> Iterator[tuple[Step, Label]]:
+        """What a component can do in a slot, and what that is called; of these `kinds`, or all."""
         slot = self.numbers.slots[component][number]
         for local, edit, move in self.moves.of_shape(component, (slot.local, *self.connections.heads(slot[1:]))):
+            if kinds is not None and move.label.kind not in kinds:
+                continue
             after = Slot(local, *edited(slot[1:], edit, ordered=self.ordered))
             then = self.numbers.slot(component, self.marks.settled(component, after))
             step = Step(then, move.publication, move.cost, move.late, move.loss, move.failure, move.part)

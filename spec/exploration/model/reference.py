@@ -6,12 +6,12 @@ from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.steps import Label, Row
 
 
-def successors(system: ClosedSystem, row: Row) -> Iterator[tuple[Label, Row]]:
-    """Everything that can happen next, and the state after it."""
+def successors(system: ClosedSystem, row: Row, kinds: frozenset[str] | None = None) -> Iterator[tuple[Label, Row]]:
+    """Everything that can happen next, or what is of these kinds, and the state after it."""
     *slots, budget = row
     idle = all(system.is_idle(component, slot) for component, slot in enumerate(slots))
     for component, slot in enumerate(slots):
-        for step, label in system.labelled(component, slot):
+        for step, label in system.labelled(component, slot, kinds):
             left = budget
             for price in step.prices:
                 left = system.spend(left, price) if left >= 0 else left
