@@ -175,6 +175,8 @@ def explore(
             raise
         raise fail(str(error), status=2) from None
     except OSError as error:
+        if isinstance(error, BrokenPipeError):  # whoever reads has seen enough
+            raise
         raise fail(f"cannot write to {error.filename or save}: {error.strerror or error}", status=2) from None
     raise typer.Exit(STATUS[joined(ended)])
 

@@ -90,6 +90,9 @@ def asked(
         if not isinstance(property_, Property):
             text = f"expected properties, functions under @always, @leads_to and so on, not {property_!r}"
             raise ChartsError(f"--charts {place}: PROPERTIES: {text}")
+        if property_.when == "step":
+            text = f"{property_.name!r}: single steps are seen of the charts of this project only; use @always"
+            raise ChartsError(f"--charts {place}: PROPERTIES: {text}")
     own = tuple(replace(property_, says=_guarded(property_, place)) for property_ in said["PROPERTIES"])
     faults: Any = given.said("FAULTS", {})
     if not isinstance(faults, Faults | Mapping):

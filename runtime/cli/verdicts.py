@@ -138,6 +138,6 @@ def _next(verdicts: "Sequence[Verdict]", *, verbose: bool) -> Iterator[str]:
         ways.append(f"--show '{words}' draws the run")
         ways.append("--save FOLDER writes the runs, for `clientjoin replay FILE`")
     if any(verdict.word == "undetermined" and verdict.applies for verdict in verdicts):
-        ways.append("--states, --seconds, --memory and --torrents bound the search")
+        ways.append("--states, --seconds and --memory bound the search")
     if ways:
         yield f"\nNext: {'; '.join(ways)}."

@@ -24,7 +24,7 @@ from spec.conformance.needs import impossible_branches
 from spec.conformance.parallel import beside_each_other, uninterrupted
 from spec.conformance.report import DiagramReport, Explored, Report, Row
 from spec.conformance.specification import Specification, UseCase, gates_of, losses_of, routes_of, specification
-from spec.interaction import InteractionError
+from spec.interaction import Action, InteractionError
 from spec.notation import read
 from spec.projection import realisability
 from spec.system.composition import State, System
@@ -172,9 +172,17 @@ def _compared(
             findings.append(stage.drawn(replace(finding, message=finding.message + said)))
         findings += _sent_to_nobody(bound, system)
         findings += _realisable(bound, bounds)
-    shown = [accept(unmarked(finding), accepted) for finding in findings]
+    shown = [accept(unmarked(_placed(finding, bound)), accepted) for finding in findings]
     bounds.end_diagram()
     return replace(_report(bound, comparison, shown, cast.binding), coverage=joined(coverage))
+
+
+def _placed(finding: Finding, bound: BoundDiagram) -> Finding:
+    """The finding with the file of its line, where it is about an arrow of a diagram that this one refers to."""
+    last = finding.run[-1] if finding.run else None
+    if not isinstance(last, Action) or last.line != finding.line or last.file in {"", bound.diagram.file}:
+        return finding
+    return replace(finding, file=last.file)
 
 
 def _realisable(bound: BoundDiagram, bounds: Bounds) -> list[Finding]:

@@ -79,7 +79,7 @@ class Stage:
         ]
         divider = Divider(DIVIDERS.get(finding.kind, "Here it goes wrong"))
         why = [Note((_name(finding.lifeline),), _folded(finding.message))] if "," not in finding.lifeline else []
-        rows = rows_of([*_lines(finding.run), *notes, *run[:-1], divider, run[-1], *why])
+        rows = rows_of([*self._lines(finding.run), *notes, *run[:-1], divider, run[-1], *why])
         return to_notation(self.title, self._groups(involved), rows)
 
     def _run(self, finding: Finding) -> list[End | Mark]:
@@ -100,6 +100,13 @@ class Stage:
         arrow = step.arrow if isinstance(step, Action) else None
         late = isinstance(step, Act) and step.kind == "!" and self._waits(step)
         return End("!" if step.kind == "!" else "?", lifeline, peer, label, step.lost, arrow, late)
+
+    def _lines(self, run: Sequence[Action | Act]) -> list[Mark]:
+        """Where the arrows stand, from top to bottom; those of a diagram that is referred to with its file."""
+        ours = {"", *(diagram.file for diagram in self.diagrams)}
+        found = (step for step in run if isinstance(step, Action) and step.line)
+        lines = dict.fromkeys(f"{step.line}" if step.file in ours else f"{step.line} of {step.file}" for step in found)
+        return [Comment(f"the arrows of lines {', '.join(lines)}")] if lines else []
 
     def _waits(self, act: Act) -> bool:
         """Whether it is sent only when nothing else can happen, so that all that comes before it belongs to its run."""
@@ -159,12 +166,6 @@ def _lifelines(end: End | Mark) -> tuple[str, ...]:
         case Note(lifelines=lifelines) | Reference(lifelines=lifelines):
             return lifelines
     return ()
-
-
-def _lines(run: Sequence[Action | Act]) -> list[Mark]:
-    """Where the arrows stand, from top to bottom."""
-    lines = dict.fromkeys(step.line for step in run if isinstance(step, Action) and step.line)
-    return [Comment(f"the arrows of lines {', '.join(map(str, lines))}")] if lines else []
 
 
 def _name(lifeline: str) -> str:

@@ -74,6 +74,8 @@ class Finding:
     accepted: str = ""
     """The reason, where the finding is understood and accepted."""
     unanswered: bool = False
+    file: str = ""
+    """Where the line stands, if not in the diagram itself: in one that it refers to."""
     in_full: bool = False
     """Whether all of the run belongs to it: without what has nothing to do with its last action it shows nothing."""
     rules: str = ""

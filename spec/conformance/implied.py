@@ -325,9 +325,8 @@ class _Search:
             return
         expected = self.whole.expected(places, name)
         said = str(act)
-        if any(
-            each.partition(" ")[0] == said for each in expected
-        ):  # so it is the values or the other end that differs
+        names = {each.partition(" ")[0] for each in expected}
+        if said in names:  # so the values differ, or the other end
             said = f"{said} {act.detail}".rstrip()
             if said in expected or str(act) in expected:
                 expected = self.whole.expected(places, name, with_ends=True)

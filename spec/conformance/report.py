@@ -174,6 +174,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "id": finding.identifier,
         "kind": finding.kind,
         "line": finding.line,
+        "file": finding.file or None,
         "lifeline": finding.lifeline or None,
         "message": finding.message,
         "rules": finding.rules or None,
@@ -254,6 +255,8 @@ def _lines(finding: Finding, told: set[str], *, verbose: bool) -> Iterator[Line]
     state = "accepted" if finding.accepted else "not answered" if finding.unanswered else finding.severity
     kind = "" if finding.unanswered else f": {finding.kind.replace('-', ' ')}"
     place = f"line {finding.line}: " if finding.line else ""
+    if finding.file:
+        place = f"{finding.file}, {place}"
     yield Line(f"  {state}{kind}", f": {place}{finding.message}  [{finding.identifier}]", style)
     if finding.accepted:
         yield Line(f"    because {finding.accepted}", style="dim")

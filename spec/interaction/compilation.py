@@ -274,6 +274,9 @@ class _Compiling:
             by = tuple(takewhile(lambda each: isinstance(each, Message), next_ones))
             if by and not message.both_ways:
                 place += 1 + len(by)
+                if any(each.delay for each in by if isinstance(each, Message)):
+                    text = "an arrow with a delay overtakes this one: that is not understood; read without its delay"
+                    self._complain(message.line, None, "overtaking", text)
                 yield _Overtaken(message, by)
                 continue
             yield message

@@ -130,7 +130,9 @@ def instances(properties: Iterable[Property], names: Sequence[str]) -> Iterator[
             chosen = {"tracker": 0, "budget": width, **named, **dict(zip(about, clients, strict=True))}
             unknown = [name for name in one.concerns if name not in chosen]
             if unknown:
-                raise ValueError(f"property {one.name!r}: no component {unknown[0]!r}; there are {', '.join(chosen)}")
+                raise ValueError(
+                    f"property {one.name!r}: no component {unknown[0]!r}; there are {', '.join(names)}, {EACH}, budget"
+                )
             yield Instance(one, tuple(chosen[name] for name in one.concerns))
 
 
