@@ -21,7 +21,6 @@ of the former only, and the client forgets the latter: they belong to an earlier
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal, TypeVar
@@ -49,6 +48,7 @@ from machines.events import (
     Fragments,
     ReasonCode,
 )
+from machines.persistent_map import joined, without
 
 EVENT_BYTES = 512
 """What an event takes beside what it tells, at most."""
@@ -118,6 +118,19 @@ class View:
             raise ValueError(f"own stores fragments without metadata: add {sorted(unknown)} to fragments")
 
 
+def _with(view: View, **fields: object) -> View:
+    """A view with other fields. `View` checks what it is made of; to do so for each client that comes takes long.
+
+    A rule adds fragments, or takes away those that `own` does not store, so there is nothing to check.
+    """
+    made = object.__new__(View)
+    for name in View.__slots__:
+        object.__setattr__(made, name, getattr(view, name))
+    for name, value in fields.items():
+        object.__setattr__(made, name, value)
+    return made
+
+
 # At the tracker.
 
 
@@ -153,8 +166,8 @@ def admit(view: View, request: ClientJoinRequested) -> tuple[View, JoinPossible 
             client=request.client, reason_code=ReasonCode.OTHER, reason=reason, request_id=request.request_id
         )
         return view, conflict
-    admissions = _joined(view.admissions, {request.client: Admission(info, files, fragments)})
-    return replace(view, admissions=admissions), JoinPossible(acceptance=acceptance)
+    admissions = joined(view.admissions, {request.client: Admission(info, files, fragments)})
+    return _with(view, admissions=admissions), JoinPossible(acceptance=acceptance)
 
 
 def register(view: View, client: str) -> tuple[View, RegistrationApplied]:
@@ -166,20 +179,20 @@ def register(view: View, client: str) -> tuple[View, RegistrationApplied]:
         client=client,
         request_id=admission.info.request_id,
         info=admission.info,
-        added_files=_without(admission.files, view.files),
-        added_fragments=_without(admission.fragments, view.fragments),
+        added_files=without(admission.files, view.files),
+        added_fragments=without(admission.fragments, view.fragments),
     )
     return add_client(forget_admission(view, client), registered), RegistrationApplied(registered=registered)
 
 
 def forget_admission(view: View, client: str) -> View:
     """Release what a pending admission was promised."""
-    return replace(view, admissions=_without(view.admissions, {client}))
+    return _with(view, admissions=without(view.admissions, {client}))
 
 
 def forget_clients(view: View) -> View:
     """Nobody is registered and nothing promised; files and fragments stay known."""
-    return replace(view, clients=immutabledict(), admissions=immutabledict())
+    return _with(view, clients=immutabledict(), admissions=immutabledict())
 
 
 # At a torrent server.
@@ -198,7 +211,7 @@ def describe(view: View) -> ViewDescribed:
 
 def forget_goodbyes(view: View) -> View:
     """The tracker knows them before it reads the request to join that is made now."""
-    return replace(view, gone=immutabledict())
+    return _with(view, gone=immutabledict())
 
 
 def change(view: View, acceptance: ClientJoinAccepted) -> tuple[View, ViewChanged | ViewChangeFailed]:
@@ -208,10 +221,10 @@ def change(view: View, acceptance: ClientJoinAccepted) -> tuple[View, ViewChange
     if view.fragment_size not in {None, acceptance.fragment_size}:
         return view, ViewChangeFailed(reason=f"FragmentSize is {acceptance.fragment_size}, not {view.fragment_size}")
     own = _still_stored(view, acceptance.add_fragment_infos, acceptance.remove_fragment_infos)
-    changed = replace(
+    changed = _with(
         view,
-        files=_joined(_without(view.files, acceptance.remove_file_infos), acceptance.add_file_infos),
-        fragments=_joined(_only(view.fragments, own.stored_fragments), acceptance.add_fragment_infos),
+        files=joined(without(view.files, acceptance.remove_file_infos), acceptance.add_file_infos),
+        fragments=joined(_only(view.fragments, own.stored_fragments), acceptance.add_fragment_infos),
         clients=immutabledict(
             {client: info for client, info in acceptance.clients.items() if not _is_gone(view, client, info.request_id)}
         ),
@@ -223,7 +236,7 @@ def change(view: View, acceptance: ClientJoinAccepted) -> tuple[View, ViewChange
 def add_file(view: View, published: FileInfoPublished) -> View:
     """Add a file; the service's metadata wins."""
     metadata = FileMetadata(published.size, published.fragment_sequence)
-    return replace(view, files=_joined(view.files, {published.hash: metadata}))
+    return _with(view, files=joined(view.files, {published.hash: metadata}))
 
 
 # At both.
@@ -235,12 +248,12 @@ def add_client(view: View, registered: ClientRegistered) -> View:
     Of a client that said goodbye in the meantime, only what it brought is added.
     """
     is_gone = _is_gone(view, registered.client, registered.request_id)
-    return replace(
+    return _with(
         view,
-        files=_joined(view.files, registered.added_files),
-        fragments=_joined(view.fragments, registered.added_fragments),
-        clients=view.clients if is_gone else _joined(view.clients, {registered.client: registered.info}),
-        gone=view.gone if is_gone else _without(view.gone, {registered.client}),
+        files=joined(view.files, registered.added_files),
+        fragments=joined(view.fragments, registered.added_fragments),
+        clients=view.clients if is_gone else joined(view.clients, {registered.client: registered.info}),
+        gone=view.gone if is_gone else without(view.gone, {registered.client}),
         own=_still_stored(view, registered.added_fragments),
     )
 
@@ -256,8 +269,8 @@ def remove_client(view: View, client: str, request_id: str = "", session: str = 
         if any(info is not None and not belongs(info.request_id, session) for info in known):
             return view
     named = request_id or session
-    gone = _joined(view.gone, {client: named}) if named else view.gone
-    return replace(forget_admission(view, client), clients=_without(view.clients, {client}), gone=gone)
+    gone = joined(view.gone, {client: named}) if named else view.gone
+    return _with(forget_admission(view, client), clients=without(view.clients, {client}), gone=gone)
 
 
 def _is_gone(view: View, client: str, request_id: str) -> bool:
@@ -368,28 +381,15 @@ def _compare(
         service.update(known.items())  # of an `immutabledict`: the values at once, not one by one
     remove = frozenset(key for key in told.keys() & service.keys() if service[key] != told[key])
     replaced = _only(service, remove)
-    return _joined(_without(registered, told), replaced), remove, _without(_joined(told, replaced), registered)
+    return joined(without(registered, told), replaced), remove, without(joined(told, replaced), registered)
 
 
 def _still_stored(view: View, news: Fragments, removed: Iterable[str] = ()) -> ClientMetadata:
     """What a server has, without the fragments that it stores under other metadata than the service's."""
-    other = {key for key in news.keys() & view.fragments.keys() if view.fragments[key] != news[key]}
-    return replace(view.own, stored_fragments=view.own.stored_fragments - other - frozenset(removed))
-
-
-def _joined(first: Mapping[str, M], second: Mapping[str, M]) -> immutabledict[str, M]:
-    if not second and isinstance(first, immutabledict):
-        return first
-    joined = dict(first.items())
-    joined.update(second.items())
-    return immutabledict(joined)
-
-
-def _without(mapping: Mapping[str, M], keys: AbstractSet[str] | Mapping[str, M]) -> immutabledict[str, M]:
-    gone = keys.keys() if isinstance(keys, Mapping) else keys
-    if isinstance(mapping, immutabledict) and mapping.keys().isdisjoint(gone):
-        return mapping
-    return immutabledict({key: value for key, value in mapping.items() if key not in gone})
+    own = view.own
+    other = {key for key, one in news.items() if key in own.stored_fragments and view.fragments[key] != one}
+    lost = own.stored_fragments.intersection(removed) | other
+    return replace(own, stored_fragments=own.stored_fragments - lost) if lost else own
 
 
 def _only(mapping: Mapping[str, M], keys: Collection[str]) -> immutabledict[str, M]:

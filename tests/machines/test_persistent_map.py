@@ -1,0 +1,102 @@
+"""A persistent map is the dictionary that its changes make, and those that it was made from stay as they were."""
+
+import copy
+import pickle
+from collections.abc import Mapping
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+from immutabledict import immutabledict
+
+from machines.events import ClientJoinAccepted, ClientMetadata, ClientRegistered
+from machines.persistent_map import SMALL, PersistentMap, joined, without
+from machines.rules import View, add_client, change
+from machines.strategies import CLIENT_IDS, METADATA, SERVICE, known_files, known_fragments, torrent_views
+
+LARGE = {f"key {number}": number for number in range(4 * SMALL)}
+KEYS = st.one_of(st.sampled_from(sorted(LARGE)[:9]), st.sampled_from(["new", "newer", "newest"]))
+FEW = st.dictionaries(KEYS, st.integers(0, 9), max_size=5)
+MANY = st.integers(0, 2 * SMALL).map(lambda count: {f"more {number}": number for number in range(count)})
+STEPS = st.lists(st.tuples(st.sampled_from(["join", "leave"]), st.one_of(FEW, FEW, FEW, MANY)), max_size=12)
+
+
+def same(mapping: Mapping[str, int], model: dict[str, int]) -> None:
+    """Each way to look at a mapping; the single entries first, before all are merged."""
+    for key in (*LARGE, *model, "no such key"):
+        assert (key in mapping, mapping.get(key)) == (key in model, model.get(key))
+    assert len(mapping) == len(model)
+    assert mapping == model
+    assert mapping == immutabledict(model)
+    assert hash(mapping) == hash(immutabledict(model))
+    assert dict(mapping.items()) == model
+    assert sorted(mapping) == sorted(model)
+    assert mapping.keys() == model.keys()
+
+
+@given(st.sampled_from([{}, LARGE]), STEPS)
+def test_it_is_the_dictionary_that_its_changes_make(
+    first: dict[str, int], steps: list[tuple[str, dict[str, int]]]
+) -> None:
+    mapping: immutabledict[str, int] = immutabledict(first)
+    before = []
+    model = dict(first)
+    for step, change in steps:
+        before.append((mapping, dict(model)))
+        if step == "join":
+            mapping = joined(mapping, change)
+            model |= change
+        else:
+            mapping = without(mapping, change)
+            model = {key: value for key, value in model.items() if key not in change}
+    same(mapping, model)
+    for earlier, then in before:
+        same(earlier, then)
+
+
+def test_a_change_copies_the_changes_alone() -> None:
+    mapping = joined(immutabledict(LARGE), {"new": 1})
+    later = without(joined(mapping, {"newer": 2}), {"key 1"})
+    assert isinstance(mapping, PersistentMap)
+    assert isinstance(later, PersistentMap)
+    assert later._base is mapping._base
+    assert "_dict" not in vars(later)
+    for number in range(10 * SMALL):
+        later = joined(later, {f"new {number}": number})
+    assert isinstance(later, PersistentMap)
+    assert len(later._changes) < 2 * SMALL
+
+
+def test_what_changes_nothing_gives_the_same_mapping() -> None:
+    mapping = joined(immutabledict(LARGE), {"new": 1})
+    assert joined(mapping, {}) is mapping
+    assert without(mapping, {"newer"}) is mapping
+    assert without(mapping, dict.fromkeys(map(str, range(9 * SMALL)))) is mapping
+
+
+def test_it_is_copied_and_pickled_with_its_content() -> None:
+    mapping = without(joined(immutabledict(LARGE), {"new": 1}), {"key 1"})
+    for other in (copy.deepcopy(mapping), pickle.loads(pickle.dumps(mapping)), mapping.copy(), mapping.set("new", 1)):
+        assert type(other) is PersistentMap
+        same(other, dict(mapping.items()))
+
+
+GONE = st.frozensets(st.sampled_from(METADATA))
+ACCEPTANCES = st.builds(
+    ClientJoinAccepted,
+    client=st.just("anna"),
+    fragment_size=st.just(SERVICE),
+    add_file_infos=known_files,
+    add_fragment_infos=known_fragments,
+    remove_file_infos=GONE,
+    remove_fragment_infos=GONE,
+)
+NEWS = st.builds(ClientRegistered, client=CLIENT_IDS, info=st.just(ClientMetadata()), added_fragments=known_fragments)
+
+
+@given(torrent_views(fits=True), st.lists(ACCEPTANCES | NEWS, max_size=4))
+def test_what_the_rules_make_of_a_view_is_one(view: View, events: list[ClientJoinAccepted | ClientRegistered]) -> None:
+    """They do not check it, as `View` does."""
+    for event in events:
+        view = change(view, event)[0] if isinstance(event, ClientJoinAccepted) else add_client(view, event)
+        assert replace(view) == view
