@@ -8,6 +8,7 @@ change costs about the square root of the size.
 
 It is an `immutabledict`: equal to one with the same content, and hashed alike. The order of its items means nothing.
 """
+# ruff: noqa: SLF001
 
 from collections.abc import Collection, Mapping
 from functools import cached_property
@@ -111,5 +112,5 @@ def without(mapping: Mapping[str, V], keys: Collection[str]) -> immutabledict[st
 def _of(mapping: Mapping[str, V]) -> PersistentMap[V]:
     if isinstance(mapping, PersistentMap):
         return mapping
-    shared = mapping._dict if isinstance(mapping, immutabledict) else dict(mapping.items())  # noqa: SLF001 - never written to
+    shared = mapping._dict if isinstance(mapping, immutabledict) else dict(mapping.items())
     return _made(shared, {}, None)

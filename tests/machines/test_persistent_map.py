@@ -41,14 +41,14 @@ def test_it_is_the_dictionary_that_its_changes_make(
     mapping: immutabledict[str, int] = immutabledict(first)
     before = []
     model = dict(first)
-    for step, change in steps:
+    for step, news in steps:
         before.append((mapping, dict(model)))
         if step == "join":
-            mapping = joined(mapping, change)
-            model |= change
+            mapping = joined(mapping, news)
+            model |= news
         else:
-            mapping = without(mapping, change)
-            model = {key: value for key, value in model.items() if key not in change}
+            mapping = without(mapping, news)
+            model = {key: value for key, value in model.items() if key not in news}
     same(mapping, model)
     for earlier, then in before:
         same(earlier, then)
