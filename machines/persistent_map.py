@@ -10,8 +10,7 @@ It is an `immutabledict`: equal to one with the same content, and hashed alike. 
 """
 # ruff: noqa: SLF001
 
-from collections.abc import Collection, Mapping
-from functools import cached_property
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, TypeVar, cast
 
 from immutabledict import immutabledict
@@ -33,45 +32,50 @@ _NOT_THERE: Final = _Gone()
 class PersistentMap(immutabledict[str, V]):
     """A mapping from texts; made by `joined` and `without`."""
 
-    _base: dict[str, V]
-    _changes: dict[str, V | _Gone]
+    _layers: tuple[dict[str, V], dict[str, V | _Gone]]
+    """The dictionary that others share, and the changes since: one attribute, so that no thread sees half of it."""
     _count: int
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "PersistentMap[V]":
         """A mapping with the content of another one, or of pairs, as of a `dict`."""
         return _made(dict(*args, **kwargs), {}, None)
 
-    @cached_property
+    @property
     def _dict(self) -> dict[str, V]:  # type: ignore[override]
         """All entries: what the methods of `immutabledict` use that need more than single ones."""
-        if self._changes:
-            merged: dict[str, Any] = self._base | self._changes
-            for key, value in self._changes.items():
-                if value is GONE:
-                    del merged[key]
-            self._base, self._changes = merged, {}
-        return self._base
+        base, changes = self._layers
+        if not changes:
+            return base
+        merged: dict[str, Any] = base | changes
+        for key, value in changes.items():
+            if value is GONE:
+                del merged[key]
+        self._layers = (merged, {})
+        return merged
 
     def __getitem__(self, key: str) -> V:
-        value = self._changes.get(key, _NOT_THERE)
+        base, changes = self._layers
+        value = changes.get(key, _NOT_THERE)
         if value is _NOT_THERE:
-            return self._base[key]
+            return base[key]
         if value is GONE:
             raise KeyError(key)
         return cast("V", value)
 
     def __contains__(self, key: object) -> bool:
-        value = self._changes.get(cast("str", key), _NOT_THERE)
-        return key in self._base if value is _NOT_THERE else value is not GONE
+        base, changes = self._layers
+        value = changes.get(cast("str", key), _NOT_THERE)
+        return key in base if value is _NOT_THERE else value is not GONE
 
     def __len__(self) -> int:
         return self._count
 
-    def changed(self, changes: Mapping[str, V | _Gone], count: int) -> "PersistentMap[V]":
+    def changed(self, news: Mapping[str, V | _Gone], count: int) -> "PersistentMap[V]":
         """The mapping with these changes, after which it has `count` entries."""
-        together = {**self._changes, **changes}
-        made = _made(self._base, together, count)
-        if len(together) ** 2 > SMALL * SMALL + 2 * len(self._base):
+        base, changes = self._layers
+        together = {**changes, **news}
+        made = _made(base, together, count)
+        if len(together) ** 2 > SMALL * SMALL + 2 * len(base):
             made._dict  # noqa: B018 - merged, and so remembered
         return made
 
@@ -79,8 +83,7 @@ class PersistentMap(immutabledict[str, V]):
 def _made(base: dict[str, V], changes: dict[str, V | _Gone], count: int | None) -> PersistentMap[V]:
     made: PersistentMap[V] = object.__new__(PersistentMap)
     made._hash = None
-    made._base = base
-    made._changes = changes
+    made._layers = (base, changes)
     made._count = len(base) if count is None else count
     return made
 
@@ -107,6 +110,25 @@ def without(mapping: Mapping[str, V], keys: Collection[str]) -> immutabledict[st
         if len(left) < len(mapping):
             return immutabledict(left)
     return mapping if isinstance(mapping, immutabledict) else immutabledict(mapping)
+
+
+def difference(before: Mapping[str, V], after: Mapping[str, V]) -> tuple[list[str], dict[str, V]]:
+    """What has to be taken out of `before`, and then put in, to have `after`; an entry that has changed is in both.
+
+    Of two maps of which one was made from the other only the changes are looked at, if they were few.
+    """
+    old, new = _of(before), _of(after)
+    (base, changes), (other, news) = old._layers, new._layers
+    keys: Iterable[str] = changes.keys() | news.keys() if base is other else old._dict.keys() | new._dict.keys()
+    gone, come = [], {}
+    for key in keys:
+        then, now = old.get(key, _NOT_THERE), new.get(key, _NOT_THERE)
+        if then is not now and then != now:
+            if then is not _NOT_THERE:
+                gone.append(key)
+            if now is not _NOT_THERE:
+                come[key] = cast("V", now)
+    return gone, come
 
 
 def _of(mapping: Mapping[str, V]) -> PersistentMap[V]:

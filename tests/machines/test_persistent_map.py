@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from immutabledict import immutabledict
 
 from machines.events import ClientJoinAccepted, ClientMetadata, ClientRegistered
-from machines.persistent_map import SMALL, PersistentMap, joined, without
+from machines.persistent_map import SMALL, PersistentMap, difference, joined, without
 from machines.rules import View, add_client, change
 from machines.strategies import CLIENT_IDS, METADATA, SERVICE, known_files, known_fragments, torrent_views
 
@@ -19,6 +19,12 @@ KEYS = st.one_of(st.sampled_from(sorted(LARGE)[:9]), st.sampled_from(["new", "ne
 FEW = st.dictionaries(KEYS, st.integers(0, 9), max_size=5)
 MANY = st.integers(0, 2 * SMALL).map(lambda count: {f"more {number}": number for number in range(count)})
 STEPS = st.lists(st.tuples(st.sampled_from(["join", "leave"]), st.one_of(FEW, FEW, FEW, MANY)), max_size=12)
+
+
+def _stepped(mapping: immutabledict[str, int], steps: list[tuple[str, dict[str, int]]]) -> immutabledict[str, int]:
+    for step, news in steps:
+        mapping = joined(mapping, news) if step == "join" else without(mapping, news)
+    return mapping
 
 
 def same(mapping: Mapping[str, int], model: dict[str, int]) -> None:
@@ -59,12 +65,36 @@ def test_a_change_copies_the_changes_alone() -> None:
     later = without(joined(mapping, {"newer": 2}), {"key 1"})
     assert isinstance(mapping, PersistentMap)
     assert isinstance(later, PersistentMap)
-    assert later._base is mapping._base
-    assert "_dict" not in vars(later)
+    assert later._layers[0] is mapping._layers[0]
+    assert later._layers[1].keys() == {"new", "newer", "key 1"}
     for number in range(10 * SMALL):
         later = joined(later, {f"new {number}": number})
     assert isinstance(later, PersistentMap)
-    assert len(later._changes) < 2 * SMALL
+    assert len(later._layers[1]) < 2 * SMALL
+
+
+@given(st.sampled_from([{}, LARGE]), FEW, st.lists(STEPS, min_size=2, max_size=2))
+def test_a_difference_makes_one_of_the_other(
+    first: dict[str, int], change: dict[str, int], steps: list[list[tuple[str, dict[str, int]]]]
+) -> None:
+    mapping = joined(immutabledict(first), change)
+    before, after = (_stepped(mapping, each) for each in steps)
+    for one, other in ((before, after), (after, before), (mapping, after), (before, mapping), (dict(before), after)):
+        gone, come = difference(one, other)
+        assert gone == [key for key in gone if key in one]
+        assert {key: value for key, value in one.items() if key not in gone} | come == other
+        assert all(one.get(key) != other.get(key) for key in (*gone, *come))
+
+
+def test_a_difference_looks_at_the_changes_alone() -> None:
+    mapping = joined(immutabledict(LARGE), {"new": 1})
+    later = without(joined(mapping, {"newer": 2, "new": 3}), {"key 1"})
+    gone, come = difference(mapping, later)
+    assert (sorted(gone), come) == (["key 1", "new"], {"new": 3, "newer": 2})
+    assert isinstance(later, PersistentMap)
+    assert len(later._layers[1]) == 3  # nobody has asked for all
+    sibling = joined(mapping, {"key 2": 0})
+    assert difference(sibling, later)[1] == {"new": 3, "newer": 2, "key 2": 2}
 
 
 def test_what_changes_nothing_gives_the_same_mapping() -> None:
