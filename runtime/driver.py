@@ -200,10 +200,14 @@ class Server:
             return False
         for role, chart in self.charts.items():
             due = chart.due() if chart.urgent else ()
-            if due:
-                self._send(role, self._policy.first(due))
+            if due and self._may_send(output := self._policy.first(due)):
+                self._send(role, output)
                 return True
         return False
+
+    def _may_send(self, output: Output) -> bool:  # noqa: ARG002 - for a service that has to store something first
+        """Whether what is due can be sent now; if not, `_settle` is called when it can."""
+        return True
 
     def _send(self, role: Role, output: Output) -> None:
         chart = self.charts[role]

@@ -17,7 +17,8 @@ from machines.tracker import Tracker
 from runtime.driver import Role
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.session import BrokerAddress, Session, Will
-from runtime.services.server import BackOff, Dial, Keeper, ServiceServer, StoreFailure
+from runtime.services.keeping import Keeper, StoreFailure
+from runtime.services.server import BackOff, Dial, ServiceServer
 from runtime.services.settings import ServiceSettings, SettingsError, TorrentSettings, TrackerSettings
 from runtime.services.share import Shared, share
 from runtime.services.status import Status
