@@ -177,5 +177,5 @@ class DistributionView(Participant):
         assert self.data.acceptance is not None
         view = self.data.view
         storages: tuple[Storage, ...] = ("sound", "broken") if view.storage == "either" else (view.storage,)
-        ends = (of_view.change(replace(view, storage=storage), self.data.acceptance)[1] for storage in storages)
+        ends = (of_view.outcome_of(view, self.data.acceptance, storage) for storage in storages)
         return tuple(Output(end, "client") for end in dict.fromkeys(ends))

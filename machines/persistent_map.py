@@ -11,6 +11,7 @@ It is an `immutabledict`: equal to one with the same content, and hashed alike. 
 # ruff: noqa: SLF001
 
 from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, TypeVar, cast
 
 from immutabledict import immutabledict
@@ -92,10 +93,26 @@ def joined(first: Mapping[str, V], second: Mapping[str, V]) -> immutabledict[str
     """What both hold; where both hold a key, it has the second's value."""
     if not second and isinstance(first, immutabledict):
         return first
-    if len(first) <= SMALL or len(second) > len(first):
-        return immutabledict({**dict(first.items()), **dict(second.items())})
+    if len(first) <= SMALL or len(second) * SMALL > len(first):
+        return immutabledict(_all(first) | _all(second))
     count = len(first) + sum(key not in first for key in second)
-    return _of(first).changed(dict(second.items()), count)
+    return _of(first).changed(_all(second), count)
+
+
+def union(mappings: Iterable[Mapping[str, V]]) -> Mapping[str, V]:
+    """What any of them holds; where several hold a key, it has the last one's value."""
+    found: dict[str, V] = {}
+    for mapping in mappings:
+        found.update(_all(mapping))
+    return found
+
+
+def common(one: Collection[str], other: Collection[str]) -> Collection[str]:
+    """The keys that both hold."""
+    small, large = (one, other) if len(one) < len(other) else (other, one)
+    if len(small) * SMALL < len(large):
+        return [key for key in small if key in large]
+    return _keys(small) & _keys(large)
 
 
 def without(mapping: Mapping[str, V], keys: Collection[str]) -> immutabledict[str, V]:
@@ -104,8 +121,8 @@ def without(mapping: Mapping[str, V], keys: Collection[str]) -> immutabledict[st
         if found := [key for key in keys if key in mapping]:
             return _of(mapping).changed(dict.fromkeys(found, GONE), len(mapping) - len(found))
     else:
-        if isinstance(keys, Mapping) and len(keys) <= len(mapping) * SMALL:
-            keys = keys.keys()  # faster to ask; but it takes a while to have all of them
+        if len(keys) <= len(mapping) * SMALL:
+            keys = _keys(keys)  # faster to ask, but it may take a while to make it
         left = {key: value for key, value in mapping.items() if key not in keys}
         if len(left) < len(mapping):
             return immutabledict(left)
@@ -134,5 +151,16 @@ def difference(before: Mapping[str, V], after: Mapping[str, V]) -> tuple[list[st
 def _of(mapping: Mapping[str, V]) -> PersistentMap[V]:
     if isinstance(mapping, PersistentMap):
         return mapping
-    shared = mapping._dict if isinstance(mapping, immutabledict) else dict(mapping.items())
-    return _made(shared, {}, None)
+    return _made(_all(mapping), {}, None)
+
+
+def _all(mapping: Mapping[str, V]) -> dict[str, V]:
+    """A dictionary with all entries, not to be written to."""
+    return mapping._dict if isinstance(mapping, immutabledict) else dict(mapping)
+
+
+def _keys(keys: Collection[str]) -> AbstractSet[str]:
+    """The same keys, as a set that is fast to ask."""
+    if isinstance(keys, Mapping):
+        return _all(keys).keys()
+    return keys if isinstance(keys, AbstractSet) else frozenset(keys)

@@ -19,10 +19,8 @@ A request tells of the fragments that a client stores, not of those that it has 
 of the former only, and the client forgets the latter: they belong to an earlier membership.
 """
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Literal, TypeVar
 
 from immutabledict import immutabledict
@@ -48,33 +46,11 @@ from machines.events import (
     Fragments,
     ReasonCode,
 )
-from machines.persistent_map import joined, without
+from machines.limits import EVENT_BYTES, NO_LIMITS, Limits, size_of, size_of_client, size_of_known
+from machines.persistent_map import common, joined, union, without
 
-EVENT_BYTES = 512
-"""What an event takes beside what it tells, at most."""
-ENTRY_BYTES = 80
-"""What a file, a fragment or a client takes in an event beside its texts, at most."""
-QUOTED_BYTES = 3
-"""What quotes and a comma take."""
-ESCAPE_BYTES = 5
-"""What a character that JSON escapes takes beside itself."""
 NAMED = 8
 """How many endpoint conflicts a denial names: its reason travels on the bus, and a request can give thousands."""
-_ESCAPED = re.compile(r'[\x00-\x1f"\\]')
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a tracker admits at most; None: any number. `event_bytes` bounds each event that tells of all it knows.
-
-    Its own limits are the service's: what is admitted has to be told to everybody who joins later.
-    """
-
-    clients: int | None = None
-    files: int | None = None
-    fragments: int | None = None
-    endpoints: int | None = None
-    event_bytes: int | None = None
 
 
 M = TypeVar("M")
@@ -110,7 +86,7 @@ class View:
     admissions: Mapping[str, Admission] = field(default_factory=immutabledict)
     storage: Storage = "sound"
     gone: Mapping[str, str] = field(default_factory=immutabledict)
-    limits: Limits = Limits()
+    limits: Limits = NO_LIMITS
 
     def __post_init__(self) -> None:
         unknown = self.own.stored_fragments - self.fragments.keys()
@@ -216,10 +192,9 @@ def forget_goodbyes(view: View) -> View:
 
 def change(view: View, acceptance: ClientJoinAccepted) -> tuple[View, ViewChanged | ViewChangeFailed]:
     """Make the changes on which the tracker accepted us: all, or none."""
-    if view.storage == "broken":
-        return view, ViewChangeFailed(reason="the changes cannot be stored: the storage is broken")
-    if view.fragment_size not in {None, acceptance.fragment_size}:
-        return view, ViewChangeFailed(reason=f"FragmentSize is {acceptance.fragment_size}, not {view.fragment_size}")
+    outcome = outcome_of(view, acceptance, view.storage)
+    if isinstance(outcome, ViewChangeFailed):
+        return view, outcome
     own = _still_stored(view, acceptance.add_fragment_infos, acceptance.remove_fragment_infos)
     changed = _with(
         view,
@@ -230,7 +205,16 @@ def change(view: View, acceptance: ClientJoinAccepted) -> tuple[View, ViewChange
         ),
         own=own,
     )
-    return changed, ViewChanged()
+    return changed, outcome
+
+
+def outcome_of(view: View, acceptance: ClientJoinAccepted, storage: Storage) -> ViewChanged | ViewChangeFailed:
+    """How a change ends with such a storage."""
+    if storage == "broken":
+        return ViewChangeFailed(reason="the changes cannot be stored: the storage is broken")
+    if view.fragment_size not in {None, acceptance.fragment_size}:
+        return ViewChangeFailed(reason=f"FragmentSize is {acceptance.fragment_size}, not {view.fragment_size}")
+    return ViewChanged()
 
 
 def add_file(view: View, published: FileInfoPublished) -> View:
@@ -319,13 +303,12 @@ def _taken(view: View) -> dict[str, tuple[str, str]]:
 def _beyond(view: View, asked: Admission, client: str) -> str:
     """Which limit would be exceeded if a client was admitted so; empty if none is."""
     limits = view.limits
-    if limits == Limits():
+    if limits == NO_LIMITS:
         return ""
     promised = [*view.admissions.values(), asked]
     infos = {**view.clients, **{name: one.info for name, one in view.admissions.items()}, client: asked.info}
-    known_files, known_fragments = view.files.keys(), view.fragments.keys()
-    files = {key: one for each in promised for key, one in each.files.items() if key not in known_files}
-    fragments = {key: one for each in promised for key, one in each.fragments.items() if key not in known_fragments}
+    files = without(union(each.files for each in promised), view.files)
+    fragments = without(union(each.fragments for each in promised), view.fragments)
     for what, most, count in (
         ("clients", limits.clients, len(infos)),
         ("files", limits.files, len(view.files) + len(files)),
@@ -336,37 +319,14 @@ def _beyond(view: View, asked: Admission, client: str) -> str:
             return f"the service takes at most {most} {what}, and would have {count}"
     if limits.event_bytes is None:
         return ""
-    size = EVENT_BYTES + _size_of_known(view.files, view.fragments) + _size_of(files, fragments)
-    size += sum(_size_of_client(*item) for item in infos.items())
+    size = EVENT_BYTES + size_of_known(view.files, view.fragments) + size_of(files, fragments)
+    size += sum(size_of_client(*item) for item in infos.items())
     if size > limits.event_bytes:
         return (
             f"the service's events have at most {limits.event_bytes} bytes, and with this client one that tells a new "
             f"client of everything would have up to {size}"
         )
     return ""
-
-
-@lru_cache(maxsize=8)  # what the service holds is the same from one request to the next
-def _size_of_known(files: Files, fragments: Fragments) -> int:
-    return _size_of(files, fragments)
-
-
-def _size_of(files: Mapping[str, FileMetadata], fragments: Collection[str]) -> int:
-    """How many bytes they take at most in an event."""
-    in_sequence = [key for one in files.values() for key in one.fragment_sequence]
-    return _sizes([*files, *in_sequence, *fragments]) + ENTRY_BYTES * (len(files) + len(fragments))
-
-
-@lru_cache(maxsize=16384)  # each request asks for the size of each client
-def _size_of_client(client: str, info: ClientMetadata) -> int:
-    return ENTRY_BYTES + _sizes((client, info.request_id, *info.endpoints, *info.stored_fragments))
-
-
-def _sizes(texts: Collection[str]) -> int:
-    """The bytes of texts in JSON, with what separates them: an escape for each character that needs one."""
-    text = "".join(texts)
-    plain = len(text.encode("utf-8", "replace")) + QUOTED_BYTES * len(texts)
-    return plain if text.isalnum() else plain + ESCAPE_BYTES * len(_ESCAPED.findall(text))
 
 
 # What has to change.
@@ -378,16 +338,16 @@ def _compare(
     """What a client that told of these has to add and to remove, and what it brings."""
     service: dict[str, M] = {}
     for known in (*promised, registered):
-        service.update(known.items())  # of an `immutabledict`: the values at once, not one by one
-    remove = frozenset(key for key in told.keys() & service.keys() if service[key] != told[key])
-    replaced = _only(service, remove)
+        service.update({key: known[key] for key in common(told, known)})
+    remove = frozenset(key for key in service if service[key] != told[key])
+    replaced = {key: service[key] for key in remove}
     return joined(without(registered, told), replaced), remove, without(joined(told, replaced), registered)
 
 
 def _still_stored(view: View, news: Fragments, removed: Iterable[str] = ()) -> ClientMetadata:
     """What a server has, without the fragments that it stores under other metadata than the service's."""
     own = view.own
-    other = {key for key, one in news.items() if key in own.stored_fragments and view.fragments[key] != one}
+    other = {key for key in common(news, own.stored_fragments) if view.fragments[key] != news[key]}
     lost = own.stored_fragments.intersection(removed) | other
     return replace(own, stored_fragments=own.stored_fragments - lost) if lost else own
 

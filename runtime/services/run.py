@@ -10,8 +10,9 @@ from dataclasses import replace
 from machines.clock import Clock
 from machines.distribution_view import DistributionView
 from machines.events import ClientMetadata
+from machines.limits import Limits
 from machines.participant import Participant
-from machines.rules import Limits, View
+from machines.rules import View
 from machines.torrent_server import TorrentServer
 from machines.tracker import Tracker
 from runtime.driver import Role

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from immutabledict import immutabledict
 
-from machines.events import ClientJoinAccepted, ClientMetadata, ClientRegistered
-from machines.persistent_map import SMALL, PersistentMap, difference, joined, without
+from machines.events import ClientJoinAccepted, ClientMetadata, ClientRegistered, FileMetadata, FragmentMetadata
+from machines.limits import size_of, size_of_known
+from machines.persistent_map import SMALL, PersistentMap, common, difference, joined, union, without
 from machines.rules import View, add_client, change
 from machines.strategies import CLIENT_IDS, METADATA, SERVICE, known_files, known_fragments, torrent_views
 
@@ -109,6 +110,34 @@ def test_it_is_copied_and_pickled_with_its_content() -> None:
     for other in (copy.deepcopy(mapping), pickle.loads(pickle.dumps(mapping)), mapping.copy(), mapping.set("new", 1)):
         assert type(other) is PersistentMap
         same(other, dict(mapping.items()))
+
+
+@given(st.sampled_from([{}, LARGE]), FEW, STEPS)
+def test_what_is_common_is_in_both(
+    first: dict[str, int], news: dict[str, int], steps: list[tuple[str, dict[str, int]]]
+) -> None:
+    mapping = _stepped(joined(immutabledict(first), news), steps)
+    for other in (news, frozenset(news), immutabledict(news), list(LARGE), mapping, {}):
+        assert set(common(mapping, other)) == set(common(other, mapping)) == set(mapping) & set(other)
+    assert union([mapping, news, immutabledict(first)]) == {**mapping, **news, **first}
+    assert union([]) == {}
+
+
+TEXTS = st.text('ab"\\\n\x00é\ud800', max_size=5)
+PIECES = st.dictionaries(TEXTS, st.builds(FileMetadata, st.just(1), st.lists(TEXTS, max_size=2).map(tuple)), max_size=4)
+
+
+@given(st.lists(st.tuples(PIECES, st.frozensets(TEXTS, max_size=3), PIECES), max_size=5))
+def test_the_size_of_what_is_known_follows_from_what_has_changed(
+    steps: list[tuple[dict[str, FileMetadata], frozenset[str], dict[str, FileMetadata]]],
+) -> None:
+    many = {f"file {number}": FileMetadata(1, ("a",)) for number in range(4 * SMALL)}
+    files: immutabledict[str, FileMetadata] = immutabledict(many)
+    fragments: immutabledict[str, FragmentMetadata] = immutabledict()
+    for come, gone, pieces in steps:
+        files = without(joined(files, come), gone)
+        fragments = joined(fragments, dict.fromkeys(pieces, FragmentMetadata(1)))
+        assert size_of_known(files, fragments) == size_of(dict(files), list(fragments))
 
 
 GONE = st.frozensets(st.sampled_from(METADATA))

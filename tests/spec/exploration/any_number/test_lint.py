@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from machines import DistributionView, Tracker, View
-from machines.rules import Limits
+from machines.limits import Limits
 from spec.exploration.any_number.executed import executed
 from spec.exploration.any_number.fixpoint import fixpoint, open_system, questions
 from spec.exploration.any_number.lint import lint
