@@ -10,7 +10,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from uuid import uuid4
 
 from machines.calls import (
@@ -210,26 +210,21 @@ class Server:
         return True
 
     def _send(self, role: Role, output: Output) -> None:
-        chart = self.charts[role]
-        chart.emit(output)
+        self.charts[role].emit(output)
         message = output.message
         if isinstance(message, BusEvent):
             message = replace(message, event_id=self._new_id())
-        if self._observer is not None:
-            self._observer(Move(self.name, role, "!", message, output.to, chart.where))
+        self._note_sent(role, message, output.to)
         if output.to == "broker":
             self._transmit(message)
         elif output.to == "client" and role == "clock":
             self._channel.append((message, role))
         else:
-            self._receive(self._role(output.to), message, role)
+            self._receive(cast("Role", output.to), message, role)
 
     def _new_id(self) -> str:
         """A UUID for the next event: a place for who needs the same ones each time."""
         return str(uuid4())
-
-    def _role(self, name: str) -> Role:
-        return next(role for role in self.charts if role == name)
 
     def _read_next(self) -> bool:
         """Read the first message in the channel that the MQTT client does not defer."""
@@ -241,16 +236,18 @@ class Server:
         return False
 
     def _receive(self, role: Role, message: Message, peer: str) -> None:
-        chart = self.charts[role]
-        why = ""
-        try:
-            decision = chart.receive(message)
-        except UnspecifiedReception as refused:
-            decision, why = Decision.IMPOSSIBLE, str(refused)
+        self._note_received(role, message, peer, *received(self.charts[role], message))
+
+    def _note_sent(self, role: Role, message: Message, peer: str) -> None:
+        if self._observer is not None:
+            self._observer(Move(self.name, role, "!", message, peer, self.charts[role].where))
+
+    def _note_received(self, role: Role, message: Message, peer: str, decision: Decision, why: str) -> None:
+        if decision is Decision.IMPOSSIBLE:
             self.refused[type(message).__name__] += 1
             log.warning("%s: refused: %s", self.name, why)
         if self._observer is not None:
-            self._observer(Move(self.name, role, "?", message, peer, chart.where, decision, why))
+            self._observer(Move(self.name, role, "?", message, peer, self.charts[role].where, decision, why))
 
     # Time.
 
@@ -422,3 +419,11 @@ class Server:
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
+
+
+def received(chart: Participant, message: Message) -> tuple[Decision, str]:
+    """What a chart did with a message; IMPOSSIBLE, and why, if it does not take it."""
+    try:
+        return chart.receive(message), ""
+    except UnspecifiedReception as refused:
+        return Decision.IMPOSSIBLE, str(refused)

@@ -21,6 +21,7 @@ from machines.tracker import Tracker
 from runtime.driver import Move, Role, Server
 from runtime.mqtt.session import Session, Will
 from runtime.services.keeping import Keeper, Keeping, StoreFailure
+from runtime.services.large import entries, is_large, receive
 from runtime.services.threads import in_a_thread
 from runtime.services.topics import ADDRESSED, OWN, Topics
 from runtime.wire.events import Malformed, decode, encode
@@ -86,6 +87,8 @@ class ServiceServer(Server):
         self.pause = 0.0
         """Seconds of the pause that was set last."""
         self._keeping = Keeping(self.name, keeper, lambda: self.view, self._stored)
+        self._stepping: asyncio.Task[None] | None = None
+        """A step that a thread does now: the charts wait for it."""
         self._dial = dial
         self._on_size = on_size
         self._is_tracker = isinstance(charts["client"], Tracker)
@@ -143,9 +146,39 @@ class ServiceServer(Server):
         return self._keeping.failure
 
     async def crash(self) -> None:
-        """Die, as a server does; what is being stored still is."""
+        """Die, as a server does; what a thread does, it does to the end."""
         await super().crash()
+        if self._stepping is not None:
+            await asyncio.wait({self._stepping})
         await self._keeping.ended()
+
+    def _send_next(self) -> bool:
+        return self._stepping is None and super()._send_next()
+
+    def _read_next(self) -> bool:
+        return self._stepping is None and super()._read_next()
+
+    def _send(self, role: Role, output: Output) -> None:
+        view = self.charts["view"]
+        if "view" in {role, output.to} and is_large(output.message, view.data):
+            self._stepping = asyncio.get_running_loop().create_task(self._send_large(role, output))
+        else:
+            super()._send(role, output)
+
+    async def _send_large(self, role: Role, output: Output) -> None:
+        """A step between the view and the MQTT client, of which the view's part is done in a thread."""
+        if role == "view":
+            await in_a_thread(self.charts["view"].emit, output)
+            self._note_sent(role, output.message, output.to)
+            self._receive("client", output.message, role)
+        else:
+            self.charts[role].emit(output)
+            self._note_sent(role, output.message, output.to)
+            outcome = await in_a_thread(receive, self.charts["view"], output.message)
+            self._note_received("view", output.message, role, *outcome)
+        self._stepping = None
+        if not self._crashed:
+            self._settle()
 
     def _may_send(self, output: Output) -> bool:
         return not isinstance(output.message, BusEvent) or self._keeping.is_kept()
@@ -195,8 +228,7 @@ class ServiceServer(Server):
         return numbered(payload, self.charts["client"].data.session, self._told)
 
     async def _written(self, event: BusEvent) -> bytes:
-        entries = sum(len(value) for value in (getattr(event, name, ()) for name in _LARGE) if value)
-        if entries > FEW:
+        if entries(event) > FEW:
             return await in_a_thread(encode, event, self.max_payload)
         return encode(event, self.max_payload)
 
@@ -264,13 +296,5 @@ def numbered(payload: bytes, session: str, number: int) -> bytes:
     return payload[:-1] + f',"Sequence":"{session}/{number}"}}'.encode()
 
 
-_LARGE = (
-    "known_file_infos",
-    "stored_fragments",
-    "add_file_infos",
-    "add_fragment_infos",
-    "added_files",
-    "added_fragments",
-)
 FEW = 200
 """Entries that are written at once, on the loop."""
