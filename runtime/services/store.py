@@ -25,6 +25,7 @@ from machines.events import ClientMetadata, FileMetadata, FragmentMetadata
 from machines.persistent_map import difference
 from machines.rules import View
 from runtime.services.keeping import StoreFailure
+from runtime.wire.in_pieces import encoded, in_order
 
 log = logging.getLogger("clientjoin.service")
 
@@ -73,7 +74,7 @@ class Change(NamedTuple):
 
 
 def _file(key: str, one: FileMetadata) -> Row:
-    return {"hash": key, "size": one.size, "fragments": json.dumps(one.fragment_sequence)}
+    return {"hash": key, "size": one.size, "fragments": encoded(list(one.fragment_sequence))}
 
 
 def _fragment(key: str, one: FragmentMetadata) -> Row:
@@ -83,8 +84,8 @@ def _fragment(key: str, one: FragmentMetadata) -> Row:
 def _client(key: str, one: ClientMetadata) -> Row:
     return {
         "client": key,
-        "endpoints": json.dumps(sorted(one.endpoints)),
-        "fragments": json.dumps(sorted(one.stored_fragments)),
+        "endpoints": encoded(in_order(one.endpoints)),
+        "fragments": encoded(in_order(one.stored_fragments)),
         "request_id": one.request_id,
     }
 
