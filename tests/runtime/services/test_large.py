@@ -107,3 +107,20 @@ async def test_who_is_killed_during_a_large_step_does_it_to_the_end(monkeypatch:
         await tracker.kill()
         assert set(tracker.server.view.admissions) == {"one"}
         assert tracker.status.moves["!ClientJoinAccepted"] == 0
+
+
+@live
+async def test_a_connection_that_breaks_during_a_large_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is seen when the step is done, as if that had taken no time."""
+    held = Held(monkeypatch)
+    async with EmbeddedBroker() as broker, a_bus(BrokerAddress(broker.host, broker.port)) as bus:
+        tracker = await bus.tracker().member()
+        one = bus.torrent("one", shared("one", 9))
+        await until(held.began.is_set)
+        await tracker.server.reconnect()
+        assert tracker.server.where == ("awaiting_verdict",)
+        held.may.set()
+        for running in (tracker, one):
+            await running.members("one")
+        assert tracker.server.refused == {}
+        assert tracker.status.moves["?ConnectionLost"] == 1
