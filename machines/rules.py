@@ -20,7 +20,7 @@ of the former only, and the client forgets the latter: they belong to an earlier
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from immutabledict import immutabledict
@@ -48,6 +48,7 @@ from machines.events import (
 )
 from machines.limits import EVENT_BYTES, NO_LIMITS, Limits, size_of, size_of_client, size_of_known
 from machines.persistent_map import common, joined, union, without
+from machines.records import replace
 
 NAMED = 8
 """How many endpoint conflicts a denial names: its reason travels on the bus, and a request can give thousands."""
@@ -94,19 +95,6 @@ class View:
             raise ValueError(f"own stores fragments without metadata: add {sorted(unknown)} to fragments")
 
 
-def _with(view: View, **fields: object) -> View:
-    """A view with other fields. `View` checks what it is made of; to do so for each client that comes takes long.
-
-    A rule adds fragments, or takes away those that `own` does not store, so there is nothing to check.
-    """
-    made = object.__new__(View)
-    for name in View.__slots__:
-        object.__setattr__(made, name, getattr(view, name))
-    for name, value in fields.items():
-        object.__setattr__(made, name, value)
-    return made
-
-
 # At the tracker.
 
 
@@ -143,7 +131,7 @@ def admit(view: View, request: ClientJoinRequested) -> tuple[View, JoinPossible 
         )
         return view, conflict
     admissions = joined(view.admissions, {request.client: Admission(info, files, fragments)})
-    return _with(view, admissions=admissions), JoinPossible(acceptance=acceptance)
+    return replace(view, admissions=admissions), JoinPossible(acceptance=acceptance)
 
 
 def register(view: View, client: str) -> tuple[View, RegistrationApplied]:
@@ -163,12 +151,12 @@ def register(view: View, client: str) -> tuple[View, RegistrationApplied]:
 
 def forget_admission(view: View, client: str) -> View:
     """Release what a pending admission was promised."""
-    return _with(view, admissions=without(view.admissions, {client}))
+    return replace(view, admissions=without(view.admissions, {client}))
 
 
 def forget_clients(view: View) -> View:
     """Nobody is registered and nothing promised; files and fragments stay known."""
-    return _with(view, clients=immutabledict(), admissions=immutabledict())
+    return replace(view, clients=immutabledict(), admissions=immutabledict())
 
 
 # At a torrent server.
@@ -187,7 +175,7 @@ def describe(view: View) -> ViewDescribed:
 
 def forget_goodbyes(view: View) -> View:
     """The tracker knows them before it reads the request to join that is made now."""
-    return _with(view, gone=immutabledict())
+    return replace(view, gone=immutabledict())
 
 
 def change(view: View, acceptance: ClientJoinAccepted) -> tuple[View, ViewChanged | ViewChangeFailed]:
@@ -196,7 +184,7 @@ def change(view: View, acceptance: ClientJoinAccepted) -> tuple[View, ViewChange
     if isinstance(outcome, ViewChangeFailed):
         return view, outcome
     own = _still_stored(view, acceptance.add_fragment_infos, acceptance.remove_fragment_infos)
-    changed = _with(
+    changed = replace(
         view,
         files=joined(without(view.files, acceptance.remove_file_infos), acceptance.add_file_infos),
         fragments=joined(_only(view.fragments, own.stored_fragments), acceptance.add_fragment_infos),
@@ -220,7 +208,7 @@ def outcome_of(view: View, acceptance: ClientJoinAccepted, storage: Storage) -> 
 def add_file(view: View, published: FileInfoPublished) -> View:
     """Add a file; the service's metadata wins."""
     metadata = FileMetadata(published.size, published.fragment_sequence)
-    return _with(view, files=joined(view.files, {published.hash: metadata}))
+    return replace(view, files=joined(view.files, {published.hash: metadata}))
 
 
 # At both.
@@ -232,7 +220,7 @@ def add_client(view: View, registered: ClientRegistered) -> View:
     Of a client that said goodbye in the meantime, only what it brought is added.
     """
     is_gone = _is_gone(view, registered.client, registered.request_id)
-    return _with(
+    return replace(
         view,
         files=joined(view.files, registered.added_files),
         fragments=joined(view.fragments, registered.added_fragments),
@@ -254,7 +242,7 @@ def remove_client(view: View, client: str, request_id: str = "", session: str = 
             return view
     named = request_id or session
     gone = joined(view.gone, {client: named}) if named else view.gone
-    return _with(forget_admission(view, client), clients=without(view.clients, {client}), gone=gone)
+    return replace(forget_admission(view, client), clients=without(view.clients, {client}), gone=gone)
 
 
 def _is_gone(view: View, client: str, request_id: str) -> bool:
