@@ -21,6 +21,7 @@ of the former only, and the client forgets the latter: they belong to an earlier
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, TypeVar
 
 from immutabledict import immutabledict
@@ -269,6 +270,10 @@ def _conflicts(view: View, request: ClientJoinRequested) -> Iterator[tuple[Reaso
     if request.hash_algorithm.casefold() != view.hash_algorithm.casefold():
         text = f"HashAlgorithm is {request.hash_algorithm!r:.99}, not the service's {view.hash_algorithm!r:.99}"
         yield ReasonCode.WRONG_HASH_ALGORITHM, text
+    asked = _normal_forms(request.endpoints)
+    held = (*view.clients.values(), *(one.info for one in view.admissions.values()))
+    if all(asked.isdisjoint(_normal_forms(info.endpoints)) for info in held):
+        return
     taken = _taken(view)
     overlaps = [uri for uri in sorted(request.endpoints) if normal_form(uri) in taken]
     for uri in overlaps[:NAMED]:
@@ -277,6 +282,11 @@ def _conflicts(view: View, request: ClientJoinRequested) -> Iterator[tuple[Reaso
         yield ReasonCode.ENDPOINT_CONFLICT, text
     if len(overlaps) > NAMED:
         yield ReasonCode.ENDPOINT_CONFLICT, f"and {len(overlaps) - NAMED} more endpoints"
+
+
+@lru_cache(maxsize=16384)  # each request asks for those of each client
+def _normal_forms(endpoints: frozenset[str]) -> frozenset[str]:
+    return frozenset(map(normal_form, endpoints))
 
 
 def _taken(view: View) -> dict[str, tuple[str, str]]:
@@ -325,6 +335,8 @@ def _compare(
 ) -> tuple[Mapping[str, M], frozenset[str], Mapping[str, M]]:
     """What a client that told of these has to add and to remove, and what it brings."""
     service: dict[str, M] = {}
+    keys = told.keys()
+    promised = [each for each in promised if not keys.isdisjoint(each.keys())]
     for known in (*promised, registered):
         service.update({key: known[key] for key in common(told, known)})
     remove = frozenset(key for key in service if service[key] != told[key])
