@@ -41,7 +41,7 @@ async def asked_for(slow: Slow, client: str) -> None:
 
 
 @live
-async def test_the_loop_goes_on_while_a_view_is_stored_and_nobody_is_told() -> None:
+async def test_the_loop_goes_on_while_a_view_is_stored() -> None:
     slow = Slow()
     async with EmbeddedBroker() as broker, a_bus(bus_of(broker)) as bus:
         tracker = await bus.tracker(slow).member()
