@@ -8,6 +8,7 @@ import pytest
 
 from machines import DistributionView, Tracker, View
 from machines.limits import Limits
+from machines.persistent_map import joined, without
 from spec.exploration.any_number.executed import executed
 from spec.exploration.any_number.fixpoint import fixpoint, open_system, questions
 from spec.exploration.any_number.lint import lint
@@ -23,7 +24,7 @@ def test_ours_ask_for_emptiness_and_twice_whether_it_is_one() -> None:
     chosen = scenario("standard")
     system = fixpoint(chosen).system
     found = questions(system)
-    assert {each.file.rpartition("/")[2] for each in found.refused} == {"rules.py"}
+    assert {each.file.rpartition("/")[2] for each in found.refused} == {"limits.py", "rules.py"}
     nodes = {node.name: node for node in open_system(chosen).nodes if isinstance(node, Server)}
     met = found.met(executed(nodes, system.asking.known, frozenset(each.file for each in found.questions)))
     assert not met.refused
@@ -131,3 +132,25 @@ def test_source_that_cannot_be_read_is_refused() -> None:
     exec("def is_any_pending(self):\n    return True", scope)
     found = lint([type("Made", (Tracker,), {"is_any_pending": scope["is_any_pending"]})], INDEXED)
     assert [each.line for each in found.refused] == [0]
+
+
+class Copies(Tracker):
+    """A tracker that asks for too much of what our own functions on mappings make."""
+
+    def least_of_joined(self) -> Any:
+        return min(joined(self.data.attempts, {"somebody": 1}))
+
+    def size_of_left(self) -> Any:
+        left = without(self.data.attempts, {"somebody"})
+        return len(left)
+
+    def held(self) -> Any:
+        return joined(self.data.attempts, without(self.data.names, self.data.attempts))
+
+
+def test_collections_are_followed_through_our_mappings() -> None:
+    found = lint([Copies], INDEXED).refused
+    assert [(each.file.rpartition("/")[2], each.asks) for each in found] == [
+        ("test_lint.py", "min()"),
+        ("test_lint.py", "the size"),
+    ]
