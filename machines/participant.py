@@ -15,7 +15,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
 from itertools import product
 from typing import Any, ClassVar, NamedTuple
 
@@ -24,6 +23,7 @@ from statemachine.exceptions import TransitionNotAllowed
 from statemachine.orderedset import OrderedSet
 from statemachine.transition import Transition
 
+from machines.by_class import by_class
 from machines.calls import Answer, Message
 from machines.events import BusEvent
 from machines.steps import Steps, change, compiled
@@ -279,13 +279,13 @@ class Participant(StateChart[Any]):
 # The chart as data.
 
 
-@cache
+@by_class
 def actions(chart: type[StateChart[Any]]) -> Mapping[str, str]:
     """Map each label of a chart, such as `?ClientJoinAccepted`, to the id of its event."""
     return {event.name: event.id for event in chart._events}  # noqa: SLF001 - the library has no public list on the class
 
 
-@cache
+@by_class
 def all_states(chart: type[StateChart[Any]]) -> tuple[State, ...]:
     """Every state of a chart, in document order."""
 
@@ -297,7 +297,7 @@ def all_states(chart: type[StateChart[Any]]) -> tuple[State, ...]:
     return tuple(walk(chart.states))
 
 
-@cache
+@by_class
 def atomic_states(chart: type[StateChart[Any]]) -> tuple[State, ...]:
     """The states of a chart that hold no other states, in document order."""
     return tuple(state for state in all_states(chart) if not state.states)
@@ -329,7 +329,7 @@ def row_of(transition: Transition) -> Row:
     return (str(transition.source.id), label_of(transition), str((transition.target or transition.source).id))
 
 
-@cache
+@by_class
 def rows_of(chart: type[StateChart[Any]]) -> frozenset[Row]:
     """All transitions of a chart; those that differ only in their guards are one."""
     return frozenset(row_of(arrow) for state in all_states(chart) for arrow in arrows_of(state))
@@ -340,7 +340,7 @@ def guards_of(transition: Transition) -> tuple[tuple[str, bool], ...]:
     return tuple((str(spec.attr_name), bool(spec.expected_value)) for spec in transition.cond)
 
 
-@cache
+@by_class
 def decision_table(chart: type[Participant]) -> Mapping[str, Mapping[type[Message], Cell]]:
     """The decision table: for each atomic state and each input, what is done with it and why.
 
@@ -355,7 +355,6 @@ def decision_table(chart: type[Participant]) -> Mapping[str, Mapping[type[Messag
     }
 
 
-@cache
 def decision(chart: type[Participant], where: tuple[str, ...], message: Any) -> Decision:
     """What a chart does with such a message in these atomic states, before any guard is asked."""
     table = decision_table(chart)

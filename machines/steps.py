@@ -14,13 +14,14 @@ every snapshot that a chart comes into and every input, and on random charts (`t
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
 from typing import Any, NamedTuple
 
 from statemachine import State, StateChart
 from statemachine.callbacks import CallbackGroup, CallbackSpec
 from statemachine.orderedset import OrderedSet
 from statemachine.transition import Transition
+
+from machines.by_class import by_class
 
 RECEIVING = frozenset({"message", "sender"})
 SENDING = frozenset({"message", "to"})
@@ -166,7 +167,7 @@ class Steps:
         return frozenset(found)
 
 
-@cache
+@by_class
 def compiled(chart: type[StateChart[Any]]) -> Steps | None:
     """The steps of a chart; None if it is not compilable."""
     try:

@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from spec.conformance.finding import Finding
 
 OF_EXPLORER = {
-    "ROUTES": "a check takes receivers from the diagrams; let a guard of the chart ask who is meant (`to`)",
     "BROADCAST": "a check takes each arrow for a message of its own",
-    "STARTS": "say in [[begin]] of a binding where charts begin",
-    "PAYLOADS": "a check takes values from the labels of diagrams",
 }
 """Tables of a module of charts that the explorer reads and a check does not, and what there is instead."""
 
@@ -79,12 +76,12 @@ def check(
     Exit status: 0 conforms, 1 does not conform, 3 undetermined (something was not asked or not answered), 2 cannot be
     used.
     """
+    from runtime.cli.tables import with_tables
     from runtime.cli.terminal import interruptible, progress_of_check
     from spec.binding import BUILT_IN, load, load_for
     from spec.conformance.bounds import STATES, Bounds
     from spec.conformance.checker import DIAGRAMS, check_all, read_accepted
     from spec.conformance.report import as_json as report_as_json
-    from spec.conformance.report import lines
     from spec.notation import read
 
     ours = sorted(DIAGRAMS.glob("*.txt"))
@@ -98,8 +95,8 @@ def check(
     _refuse_foreign(texts)
     try:
         playing: Charts = {}
-        if charts is not None:
-            given = charts_of(charts)
+        given = None if charts is None else charts_of(charts)
+        if given is not None:
             lifelines = {each.name for file, text in texts for each in read(text, file=file).lifelines}
             laid = load_for(lifelines, given.charts, binding or ())
             playing, idle = given.playing(lifelines, laid)
@@ -115,7 +112,7 @@ def check(
         with progress_of_check(len(texts)) as progress, interruptible():
             report = check_all(
                 texts,
-                laid,
+                laid if given is None else with_tables(laid, given),
                 playing,
                 accepted=rows,
                 referred=others,
@@ -127,7 +124,7 @@ def check(
             )
     except ValueError as error:  # charts, a binding, a chart or a diagram that cannot be used: the message says which
         raise fail(str(error), status=2) from None
-    if charts is not None:
+    if given is not None:
         report = replace(report, implied=(*report.implied, *_of_explorer(given)))
     if coverage is not None:
         _write_coverage(report, playing, laid, coverage)
@@ -136,13 +133,19 @@ def check(
     elif quiet:
         typer.echo(str(report.verdict))
     else:
-        console = Console(highlight=False, emoji=False, markup=False, soft_wrap=not sys.stdout.isatty())
-        for line in lines(report, verbose=verbose):
-            rest = line.rest or ""
-            console.print(Text.assemble((line.first, line.style), rest), soft_wrap=True)
-        if not verbose:
-            console.print(f"\nNext: {_next(str(report.verdict))}", soft_wrap=True)
+        _print(report, verbose=verbose)
     raise typer.Exit(report.verdict.status)
+
+
+def _print(report: "Report", *, verbose: bool) -> None:
+    from spec.conformance.report import lines
+
+    console = Console(highlight=False, emoji=False, markup=False, soft_wrap=not sys.stdout.isatty())
+    for line in lines(report, verbose=verbose):
+        rest = line.rest or ""
+        console.print(Text.assemble((line.first, line.style), rest), soft_wrap=True)
+    if not verbose:
+        console.print(f"\nNext: {_next(str(report.verdict))}", soft_wrap=True)
 
 
 def _check_runs(texts: list[tuple[str, str]], *, quiet: bool, as_json: bool) -> None:

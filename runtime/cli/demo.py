@@ -12,7 +12,8 @@ import typer
 from runtime.cli.exits import fail, leave_output
 
 if TYPE_CHECKING:
-    from runtime.demo.runner import DemoRunner, Outcome, Settings
+    from runtime.demo.runner import DemoRunner, Outcome
+    from runtime.demo.settings import Settings
     from runtime.mqtt.faults import Fault, Kind
 
 
@@ -85,9 +86,9 @@ def demo(
     played.
     """
     # These take time to import, and completion and help do without them.
-    from runtime.demo.runner import Settings
     from runtime.demo.scenarios import DEFAULT, SCENARIOS
     from runtime.demo.scenarios import scenario as scenario_named
+    from runtime.demo.settings import Settings
     from runtime.mqtt.session import BrokerAddress
 
     if timeout is None:
@@ -135,7 +136,8 @@ def _shown(settings: "Settings", record: Path | None, *, verbose: bool, as_json:
     """Play and print; whatever the end is, what was played is written to `record`."""
     from runtime.cli.terminal import PipedConsole, status_line
     from runtime.demo.output import Json, People, recording
-    from runtime.demo.runner import DemoError, DemoRunner
+    from runtime.demo.runner import DemoRunner
+    from runtime.demo.waiting import DemoError
     from runtime.mqtt.broker import BrokerError
 
     console = PipedConsole()

@@ -78,6 +78,7 @@ def explore(
         bool, typer.Option("--hardened", help="Torrent servers name their requests, and close the protocol's gaps.")
     ] = False,
     most: Annotated[int | None, typer.Option("--states", min=1, help="Stop after about so many states.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop the search after so many seconds.")] = None,
     memory: Annotated[
         int | None,
         typer.Option(min=1, metavar="MB", help="Stop before more is taken; else before all is."),
@@ -125,8 +126,7 @@ def explore(
     from spec.exploration.result import joined
 
     output = Output(stats=stats, verbose=verbose, shown=tuple(show or ()), as_json=as_json)
-    size = None if memory is None else memory << 20
-    options = Options(symmetric=symmetry, reduced=reduction, most=most, memory=size, engine=engine)
+    options = Options(symmetry, reduction, engine, most, None if memory is None else memory << 20, seconds=seconds)
     try:
         if charts is not None:
             refuse_ours(
@@ -138,7 +138,10 @@ def explore(
                 question.list()
                 return
             if members == ANY:
-                refuse(members, None, {"--simulate": simulate, "--stats": stats, "--memory": memory}, "--members")
+                refuse(
+                    members, None,
+                    {"--simulate": simulate, "--stats": stats, "--memory": memory, "--seconds": seconds}, "--members",
+                )  # fmt: skip
             runs = None if simulate is None else (simulate, length, seed)
             raise typer.Exit(_status_of_charts(question, members, options, runs, output, save))
         _refuse_without_charts(members, binding)
@@ -148,9 +151,12 @@ def explore(
             raise typer.Exit(STATUS[tell_table(scenarios, options)] if of_all else _list(scenarios))
         if save is not None:
             save.mkdir(parents=True, exist_ok=True)
-        refuse(torrents, certificate, {"--simulate": simulate, "--promela": promela, "--stats": stats})
+        refuse(
+            torrents, certificate,
+            {"--simulate": simulate, "--promela": promela, "--stats": stats, "--seconds": seconds},
+        )  # fmt: skip
         if torrents == ANY:
-            asked_of_any = OptionsOfAny(symmetry, reduction, engine, most, size)
+            asked_of_any = OptionsOfAny(symmetry, reduction, engine, most, options.memory)
             answer = of_any_number(chosen, wanted, asked_of_any, output, certificate)
             _save((each.found for each in answer.verdicts if each.found is not None), save)
             raise typer.Exit(STATUS_OF_ANY[answer.verdict])

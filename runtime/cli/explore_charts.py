@@ -15,14 +15,15 @@ The module may hold, all optional:
 
 import difflib
 import json
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from runtime.cli.charts import MAPPING, ChartsError, Given, charts_of, refuse_machines
+from runtime.cli.charts import ChartsError, charts_of, refuse_machines
+from runtime.cli.tables import names_of, tables_of, values_of
 from runtime.cli.verdicts import Output
 
 if TYPE_CHECKING:
@@ -31,15 +32,6 @@ if TYPE_CHECKING:
     from spec.exploration.explore import Options, Verdict
     from spec.exploration.model.foreign import ForeignSystem
     from spec.exploration.properties.language import Implication, Property
-
-KINDS: Mapping[str, tuple[type, ...]] = {
-    "PROPERTIES": (list, tuple),
-    "INTERCHANGEABLE": (list, tuple),
-    "BROADCAST": (list, tuple),
-    **dict.fromkeys(("ROUTES", "STARTS", "MAY_STAY", "PAYLOADS", "OUTSIDE"), (Mapping,)),
-}
-RENAMED = {"CLAIMS": "PROPERTIES", "RESTS": "MAY_STAY", "ALIKE": "INTERCHANGEABLE"}
-"""Names that a module gave before, and what they are called now."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +85,7 @@ def asked(
 
     given = charts_of(place)
     refuse_machines(given, "explore")
-    _refuse_other_names(given)
-    said = {name: _said(given, name) for name in KINDS}
+    said = tables_of(given)
     for property_ in said["PROPERTIES"]:
         if not isinstance(property_, Property):
             text = f"expected properties, functions under @always, @leads_to and so on, not {property_!r}"
@@ -126,18 +117,24 @@ def asked(
     others = ForeignSystem(
         place,
         charts,
-        {str(message): _names(to, place, f"ROUTES[{message!r}]") for message, to in said["ROUTES"].items()},
+        {
+            **bound_by.routes,
+            **{str(message): names_of(to, place, f"ROUTES[{message!r}]") for message, to in said["ROUTES"].items()},
+        },
         said["STARTS"],
         faults,
-        tuple(_names(group, place, "INTERCHANGEABLE") for group in said["INTERCHANGEABLE"]),
-        {str(name): _names(states, place, f"MAY_STAY[{name!r}]") for name, states in may_stay.items()},
+        tuple(names_of(group, place, "INTERCHANGEABLE") for group in said["INTERCHANGEABLE"]),
+        {str(name): names_of(states, place, f"MAY_STAY[{name!r}]") for name, states in may_stay.items()},
         bound_by.events,
         {
-            str(message): _values(values, place, f"PAYLOADS[{message!r}]")
-            for message, values in said["PAYLOADS"].items()
+            **bound_by.payloads,
+            **{
+                str(message): values_of(values, place, f"PAYLOADS[{message!r}]")
+                for message, values in said["PAYLOADS"].items()
+            },
         },
         addressed=True,
-        broadcast=frozenset(_names(said["BROADCAST"], place, "BROADCAST")),
+        broadcast=frozenset(names_of(said["BROADCAST"], place, "BROADCAST")),
         unordered=unordered or bound_by.channels == "any",
     )
     others.check()
@@ -172,27 +169,6 @@ def _bound_by(bindings: Iterable[Path]) -> "Binding":
     return found
 
 
-def _refuse_other_names(given: Given) -> None:
-    """Raise `ChartsError` for a table whose name is nearly one of those that are read, or was one before."""
-    for before, now in RENAMED.items():
-        if given.said(before, None) is not None:
-            raise ChartsError(f"--charts {given.place}: {before} is called {now} now: rename it")
-    known = [*KINDS, "FAULTS", MAPPING]
-    for name, value in vars(given.module).items():
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
-        if name.isupper() and name not in known and near and isinstance(value, (list, tuple, Mapping)):
-            raise ChartsError(f"--charts {given.place}: {name}: did you mean {near[0]}? Else give it another name")
-
-
-def _said(given: Given, name: str) -> Any:
-    kinds = KINDS[name]
-    value = given.said(name, kinds[0]() if kinds[0] is not Mapping else {})
-    if not isinstance(value, kinds):
-        kind = "a mapping" if Mapping in kinds else "a list"
-        raise ChartsError(f"--charts {given.place}: {name}: expected {kind}, not {value!r}")
-    return value
-
-
 def _guarded(property_: "Property", place: str) -> "Callable[..., Implication]":
     """What a property says, where an error in it is one line, too."""
 
@@ -207,24 +183,6 @@ def _guarded(property_: "Property", place: str) -> "Callable[..., Implication]":
         return bool(answer[0]), bool(answer[1])
 
     return says
-
-
-def _values(said: Any, place: str, where: str) -> tuple[tuple[Hashable, ...], ...]:
-    if not isinstance(said, (list, tuple)) or not all(isinstance(each, (list, tuple)) for each in said):
-        raise ChartsError(f"--charts {place}: {where}: expected tuples of values, as in [(7,), (8,)], not {said!r}")
-    for each in said:
-        try:
-            hash(tuple(each))
-        except TypeError as error:
-            text = f"{tuple(each)!r} cannot be a key ({error}); give values that do not change"
-            raise ChartsError(f"--charts {place}: {where}: {text}") from None
-    return tuple(map(tuple, said))
-
-
-def _names(said: Any, place: str, where: str) -> tuple[str, ...]:
-    if not isinstance(said, (list, tuple)) or not all(isinstance(each, str) for each in said):
-        raise ChartsError(f'--charts {place}: {where}: expected names, as in ["P1", "P2"], not {said!r}')
-    return tuple(said)
 
 
 def of_charts(

@@ -1,10 +1,14 @@
 """The command `clientjoin read`."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from spec.notation import Diagram
 
 FILES = typer.Argument(
     metavar="FILE", help="Diagrams in the sequencediagram.org notation; `-` is standard input.", show_default=False
@@ -33,8 +37,22 @@ def read(
             continue
         if source.remark:
             typer.echo(f"clientjoin: {source.remark}", err=True)
-        diagram = read_diagram(source.text, file=source.name)
+        diagram = with_meaning(read_diagram(source.text, file=source.name))
         typer.echo(json.dumps(summary(diagram)) if as_json else render_text(diagram))
         if any(diagnostic.severity == "error" for diagnostic in diagram.diagnostics):
             worst = max(worst, 1)
     raise typer.Exit(worst)
+
+
+def with_meaning(diagram: "Diagram") -> "Diagram":
+    """The diagram with what a check would say against its meaning, as warnings: every line of it was read."""
+    from spec.interaction import compile_diagram
+    from spec.notation.model import Diagnostic
+
+    known = {(each.line, each.message) for each in diagram.diagnostics}
+    found = [
+        Diagnostic(problem.line, 1, "warning", problem.message)
+        for problem in compile_diagram(diagram).problems
+        if problem.kind != "missing-reference" and (problem.line, problem.message) not in known
+    ]
+    return replace(diagram, diagnostics=tuple(sorted((*diagram.diagnostics, *found), key=lambda each: each.line)))

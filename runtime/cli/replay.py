@@ -175,7 +175,8 @@ def _show(run: Run) -> bool:
             typer.echo(f"    {line}")
     broken = run.breaks(run.last)
     typer.echo()
-    for line in _views(run, [run.system.locals[place][slot.local] for place, slot in _slots(run.system, run.last)]):  # type: ignore[misc]
+    local = run.system.numbers.state
+    for line in _views(run, [local(place, slot) for place, slot in enumerate(run.last[:-1])]):  # type: ignore[misc]
         typer.echo(line)
     typer.echo(f"{len(run.trace.steps)} steps; {_verdict(run, broken=broken)}")
     return broken or not run.properties.properties
@@ -196,7 +197,7 @@ def configuration(system: "ClosedSystem", row: "Row") -> Iterator[str]:
 
     width = max(len(node.name) for node in system.nodes)
     for place, slot in _slots(system, row):
-        state = system.locals[place][slot.local]
+        state = system.numbers.locals[place][slot.local]
         assert isinstance(state, ServerState)
         told = f"{system.nodes[place].name:<{width}}  {words(state.where)}"
         if state.broken:
@@ -205,13 +206,13 @@ def configuration(system: "ClosedSystem", row: "Row") -> Iterator[str]:
             told += f"; timeout set for {', '.join(timeouts)}"
         for direction, queue in (("to the broker", slot.up), ("under way to it", slot.down)):
             if queue:
-                told += f"; {direction}: {', '.join(_event(system.messages[message]) for message in queue)}"
+                told += f"; {direction}: {', '.join(_event(system.numbers.messages[message]) for message in queue)}"
         yield told
 
 
 def _slots(system: "ClosedSystem", row: "Row") -> "Iterator[tuple[int, Slot]]":
     for place, number in enumerate(row[:-1]):
-        yield place, system.slots[place][number]
+        yield place, system.numbers.slots[place][number]
 
 
 def _event(message: object) -> str:

@@ -79,9 +79,9 @@ def _stats(result: "Result") -> Iterator[str]:
     from runtime.cli.terminal import memory_in_use
 
     system = result.system
-    for node, local, (up, down) in zip(system.nodes, system.locals, system.longest, strict=True):
+    for node, local, (up, down) in zip(system.nodes, system.numbers.locals, system.connections.longest, strict=True):
         yield f"{node.name}: {len(local):,} local states; at most {down:,} events under way to it, {up:,} from it"
-    yield f"{len(system.messages):,} different messages, {len(system.budgets):,} budgets of faults"
+    yield f"{len(system.numbers.messages):,} different messages, {len(system.budgets.known):,} budgets of faults"
     yield f"{result.found.quiescent:,} states from which nothing can happen"
     yield f"{memory_in_use():,.0f} MB at most"
 
@@ -138,6 +138,6 @@ def _next(verdicts: "Sequence[Verdict]", *, verbose: bool) -> Iterator[str]:
         ways.append(f"--show '{words}' draws the run")
         ways.append("--save FOLDER writes the runs, for `clientjoin replay FILE`")
     if any(verdict.word == "undetermined" and verdict.applies for verdict in verdicts):
-        ways.append("--states, --memory and --torrents bound the search")
+        ways.append("--states, --seconds, --memory and --torrents bound the search")
     if ways:
         yield f"\nNext: {'; '.join(ways)}."

@@ -21,7 +21,8 @@ from machines.calls import (
 )
 from machines.events import BusEvent, ClientEvent, ClientJoinAccepted, ClientJoinDenied, ClientRegistered
 from machines.participant import atomic_states, words
-from runtime.demo.runner import CLIENT, TRACKER, Outcome, lifelines
+from runtime.demo.runner import Outcome
+from runtime.demo.settings import CLIENT, TRACKER, lifelines
 from runtime.recorder import BROKER, NEVER_CAME, Arrow, RunRecorder
 from runtime.runs.format import Run, commented
 from spec.rendering.labels import label

@@ -155,11 +155,17 @@ class FaultPlan:
     """
 
     def __init__(
-        self, faults: Iterable[Fault] = (), seed: int = 0, told: Callable[[Fault], None] = lambda _: None
+        self,
+        faults: Iterable[Fault] = (),
+        seed: int = 0,
+        told: Callable[[Fault], None] = lambda _: None,
+        *,
+        armed: bool = True,
     ) -> None:
-        """`told` is called with each fault as it strikes."""
+        """`told` is called with each fault as it strikes. Unless it is `armed`, all passes and nothing counts."""
         self.faults = tuple(faults)
         self._told = told
+        self._armed = armed
         self._matched = [0] * len(self.faults)
         self._struck = [0] * len(self.faults)
         # A generator for each fault: another fault beside it does not change when this one strikes.
@@ -167,6 +173,8 @@ class FaultPlan:
 
     def decide(self, event_name: str, hop: Hop, client: str) -> Verdict:
         """The verdict on the next event of this name on this hop; `client` publishes (to-broker) or receives it."""
+        if not self._armed:
+            return Verdict()
         struck = [
             fault
             for index, fault in enumerate(self.faults)
@@ -180,6 +188,10 @@ class FaultPlan:
             duplicates=sum(fault.kind == "duplicate" for fault in struck),
             delay=sum(fault.seconds for fault in struck),
         )
+
+    def arm(self) -> None:
+        """From here on faults strike, and what they match counts."""
+        self._armed = True
 
     def unused(self) -> tuple[Fault, ...]:
         """The faults that never struck: a loss that was asked for and did not happen proves nothing."""

@@ -7,7 +7,7 @@ order that broker takes over what several clients send at the same time is not k
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 from machines.events import EVENT_OF_TOPIC
 from runtime.mqtt.faults import FROM_BROKER, TO_BROKER, FaultPlan, Hop, Verdict
@@ -23,10 +23,10 @@ class TappedSession(Session):
         address: BrokerAddress,
         client: str,
         qos: int,
-        plan: Callable[[], FaultPlan],
+        plan: FaultPlan,
         observer: BrokerObserver,
     ) -> None:
-        """See `Session`; the current `plan` decides on each event, `observer` is told."""
+        """See `Session`; `plan` decides on each event, `observer` is told."""
         super().__init__(address, client, qos)
         self._plan = plan
         self._observer = observer
@@ -80,4 +80,4 @@ class TappedSession(Session):
 
     def _verdict(self, topic: str, hop: Hop) -> Verdict:
         event = EVENT_OF_TOPIC.get(topic)
-        return self._plan().decide(event.__name__, hop, self.client) if event else Verdict()
+        return self._plan.decide(event.__name__, hop, self.client) if event else Verdict()

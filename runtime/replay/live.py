@@ -214,7 +214,7 @@ class Live:
         """The broker ends, with all connections and what is under way on them, and is there again."""
         for place, (name, server) in enumerate(self.servers.items()):
             if server.control.leaving and not server.is_online:
-                if self.system.slots[place][row[place]].up:
+                if self.system.numbers.slots[place][row[place]].up:
                     raise LookupError(
                         f"no broker can do this: {name} has stopped, and what it had sent is to arrive although its "
                         "connection ends with the broker; leave the broker's restart out, or forward it before"
@@ -295,8 +295,8 @@ class Live:
     def _differences(self, row: Row, scheduled: Scheduled) -> list[str]:
         found = []
         for place, node in enumerate(self.nodes):
-            slot = self.system.slots[place][row[place]]
-            wanted = node.unmarked(self.system.locals[place][slot.local])
+            slot = self.system.numbers.slots[place][row[place]]
+            wanted = node.unmarked(self.system.numbers.locals[place][slot.local])
             assert isinstance(wanted, ServerState)
             found += _differ(node.name, self.state(node), wanted)
             server = self.servers[node.name]
@@ -305,7 +305,7 @@ class Live:
             if not _same(held, expected, ordered=self.system.ordered):
                 found.append(f"under way to {node.name} is {_names(held)}; in the explorer it is {_names(expected)}")
             leaving = [unmarked(one.event) for one in server.control.leaving]
-            up = [unmarked(self.system.messages[message]) for message in slot.up]
+            up = [unmarked(self.system.numbers.messages[message]) for message in slot.up]
             if leaving != up:
                 found.append(f"under way from {node.name} is {_names(leaving)}; in the explorer it is {_names(up)}")
         return found
@@ -314,10 +314,14 @@ class Live:
         """The live state as a state of the explorer's system; what was spent on faults is what the trace spent."""
         slots = []
         for place, node in enumerate(self.nodes):
-            held = [self.system.message(unmarked(event)) for event in self.servers[node.name].control.held]
+            held = [self.system.numbers.message(unmarked(event)) for event in self.servers[node.name].control.held]
             down = tuple(held if self.system.ordered else sorted(held))
-            up = tuple(self.system.message(unmarked(one.event)) for one in self.servers[node.name].control.leaving)
-            slots.append(self.system.slot(place, Slot(self.system.local(place, self.state(node)), up, down)))
+            up = tuple(
+                self.system.numbers.message(unmarked(one.event)) for one in self.servers[node.name].control.leaving
+            )
+            slots.append(
+                self.system.numbers.slot(place, Slot(self.system.numbers.local(place, self.state(node)), up, down))
+            )
         return (*slots, (trace[-1].row if trace else self.system.initial())[-1])
 
 

@@ -113,9 +113,11 @@ def _passed(system: ClosedSystem, label: Label, row: Row, number: int) -> Iterat
     else:
         sent = tuple(message for place, message in enumerate(label.outcome.sent) if place != label.lost)
     seen: Counter[tuple[int, str]] = Counter()
-    for receiver, message in system.recipients(label.component, tuple(system.message(message) for message in sent)):
+    for receiver, message in system.delivery.recipients(
+        label.component, tuple(system.numbers.message(message) for message in sent)
+    ):
         if is_online(system, row, receiver):
-            event = system.messages[message]
+            event = system.numbers.messages[message]
             seen[receiver, name_of(event)] += 1
             yield _Passed(event, number, system.nodes[receiver].name, seen[receiver, name_of(event)])
 
@@ -131,7 +133,7 @@ def _lost_to_broker(system: ClosedSystem, label: Label) -> Iterator[Fault]:
 
 def is_online(system: ClosedSystem, row: Row, component: int) -> bool:
     """Whether the bus delivers to a component."""
-    return system.online[component][system.slots[component][row[component]].local]
+    return system.numbers.is_online(component, row[component])
 
 
 def unmarked(message: Hashable) -> Hashable:

@@ -113,9 +113,11 @@ class _Observer:
 
     def _arrive(self, component: int, event: BusEvent) -> None:
         self._see(Published(self._at(), self._name(component), event))
-        for receiver in self.system.reached(component, self.system.message(replace(event, event_id=""))):
-            slot = self.system.slots[receiver][self._row[receiver]]
-            if self.system.online[receiver][slot.local]:
+        for receiver in self.system.delivery.reached(
+            component, self.system.numbers.message(replace(event, event_id=""))
+        ):
+            slot = self.system.numbers.slots[receiver][self._row[receiver]]
+            if self.system.numbers.online[receiver][slot.local]:
                 place = -1
                 if self.system.ordered:
                     place = self._see(Delivered(self._at(), self._name(receiver), event))
@@ -123,8 +125,8 @@ class _Observer:
 
     def _cut(self, component: int, arrive: int = 0) -> None:
         """A connection breaks, but for the events on it that still arrive."""
-        slot = self.system.slots[component][self._row[component]]
-        if self.system.online[component][slot.local]:
+        slot = self.system.numbers.slots[component][self._row[component]]
+        if self.system.numbers.online[component][slot.local]:
             self._see(Disconnected(self._at(), self._name(component)))
         self._down[component].clear()
         while len(self._up[component]) > arrive:

@@ -1,4 +1,4 @@
-"""Who takes whose part: lifelines of a user that are `like` ours, and what a binding says that cannot be.
+"""Who takes whose part: lifelines of a user that are `like` ours.
 
 What is said of a lifeline (where it begins, what it may do undrawn or ignore, what comes to it from outside) holds for
 those that are like it. One that is played by a chart of ours is like ours that this chart plays, so that who only has
@@ -11,8 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from spec.binding.model import BUILT_IN, Binding, BindingError, Interchangeable, MayBeUndrawn, Player, Publishes, Row
-from spec.binding.obligations import Forgets, Obligation
+from spec.binding.model import BUILT_IN, Binding, BindingError, Player, Row
 from spec.notation.model import Diagram
 
 
@@ -136,68 +135,6 @@ def _widened(rows: Iterable[Row], likes: Mapping[str, str]) -> tuple[Row, ...]:
 def _near(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
-
-
-# What cannot be.
-
-
-def refuse_unknown(binding: Binding, charts: Collection[str], messages: Collection[str]) -> None:
-    """Raise `BindingError` where a user's file names a lifeline, a chart or a message that nobody knows."""
-    known = {*binding.players, *binding.outside}
-
-    def lifelines(names: Iterable[str], place: str) -> None:
-        for name in names:
-            if place != BUILT_IN and name not in known:
-                raise BindingError(
-                    f"{place or 'the binding'}: no lifeline {name!r}{_near(name, known)}; "
-                    "mend the name or add it to [lifeline]"
-                )
-
-    for rule in binding.labels:
-        lifelines((name for name in (rule.sender, rule.receiver) if name), rule.place)
-    for begin in binding.begins:
-        lifelines((*begin.states, *begin.orders, *(name for name, _ in begin.later)), begin.place)
-        lifelines((*begin.sessions, *begin.services, *begin.endpoints), begin.place)
-    rows: list[MayBeUndrawn | Publishes | Obligation | Forgets] = [
-        *binding.may_be_undrawn,
-        *binding.ignores,
-        *binding.early_sends,
-    ]
-    rows += [*binding.publishes, *binding.obligations, *binding.forgets]
-    for row in rows:
-        lifelines(sorted(row.lifelines), row.place)
-    for name, player in binding.players.items():
-        is_played = player.scripted or player.chart in charts or name in charts
-        if player.place not in {"", BUILT_IN} and not is_played:
-            raise BindingError(
-                f"{player.place}: no chart {player.chart!r}{_near(player.chart, charts)}; "
-                f"there are {', '.join(sorted(charts))}; charts of your own are given to spec.check"
-            )
-    obligations: list[Obligation | Forgets] = [*binding.obligations, *binding.forgets]
-    for obligation in obligations:
-        for message in _named(obligation) if obligation.place not in {"", BUILT_IN} else ():
-            if message not in messages:
-                raise BindingError(f"{obligation.place}: no chart has a message {message!r}{_near(message, messages)}")
-    about: list[Interchangeable | Publishes] = [*binding.interchangeable, *binding.publishes]
-    for named in about:
-        for message in sorted(named.messages - set(messages)) if named.place != BUILT_IN else ():
-            raise BindingError(f"{named.place}: no chart has a message {message!r}{_near(message, messages)}")
-    for rule in binding.labels:
-        if (
-            rule.place not in {"", BUILT_IN}
-            and not rule.ignored
-            and "{" not in rule.message
-            and rule.message not in messages
-        ):
-            raise BindingError(f"{rule.place}: no chart has a message {rule.message!r}{_near(rule.message, messages)}")
-
-
-def _named(obligation: Obligation | Forgets) -> list[str]:
-    """The messages that it names."""
-    named = [name.removeprefix("-") for name in obligation.received if "*" not in name]
-    if isinstance(obligation, Obligation):
-        named += [text.partition(" ")[0] for text in (obligation.sends, obligation.sender, obligation.to) if text]
-    return named
 
 
 # What a binding makes of a diagram.

@@ -71,6 +71,10 @@ it. With `states`, patterns likewise, it may so in these atomic states.
 that its chart does not play. It can do so at any time, and its chart is not changed by it.
 `[channels]`: `model`: how messages wait, in both directions of a check: `"receiver"`, one queue for each receiver,
   which is usual; `"pair"`, one for each sender and receiver; `"any"`, in no order. See `spec.system.channels`.
+`[routes]`: `commit = ["First", "Second"]`, to whom a message goes that charts send without saying to whom, of whom each
+  arrow has one; `"]"` is somebody outside, and `[]` nobody of the diagram. Without it the diagrams alone say it.
+`[payloads]`: `amount = [[7], [8, "x"]]`, the values that a message of a chart that is not ours is sent with, besides
+  those that diagrams draw.
 `[environment]`: `Name = ["Start", ...]`, what can come from outside where a scenario cannot go on without it.
 `[needs]`: `TimeoutExceeded = "SetTimeout"`, what a message needs to have come before, from its receiver to its sender.
 `[[fault]]`: `message` and `detail` (`*` stands for anything) of what happens only where some diagram draws it, and
@@ -81,7 +85,7 @@ that its chart does not play. It can do so at any time, and its chart is not cha
 later.
 
 Nothing here reads a diagram or runs a chart. What a user writes that no chart or lifeline knows is refused by
-`spec.binding.inheritance`.
+`spec.binding.refusals`.
 """
 
 import difflib
@@ -119,6 +123,7 @@ class Fault:
     """Shell pattern; empty: whatever it says."""
     instead: str = ""
     """The message that usually comes in its place; empty: one of the same name."""
+    place: str = ""
 
     def covers(self, message: str, detail: str) -> bool:
         """Whether it is such a message."""
@@ -254,6 +259,12 @@ class Binding:
     forgets: tuple[Forgets, ...] = ()
     channels: Model | None = None
     """How messages wait, see `spec.system.channels`; None: nothing is said, which is one queue for each receiver."""
+    routes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The lifelines to which messages go of charts that do not say it themselves."""
+    payloads: Mapping[str, tuple[tuple[Any, ...], ...]] = field(default_factory=dict)
+    """The values that messages of charts that are not ours are sent with."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Where what a user says stands, as in `environment Lifeline`, `needs message`, `outside Lifeline`."""
 
     def word(self, label: str, ends: Ends = ("", "")) -> Word | None:
         """The message that a label stands for on an arrow between two lifelines, or None if nothing binds it."""
@@ -323,6 +334,9 @@ class Binding:
             obligations=self.obligations + base.obligations,
             forgets=self.forgets + base.forgets,
             channels=self.channels or base.channels,
+            routes={**base.routes, **self.routes},
+            payloads={**base.payloads, **self.payloads},
+            places={**base.places, **self.places},
         )
 
     def without(self, lifelines: frozenset[str]) -> "Binding":

@@ -12,7 +12,7 @@ lifelines and messages, and nothing of charts.
 import fnmatch
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 
@@ -230,7 +230,7 @@ def _because(why: str) -> str:
     return f"; the rule is: {why}" if why else ""
 
 
-@cache
+@lru_cache(1 << 12)
 def _covers(discipline: Discipline, action: str) -> bool:
     name = action[1:]
     if action[0] == "?":

@@ -41,6 +41,8 @@ TABLES = (
     "early_sends",
     "publishes",
     "channels",
+    "routes",
+    "payloads",
 )
 
 RENAMED = {
@@ -100,7 +102,7 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
             raise BindingError(f"{file}: the table {key!r} is called {RENAMED[key]!r} now: rename it")
         if key not in TABLES:
             raise BindingError(f"{file}: unknown table {key!r}{_near(key, TABLES)}; there are {', '.join(TABLES)}")
-        if key in {"lifeline", "chart", "environment", "needs", "channels"}:
+        if key in {"lifeline", "chart", "environment", "needs", "channels", "routes", "payloads"}:
             if not isinstance(value, dict):
                 raise BindingError(f"{file}: expected a table [{key}], not {value!r}")
         elif not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
@@ -125,7 +127,7 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
             for name, orders in data.get("environment", {}).items()
         },
         needs={name: _text({name: before}, name, f"{file}: [needs]") for name, before in data.get("needs", {}).items()},
-        faults=tuple(_fault(row, f"{file}: [[fault]]") for row in data.get("fault", ())),
+        faults=tuple(_fault(row, f"{file}: [[fault]]", is_default=is_default) for row in data.get("fault", ())),
         interchangeable=tuple(
             _interchangeable(row, f"{file}: [[interchangeable]]", is_default=is_default)
             for row in data.get("interchangeable", ())
@@ -140,7 +142,27 @@ def _read(text: str, file: str, *, is_default: bool) -> Binding:
         ),
         forgets=tuple(_forgets(row, f"{file}: [[forgets]]", is_default=is_default) for row in data.get("forgets", ())),
         channels=_channels(data["channels"], f"{file}: [channels]") if "channels" in data else None,
+        routes={name: _texts(to, f"{file}: [routes] {name}") for name, to in data.get("routes", {}).items()},
+        payloads={
+            name: _payloads(said, f"{file}: [payloads] {name}") for name, said in data.get("payloads", {}).items()
+        },
+        places={} if is_default else _places(data, players, file),
     )
+
+
+def _places(data: Mapping[str, Any], players: Mapping[str, Any], file: str) -> dict[str, str]:
+    """Where rows stand that are no more than a name and a value."""
+    kinds = ("environment", "needs", "routes", "payloads")
+    rows = [(kind, name, f"[{kind}]") for kind in kinds for name in data.get(kind, {})]
+    rows += [("outside", name, "[lifeline]") for name, player in players.items() if not isinstance(player, Player)]
+    return {f"{kind} {name}": f"{file}: {table} {name}" for kind, name, table in rows}
+
+
+def _payloads(said: Any, place: str) -> tuple[tuple[Any, ...], ...]:
+    values = said if isinstance(said, list) and all(isinstance(each, list) for each in said) else None
+    if values is None or any(isinstance(value, (list, dict)) for each in values for value in each):
+        raise BindingError(f"{place}: expected lists of plain values, as in [[7], [8]], not {said!r}")
+    return tuple(map(tuple, values))
 
 
 def _channels(row: Mapping[str, Any], place: str) -> Model:
@@ -329,13 +351,13 @@ def _interchangeable(row: Mapping[str, Any], place: str, *, is_default: bool) ->
     )
 
 
-def _fault(row: Mapping[str, Any], place: str) -> Fault:
+def _fault(row: Mapping[str, Any], place: str, *, is_default: bool) -> Fault:
     _known(row, ("message", "detail", "instead", "why"), place)
     message, detail, instead = (
         _text(row, "message", place),
         *(_text(row, key, place, "") for key in ("detail", "instead")),
     )
-    return Fault(message, detail, instead)
+    return Fault(message, detail, instead, BUILT_IN if is_default else place)
 
 
 def _known(row: Mapping[str, Any], keys: Collection[str], place: str) -> None:

@@ -13,11 +13,14 @@ from typing import NamedTuple
 
 from statemachine import StateChart
 
+from machines.participant import atomic_states
 from spec.binding import BUILT_IN, Begin, Binding, Player, Word
-from spec.binding.inheritance import misspelled, our_names, refuse_unknown
+from spec.binding.inheritance import misspelled, our_names
+from spec.binding.refusals import refuse_unknown
 from spec.conformance.finding import Finding
-from spec.conformance.lexicon import impossible_losses, messages_of, refuse_events, unplayed
+from spec.conformance.lexicon import impossible_losses, refuse_events, unplayed
 from spec.conformance.meanings import Meanings
+from spec.conformance.receivers import misdirected, repeats_of_nothing
 from spec.conformance.reduction import in_one_order
 from spec.interaction import Interaction, InteractionError, Library, compile_diagram
 from spec.notation.model import Create, Destroy, Diagram, Message, Reference, Statement
@@ -25,7 +28,7 @@ from spec.notation.rewriting import rewritten
 from spec.projection import Automaton, project
 from spec.system.adapter import TransitionsChart
 from spec.system.driving import CastError
-from spec.system.setup import OURS, Charts, is_participant
+from spec.system.setup import OURS, Charts, is_participant, spoken
 
 
 @dataclass
@@ -110,7 +113,14 @@ def bind(diagrams: Sequence[Diagram], binding: Binding, charts: Charts, referred
     given, charts = charts, {**OURS, **charts}
     binding = _with_charts(binding, charts)
     refuse_events(binding, charts)
-    refuse_unknown(binding, charts, messages_of(charts, binding))
+    actions = {name: spoken(name, chart, binding) for name, chart in charts.items()}
+    classes = {name: chart.__name__ for name, chart in charts.items()}
+    atomic = {
+        name: frozenset(state.id for state in atomic_states(chart))
+        for name, chart in charts.items()
+        if not isinstance(chart, TransitionsChart)
+    }
+    refuse_unknown(binding, _by_class(actions, classes), _by_class(atomic, classes), classes, OURS)
     refuse_idle(given, diagrams, binding)
     frames = {diagram.frame for diagram in diagrams if diagram.frame}
     drawn = {lifeline.name for diagram in diagrams for lifeline in diagram.lifelines}
@@ -123,9 +133,19 @@ def bind(diagrams: Sequence[Diagram], binding: Binding, charts: Charts, referred
     libraries = (Library(in_play, families="opaque"), Library(in_play, families="expand"))
     found = []
     for as_drawn, names, each in zip(diagrams, meant, played, strict=True):
-        wrong = (*unplayed(as_drawn, binding, charts, names), *impossible_losses(each, binding))
+        wrong = (
+            *unplayed(as_drawn, binding, charts, names),
+            *impossible_losses(each, binding),
+            *misdirected(as_drawn, each, meanings),
+            *repeats_of_nothing(each, meanings),
+        )
         found.append(_bound_diagram(each, libraries, meanings, wrong))
     return Bound(tuple(found), binding, charts)
+
+
+def _by_class(said: Mapping[str, frozenset[str]], classes: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    """What is said of charts by the names that they are given under, by those of their classes, too."""
+    return {**{classes[name]: each for name, each in said.items()}, **said}
 
 
 def _played(diagram: Diagram, names: Mapping[str, str], meanings: Meanings) -> Diagram:

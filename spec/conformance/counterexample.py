@@ -38,6 +38,7 @@ DIVIDERS: Mapping[str, str] = {
     "chart-cannot": "Here the charts cannot follow",
     "impossible-branch": "Nobody can do this",
     "implied-scenario": "No diagram allows this",
+    "ends-early": "Here a scenario ends",
     "undue": "After this something is done that is not owed",
     "owed": "After this something is owed and not sent",
     "endless": "After this something is sent without end",
@@ -97,8 +98,13 @@ class Stage:
         else:
             label = self.raw.get(step.label, escape(step.label))
         arrow = step.arrow if isinstance(step, Action) else None
-        late = isinstance(step, Act) and step.kind == "!" and step.message in self.binding.needs
+        late = isinstance(step, Act) and step.kind == "!" and self._waits(step)
         return End("!" if step.kind == "!" else "?", lifeline, peer, label, step.lost, arrow, late)
+
+    def _waits(self, act: Act) -> bool:
+        """Whether it is sent only when nothing else can happen, so that all that comes before it belongs to its run."""
+        player = self.binding.players.get(act.lifeline)
+        return act.message in self.binding.needs or (self.begin.patient and player is not None and player.patient)
 
     def _label(self, act: Act) -> str:
         """How the diagrams write the arrow of this action, or another one that says the same."""

@@ -61,7 +61,12 @@ def covered(
             met = system.numbers.met(lifeline)
             through = {met[number] for place, number in seen[lifeline] if place == id(system)}
             done: Mapping[tuple[Any, str, Any], Collection[Row]] = machine.done
-            steps = [Step(here, label, then, frozenset(rows)) for (here, label, then), rows in done.items()]
+            asked = {(here, label.partition(" ")[0]) for here, label in system.steps.asked(lifeline)}
+            steps = [
+                Step(here, label, then, frozenset(rows))
+                for (here, label, then), rows in done.items()
+                if (here, label) in asked or label[:1] not in {"?", "!"}  # others may have asked the chart more
+            ]
             silent = [step for step in steps if _is_silent(step.label, lifeline, system.allowances)]
             loud = [step for step in steps if step.label in drawn.get(lifeline, ())]
             exercised = _exercised(loud, silent, through) & machine.declared

@@ -166,6 +166,8 @@ class _Search:
                 self._not_allowed(here, act)
                 self._cut_off.add(here)
                 continue
+            if act.kind == "!" and not self.system.is_reduced:
+                self._ends_early(here, act)
             following = (then, places)
             self._into.setdefault(following, []).append((here, act.lifeline))
             if following not in self.parents:
@@ -312,11 +314,22 @@ class _Search:
         if said in expected:  # so it is the other end that differs
             expected = self.whole.expected(places, name, with_ends=True)
             said = f"{act} {'to' if act.kind == '!' else 'from'} {act.peer or 'the environment'}"
-        said += ", which is lost," if act.lost else ","
+        said += ", which is lost," if act.lost else ", and it arrives," if f"{said} (lost)" in expected else ","
         verb = "ignores" if act.ignored else "can do"
         allowed = ", ".join(expected) or "nothing"
         text = f"{name} {verb} {said} which no scenario allows here; the scenarios allow {allowed}"
         self._tell(here, act, "implied-scenario", text)
+
+    def _ends_early(self, here: Here, act: Act) -> None:
+        """A scenario that ends where this one goes on, though what is sent then comes in every run."""
+        ended = [place for place in here[1] if self.whole.is_over((place,))]
+        if ended and len(ended) < len(here[1]) and not self.whole.after(act, frozenset(ended)):
+            to = f" to {act.peer}" if act.peer else ""
+            text = (
+                f"a scenario ends here, and in another one {act.lifeline} goes on with {act}{to}: draw it in both, or "
+                "in an `opt`"
+            )
+            self._tell(here, act, "ends-early", text, warning=True)
 
     def _rests(self, here: Here) -> None:
         name, action = self.whole.awaited(here[1])
@@ -332,7 +345,9 @@ class _Search:
             text = f"{violation.lifeline} {violation.text}"
             self.findings.append(Finding(violation.kind, text, 0, violation.lifeline, run_to(self.parents, here)))
 
-    def _tell(self, here: Here, act: Act | None, kind: str, text: str, lifeline: str = "") -> None:
+    def _tell(
+        self, here: Here, act: Act | None, kind: str, text: str, lifeline: str = "", *, warning: bool = False
+    ) -> None:
         """A finding, the first of its kind for each lifeline."""
         name = act.lifeline if act is not None else lifeline
         key = (name, kind)
@@ -341,7 +356,7 @@ class _Search:
         self._blamed.add(key)
         run = (*run_to(self.parents, here), *((act,) if act is not None else ()))
         said = rules(act, self.around.begin, self.allowances, ordered=here[0].ordered)
-        self.findings.append(Finding(kind, text, 0, name, run, rules=said))  # type: ignore[arg-type]
+        self.findings.append(Finding(kind, text, 0, name, run, warning=warning, rules=said))  # type: ignore[arg-type]
 
 
 def may_happen(act: Act, around: Circumstances, allowances: Allowances) -> bool:

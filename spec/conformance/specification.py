@@ -128,8 +128,10 @@ class Specification:
 
     @property
     def payloads(self) -> Payloads:
-        """The values that the diagrams draw messages with: no others are sent."""
-        found: dict[str, dict[tuple[Hashable, ...], None]] = {}
+        """The values that the diagrams draw messages with, and those that the binding names: no others are sent."""
+        found: dict[str, dict[tuple[Hashable, ...], None]] = {
+            message: dict.fromkeys(values) for message, values in self.binding.payloads.items()
+        }
         for word in (word for bound in self.diagrams_bound for word in bound.words.values()):
             if word.values is not None:
                 found.setdefault(word.message, {})[word.values] = None

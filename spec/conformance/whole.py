@@ -132,7 +132,8 @@ class Whole:
                 word = self.words.get(action.label)
                 if word is not None:
                     to = f" {'to' if action.kind == '!' else 'from'} {action.peer or 'the environment'}"
-                    found.add(f"{action.kind}{word}" + (to if with_ends else ""))
+                    lost = " (lost)" if action.lost else ""
+                    found.add(f"{action.kind}{word}" + (to + lost if with_ends else ""))
         return sorted(found)
 
     def next_drawn(self, places: Iterable[Place]) -> dict[Action, Word]:

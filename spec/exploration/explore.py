@@ -1,10 +1,12 @@
 """Explore a scenario: search, look at every property, and tell the shortest trace of each that is broken."""
 
+import math
+import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 
 from spec.exploration.engine.choice import engine
-from spec.exploration.engine.search import BreadthFirst, Engine, Found, Progress, interruptible
+from spec.exploration.engine.search import INTERRUPTED, BreadthFirst, Engine, Found, Progress, interruptible
 from spec.exploration.fairness import ASSUMED, Fairness
 from spec.exploration.liveness import Cut, Lasso, Liveness
 from spec.exploration.model.closed import ClosedSystem, NotInert
@@ -45,6 +47,8 @@ class Options:
     memory: int | None = None
     """Stop before the process takes more bytes than these; otherwise before the machine has no more."""
     render: Callable[[Progress], None] = field(default=lambda _: None)
+    seconds: float | None = None
+    """Stop the search after so many."""
 
 
 def explore(
@@ -59,10 +63,12 @@ def explore(
     why = _names_one(system, scenario, properties) if options.symmetric else ""
     if why:
         options = replace(options, symmetric=False)
+    until = time.monotonic() + options.seconds if options.seconds is not None else math.inf
     while True:
         try:
-            with interruptible() as is_stopped:
-                return replace(_explored(scenario, system, options, properties, observe, is_stopped), asymmetry=why)
+            with interruptible() as is_interrupted:
+                stop = _Stop(is_interrupted, options.seconds, until)
+                return replace(_explored(scenario, system, options, properties, observe, stop), asymmetry=why)
         except NotInert:  # the system has noted what has to be delivered
             system = system.again(drop_inert=options.reduced)
         except Asymmetric as found:
@@ -86,11 +92,11 @@ def _explored(
     options: Options,
     properties: Sequence[Property],
     observe: Observe,
-    is_stopped: Callable[[], bool],
+    stop: "_Stop",
 ) -> Result:
     permutations = permutations_of(len(system.nodes), scenario.interchangeable_groups()) if options.symmetric else ()
-    search = _search(system, permutations, options, is_stopped)
-    found = search.run()
+    search = _search(system, permutations, options, stop)
+    found = stop.told(search.run())
     check(system, permutations)
     watched = Properties(system, properties, observe)
     first = first_steps(search, properties)
@@ -103,8 +109,8 @@ def _explored(
     exact = system.again(drop_inert=False)
 
     def exactly() -> tuple[BreadthFirst, Properties]:
-        whole = _search(exact, (), options, is_stopped)
-        ended = whole.run()
+        whole = _search(exact, (), options, stop)
+        ended = stop.told(whole.run())
         if not ended.complete:
             raise Cut(f"with all messages delivered and all names told apart, {ended.stopped}")
         return whole, Properties(exact, (), observe)
@@ -131,6 +137,24 @@ def _explored(
         else:
             verdicts.append(Verdict(one, holds, non_vacuous, applies=applies, reason=reason if applies else ""))
     return Result(scenario, found, tuple(verdicts), system)
+
+
+@dataclass(frozen=True)
+class _Stop:
+    """Whether a search is to stop at the next opportunity: it was interrupted, or its time is over."""
+
+    is_interrupted: Callable[[], bool]
+    seconds: float | None
+    until: float
+
+    def __call__(self) -> bool:
+        return self.is_interrupted() or time.monotonic() > self.until
+
+    def told(self, found: Found) -> Found:
+        """What a search found, with the bound that it hit."""
+        if found.stopped != INTERRUPTED or self.is_interrupted() or time.monotonic() <= self.until:
+            return found
+        return replace(found, stopped=f"it took more than {self.seconds:g} seconds")
 
 
 def _search(

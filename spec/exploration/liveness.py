@@ -35,7 +35,7 @@ import numpy.typing as npt
 
 from spec.exploration.engine import packing
 from spec.exploration.engine.packing import Numbers
-from spec.exploration.engine.search import BreadthFirst, Origins
+from spec.exploration.engine.search import INTERRUPTED, BreadthFirst, Origins
 from spec.exploration.engine.vectorised.successors import Successors
 from spec.exploration.engine.vectorised.unrolled import Unrolled, unrolled
 from spec.exploration.fairness import action, served
@@ -107,7 +107,7 @@ class Liveness:
         except MemoryError:
             return Answer(None, reason="there is no memory left for the graph of all steps")
         except KeyboardInterrupt:
-            return Answer(None, reason="it was interrupted")
+            return Answer(None, reason=INTERRUPTED)
 
     @cached_property
     def _graph(self) -> "Graph":
@@ -170,7 +170,7 @@ class Graph:
         self._spend(
             search.step_size * search.transitions + STATE * search.count + search.parents.itemsize * len(search.places)
         )
-        costs = search.system.costs.items()
+        costs = search.system.budgets.costs.items()
         unfair = [cost for fault, cost in costs if fault in UNFAIR or fault.startswith(BREAKING)]
         self.tables = search.tables.without(unfair)
         self.sources, self.targets = search.edges(self.tables)
@@ -200,7 +200,7 @@ class Graph:
 
     def lasso(self, stem: Run, cycle: Run = ()) -> Lasso:
         """A lasso of these steps."""
-        return Lasso(stem, cycle, self.system.delivers)
+        return Lasso(stem, cycle, self.system.delivery.delivers)
 
     def run(self, path: Sequence[int]) -> Run:
         """The steps along states by number, with names that are not exchanged on the way."""

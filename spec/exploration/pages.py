@@ -5,7 +5,7 @@ the trace, and what holds with the remedy, are searched each time, so a page can
 """
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -39,10 +39,10 @@ def findings() -> tuple[Finding, ...]:
     return tuple(Finding(name, property_=row.pop("property"), **row) for name, row in read["finding"].items())
 
 
-def page(finding: Finding) -> str:
-    """The page of a finding. Raises `ValueError` if what it says is not so."""
+def page(finding: Finding, explored: Callable[[Scenario], Result] = explore) -> str:
+    """The page of a finding, from its scenario as it was `explored`. Raises `ValueError` if what it says is not so."""
     as_drawn, hardened = (
-        _explored(replace(scenario(finding.scenario), hardened=hardened)) for hardened in (False, True)
+        explored(replace(scenario(finding.scenario), hardened=hardened)) for hardened in (False, True)
     )
     broken, mended = _verdict(as_drawn, finding), _verdict(hardened, finding)
     if broken.holds is not False:
@@ -55,11 +55,6 @@ def page(finding: Finding) -> str:
         if not result.found.complete:
             raise ValueError(f"{finding.name}: not all states were searched: {result.found.stopped}")
     return "\n".join((*_lines(finding, as_drawn, hardened, broken), ""))
-
-
-@cache
-def _explored(chosen: Scenario) -> Result:
-    return explore(chosen)
 
 
 def _verdict(result: Result, finding: Finding) -> Verdict:
@@ -93,9 +88,10 @@ def _lines(finding: Finding, as_drawn: Result, hardened: Result, broken: Verdict
 def main() -> None:
     """Write all pages."""
     FOLDER.mkdir(exist_ok=True)
+    explored = cache(explore)  # several pages are about one scenario
     for finding in findings():
         path = FOLDER / f"{finding.name}.md"
-        path.write_text(page(finding), encoding="utf-8")
+        path.write_text(page(finding, explored), encoding="utf-8")
         print(path.name)
 
 

@@ -6,7 +6,6 @@ scenario in which more than `LARGEST` states are met is cut: what is not broken 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from spec.exploration.explore import Options, Result, explore
 from spec.exploration.model.scenario import Scenario, scenarios
@@ -45,7 +44,6 @@ def rows(results: Sequence[Result]) -> tuple[Row, ...]:
     return tuple(Row(one, tuple(of[one.name] for of in words)) for one in PROPERTIES)
 
 
-@cache
 def explored(chosen: Scenario, most: int = LARGEST) -> Result:
     """A scenario, searched up to so many states."""
     return explore(chosen, Options(most=most))

@@ -32,21 +32,21 @@ def deliver_what_matters(
 ) -> None:
     """Raises `NotInert` if a property about steps minds a message that was not delivered: it is always ignored."""
     about = [one for one in properties if one.when == "step" and (one.name, True) not in first]
-    known = len(system.interesting)
+    known = len(system.delivery.interesting)
     for component, node in enumerate(system.nodes):
         mine = [one for one in about if concerns(one, component)]
         if not mine or not isinstance(node, Server):
             continue
-        for message in system.undelivered(component):
-            for state, online in zip(system.locals[component], system.online[component], strict=True):
+        for message in system.delivery.undelivered(component):
+            for state, online in zip(system.numbers.locals[component], system.numbers.online[component], strict=True):
                 if not online or not isinstance(state, ServerState) or node.is_busy(state):
                     continue
                 step = Step(node, system, "read", state, message, (), state)
                 for one in mine:
                     premise, conclusion = one.says(step)
                     if premise and (not conclusion or (one.name, False) not in first):
-                        system.interesting.add((component, message))
-    if len(system.interesting) > known:
+                        system.delivery.interesting.add((component, message))
+    if len(system.delivery.interesting) > known:
         raise NotInert
 
 
@@ -93,7 +93,7 @@ class Steps:
         if key not in self._answers:
             found: list[tuple[str, bool]] = []
             self._answers[key] = label.outcome, found
-            step = step_of(self._system, component, self._system.locals[component][local], label)
+            step = step_of(self._system, component, self._system.numbers.locals[component][local], label)
             for one in self._properties if step is not None else ():
                 if concerns(one, component):
                     premise, conclusion = one.says(step)
@@ -146,7 +146,7 @@ class Steps:
     def _payable(self, words: int) -> npt.NDArray[np.uint64]:
         """For each budget, the bits of what can be paid for."""
         found = []
-        for budget in range(len(self._system.budgets)):
+        for budget in range(len(self._system.budgets.known)):
             bits = 0
             for watched, bit in self._bits.items():
                 left = budget

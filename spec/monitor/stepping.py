@@ -6,7 +6,6 @@ the data, and nothing else.
 """
 
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, NamedTuple
 
 from machines.calls import Message
@@ -92,7 +91,6 @@ class Stepper:
         return shell
 
 
-@cache
 def stepper(chart: type[Participant]) -> Stepper:
     """The steps of a chart. Raises `ValueError` for one with parallel regions, or that cannot be compiled."""
     if any(holder.parallel for state in atomic_states(chart) for holder in lineage(state)):

@@ -37,6 +37,8 @@ _LEFT = re.compile(
     rf"(?P<right_style>{_BRACKET}|#{_SHADE}{{1,40}}(?=\s))?(?P<delay>{_DELAY})?"
 )
 _RIGHT = re.compile(rf"(?P<dash>--?)(?P<right_style>{_STYLE})?(?P<inner>{_DELAY})?(?P<right>>>|>|x){_BEHIND}")
+_STYLED_DASH = re.compile(r"-\s?\[[^\[\]]{0,200}\]$")
+"""`A-[hidden]->B` is an arrow of PlantUML with a style in it, and no arrow from `A-[hidden]`."""
 _START = re.compile(r"[-<x(]")
 _STROKES = "-+*<> "
 _ENOUGH = 64
@@ -92,7 +94,7 @@ def is_writable(name: str) -> bool:
 
 def _ends(left: str) -> bool:
     """Whether an operand can end like this before an arrow."""
-    return left.rstrip("-+* ")[-1:] != "<" and left.strip(_STROKES) != ""
+    return left.rstrip("-+* ")[-1:] != "<" and left.strip(_STROKES) != "" and not _STYLED_DASH.search(left)
 
 
 def _begins(right: str) -> bool:

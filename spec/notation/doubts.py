@@ -20,6 +20,7 @@ from spec.notation.words import ACTIVATIONS, DESTRUCTIONS, FRAGMENTS, KINDS, WOR
 _SHORTEST = 4
 """Among shorter names one letter is no slip."""
 
+_DELAYED = re.compile(r"(?P<name>.*\S)\s*(?P<delay>\(\d{1,6}(?:\.\d{1,3})?\))")
 _ITEM = re.compile(r"(?:[-*•–+|]|--|/\*|\d{1,3}[.)]|[a-z]\))\s+\S.*")  # noqa: RUF001
 _PARTS = re.compile(r"\s*,\s*|\s+&\s+|\s+and\s+|\s*/\s*|\s*\|\s*")
 _COMMENT = re.compile(r"\s//")
@@ -73,7 +74,7 @@ def _about_names(
         complaint = _shape(lifeline, names)
         if lifeline.name not in declared:
             hint = nets.complaint(lifeline) if lifeline.name not in spelled else ""
-            complaint = hint or complaint or _unlikely(lifeline.name)
+            complaint = hint or complaint or _unlikely(lifeline.name) or _delayed(lifeline.name, names)
             begun = next((name for name in _beginnings(lifeline.name) if name in names), None)
             if begun and not uses[lifeline.name]:
                 complaint = complaint or (
@@ -106,6 +107,17 @@ def _unlikely(name: str) -> str:
     if _HALF_ARROW.fullmatch(name):
         return f"expected an arrow without blanks in it, and a delay such as `->(5)`; read as a lifeline named `{name}`"
     return ""
+
+
+def _delayed(name: str, names: Collection[str]) -> str:
+    """`B(3)->A`, where B is there: a delay at the wrong end of the arrow."""
+    found = _DELAYED.fullmatch(name)
+    if found is None or found["name"] not in names:
+        return ""
+    return (
+        f"`{name}` is read as a lifeline beside `{found['name']}`; a delay stands behind the arrow, as in "
+        f"`{found['name']}->{found['delay']}...`"
+    )
 
 
 def _shape(lifeline: Lifeline, names: Collection[str]) -> str:

@@ -46,7 +46,7 @@ _OTHER_ARROWS = tuple(
         (r"#\w*(?=\s*(?:-|<))", ""),
     )
 )
-_STYLE = r"(?P<style>\[\s*[#:;][^\[\]]{0,200}\]|##?\w{1,40}(?:;[\w.]{0,20}){0,2})"
+_STYLE = r"(?P<style>\[[^\[\]]{0,200}\]|##?\w{1,40}(?:;[\w.]{0,20}){0,2})"
 _SPLIT_DASH = re.compile(rf"(?P<left>[^:#]*?[^:#\-\s])\s*--?{_STYLE}--?(?P<head>>>?|x)(?P<rest>.*)")
 _STYLED_HEAD = re.compile(
     r"(?P<left>[^:#]*?[^:#<\-\s])\s*(?P<back><<?)?(?P<dash>--?)(?P<head>>>?|x)?"
@@ -166,6 +166,8 @@ def _split_dash(line: str) -> Mended | None:
     found = _SPLIT_DASH.fullmatch(line)
     if found is None:
         return None
+    if "hidden" in found["style"].lower():
+        return Mended(f"`{shortened(line)}`: an arrow that is hidden is not drawn, and is no message; skipped", None)
     instead = f"{found['left']}--{found['style']}{found['head']}{found['rest']}"
     complaint = f"the style stands between dashes in `{shortened(line)}`; read as `{shortened(instead)}`"
     return Mended(complaint, instead, "warning")

@@ -19,7 +19,8 @@ class Remark(NamedTuple):
     message: str
 
 
-_ACTIVATED = re.compile(r"(.*?\S)(\s*)(?:\+\+|--|\*\*|!!)")
+_ACTIVATED = re.compile(r"(.*?\S)(\s*)(\+\+|--|\*\*|!!)")
+_REMEDIES = {"**": "what creates a lifeline is written `->*`", "!!": "write `destroy` on a line of its own"}
 _DECORATED = re.compile(r"([xXo])\s+(\S.*)")
 _TAILED = re.compile(r"(\S.*?)\s+([xXo])")
 _DELAYED = re.compile(r"(\S.*?)\s+\(\s*(\d{1,6}(?:\.\d{1,3})?)\s*\)")
@@ -46,8 +47,10 @@ def settled(line: str, arrow: Arrow, known: Container[str]) -> tuple[Arrow, list
 
 
 def _without_foreign_marks(line: str, arrow: Arrow, known: Container[str]) -> tuple[Arrow, Remark | None]:
-    """`A->+B` and `A-->-B` (Mermaid), `A->B++`, `A->**B`, `A--->B` (PlantUML)."""
-    left, right = arrow.left, arrow.right
+    """`A->+B` and `A-->-B` (Mermaid), `A->B++`, `A->**B`, `A--->B`, `&A->B` (PlantUML)."""
+    left, right, remedy = arrow.left, arrow.right, ""
+    if left[0] == "&" and not is_known(left, known):
+        left = trim(left[1:]) or left
     if left[-1] == "-" and line[arrow.start - 1] == "-" and not is_known(left, known):
         left = trim(left.rstrip("-")) or left
     if not is_known(right, known):
@@ -57,16 +60,17 @@ def _without_foreign_marks(line: str, arrow: Arrow, known: Container[str]) -> tu
         elif right[0] == "*" and arrow.created and line[arrow.end] == "*":
             right = trim(right[1:]) or right
         elif (found := _ACTIVATED.fullmatch(right)) and (found[2] or found[1] in known):
-            right = trim(found[1])
+            right, remedy = trim(found[1]), _REMEDIES.get(found[3], "")
     if (left, right) == (arrow.left, arrow.right):
         return arrow, None
-    return _remarked(line, replace(arrow, left=left, right=right), arrow)
+    return _remarked(line, replace(arrow, left=left, right=right), arrow, remedy)
 
 
-def _remarked(line: str, arrow: Arrow, before: Arrow) -> tuple[Arrow, Remark]:
+def _remarked(line: str, arrow: Arrow, before: Arrow, remedy: str = "") -> tuple[Arrow, Remark]:
     written = shortened(f"{before.left}{line[before.start : before.end]}{before.right}")
     meant = f"`{arrow.left}` and `{arrow.right}`" + (", lost" if arrow.lost and not before.lost else "")
-    return arrow, Remark("warning", f"`{written}` has a mark of another notation; read as between {meant}")
+    more = f"; {remedy}" if remedy else ""
+    return arrow, Remark("warning", f"`{written}` has a mark of another notation; read as between {meant}{more}")
 
 
 def _without_decoration(line: str, arrow: Arrow, known: Container[str]) -> tuple[Arrow, Remark | None]:

@@ -26,6 +26,7 @@ from spec.notation.placed import Line, Placed, has_arrow, is_comment, is_divider
 from spec.notation.text import cut_style, plain, split_style, trim
 
 _SPACE = re.compile(r"-?\d*\.?\d+|")
+_CLOSING = re.compile(r"\}(?:\s*(else|thread)\b\s*(.*?)\s*\{?)?")
 _ON_OFF = {"linear", "autoactivation", "bottomparticipants"}
 
 
@@ -39,6 +40,8 @@ class _Reader(Placed):
         super().__init__(text)
         self.file = file
         self.heads = {"frame": "", "title": ""}
+        self.braced: list[int] = []
+        """How deep the fragments are that were opened with a brace."""
         self.statements = {
             **dict.fromkeys(("title", "frame"), self._heading),
             **dict.fromkeys(words.KINDS | words.PICTURED, self._declare),
@@ -69,7 +72,7 @@ class _Reader(Placed):
         while self.next < len(self.lines):
             line = self.lines[self.next]
             self.next += 1
-            if not self._reads(line):
+            if not self._reads(line) and not self._closing_brace(line):
                 self._mend(line)
         body = self.tree.finish()
         frame, title = self.heads["frame"], self.heads["title"]
@@ -174,11 +177,34 @@ class _Reader(Placed):
         return True
 
     def _fragment(self, line: Line) -> bool:
+        line, is_braced = self._without_brace(line)
         self._guard(line)
         self.tree.open_fragment(line.number, line.column, line.word, line.rest)
+        if is_braced:
+            self.braced.append(len(self.tree.open))
         return True
 
+    def _without_brace(self, line: Line) -> tuple[Line, bool]:
+        """`loop until {`, as in languages that close with `}`."""
+        if not line.rest.endswith("{") or line.rest.count("{") <= line.rest.count("}"):
+            return line, False
+        bare = line.saying(trim(f"{line.word} {line.rest[:-1]}"))
+        self.report.error(
+            line.number, line.column, f"a fragment is closed by `end`, not by `}}`; read as `{shortened(bare.text)}`"
+        )
+        return bare, True
+
+    def _closing_brace(self, line: Line) -> bool:
+        """`}` or `} else {` of a fragment that was opened with a brace."""
+        found = _CLOSING.fullmatch(line.text)
+        if found is None or not self.braced or self.braced[-1] != len(self.tree.open):
+            return False
+        instead = trim(f"{found[1]} {found[2]}") if found[1] else "end"
+        self.report.error(line.number, line.column, f"`{shortened(line.text)}` is read as `{shortened(instead)}`")
+        return self._reads(line.saying(instead))
+
     def _operand(self, line: Line) -> bool:
+        line, _ = self._without_brace(line)
         self._guard(line)
         self._mark(line, line.word)
         self.tree.operand(line.number, line.column, cast("By", line.word), line.rest)
@@ -200,6 +226,8 @@ class _Reader(Placed):
             return False
         self._mark(line, line.word)
         self.tree.end(line.number, line.column)
+        while self.braced and self.braced[-1] > len(self.tree.open):
+            self.braced.pop()
         return True
 
     def _parallel(self, line: Line) -> bool:

@@ -118,13 +118,14 @@ FOREIGN = (
     _foreign(r"'.*|/'.*|<!--.*", "a comment begins with `//` or `#`"),
     _foreign(r"\.\.\.+.*|…+|\|\|+\d*\|*", "a gap is written `space`", "space"),
     _foreign(
-        r"(?:skinparam|hide|show|scale|header|footer|legend|caption|newpage|mainframe|option|links?|autoactivate|!\w+)"
-        r"\b.*|end(?:legend|header|footer|title)",
+        r"(?:skinparam|hide|show|scale|header|footer|legend|caption|newpage|mainframe|links?|autoactivate|!\w+)"
+        r"\b.*|option\s+(?:handwritten|footbox)\b.*|end(?:legend|header|footer|title)",
         "this notation has no such setting; remove it",
     ),
+    _foreign(r"option\b.*", "a `critical` has one part here; write what may happen instead as `alt` and `else`"),
     _foreign(r"return\b.*", "this notation has no `return`; write the reply as a message, `B-->A:text`"),
     _foreign(r"and\b\s*(?!-)(.*)", "operands of `par` are separated by `thread`", r"thread \1"),
-    _foreign(r"else\s?if\b:?\s*(.*)|else:\s*(.*)", "another branch is opened by `else`", r"else \1\2"),
+    _foreign(r"(?:else\s?if|els?if)\b:?\s*(.*)|else:\s*(.*)", "another branch is opened by `else`", r"else \1\2"),
     _foreign(r"end\s?(?:[rh]?note|ref)", "a note or `ref` is one line here and has no end"),
     _foreign(r"end\b.*|end(?:alt|opt|loop|par|break|critical|group|box|if|while)", "`end` stands alone", "end"),
     _foreign(r"rect\b.*", "a frame around messages is written `group`", "group"),

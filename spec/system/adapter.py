@@ -24,7 +24,7 @@ from spec.system.chart_error import ChartError
 from spec.system.data import Anchors, Look, Opaque, Picture, take
 from spec.system.outside import REMEDY, witnessed
 from spec.system.process import Payloads
-from spec.system.stepped import Book, SteppedMachine
+from spec.system.stepped import Book, MayIgnore, SteppedMachine, never_ignored
 from spec.system.structure import NAMES, Declared, Edge, Labels, Structure, as_mapping
 from spec.system.surroundings import Surroundings
 
@@ -128,7 +128,7 @@ class TransitionsChart:
         self,
         *,
         patient: bool = False,
-        may_ignore: Callable[[str], bool] = lambda _message: False,
+        may_ignore: MayIgnore = never_ignored,
         payloads: Payloads | None = None,
     ) -> "TransitionsMachine":
         """The local machine. Raises `ChartError`."""
@@ -138,9 +138,7 @@ class TransitionsChart:
 class TransitionsMachine(SteppedMachine):
     """A machine of `transitions` as a local machine: the interface is that of `ForeignMachine`."""
 
-    def __init__(
-        self, chart: TransitionsChart, patient: bool, may_ignore: Callable[[str], bool], payloads: Payloads
-    ) -> None:
+    def __init__(self, chart: TransitionsChart, patient: bool, may_ignore: MayIgnore, payloads: Payloads) -> None:
         """Raises `ChartError` if the machine cannot be made or checked."""
         self._peers = {trigger: _with_peer(action)[1] for trigger, action in chart.triggers.items()}
         labels = chart.labels

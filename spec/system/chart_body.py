@@ -23,7 +23,7 @@ from machines.participant import lineage
 from spec.system.chart_error import CallbackError, ChartError
 from spec.system.data import Anchors, Look, Opaque, Picture, take
 from spec.system.outside import REMEDY, witnessed
-from spec.system.structure import DELAYED, Labels, Structure
+from spec.system.structure import DELAYED, Labels, Structure, unknown_event
 
 STEPS = 1000
 """More transitions and events than one step of a chart takes that comes to an end."""
@@ -343,6 +343,8 @@ class ChartBody:
                 f"a callback sends {label}: an action within an action, which nobody else would see; let {label} be "
                 "enabled in the state that follows, and it happens by itself",
             )
+        elif self._in_step and (why := unknown_event(self._class, event)):
+            self.stop(f"event {event!r}", why)
         original(trigger, internal=internal)
 
     def _microstep(self, original: Callable[..., Any], transitions: list[Transition], trigger: Any) -> Any:

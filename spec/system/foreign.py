@@ -11,7 +11,6 @@ event is one step: eventless transitions, events that callbacks raise and what t
 `allow_event_without_transition` says. What cannot be checked is a `ChartError`; nothing is left out in silence.
 """
 
-from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,7 +21,7 @@ from spec.system.chart_body import OWN, ChartBody, Held, Local
 from spec.system.chart_error import ChartError
 from spec.system.data import Opaque
 from spec.system.process import Payload, Payloads
-from spec.system.stepped import Book, SteppedMachine
+from spec.system.stepped import Book, MayIgnore, SteppedMachine, never_ignored
 from spec.system.structure import (
     Declared,
     actions_of,
@@ -39,10 +38,6 @@ __all__ = ["ChartError", "ForeignMachine", "Local", "Payload", "actions_of"]
 _BOOKS: WeakKeyDictionary[type[StateChart[Any]], Book] = WeakKeyDictionary()
 
 
-def _never(_message: str) -> bool:
-    return False
-
-
 class ForeignMachine(SteppedMachine):
     """A chart that is not ours, as a local machine."""
 
@@ -51,7 +46,7 @@ class ForeignMachine(SteppedMachine):
         chart: type[StateChart[Any]],
         *,
         patient: bool = False,
-        may_ignore: Callable[[str], bool] = _never,
+        may_ignore: MayIgnore = never_ignored,
         sends: Declared = (),
         receives: Declared = (),
         internal: Declared = (),
@@ -59,7 +54,8 @@ class ForeignMachine(SteppedMachine):
     ) -> None:
         """Raises `ChartError`, a `ValueError`, if the chart cannot be made or checked, or an event is no action.
 
-        `may_ignore` tells of which messages the binding says that they are ignored where the chart has no transition.
+        `may_ignore` tells of a message and the atomic states whether the binding says that it is ignored there, if
+        the chart has no transition.
         `sends`, `receives` and `internal` name events by their ids; a mapping says what the messages are called.
         `payloads` gives the tuples of values that a message can be sent with.
         """

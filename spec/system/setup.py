@@ -181,16 +181,20 @@ class Cast:
         else:
             yield from order(lifeline, name)
 
-    def _may_ignore(self, lifeline: str, message: str) -> bool:
-        """Whether the binding says that a lifeline may ignore a message."""
-        return Allowances(self.binding).may_ignore(lifeline, f"?{message}")
+    def _may_ignore(self, lifeline: str, message: str, where: tuple[str, ...]) -> bool:
+        """Whether the binding says that a lifeline may ignore a message in these atomic states."""
+        return Allowances(self.binding).may_ignore(lifeline, f"?{message}", where)
+
+    def _by_class(self, name: str) -> type[StateChart[Any]] | None:
+        """The chart whose class is called so."""
+        return next((chart for chart in self.charts.values() if chart.__name__ == name), None)
 
     def _machine(
         self, name: str, player: Player, conflicts: bool, session: str, services: str, endpoint: str
     ) -> LocalMachine:
         if player.scripted:
             return ScriptedMachine(_anything(player.client, self))
-        chart = self.charts.get(name) or self.charts.get(player.chart)
+        chart = self.charts.get(name) or self.charts.get(player.chart) or self._by_class(player.chart)
         if chart is None:
             raise CastError(
                 f"the binding says that the chart {player.chart} plays {name}, but there is no such chart; "
@@ -204,7 +208,7 @@ class Cast:
             made = {"session": session, "retries": int("retry" in services), "leaves_will": "will" in services}
             hardened = {key: value for key, value in made.items() if value}
             return ChartMachine(_ours(chart, name, self.binding, conflicts, hardened, endpoint))
-        given = name if name in self.charts else player.chart
+        given = name if name in self.charts or player.chart not in self.charts else player.chart
         said = {action[1:] for action in spoken(given, chart, self.binding)}
         return ForeignMachine(
             chart,

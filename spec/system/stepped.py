@@ -16,6 +16,14 @@ from spec.system.process import Payload, Payloads, Sending, Taking, name_of
 from spec.system.structure import Labels, Structure
 from spec.system.surroundings import Surroundings
 
+MayIgnore = Callable[[str, tuple[str, ...]], bool]
+"""Whether a message may be ignored in these atomic states."""
+
+
+def never_ignored(_message: str, _where: tuple[str, ...]) -> bool:
+    """What is said where a binding says nothing."""
+    return False
+
 
 class Body(Protocol):
     """What is asked."""
@@ -62,7 +70,7 @@ class SteppedMachine:
         surroundings: Surroundings,
         *,
         patient: bool,
-        may_ignore: Callable[[str], bool],
+        may_ignore: MayIgnore,
         payloads: Payloads,
     ) -> None:
         """`make` makes a new body each time. Raises `ChartError`."""
@@ -150,7 +158,7 @@ class SteppedMachine:
         taken = dict.fromkeys(each.then for _, each in asked if each.then is not None)
         if taken:
             return tuple((Taking.TAKEN, then, "") for then in taken)
-        if self._may_ignore(label[1:]) or self._ignores(local, label):
+        if self._may_ignore(label[1:], local.states) or self._ignores(local, label):
             return ((Taking.IGNORED, local, ""),)
         here = "/".join(local.states)
         why = next((each.why for _, each in asked if each.why), f"{self.name} in {here} has no transition {label}")

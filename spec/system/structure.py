@@ -219,11 +219,25 @@ def labels_of(
     return labels._replace(aliases=_aliases(chart, labels, known))
 
 
+def _events(chart: type[StateChart[Any]]) -> list[Event]:
+    return [*chart._events, *(e for s in all_states(chart) for t in s.transitions for e in t.events)]  # noqa: SLF001 - as above
+
+
+def unknown_event(chart: type[StateChart[Any]], event: str) -> str:
+    """Why an event that a callback sends leads to nothing; empty if one may take it, or the library sends it."""
+    known = _events(chart)
+    if event.partition(".")[0] in {"done", "error"} or any(each.match(event) for each in known):
+        return ""
+    names = sorted({str(each.id) for each in known})
+    near = difflib.get_close_matches(event, names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"a callback sends it, and no transition has an event of that name{hint}; there are {', '.join(names)}"
+
+
 def _labels_said(chart: type[StateChart[Any]]) -> dict[str, set[str]]:
     """What the events of each id are called, as far as that is the label of an action."""
     found: dict[str, set[str]] = {}
-    events = [*chart._events, *(e for s in all_states(chart) for t in s.transitions for e in t.events)]  # noqa: SLF001 - as above
-    for event in events:
+    for event in _events(chart):
         label = next((str(text) for text in (event.name, event.id) if str(text)[:1] in {"?", "!"}), None)
         found.setdefault(str(event.id), set()).update({label} if label else ())
     return found

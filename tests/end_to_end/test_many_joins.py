@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.demo.runner import Settings
 from runtime.demo.scenarios import scenario
+from runtime.demo.settings import Settings
 from runtime.driver import Server
 from runtime.mqtt.session import BrokerAddress
 from tests.support.brokers import KINDS, a_broker

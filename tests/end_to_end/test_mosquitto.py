@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from runtime.demo.runner import DemoError, DemoRunner, Settings
+from runtime.demo.runner import DemoRunner
 from runtime.demo.scenarios import SCENARIOS, scenario
+from runtime.demo.settings import Settings
+from runtime.demo.waiting import DemoError
 from runtime.mqtt.faults import Kind, parse_fault
 from tests.support.demo_scenarios import STORIES, story
 from tests.support.mosquitto import Mosquitto

@@ -33,7 +33,7 @@ from tests.mutation.bisimulation import MANY, Behaviour, Scenarios
 from tests.mutation.bisimulation import difference as difference_in
 from tests.mutation.bisimulation import explored as explored_behaviours
 from tests.mutation.equivalence import difference
-from tests.mutation.mutants import Mutant, copy_of, forget_tables, mutants_of
+from tests.mutation.mutants import Mutant, copy_of, mutants_of
 
 CHARTS: tuple[type[Participant], ...] = (Tracker, TorrentServer, Broker, Clock, DistributionView)
 SURVIVORS = Path(__file__).parent / "survivors.toml"
@@ -134,12 +134,9 @@ class Trial:
         copy = copy_of(mutant.chart)
         charts = {**self.charts, **cast_with(copy)}
         mutant.fault(copy)
-        try:
-            for question in self.meets(mutant):
-                for finding in ask(question, charts)[0]:
-                    return name_of(question), finding
-        finally:
-            forget_tables()
+        for question in self.meets(mutant):
+            for finding in ask(question, charts)[0]:
+                return name_of(question), finding
         return None
 
 
@@ -157,10 +154,7 @@ def unlike(mutant: Mutant, scenarios: Scenarios = MANY) -> str | None:
     """Where a mutant acts otherwise than its chart in a closed system, as words; None if it never does."""
     for behaviour in behaviours(scenarios)[mutant.chart.__name__]:
         faulty: Any = mutant.make()
-        try:
-            found = difference_in(behaviour, faulty())
-        finally:
-            forget_tables()
+        found = difference_in(behaviour, faulty())
         if found is not None:
             return found
     return None

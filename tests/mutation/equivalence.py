@@ -16,7 +16,7 @@ from machines import BUS_EVENTS, CONNECT, DISCONNECT, SUBSCRIBE, Broker, BusEven
 from machines.calls import Message
 from machines.participant import Participant, Snapshot, UnspecifiedReception, actions
 from spec.system.setup import sample
-from tests.mutation.mutants import Mutant, copy_of, forget_tables
+from tests.mutation.mutants import Mutant, copy_of
 
 CLIENTS = ("one", "two", "three")
 PENDING = 3
@@ -40,10 +40,7 @@ def difference(mutant: Mutant, clients: Sequence[str] = CLIENTS) -> str:
     copy: Any = copy_of(Broker)
     mutant.fault(copy)
     charts: tuple[Participant, Participant] = (Broker(), copy())
-    try:
-        return _difference(charts, event, clients)
-    finally:
-        forget_tables()
+    return _difference(charts, event, clients)
 
 
 def _difference(charts: tuple[Participant, Participant], event: BusEvent, clients: Sequence[str]) -> str:

@@ -22,18 +22,14 @@ from machines.participant import (
     Decision,
     Participant,
     Rule,
-    actions,
     all_states,
     arrows_of,
     atomic_states,
-    decision,
     decision_table,
     guards_of,
     label_of,
     lineage,
-    rows_of,
 )
-from machines.steps import compiled
 
 Fault = partial[None]
 
@@ -68,12 +64,6 @@ def copy_of(chart: type[Participant]) -> type[Participant]:
 @cache
 def source_of(chart: type[Participant]) -> CodeType:
     return compile(inspect.getsource(chart), chart.__module__, "exec")
-
-
-def forget_tables() -> None:
-    """Let go of the tables of charts that are no longer needed."""
-    for table in (actions, all_states, atomic_states, compiled, decision, decision_table, rows_of):
-        table.cache_clear()
 
 
 def mutants_of(chart: type[Participant]) -> Iterator[Mutant]:

@@ -24,7 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from machines import Clock, DistributionView, Participant, TorrentServer, Tracker
 from spec.exploration.model.scenario import Scenario
-from tests.mutation.mutants import forget_tables, mutants_of
+from tests.mutation.mutants import mutants_of
 from tests.mutation.rule_mutants import rule_mutants
 from tests.properties import story
 from tests.properties.levels import Charts, Level
@@ -108,7 +108,6 @@ def bite(mutant: Planted, level: str, examples: int) -> Bite:
     if not by and level == "charts":
         by = _shown(TriedPackets, _settings(examples // 2, 40))
         by = by and f"{PACKETS}: {by}"
-    forget_tables()
     return Bite(mutant.of, mutant.name, by, tried, round(time.perf_counter() - began, 2))
 
 

@@ -29,7 +29,7 @@ from tests.machines import (
     test_tracker,
     test_tracker_session,
 )
-from tests.mutation.mutants import Mutant, copy_of, forget_tables, mutants_of
+from tests.mutation.mutants import Mutant, copy_of, mutants_of
 
 Check = Callable[[type[Participant]], None]
 
@@ -81,7 +81,6 @@ class Battery:
                 visited.clear()
                 check(recorder)
                 self.checks.append((check, set(visited)))
-        forget_tables()
 
     def kills(self, mutant: Mutant) -> bool:
         """Whether a check fails. Only those that visit a state in which the fault can show are asked."""
@@ -93,10 +92,7 @@ class Battery:
             if any(state in sources for state, _ in visited)
         ]
         chart = mutant.make()
-        try:
-            return any(fails(check, chart) for *_, check in sorted(able, key=lambda one: one[:2]))
-        finally:
-            forget_tables()
+        return any(fails(check, chart) for *_, check in sorted(able, key=lambda one: one[:2]))
 
 
 def fails(check: Check, chart: type[Participant]) -> bool:

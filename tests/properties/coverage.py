@@ -171,7 +171,7 @@ class Exercised:
         """What the broker takes over, and passes on."""
         name = type(label.message).__name__
         yield Went(_named(label.component), name, "Broker")
-        reached = world.system.reached(label.component, world.system.message(label.message))
+        reached = world.system.delivery.reached(label.component, world.system.numbers.message(label.message))
         for receiver in reached:
             if world.is_online(row, receiver):
                 yield Went("Broker", name, _named(receiver))

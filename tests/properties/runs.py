@@ -107,27 +107,27 @@ class World:
 
     def slot(self, row: Row, component: int) -> Slot:
         """The slot of a component."""
-        return self.system.slots[component][row[component]]
+        return self.system.numbers.slots[component][row[component]]
 
     def state(self, row: Row, component: int) -> ServerState:
         """The charts of a server."""
-        state = self.system.locals[component][self.slot(row, component).local]
+        state = self.system.numbers.locals[component][self.slot(row, component).local]
         assert isinstance(state, ServerState)
         return state
 
     def is_online(self, row: Row, component: int) -> bool:
         """Whether the bus delivers to a server."""
-        return self.system.online[component][self.slot(row, component).local]
+        return self.system.numbers.online[component][self.slot(row, component).local]
 
     def under_way(self, row: Row, component: int) -> tuple[list[Any], list[Any]]:
         """The events from a server to the broker, and those to it, oldest first."""
         slot = self.slot(row, component)
-        up, down = ([self.system.messages[number] for number in queue] for queue in slot[1:])
+        up, down = ([self.system.numbers.messages[number] for number in queue] for queue in slot[1:])
         return up, down
 
     def budget(self, row: Row) -> FaultBudget:
         """What faults are left."""
-        return self.system.budgets[row[-1]]
+        return self.system.budgets.known[row[-1]]
 
     def judge(self, row: Row) -> Verdict:
         """What the properties say of a state."""
@@ -163,7 +163,7 @@ class World:
         idle = self.system.is_idle(component, row[component])
         key = (component, local, idle)
         if key not in self._sides:
-            self._sides[key] = self.observe(self.system, component, self.system.locals[component][local], idle)
+            self._sides[key] = self.observe(self.system, component, self.system.numbers.locals[component][local], idle)
         return self._sides[key]
 
 

@@ -22,7 +22,7 @@ from machines import (
     TrackerHello,
 )
 from machines.broker import BrokerData
-from runtime.demo.runner import lifelines
+from runtime.demo.settings import lifelines
 from runtime.driver import Move
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.recorder import NEVER_CAME, RunRecorder

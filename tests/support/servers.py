@@ -10,7 +10,9 @@ from immutabledict import immutabledict
 from machines import ClientMetadata, Clock, DistributionView, FragmentMetadata, Participant, Snapshot, View
 from machines.torrent_server import TorrentServer
 from machines.tracker import Tracker
-from runtime.demo.runner import DemoRunner, Outcome, Reporter, Settings
+from runtime.demo.audience import Reporter
+from runtime.demo.runner import DemoRunner, Outcome
+from runtime.demo.settings import Settings
 from runtime.driver import Move, Role, Server
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.session import BrokerAddress, Session

@@ -58,9 +58,9 @@ def _of(scenario: Scenario, claims: tuple[str, ...], done: Fixpoint) -> dict[str
 
     views = []
     for at in range(done.search.count):
-        slots = [system.slots[component][slot] for component, slot in enumerate(done.search.row(at)[:-1])]
-        queues = [[number(system.messages[message]) for message in slot.down] for slot in slots]
-        locals_ = [number(charts(system.locals[component][slot.local])) for component, slot in enumerate(slots)]
+        slots = [system.numbers.slots[component][slot] for component, slot in enumerate(done.search.row(at)[:-1])]
+        queues = [[number(system.numbers.messages[message]) for message in slot.down] for slot in slots]
+        locals_ = [number(charts(system.numbers.locals[component][slot.local])) for component, slot in enumerate(slots)]
         views.append([*locals_, *queues])
     order = sorted(system.knowledge.counted)
     wanted = [order.index(name) for name in ("pending", "running")]

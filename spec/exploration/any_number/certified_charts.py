@@ -6,7 +6,7 @@ Like `certify` it shares nothing with the search: it reads the charts of `machin
 import re
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 from immutabledict import immutabledict
@@ -49,7 +49,7 @@ def rebuilt(value: Any, text: Any, keeps: Any) -> Any:
     return value
 
 
-@cache
+@lru_cache(1 << 16)
 def seen(value: Any, names: frozenset[str]) -> Any:
     """What is seen of a value by whoever looks at these servers only."""
     return rebuilt(
@@ -59,7 +59,7 @@ def seen(value: Any, names: frozenset[str]) -> Any:
     )
 
 
-@cache
+@lru_cache(1 << 16)
 def called(value: Any, names: tuple[tuple[str, str], ...]) -> Any:
     """The same under other names."""
     new = dict(names)

@@ -13,7 +13,7 @@ may expire at any time, or once nothing is under way. Scenarios in which connect
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def naming(me: str, name: str) -> tuple[tuple[str, str], ...]:
     return tuple(pair for pair in ((me, ME), (name, YOU)) if NAME.fullmatch(pair[0]))
 
 
-@cache
+@lru_cache(1 << 16)
 def profile(local: Local) -> tuple[Local, tuple[bool, ...]]:
     """A tracker without anybody, and which of what is counted is not empty."""
     return seen(local, NOBODY), (bool(local[0].data.pending), bool(local[1].data.running))

@@ -100,7 +100,7 @@ class Judged:
 
     def _about(self, row: Row, instance: Instance) -> Iterator[Any]:
         for place in instance.components:
-            yield self.system.budgets[row[-1]] if place == len(self.names) else self.side(row, place)
+            yield self.system.budgets.known[row[-1]] if place == len(self.names) else self.side(row, place)
 
     def _key(self, row: Row, place: int) -> Hashable:
         if place == len(self.names):
@@ -108,7 +108,7 @@ class Judged:
         return place, self._state(row, place), self.system.is_idle(place, row[place]), *self._kind(row)
 
     def _state(self, row: Row, place: int) -> Hashable:
-        return self.system.locals[place][self.system.slots[place][row[place]].local]
+        return self.system.numbers.state(place, row[place])
 
     def side(self, row: Row, place: int) -> Standing:
         """How properties see a chart in a view."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from spec.exploration.any_number.executed import Line, executed
 from spec.exploration.any_number.knowledge import MOST_OTHERS, TIMED, Knowledge
 from spec.exploration.any_number.lint import Lint, lint
-from spec.exploration.any_number.open_system import OpenSystem
+from spec.exploration.any_number.open_system import OpenSystem, SameForAll
 from spec.exploration.any_number.restriction import ClockMatters, NotInterchangeable, Restriction, indexed
 from spec.exploration.engine.choice import engine
 from spec.exploration.engine.search import BreadthFirst, Engine, Found, Progress
@@ -101,9 +101,10 @@ def open_system(
         chosen = sorted({*SEEN, *ghosts})
         return BrokerBus((nodes[0], *(closed.nodes[place] for place in chosen)), broker)
 
+    more = (bus(1), bus(4), bus(7), bus(1, 4, 7), bus(*range(1, NAMED + 1)))
     system = OpenSystem(
-        nodes, bus(), closed.faults, keeps_hops=closed.keeps_hops, ordered=closed.ordered, knowledge=knowledge,
-        buses=(bus(1), bus(4), bus(7), bus(1, 4, 7), bus(*range(1, NAMED + 1))),
+        nodes, SameForAll(bus(), more, frozenset(node.name for node in nodes)), closed.faults,
+        keeps_hops=closed.keeps_hops, ordered=closed.ordered, knowledge=knowledge,
     )  # fmt: skip
     knowledge.learn_profile(nodes[0].begin())
     return system

@@ -16,7 +16,7 @@ package). Members hold no names of other members; what does is refused.
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from spec.exploration.any_number.completions import Completions, Seen, Whole
@@ -27,9 +27,9 @@ from spec.exploration.any_number.trees import Trees
 from spec.exploration.model.budget import FREE
 from spec.exploration.model.chart_node import Broken, Chart
 from spec.exploration.model.closed import ClosedSystem
-from spec.exploration.model.moves import Moves
 from spec.exploration.model.node import Outcome
 from spec.exploration.model.steps import Label, Move, Row
+from spec.exploration.model.surroundings import Surroundings, said
 from spec.system.chart_body import Held, Local
 from spec.system.foreign import ForeignMachine
 from spec.system.process import Addressed
@@ -69,8 +69,8 @@ class OpenCharts(ClosedSystem):
     hidden: Hidden
 
     def __post_init__(self) -> None:
+        assert not self.drop_inert
         super().__post_init__()
-        self._moves: Moves = ChartMoves(self)
         self._seen: dict[tuple[str, Hashable], Seen] = {}
         self._reasons: dict[tuple[int, Hashable, str, Hashable], dict[Outcome, list[Reason]]] = {}
         """By question and what is seen of an answer: what gives it."""
@@ -78,6 +78,9 @@ class OpenCharts(ClosedSystem):
         self._members: tuple[int, ...] = tuple(
             place for name in self.hidden.seen for place, node in enumerate(self.nodes) if node.name == name
         )
+
+    def surroundings(self) -> Surroundings:
+        return Members(self.nodes, self.kept, self)
 
     # What a local state says of members.
 
@@ -125,14 +128,6 @@ class OpenCharts(ClosedSystem):
         """What is known of a chart that there is one of; None for a member."""
         return self.hidden.centres.get(self.nodes[component].name)
 
-    def local(self, component: int, state: Hashable) -> int:
-        count = len(self.locals[component])
-        number = super().local(component, state)
-        seen, centre = self.seen(component, state), self.centre(component)
-        if number == count and centre is not None:
-            centre.learn(seen)
-        return number
-
     # What nodes say.
 
     def ask_node(self, component: int, seen: Seen, kind: str, message: Hashable) -> tuple[Outcome, ...]:
@@ -141,11 +136,7 @@ class OpenCharts(ClosedSystem):
         key = (node.name, seen, kind, message)
         if key not in self.hidden.asked:
             state = self.state(component, seen)
-            if kind == "read":
-                found = node.receive(state, message)
-            else:
-                found = node.expiries(state) if kind == "expire" else node.order(state, kind)
-            self.hidden.asked[key] = found
+            self.hidden.asked[key] = said(node, state, kind, message)
         return self.hidden.asked[key]
 
     def questions(
@@ -183,7 +174,8 @@ class OpenCharts(ClosedSystem):
             if mine in before:
                 yield whole, "read", self.to_member(from_(head, ghost), component)
 
-    def _told(self, component: int, state: Hashable, kind: str, message: Hashable) -> tuple[Outcome, ...]:
+    def answers_of(self, component: int, state: Hashable, kind: str, message: Hashable) -> tuple[Outcome, ...]:
+        """What is seen of all that a node can say, whoever else there is."""
         found: dict[Outcome, list[Reason]] = {}
         for whole, what, about in self.questions(component, state, kind, message):
             for outcome in self.ask_node(component, whole.seen, what, about):
@@ -202,7 +194,7 @@ class OpenCharts(ClosedSystem):
         centre = self.centre(label.component)
         if centre is None or label.outcome is None:
             return True
-        state = self.locals[label.component][self.slots[label.component][row[label.component]].local]
+        state = self.numbers.state(label.component, row[label.component])
         kind = "read" if label.kind == "duplicate" else label.kind
         message = None if kind == READS else label.message
         key = (*(row[place] for place in self._members), label.component, state, kind, message, label.outcome)
@@ -219,10 +211,10 @@ class OpenCharts(ClosedSystem):
 
     def slot_of(self, row: Row, place: int) -> Hashable:
         """A member and what is under way to it but for what members sent, under the name of the first who is seen."""
-        slot = self.slots[place][row[place]]
-        queue = [self.messages[each] for each in slot.down]
+        slot = self.numbers.slots[place][row[place]]
+        queue = [self.numbers.messages[each] for each in slot.down]
         first = self.hidden.seen[0]
-        mine = self.canonical_member(place, self.seen(place, self.locals[place][slot.local]))
+        mine = self.canonical_member(place, self.seen(place, self.numbers.locals[place][slot.local]))
         waiting = [_to(each, first) for each in queue if not self.member_of(each)]
         return mine, tuple(waiting if self.ordered else sorted(waiting, key=repr))
 
@@ -230,15 +222,15 @@ class OpenCharts(ClosedSystem):
         """Note what a view says of two members at once."""
         for name, centre in self.hidden.centres.items():
             component = next(place for place, node in enumerate(self.nodes) if node.name == name)
-            slot = self.slots[component][row[component]]
-            here = self.seen(component, self.locals[component][slot.local])
+            slot = self.numbers.slots[component][row[component]]
+            here = self.seen(component, self.numbers.locals[component][slot.local])
             for place, member in zip(self._members, self.hidden.seen, strict=True):
                 other = next(each for each in self.hidden.seen if each != member)
                 mine = self.slot_of(row, place)
                 pair = centre.pair(here, member, other)
                 centre.beside.add((mine, pair))
-                for _, head in self._heads(slot.down):
-                    message = self.messages[head]
+                for _, head in self.connections.heads(slot[1:])[1]:
+                    message = self.numbers.messages[head]
                     if sender_of(message) == other:
                         centre.heads_beside.add((from_(message, self.hidden.seen[0]), mine, pair))
 
@@ -279,10 +271,6 @@ class OpenCharts(ClosedSystem):
         """A message that goes to one, as a member hears it."""
         return _to(message, self.nodes[component].name)
 
-    def again(self, *, drop_inert: bool, keeps_hops: bool | None = None) -> "OpenCharts":
-        assert not drop_inert
-        return replace(self, keeps_hops=bool(keeps_hops), told={})
-
 
 def sender_of(message: Hashable) -> str:
     """Who sent a message; empty where nobody says."""
@@ -299,14 +287,24 @@ def from_(message: Hashable, sender: str) -> Hashable:
     return message._replace(sender=sender) if isinstance(message, Addressed) else message
 
 
-class ChartMoves(Moves):
-    """The moves of what is seen, and those of hidden members that are seen."""
+@dataclass
+class Members(Surroundings):
+    """The other members: what they add to what is seen."""
 
     system: OpenCharts
 
-    def _reading(self, component: int, local: int, message: int, mark: str) -> Iterator[Move]:
-        system, about = self.system, self.system.messages[message]
-        state, centre = system.locals[component][local], system.centre(component)
+    def met(self, component: int, local: int) -> None:
+        seen = self.system.seen(component, self.system.numbers.locals[component][local])
+        centre = self.system.centre(component)
+        if centre is not None:
+            centre.learn(seen)
+
+    def says(self, component: int, state: Hashable, kind: str, message: Hashable) -> tuple[Outcome, ...]:
+        return self.system.answers_of(component, state, kind, message)
+
+    def heads(self, component: int, local: int, message: int) -> None:
+        system, about = self.system, self.system.numbers.messages[message]
+        state, centre = system.numbers.locals[component][local], system.centre(component)
         sender, first = system.member_of(about), system.hidden.seen[0]
         seen = system.seen(component, state)
         if centre is not None:
@@ -314,14 +312,12 @@ class ChartMoves(Moves):
         elif sender:
             mine = system.canonical_member(component, seen)
             system.hidden.heard[_to(from_(about, system.hidden.seen[1]), first)].add(mine)
-        yield from super()._reading(component, local, message, mark)
 
-    def _acting(self, component: int, local: int) -> Iterator[Move]:
-        yield from super()._acting(component, local)
+    def moves(self, component: int, local: int) -> Iterator[Move]:
         system = self.system
-        duplicates = system.cost("duplicates")
+        duplicates = system.budgets.cost("duplicates")
         for cost in dict.fromkeys((FREE, *(() if duplicates is None else (duplicates,)))):
-            for move in self._asked(component, local, READS, cost=cost):
+            for move in system.moves.asked(component, local, READS, cost=cost):
                 yield move._replace(keeps_down=True)
         if component == 0:
             for cost in self._shared():
@@ -331,7 +327,7 @@ class ChartMoves(Moves):
         """What faults cost that are bounded for all together, and that can happen to a hidden member."""
         system = self.system
         faults = ("losses", "duplicates", *(f"crash {name}" for name in system.hidden.seen[:1]))
-        costs = [(fault, system.cost(fault)) for fault in faults]
+        costs = [(fault, system.budgets.cost(fault)) for fault in faults]
         return [cost for fault, cost in costs if cost is not None and any(True for _ in system.faults.bounds_of(fault))]
 
 

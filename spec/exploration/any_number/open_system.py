@@ -5,7 +5,7 @@ charts make the step, and what comes of it is restricted again. Besides, the tra
 them, and ghosts spend faults that are bounded for all together.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from machines.events import BusEvent
@@ -14,9 +14,9 @@ from spec.exploration.any_number.restriction import NotInterchangeable
 from spec.exploration.model.budget import CAUGHT_UP, FIRST_UNHEARD, FREE, UNHEARD
 from spec.exploration.model.bus import Bus
 from spec.exploration.model.closed import ClosedSystem
-from spec.exploration.model.moves import Moves
 from spec.exploration.model.node import AGAIN, Node, Outcome
-from spec.exploration.model.steps import NOTHING, TRACKER, Label, Move
+from spec.exploration.model.steps import TRACKER, Label, Move
+from spec.exploration.model.surroundings import Surroundings, said
 
 READS, READS_AGAIN, SPENDS = "read of others", "read again of others", "others"
 """Kinds of steps: somebody reads about a ghost; that is a duplicate; a ghost spends a fault."""
@@ -32,60 +32,105 @@ class Asking:
         """What a node says."""
         key = (node.name, state, kind, message)
         if key not in self.known:
-            if kind == "read":
-                self.known[key] = node.receive(state, message)
-            elif kind == "expire":
-                self.known[key] = node.expiries(state)
-            else:
-                self.known[key] = node.order(state, kind)
+            self.known[key] = said(node, state, kind, message)
         return self.known[key]
+
+
+@dataclass
+class SameForAll:
+    """A bus that passes on the same whoever else is there: `others` are it with more sessions at the broker."""
+
+    bus: Bus
+    others: tuple[Bus, ...]
+    names: frozenset[str]
+    """Of the nodes that are looked at."""
+
+    def receivers(self, sender: str, message: Hashable) -> frozenset[str]:
+        """The names of the nodes that a message reaches. Raises `NotInterchangeable` where that depends on others."""
+        found = self.bus.receivers(sender, message)
+        if any(bus.receivers(sender, message) & self.names != found & self.names for bus in self.others):
+            raise NotInterchangeable("whom the broker passes an event to depends on how many sessions there are")
+        return found
 
 
 @dataclass(kw_only=True)
 class OpenSystem(ClosedSystem):
-    """A closed system among any number of others. `buses` pass on the same with more sessions at the broker."""
+    """A closed system among any number of others."""
 
     knowledge: Knowledge
-    buses: tuple[Bus, ...] = ()
     asking: Asking = field(default_factory=Asking)
     seen_outcomes: dict[tuple[int, Hashable, str, Hashable], tuple[set[Hashable], dict[Outcome, None]]] = field(
         default_factory=dict
     )
     """By question: the completions that were asked, and what is seen of what came of it."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._moves: Moves = OpenMoves(self)
-        self.visible = frozenset(self.knowledge.seen)
+    def surroundings(self) -> Surroundings:
+        return Ghosts(self.nodes, self.kept, self)
 
     def owner(self, component: int) -> str:
         """Whose shares a component's local state is made of; empty for the tracker."""
         return "" if component == TRACKER else self.nodes[component].name
 
-    def local(self, component: int, state: Hashable) -> int:
-        count = len(self.locals[component])
-        number = super().local(component, state)
-        if number == count:
-            self.knowledge.learn_local(self.owner(component), state)
-        return number
+    def learn(self) -> None:
+        """Take over what this system has met. What was asked about ghosts before is then to be asked anew."""
+        for message in self.numbers.messages:
+            self.knowledge.learn_content(message)
+        for component, move in self.moves.known():
+            for prices in self._spent(move) if component != TRACKER else ():
+                if self._matters(prices):
+                    self.knowledge.learn_price(prices, late=move.late)
 
-    def again(self, *, drop_inert: bool, keeps_hops: bool | None = None) -> "OpenSystem":
-        hops = self.keeps_hops if keeps_hops is None else keeps_hops
-        return replace(self, drop_inert=drop_inert, keeps_hops=hops, told={})
+    def _spent(self, move: Move) -> Iterator[tuple[int, ...]]:
+        """What of a ghost's step the budget shows: one fault after the other.
 
-    def _told(self, component: int, state: Hashable, kind: str, message: Hashable) -> tuple[Outcome, ...]:
+        What a ghost tells of steps that nobody had heard is seen as a whole: nobody else does anything meanwhile.
+        """
+        part, faults = move.part, [cost for cost in (move.cost, move.loss, move.failure) if cost != FREE]
+        if part in {self.budgets.costs[FIRST_UNHEARD], self.budgets.costs[UNHEARD], self.budgets.costs[CAUGHT_UP]}:
+            yield from (
+                (self.budgets.costs[FIRST_UNHEARD], cost, self.budgets.costs[CAUGHT_UP], FREE) for cost in faults
+            )
+        else:
+            yield from ((part, cost, FREE, FREE) for cost in (FREE, *faults))
+
+    def _matters(self, prices: tuple[int, ...]) -> bool:
+        """Whether paying this changes some budget."""
+        return any(self.paid(budget, prices) not in {-1, budget} for budget in range(len(self.budgets.known)))
+
+    def paid(self, budget: int, prices: tuple[int, ...]) -> int:
+        """The budget after a step; negative if it cannot be paid."""
+        for price in prices:
+            budget = self.spend(budget, price) if budget >= 0 else budget
+        return budget
+
+
+@dataclass
+class Ghosts(Surroundings):
+    """The others: what they add to what is seen, and what of it is seen."""
+
+    system: OpenSystem
+
+    def __post_init__(self) -> None:
+        self.visible = frozenset(self.system.knowledge.seen)
+
+    def met(self, component: int, local: int) -> None:
+        state = self.system.numbers.locals[component][local]
+        self.system.knowledge.learn_local(self.system.owner(component), state)
+
+    def says(self, component: int, state: Hashable, kind: str, message: Hashable) -> tuple[Outcome, ...]:
         """What is seen of all that the node can say, whoever else there is."""
-        asked, found = self.seen_outcomes.setdefault((component, state, kind, message), (set(), {}))
-        node, restrict = self.nodes[component], self.knowledge.restrict
+        system, node = self.system, self.nodes[component]
+        asked, found = system.seen_outcomes.setdefault((component, state, kind, message), (set(), {}))
+        restrict = system.knowledge.restrict
         for whole, what, about in self._questions(component, state, kind, message):
             if (whole, about) in asked:
                 continue
             asked.add((whole, about))
             self._agree(node, state, whole)
-            for outcome in self.asking(node, whole, what, about):
+            for outcome in system.asking(node, whole, what, about):
                 if component == TRACKER:
-                    self.knowledge.learn_profile(outcome.then)
-                sent = tuple(restrict(each, self.visible) for each in outcome.sent if self._is_seen(each))
+                    system.knowledge.learn_profile(outcome.then)
+                sent = tuple(restrict(each, self.visible) for each in outcome.sent if self.is_seen(each))
                 then = restrict(outcome.then, self.visible)
                 found.setdefault(outcome._replace(then=then, sent=sent, arrows=()), None)
         return tuple(found)
@@ -93,21 +138,22 @@ class OpenSystem(ClosedSystem):
     def _questions(
         self, component: int, state: Hashable, kind: str, message: Hashable
     ) -> Iterator[tuple[Hashable, str, Hashable]]:
-        owner = self.owner(component)
+        owner, knowledge = self.system.owner(component), self.system.knowledge
         if kind in {READS, READS_AGAIN}:
-            for _, whole, about, again in self.knowledge.served(owner, state):
+            for _, whole, about, again in knowledge.served(owner, state):
                 if again == (kind == READS_AGAIN):
                     yield whole, "read", about
             return
-        for ghosts, whole in self.knowledge.completions(owner, state):
+        for ghosts, whole in knowledge.completions(owner, state):
             if message is None:
                 yield whole, kind, None
             else:
-                for about in self.knowledge.messages(message, ghosts):
+                for about in knowledge.messages(message, ghosts):
                     yield whole, kind, about
 
-    def _is_seen(self, message: Hashable) -> bool:
-        subject = self.knowledge.restrict.subject(message)
+    def is_seen(self, message: Hashable) -> bool:
+        """Whether a message is about somebody who is seen, or about nobody."""
+        subject = self.system.knowledge.restrict.subject(message)
         return not subject or subject in self.visible
 
     def _agree(self, node: Node, state: Hashable, whole: Hashable) -> None:
@@ -117,88 +163,37 @@ class OpenSystem(ClosedSystem):
                 f"{node.name}: whether it is online, or about to publish, depends on who else there is"
             )
 
-    def broken(self, component: int, local: int) -> int:
-        endings = {ending[0] for ending in self.ask(component, local, "disconnect", NOTHING)}
+    def ending(self, component: int, local: int, endings: Sequence[int]) -> int:
         if not endings:
             return local  # nothing that is known is seen like this: not yet, or there is no such state
-        if len(endings) != 1:
+        if len({*endings}) != 1:
             raise NotInterchangeable(f"{self.nodes[component].name}: a lost connection ends in several ways")
-        return endings.pop()
+        return endings[0]
 
-    def _ignores(self, component: int, state: Hashable, message: int) -> bool:
-        node, about = self.nodes[component], self.messages[message]
+    def ignores(self, component: int, state: Hashable, message: Hashable) -> bool:
+        node, knowledge = self.nodes[component], self.system.knowledge
         return all(
             node.ignores(whole, full)
-            for ghosts, whole in self.knowledge.completions(self.owner(component), state)
-            for full in self.knowledge.messages(about, ghosts)
+            for ghosts, whole in knowledge.completions(self.system.owner(component), state)
+            for full in knowledge.messages(message, ghosts)
         )
 
-    def reached(self, sender: int, message: int) -> tuple[int, ...]:
-        if (sender, message) not in self.passed:
-            places = super().reached(sender, message)
-            for bus in self.buses:
-                names = bus.receivers(self.nodes[sender].name, self.messages[message])
-                if tuple(place for place, node in enumerate(self.nodes) if node.name in names) != places:
-                    raise NotInterchangeable(
-                        "whom the broker passes an event to depends on how many sessions there are"
-                    )
-        return super().reached(sender, message)
-
-    def learn(self) -> None:
-        """Take over what this system has met. What was asked about ghosts before is then to be asked anew."""
-        for message in self.messages:
-            self.knowledge.learn_content(message)
-        for (component, _), moves in self._shaped.items():
-            for _, _, move in moves if component != TRACKER else ():
-                for prices in self._spent(move):
-                    if self._matters(prices):
-                        self.knowledge.learn_price(prices, late=move.late)
-
-    def _spent(self, move: Move) -> Iterator[tuple[int, ...]]:
-        """What of a ghost's step the budget shows: one fault after the other.
-
-        What a ghost tells of steps that nobody had heard is seen as a whole: nobody else does anything meanwhile.
-        """
-        part, faults = move.part, [cost for cost in (move.cost, move.loss, move.failure) if cost != FREE]
-        if part in {self.costs[FIRST_UNHEARD], self.costs[UNHEARD], self.costs[CAUGHT_UP]}:
-            yield from ((self.costs[FIRST_UNHEARD], cost, self.costs[CAUGHT_UP], FREE) for cost in faults)
-        else:
-            yield from ((part, cost, FREE, FREE) for cost in (FREE, *faults))
-
-    def _matters(self, prices: tuple[int, ...]) -> bool:
-        """Whether paying this changes some budget."""
-        return any(self.paid(budget, prices) not in {-1, budget} for budget in range(len(self.budgets)))
-
-    def paid(self, budget: int, prices: tuple[int, ...]) -> int:
-        """The budget after a step; negative if it cannot be paid."""
-        for price in prices:
-            budget = self.spend(budget, price) if budget >= 0 else budget
-        return budget
-
-
-class OpenMoves(Moves):
-    """The moves of what is seen, and those of ghosts that are seen."""
-
-    system: OpenSystem
-
-    def _reading(self, component: int, local: int, message: int, mark: str) -> Iterator[Move]:
-        system, about = self.system, self.system.messages[message]
+    def heads(self, component: int, local: int, message: int) -> None:
+        system, about = self.system, self.system.numbers.messages[message]
         if not system.is_busy(component, local):
-            owner, state = system.owner(component), system.locals[component][local]
+            owner, state = system.owner(component), system.numbers.locals[component][local]
             system.knowledge.learn_head(owner, state, about, again=False)
-            if system.can_repeat and isinstance(about, BusEvent):
+            if system.faults.can_repeat and isinstance(about, BusEvent):
                 system.knowledge.learn_head(owner, state, replace(about, event_id=AGAIN), again=True)
-        yield from super()._reading(component, local, message, mark)
 
-    def _acting(self, component: int, local: int) -> Iterator[Move]:
-        yield from super()._acting(component, local)
+    def moves(self, component: int, local: int) -> Iterator[Move]:
         system = self.system
         if not system.is_busy(component, local):
-            costs = [(READS, FREE), *([(READS_AGAIN, system.costs["duplicates"])] if system.can_repeat else [])]
-            for kind, cost in costs:
-                for move in self._asked(component, local, kind, cost=cost):
+            again = [(READS_AGAIN, system.budgets.costs["duplicates"])] if system.faults.can_repeat else []
+            for kind, cost in [(READS, FREE), *again]:
+                for move in system.moves.asked(component, local, kind, cost=cost):
                     if move.local != local or move.publication or move.sent:
-                        yield move._replace(keeps_down=system.online[component][move.local])
+                        yield move._replace(keeps_down=system.numbers.online[component][move.local])
         if component == TRACKER:
             for (part, cost, loss, failure), late in sorted(system.knowledge.prices):
                 label = Label(SPENDS, component, None, None)

@@ -95,13 +95,13 @@ class InFlight:
 
     def _list(self, component: int, queues: Queues) -> int:
         """Number what is under way for the first time."""
-        self.system.measure(component, queues)
-        heads = self.system.heads(queues)
+        self.system.connections.measure(component, queues)
+        heads = self.system.connections.heads(queues)
         numbers = self._head_numbers[component]
         if heads not in numbers:
             numbers[heads] = len(numbers)
             self._heads[component].append(heads)
-        number = self._numbered(component, numbers[heads], any(map(self.system.is_marked, queues[1])))
+        number = self._numbered(component, numbers[heads], any(map(self.system.marks.is_marked, queues[1])))
         if not self._is_sequence(queues):
             self._queues[component][number] = queues
             self._queue_numbers[component][queues] = number
@@ -138,7 +138,7 @@ class InFlight:
         for component, (begin, end) in enumerate(zip(self._measured, self.counts.tolist(), strict=True)):
             if begin < end:
                 longest = begin + int(self.lengths[component, begin:end].argmax())
-                self.system.measure(component, self._in_flight(component, longest))
+                self.system.connections.measure(component, self._in_flight(component, longest))
                 self._measured[component] = end
 
     def _push_number(self, component: int, message: int) -> int:
@@ -159,7 +159,7 @@ class InFlight:
 
     def _catch_up_names(self) -> None:
         """What is pushed, as it is called under other names."""
-        renamed = self.system.renamed_message
+        renamed = self.system.renamed.message
         known = -1
         while known != (known := sum(map(len, self._pushed))):  # more may be pushed once all is named
             for component, permutation in product(range(self.components), range(len(self.permutations))):
@@ -245,7 +245,7 @@ class InFlight:
     def _fill_queue_name(self, permutation: int, component: int, queues: int, *_: int) -> None:
         names = self.permutations[permutation]
         up, down = (
-            tuple(self.system.renamed_message(message, names) for message in queue)
+            tuple(self.system.renamed.message(message, names) for message in queue)
             for queue in self._in_flight(component, queues)
         )
         named = (up, down if self.system.ordered else tuple(sorted(down)))

@@ -48,6 +48,10 @@ class Progress:
     seconds: float = 0.0
 
 
+INTERRUPTED = "it was interrupted"
+"""Why a search is not complete that was told to stop."""
+
+
 @dataclass
 class Found:
     """What a search found: keys in the order in which they were reached, and whether that is all of them."""
@@ -162,7 +166,7 @@ class BreadthFirst(ABC):
                 if self.most is not None and self.count > self.most and self.levels[-2] < self.levels[-1]:
                     why = f"more than {self.most:,} states were not wanted"
         except KeyboardInterrupt:
-            why = "it was interrupted"
+            why = INTERRUPTED
         except MemoryError:
             why = f"there is no more memory, it takes {used() / MEGA:,.0f} MB"
         return Found(self.progress, not why, self.quiescent, why)

@@ -78,7 +78,7 @@ class Tables(InFlight):
         self.busy: Flags = np.zeros((width, 64), np.bool_)
         self.online: Flags = np.zeros((width, 64), np.bool_)
         self.broken: Ints = np.full((width, 64), HOLE, np.int32)
-        self.unmarked: Ints = np.full((width, 64 if system.can_repeat else 0), HOLE, np.int32)
+        self.unmarked: Ints = np.full((width, 64 if system.faults.can_repeat else 0), HOLE, np.int32)
         # By component, local state and heads; and by shape, budget, and whether all is quiescent.
         self.shapes: Ints = np.full((width, 64, 16), HOLE, np.int32)
         self._forget_situations()
@@ -96,7 +96,7 @@ class Tables(InFlight):
         self.catch_up()
 
     def _forget_situations(self) -> None:
-        shape = (max(64, 2 * len(self._planned)), max(4, len(self.system.budgets)), 2)
+        shape = (max(64, 2 * len(self._planned)), max(4, len(self.system.budgets.known)), 2)
         self.situations: Ints = np.full(shape, HOLE, np.int32)
         self.begins: Numbers = np.zeros(64, np.int64)
         self.steps: Ints = np.zeros((256, 4), np.int32)
@@ -122,19 +122,19 @@ class Tables(InFlight):
 
     def sizes(self) -> list[int]:
         """How many numbers there are for each number of a state."""
-        first, *others = ((len(self.system.locals[c]), int(self.counts[c])) for c in range(self.components))
-        return [first[0], *(size for pair in others for size in pair), first[1], len(self.system.budgets)]
+        first, *others = ((len(self.system.numbers.locals[c]), int(self.counts[c])) for c in range(self.components))
+        return [first[0], *(size for pair in others for size in pair), first[1], len(self.system.budgets.known)]
 
     def numbered(self, row: Row) -> list[int]:
         """The numbers of a state: locals and queues, and the budget."""
-        slots = [self.system.slots[component][number] for component, number in enumerate(row[:-1])]
+        slots = [self.system.numbers.slots[component][number] for component, number in enumerate(row[:-1])]
         pairs = [(slot.local, self.queue(component, slot[1:])) for component, slot in enumerate(slots)]
         return [pairs[0][0], *(number for pair in pairs[1:] for number in pair), pairs[0][1], row[-1]]
 
     def row(self, numbers: Sequence[int]) -> Row:
         """The slots of a state, and its budget."""
         slots = (
-            self.system.slot(component, Slot(numbers[local], *self._in_flight(component, numbers[queue])))
+            self.system.numbers.slot(component, Slot(numbers[local], *self._in_flight(component, numbers[queue])))
             for component, (local, queue) in enumerate(places(self.components))
         )
         return (*slots, numbers[-1])
@@ -161,25 +161,25 @@ class Tables(InFlight):
         if self.is_plain:
             self._catch_up_names()
         for component in range(self.components):
-            count = len(system.locals[component])
+            count = len(system.numbers.locals[component])
             self.busy = roomy(self.busy, 1, count, 0)
             self.online = roomy(self.online, 1, count, 0)
             self.broken = roomy(self.broken, 1, count, HOLE)
-            if system.can_repeat:
+            if system.faults.can_repeat:
                 self.unmarked = roomy(self.unmarked, 1, count, HOLE)
             self.shapes = roomy(self.shapes, 1, count, HOLE)
             self.local_names = roomy(self.local_names, 2, count, HOLE)
             self.leader_of = roomy(self.leader_of, 0, count, HOLE)
             for number in range(self._known_locals[component], count):
                 self.busy[component, number] = system.is_busy(component, number)
-                self.online[component, number] = system.online[component][number]
+                self.online[component, number] = system.numbers.online[component][number]
             self._known_locals[component] = count
             self._reserve(component, int(self.counts[component]))
             self.shapes = roomy(self.shapes, 2, len(self._heads[component]), HOLE)
-        self.situations = roomy(self.situations, 1, len(system.budgets), HOLE)
+        self.situations = roomy(self.situations, 1, len(system.budgets.known), HOLE)
 
     def _catch_up_publications(self) -> None:
-        for number, entries in enumerate(self.system.publications):
+        for number, entries in enumerate(self.system.numbers.publications):
             if number < self._known_publications:
                 continue
             begin = self.publication_first[number]
@@ -235,7 +235,7 @@ class Tables(InFlight):
         return shape
 
     def _plans(self, component: int, local: int, heads: Heads) -> Iterable[Planned]:
-        for then, edit, move in self.system.shaped(component, (local, *heads)):
+        for then, edit, move in self.system.moves.of_shape(component, (local, *heads)):
             prices = (move.part, move.cost, move.loss, move.failure)
             yield Planned(then, self._edit_number(component, edit), move.publication, prices, move.late, move.label)
 
@@ -250,10 +250,10 @@ class Tables(InFlight):
         self.broken[component, local] = self.system.broken(component, local)
 
     def _fill_unmarked(self, component: int, local: int, *_: int) -> None:
-        self.unmarked[component, local] = self.system.unmarked(component, local)
+        self.unmarked[component, local] = self.system.marks.unmarked(component, local)
 
     def _fill_local_name(self, permutation: int, component: int, local: int, *_: int) -> None:
-        self.local_names[permutation, component, local] = self.system.renamed_local(
+        self.local_names[permutation, component, local] = self.system.renamed.local(
             component, local, self.permutations[permutation]
         )
 
@@ -261,7 +261,7 @@ class Tables(InFlight):
         if any(permutation[0] for permutation in self.permutations):  # its local state alone then rules out none
             least = tuple(range(len(self.permutations)))
         else:
-            named = [self.system.renamed_local(0, local, permutation) for permutation in self.permutations]
+            named = [self.system.renamed.local(0, local, permutation) for permutation in self.permutations]
             least = tuple(number for number, name in enumerate(named) if name == min(named))
         if least not in self.leaders:
             self.leaders.append(least)

@@ -56,6 +56,10 @@ class FaultBudgets:
         self.known = [FaultBudget(tuple((name, bound) for name, bound in self.faults.bounds.items() if bound))]
         self._numbers = {self.known[0]: 0}
 
+    def cost(self, fault: str) -> int | None:
+        """The cost of a fault; None if it does not happen in this scenario."""
+        return None if self.faults.bounds.get(fault, 0) == 0 else self.costs[fault]
+
     def spend(self, budget: int, cost: int) -> int:
         """The budget after a fault; negative if it cannot happen (any more)."""
         if cost == FREE:

@@ -31,6 +31,11 @@ class Faults:
     """The names of the events that can be lost; empty means all."""
     kinds: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def can_repeat(self) -> bool:
+        """Whether an event can be delivered twice."""
+        return self.bounds.get("duplicates", 0) != 0
+
     def bounds_of(self, fault: str) -> Iterator[str]:
         """The names of the bounds that a fault counts for."""
         if self.bounds.get(fault) is not None:

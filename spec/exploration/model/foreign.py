@@ -183,7 +183,7 @@ def standing(
     assert isinstance(node, Chart)
     acts = node.expiries(state)
     sent = dict.fromkeys(message for outcome in acts for message in outcome.sent)
-    heard = {message: system.reached(component, system.message(message)) for message in sent}
+    heard = {message: system.delivery.reached(component, system.numbers.message(message)) for message in sent}
     unheard = dict.fromkeys(name_of(each) for each in sent if not heard[each] and name_of(each) not in routes)
     broken = state if isinstance(state, Broken) else Broken(state, "")
     held = broken.state

@@ -1,13 +1,11 @@
 """What can happen in a closed system: the moves of a node in a local state, by what is under way to and from it."""
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field, replace
-from itertools import chain, count
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from machines.events import BusEvent
 from spec.exploration.model.budget import CAUGHT_UP, FIRST_UNHEARD, FREE, ORDINARY, UNHEARD
-from spec.exploration.model.node import AGAIN
+from spec.exploration.model.marks import marked
 from spec.exploration.model.queues import Edit, Shape
 from spec.exploration.model.steps import (
     BREAK,
@@ -19,7 +17,7 @@ from spec.exploration.model.steps import (
     Label,
     Move,
 )
-from spec.system.process import Addressed, name_of
+from spec.system.process import name_of
 
 if TYPE_CHECKING:
     from spec.exploration.model.closed import ClosedSystem
@@ -31,14 +29,30 @@ class Moves:
 
     system: "ClosedSystem"
     _known: dict[tuple[int, int, int, str], tuple[Move, ...]] = field(default_factory=dict)
+    _shaped: dict[tuple[int, Shape], tuple[tuple[int, Edit, Move], ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._ordinary = self.system.costs[ORDINARY] if self.system.recalls else FREE
+        system = self.system
+        self.numbers, self.answers, self.delivery = system.numbers, system.answers, system.delivery
+        self.faults, self.budgets = system.faults, system.budgets
+        self._ordinary = self.budgets.costs[ORDINARY] if self.system.recalls else FREE
 
-    def of_shape(self, component: int, shape: Shape) -> Iterator[tuple[int, Edit, Move]]:
-        """Each with the local state after it, and what it does to what is under way."""
+    def of_shape(self, component: int, shape: Shape) -> tuple[tuple[int, Edit, Move], ...]:
+        """Each move in slots of a shape, with the local state after it, and what it does to what is under way."""
+        key = (component, shape)
+        if key not in self._shaped:
+            self._shaped[key] = tuple(self._of_shape(component, shape))
+        return self._shaped[key]
+
+    def known(self) -> Iterator[tuple[int, Move]]:
+        """Each move that was asked for so far, with its component."""
+        for (component, _), moves in self._shaped.items():
+            for _, _, move in moves:
+                yield component, move
+
+    def _of_shape(self, component: int, shape: Shape) -> Iterator[tuple[int, Edit, Move]]:
         local, first, heads, waiting = shape
-        mark = self._mark(component, local, heads)
+        mark = self.system.marks.free(component, local, heads)
         for place, message in heads:
             for move in self._moves(component, local, message, mark):
                 behind = place > 0 and self.system.ordered and move.label.kind != "lose 2"
@@ -61,15 +75,6 @@ class Moves:
             return first == (NOTHING if move.begins else UNTOLD)
         return first == NOTHING  # what comes behind can as well be done after that
 
-    def _mark(self, component: int, local: int, heads: tuple[tuple[int, int], ...]) -> str:
-        """What tells the next event that is delivered twice from those that were, and still are under way or known."""
-        if not self.system.can_repeat:
-            return ""
-        taken = {self.system.mark(message) for _, message in heads}
-        taken |= self.system.nodes[component].marks(self.system.locals[component][local])
-        marks = chain((AGAIN,), (f"{AGAIN} {number}" for number in count(2)))
-        return next(mark for mark in marks if mark not in taken)
-
     def _moves(self, component: int, local: int, message: int, mark: str = "") -> tuple[Move, ...]:
         """The moves with a message, or without one, in a local state; `mark` is for what is delivered twice."""
         key = (component, local, message, mark)
@@ -79,28 +84,29 @@ class Moves:
         return self._known[key]
 
     def _reading(self, component: int, local: int, message: int, mark: str) -> Iterator[Move]:
-        name = self.system.messages[message]
+        self.system.around.heads(component, local, message)
+        name = self.numbers.messages[message]
         busy = self.system.is_busy(component, local)
         if not busy:
-            yield from self._asked(component, local, "read", message)
+            yield from self.asked(component, local, "read", message)
         cost = self.loss(name)
         if cost is not None:
             lost = Move(Label("lose 2", component, name, None), local, cost=cost)
             yield lost._replace(part=self._ordinary)
             yield from self._unheard(lost)
-        cost = self.system.cost("duplicates")
+        cost = self.budgets.cost("duplicates")
         if cost is not None and not busy:
-            marked = self.system.message(_marked(name, mark))
-            for move in self._asked(component, local, "read", marked, cost=cost):
+            again = self.numbers.message(marked(name, mark))
+            for move in self.asked(component, local, "read", again, cost=cost):
                 label = move.label._replace(kind="duplicate")
-                yield move._replace(label=label, stays=marked)
+                yield move._replace(label=label, stays=again)
 
     def _forwards(self, component: int, message: int) -> Iterator[Move]:
         if message == UNTOLD:
-            yield Move(Label("settle", component, None, None), part=self.system.costs[CAUGHT_UP])
+            yield Move(Label("settle", component, None, None), part=self.budgets.costs[CAUGHT_UP])
             return
-        name = self.system.messages[message]
-        publication = self.system.publication(self.system.recipients(component, (message,)))
+        name = self.numbers.messages[message]
+        publication = self.numbers.publication(self.delivery.recipients(component, (message,)))
         yield Move(Label("forward", component, name, None), publication=publication, part=self._ordinary)
         cost = self.loss(name)
         if cost is not None and not self.system.recalls:
@@ -108,56 +114,57 @@ class Moves:
 
     def _acting(self, component: int, local: int) -> Iterator[Move]:
         """Expiries, and orders of the owner or of fate."""
-        if self.system.faults.timeouts == "any":
-            yield from self._asked(component, local, "expire", cost=self.system.costs["expiry"])
-        if self.system.faults.timeouts == "patient" or self.system.faults.stabilisation:
-            price = FREE if self.system.faults.timeouts == "patient" else self.system.costs["stabilisation expiry"]
-            yield from self._asked(component, local, "expire", cost=price, late=True)
-        yield from self._asked(component, local, "publish")
-        yield from self._asked(component, local, "start")
-        for order, fault in self.system.faults.orders(self.system.nodes[component].name):
-            cost = self.system.cost(fault)
+        if self.faults.timeouts == "any":
+            yield from self.asked(component, local, "expire", cost=self.budgets.costs["expiry"])
+        if self.faults.timeouts == "patient" or self.faults.stabilisation:
+            price = FREE if self.faults.timeouts == "patient" else self.budgets.costs["stabilisation expiry"]
+            yield from self.asked(component, local, "expire", cost=price, late=True)
+        yield from self.asked(component, local, "publish")
+        yield from self.asked(component, local, "start")
+        for order, fault in self.faults.orders(self.system.nodes[component].name):
+            cost = self.budgets.cost(fault)
             if cost is not None:
-                yield from self._asked(component, local, order, cost=cost)
-        if component == TRACKER and self.system.faults.stabilisation:
-            yield from self._asked(component, local, "stabilisation", cost=self.system.costs["stabilisation"])
-        cost = self.system.cost("broker restart")
+                yield from self.asked(component, local, order, cost=cost)
+        if component == TRACKER and self.faults.stabilisation:
+            yield from self.asked(component, local, "stabilisation", cost=self.budgets.costs["stabilisation"])
+        cost = self.budgets.cost("broker restart")
         if component == TRACKER and cost is not None:
             everybody = tuple((place, BREAK) for place in range(len(self.system.nodes)))
             label = Label("restart", component, None, None)
-            yield Move(label, local, self.system.publication(everybody), cost=cost, part=self._ordinary)
+            yield Move(label, local, self.numbers.publication(everybody), cost=cost, part=self._ordinary)
+        yield from self.system.around.moves(component, local)
 
-    def _asked(
+    def asked(
         self, component: int, local: int, kind: str, message: int = NOTHING, cost: int = FREE, *, late: bool = False
     ) -> Iterator[Move]:
         """What a node says: with its publications under way, and, where the bus has one hop, with each of them lost."""
-        for then, sent, outcome in self.system.ask(component, local, kind, message):
-            failure = self.system.cost(outcome.fault) if outcome.fault else FREE
+        for then, sent, outcome in self.answers.ask(component, local, kind, message):
+            failure = self.budgets.cost(outcome.fault) if outcome.fault else FREE
             if failure is None:
                 continue
-            label = Label(kind, component, None if message == NOTHING else self.system.messages[message], outcome)
+            label = Label(kind, component, None if message == NOTHING else self.numbers.messages[message], outcome)
             move = Move(
                 label,
                 then,
                 cost=cost,
                 late=late,
                 failure=failure,
-                keeps_down=self.system.online[component][then] and kind in {"read", "expire", "start", "publish"},
+                keeps_down=self.numbers.online[component][then] and kind in {"read", "expire", "start", "publish"},
                 keeps_up=0 if kind in {*ENDS_CONNECTION, "stabilisation"} else None,
             )
             if self.system.keeps_hops:
                 yield from self._kept_apart(move, sent)
                 continue
-            recipients = self.system.publication(self.system.recipients(component, sent))
+            recipients = self.numbers.publication(self.delivery.recipients(component, sent))
             yield move._replace(publication=recipients, part=self._ordinary)
             if not late:
                 yield from self._unheard(move, sent)
             for place, lost in enumerate(sent):
-                loss = self.loss(self.system.messages[lost])
-                if loss is not None and self.system.recipients(component, (lost,)):
+                loss = self.loss(self.numbers.messages[lost])
+                if loss is not None and self.delivery.recipients(component, (lost,)):
                     left = (*sent[:place], *sent[place + 1 :])
                     lossy = move._replace(label=label._replace(lost=place), loss=loss)
-                    recipients = self.system.publication(self.system.recipients(component, left))
+                    recipients = self.numbers.publication(self.delivery.recipients(component, left))
                     yield lossy._replace(publication=recipients, part=self._ordinary)
                     yield from self._unheard(lossy, left)
 
@@ -169,14 +176,14 @@ class Moves:
         arrive.
         """
         yield move._replace(sent=sent)
-        if not self.system.lingers:
+        if not self.system.connections.lingers:
             return
         for place, lost in enumerate(sent):
-            loss = self.loss(self.system.messages[lost])
+            loss = self.loss(self.numbers.messages[lost])
             if (
                 loss is not None
                 and move.label.kind != "stabilisation"
-                and self.system.recipients(move.label.component, (lost,))
+                and self.delivery.recipients(move.label.component, (lost,))
             ):
                 label = move.label._replace(lost=place)
                 yield move._replace(label=label, sent=(*sent[:place], *sent[place + 1 :]), loss=loss)
@@ -189,23 +196,14 @@ class Moves:
         component = move.label.component
         if not self.system.recalls or component == TRACKER:
             return
-        held = tuple(message for message in sent if self.system.recipients(component, (message,)))
+        held = tuple(message for message in sent if self.delivery.recipients(component, (message,)))
         unheard = move._replace(label=move.label._replace(unheard=True), sent=held, keeps_up=None)
-        yield unheard._replace(part=self.system.costs[UNHEARD])
+        yield unheard._replace(part=self.budgets.costs[UNHEARD])
         if held:
-            yield unheard._replace(part=self.system.costs[FIRST_UNHEARD], sent=(UNTOLD, *held), begins=True)
+            yield unheard._replace(part=self.budgets.costs[FIRST_UNHEARD], sent=(UNTOLD, *held), begins=True)
 
     def loss(self, message: Hashable) -> int | None:
         """What the loss of a message costs; None if it cannot be lost in this scenario."""
-        if self.system.faults.loses and name_of(message) not in self.system.faults.loses:
+        if self.faults.loses and name_of(message) not in self.faults.loses:
             return None
-        return self.system.cost("losses")
-
-
-def _marked(message: Hashable, mark: str) -> Hashable:
-    """A message as it is delivered twice: an event then has an identifier, by which its receiver knows it again."""
-    if isinstance(message, Addressed):
-        return message._replace(message=_marked(message.message, mark))
-    if isinstance(message, BusEvent):
-        return replace(message, event_id=message.event_id or mark)
-    return message
+        return self.budgets.cost("losses")

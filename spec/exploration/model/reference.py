@@ -19,7 +19,7 @@ def successors(system: ClosedSystem, row: Row) -> Iterator[tuple[Label, Row]]:
                 continue
             then = [*slots]
             then[component] = step.then
-            for receiver, message in system.publications[step.publication]:
+            for receiver, message in system.numbers.publications[step.publication]:
                 then[receiver] = system.push(receiver, then[receiver], message)
             yield label, (*then, left)
 
@@ -30,7 +30,7 @@ def canonical(system: ClosedSystem, row: Row, permutations: tuple[tuple[int, ...
     for permutation in permutations[1:]:
         renamed = [0] * len(permutation)
         for component, slot in enumerate(row[:-1]):
-            renamed[permutation[component]] = system.renamed(component, slot, permutation)
+            renamed[permutation[component]] = system.renamed.slot(component, slot, permutation)
         found.append((*renamed, row[-1]))
     return min(found)
 

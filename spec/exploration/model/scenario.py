@@ -235,11 +235,14 @@ class Recast:
         return self.scenario.interchangeable_groups()
 
 
-@cache
 def scenarios(path: Path | None = None) -> Mapping[str, Scenario]:
     """The scenarios that come with the explorer, and those of a file, by name. Raises `ScenarioError`."""
-    found = _read(Path(__file__).with_name("scenarios.toml"))
-    return found if path is None else {**found, **_read(path)}
+    return _ours() if path is None else {**_ours(), **_read(path)}
+
+
+@cache
+def _ours() -> Mapping[str, Scenario]:
+    return _read(Path(__file__).with_name("scenarios.toml"))
 
 
 def scenario(name: str, path: Path | None = None) -> Scenario:

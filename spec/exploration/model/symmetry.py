@@ -26,25 +26,25 @@ def check(system: ClosedSystem, permutations: Iterable[Permutation]) -> None:
         begun = system.initial()
         for component, number in enumerate(begun[:-1]):
             _check_faults(system, component, permutation[component])
-            if system.renamed(component, number, permutation) != begun[permutation[component]]:
+            if system.renamed.slot(component, number, permutation) != begun[permutation[component]]:
                 raise Asymmetric(
                     f"{system.nodes[component].name} does not begin as {_other(system, component, permutation)}"
                 )
-    for component, local, kind, message in _growing(system.reactions):
+    for component, local, kind, message in _growing(system.answers.known):
         for permutation in exchanges(permutations):
             if _said(system, permutation, component, local, kind, message):
                 continue
-            what = kind if message == NOTHING else f"{kind} {name_of(system.messages[message])}"
-            where = getattr(system.locals[component][local], "where", "")
+            what = kind if message == NOTHING else f"{kind} {name_of(system.numbers.messages[message])}"
+            where = getattr(system.numbers.locals[component][local], "where", "")
             there = f" in {where}" if where else ""
             raise Asymmetric(
                 f"{system.nodes[component].name}{there} does something else at {what!r} than under exchanged names"
             )
-    for sender, message in _growing(system.passed):
+    for sender, message in _growing(system.delivery.passed):
         for permutation in exchanges(permutations):
-            heard = {permutation[receiver] for receiver in system.reached(sender, message)}
-            if heard != {*system.reached(permutation[sender], system.renamed_message(message, permutation))}:
-                told = f"{name_of(system.messages[message])} of {system.nodes[sender].name}"
+            heard = {permutation[receiver] for receiver in system.delivery.reached(sender, message)}
+            if heard != {*system.delivery.reached(permutation[sender], system.renamed.message(message, permutation))}:
+                told = f"{name_of(system.numbers.messages[message])} of {system.nodes[sender].name}"
                 raise Asymmetric(f"the bus passes {told} to others than under exchanged names")
 
 
@@ -91,17 +91,18 @@ def _other(system: ClosedSystem, component: int, permutation: Permutation) -> st
 
 def _said(system: ClosedSystem, permutation: Permutation, component: int, local: int, kind: str, message: int) -> bool:
     """Whether what a component said is what the other says under exchanged names."""
-    there = system.renamed_local(component, local, permutation)
-    asked = message if message == NOTHING else system.renamed_message(message, permutation)
+    there = system.renamed.local(component, local, permutation)
+    asked = message if message == NOTHING else system.renamed.message(message, permutation)
     here = {
         (
-            system.renamed_local(component, then, permutation),
-            tuple(system.renamed_message(m, permutation) for m in sent),
+            system.renamed.local(component, then, permutation),
+            tuple(system.renamed.message(m, permutation) for m in sent),
             outcome.fault,
         )
-        for then, sent, outcome in system.ask(component, local, kind, message)
+        for then, sent, outcome in system.answers.ask(component, local, kind, message)
     }
     other = {
-        (then, sent, outcome.fault) for then, sent, outcome in system.ask(permutation[component], there, kind, asked)
+        (then, sent, outcome.fault)
+        for then, sent, outcome in system.answers.ask(permutation[component], there, kind, asked)
     }
     return here == other

@@ -157,20 +157,20 @@ class Properties:
 
     def is_current(self) -> bool:
         """Whether nothing has been met since the bits were made that they do not know."""
-        known = all(len(s) == len(n) for s, n in zip(self._sides, self.system.locals, strict=True))
-        return known and len(self._budgets) == len(self.system.budgets)
+        known = all(len(s) == len(n) for s, n in zip(self._sides, self.system.numbers.locals, strict=True))
+        return known and len(self._budgets) == len(self.system.budgets.known)
 
     def renew(self) -> None:
         """Make the bits for all that the system has met."""
         for component, sides in enumerate(self._sides):
-            for state in self.system.locals[component][len(sides) :]:
+            for state in self.system.numbers.locals[component][len(sides) :]:
                 sides.append(
                     (
                         self._number(self.observe(self.system, component, state, False)),
                         self._number(self.observe(self.system, component, state, True)),
                     )
                 )
-        self._budgets = list(map(self._number, self.system.budgets))
+        self._budgets = list(map(self._number, self.system.budgets.known))
         self.watches = [watch for number in range(len(self.instances)) for watch in self._watches(number)]
 
     def _number(self, value: Hashable) -> int:
@@ -204,7 +204,7 @@ class Properties:
 
     def judge(self, row: Row, properties: Iterable[Property]) -> tuple[frozenset[str], frozenset[str]]:
         """The names of the properties that a state breaks, and of those that it exercises; asked without any bits."""
-        budget = self.system.budgets[row[-1]]
+        budget = self.system.budgets.known[row[-1]]
         quiescent = self.all_quiescent(row)
         sides = [*self._seen(row), budget]
         broken, non_vacuous = set(), set()
@@ -226,7 +226,7 @@ class Properties:
 
     def answer(self, instance: Instance, row: Row) -> Implication:
         """The premise and the conclusion of an instance in a state, whatever kind of property it is."""
-        sides = [*self._seen(row), self.system.budgets[row[-1]]]
+        sides = [*self._seen(row), self.system.budgets.known[row[-1]]]
         return instance.property_.says(*(sides[place] for place in instance.components))
 
     def side(self, component: int, number: int) -> Hashable:
@@ -238,7 +238,7 @@ class Properties:
     def _seen(self, row: Row) -> list[Hashable]:
         found = []
         for component, number in enumerate(row[:-1]):
-            state = self.system.locals[component][self.system.slots[component][number].local]
+            state = self.system.numbers.state(component, number)
             found.append(self.observe(self.system, component, state, self.system.is_idle(component, number)))
         return found
 

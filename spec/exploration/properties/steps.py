@@ -70,7 +70,7 @@ def judged(
 ) -> tuple[frozenset[str], frozenset[str]]:
     """The names of the properties about steps that a step from a state breaks, and of those that it exercises."""
     component = label.component
-    state = system.locals[component][system.slots[component][row[component]].local]
+    state = system.numbers.state(component, row[component])
     step = step_of(system, component, state, label)
     broken, exercised = set(), set()
     for one in properties:

@@ -82,17 +82,18 @@ class _Writer:
         system = self.system
         self.components = range(len(system.nodes))
         self.has_up = hops(system)
-        self.caps = [down or 1 for _, down in system.longest]
-        self.ups = [up or 1 for up, _ in system.longest]
+        self.caps = [down or 1 for _, down in system.connections.longest]
+        self.ups = [up or 1 for up, _ in system.connections.longest]
         self.left = [name for name, bound in system.faults.bounds.items() if bound]
         self.branches = self._all_branches()
-        numbers: dict[object, int] = {message: number for number, message in enumerate(system.messages)}
-        self.marked = [bool(getattr(message, "event_id", "")) for message in system.messages]
+        self.messages = system.numbers.messages
+        numbers: dict[object, int] = {message: number for number, message in enumerate(self.messages)}
+        self.marked = [bool(getattr(message, "event_id", "")) for message in self.messages]
         self.again = [
             numbers.get(replace(message, event_id=AGAIN), HOLE) if isinstance(message, BusEvent) else ONCE
-            for message in system.messages
+            for message in self.messages
         ]
-        widest = max(len(system.messages), *(len(states) for states in system.locals), *self.caps, *self.ups)
+        widest = max(len(self.messages), *(len(states) for states in system.numbers.locals), *self.caps, *self.ups)
         if widest >= 1 << 15:
             raise Unwritable(f"{widest} local states or messages: a short of Promela holds no such number")
         self.cell = "byte" if widest < 1 << 8 else "short"
@@ -101,7 +102,7 @@ class _Writer:
 
     def _all_branches(self) -> dict[tuple[int, int, int], list[Branch]]:
         """By component, local state, and what is asked: the number of a message, or of an order after those."""
-        messages = len(self.system.messages)
+        messages = len(self.messages)
         return {
             (component, local, message if kind == "read" else messages + ORDERS.index(kind)): [
                 branch
@@ -109,12 +110,12 @@ class _Writer:
                 if not outcome.fault or self._happens(outcome.fault)
                 for branch in self._with_losses(component, kind, Branch(then, sent, fault=outcome.fault))
             ]
-            for (component, local, kind, message), outcomes in self.system.reactions.items()
+            for (component, local, kind, message), outcomes in self.system.answers.known.items()
         }
 
     def _with_losses(self, component: int, kind: str, branch: Branch) -> Iterator[Branch]:
         yield branch
-        if (self.system.keeps_hops and not self.system.lingers) or kind == "stabilisation":
+        if (self.system.keeps_hops and not self.system.connections.lingers) or kind == "stabilisation":
             return
         for place, message in enumerate(branch.sent):
             if self._can_be_lost(message) and self._hearers(component, message):
@@ -124,11 +125,11 @@ class _Writer:
         return self.system.faults.bounds.get(fault, 0) != 0
 
     def _hearers(self, sender: int, message: int) -> tuple[int, ...]:
-        return tuple(place for place, _ in self.system.recipients(sender, (message,)))
+        return tuple(place for place, _ in self.system.delivery.recipients(sender, (message,)))
 
     def _can_be_lost(self, message: int) -> bool:
         faults = self.system.faults
-        named = not faults.loses or name_of(self.system.messages[message]) in faults.loses
+        named = not faults.loses or name_of(self.messages[message]) in faults.loses
         return named and self._happens("losses")
 
     def _most_branches(self, component: int, asked: Sequence[int]) -> list[set[str]]:
@@ -164,7 +165,7 @@ class _Writer:
     def _variables(self) -> Iterator[str]:
         begun = self.system.initial()
         for component, node in enumerate(self.system.nodes):
-            local = self.system.slots[component][begun[component]].local
+            local = self.system.numbers.slots[component][begun[component]].local
             yield f"{self.cell} at{component} = {local}; /* {node.name} */"
             yield f"{self.cell} down{component}[{self.caps[component] + 1}];"
             if self.has_up[component]:
@@ -177,9 +178,9 @@ class _Writer:
             yield f"byte left{number} = {self.system.faults.bounds[name]}; /* {name} */"
 
     def _tables(self) -> Iterator[str]:
-        system, cell = self.system, "unsigned char" if self.cell == "byte" else "short"
+        cell = "unsigned char" if self.cell == "byte" else "short"
         sent = max((len(branch.sent) for branches in self.branches.values() for branch in branches), default=0) or 1
-        yield f"#define MESSAGES {len(system.messages)}"
+        yield f"#define MESSAGES {len(self.messages)}"
         yield from (f"#define ASK_{order.upper()} (MESSAGES + {place})" for place, order in enumerate(ORDERS))
         yield f"#define ONCE {ONCE}"
         yield f"typedef {cell} Cell; typedef unsigned long long Word;"
@@ -187,22 +188,22 @@ class _Writer:
         yield "typedef struct Asked { int first; int ways; } Asked;"
         yield array("Cell marked[]", map(int, self.marked))
         yield array("short again[]", self.again)
-        yield array("Cell can_be_lost[]", (int(self._can_be_lost(m)) for m in range(len(system.messages))))
+        yield array("Cell can_be_lost[]", (int(self._can_be_lost(m)) for m in range(len(self.messages))))
         for component in self.components:
             yield from self._tables_of(component)
 
     def _tables_of(self, component: int) -> Iterator[str]:
         system = self.system
-        states = system.locals[component]
+        states = system.numbers.locals[component]
         known = {state: number for number, state in enumerate(states)}
         stabilisation = [known.get(system.nodes[component].unmarked(state), HOLE) for state in states]
         yield array(f"short unmarked{component}[]", stabilisation)
-        yield array(f"Cell online{component}[]", map(int, system.online[component]))
+        yield array(f"Cell online{component}[]", map(int, system.numbers.online[component]))
         yield array(f"Cell busy{component}[]", (int(system.nodes[component].is_busy(state)) for state in states))
         for local in range(len(states)):
             listed: list[Branch] = []
             row = []
-            for what in range(len(system.messages) + len(ORDERS)):
+            for what in range(len(self.messages) + len(ORDERS)):
                 branches = self.branches.get((component, local, what))
                 row.append(braces((0, HOLE) if branches is None else (len(listed), len(branches))))
                 listed += branches or ()
@@ -252,7 +253,7 @@ class _Writer:
         yield f'  if (what < 0 || a->ways < 0) give_up("hole", {c}, now.at{c}, what);'
         yield f"  found = &way{c}[now.at{c}][a->first + place]; return place < a->ways; }}"
         yield f"static void publish{c}(Cell m) {{ switch (m) {{"
-        for message in range(len(self.system.messages)):
+        for message in range(len(self.messages)):
             hearers = self._hearers(component, message)
             if hearers:
                 yield f"  case {message}: {' '.join(f'deliver{each}(m);' for each in hearers)} break;"
@@ -267,7 +268,7 @@ class _Writer:
         send = f"append(now.up{c}, {self.ups[c]}, w->sent[i])" if self.system.keeps_hops else f"publish{c}(w->sent[i])"
         yield f"  for (i = 0; i < w->sends; i++) if (i != w->lost) {send}; }}"
         if self.system.recalls and c != TRACKER:
-            yield array(f"Cell heard{c}[]", (int(bool(self._hearers(c, m))) for m in range(len(self.system.messages))))
+            yield array(f"Cell heard{c}[]", (int(bool(self._hearers(c, m))) for m in range(len(self.messages))))
             yield f"static int tells{c}(const Way *w) {{ int i;"
             yield f"  if (now.past == {TELLS + c}) return 1;"
             yield f"  if (now.past != 1 || now.up{c}[0]) return 0;"
@@ -323,7 +324,7 @@ class _Writer:
     def _reading(self, c: int, place: int) -> Iterator[str]:
         system, down = self.system, f"now.down{c}"
         here = [f"{down}[0] > {place - 1}", *([f"{down}[{place}] != {down}[{place - 1}]"] if place > 1 else [])]
-        messages = range(len(self.system.messages))
+        messages = range(len(self.messages))
         branches = self._most_branches(c, messages)
         reads = [*here, f"!busy{c}[now.at{c}]"]
         for branch, besides in enumerate(branches):
@@ -346,9 +347,9 @@ class _Writer:
         """An expiry or an order."""
         empties = "" if order in {"expire", "publish", "start"} else f"empty(now.down{c});"
         empties += self._emptied_up(c) if order in {*ENDS_CONNECTION, "stabilisation"} else ""
-        arrivals = range(1, self.ups[c] + 1) if self.system.lingers and order in ENDS_CONNECTION else ()
+        arrivals = range(1, self.ups[c] + 1) if self.system.connections.lingers and order in ENDS_CONNECTION else ()
         what = f"ASK_{order.upper()}"
-        asked = len(self.system.messages) + ORDERS.index(order)
+        asked = len(self.messages) + ORDERS.index(order)
         for branch, besides in enumerate(self._most_branches(c, (asked,))):
             found = f"finds{c}({what}, {branch})"
             yield from self._branch(c, [*guard, found], f"{empties} act{c}(found);", fault, besides)

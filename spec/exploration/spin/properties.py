@@ -63,14 +63,14 @@ def in_c(system: ClosedSystem, bad: Bad, left_names: Sequence[str]) -> Iterator[
     for component, masks in enumerate(bad.masks):
         rows = [
             braces(_words(masks.get((local, idle), 0), words) for idle in (False, True))
-            for local in range(len(system.locals[component]))
+            for local in range(len(system.numbers.locals[component]))
         ]
         yield array(f"Word bad{component}[][2][{words}]", rows)
     ups = [" && !now.up{}[0]" * has_up for has_up in hops(system)]
-    budgets = [_words(bad.budgets.get(number, 0), words) for number in range(len(system.budgets))]
+    budgets = [_words(bad.budgets.get(number, 0), words) for number in range(len(system.budgets.known))]
     yield array(f"Word bad_account[][{words}]", budgets)
     yield "static int budget(void) {"
-    for number, budget in enumerate(system.budgets):
+    for number, budget in enumerate(system.budgets.known):
         left = dict(budget.left)
         here = [f"now.left{place} == {left.get(name, 0)}" for place, name in enumerate(left_names)]
         here += [

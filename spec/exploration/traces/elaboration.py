@@ -75,9 +75,14 @@ def delivered(
         """Read one message that changes nothing, if that is possible."""
         nonlocal row
         for label, then in successors(exact, row):
-            before, after = exact.slots[component][row[component]], exact.slots[component][then[component]]
+            before, after = (
+                exact.numbers.slots[component][row[component]],
+                exact.numbers.slots[component][then[component]],
+            )
             read = label.component == component and label.kind == "read" and before.local == after.local
-            is_ignored = read and exact.nodes[component].ignores(exact.locals[component][before.local], label.message)
+            is_ignored = read and exact.nodes[component].ignores(
+                exact.numbers.locals[component][before.local], label.message
+            )
             if is_ignored and reads(component, label.message):
                 found.append((label, then))
                 row = then
@@ -120,20 +125,22 @@ def _heard(label: Label) -> Iterator[Label]:
 def _is_ignored(system: ClosedSystem, label: Label, row: Row, then: Row) -> bool:
     """Whether a step reads a message that changes nothing."""
     component = label.component
-    before, after = system.slots[component][row[component]], system.slots[component][then[component]]
+    before, after = system.numbers.slots[component][row[component]], system.numbers.slots[component][then[component]]
     read = label.kind == "read" and before.local == after.local
-    return read and system.nodes[component].ignores(system.locals[component][before.local], label.message)
+    return read and system.nodes[component].ignores(system.numbers.locals[component][before.local], label.message)
 
 
 def _is_inert(system: ClosedSystem, label: Label) -> bool:
     """Whether a step passes on what all ignore."""
-    return label.kind == "forward" and not system.recipients(label.component, (system.message(label.message),))
+    return label.kind == "forward" and not system.delivery.recipients(
+        label.component, (system.numbers.message(label.message),)
+    )
 
 
 def _alike(system: ClosedSystem, row: Row, wanted: Label) -> tuple[Label, Row] | None:
     """The step that is the wanted one in another system of the same nodes."""
     if wanted.arrive == ALL:
-        wanted = wanted._replace(arrive=len(system.slots[wanted.component][row[wanted.component]].up))
+        wanted = wanted._replace(arrive=len(system.numbers.slots[wanted.component][row[wanted.component]].up))
     for label, then in successors(system, row):
         if label == wanted:
             return label, then

@@ -238,8 +238,8 @@ class _Drawing:
 
     def _direct(self, component: int, message: Hashable, *, lost: bool) -> None:
         """Without a broker: an arrow to each chart that it goes to, or out of the diagram."""
-        sender, number = self._name(component), self.system.message(message)
-        receivers = self.system.reached(component, number)
+        sender, number = self._name(component), self.system.numbers.message(message)
+        receivers = self.system.delivery.reached(component, number)
         for receiver in receivers:
             at = len(self.ends)
             self.ends.append(End("!", sender, self._name(receiver), _words(message), lost=lost, arrow=at))
@@ -266,12 +266,12 @@ class _Drawing:
         end = self.ends[place]
         assert isinstance(end, End)
         self.ends.append(End("?", end.peer, end.lifeline, end.label, arrow=place))
-        message = self.system.message(label.message)
-        for receiver, pushed in self.system.recipients(component, (message,)):
+        message = self.system.numbers.message(label.message)
+        for receiver, pushed in self.system.delivery.recipients(component, (message,)):
             if self._is_online(receiver):
                 at = len(self.ends)
                 self.ends.append(End("!", self._broker(), self._name(receiver), end.label, arrow=at))
-                self._down[receiver].append((at, self.system.messages[pushed]))
+                self._down[receiver].append((at, self.system.numbers.messages[pushed]))
 
     def _come(self, component: int, message: Hashable, *, again: bool) -> None:
         place = self._take(component, message, keep=again)
@@ -307,7 +307,7 @@ class _Drawing:
 
     def _is_online(self, component: int, row: Row | None = None) -> bool:
         slot = (row or self._row)[component]
-        return self.system.online[component][self.system.slots[component][slot].local]
+        return self.system.numbers.is_online(component, slot)
 
     # Names.
 
@@ -325,11 +325,15 @@ class _Drawing:
     def tell_where(self, *, unheard: bool) -> None:
         """Notes that say in which states charts that are not ours are in the end, and what they send to nobody."""
         for component, node in enumerate(self.system.nodes):
-            state = self.system.locals[component][self.system.slots[component][self._row[component]].local]
+            state = self.system.numbers.state(component, self._row[component])
             if isinstance(node, Chart) and not isinstance(state, Broken):
                 where = " and ".join(name.replace("_", " ") for name in node.machine.where(state))
                 sent = dict.fromkeys(message for outcome in node.expiries(state) for message in outcome.sent)
-                lost = [_words(m) for m in sent if not self.system.reached(component, self.system.message(m))]
+                lost = [
+                    _words(m)
+                    for m in sent
+                    if not self.system.delivery.reached(component, self.system.numbers.message(m))
+                ]
                 self._note(component, escape(f"is in {where}"))
                 if unheard and lost:
                     self._note(component, escape(f"can send {', '.join(lost)}, which nobody takes"))

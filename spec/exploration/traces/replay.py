@@ -133,6 +133,8 @@ def _ignored(system: ClosedSystem, row: Row, name: str = "") -> Iterator[Replaye
     for text, label, then in choices(system, row):
         node = system.nodes[label.component]
         if label.kind == "read" and name in {"", node.name}:
-            state = system.locals[label.component][system.slots[label.component][row[label.component]].local]
+            state = system.numbers.locals[label.component][
+                system.numbers.slots[label.component][row[label.component]].local
+            ]
             if node.ignores(state, label.message):
                 yield Replayed(0, text, label, then)

@@ -157,7 +157,7 @@ def short(value: Any) -> str:
     return repr(value) if plain else f"<{type(value).__name__}>"
 
 
-@functools.cache
+@functools.lru_cache(1 << 12)
 def slots_of(cls: Any) -> tuple[tuple[tuple[type, str], Any], ...]:
     """The slots that classes written in Python declare, with the descriptor of each."""
     found = []

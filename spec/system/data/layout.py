@@ -118,7 +118,7 @@ _PLAIN_OBJECT = Kind()
 _VALUE_OBJECT = ValueKind()
 
 
-@functools.cache
+@functools.lru_cache(1 << 12)
 def kind_of(cls: Any) -> Kind:
     """How values of a class are read. Raises `Opaque`, without a path, if they cannot be."""
     if issubclass(cls, threading.Thread):
@@ -158,7 +158,7 @@ def _holds_more(cls: type) -> bool:
     return cls.__basicsize__ > size or cls.__itemsize__ > 0
 
 
-@functools.cache
+@functools.lru_cache(1 << 12)
 def _members(cls: Any) -> tuple[tuple[tuple[type, str], Any], ...]:
     """What exceptions written in C hold besides their arguments."""
     return tuple(

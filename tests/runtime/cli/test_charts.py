@@ -420,9 +420,7 @@ def test_the_explorer_has_the_channels_of_the_binding(folder: Path) -> None:
     assert 'leave model = "pair" to check' in result.stderr
 
 
-@pytest.mark.parametrize(
-    "table", ['ROUTES = {"ask": ("Answerer",)}', 'STARTS = {"Asker": "asking"}', 'BROADCAST = ["ask"]', "PAYLOADS = {}"]
-)
+@pytest.mark.parametrize("table", ['BROADCAST = ["ask"]', "PAYLOADS = {}"])
 def test_what_a_check_does_not_read_is_not_answered(folder: Path, table: str) -> None:
     with (folder / "duo.py").open("a") as file:
         file.write(f"\n{table}\n")
@@ -431,3 +429,23 @@ def test_what_a_check_does_not_read_is_not_answered(folder: Path, table: str) ->
     assert result.exit_code == (3 if asks_more else 0), result.output
     told = f"whether it is so with {table.split(maxsplit=1)[0]} of duo:BOTH, which only `clientjoin explore` reads"
     assert (told in result.stdout) is asks_more
+
+
+TABLES = {
+    'ROUTES = {"question": ("Answerer",)}': 0,
+    'ROUTES = {"question": ()}': 1,
+    'ROUTES = {"qestion": ("Answerer",)}': 2,
+    'ROUTES = {"question": "Answerer"}': 2,
+    'STARTS = {"Asker": "resting"}': 0,
+    'STARTS = {"Asker": "waiting"}': 1,
+    'STARTS = {"Asket": "waiting"}': 2,
+    'PAYLOADS = {"question": [(7,)]}': 0,
+}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_check_reads_the_tables_of_a_module(folder: Path, table: str) -> None:
+    with (folder / "duo.py").open("a") as file:
+        file.write(f"\n{table}\n")
+    result = run("check", "asking.txt", "--charts", "duo:BOTH")
+    assert result.exit_code == TABLES[table], result.output

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from runtime.cli.main import app
+from spec.exploration.model.scenario import scenario
 from spec.exploration.properties.client_join import PROPERTIES
 
 
@@ -175,6 +176,13 @@ def test_a_scenario_of_ones_own(tmp_path: Path) -> None:
     assert "mine, 1 torrent servers: mine" in done.output
 
 
+def test_a_scenario_file_that_is_edited_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    for torrents in (1, 2):
+        path.write_text(f'[scenario.mine]\ndescription = "mine"\ntorrents = {torrents}\n')
+        assert scenario("mine", path).torrents == torrents
+
+
 def test_what_stopped_a_search_is_told() -> None:
     done = explore("--scenario", "losses", "--memory", "1", "--property", "admitted")
     assert done.exit_code == 3
@@ -192,3 +200,12 @@ def test_ctrl_c_reports_what_was_covered() -> None:
     assert "Traceback" not in err
     assert process.returncode in {1, 3, 130}, err
     assert "it was interrupted" in out or process.returncode == 130, "130: it had not begun yet"
+
+
+def test_it_stops_when_its_time_is_over() -> None:
+    result = CliRunner().invoke(app, ["explore", "--seconds", "0.1", "--property", "pending admission has a timeout"])
+    assert result.exit_code == 3, result.output
+    assert "(not all of them: it took more than 0.1 seconds)" in result.stdout
+    any_number = CliRunner().invoke(app, ["explore", "--seconds", "1", "--torrents", "any"])
+    assert any_number.exit_code == 2
+    assert "--seconds does not go with --torrents any" in any_number.stderr

@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from runtime.cli.main import app
 from runtime.demo.output import recording
-from runtime.demo.runner import DemoRunner, Settings
+from runtime.demo.runner import DemoRunner
 from runtime.demo.scenarios import SCENARIOS, scenario
+from runtime.demo.settings import Settings
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.recorder import Arrow
 from runtime.runs.judged import judge

@@ -7,8 +7,9 @@ from functools import cache
 import pytest
 
 from machines import TrackerHello
-from runtime.demo.runner import DemoRunner, Settings
+from runtime.demo.runner import DemoRunner
 from runtime.demo.scenarios import DEFAULT, SCENARIOS, scenario
+from runtime.demo.settings import Settings
 from spec.notation import Fragment, Statement, read
 from spec.notation import Message as Drawn
 from spec.rendering.labels import label

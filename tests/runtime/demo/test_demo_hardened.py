@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from machines import ClientGoodbye, ClientRegistered
-from runtime.demo.runner import Settings
 from runtime.demo.scenarios import DEFAULT, scenario
+from runtime.demo.settings import Settings
 from runtime.mqtt.faults import parse_fault
 from tests.support.servers import Played, play_all
 

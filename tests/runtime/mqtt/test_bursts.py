@@ -108,7 +108,7 @@ async def test_what_was_not_acknowledged_is_no_success(ending: str) -> None:
 async def test_a_tap_tells_of_a_publication_when_it_leaves() -> None:
     slow, told = Slow(), Told()
     async with slow as address:
-        session = TappedSession(address, "tracker", 1, FaultPlan, told)
+        session = TappedSession(address, "tracker", 1, FaultPlan(), told)
         await session.connect()
         publishing = [asyncio.create_task(session.publish(HELLO, b"%d" % n)) for n in range(30)]
         await slow.holds(IN_FLIGHT)

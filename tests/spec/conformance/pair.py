@@ -195,7 +195,11 @@ class Pair:
 
     def binding(self) -> Binding:
         """What is said of it, as a binding."""
-        return binding_of(self.setting, self.charts)
+        return binding_of(self.setting, self.charts, self.messages())
+
+    def messages(self) -> tuple[str, ...]:
+        """The messages of all charts."""
+        return tuple(sorted({action[1:] for action in self.actions()}))
 
     def actions(self) -> frozenset[str]:
         """The actions of all charts."""
@@ -223,18 +227,26 @@ class Pair:
             "print(answer(texts, referred, charts, setting))\n"
             "named = [(f'd{n}.txt', text) for n, text in enumerate(texts)]\n"
             "others = [(f'r{n}.txt', text) for n, text in enumerate(referred)]\n"
-            "print(check_all(named, binding_of(setting, charts), charts, referred=others))\n"
+            f"binding = binding_of(setting, charts, {self.messages()!r})\n"
+            "print(check_all(named, binding, charts, referred=others))\n"
         )
 
 
-def binding_of(setting: Setting, names: Iterable[str]) -> Binding:
-    """A setting as a binding."""
+def binding_of(setting: Setting, names: Iterable[str], messages: Iterable[str]) -> Binding:
+    """A setting as a binding; each of the messages may go to anybody, and leave the diagram."""
+    names = tuple(names)
     players = {
         name: Player(name, group=setting.groups.get(name, ""), patient=name in setting.patient) for name in names
     }
     may_be_undrawn = tuple(MayBeUndrawn(frozenset({name}), (action,)) for name, action in setting.may_be_undrawn)
     begin = Begin("*", {}, {}, patient=setting.patience, recurring=setting.recurring)
-    return Binding(players=players, may_be_undrawn=may_be_undrawn, begins=(begin,), channels=setting.channels)  # type: ignore[arg-type]
+    return Binding(
+        players=players,
+        may_be_undrawn=may_be_undrawn,
+        begins=(begin,),
+        channels=setting.channels,  # type: ignore[arg-type]
+        routes=dict.fromkeys(messages, (*names, "]")),
+    )
 
 
 def _quoted(texts: list[str]) -> str:

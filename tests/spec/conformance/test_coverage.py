@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from statemachine import Event, State, StateChart
 
-from spec.binding import read_binding
+from spec.binding import load, read_binding
 from spec.conformance.checker import Report, check_all
-from spec.conformance.coverage import Coverage, joined
+from spec.conformance.coverage import Coverage, Row, joined
 from spec.conformance.report import as_json, as_text
+from tests.support.places import DIAGRAMS
 
 
 class Asker(StateChart[Any]):
@@ -119,3 +120,14 @@ def test_a_table_and_data() -> None:
         "exercised": 2,
         "missed": [list(NEVER), list(NO)],
     }
+
+
+def test_what_other_checks_asked_our_charts_does_not_count() -> None:
+    def exercised(name: str) -> dict[str, frozenset[Row]]:
+        diagrams = [(file.name, file.read_text("utf-8")) for file in sorted(DIAGRAMS.glob("*.txt"))]
+        report = check_all([(name, dict(diagrams)[name])], load(), referred=diagrams, coverage=True)
+        return {chart.chart: chart.exercised for chart in report.coverage}
+
+    before = exercised("ClientGoodbye_StandardProcedure.txt")
+    exercised("ClientJoin_Alternative2.txt")
+    assert exercised("ClientGoodbye_StandardProcedure.txt") == before

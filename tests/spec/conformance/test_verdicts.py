@@ -278,3 +278,44 @@ def test_rows_that_allow_it_elsewhere_and_the_orders_that_came() -> None:
     allowances = Allowances(Binding(early_sends=(row,)))
     said = rules(Act("!", "Tracker", "DescribeView", "", "TrackerView"), begin, allowances, ordered=0)
     assert said.endswith("[[early_sends]] (mine.toml): once, and only where it is drawn to be sent")
+
+
+def test_what_is_lost_in_the_scenarios_and_arrives_is_told_apart() -> None:
+    report = checked("A->B:ask\nB-xA:answer\n", ASKS)
+    (finding,) = report.implied
+    assert finding.message == (
+        "0.txt: B can do !answer to A, and it arrives, which no scenario allows here; the scenarios allow !answer to A "
+        "(lost)"
+    )
+
+
+def test_the_run_of_who_is_patient_holds_all_that_came_before() -> None:
+    charts = {
+        "S": chart("S", ["!data", "?tick", "?tick"]),
+        "R": chart("R", ["?data"]),
+        "C": chart("C", ["!tick", "!tick"]),
+    }
+    binding = Binding(players={"C": Player("C", patient=True)})
+    report = checked("S->R:data\nC->S:tick\n", charts, binding)
+    (finding,) = [each for each in report.implied if each.kind == "goes-on"]
+    assert "S->>R:data" in finding.counterexample
+
+
+ENDS_EARLY = {
+    "alt": ["alt\nA->B:ask\nB->A:answer\nelse\nA->B:ask\nend\n"],
+    "two scenarios": [f"title Asking (1)\n{EXCHANGE}", "title Asking (2)\nA->B:ask\n"],
+}
+
+
+@pytest.mark.parametrize("kind", ENDS_EARLY)
+def test_a_scenario_that_ends_where_another_goes_on_is_told(kind: str) -> None:
+    report = checked(ENDS_EARLY[kind], ASKS)
+    (warning,) = [finding for finding in report.findings if finding.kind == "ends-early"]
+    assert "a scenario ends here, and in another one B goes on with !answer to A" in warning.message
+    assert report.conforms
+    assert not checked(ENDS_EARLY[kind], ASKS, strict=True).conforms
+
+
+@pytest.mark.parametrize("text", ["A->B:ask\nopt\nB->A:answer\nend\n", EXCHANGE])
+def test_what_may_happen_or_not_does_not_end_early(text: str) -> None:
+    assert not [finding for finding in checked(text, ASKS).findings if finding.kind == "ends-early"]

@@ -88,9 +88,9 @@ def states(system: ClosedSystem) -> list[Row]:
 
 def joint(system: ClosedSystem, row: Row) -> Joint:
     """Where everybody is, whatever is under way."""
-    budget = system.budgets[row[-1]]
-    slots = (system.slots[component][number] for component, number in enumerate(row[:-1]))
-    locals_ = tuple(system.locals[component][slot.local] for component, slot in enumerate(slots))
+    budget = system.budgets.known[row[-1]]
+    slots = (system.numbers.slots[component][number] for component, number in enumerate(row[:-1]))
+    locals_ = tuple(system.numbers.locals[component][slot.local] for component, slot in enumerate(slots))
     return locals_, budget.stabilisation, budget.changed, () if budget.stabilisation else budget.left
 
 

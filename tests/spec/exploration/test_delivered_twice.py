@@ -31,17 +31,21 @@ def test_two_events_that_are_delivered_twice_are_two() -> None:
     """Two hellos are under way, each was delivered once: the one that was followed last is not the other one."""
     system = TWICE.build(drop_inert=False)
     reference.explore(system, 4000)
-    slots = [slot for slot in system.slots[1] if len({system.mark(message) for message in slot.down} - {""}) == 2]
-    hellos = [slot for slot in slots if {type(system.messages[m]).__name__ for m in slot.down} == {"TrackerHello"}]
+    slots = [
+        slot for slot in system.numbers.slots[1] if len({system.marks.of(message) for message in slot.down} - {""}) == 2
+    ]
+    hellos = [
+        slot for slot in slots if {type(system.numbers.messages[m]).__name__ for m in slot.down} == {"TrackerHello"}
+    ]
     assert hellos
     known = set()
     for slot in hellos:
-        state = system.locals[1][slot.local]
+        state = system.numbers.locals[1][slot.local]
         assert isinstance(state, ServerState)
         data = state.client.data
         assert isinstance(data, TorrentServerData)
         known.add(data.hello)
-        assert data.hello in {"", *(system.mark(message) for message in slot.down)}
+        assert data.hello in {"", *(system.marks.of(message) for message in slot.down)}
     assert len(known - {""}) == 2
 
 

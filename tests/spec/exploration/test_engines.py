@@ -17,6 +17,7 @@ from spec.exploration.model import reference as plain
 from spec.exploration.model.closed import ClosedSystem, NotInert
 from spec.exploration.model.renaming import permutations_of
 from spec.exploration.model.scenario import Scenario
+from spec.exploration.model.surroundings import Kept
 from spec.exploration.properties.client_join import PROPERTIES, side_of
 from spec.exploration.properties.language import Properties
 from tests.support.engines import ENGINES, engines
@@ -47,9 +48,9 @@ def size(search: BreadthFirst) -> tuple[int, int, int]:
 
 def built(scenario: Scenario) -> ClosedSystem:
     """The reduced system, with all that has to be delivered."""
-    interesting: set[Any] = set()
+    kept = Kept()
     while True:
-        system = scenario.build(interesting=interesting)
+        system = scenario.build(kept=kept)
         try:
             engine("vectorised")(system).run()
         except NotInert:

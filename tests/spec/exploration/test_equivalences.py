@@ -85,7 +85,8 @@ def test_exchanged_names_stand_for_each_other(scenario: Scenario) -> None:
 
 def nobody_is_busy(system: ClosedSystem, row: Row) -> bool:
     return not any(
-        system.is_busy(component, system.slots[component][number].local) for component, number in enumerate(row[:-1])
+        system.is_busy(component, system.numbers.slots[component][number].local)
+        for component, number in enumerate(row[:-1])
     )
 
 
@@ -157,14 +158,14 @@ def remembering(system: ClosedSystem, what: str) -> set[Hashable]:
     assert rows is not None
 
     def least(component: int, number: int) -> Hashable:
-        slot, server = system.slots[component][number], system.nodes[component]
-        state = system.locals[component][slot.local]
+        slot, server = system.numbers.slots[component][number], system.nodes[component]
+        state = system.numbers.locals[component][slot.local]
         assert isinstance(state, ServerState)
-        marked = any(map(system.is_marked, slot.down))
+        marked = any(map(system.marks.is_marked, slot.down))
         kept = normal(state if what == "normal" or marked else UNMARKED(server, state))
-        return kept, *(tuple(system.messages[message] for message in queue) for queue in slot[1:])
+        return kept, *(tuple(system.numbers.messages[message] for message in queue) for queue in slot[1:])
 
-    return {(*(least(*pair) for pair in enumerate(row[:-1])), system.budgets[row[-1]]) for row in rows}
+    return {(*(least(*pair) for pair in enumerate(row[:-1])), system.budgets.known[row[-1]]) for row in rows}
 
 
 UNMARKED: Any = Server.unmarked

@@ -10,6 +10,7 @@ from spec.exploration.model.closed import ClosedSystem, NotInert
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.reference import explore as explore_plainly
 from spec.exploration.model.scenario import Scenario, scenario, scenarios, with_bounds
+from spec.exploration.model.surroundings import Kept
 from spec.exploration.properties.client_join import PROPERTIES, side_of
 from spec.exploration.properties.language import Properties
 from spec.exploration.traces.replay import play, read
@@ -133,9 +134,9 @@ def _fixed(system: ClosedSystem) -> int:
     permutation = (0, 2, 1)
     return sum(
         (
-            system.renamed(0, row[0], permutation),
-            system.renamed(2, row[2], permutation),
-            system.renamed(1, row[1], permutation),
+            system.renamed.slot(0, row[0], permutation),
+            system.renamed.slot(2, row[2], permutation),
+            system.renamed.slot(1, row[1], permutation),
         )
         == row[:3]
         for row in seen
@@ -207,11 +208,11 @@ def test_more_states_than_allowed_is_no_verdict() -> None:
 
 def test_a_message_that_turns_out_to_matter_is_delivered() -> None:
     """A client that is offline has not seen a hello yet: the search begins anew when it is found to matter."""
-    interesting: set[tuple[int, object]] = set()
+    kept = Kept()
     chosen = Scenario("two", faults={"losses": None})
     with pytest.raises(NotInert):
-        explore_plainly(chosen.build(interesting=interesting))
-    assert {type(message).__name__ for _, message in interesting} == {"TrackerHello"}
+        explore_plainly(chosen.build(kept=kept))
+    assert {type(message).__name__ for _, message in kept.interesting} == {"TrackerHello"}
 
 
 def test_bounds_are_bounds() -> None:

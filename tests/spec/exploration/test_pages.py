@@ -1,13 +1,17 @@
 """The pages of findings say what the explorer finds today."""
 
 import re
+from functools import cache
 
 import pytest
 
+from spec.exploration.explore import explore
 from spec.exploration.pages import FOLDER, findings, page
 from spec.exploration.properties.client_join import PROPERTIES
 from spec.notation import read
 
+explored = cache(explore)
+"""Several pages are about one scenario."""
 SLOW = {"views-that-differ-after-stabilisation"}
 """Four million states: what is broken is searched by `test_explorer.py`, too."""
 
@@ -20,7 +24,7 @@ def test_a_page_is_what_the_generator_writes(finding: object) -> None:
     path = FOLDER / f"{finding.name}.md"
     text = path.read_text(encoding="utf-8")
     if finding.name not in SLOW:
-        assert text == page(finding), "the page is stale: python -m spec.exploration.pages"
+        assert text == page(finding, explored), "the page is stale: python -m spec.exploration.pages"
     (trace,) = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
     assert not read(trace).diagnostics
 

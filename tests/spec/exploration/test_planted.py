@@ -88,7 +88,7 @@ def test_a_server_that_goes_on_for_ever_meets_what_is_impossible() -> None:
     result = explore(Recast(LOSSY, {"TorrentServer": Restless}))
     trace = broken(result)[CHARTS_MEET]
     assert not read(trace).diagnostics
-    (state,) = {getattr(state, "broken", "") for states in result.system.locals for state in states} - {""}
+    (state,) = {getattr(state, "broken", "") for states in result.system.numbers.locals for state in states} - {""}
     assert state == "after 1000 calls in one step it still goes on, in subscribing"
 
 

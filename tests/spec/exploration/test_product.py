@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
+from spec.exploration import product
 from spec.exploration.model.scenario import scenarios
 from spec.exploration.pages import FOLDER
-from spec.exploration.product import MARKS, PAGE, explored, rows, text
+from spec.exploration.product import MARKS, PAGE, rows, text
 from spec.exploration.properties.client_join import PROPERTIES
 
+explored = cache(product.explored)
 SMALL = (
     *("standard", "hasty", "losses", "alone", "dying", "duplicates", "both-hops", "misfit", "wrong-size", "wrong-hash"),
     *("spelling", "metadata", "late-expiries", "hardened-leaving", "hardened-disconnected", "asking-again"),

@@ -11,6 +11,7 @@ import pytest
 from spec.exploration.model.closed import ClosedSystem, NotInert
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import Row
+from spec.exploration.model.surroundings import Kept
 from spec.exploration.properties.client_join import PROPERTIES, side_of
 from spec.exploration.properties.language import Properties
 from spec.exploration.spin.model import write
@@ -37,7 +38,7 @@ def searched(system: ClosedSystem) -> tuple[set[Row], int]:
                     continue
                 after = [*row[:-1], budget]
                 after[component] = step.then
-                for receiver, message in system.publications[step.publication]:
+                for receiver, message in system.numbers.publications[step.publication]:
                     after[receiver] = push(receiver, after[receiver], message)
                 transitions += 1
                 then = tuple(after)
@@ -54,9 +55,9 @@ def quickly(model: str, **options: Any) -> Report:
 
 def known(scenario: Scenario, **options: Any) -> tuple[ClosedSystem, set[Row], int]:
     """A system that has been searched completely, its states, and the number of its transitions."""
-    interesting: set[Any] = set()
+    kept = Kept()
     while True:
-        system = scenario.build(interesting=interesting, **options)
+        system = scenario.build(kept=kept, **options)
         try:
             return system, *searched(system)
         except NotInert:
@@ -176,16 +177,16 @@ def masks(system: ClosedSystem) -> Bad:
     stabilisation.
     """
     components = []
-    for component, states in enumerate(system.locals):
+    for component, states in enumerate(system.numbers.locals):
         rows = {}
         for (local, state), idle in itertools.product(enumerate(states), (False, True)):
-            begins, online = state == system.nodes[component].begin(), system.online[component][local]
+            begins, online = state == system.nodes[component].begin(), system.numbers.online[component][local]
             offline = not online or component != 1
             rows[local, idle] = begins | (online and idle) * 0b110 | offline << 130
         components.append(rows)
     budgets = {
         number: 0b1011 | (budget.stabilisation and not budget.left) << 2 | budget.stabilisation << 130
-        for number, budget in enumerate(system.budgets)
+        for number, budget in enumerate(system.budgets.known)
     }
     return Bad(tuple(components), budgets)
 
@@ -193,7 +194,7 @@ def masks(system: ClosedSystem) -> Bad:
 def violated(system: ClosedSystem, row: Row, here: Bad) -> int:
     found = here.budgets.get(row[-1], 0)
     for component, rows in enumerate(here.masks):
-        slot = system.slots[component][row[component]]
+        slot = system.numbers.slots[component][row[component]]
         found &= rows.get((slot.local, not slot.up and not slot.down), 0)
     return found
 

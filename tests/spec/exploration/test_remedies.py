@@ -98,7 +98,7 @@ def test_reductions_change_no_verdict(name: str) -> None:
 def test_names_of_requests_are_never_used_twice() -> None:
     system = SYSTEMS["one client"].build(drop_inert=False)
     explore_plainly(system)
-    for state in system.locals[1]:
+    for state in system.numbers.locals[1]:
         data = state.client.data  # type: ignore[attr-defined]
         assert data.session
         assert data.confirmed in {"", *(f"{data.session}-{number}" for number in range(1, data.request + 1))}

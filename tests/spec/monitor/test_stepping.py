@@ -32,7 +32,7 @@ def test_each_step_is_that_of_the_chart(name: str, hardened: bool) -> None:
             outcome = label.outcome
             messages |= {arrow.message for arrow in outcome.arrows} if outcome else set()
             for component, slot in enumerate(row[:-1]):
-                states.add((component, system.locals[component][system.slots[component][slot].local]))
+                states.add((component, system.numbers.state(component, slot)))
         for component, state in states:
             node = system.nodes[component]
             assert isinstance(node, Server)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from machines import CONNACK, SUBACK, SUBSCRIBE, ClientGoodbye, SetTimeout, Start, Timer, TrackerGoodbye, TrackerHello
 from runtime.demo.output import recording
-from runtime.demo.runner import Settings
 from runtime.demo.scenarios import scenario
+from runtime.demo.settings import Settings
 from spec.notation import Diagram, Presentation, print_diagram, read
 from spec.notation import Message as Read
 from spec.rendering.labels import label

@@ -285,6 +285,28 @@ def test_an_action_within_an_action_is_refused() -> None:
         assert "an action within an action, which nobody else would see" in str(error)
 
 
+def test_an_event_of_a_callback_that_there_is_not_is_refused() -> None:
+    class Slipping(StateChart[Any]):
+        a = State(initial=True)
+        b = State()
+        c = State(final=True)
+        go = Event(a.to(b, on="further"), name="?go")
+        hurry = Event(b.to(c), internal=True)
+
+        def further(self) -> None:
+            self.send(self.how)
+
+        how = "hury"
+
+    class Right(Slipping):
+        how = "hurry"
+
+    error = refused(Slipping)
+    assert "no transition has an event of that name; did you mean 'hurry'?" in str(error)
+    machine = ForeignMachine(Right)
+    assert machine.receive(machine.begin(), "go", "B")[0][1].states == ("c",)
+
+
 def test_invoke_is_refused() -> None:
     class Invoking(StateChart[Any]):
         a = State(initial=True)

@@ -211,11 +211,16 @@ def test_messages_with_values() -> None:
 
 
 def test_what_may_be_ignored() -> None:
-    machine = ForeignMachine(Twofold, may_ignore=lambda message: message == "noise")
+    machine = ForeignMachine(Twofold, may_ignore=lambda message, _where: message == "noise")
     state = machine.begin()
     assert machine.receive(state, "noise", "B") == ((Taking.IGNORED, state, ""),)
     ((taking, then, why),) = machine.receive(state, "music", "B")
     assert (taking, then, why) == (Taking.REFUSED, state, "Twofold in start has no transition ?music")
+
+
+def test_what_may_be_ignored_in_some_states_only() -> None:
+    machine = ForeignMachine(Twofold, may_ignore=lambda _message, where: where == ("elsewhere",))
+    assert machine.receive(machine.begin(), "noise", "B")[0][0] is Taking.REFUSED
 
 
 def test_a_validator_that_raises_refuses_in_its_own_words() -> None:

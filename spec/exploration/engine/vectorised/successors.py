@@ -162,7 +162,7 @@ class Successors:
                 break
             self._fill(AFTER, component, queue.take(holes), edit.take(holes))
         while True:
-            if not tables.system.can_repeat:
+            if not tables.system.faults.can_repeat:
                 return then.astype(np.int64), after
             plain = np.where(tables.marked[component].take(after), then, tables.unmarked[component].take(then))
             if (plain >= 0).all():
@@ -187,7 +187,7 @@ class Successors:
     # Publications.
 
     def _catch_up_fans(self) -> None:
-        known = self.tables.system.publications
+        known = self.tables.system.numbers.publications
         if len(known) == self._known_fans:
             return
         self.tables.catch_up()

@@ -30,7 +30,7 @@ def of_any_number(done: Fixpoint) -> set[View]:
         for way in ((0, 1, 2), (0, 2, 1)):
             renamed = [0, 0, 0]
             for component, number in enumerate(row[:-1]):
-                renamed[way[component]] = system.renamed(component, number, way)
+                renamed[way[component]] = system.renamed.slot(component, number, way)
             found.add(_view(system, (*renamed, row[-1]), Restriction(SEEN), (0, 1, 2), ()))
     return found
 
@@ -78,19 +78,19 @@ def _view(
         return found
 
     def queue(numbers: tuple[int, ...]) -> tuple[Hashable, ...]:
-        messages = [UNTOLD if number == UNTOLD else system.messages[number] for number in numbers]
+        messages = [UNTOLD if number == UNTOLD else system.numbers.messages[number] for number in numbers]
         return tuple(
             seen(each)
             for each in messages
             if each == UNTOLD or not restrict.subject(each) or restrict.subject(each) in visible
         )
 
-    slots: list[Slot] = [system.slots[place][row[place]] for place in places]
+    slots: list[Slot] = [system.numbers.slots[place][row[place]] for place in places]
     parts = [
-        (seen(system.locals[place][slot.local]), queue(slot.up), queue(slot.down))
+        (seen(system.numbers.locals[place][slot.local]), queue(slot.up), queue(slot.down))
         for place, slot in zip(places, slots, strict=True)
     ]
-    budget: FaultBudget = system.budgets[row[-1]]
+    budget: FaultBudget = system.budgets.known[row[-1]]
     tells = any(UNTOLD in slot.up for slot in slots)
     return (*parts, budget._replace(past="open") if budget.past == "told" and not tells else budget)
 

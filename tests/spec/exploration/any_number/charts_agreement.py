@@ -52,7 +52,9 @@ def views_with(of: Population, number: int, there: OpenCharts) -> set[Row]:
     names = [node.name for node in system.nodes]
     members = of.names(number)
     permutations = permutations_of(len(names), [[names.index(name) for name in members]])
-    whole = OpenCharts(system.nodes, system.bus, system.faults, hidden=open_charts(of, number, {}).hidden)
+    whole = OpenCharts(
+        system.nodes, system.bus, system.faults, drop_inert=False, hidden=open_charts(of, number, {}).hidden
+    )
     whole.hidden.centres.clear()  # nothing is learned from it
     met = {canonical(system, system.initial(), permutations)}
     todo = [*met]
@@ -72,18 +74,22 @@ def _view(whole: OpenCharts, system: ClosedSystem, row: Row, pair: tuple[str, ..
     names, found = [node.name for node in system.nodes], []
     for here, node in enumerate(there.nodes):
         place = names.index(next((old for old, new in to.items() if new == node.name), node.name))
-        slot = system.slots[place][row[place]]
-        seen = whole.seen(place, system.locals[place][slot.local])
+        slot = system.numbers.slots[place][row[place]]
+        seen = whole.seen(place, system.numbers.locals[place][slot.local])
         shown = tuple(trees.renamed(trees(tree, visible), tuple(to.items())) for tree in seen.trees)
         queue = []
-        for message in (system.messages[each] for each in slot.down):
+        for message in (system.numbers.messages[each] for each in slot.down):
             assert isinstance(message, Addressed)
             if message.sender not in {*trees.names} - visible:
                 sender, receiver = (to.get(name, name) for name in (message.sender, message.to))
-                queue.append(there.message(message._replace(sender=sender, to=receiver)))
-        local = there.local(here, there.state(here, Seen(seen.rest, shown)))
-        found.append(there.slot(here, Slot(local, (), tuple(queue if there.ordered else sorted(queue)))))
-    budget = there.budgets.index(system.budgets[row[-1]]) if system.budgets[row[-1]] in there.budgets else -1
+                queue.append(there.numbers.message(message._replace(sender=sender, to=receiver)))
+        local = there.numbers.local(here, there.state(here, Seen(seen.rest, shown)))
+        found.append(there.numbers.slot(here, Slot(local, (), tuple(queue if there.ordered else sorted(queue)))))
+    budget = (
+        there.budgets.known.index(system.budgets.known[row[-1]])
+        if system.budgets.known[row[-1]] in there.budgets.known
+        else -1
+    )
     places = [[node.name for node in there.nodes].index(name) for name in there.hidden.seen]
     return canonical(there, (*found, budget), permutations_of(len(found), [places]))
 

@@ -16,8 +16,8 @@ from spec.exploration.any_number.population import population
 from spec.exploration.any_number.restriction import NotInterchangeable
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.foreign import ForeignSystem, Standing
-from spec.exploration.model.moves import Moves
 from spec.exploration.model.outside import outside
+from spec.exploration.model.surroundings import Surroundings
 from spec.exploration.properties.foreign import PROPERTIES, no_deadlock
 from spec.exploration.properties.language import Implication, always, leads_to
 from spec.exploration.traces.replay import KEPT, play
@@ -180,7 +180,7 @@ def test_views_with_two_centres_and_an_outside_are_known() -> None:
 
 
 def test_a_step_of_others_that_is_left_out_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(open_charts.ChartMoves, "_acting", Moves._acting)
+    monkeypatch.setattr(open_charts.Members, "moves", Surroundings.moves)
     of = population(lock())
     assert missing(of, views_of(of), 3)[0]
 

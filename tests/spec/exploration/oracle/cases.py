@@ -61,11 +61,11 @@ def _of_servers(world: World, config: Config) -> Joint:
 def _of_system(system: ClosedSystem, row: Row) -> Joint:
     parties = []
     for component, number in enumerate(row[:-1]):
-        slot = system.slots[component][number]
-        up = [system.messages[message] for message in slot.up if message >= 0]
-        down = [(system.messages[message], system.is_marked(message)) for message in slot.down]
-        parties.append(_party(system.locals[component][slot.local], up, down, ordered=system.ordered))
-    budget = system.budgets[row[-1]]
+        slot = system.numbers.slots[component][number]
+        up = [system.numbers.messages[message] for message in slot.up if message >= 0]
+        down = [(system.numbers.messages[message], system.marks.is_marked(message)) for message in slot.down]
+        parties.append(_party(system.numbers.locals[component][slot.local], up, down, ordered=system.ordered))
+    budget = system.budgets.known[row[-1]]
     left = () if budget.stabilisation else budget.left
     return Joint(tuple(parties), frozenset(left), budget.stabilisation, budget.changed)
 
@@ -179,18 +179,18 @@ def _says_why(joint: Joint) -> bool:
 def _of_foreign(system: ClosedSystem, row: Row) -> Joint:
     parties = []
     for component, number in enumerate(row[:-1]):
-        slot = system.slots[component][number]
-        state: Any = system.locals[component][slot.local]
+        slot = system.numbers.slots[component][number]
+        state: Any = system.numbers.locals[component][slot.local]
         wrong = "" if not isinstance(state, Broken) else "raised" if state.raised else "refused"
         node: Any = system.nodes[component]
         held: Any = state.state if isinstance(state, Broken) else state
         node.machine._restore(held)
         made = node.machine._body.roots[0]
         local = (held.states[0], tuple((name, getattr(made, name)) for name in drawn_charts.FIELDS), wrong)
-        up = tuple(_note(system.messages[message]) for message in slot.up)
-        down = [_note(system.messages[message]) for message in slot.down]
+        up = tuple(_note(system.numbers.messages[message]) for message in slot.up)
+        down = [_note(system.numbers.messages[message]) for message in slot.down]
         parties.append((local, up, _queue(down, ordered=system.ordered)))
-    budget = system.budgets[row[-1]]
+    budget = system.budgets.known[row[-1]]
     return Joint(tuple(parties), frozenset(budget.left), stable=False, changed=False)
 
 

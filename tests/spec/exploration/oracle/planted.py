@@ -16,10 +16,13 @@ from spec.exploration.engine.queue_tables import EMPTY, InFlight
 from spec.exploration.engine.search import BreadthFirst, Found
 from spec.exploration.engine.tables import Tables
 from spec.exploration.engine.vectorised.search import VectorisedSearch
+from spec.exploration.model.answers import Answers
 from spec.exploration.model.budget import FaultBudgets
 from spec.exploration.model.chart_node import Chart
 from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.delivery import Delivery
 from spec.exploration.model.faults import Faults
+from spec.exploration.model.marks import Marks
 from spec.exploration.model.moves import Moves
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import NOTHING
@@ -153,26 +156,27 @@ def a_cut_search_is_called_complete(patch: Patch) -> None:
 def whatever_is_ignored_anywhere_is_left_out(patch: Patch) -> None:
     """A message is not delivered to somebody who ignores it in any state at all."""
 
-    def inert(self: ClosedSystem, component: int, message: int) -> bool:
-        return self.drop_inert and any(
-            self._ignores(component, state, message)
-            for state, online in zip(self.locals[component], self.online[component], strict=True)
+    def inert(self: Delivery, component: int, message: int) -> bool:
+        about = self.numbers.messages[message]
+        return self.drops_inert and any(
+            self.surroundings.ignores(component, state, about)
+            for state, online in zip(self.numbers.locals[component], self.numbers.online[component], strict=True)
             if online
         )
 
-    patch.setattr(ClosedSystem, "_is_inert", inert)
+    patch.setattr(Delivery, "is_inert", inert)
 
 
 @told_by("scenarios", 2_000_104)
 def a_crash_leaves_what_was_to_come(patch: Patch) -> None:
     """What was on its way to a server that crashes is there once it is back."""
-    right: Any = Moves._asked
+    right: Any = Moves.asked
 
     def asked(self: Moves, component: int, local: int, kind: str, *rest: Any, **more: Any) -> Any:
         for move in right(self, component, local, kind, *rest, **more):
             yield move._replace(keeps_down=True) if kind in {"crash", "wipe"} else move
 
-    patch.setattr(Moves, "_asked", asked)
+    patch.setattr(Moves, "asked", asked)
 
 
 @told_by("scenarios", 5_000_053)
@@ -195,8 +199,8 @@ def whoever_is_busy_reads(patch: Patch) -> None:
 @told_by("charts", 5_000_027)
 def one_choice_is_forgotten(patch: Patch) -> None:
     """Where a step can end in several ways, only the first is known."""
-    right = ClosedSystem.ask
-    patch.setattr(ClosedSystem, "ask", lambda self, *asked: right(self, *asked)[:1])
+    right = Answers.ask
+    patch.setattr(Answers, "ask", lambda self, *asked: right(self, *asked)[:1])
 
 
 @told_by("charts", 5_000_036)
@@ -212,12 +216,12 @@ def internal_steps_are_forgotten(patch: Patch) -> None:
 @told_by("scenarios", 2_000_101)
 def a_repeated_event_is_taken_for_a_new_one(patch: Patch) -> None:
     """Nobody remembers what was delivered twice, though it is delivered again."""
-    right = ClosedSystem.settled
+    right = Marks.settled
 
-    def settled(self: ClosedSystem, component: int, slot: Any) -> int:
+    def settled(self: Marks, component: int, slot: Any) -> Any:
         return right(self, component, slot._replace(local=self.unmarked(component, slot.local)))
 
-    patch.setattr(ClosedSystem, "settled", settled)
+    patch.setattr(Marks, "settled", settled)
 
 
 @told_by("charts", 5_000_027)
@@ -234,13 +238,13 @@ def always_is_asked_of_quiescent_states_only(patch: Patch) -> None:
 @told_by("scenarios", 5_000_062)
 def the_new_tracker_reads_what_the_old_one_was_sent(patch: Patch) -> None:
     """What was on its way to the old tracker is read by the new one."""
-    right: Any = Moves._asked
+    right: Any = Moves.asked
 
     def asked(self: Moves, component: int, local: int, kind: str, *rest: Any, **more: Any) -> Any:
         for move in right(self, component, local, kind, *rest, **more):
             yield move._replace(keeps_down=True) if kind == "stabilisation" else move
 
-    patch.setattr(Moves, "_asked", asked)
+    patch.setattr(Moves, "asked", asked)
 
 
 @told_by("scenarios", 5_000_029)
