@@ -1,7 +1,7 @@
 """Records, which are never changed: one with other values in some fields is made anew."""
 
 from dataclasses import fields
-from functools import cache
+from functools import lru_cache
 from typing import Any, TypeVar
 
 R = TypeVar("R")
@@ -22,6 +22,6 @@ def replace(record: R, /, **changes: object) -> R:
     return made
 
 
-@cache
+@lru_cache(maxsize=256)  # of each class of records
 def _names(record: Any) -> tuple[str, ...]:
     return tuple(field.name for field in fields(record))
