@@ -62,20 +62,22 @@ class Keeping:
 
     async def _store(self, keeper: Keeper, view: View) -> None:
         """Store a view, and then the latest one until there is no later one."""
-        while self._kept is None or not _same(view, self._kept):
-            try:
-                await in_a_thread(keeper.keep, view)
-            except StoreFailure as failure:
-                self.failure = failure
-            except Exception as error:  # noqa: BLE001 - whatever it was, nothing was stored, and the service ends
-                self.failure = StoreFailure(f"cannot store what is known: {error!r}")
-            if self.failure is not None:
-                log.error("%s: %s", self._name, self.failure)
-                break
-            self._kept = view
-            self._go_on()
-            view = self._view()
-        self._storing = None
+        try:
+            while self._kept is None or not _same(view, self._kept):
+                try:
+                    await in_a_thread(keeper.keep, view)
+                except StoreFailure as failure:
+                    self.failure = failure
+                except Exception as error:  # noqa: BLE001 - whatever it was, nothing was stored, and the service ends
+                    self.failure = StoreFailure(f"cannot store what is known: {error!r}")
+                if self.failure is not None:
+                    log.error("%s: %s", self._name, self.failure)
+                    break
+                self._kept = view
+                self._go_on()
+                view = self._view()
+        finally:
+            self._storing = None
         if self.failure is not None:
             self._go_on()
 

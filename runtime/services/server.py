@@ -167,16 +167,18 @@ class ServiceServer(Server):
 
     async def _send_large(self, role: Role, output: Output) -> None:
         """A step between the view and the MQTT client, of which the view's part is done in a thread."""
-        if role == "view":
-            await in_a_thread(self.charts["view"].emit, output)
-            self._note_sent(role, output.message, output.to)
-            self._receive("client", output.message, role)
-        else:
-            self.charts[role].emit(output)
-            self._note_sent(role, output.message, output.to)
-            outcome = await in_a_thread(receive, self.charts["view"], output.message)
-            self._note_received("view", output.message, role, *outcome)
-        self._stepping = None
+        view, message = self.charts["view"], output.message
+        try:
+            if role == "view":
+                await in_a_thread(view.emit, output)
+                self._note_sent(role, message, output.to)
+                self._receive("client", message, role)
+            else:
+                self.charts[role].emit(output)
+                self._note_sent(role, message, output.to)
+                self._note_received("view", message, role, *await in_a_thread(receive, view, message))
+        finally:
+            self._stepping = None
         if not self._crashed:
             self._settle()
 
