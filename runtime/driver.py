@@ -28,14 +28,13 @@ from machines.calls import (
     SubscriptionFailed,
 )
 from machines.events import BusEvent
-from machines.participant import Decision, Output, Participant, UnspecifiedReception
+from machines.participant import Decision, Output, Participant
 from runtime.mqtt.session import Connect, NotConnectedError, RefusedError, Session
 from runtime.policy import SchedulingPolicy
+from runtime.stepping import Role, changed, received
 from runtime.wire.events import Refusals, decode_or_refuse, encode
 
 log = logging.getLogger("clientjoin.server")
-
-Role = Literal["client", "clock", "view"]
 
 
 @dataclass(frozen=True)
@@ -88,8 +87,8 @@ class Server:
         self._session: Session | None = None
         self._channel: deque[tuple[Message, str]] = deque()
         self._timers: dict[tuple[Role, Output], asyncio.TimerHandle] = {}
-        self._timed: list[tuple[Output, ...]] = []
-        """What was due at the charts that are not urgent when the timers were set."""
+        self._timed: list[tuple[Role, tuple[Output, ...]]] = []
+        """What is due at the charts that are not urgent, as far as timers are set for it."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._publishing: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
@@ -228,11 +227,14 @@ class Server:
 
     def _read_next(self) -> bool:
         """Read the first message in the channel that the MQTT client does not defer."""
+        deferred: set[type[Message]] = set()
         for place, (message, peer) in enumerate(self._channel):
-            if self.charts["client"].decide(type(message)) is not Decision.DEFERRED:
-                del self._channel[place]
-                self._receive("client", message, peer)
-                return True
+            if (kind := type(message)) not in deferred:
+                if self.charts["client"].decide(kind) is not Decision.DEFERRED:
+                    del self._channel[place]
+                    self._receive("client", message, peer)
+                    return True
+                deferred.add(kind)
         return False
 
     def _receive(self, role: Role, message: Message, peer: str) -> None:
@@ -256,13 +258,11 @@ class Server:
         if not self._policy.counts_time:
             return
         dues = [(role, chart.due()) for role, chart in self.charts.items() if not chart.urgent]
-        if len(dues) == len(self._timed) and all(now is then for (_, now), then in zip(dues, self._timed, strict=True)):
-            return  # no chart has moved since: `due` gives the very same answer
-        self._timed = [outputs for _, outputs in dues]
-        due = {(role, output) for role, outputs in dues for output in outputs}
-        for over in self._timers.keys() - due:
-            self._timers.pop(over).cancel()
-        for role, output in due - self._timers.keys():
+        over, new = changed(self._timed, dues)
+        self._timed = dues
+        for each in over:
+            self._timers.pop(each).cancel()
+        for role, output in new:
             self._set_timer(role, output)
 
     def _set_timer(self, role: Role, output: Output) -> None:
@@ -275,7 +275,7 @@ class Server:
 
     def _expire(self, role: Role, output: Output) -> None:
         del self._timers[role, output]
-        self._timed = []
+        self._timed = [(each, tuple(o for o in due if (each, o) != (role, output))) for each, due in self._timed]
         self._send(role, output)
         self._settle()
 
@@ -419,11 +419,3 @@ class Server:
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
-
-
-def received(chart: Participant, message: Message) -> tuple[Decision, str]:
-    """What a chart did with a message; IMPOSSIBLE, and why, if it does not take it."""
-    try:
-        return chart.receive(message), ""
-    except UnspecifiedReception as refused:
-        return Decision.IMPOSSIBLE, str(refused)

@@ -17,7 +17,7 @@ from machines.calls import (
 from machines.distribution_view import DistributionViewData
 from machines.events import BusEvent
 from machines.participant import Decision, Participant
-from runtime.driver import received
+from runtime.stepping import received
 
 MANY = 2000
 """Entries that a step has to do with, from which on it is done in a thread."""

@@ -15,7 +15,6 @@ from machines.participant import Participant
 from machines.rules import View
 from machines.torrent_server import TorrentServer
 from machines.tracker import Tracker
-from runtime.driver import Role
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.session import BrokerAddress, Session, Will
 from runtime.services.keeping import Keeper, StoreFailure
@@ -26,6 +25,7 @@ from runtime.services.status import Status
 from runtime.services.store import Store
 from runtime.services.supervisor import Exit, Service, Supervisor, told_by_signals
 from runtime.services.web import served
+from runtime.stepping import Role
 
 log = logging.getLogger("clientjoin.service")
 

@@ -18,12 +18,13 @@ from machines.events import BusEvent, ClientEvent
 from machines.participant import Output, Participant
 from machines.rules import View
 from machines.tracker import Tracker
-from runtime.driver import Move, Role, Server
+from runtime.driver import Move, Server
 from runtime.mqtt.session import Session, Will
 from runtime.services.keeping import Keeper, Keeping, StoreFailure
 from runtime.services.large import entries, is_large, receive
 from runtime.services.threads import in_a_thread
 from runtime.services.topics import ADDRESSED, OWN, Topics
+from runtime.stepping import Role
 from runtime.wire.events import Malformed, decode, encode
 from runtime.wire.strict_json import Fault, shown
 
