@@ -72,7 +72,8 @@ that its chart does not play. It can do so at any time, and its chart is not cha
 `[channels]`: `model`: how messages wait, in both directions of a check: `"receiver"`, one queue for each receiver,
   which is usual; `"pair"`, one for each sender and receiver; `"any"`, in no order. See `spec.system.channels`.
 `[routes]`: `commit = ["First", "Second"]`, to whom a message goes that charts send without saying to whom, of whom each
-  arrow has one; `"]"` is somebody outside, and `[]` nobody of the diagram. Without it the diagrams alone say it.
+  arrow has one; `"]"` is somebody outside, and `[]` nobody of the diagram. `"Server commit" = [...]` is about what
+  one lifeline sends. Without it the diagrams alone say it.
 `[payloads]`: `amount = [[7], [8, "x"]]`, the values that a message of a chart that is not ours is sent with, besides
   those that diagrams draw.
 `[environment]`: `Name = ["Start", ...]`, what can come from outside where a scenario cannot go on without it.

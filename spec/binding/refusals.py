@@ -73,7 +73,8 @@ def _lifelines(binding: Binding) -> None:
     for row in rows:
         refuse(sorted(row.lifelines), row.place)
     for message, to in binding.routes.items():
-        refuse([name for name in to if name != "]"], binding.places.get(f"routes {message}", BUILT_IN))
+        senders = message.split()[:-1]
+        refuse([*senders, *(name for name in to if name != "]")], binding.places.get(f"routes {message}", BUILT_IN))
     for name in binding.environment:
         refuse((name,), binding.places.get(f"environment {name}", BUILT_IN))
 
@@ -123,7 +124,7 @@ def _named(binding: Binding) -> Iterator[tuple[str, str]]:
     for fault in binding.faults:
         yield from ((message, fault.place) for message in (fault.message, fault.instead) if message)
     for kind, said_of in (("routes", binding.routes), ("payloads", binding.payloads)):
-        yield from ((message, binding.places.get(f"{kind} {message}", BUILT_IN)) for message in said_of)
+        yield from ((name.rpartition(" ")[2], binding.places.get(f"{kind} {name}", BUILT_IN)) for name in said_of)
     for message, before in binding.needs.items():
         yield from ((each, binding.places.get(f"needs {message}", BUILT_IN)) for each in (message, before))
 

@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from statemachine import StateChart
 
@@ -130,7 +130,11 @@ def bind(diagrams: Sequence[Diagram], binding: Binding, charts: Charts, referred
     ours = our_names(binding, drawn)
     others = [_played(other, ours, meanings) for other in referred if other.frame not in frames]
     in_play = [*played, *others]
-    libraries = (Library(in_play, families="opaque"), Library(in_play, families="expand"))
+    in_play_ours = any(is_participant(_chart_of(name, binding, charts)) for name in drawn)
+    libraries = (
+        Library(in_play, families="opaque" if in_play_ours else "acyclic"),
+        Library(in_play, families="expand"),
+    )
     found = []
     for as_drawn, names, each in zip(diagrams, meant, played, strict=True):
         wrong = (
@@ -141,6 +145,12 @@ def bind(diagrams: Sequence[Diagram], binding: Binding, charts: Charts, referred
         )
         found.append(_bound_diagram(each, libraries, meanings, wrong))
     return Bound(tuple(found), binding, charts)
+
+
+def _chart_of(lifeline: str, binding: Binding, charts: Charts) -> Any:
+    """The chart that plays a lifeline; None if nobody does."""
+    player = binding.players.get(lifeline)
+    return charts.get(lifeline) or (charts.get(player.chart) if player else None)
 
 
 def _by_class(said: Mapping[str, frozenset[str]], classes: Mapping[str, str]) -> dict[str, frozenset[str]]:

@@ -132,7 +132,7 @@ def _systems(bound: BoundDiagram, cast: Cast) -> list[tuple[System, State]]:
     return cast.systems(
         frozenset(bound.interaction.lifelines),
         bound.begin,
-        routes_of(bound.together or (bound,), cast.charts),
+        routes_of(bound.together or (bound,), cast.charts, cast.binding),
         repeats=repeats,
         messages=bound.messages,
         beside=bound.beside,

@@ -5,6 +5,7 @@ receiver would conform. So arrows are held against the binding's `[routes]` (or 
 these say it. Whether what leaves the diagram was meant for somebody in it who takes it cannot be told without that.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from spec.binding import Binding, Word
@@ -15,6 +16,18 @@ from spec.system.setup import Charts, is_participant, spoken
 
 OUTSIDE = "]"
 """Somebody outside the diagram, among those to whom a message goes."""
+
+
+def receivers_said(lifeline: str, message: str, binding: Binding) -> tuple[str, ...] | None:
+    """To whom the binding says that a message of a lifeline goes, empty for outside; None if it does not say."""
+    said = binding.routes.get(f"{lifeline} {message}", binding.routes.get(message))
+    return None if said is None else tuple("" if name == OUTSIDE else name for name in said or (OUTSIDE,))
+
+
+def sent_by(lifeline: str, binding: Binding, charts: Charts) -> Iterator[str]:
+    """The messages of a lifeline that a chart plays which does not say itself to whom it sends."""
+    if not _is_ours(lifeline, binding, charts):
+        yield from (action[1:] for action in sorted(_actions(lifeline, binding, charts)) if action[0] == "!")
 
 
 def misdirected(as_drawn: Diagram, played: Diagram, meanings: Meanings) -> list[Finding]:
@@ -31,19 +44,18 @@ def misdirected(as_drawn: Diagram, played: Diagram, meanings: Meanings) -> list[
         word, _ = meanings.word(message.label, message.line)
         if word is None or (message.receiver is None and message.line not in leaves):
             continue  # to a lifeline that is part of the environment: the binding says that it goes there
-        said = binding.routes.get(word.message)
-        if said is not None and (message.receiver or OUTSIDE) not in (said or (OUTSIDE,)):
-            to = " or ".join(said) or "nobody here"
+        said = receivers_said(message.sender, word.message, binding)
+        if said is not None and (message.receiver or "") not in said:
+            to = " or ".join(name or "nobody here" for name in said)
             text = f"{message.sender} sends {word} to {message.receiver or 'somebody outside'}, but it goes to {to}"
             found.append(Finding("wrong-receiver", f"{text} ([routes])", message.line, message.sender))
         elif said is None and message.receiver is None:
             takers = _takers(word, played, message.sender, binding, charts)
             if takers:
-                to = ", ".join(f'"{name}"' for name in (*takers, OUTSIDE))
                 text = (
                     f"whether {message.sender} sends {word} to somebody outside, for {' and '.join(takers)} can "
-                    f"receive it: draw the arrow to {takers[0]}, or say in [routes] where it may go "
-                    f"({word.message} = [{to}], or [] for nobody here)"
+                    f"receive it: draw the arrow to {takers[0]}, or say in [routes] that it goes to nobody here "
+                    f"({word.message} = [])"
                 )
                 found.append(unanswered(text, message.line, message.sender))
     return found

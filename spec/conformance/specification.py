@@ -9,6 +9,7 @@ from spec.conformance.bind import Bound, BoundDiagram, bind
 from spec.conformance.implied import Circumstances, Faults
 from spec.conformance.lexicon import is_ours
 from spec.conformance.local import Lifeline
+from spec.conformance.receivers import receivers_said, sent_by
 from spec.conformance.whole import Whole
 from spec.interaction import alt, loop
 from spec.notation import read
@@ -43,13 +44,21 @@ def gates_of(diagrams_bound: Iterable[BoundDiagram]) -> tuple[tuple[str, str], .
     )
 
 
-def routes_of(diagrams_bound: Iterable[BoundDiagram], charts: Charts) -> Routes:
-    """The receivers that scenarios draw of each message of each lifeline; none where charts say to whom they send."""
+def routes_of(diagrams_bound: Iterable[BoundDiagram], charts: Charts, binding: Binding) -> Routes:
+    """The receivers of each message of each lifeline that scenarios draw, and those that the binding names besides;
+    none where charts say to whom they send.
+    """
     if all(is_ours(chart) for chart in charts.values()):
         return {}
     found: dict[tuple[str, str], dict[str, None]] = {}
+    diagrams_bound = tuple(diagrams_bound)
+    for lifeline in {name for bound in diagrams_bound for name in bound.whole.lifelines}:
+        for message in sent_by(lifeline, binding, charts):
+            said = receivers_said(lifeline, message, binding)
+            if said is not None:
+                found[lifeline, message] = dict.fromkeys(said)
     for bound in diagrams_bound:
-        for action in bound.interaction.actions():
+        for action in bound.whole.actions():
             if action.kind == "!" and action.label in bound.words:
                 key = (action.lifeline, bound.words[action.label].message)
                 found.setdefault(key, {})[action.peer or ""] = None
@@ -108,7 +117,7 @@ class UseCase:
 
     def routes(self, charts: Charts) -> Routes:
         """Those of all scenarios."""
-        return routes_of(self.diagrams_bound, charts)
+        return routes_of(self.diagrams_bound, charts, self.binding)
 
     def gates(self, system: System) -> tuple[tuple[str, str], ...]:
         """What the diagrams draw as coming from outside to charts that are not ours."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
 from spec.interaction.terms import Definition, Lifelines, Term
 from spec.notation.model import Diagram, Message, Reference
 
-Families = Literal["expand", "opaque"]
+Families = Literal["expand", "opaque", "acyclic"]
 _USE_CASE = re.compile(r"use\s*case\s*:\s*", re.IGNORECASE)
 
 
@@ -27,7 +28,8 @@ class Library:
     """Diagrams by frame and by use case.
 
     Families are *expanded* (a reference to a use case is a free choice among its scenarios, which may refer to it
-    again), or left *opaque* (one `ref` action on each lifeline that is covered). What is missing is always opaque.
+    again), or left *opaque* (one `ref` action on each lifeline that is covered); *acyclic* expands those that do not
+    refer to themselves. What is missing is always opaque.
     """
 
     def __init__(self, diagrams: Iterable[Diagram] = (), *, families: Families = "expand") -> None:
@@ -50,7 +52,28 @@ class Library:
 
     def expands(self, resolved: Resolved) -> bool:
         """Whether the meaning of what is referred to takes the place of the reference."""
-        return resolved.kind == "frame" or (resolved.kind == "family" and self.families == "expand")
+        if resolved.kind != "family" or self.families == "opaque":
+            return resolved.kind == "frame"
+        return self.families == "expand" or not self.is_recursive(resolved)
+
+    def is_recursive(self, resolved: Resolved) -> bool:
+        """Whether what a use case refers to leads back to itself, or to another use case that does so."""
+        leads: dict[str, set[str]] = {}
+        todo = [resolved]
+        while todo:
+            here = todo.pop()
+            if here.target in leads:
+                continue
+            statements = (statement for diagram in here.diagrams for statement in diagram.statements())
+            found = [self.resolve(each) for each in statements if isinstance(each, Reference)]
+            leads[here.target] = {each.target for each in found if each.kind == "family"}
+            leads[here.target] |= {each.target for each in found if each.kind == "frame"}
+            todo += found
+        try:
+            TopologicalSorter(leads).prepare()
+        except CycleError:
+            return True
+        return False
 
     def reached(self, diagrams: Iterable[Diagram]) -> Iterator[Diagram]:
         """These diagrams, and all that are expanded in them."""

@@ -195,11 +195,17 @@ class Pair:
 
     def binding(self) -> Binding:
         """What is said of it, as a binding."""
-        return binding_of(self.setting, self.charts, self.messages())
+        return binding_of(self.setting, self.charts, self.routes())
 
-    def messages(self) -> tuple[str, ...]:
-        """The messages of all charts."""
-        return tuple(sorted({action[1:] for action in self.actions()}))
+    def routes(self) -> dict[str, tuple[str, ...]]:
+        """The receivers that are drawn of what leaves the diagram: these, and somebody outside."""
+        drawn: dict[str, dict[str, None]] = {}
+        sent = {t.label[1:] for chart in self.charts.values() for t in chart.transitions if t.label[:1] == "!"}
+        for body in (*self.diagrams, *self.referred.values()):
+            for arrow in arrows(body):
+                if arrow.sender and arrow.message in sent:
+                    drawn.setdefault(f"{arrow.sender} {arrow.message}", {})[arrow.receiver or "]"] = None
+        return {key: tuple(receivers) for key, receivers in drawn.items() if "]" in receivers}
 
     def actions(self) -> frozenset[str]:
         """The actions of all charts."""
@@ -227,14 +233,13 @@ class Pair:
             "print(answer(texts, referred, charts, setting))\n"
             "named = [(f'd{n}.txt', text) for n, text in enumerate(texts)]\n"
             "others = [(f'r{n}.txt', text) for n, text in enumerate(referred)]\n"
-            f"binding = binding_of(setting, charts, {self.messages()!r})\n"
+            f"binding = binding_of(setting, charts, {self.routes()!r})\n"
             "print(check_all(named, binding, charts, referred=others))\n"
         )
 
 
-def binding_of(setting: Setting, names: Iterable[str], messages: Iterable[str]) -> Binding:
-    """A setting as a binding; each of the messages may go to anybody, and leave the diagram."""
-    names = tuple(names)
+def binding_of(setting: Setting, names: Iterable[str], routes: Mapping[str, tuple[str, ...]]) -> Binding:
+    """A setting as a binding, with receivers of what lifelines send."""
     players = {
         name: Player(name, group=setting.groups.get(name, ""), patient=name in setting.patient) for name in names
     }
@@ -245,7 +250,7 @@ def binding_of(setting: Setting, names: Iterable[str], messages: Iterable[str]) 
         may_be_undrawn=may_be_undrawn,
         begins=(begin,),
         channels=setting.channels,  # type: ignore[arg-type]
-        routes=dict.fromkeys(messages, (*names, "]")),
+        routes=routes,
     )
 
 

@@ -88,7 +88,11 @@ def test_what_leaves_the_diagram_though_somebody_takes_it() -> None:
     (said,) = [each.message for each in report.findings if each.unanswered]
     assert said.startswith("whether A sends ask to somebody outside, for B can receive it: draw the arrow to B")
     assert report.verdict is Verdict.UNDETERMINED
-    assert _check(OUT, '[routes]\nask = ["B", "]"]\n', two).conforms
+    (implied,) = _check(OUT, '[routes]\nask = ["B", "]"]\n', two).implied
+    assert (
+        "A can do !ask to B, which no scenario allows here; the scenarios allow !ask to the environment"
+        in implied.message
+    )
     assert _errors(_check(OUT, '[routes]\nask = ["B"]\n', two))
     assert not _errors(_check(OUT, "[routes]\nask = []\n", two))
 
@@ -101,6 +105,19 @@ def test_a_lifeline_that_is_part_of_the_environment_takes_anything() -> None:
     binding = "[lifeline]\nNet = { environment = true }\n"
     text = OUT.replace("A->]:", "A->Net:").replace("participant B", "participant B\nparticipant Net")
     assert not _errors(_check(text, binding, {"A": Asker, "B": Server}))
+
+
+def test_routes_tell_a_receiver_that_no_scenario_draws() -> None:
+    both = '[routes]\nask = ["B", "C"]\n'
+    (implied,) = _check(RIGHT, both).implied
+    assert "A can do !ask to C, which no scenario allows here; the scenarios allow !ask to B" in implied.message
+    body = WRONG.removeprefix(HEAD)
+    assert _check(f"{HEAD}alt\n{RIGHT.removeprefix(HEAD)}else\n{body}end\n", both).conforms
+
+
+def test_routes_may_be_those_of_one_sender() -> None:
+    assert _check(RIGHT, '[routes]\n"A ask" = ["B"]\n"C ok" = ["B"]\n').conforms
+    assert _errors(_check(WRONG, '[routes]\n"A ask" = ["B"]\n'))
 
 
 PAID = """title Paying

@@ -319,3 +319,25 @@ def test_a_scenario_that_ends_where_another_goes_on_is_told(kind: str) -> None:
 @pytest.mark.parametrize("text", ["A->B:ask\nopt\nB->A:answer\nend\n", EXCHANGE])
 def test_what_may_happen_or_not_does_not_end_early(text: str) -> None:
     assert not [finding for finding in checked(text, ASKS).findings if finding.kind == "ends-early"]
+
+
+MAIN = "title Main\nA->B:ask\nref over A,B:Use Case: Answering\n"
+ANSWERING = "title Use Case: Answering\n"
+
+
+def test_a_use_case_that_is_referred_to_is_compared_too() -> None:
+    def referring(tail: str, main: str = MAIN) -> Report:
+        return checked(main, ASKS, referred=[("answering.txt", ANSWERING + tail)])
+
+    assert referring("B->A:answer\n").conforms
+    assert not referring("A->B:answer\n").conforms
+    assert not referring("B->A:answer\nB->A:answer\n").conforms
+    other = "title Main\nalt\nA->B:ask\nref over A,B:Use Case: Answering\nelse\nA->B:ask\nB->A:answer\nend\n"
+    assert referring("B->A:answer\n", other).conforms
+    assert not referring("A->B:answer\n", other).conforms
+
+
+def test_a_use_case_that_refers_to_itself_ends_all_the_same() -> None:
+    main = f"title Use Case: Asking (1)\n{EXCHANGE}ref over A,B:Use Case: Asking\n"
+    report = checked(main, ASKS)
+    assert report.verdict is not Verdict.CONFORMS
