@@ -5,6 +5,13 @@ In: a message (`chart.receive`), with all that a decision needs. Out: what is du
 the reference diagram; `events` and `calls` are what arrows carry. Nothing in here does I/O: charts can be looked at,
 drawn, stepped by hand, explored, and run by `runtime`. Begin with `clock`, the smallest, and `participant`, which all
 share.
+
+    >>> from machines import ClientJoinDenied, ReasonCode, TorrentServer
+    >>> chart = TorrentServer("torrent-1", start="awaiting_answer")
+    >>> chart.receive(ClientJoinDenied(client="torrent-1", reason_code=ReasonCode.ENDPOINT_CONFLICT)).value
+    'taken'
+    >>> chart.where, [type(output.message).__name__ for output in chart.due()]
+    (('giving_up',), ['StopTimeout'])
 """
 
 from collections.abc import Mapping

@@ -9,6 +9,11 @@ Most of what comes is as it should be. So a shape first reads the value that Pyt
 way that knows no place and gives up (`_Unusual`) at the first thing that is not plainly right; only then the text is
 read anew, to say what is wrong with it. What the quick way reads, the careful one reads as well (tested on random
 payloads); it is there for speed alone.
+
+Why not pydantic, which reads the settings of the services: its parser takes a key twice, 1e999 and 100 levels in what
+it skips, and does not say where or what came, so all of the careful way would have to stay beside it. It reads events
+of some kilobytes in two thirds of the time, and one of 4 MiB in half; but meanwhile no other thread goes on: for 120 ms
+instead of 65 (`runtime.wire.in_pieces`).
 """
 
 import json

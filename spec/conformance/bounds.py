@@ -8,7 +8,7 @@ from spec.system.channels import Rows
 
 STATES = 20_000
 """States of one question, if nobody says otherwise: more than any diagram of this project takes."""
-UNDER_WAY = 256
+UNDER_WAY = 64
 """Messages that may wait in one queue: who puts more into it, while nobody reads, sends for ever."""
 DIAGRAM_DONE = "checked"
 """What whoever is told of progress is given when a diagram has been checked, with 0 states."""

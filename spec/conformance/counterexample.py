@@ -87,7 +87,7 @@ class Stage:
         if not isinstance(finding.run[0], Act):
             return run  # what it does not need may still tell which branch it is in
         orders = [End("?", _name(lifeline), "", escape(order)) for lifeline, order in self.begin.orders.items()]
-        return past([*orders, *run])
+        return [*orders, *run] if finding.in_full else past([*orders, *run])
 
     def _end(self, step: Action | Act) -> End | Reference:
         lifeline, peer = _name(step.lifeline), _name(step.peer or "")

@@ -74,6 +74,8 @@ class Finding:
     accepted: str = ""
     """The reason, where the finding is understood and accepted."""
     unanswered: bool = False
+    in_full: bool = False
+    """Whether all of the run belongs to it: without what has nothing to do with its last action it shows nothing."""
     rules: str = ""
     """Of what no scenario allows: the rules of the binding that it was held against."""
 

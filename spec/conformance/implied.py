@@ -33,6 +33,7 @@ from spec.conformance.matching import match
 from spec.conformance.rules import rules
 from spec.conformance.whole import Places, Whole
 from spec.interaction import Action, InteractionError
+from spec.rendering.sequence import End, needed_of
 from spec.system.composition import Act, Move, State, System
 from spec.system.scheduling import choice
 
@@ -311,9 +312,13 @@ class _Search:
             return
         expected = self.whole.expected(places, name)
         said = str(act)
-        if said in expected:  # so it is the other end that differs
-            expected = self.whole.expected(places, name, with_ends=True)
-            said = f"{act} {'to' if act.kind == '!' else 'from'} {act.peer or 'the environment'}"
+        if any(
+            each.partition(" ")[0] == said for each in expected
+        ):  # so it is the values or the other end that differs
+            said = f"{said} {act.detail}".rstrip()
+            if said in expected or str(act) in expected:
+                expected = self.whole.expected(places, name, with_ends=True)
+                said += f" {'to' if act.kind == '!' else 'from'} {act.peer or 'the environment'}"
         said += ", which is lost," if act.lost else ", and it arrives," if f"{said} (lost)" in expected else ","
         verb = "ignores" if act.ignored else "can do"
         allowed = ", ".join(expected) or "nothing"
@@ -356,7 +361,21 @@ class _Search:
         self._blamed.add(key)
         run = (*run_to(self.parents, here), *((act,) if act is not None else ()))
         said = rules(act, self.around.begin, self.allowances, ordered=here[0].ordered)
-        self.findings.append(Finding(kind, text, 0, name, run, warning=warning, rules=said))  # type: ignore[arg-type]
+        in_full = kind in {"implied-scenario", "goes-on"} and not self._is_shown_by_its_past(run)
+        found = Finding(kind, text, 0, name, run, warning=warning, in_full=in_full, rules=said)  # type: ignore[arg-type]
+        self.findings.append(found)
+
+    def _is_shown_by_its_past(self, run: tuple[Act, ...]) -> bool:
+        """Whether the scenarios do not allow the last action either where only that has happened which it needs.
+
+        What they allow may depend on what happened elsewhere: on the branch of an `alt` that another one began.
+        """
+        ends = [End("!" if a.kind == "!" else "?", a.lifeline, a.peer, f"{a.message} {a.detail}", a.lost) for a in run]
+        needed = sorted(needed_of(ends))
+        places = self.whole.beginning()
+        for index in needed[:-1]:
+            places = self.whole.after(run[index], places)
+        return bool(places) and not self.whole.after(run[-1], places)
 
 
 def may_happen(act: Act, around: Circumstances, allowances: Allowances) -> bool:

@@ -1,15 +1,20 @@
 """Work that is done in several processes, where the operating system and the machine have something to gain from it."""
 
+import ctypes
 import gc
 import multiprocessing
 import os
+import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
+_SET_DEATH_SIGNAL = 1
+"""PR_SET_PDEATHSIG of prctl(2)."""
 SELDOM = (50_000, 100, 1_000)
 """After how many new objects these are looked through for garbage, and after how many times also older ones."""
 
@@ -35,13 +40,23 @@ def beside_each_other(tasks: Sequence[Callable[[], Any]], processes: int) -> lis
     if processes > 1 and "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1:
         _tasks = tasks
         try:
-            with ProcessPoolExecutor(processes, multiprocessing.get_context("fork")) as pool:
+            context = multiprocessing.get_context("fork")
+            with ProcessPoolExecutor(processes, context, initializer=_end_with, initargs=(os.getpid(),)) as pool:
                 return list(pool.map(_do, range(len(tasks))))
         except (OSError, BrokenProcessPool):
             pass  # no room for another process
         finally:
             _tasks = ()
     return [task() for task in tasks]
+
+
+def _end_with(parent: int) -> None:
+    """Have this process end when its parent does, whatever ends that: nobody would hear what it finds (prctl(2))."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
+    if os.getppid() != parent:  # it has ended already
+        os._exit(1)
 
 
 def _do(number: int) -> Any:

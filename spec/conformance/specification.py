@@ -15,7 +15,7 @@ from spec.interaction import alt, loop
 from spec.notation import read
 from spec.projection import project
 from spec.system.composition import System
-from spec.system.process import Payloads
+from spec.system.process import Payloads, told_apart
 from spec.system.setup import Charts
 from spec.system.stepped import SteppedMachine
 
@@ -138,13 +138,13 @@ class Specification:
     @property
     def payloads(self) -> Payloads:
         """The values that the diagrams draw messages with, and those that the binding names: no others are sent."""
-        found: dict[str, dict[tuple[Hashable, ...], None]] = {
-            message: dict.fromkeys(values) for message, values in self.binding.payloads.items()
+        found: dict[str, list[tuple[Hashable, ...]]] = {
+            message: [*values] for message, values in self.binding.payloads.items()
         }
         for word in (word for bound in self.diagrams_bound for word in bound.words.values()):
             if word.values is not None:
-                found.setdefault(word.message, {})[word.values] = None
-        return {message: tuple(values) for message, values in found.items()}
+                found.setdefault(word.message, []).append(word.values)
+        return {message: told_apart(values) for message, values in found.items()}
 
 
 def specification(

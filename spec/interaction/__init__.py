@@ -3,6 +3,14 @@
 In: a `Diagram`, and a `Library` of those that it refers to. Out: an `Interaction`, whose term can be stepped, erased to
 one lifeline, and explored. Begin with `terms`, then `semantics`; `compilation` makes terms of diagrams.
 
+    >>> from spec.interaction import compile_diagram, steps, traces
+    >>> from spec.notation import read
+    >>> term = compile_diagram(read("A->B:m; C->B:n".replace("; ", chr(10)))).term
+    >>> [str(action) for action, _ in steps(term)]  # C has heard of nothing that it would have to wait for
+    ['A !m to B', 'C !n to B']
+    >>> len(traces(term))
+    3
+
 A diagram is a set of traces, and a trace is a sequence of *actions*: one end of an arrow each, `!m` on the lifeline
 that sends, `?m` on the lifeline that receives. The semantics is that of ITU-T Z.120 (Message Sequence Charts) in the
 form that Mahe, Gaston and Le Gall give it ("A small-step approach to multi-trace checking against interactions", SAC

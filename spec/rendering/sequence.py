@@ -145,6 +145,12 @@ def past(ends: Sequence[End | Mark]) -> list[End | Mark]:
 
     What is left is a run as well (Lamport, "Time, clocks, and the ordering of events in a distributed system", 1978).
     """
+    needed = needed_of(ends)
+    return [end for index, end in enumerate(ends) if index in needed or not _acting(end)]
+
+
+def needed_of(ends: Sequence[End | Mark]) -> set[int]:
+    """The places of what the last end of a run needs, and of that end."""
     sends: dict[tuple[object, ...], deque[int]] = {}
     latest: dict[str, int] = {}
     needs: list[list[int]] = []
@@ -171,7 +177,7 @@ def past(ends: Sequence[End | Mark]) -> list[End | Mark]:
         if index >= 0 and index not in needed:
             needed.add(index)
             todo += needs[index]
-    return [end for index, end in enumerate(ends) if index in needed or not _acting(end)]
+    return needed
 
 
 def _acting(end: End | Mark) -> tuple[str, ...]:

@@ -245,7 +245,10 @@ class ChartBody:
 
         def step() -> None:
             try:
-                self.chart.send(event, **arguments)
+                if isinstance(self.chart.send, Event):  # a chart may have an event of that name
+                    StateChart.send(self.chart, event, **arguments)
+                else:
+                    self.chart.send(event, **arguments)
             except TransitionNotAllowed as error:
                 if self._taken or any(error is raised for raised, _, _ in self._raised):
                     raise

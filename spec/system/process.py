@@ -43,14 +43,35 @@ class Sending(NamedTuple):
     to: str
 
 
-class Payload(NamedTuple):
-    """A message with values. A message without is just its name."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Payload:
+    """A message with values. A message without is just its name. `1`, `True` and `1.0` are three values."""
 
     message: str
     values: tuple[Hashable, ...]
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Payload) or (self.message, self.values) != (other.message, other.values):
+            return False
+        return all(map(_same_kind, self.values, other.values))
+
+    def __hash__(self) -> int:
+        return hash((self.message, self.values))
+
     def __str__(self) -> str:
         return f"{self.message}({', '.join(map(repr, self.values))})"
+
+
+def told_apart(values: Iterable[tuple[Hashable, ...]]) -> tuple[tuple[Hashable, ...], ...]:
+    """Each of these once, where `1`, `True` and `1.0` are three values."""
+    return tuple(payload.values for payload in dict.fromkeys(Payload("", each) for each in values))
+
+
+def _same_kind(one: Hashable, other: Hashable) -> bool:
+    """Whether values that are equal are of one type, all the way down."""
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return type(one) is type(other) and all(map(_same_kind, one, other))
+    return type(one) is type(other)
 
 
 class Addressed(NamedTuple):

@@ -123,9 +123,8 @@ class Chart:
             to = names.text(message.to)
             return Addressed(self.renamed_message(message.message, names), names.text(message.sender), to)
         if isinstance(message, Payload):
-            return message._replace(
-                values=tuple(names(value) if is_plain(value) else value for value in message.values)
-            )
+            values = tuple(names(value) if is_plain(value) else value for value in message.values)
+            return Payload(message.message, values)
         return message if isinstance(message, str) else names(message)
 
 

@@ -99,7 +99,9 @@ class ClosedSystem:
         self.renamed = Renamed(self.numbers)
         is_replaced = isinstance(self.nodes[TRACKER], Server) or self.faults.stabilisation
         self.budgets = FaultBudgets(self.faults, names[TRACKER] if is_replaced else "", unheard=self.recalls)
-        self.moves = Moves(self)
+        self.moves = Moves(
+            self.numbers, self.answers, self.delivery, self.marks, self.budgets, self.around, self.keeps_hops
+        )
 
     def surroundings(self) -> Surroundings:
         """Who there is besides the nodes: nobody. A system that is open says otherwise."""
@@ -157,4 +159,4 @@ class ClosedSystem:
 
     def is_busy(self, component: int, local: int) -> bool:
         """Whether a component is about to publish something."""
-        return self.nodes[component].is_busy(self.numbers.locals[component][local])
+        return self.numbers.is_busy(component, local)

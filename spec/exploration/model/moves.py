@@ -2,10 +2,12 @@
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from spec.exploration.model.budget import CAUGHT_UP, FIRST_UNHEARD, FREE, ORDINARY, UNHEARD
-from spec.exploration.model.marks import marked
+from spec.exploration.model.answers import Answers
+from spec.exploration.model.budget import CAUGHT_UP, FIRST_UNHEARD, FREE, ORDINARY, UNHEARD, FaultBudgets
+from spec.exploration.model.delivery import Delivery
+from spec.exploration.model.marks import Marks, marked
+from spec.exploration.model.numbers import Numbers
 from spec.exploration.model.queues import Edit, Shape
 from spec.exploration.model.steps import (
     BREAK,
@@ -17,25 +19,28 @@ from spec.exploration.model.steps import (
     Label,
     Move,
 )
+from spec.exploration.model.surroundings import Surroundings
 from spec.system.process import name_of
-
-if TYPE_CHECKING:
-    from spec.exploration.model.closed import ClosedSystem
 
 
 @dataclass
 class Moves:
     """The moves of a system's nodes; each is asked for once."""
 
-    system: "ClosedSystem"
+    numbers: Numbers
+    answers: Answers
+    delivery: Delivery
+    marks: Marks
+    budgets: FaultBudgets
+    surroundings: Surroundings
+    keeps_hops: bool
     _known: dict[tuple[int, int, int, str], tuple[Move, ...]] = field(default_factory=dict)
     _shaped: dict[tuple[int, Shape], tuple[tuple[int, Edit, Move], ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        system = self.system
-        self.numbers, self.answers, self.delivery = system.numbers, system.answers, system.delivery
-        self.faults, self.budgets = system.faults, system.budgets
-        self._ordinary = self.budgets.costs[ORDINARY] if self.system.recalls else FREE
+        self.nodes, self.connections = self.numbers.nodes, self.numbers.connections
+        self.faults, self.recalls = self.budgets.faults, self.budgets.unheard
+        self._ordinary = self.budgets.costs[ORDINARY] if self.recalls else FREE
 
     def of_shape(self, component: int, shape: Shape) -> tuple[tuple[int, Edit, Move], ...]:
         """Each move in slots of a shape, with the local state after it, and what it does to what is under way."""
@@ -52,10 +57,10 @@ class Moves:
 
     def _of_shape(self, component: int, shape: Shape) -> Iterator[tuple[int, Edit, Move]]:
         local, first, heads, waiting = shape
-        mark = self.system.marks.free(component, local, heads)
+        mark = self.marks.free(component, local, heads)
         for place, message in heads:
             for move in self._moves(component, local, message, mark):
-                behind = place > 0 and self.system.ordered and move.label.kind != "lose 2"
+                behind = place > 0 and self.connections.ordered and move.label.kind != "lose 2"
                 if not behind and self._is_possible(move, first):
                     yield move.local, Edit(place, move.stays, sent=move.sent, keeps_down=move.keeps_down), move
         if first != NOTHING:
@@ -69,7 +74,7 @@ class Moves:
         """Whether a move is possible behind what is on its way to the broker, of which this is the first."""
         if first != NOTHING and move.label.kind == "start":
             return False  # what was sent before a start is still under way on the old connection
-        if not self.system.recalls:
+        if not self.recalls:
             return True
         if move.label.unheard:
             return first == (NOTHING if move.begins else UNTOLD)
@@ -84,9 +89,9 @@ class Moves:
         return self._known[key]
 
     def _reading(self, component: int, local: int, message: int, mark: str) -> Iterator[Move]:
-        self.system.around.heads(component, local, message)
+        self.surroundings.heads(component, local, message)
         name = self.numbers.messages[message]
-        busy = self.system.is_busy(component, local)
+        busy = self.numbers.is_busy(component, local)
         if not busy:
             yield from self.asked(component, local, "read", message)
         cost = self.loss(name)
@@ -109,7 +114,7 @@ class Moves:
         publication = self.numbers.publication(self.delivery.recipients(component, (message,)))
         yield Move(Label("forward", component, name, None), publication=publication, part=self._ordinary)
         cost = self.loss(name)
-        if cost is not None and not self.system.recalls:
+        if cost is not None and not self.recalls:
             yield Move(Label("lose 1", component, name, None), cost=cost)
 
     def _acting(self, component: int, local: int) -> Iterator[Move]:
@@ -121,7 +126,7 @@ class Moves:
             yield from self.asked(component, local, "expire", cost=price, late=True)
         yield from self.asked(component, local, "publish")
         yield from self.asked(component, local, "start")
-        for order, fault in self.faults.orders(self.system.nodes[component].name):
+        for order, fault in self.faults.orders(self.nodes[component].name):
             cost = self.budgets.cost(fault)
             if cost is not None:
                 yield from self.asked(component, local, order, cost=cost)
@@ -129,10 +134,10 @@ class Moves:
             yield from self.asked(component, local, "stabilisation", cost=self.budgets.costs["stabilisation"])
         cost = self.budgets.cost("broker restart")
         if component == TRACKER and cost is not None:
-            everybody = tuple((place, BREAK) for place in range(len(self.system.nodes)))
+            everybody = tuple((place, BREAK) for place in range(len(self.nodes)))
             label = Label("restart", component, None, None)
             yield Move(label, local, self.numbers.publication(everybody), cost=cost, part=self._ordinary)
-        yield from self.system.around.moves(component, local)
+        yield from self.surroundings.moves(component, local)
 
     def asked(
         self, component: int, local: int, kind: str, message: int = NOTHING, cost: int = FREE, *, late: bool = False
@@ -152,7 +157,7 @@ class Moves:
                 keeps_down=self.numbers.online[component][then] and kind in {"read", "expire", "start", "publish"},
                 keeps_up=0 if kind in {*ENDS_CONNECTION, "stabilisation"} else None,
             )
-            if self.system.keeps_hops:
+            if self.keeps_hops:
                 yield from self._kept_apart(move, sent)
                 continue
             recipients = self.numbers.publication(self.delivery.recipients(component, sent))
@@ -176,7 +181,7 @@ class Moves:
         arrive.
         """
         yield move._replace(sent=sent)
-        if not self.system.connections.lingers:
+        if not self.connections.lingers:
             return
         for place, lost in enumerate(sent):
             loss = self.loss(self.numbers.messages[lost])
@@ -194,7 +199,7 @@ class Moves:
     def _unheard(self, move: Move, sent: tuple[int, ...] = ()) -> Iterator[Move]:
         """The same, done before stabilisation, where nothing of what is sent has reached the broker by then."""
         component = move.label.component
-        if not self.system.recalls or component == TRACKER:
+        if not self.recalls or component == TRACKER:
             return
         held = tuple(message for message in sent if self.delivery.recipients(component, (message,)))
         unheard = move._replace(label=move.label._replace(unheard=True), sent=held, keeps_up=None)

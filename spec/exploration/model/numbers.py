@@ -79,6 +79,10 @@ class Numbers:
         """The local state in a slot."""
         return self.locals[component][self.slots[component][slot].local]
 
+    def is_busy(self, component: int, local: int) -> bool:
+        """Whether a component is about to publish something in a local state."""
+        return self.nodes[component].is_busy(self.locals[component][local])
+
     def is_online(self, component: int, slot: int) -> bool:
         """Whether the bus delivers to a component in a slot."""
         return self.online[component][self.slots[component][slot].local]

@@ -80,13 +80,13 @@ class _Writer:
 
     def __post_init__(self) -> None:
         system = self.system
+        self.messages = system.numbers.messages
         self.components = range(len(system.nodes))
         self.has_up = hops(system)
         self.caps = [down or 1 for _, down in system.connections.longest]
         self.ups = [up or 1 for up, _ in system.connections.longest]
         self.left = [name for name, bound in system.faults.bounds.items() if bound]
         self.branches = self._all_branches()
-        self.messages = system.numbers.messages
         numbers: dict[object, int] = {message: number for number, message in enumerate(self.messages)}
         self.marked = [bool(getattr(message, "event_id", "")) for message in self.messages]
         self.again = [

@@ -207,7 +207,7 @@ def test_who_sends_for_ever_is_not_followed_for_ever() -> None:
     report = check("participant A\nparticipant B\nloop\nA->B:x\nend\n", load(()), {"A": Talker, "B": Listener})
     assert report.verdict is Verdict.UNDETERMINED
     (finding,) = [finding for finding in report.findings if finding.unanswered]
-    assert "more than 256 messages wait in one queue" in finding.message
+    assert "more than 64 messages wait in one queue" in finding.message
 
 
 def test_a_comparison_ends_and_says_so() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from statemachine import Event, State, StateChart
 
-from spec import check
+from spec import check, load
 from spec.binding import read_binding
 from spec.binding.labels import detail_of_values, values_of
 from spec.conformance.checker import Report
@@ -185,3 +185,29 @@ def test_values_of_a_label(text: str, values: tuple[object, ...] | None) -> None
 def test_the_detail_of_values_reads_back_the_same() -> None:
     assert detail_of_values((7,)) == "7"
     assert detail_of_values((7, "x")) == "7; 'x'"
+
+
+def test_values_that_are_equal_and_of_other_types_are_told_apart() -> None:
+    class Sender(StateChart[Any]):
+        a = State(initial=True)
+        b = State()
+        c = State(final=True)
+        number = Event(a.to(b, cond="is_number"), name="!x")
+        flag = Event(b.to(c, cond="is_flag"), name="!x")
+
+        def is_number(self, value: object) -> bool:
+            return type(value) is int
+
+        def is_flag(self, value: object) -> bool:
+            return value is True
+
+    class Reader(StateChart[Any]):
+        a = State(initial=True)
+        b = State()
+        c = State(final=True)
+        first = Event(a.to(b), name="?x")
+        second = Event(b.to(c), name="?x")
+
+    charts = {"A": Sender, "B": Reader}
+    assert check("A->B:x(1)\nA->B:x(True)\n", load(), charts).conforms
+    assert not check("A->B:x(1)\nA->B:x(1.0)\n", load(), charts).conforms

@@ -341,3 +341,29 @@ def test_a_use_case_that_refers_to_itself_ends_all_the_same() -> None:
     main = f"title Use Case: Asking (1)\n{EXCHANGE}ref over A,B:Use Case: Asking\n"
     report = checked(main, ASKS)
     assert report.verdict is not Verdict.CONFORMS
+
+
+def test_a_run_holds_what_happened_elsewhere_where_that_forbids_its_end() -> None:
+    charts = {"A": chart("A", ["?go"]), "B": chart("B", ["?go"])}
+    report = checked("alt\n[->A:go\nelse\n[->B:go\nend\n", charts)
+    for finding in report.implied:
+        drawn = [line for line in finding.counterexample.splitlines() if line.startswith("[->")]
+        assert len(drawn) == len(finding.run), finding.counterexample
+
+
+def test_values_and_receivers_are_named_where_the_message_is_right() -> None:
+    charts = {"A": chart("A", ["!x", "!x"]), "B": chart("B", ["?x"]), "C": chart("C", ["?x"])}
+    binding = read_binding('[routes]\nx = ["B", "C"]\n')
+    said = {finding.message for finding in checked("A->B:x\nA->C:x\n", charts, binding).implied}
+    assert any("A can do !x to C, which no scenario allows here; the scenarios allow !x to B" in text for text in said)
+
+
+def test_an_event_may_be_called_as_a_method_of_every_chart() -> None:
+    class Sender(StateChart[Any]):
+        a = State(initial=True)
+        b = State()
+        c = State(final=True)
+        send = Event(a.to(b), name="!ask")
+        answered = Event(b.to(c), name="?answer")
+
+    assert checked(EXCHANGE, {"A": Sender, "B": ASKS["B"]}).conforms

@@ -19,11 +19,11 @@ from spec.exploration.engine.vectorised.search import VectorisedSearch
 from spec.exploration.model.answers import Answers
 from spec.exploration.model.budget import FaultBudgets
 from spec.exploration.model.chart_node import Chart
-from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.delivery import Delivery
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.marks import Marks
 from spec.exploration.model.moves import Moves
+from spec.exploration.model.numbers import Numbers
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import NOTHING
 from spec.exploration.properties.language import Properties
@@ -193,7 +193,7 @@ def a_new_session_before_the_old_one_has_ended(patch: Patch) -> None:
 @told_by("scenarios", 2_000_014)
 def whoever_is_busy_reads(patch: Patch) -> None:
     """A server that is about to publish reads an event before that."""
-    patch.setattr(ClosedSystem, "is_busy", lambda _self, _component, _local: False)
+    patch.setattr(Numbers, "is_busy", lambda _self, _component, _local: False)
 
 
 @told_by("charts", 5_000_027)
