@@ -13,7 +13,7 @@ here. At run time this chart follows the real broker, told by its hooks.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from immutabledict import immutabledict
@@ -22,6 +22,7 @@ from statemachine import Event, State
 from machines.calls import CONNACK, CONNECT, DISCONNECT, SUBACK, SUBSCRIBE, ConnectionLost
 from machines.events import BUS_EVENTS, BusEvent
 from machines.participant import Output, Participant, actions, ignore
+from machines.records import replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ The chart knows no time. An expiry is due from the moment the timeout is set; wh
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from immutabledict import immutabledict
 from statemachine import Event, State
@@ -73,5 +74,9 @@ class Clock(Participant):
 
     def compose_timeout_exceeded(self) -> tuple[Output, ...]:
         """One expiry for each timeout that is set."""
-        timers = (Timer(client, attempt) for client, attempt in self.data.running.items())
-        return tuple(Output(TimeoutExceeded(timer=timer), "client") for timer in timers)
+        return tuple(_exceeded(client, attempt) for client, attempt in self.data.running.items())
+
+
+@lru_cache(maxsize=16384)  # a tracker's clock has one for each pending admission, and is asked at each step
+def _exceeded(client: str, attempt: int) -> Output:
+    return Output(TimeoutExceeded(timer=Timer(client, attempt)), "client")

@@ -7,7 +7,7 @@ were promised, and registers. A torrent server's view describes what it holds, m
 for, and learns of other clients. What it judges and how it changes stands in `machines.rules`.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from statemachine import Event, State
 
@@ -30,6 +30,7 @@ from machines.calls import (
 )
 from machines.events import ClientJoinAccepted
 from machines.participant import Output, Participant, ignore
+from machines.records import replace
 from machines.rules import Storage, View
 
 
@@ -177,5 +178,5 @@ class DistributionView(Participant):
         assert self.data.acceptance is not None
         view = self.data.view
         storages: tuple[Storage, ...] = ("sound", "broken") if view.storage == "either" else (view.storage,)
-        ends = (of_view.change(replace(view, storage=storage), self.data.acceptance)[1] for storage in storages)
+        ends = (of_view.outcome_of(view, self.data.acceptance, storage) for storage in storages)
         return tuple(Output(end, "client") for end in dict.fromkeys(ends))

@@ -112,6 +112,8 @@ class Participant(StateChart[Any]):
     urgent: ClassVar[bool] = True
     """Whether what is due happens at once. A clock's expiry is due when its time has come."""
 
+    __setattr__ = object.__setattr__  # the library's looks for a state of that name, at each step and many times
+
     def __init__(self, data: Any, start: str = "") -> None:
         """Begin with `data` where instances of the chart begin, or in the atomic state `start`."""
         self.data = data

@@ -19,10 +19,8 @@ A request tells of the fragments that a client stores, not of those that it has 
 of the former only, and the client forgets the latter: they belong to an earlier membership.
 """
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal, TypeVar
 
@@ -49,32 +47,12 @@ from machines.events import (
     Fragments,
     ReasonCode,
 )
+from machines.limits import EVENT_BYTES, NO_LIMITS, Limits, size_of, size_of_client, size_of_known
+from machines.persistent_map import common, joined, union, without
+from machines.records import replace
 
-EVENT_BYTES = 512
-"""What an event takes beside what it tells, at most."""
-ENTRY_BYTES = 80
-"""What a file, a fragment or a client takes in an event beside its texts, at most."""
-QUOTED_BYTES = 3
-"""What quotes and a comma take."""
-ESCAPE_BYTES = 5
-"""What a character that JSON escapes takes beside itself."""
 NAMED = 8
 """How many endpoint conflicts a denial names: its reason travels on the bus, and a request can give thousands."""
-_ESCAPED = re.compile(r'[\x00-\x1f"\\]')
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a tracker admits at most; None: any number. `event_bytes` bounds each event that tells of all it knows.
-
-    Its own limits are the service's: what is admitted has to be told to everybody who joins later.
-    """
-
-    clients: int | None = None
-    files: int | None = None
-    fragments: int | None = None
-    endpoints: int | None = None
-    event_bytes: int | None = None
 
 
 M = TypeVar("M")
@@ -110,7 +88,7 @@ class View:
     admissions: Mapping[str, Admission] = field(default_factory=immutabledict)
     storage: Storage = "sound"
     gone: Mapping[str, str] = field(default_factory=immutabledict)
-    limits: Limits = Limits()
+    limits: Limits = NO_LIMITS
 
     def __post_init__(self) -> None:
         unknown = self.own.stored_fragments - self.fragments.keys()
@@ -153,7 +131,7 @@ def admit(view: View, request: ClientJoinRequested) -> tuple[View, JoinPossible 
             client=request.client, reason_code=ReasonCode.OTHER, reason=reason, request_id=request.request_id
         )
         return view, conflict
-    admissions = _joined(view.admissions, {request.client: Admission(info, files, fragments)})
+    admissions = joined(view.admissions, {request.client: Admission(info, files, fragments)})
     return replace(view, admissions=admissions), JoinPossible(acceptance=acceptance)
 
 
@@ -166,15 +144,15 @@ def register(view: View, client: str) -> tuple[View, RegistrationApplied]:
         client=client,
         request_id=admission.info.request_id,
         info=admission.info,
-        added_files=_without(admission.files, view.files),
-        added_fragments=_without(admission.fragments, view.fragments),
+        added_files=without(admission.files, view.files),
+        added_fragments=without(admission.fragments, view.fragments),
     )
     return add_client(forget_admission(view, client), registered), RegistrationApplied(registered=registered)
 
 
 def forget_admission(view: View, client: str) -> View:
     """Release what a pending admission was promised."""
-    return replace(view, admissions=_without(view.admissions, {client}))
+    return replace(view, admissions=without(view.admissions, {client}))
 
 
 def forget_clients(view: View) -> View:
@@ -203,27 +181,35 @@ def forget_goodbyes(view: View) -> View:
 
 def change(view: View, acceptance: ClientJoinAccepted) -> tuple[View, ViewChanged | ViewChangeFailed]:
     """Make the changes on which the tracker accepted us: all, or none."""
-    if view.storage == "broken":
-        return view, ViewChangeFailed(reason="the changes cannot be stored: the storage is broken")
-    if view.fragment_size not in {None, acceptance.fragment_size}:
-        return view, ViewChangeFailed(reason=f"FragmentSize is {acceptance.fragment_size}, not {view.fragment_size}")
+    outcome = outcome_of(view, acceptance, view.storage)
+    if isinstance(outcome, ViewChangeFailed):
+        return view, outcome
     own = _still_stored(view, acceptance.add_fragment_infos, acceptance.remove_fragment_infos)
     changed = replace(
         view,
-        files=_joined(_without(view.files, acceptance.remove_file_infos), acceptance.add_file_infos),
-        fragments=_joined(_only(view.fragments, own.stored_fragments), acceptance.add_fragment_infos),
+        files=joined(without(view.files, acceptance.remove_file_infos), acceptance.add_file_infos),
+        fragments=joined(_only(view.fragments, own.stored_fragments), acceptance.add_fragment_infos),
         clients=immutabledict(
             {client: info for client, info in acceptance.clients.items() if not _is_gone(view, client, info.request_id)}
         ),
         own=own,
     )
-    return changed, ViewChanged()
+    return changed, outcome
+
+
+def outcome_of(view: View, acceptance: ClientJoinAccepted, storage: Storage) -> ViewChanged | ViewChangeFailed:
+    """How a change ends with such a storage."""
+    if storage == "broken":
+        return ViewChangeFailed(reason="the changes cannot be stored: the storage is broken")
+    if view.fragment_size not in {None, acceptance.fragment_size}:
+        return ViewChangeFailed(reason=f"FragmentSize is {acceptance.fragment_size}, not {view.fragment_size}")
+    return ViewChanged()
 
 
 def add_file(view: View, published: FileInfoPublished) -> View:
     """Add a file; the service's metadata wins."""
     metadata = FileMetadata(published.size, published.fragment_sequence)
-    return replace(view, files=_joined(view.files, {published.hash: metadata}))
+    return replace(view, files=joined(view.files, {published.hash: metadata}))
 
 
 # At both.
@@ -237,10 +223,10 @@ def add_client(view: View, registered: ClientRegistered) -> View:
     is_gone = _is_gone(view, registered.client, registered.request_id)
     return replace(
         view,
-        files=_joined(view.files, registered.added_files),
-        fragments=_joined(view.fragments, registered.added_fragments),
-        clients=view.clients if is_gone else _joined(view.clients, {registered.client: registered.info}),
-        gone=view.gone if is_gone else _without(view.gone, {registered.client}),
+        files=joined(view.files, registered.added_files),
+        fragments=joined(view.fragments, registered.added_fragments),
+        clients=view.clients if is_gone else joined(view.clients, {registered.client: registered.info}),
+        gone=view.gone if is_gone else without(view.gone, {registered.client}),
         own=_still_stored(view, registered.added_fragments),
     )
 
@@ -256,8 +242,8 @@ def remove_client(view: View, client: str, request_id: str = "", session: str = 
         if any(info is not None and not belongs(info.request_id, session) for info in known):
             return view
     named = request_id or session
-    gone = _joined(view.gone, {client: named}) if named else view.gone
-    return replace(forget_admission(view, client), clients=_without(view.clients, {client}), gone=gone)
+    gone = joined(view.gone, {client: named}) if named else view.gone
+    return replace(forget_admission(view, client), clients=without(view.clients, {client}), gone=gone)
 
 
 def _is_gone(view: View, client: str, request_id: str) -> bool:
@@ -284,6 +270,10 @@ def _conflicts(view: View, request: ClientJoinRequested) -> Iterator[tuple[Reaso
     if request.hash_algorithm.casefold() != view.hash_algorithm.casefold():
         text = f"HashAlgorithm is {request.hash_algorithm!r:.99}, not the service's {view.hash_algorithm!r:.99}"
         yield ReasonCode.WRONG_HASH_ALGORITHM, text
+    asked = _normal_forms(request.endpoints)
+    held = (*view.clients.values(), *(one.info for one in view.admissions.values()))
+    if all(asked.isdisjoint(_normal_forms(info.endpoints)) for info in held):
+        return
     taken = _taken(view)
     overlaps = [uri for uri in sorted(request.endpoints) if normal_form(uri) in taken]
     for uri in overlaps[:NAMED]:
@@ -292,6 +282,11 @@ def _conflicts(view: View, request: ClientJoinRequested) -> Iterator[tuple[Reaso
         yield ReasonCode.ENDPOINT_CONFLICT, text
     if len(overlaps) > NAMED:
         yield ReasonCode.ENDPOINT_CONFLICT, f"and {len(overlaps) - NAMED} more endpoints"
+
+
+@lru_cache(maxsize=16384)  # each request asks for those of each client
+def _normal_forms(endpoints: frozenset[str]) -> frozenset[str]:
+    return frozenset(map(normal_form, endpoints))
 
 
 def _taken(view: View) -> dict[str, tuple[str, str]]:
@@ -306,13 +301,12 @@ def _taken(view: View) -> dict[str, tuple[str, str]]:
 def _beyond(view: View, asked: Admission, client: str) -> str:
     """Which limit would be exceeded if a client was admitted so; empty if none is."""
     limits = view.limits
-    if limits == Limits():
+    if limits == NO_LIMITS:
         return ""
     promised = [*view.admissions.values(), asked]
     infos = {**view.clients, **{name: one.info for name, one in view.admissions.items()}, client: asked.info}
-    known_files, known_fragments = view.files.keys(), view.fragments.keys()
-    files = {key: one for each in promised for key, one in each.files.items() if key not in known_files}
-    fragments = {key: one for each in promised for key, one in each.fragments.items() if key not in known_fragments}
+    files = without(union(each.files for each in promised), view.files)
+    fragments = without(union(each.fragments for each in promised), view.fragments)
     for what, most, count in (
         ("clients", limits.clients, len(infos)),
         ("files", limits.files, len(view.files) + len(files)),
@@ -323,37 +317,14 @@ def _beyond(view: View, asked: Admission, client: str) -> str:
             return f"the service takes at most {most} {what}, and would have {count}"
     if limits.event_bytes is None:
         return ""
-    size = EVENT_BYTES + _size_of_known(view.files, view.fragments) + _size_of(files, fragments)
-    size += sum(_size_of_client(*item) for item in infos.items())
+    size = EVENT_BYTES + size_of_known(view.files, view.fragments) + size_of(files, fragments)
+    size += sum(size_of_client(*item) for item in infos.items())
     if size > limits.event_bytes:
         return (
             f"the service's events have at most {limits.event_bytes} bytes, and with this client one that tells a new "
             f"client of everything would have up to {size}"
         )
     return ""
-
-
-@lru_cache(maxsize=8)  # what the service holds is the same from one request to the next
-def _size_of_known(files: Files, fragments: Fragments) -> int:
-    return _size_of(files, fragments)
-
-
-def _size_of(files: Mapping[str, FileMetadata], fragments: Collection[str]) -> int:
-    """How many bytes they take at most in an event."""
-    in_sequence = [key for one in files.values() for key in one.fragment_sequence]
-    return _sizes([*files, *in_sequence, *fragments]) + ENTRY_BYTES * (len(files) + len(fragments))
-
-
-@lru_cache(maxsize=16384)  # each request asks for the size of each client
-def _size_of_client(client: str, info: ClientMetadata) -> int:
-    return ENTRY_BYTES + _sizes((client, info.request_id, *info.endpoints, *info.stored_fragments))
-
-
-def _sizes(texts: Collection[str]) -> int:
-    """The bytes of texts in JSON, with what separates them: an escape for each character that needs one."""
-    text = "".join(texts)
-    plain = len(text.encode("utf-8", "replace")) + QUOTED_BYTES * len(texts)
-    return plain if text.isalnum() else plain + ESCAPE_BYTES * len(_ESCAPED.findall(text))
 
 
 # What has to change.
@@ -364,32 +335,21 @@ def _compare(
 ) -> tuple[Mapping[str, M], frozenset[str], Mapping[str, M]]:
     """What a client that told of these has to add and to remove, and what it brings."""
     service: dict[str, M] = {}
+    keys = told.keys()
+    promised = [each for each in promised if not keys.isdisjoint(each.keys())]
     for known in (*promised, registered):
-        service.update(known.items())  # of an `immutabledict`: the values at once, not one by one
-    remove = frozenset(key for key in told.keys() & service.keys() if service[key] != told[key])
-    replaced = _only(service, remove)
-    return _joined(_without(registered, told), replaced), remove, _without(_joined(told, replaced), registered)
+        service.update({key: known[key] for key in common(told, known)})
+    remove = frozenset(key for key in service if service[key] != told[key])
+    replaced = {key: service[key] for key in remove}
+    return joined(without(registered, told), replaced), remove, without(joined(told, replaced), registered)
 
 
 def _still_stored(view: View, news: Fragments, removed: Iterable[str] = ()) -> ClientMetadata:
     """What a server has, without the fragments that it stores under other metadata than the service's."""
-    other = {key for key in news.keys() & view.fragments.keys() if view.fragments[key] != news[key]}
-    return replace(view.own, stored_fragments=view.own.stored_fragments - other - frozenset(removed))
-
-
-def _joined(first: Mapping[str, M], second: Mapping[str, M]) -> immutabledict[str, M]:
-    if not second and isinstance(first, immutabledict):
-        return first
-    joined = dict(first.items())
-    joined.update(second.items())
-    return immutabledict(joined)
-
-
-def _without(mapping: Mapping[str, M], keys: AbstractSet[str] | Mapping[str, M]) -> immutabledict[str, M]:
-    gone = keys.keys() if isinstance(keys, Mapping) else keys
-    if isinstance(mapping, immutabledict) and mapping.keys().isdisjoint(gone):
-        return mapping
-    return immutabledict({key: value for key, value in mapping.items() if key not in gone})
+    own = view.own
+    other = {key for key in common(news, own.stored_fragments) if view.fragments[key] != news[key]}
+    lost = own.stored_fragments.intersection(removed) | other
+    return replace(own, stored_fragments=own.stored_fragments - lost) if lost else own
 
 
 def _only(mapping: Mapping[str, M], keys: Collection[str]) -> immutabledict[str, M]:

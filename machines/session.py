@@ -4,11 +4,12 @@ The states and transitions stand in each chart, where they are read; here are th
 the topics still to be subscribed to, topic by topic in any order.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from machines.calls import CONNACK, CONNECT, DISCONNECT, SUBACK, SUBSCRIBE, Start
 from machines.participant import Output, Participant
+from machines.records import replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ The names of the states say what is awaited, or what is about to be sent. While 
 it learns of other clients and of files that the tracker tells of.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from statemachine import Event, State
 
@@ -71,6 +71,7 @@ from machines.events import (
     TrackerHello,
 )
 from machines.participant import Output, ignore, impossible
+from machines.records import replace
 from machines.session import MqttClient, SessionData
 
 TOPICS = frozenset(event.topic for event in BUS_EVENTS if event.publisher == TRACKER) | {ClientGoodbye.topic}

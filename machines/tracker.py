@@ -19,7 +19,7 @@ takes calls inside the server and publications, never a wait for the bus.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from immutabledict import immutabledict
@@ -66,6 +66,7 @@ from machines.events import (
     TrackerHello,
 )
 from machines.participant import Output, ignore, impossible
+from machines.records import replace
 from machines.rules import belongs
 from machines.session import MqttClient, SessionData
 

@@ -10,7 +10,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from uuid import uuid4
 
 from machines.calls import (
@@ -28,14 +28,13 @@ from machines.calls import (
     SubscriptionFailed,
 )
 from machines.events import BusEvent
-from machines.participant import Decision, Output, Participant, UnspecifiedReception
+from machines.participant import Decision, Output, Participant
 from runtime.mqtt.session import Connect, NotConnectedError, RefusedError, Session
 from runtime.policy import SchedulingPolicy
+from runtime.stepping import Role, changed, received
 from runtime.wire.events import Refusals, decode_or_refuse, encode
 
 log = logging.getLogger("clientjoin.server")
-
-Role = Literal["client", "clock", "view"]
 
 
 @dataclass(frozen=True)
@@ -88,8 +87,8 @@ class Server:
         self._session: Session | None = None
         self._channel: deque[tuple[Message, str]] = deque()
         self._timers: dict[tuple[Role, Output], asyncio.TimerHandle] = {}
-        self._timed: list[tuple[Output, ...]] = []
-        """What was due at the charts that are not urgent when the timers were set."""
+        self._timed: list[tuple[Role, tuple[Output, ...]]] = []
+        """What is due at the charts that are not urgent, as far as timers are set for it."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._publishing: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
@@ -200,53 +199,57 @@ class Server:
             return False
         for role, chart in self.charts.items():
             due = chart.due() if chart.urgent else ()
-            if due:
-                self._send(role, self._policy.first(due))
+            if due and self._may_send(output := self._policy.first(due)):
+                self._send(role, output)
                 return True
         return False
 
+    def _may_send(self, output: Output) -> bool:  # noqa: ARG002 - for a service that has to store something first
+        """Whether what is due can be sent now; if not, `_settle` is called when it can."""
+        return True
+
     def _send(self, role: Role, output: Output) -> None:
-        chart = self.charts[role]
-        chart.emit(output)
+        self.charts[role].emit(output)
         message = output.message
         if isinstance(message, BusEvent):
             message = replace(message, event_id=self._new_id())
-        if self._observer is not None:
-            self._observer(Move(self.name, role, "!", message, output.to, chart.where))
+        self._note_sent(role, message, output.to)
         if output.to == "broker":
             self._transmit(message)
         elif output.to == "client" and role == "clock":
             self._channel.append((message, role))
         else:
-            self._receive(self._role(output.to), message, role)
+            self._receive(cast("Role", output.to), message, role)
 
     def _new_id(self) -> str:
         """A UUID for the next event: a place for who needs the same ones each time."""
         return str(uuid4())
 
-    def _role(self, name: str) -> Role:
-        return next(role for role in self.charts if role == name)
-
     def _read_next(self) -> bool:
         """Read the first message in the channel that the MQTT client does not defer."""
+        deferred: set[type[Message]] = set()
         for place, (message, peer) in enumerate(self._channel):
-            if self.charts["client"].decide(type(message)) is not Decision.DEFERRED:
-                del self._channel[place]
-                self._receive("client", message, peer)
-                return True
+            if (kind := type(message)) not in deferred:
+                if self.charts["client"].decide(kind) is not Decision.DEFERRED:
+                    del self._channel[place]
+                    self._receive("client", message, peer)
+                    return True
+                deferred.add(kind)
         return False
 
     def _receive(self, role: Role, message: Message, peer: str) -> None:
-        chart = self.charts[role]
-        why = ""
-        try:
-            decision = chart.receive(message)
-        except UnspecifiedReception as refused:
-            decision, why = Decision.IMPOSSIBLE, str(refused)
+        self._note_received(role, message, peer, *received(self.charts[role], message))
+
+    def _note_sent(self, role: Role, message: Message, peer: str) -> None:
+        if self._observer is not None:
+            self._observer(Move(self.name, role, "!", message, peer, self.charts[role].where))
+
+    def _note_received(self, role: Role, message: Message, peer: str, decision: Decision, why: str) -> None:
+        if decision is Decision.IMPOSSIBLE:
             self.refused[type(message).__name__] += 1
             log.warning("%s: refused: %s", self.name, why)
         if self._observer is not None:
-            self._observer(Move(self.name, role, "?", message, peer, chart.where, decision, why))
+            self._observer(Move(self.name, role, "?", message, peer, self.charts[role].where, decision, why))
 
     # Time.
 
@@ -255,13 +258,11 @@ class Server:
         if not self._policy.counts_time:
             return
         dues = [(role, chart.due()) for role, chart in self.charts.items() if not chart.urgent]
-        if len(dues) == len(self._timed) and all(now is then for (_, now), then in zip(dues, self._timed, strict=True)):
-            return  # no chart has moved since: `due` gives the very same answer
-        self._timed = [outputs for _, outputs in dues]
-        due = {(role, output) for role, outputs in dues for output in outputs}
-        for over in self._timers.keys() - due:
-            self._timers.pop(over).cancel()
-        for role, output in due - self._timers.keys():
+        over, new = changed(self._timed, dues)
+        self._timed = dues
+        for each in over:
+            self._timers.pop(each).cancel()
+        for role, output in new:
             self._set_timer(role, output)
 
     def _set_timer(self, role: Role, output: Output) -> None:
@@ -274,7 +275,7 @@ class Server:
 
     def _expire(self, role: Role, output: Output) -> None:
         del self._timers[role, output]
-        self._timed = []
+        self._timed = [(each, tuple(o for o in due if (each, o) != (role, output))) for each, due in self._timed]
         self._send(role, output)
         self._settle()
 

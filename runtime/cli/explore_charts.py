@@ -81,18 +81,11 @@ def asked(
     from spec.exploration.model.outside import OUTSIDE, outside
     from spec.exploration.model.scenario import bound
     from spec.exploration.properties.foreign import PROPERTIES
-    from spec.exploration.properties.language import Property
 
     given = charts_of(place)
     refuse_machines(given, "explore")
     said = tables_of(given)
-    for property_ in said["PROPERTIES"]:
-        if not isinstance(property_, Property):
-            text = f"expected properties, functions under @always, @leads_to and so on, not {property_!r}"
-            raise ChartsError(f"--charts {place}: PROPERTIES: {text}")
-        if property_.when == "step":
-            text = f"{property_.name!r}: single steps are seen of the charts of this project only; use @always"
-            raise ChartsError(f"--charts {place}: PROPERTIES: {text}")
+    _refuse_properties(said["PROPERTIES"], place)
     own = tuple(replace(property_, says=_guarded(property_, place)) for property_ in said["PROPERTIES"])
     faults: Any = given.said("FAULTS", {})
     if not isinstance(faults, Faults | Mapping):
@@ -160,6 +153,19 @@ def asked(
     if not properties:
         raise ChartsError(f"--property {' '.join(words)!r}: no property has these words; --list names the properties")
     return Asked(others, properties)
+
+
+def _refuse_properties(properties: Iterable[Any], place: str) -> None:
+    """Raise `ChartsError` for what is no property, or none of charts of others."""
+    from spec.exploration.properties.language import Property
+
+    for property_ in properties:
+        if not isinstance(property_, Property):
+            text = f"expected properties, functions under @always, @leads_to and so on, not {property_!r}"
+            raise ChartsError(f"--charts {place}: PROPERTIES: {text}")
+        if property_.when == "step":
+            text = f"{property_.name!r}: single steps are seen of the charts of this project only; use @always"
+            raise ChartsError(f"--charts {place}: PROPERTIES: {text}")
 
 
 def _bound_by(bindings: Iterable[Path]) -> "Binding":

@@ -21,8 +21,9 @@ from machines import (
 from runtime.demo.arming import Clocks
 from runtime.demo.scenarios import Scenario
 from runtime.demo.settings import CLIENT, TRACKER, Settings
-from runtime.driver import Move, Role, Server
+from runtime.driver import Move, Server
 from runtime.mqtt.session import Session
+from runtime.stepping import Role
 
 HASH = "sha-256"
 SIZES = (1024, 2048)

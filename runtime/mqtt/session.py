@@ -40,6 +40,8 @@ logging.getLogger("clientjoin.paho").setLevel(logging.CRITICAL)  # what it would
 
 READ_AT_ONCE = 100
 """Packets that a session reads in one turn of the loop, if as many have come."""
+AT_ONCE = 64 * 1024
+"""Bytes that are taken from the network in one go; of a large packet paho would ask for all, again and again."""
 
 
 class NotConnectedError(Exception):
@@ -170,6 +172,8 @@ class Session:
         self._paho: Any = self._mqtt._client
         self._paho.connect_timeout = patience
         vars(self._paho)["loop_read"] = self._read
+        receive = self._paho._sock_recv
+        vars(self._paho)["_sock_recv"] = lambda size: receive(min(size, AT_ONCE))
         vars(self._paho)["_easy_log"] = self._heard.note
         self._paho.on_message = self._on_message
         self._came: deque[tuple[str, bytes]] = deque()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self
 
 from machines.participant import Decision, Participant
-from runtime.driver import Move, Role
+from runtime.driver import Move
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.faults import Fault, FaultPlan
 from runtime.mqtt.observer import BrokerObserver
@@ -21,6 +21,7 @@ from runtime.mqtt.session import BrokerAddress, Session
 from runtime.recorder import Arrow, RunRecorder
 from runtime.replay.controlled_server import ControlledServer
 from runtime.replay.schedule import Scheduled, schedule, unmarked
+from runtime.stepping import Role
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.node import Server as Node
 from spec.exploration.model.node import ServerState, normal

@@ -10,20 +10,22 @@ from dataclasses import replace
 from machines.clock import Clock
 from machines.distribution_view import DistributionView
 from machines.events import ClientMetadata
+from machines.limits import Limits
 from machines.participant import Participant
-from machines.rules import Limits, View
+from machines.rules import View
 from machines.torrent_server import TorrentServer
 from machines.tracker import Tracker
-from runtime.driver import Role
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.session import BrokerAddress, Session, Will
-from runtime.services.server import BackOff, Dial, Keeper, ServiceServer, StoreFailure
+from runtime.services.keeping import Keeper, StoreFailure
+from runtime.services.server import BackOff, Dial, ServiceServer
 from runtime.services.settings import ServiceSettings, SettingsError, TorrentSettings, TrackerSettings
 from runtime.services.share import Shared, share
 from runtime.services.status import Status
 from runtime.services.store import Store
 from runtime.services.supervisor import Exit, Service, Supervisor, told_by_signals
 from runtime.services.web import served
+from runtime.stepping import Role
 
 log = logging.getLogger("clientjoin.service")
 

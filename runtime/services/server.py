@@ -6,23 +6,25 @@ published before what it follows from is stored.
 """
 
 import asyncio
-import gc
 import logging
 import random
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import ParamSpec, Protocol, TypeVar
 from uuid import uuid4
 
 from machines.calls import CONNACK, CONNECT, ConnectionLost, Message, Start
 from machines.events import BusEvent, ClientEvent
-from machines.participant import Participant
+from machines.participant import Output, Participant
 from machines.rules import View
 from machines.tracker import Tracker
-from runtime.driver import Move, Role, Server
+from runtime.driver import Move, Server
 from runtime.mqtt.session import Session, Will
+from runtime.services.keeping import Keeper, Keeping, StoreFailure
+from runtime.services.large import entries, is_large, receive
+from runtime.services.threads import in_a_thread
 from runtime.services.topics import ADDRESSED, OWN, Topics
+from runtime.stepping import Role
 from runtime.wire.events import Malformed, decode, encode
 from runtime.wire.strict_json import Fault, shown
 
@@ -33,21 +35,8 @@ IN_A_THREAD = 64 * 1024
 HEAD = re.compile(rb'\{"EventId":"[0-9a-f-]{36}","ClientIdentifier":"((?:[^"\\\x00-\x1f\x7f-\xff])*)"')
 """How our own writer begins an event that names a client."""
 
-P = ParamSpec("P")
-T = TypeVar("T")
 Dial = Callable[[str, Will | None], Session]
 """Makes a new session for a client identifier, with a will."""
-
-
-class StoreFailure(Exception):  # noqa: N818 - what happened, not a defect
-    """What is known could not be stored: the message says where, why, and what to do."""
-
-
-class Keeper(Protocol):
-    """Stores a view; raises `StoreFailure`."""
-
-    def keep(self, view: View) -> None:
-        """Store this view in place of the last one."""
 
 
 class BackOff:
@@ -92,18 +81,17 @@ class ServiceServer(Server):
         `keeper` stores the view before anything that follows from it is published. `on_size` is told how many bytes an
         event has that is about to be published.
         """
-        super().__init__(charts, self._never, timeout=timeout, observer=self._observed)
-        self._seen_by = observer
+        super().__init__(charts, self._never, timeout=timeout, observer=observer)
         self.topics = topics
         self.max_payload = max_payload
         self.pauses = pauses
         self.pause = 0.0
         """Seconds of the pause that was set last."""
-        self.store_failure: StoreFailure | None = None
+        self._keeping = Keeping(self.name, keeper, lambda: self.view, self._stored)
+        self._stepping: asyncio.Task[None] | None = None
+        """A step that a thread does now: the charts wait for it."""
         self._dial = dial
         self._on_size = on_size
-        self._keeper = keeper
-        self._kept: View | None = None
         self._is_tracker = isinstance(charts["client"], Tracker)
         self._told = 0
         """At a tracker: how many events it has told everybody."""
@@ -153,40 +141,71 @@ class ServiceServer(Server):
 
     # Nothing that is not stored is told.
 
-    def _observed(self, move: Move) -> None:
-        if move.action == "!" and isinstance(move.message, BusEvent):
-            self._keep()
-        if self.store_failure is None:  # else it will not be told, so nobody is to read that it was
-            self._seen_by(move)
+    @property
+    def store_failure(self) -> StoreFailure | None:
+        """Why what is known could not be stored: for the supervisor to end the service."""
+        return self._keeping.failure
+
+    async def crash(self) -> None:
+        """Die, as a server does; what a thread does, it does to the end."""
+        await super().crash()
+        if self._stepping is not None:
+            await asyncio.wait({self._stepping})
+        await self._keeping.ended()
+
+    def _send_next(self) -> bool:
+        return self._stepping is None and super()._send_next()
+
+    def _read_next(self) -> bool:
+        return self._stepping is None and super()._read_next()
+
+    def _send(self, role: Role, output: Output) -> None:
+        view = self.charts["view"]
+        if "view" in {role, output.to} and is_large(output.message, view.data):
+            self._stepping = asyncio.get_running_loop().create_task(self._send_large(role, output))
+        else:
+            super()._send(role, output)
+
+    async def _send_large(self, role: Role, output: Output) -> None:
+        """A step between the view and the MQTT client, of which the view's part is done in a thread."""
+        view, message = self.charts["view"], output.message
+        try:
+            if role == "view":
+                await in_a_thread(view.emit, output)
+                self._note_sent(role, message, output.to)
+                self._receive("client", message, role)
+            else:
+                self.charts[role].emit(output)
+                self._note_sent(role, message, output.to)
+                self._note_received("view", message, role, *await in_a_thread(receive, view, message))
+        finally:
+            self._stepping = None
+        if not self._crashed:
+            self._settle()
+
+    def _may_send(self, output: Output) -> bool:
+        return not isinstance(output.message, BusEvent) or self._keeping.is_kept()
+
+    def _stored(self) -> None:
+        if self._crashed:
+            return
+        self._settle()
+        if self.store_failure is not None:
+            # It cannot even say goodbye, since that would follow from what is not stored.
+            self._spawn(self._lose_connection(), self._anew)
 
     def _transmit(self, message: Message) -> None:
         if isinstance(message, CONNECT):
             self._session = self._dial(self.topics.client_id(self.name), self._will(message))
             self._spawn(self._do_connect(self._session), self._tasks)
             return
-        if isinstance(message, BusEvent):
-            self._keep()
-            if self.store_failure is not None:
-                return  # it ends here: what was not stored is told to nobody
         super()._transmit(message)
 
     def _settle(self) -> None:
         outermost = not self._settling
         super()._settle()
         if outermost:
-            self._keep()
-
-    def _keep(self) -> None:
-        """Store the view, if it has changed. What fails is for the supervisor to end."""
-        if self._keeper is None or self.store_failure is not None or self.view is self._kept:
-            return
-        try:
-            self._keeper.keep(self.view)
-        except StoreFailure as failure:
-            self.store_failure = failure
-            log.error("%s: %s", self.name, failure)  # noqa: TRY400 - the message is all that helps
-        else:
-            self._kept = self.view
+            self._keeping.is_kept()  # else it is begun to be
 
     def _will(self, message: CONNECT) -> Will | None:
         if message.will is None:
@@ -212,8 +231,7 @@ class ServiceServer(Server):
         return numbered(payload, self.charts["client"].data.session, self._told)
 
     async def _written(self, event: BusEvent) -> bytes:
-        entries = sum(len(value) for value in (getattr(event, name, ()) for name in _LARGE) if value)
-        if entries > FEW:
+        if entries(event) > FEW:
             return await in_a_thread(encode, event, self.max_payload)
         return encode(event, self.max_payload)
 
@@ -252,9 +270,9 @@ class ServiceServer(Server):
             why = f"{missed} events of the tracker did not come: the broker dropped them"
             log.warning("%s: %s; it connects and joins anew", self.name, why)
             self.last_error = why
-            self._spawn(self._begin_anew(), self._anew)
+            self._spawn(self._lose_connection(), self._anew)
 
-    async def _begin_anew(self) -> None:
+    async def _lose_connection(self) -> None:
         await self._cut_off()
         self._arrive(ConnectionLost(), "")
 
@@ -265,26 +283,6 @@ class ServiceServer(Server):
         """
         head = HEAD.match(payload)
         return head is not None and head[1] != self.name.encode()
-
-
-_in_threads = 0
-
-
-async def in_a_thread(work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
-    """What `work` gives, done in a thread that makes many objects, and no garbage.
-
-    To look for garbage among them would hold up the loop as well, again and again; so that waits.
-    """
-    global _in_threads  # noqa: PLW0603 - as the garbage collector, it is of the whole process
-    was_enabled = gc.isenabled() or _in_threads > 0
-    _in_threads += 1
-    gc.disable()
-    try:
-        return await asyncio.to_thread(work, *given, **named)
-    finally:
-        _in_threads -= 1
-        if was_enabled and not _in_threads:
-            gc.enable()
 
 
 NUMBER = re.compile(rb',"Sequence":"([0-9a-f-]{36})/([0-9]{1,18})"\}$')
@@ -301,13 +299,5 @@ def numbered(payload: bytes, session: str, number: int) -> bytes:
     return payload[:-1] + f',"Sequence":"{session}/{number}"}}'.encode()
 
 
-_LARGE = (
-    "known_file_infos",
-    "stored_fragments",
-    "add_file_infos",
-    "add_fragment_infos",
-    "added_files",
-    "added_fragments",
-)
 FEW = 200
 """Entries that are written at once, on the loop."""

@@ -9,7 +9,6 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from machines.calls import JoinConflicts, TimeoutExceeded
 from machines.events import (
@@ -112,20 +111,19 @@ class Status:
         name = type(move.message).__name__
         if move.decision is Decision.IMPOSSIBLE:
             self.refused[name] += 1
-        about = move.message.client if isinstance(move.message, ClientEvent) else ""
-        fields: dict[str, Any] = {
-            "server": move.server,
-            "role": move.role,
-            "action": f"{move.action}{name}",
-            "client": about,
-            "state": "/".join(move.where),
-        }
-        text = f"{move.server} {move.role} {move.action}{name}{f' of {printable(about)}' if about else ''}"
-        log.debug("%s -> %s", text, fields["state"], extra=fields)
+        if log.isEnabledFor(logging.DEBUG):
+            fields = {
+                "server": move.server,
+                "role": move.role,
+                "action": f"{move.action}{name}",
+                "client": move.message.client if isinstance(move.message, ClientEvent) else "",
+                "state": "/".join(move.where),
+            }
+            log.debug("%s", _told(move), extra=fields)
         if move.role == "client":
             self.moves[f"{move.action}{name}"] += 1
             if move.decision is Decision.TAKEN:
-                self.recent.append(f"{self.clock():.3f} {text} -> {fields['state']}")
+                self.recent.append(f"{self.clock():.3f} {_told(move)}")
                 before = self.state
                 self._enter(move.where[0])
                 self._note(move, before)
@@ -214,6 +212,13 @@ class Status:
         if failed:
             self.failed = failed
             log.warning("%s is not a member: %s", self.name, failed)
+
+
+def _told(move: Move) -> str:
+    """A move in one line."""
+    about = f" of {printable(move.message.client)}" if isinstance(move.message, ClientEvent) else ""
+    done = f"{move.action}{type(move.message).__name__}{about}"
+    return f"{move.server} {move.role} {done} -> {'/'.join(move.where)}"
 
 
 _UNANSWERED = {

@@ -15,15 +15,17 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
 from immutabledict import immutabledict
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from machines.events import ClientMetadata, FileMetadata, FragmentMetadata
+from machines.persistent_map import difference
 from machines.rules import View
-from runtime.services.server import StoreFailure
+from runtime.services.keeping import StoreFailure
+from runtime.wire.in_pieces import encoded, in_order
 
 log = logging.getLogger("clientjoin.service")
 
@@ -59,11 +61,20 @@ clients = sa.Table(
 )
 
 Row = dict[str, Any]
-M = TypeVar("M")
+
+
+class Change(NamedTuple):
+    """What is to be changed in a table: the keys of rows that go, and the entries of those that come."""
+
+    table: sa.Table
+    key: "sa.Column[str]"
+    row: Callable[[str, Any], Row]
+    gone: list[str]
+    come: Mapping[str, Any]
 
 
 def _file(key: str, one: FileMetadata) -> Row:
-    return {"hash": key, "size": one.size, "fragments": json.dumps(one.fragment_sequence)}
+    return {"hash": key, "size": one.size, "fragments": encoded(list(one.fragment_sequence))}
 
 
 def _fragment(key: str, one: FragmentMetadata) -> Row:
@@ -73,8 +84,8 @@ def _fragment(key: str, one: FragmentMetadata) -> Row:
 def _client(key: str, one: ClientMetadata) -> Row:
     return {
         "client": key,
-        "endpoints": json.dumps(sorted(one.endpoints)),
-        "fragments": json.dumps(sorted(one.stored_fragments)),
+        "endpoints": encoded(in_order(one.endpoints)),
+        "fragments": encoded(in_order(one.stored_fragments)),
         "request_id": one.request_id,
     }
 
@@ -97,7 +108,8 @@ class Store:
             self._path = Path(at.database) if self._is_sqlite and at.database not in {None, "", ":memory:"} else None
             if not self._is_sqlite and at.get_backend_name() != "postgresql":
                 raise StoreFailure(f"{self.place} is no store: {FORM}")
-            options = {"timeout": patience} if self._is_sqlite else {"connect_timeout": max(2, int(patience))}
+            at_sqlite = {"timeout": patience, "check_same_thread": False}  # one at a time, each for one transaction
+            options = at_sqlite if self._is_sqlite else {"connect_timeout": max(2, int(patience))}
             self._engine = sa.create_engine(at, poolclass=sa.pool.StaticPool, connect_args=options)
         except (ArgumentError, NoSuchModuleError) as error:
             raise StoreFailure(f"the store {scheme}://... is none: {error}; {FORM}") from None
@@ -150,13 +162,16 @@ class Store:
         Raises `StoreFailure`; nothing is stored then.
         """
         kept = self._kept
-        if (view.files, view.fragments, view.clients) == (kept.files, kept.fragments, kept.clients):
-            return
-        with self._failing("write"), self._open.begin():
-            self._change(files, files.c.hash, kept.files, view.files, _file)
-            self._change(fragments, fragments.c.hash, kept.fragments, view.fragments, _fragment)
-            self._change(clients, clients.c.client, kept.clients, view.clients, _client)
-            self._before_commit()
+        changes = (
+            Change(files, files.c.hash, _file, *difference(kept.files, view.files)),
+            Change(fragments, fragments.c.hash, _fragment, *difference(kept.fragments, view.fragments)),
+            Change(clients, clients.c.client, _client, *difference(kept.clients, view.clients)),
+        )
+        if any(change.gone or change.come for change in changes):
+            with self._failing("write"), self._open.begin():
+                for change in changes:
+                    self._make(change)
+                self._before_commit()
         self._kept = view
 
     @property
@@ -167,23 +182,14 @@ class Store:
     def _all(self, table: sa.Table) -> Iterator[Any]:
         yield from self._open.execute(sa.select(table))
 
-    def _change(
-        self,
-        table: sa.Table,
-        key: "sa.Column[str]",
-        before: Mapping[str, M],
-        after: Mapping[str, M],
-        row: Callable[[str, M], Row],
-    ) -> None:
-        """Make the rows of a table those of a mapping."""
-        if before is after:
-            return
-        gone = [name for name, one in before.items() if after.get(name) != one]
-        come = [row(name, one) for name, one in after.items() if before.get(name) != one]
+    def _make(self, change: Change) -> None:
+        """Change the rows of a table."""
+        gone, come = change.gone, list(change.come.items())
         for place in range(0, len(gone), AT_ONCE):
-            self._open.execute(sa.delete(table).where(key.in_(gone[place : place + AT_ONCE])))
+            self._open.execute(sa.delete(change.table).where(change.key.in_(gone[place : place + AT_ONCE])))
         for place in range(0, len(come), AT_ONCE):
-            self._open.execute(sa.insert(table), come[place : place + AT_ONCE])
+            rows = [change.row(name, one) for name, one in come[place : place + AT_ONCE]]
+            self._open.execute(sa.insert(change.table), rows)
 
     def _take(self) -> None:
         """Let no other tracker have this store."""

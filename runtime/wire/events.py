@@ -13,7 +13,6 @@ Writing is the reverse, and its result is read back before it is handed out: wha
 sent. The bytes are a function of the event: properties stand in the table's order, sets and mappings are sorted.
 """
 
-import json
 import logging
 import re
 from collections import Counter
@@ -47,6 +46,7 @@ from machines.events import (
     TrackerGoodbye,
     TrackerHello,
 )
+from runtime.wire.in_pieces import encoded
 from runtime.wire.strict_json import (
     MAX_BYTES,
     Fault,
@@ -217,8 +217,7 @@ def encode(event: BusEvent, largest: int = MAX_BYTES) -> bytes:
     if not event.event_id:
         raise ValueError(f"{name} has no event_id: expected a UUID, came an empty text; stamp it before it is sent")
     try:
-        written = json.dumps(shape.write(event), ensure_ascii=False, separators=(",", ":"))
-        payload = written.encode("utf-8")
+        payload = encoded(shape.write(event)).encode("utf-8")
     except (AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"{name} cannot be written as JSON in UTF-8: {error}") from error
     try:

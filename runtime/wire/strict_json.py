@@ -25,7 +25,7 @@ from typing import Any, Literal, TypeVar
 
 from immutabledict import immutabledict
 
-from runtime.wire.in_pieces import decoded
+from runtime.wire.in_pieces import decoded, in_order
 
 MAX_BYTES = 4 * 1024 * 1024
 """The largest payload that is read or written, unless another limit is given."""
@@ -304,7 +304,7 @@ def array(item: Shape, make: Callable[[Iterator[Any]], Any], order: Callable[[An
 
 def set_of(item: Shape) -> Shape:
     """An array whose order means nothing; an item that stands in it twice is in the set once."""
-    return array(item, frozenset, sorted)
+    return array(item, frozenset, in_order)
 
 
 def sequence_of(item: Shape) -> Shape:
@@ -324,7 +324,7 @@ def map_of(key: Shape, item: Shape) -> Shape:
             raise _Unusual
         return immutabledict({key.quick(k): item.quick(given) for k, given in value.items()})
 
-    return Shape(read, lambda values: {k: item.write(values[k]) for k in sorted(values)}, quick)
+    return Shape(read, lambda values: {k: item.write(values[k]) for k in in_order(values)}, quick)
 
 
 def record(make: type, *properties: Property) -> Shape:

@@ -150,7 +150,9 @@ def mosquitto(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     lines = (f"listener {port} 127.0.0.1", "allow_anonymous true", "persistence false", "set_tcp_nodelay true")
-    (folder / "mosquitto.conf").write_text("\n".join((*lines, "max_queued_messages 100000", "")), encoding="utf-8")
+    (folder / "mosquitto.conf").write_text(
+        "\n".join((*lines, "max_queued_messages 100000", "sys_interval 1", "")), encoding="utf-8"
+    )
     process = subprocess.Popen(["mosquitto", "-c", folder / "mosquitto.conf"], stderr=subprocess.DEVNULL)
     for _ in range(500):
         try:

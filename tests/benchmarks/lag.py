@@ -5,7 +5,8 @@
 A tracker, a torrent server with so many files of one fragment each, and then a second one that brings nothing join over
 Mosquitto, each in a process of its own with a probe in its loop: a task that sleeps for a millisecond, and measures by
 how much it oversleeps. Told are, as medians of the repeats, the longest standstill of each process, the seconds from
-the order to start to the registration, the CPU seconds and the memory.
+the order to start to the registration, the CPU seconds and the memory. A process that does nothing else but to probe,
+`idle`, tells what the machine itself does to a loop meanwhile.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from tests.support.services import Bus, shared
 
 MIB = 1024 * 1024
 LONG = 600.0
-ROLES = ("tracker", "large", "small")
+ROLES = ("idle", "tracker", "large", "small")
 
 
 class Probe:
@@ -51,8 +52,9 @@ async def served(role: str, port: int, files: int, store: Store | None) -> dict[
     probe = Probe()
     probing = asyncio.create_task(probe.run())
     began = time.perf_counter()
-    running = bus.torrent(role, brings, **settings) if store is None else bus.tracker(store, store.load(), **settings)
-    await running.until(lambda: running.status.is_member, LONG)
+    if role != "idle":
+        running = bus.tracker(store, store.load(), **settings) if store else bus.torrent(role, brings, **settings)
+        await running.until(lambda: running.status.is_member, LONG)
     seconds = time.perf_counter() - began
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
@@ -60,7 +62,8 @@ async def served(role: str, port: int, files: int, store: Store | None) -> dict[
     with contextlib.suppress(asyncio.CancelledError):
         await probing
     used = resource.getrusage(resource.RUSAGE_SELF)
-    await running.kill()
+    for each in bus.running:
+        await each.kill()
     return {
         "longest ms": 1000 * probe.longest,
         "seconds": seconds,

@@ -26,8 +26,9 @@ from machines.calls import Message as Call
 from machines.distribution_view import DistributionViewData
 from machines.events import BusEvent, ClientMetadata
 from machines.participant import Output, Snapshot
-from runtime.driver import Role, Server
+from runtime.driver import Server
 from runtime.mqtt.session import NotConnectedError
+from runtime.stepping import Role
 from runtime.wire.events import decode, encode
 from spec.monitor import (
     LOSSY_SUBSCRIBER,

@@ -9,7 +9,8 @@ from immutabledict import immutabledict
 
 from machines.calls import JoinConflicts, JoinPossible
 from machines.events import ClientJoinAccepted, ClientJoinRequested, ReasonCode
-from machines.rules import Limits, View, admit
+from machines.limits import Limits
+from machines.rules import View, admit
 from machines.strategies import requests, tracker_views
 from runtime.wire.events import encode
 

@@ -13,7 +13,7 @@ from machines import DistributionView, Participant
 from machines.calls import ForgetAdmission
 from machines.participant import Output
 from runtime.cli.main import app
-from runtime.driver import Role
+from runtime.stepping import Role
 from spec.exploration.model import scenario as scenarios
 from spec.exploration.model.scenario import Scenario
 from tests.properties.judging import AS_CHARTS

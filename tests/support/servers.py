@@ -13,10 +13,11 @@ from machines.tracker import Tracker
 from runtime.demo.audience import Reporter
 from runtime.demo.runner import DemoRunner, Outcome
 from runtime.demo.settings import Settings
-from runtime.driver import Move, Role, Server
+from runtime.driver import Move, Server
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.session import BrokerAddress, Session
 from runtime.recorder import Arrow
+from runtime.stepping import Role
 
 HASH = "sha-256"
 SIZE = 1024

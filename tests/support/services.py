@@ -7,8 +7,8 @@ from typing import Any
 
 from machines import FileMetadata, FragmentMetadata, View
 from runtime.mqtt.session import BrokerAddress
+from runtime.services.keeping import Keeper
 from runtime.services.run import torrent, tracker
-from runtime.services.server import Keeper
 from runtime.services.settings import TorrentSettings, TrackerSettings
 from runtime.services.share import Shared
 from runtime.services.supervisor import Exit, Service

@@ -20,6 +20,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from machines.participant import Participant
+from machines.persistent_map import common, joined, union, without
 
 POINTWISE = frozenset(
     {
@@ -43,6 +44,8 @@ METHODS = frozenset(
     {"get", "keys", "values", "items", "union", "difference", "intersection", "isdisjoint", "issubset", "issuperset"}
     | {"copy", "add", "discard", "remove", "update", "setdefault", "append", "set", "delete"}
 )
+MAPPINGS: frozenset[Any] = frozenset({joined, without, union, common})
+"""Ours that do; how they keep the elements depends on their number, what they keep does not."""
 SIZES = frozenset({"len"})
 EMPTY = "is it empty"
 
@@ -192,6 +195,8 @@ class FunctionReader(ast.NodeVisitor):
             return self.collection(node.func.value) if node.func.attr in of_all else ""
         if isinstance(node.func, ast.Name) and node.func.id in POINTWISE - {"any", "all", "isinstance", "replace"}:
             return next(filter(None, map(self.collection, node.args)), "")
+        if self._resolved(node.func) in MAPPINGS:
+            return next(filter(None, map(self.collection, node.args)), "")
         return ""
 
     def note(
@@ -256,7 +261,7 @@ class FunctionReader(ast.NodeVisitor):
 
     def _passed_on(self, node: ast.Call, held: list[str], of: str) -> None:
         called = self._resolved(node.func)
-        if isinstance(called, type):
+        if isinstance(called, type) or called in MAPPINGS:
             return  # data that keeps it
         if not isinstance(called, FunctionType):
             if isinstance(node.func, ast.Attribute) and node.func.attr in METHODS:

@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 from machines import Clock, DistributionView, Participant, TorrentServer
 from runtime.cli.main import app
 from runtime.cli.replay import Run, play_live, played
-from runtime.driver import Role
 from runtime.mqtt.faults import Verdict
 from runtime.replay.controlled_server import ControlledServer
 from runtime.replay.live import Ending, Live
+from runtime.stepping import Role
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import ORDERS
 from spec.exploration.model.scenario import FAULTS, Scenario, scenario, with_bounds

@@ -24,7 +24,7 @@ from machines import (
     View,
 )
 from machines import rules as of_view
-from machines.rules import Limits
+from machines.limits import Limits
 from runtime.mqtt.session import Session
 from runtime.services.share import Shared
 from runtime.wire.events import encode

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from immutabledict import immutabledict
 
 from machines import ClientMetadata, FileMetadata, FragmentMetadata, View
-from runtime.services.server import StoreFailure
+from runtime.services.keeping import StoreFailure
 from runtime.services.store import VERSION, Store
 from runtime.services.supervisor import Exit
 from tests.support.brokers import KINDS, a_broker

@@ -224,3 +224,38 @@ def test_no_piece_of_a_long_text_holds_others(monkeypatch: pytest.MonkeyPatch) -
     text = '{"a": [[], [1], {"b": {"c": [2, "x"]}}], "d": {}}'
     assert in_pieces.decoded(Watched(), text) == json.loads(text)
     assert given == ["1", "2", '"']
+
+
+@untimed
+@given(JSON)
+def test_a_large_value_is_written_in_pieces_alike(value: object) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(in_pieces, "SOME", 1)
+        written = in_pieces.encoded(value)
+    assert written == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+@given(st.lists(st.text(max_size=2)))
+def test_many_texts_are_sorted_in_pieces_alike(texts: list[str]) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(in_pieces, "SOME", 2)
+        assert in_pieces.in_order(frozenset(texts)) == sorted(set(texts))
+        assert in_pieces.in_order(texts) == sorted(texts)
+
+
+def test_no_piece_of_a_large_value_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    dumps, pieces = json.dumps, []
+
+    def watched(value: object, **how: Any) -> str:
+        pieces.append(dumps(value, **how))
+        return pieces[-1]
+
+    monkeypatch.setattr(in_pieces, "SOME", 3)
+    monkeypatch.setattr(json, "dumps", watched)
+    value = {"few": {"a": ["1", "2"]}, "many": {str(n): ["1"] for n in range(8)}, "deep": {"a": {"b": ["1"] * 7}}}
+    for each in (value, {"deep": {"a": {"b": ["1"] * 9}}}):
+        assert json.loads(in_pieces.encoded(each)) == each
+    assert max(pieces, key=len) in {'{"few":{"a":["1","2"]}}', '{"0":["1"],"1":["1"],"2":["1"]}'}
+    pieces.clear()
+    in_pieces.encoded({"a": ["1"]})
+    assert pieces == ['{"a":["1"]}']

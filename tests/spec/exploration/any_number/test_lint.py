@@ -8,7 +8,8 @@ import pytest
 
 from machines import Broker, DistributionView, Tracker, View
 from machines.events import BusEvent
-from machines.rules import Limits
+from machines.limits import Limits
+from machines.persistent_map import joined, without
 from spec.exploration.any_number.fixpoint import Fixpoint, fixpoint, lines_met, questions
 from spec.exploration.any_number.lint import lint
 from spec.exploration.any_number.restriction import NotInterchangeable
@@ -20,7 +21,7 @@ INDEXED = frozenset({"pending", "clients", "admissions", "running", "sessions", 
 def test_ours_ask_for_emptiness_and_twice_whether_it_is_one(standard: Fixpoint) -> None:
     """What counts servers are the limits of the service, which are asked for only where there are any."""
     found, of_broker = questions([standard.system])
-    assert {each.file.rpartition("/")[2] for each in found.refused} == {"rules.py"}
+    assert {each.file.rpartition("/")[2] for each in found.refused} == {"limits.py", "rules.py"}
     lines = lines_met(scenario("standard"), None, [standard.system], (*found.questions, *of_broker.questions))
     met = found.met(lines)
     assert not met.refused
@@ -143,3 +144,25 @@ def test_source_that_cannot_be_read_is_refused() -> None:
     exec("def is_any_pending(self):\n    return True", scope)
     found = lint([type("Made", (Tracker,), {"is_any_pending": scope["is_any_pending"]})], INDEXED)
     assert [each.line for each in found.refused] == [0]
+
+
+class Copies(Tracker):
+    """A tracker that asks for too much of what our own functions on mappings make."""
+
+    def least_of_joined(self) -> Any:
+        return min(joined(self.data.attempts, {"somebody": 1}))
+
+    def size_of_left(self) -> Any:
+        left = without(self.data.attempts, {"somebody"})
+        return len(left)
+
+    def held(self) -> Any:
+        return joined(self.data.attempts, without(self.data.names, self.data.attempts))
+
+
+def test_collections_are_followed_through_our_mappings() -> None:
+    found = lint([Copies], INDEXED).refused
+    assert [(each.file.rpartition("/")[2], each.asks) for each in found] == [
+        ("test_lint.py", "min()"),
+        ("test_lint.py", "the size"),
+    ]
