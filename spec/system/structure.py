@@ -224,14 +224,18 @@ def _events(chart: type[StateChart[Any]]) -> list[Event]:
 
 
 def unknown_event(chart: type[StateChart[Any]], event: str) -> str:
-    """Why an event that a callback sends leads to nothing; empty if one may take it, or the library sends it."""
+    """Why an event that a callback sends is probably misspelled; empty if it is not.
+
+    One that no transition has at all does nothing, as in the library: a base class may raise what others listen to.
+    """
     known = _events(chart)
     if event.partition(".")[0] in {"done", "error"} or any(each.match(event) for each in known):
         return ""
     names = sorted({str(each.id) for each in known})
-    near = difflib.get_close_matches(event, names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"a callback sends it, and no transition has an event of that name{hint}; there are {', '.join(names)}"
+    near = difflib.get_close_matches(event, names, n=1, cutoff=0.75)
+    return (
+        f"a callback sends it, and no transition has an event of that name; did you mean {near[0]!r}?" if near else ""
+    )
 
 
 def _labels_said(chart: type[StateChart[Any]]) -> dict[str, set[str]]:
