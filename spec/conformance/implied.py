@@ -352,7 +352,9 @@ class _Search:
         name, action = self.whole.awaited(here[1])
         if not name:
             return  # what is left is drawn elsewhere
-        text = f"{name} can terminate here, where every scenario goes on; the scenarios go on with {action} of {name}"
+        numbers = self.system.numbers
+        where = f", in {'/'.join(numbers.where(here[0].state, name))}," if name in numbers.places else ""
+        text = f"{name}{where} does nothing more here, and every scenario goes on: with {action} of {name}"
         self._tell(here, None, "never-goes-on", text, name)
 
     def _against_obligation(self, here: Here, violation: Violation) -> None:

@@ -212,7 +212,7 @@ def implied_locally(lifeline: Lifeline, system: System, graph: Graph, begin: Sta
             if act.lifeline == name:
                 return _finding(lifeline, here, act, parents, f"cannot take {act}, which has come: {why}")
         if stand in graph.quiet and not lifeline.may_rest(positions):
-            return _finding(lifeline, here, None, parents, "can terminate here, where every scenario goes on")
+            return _finding(lifeline, here, None, parents, "does nothing more here, and every scenario goes on")
         for act, then in graph.moves.get(stand, ()):
             there = positions
             if act.lifeline == name:
