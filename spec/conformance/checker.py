@@ -322,7 +322,12 @@ def _explored(
         found = explored(use_case, cast, whole)
         findings = _told(use_case, cast, found)
     complete = not any(finding.unanswered for finding in findings)
-    return findings, Explored(found.states, complete, as_drawn=not use_case.complete)
+    return findings, Explored(
+        found.states,
+        complete,
+        as_drawn=not use_case.complete,
+        with_values=tuple(sorted(use_case.messages & cast.payloads.keys())),
+    )
 
 
 def _told(use_case: UseCase, cast: Cast, found: Looked) -> tuple[Finding, ...]:

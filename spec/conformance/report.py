@@ -58,6 +58,8 @@ class Explored:
     complete: bool
     as_drawn: bool = False
     """Whether the network did just as the diagrams draw, as the scenarios of a use case that has others, too."""
+    with_values: tuple[str, ...] = ()
+    """The messages that were sent with the values that are drawn, or named in the binding, and no others."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,12 @@ def as_json(report: Report) -> dict[str, Any]:
             for chart in report.coverage
         ],
         "explored": {
-            name: {"states": found.states, "complete": found.complete, "as_drawn": found.as_drawn}
+            name: {
+                "states": found.states,
+                "complete": found.complete,
+                "as_drawn": found.as_drawn,
+                "with_values": [*found.with_values],
+            }
             for name, found in report.explored.items()
         },
     }
@@ -218,6 +225,10 @@ def lines(report: Report, *, verbose: bool = False) -> Iterator[Line]:
         whole = "all" if found.complete else "the first"
         under = "with losses and refusals just as drawn" if found.as_drawn else "under the faults drawn"
         yield Line(f"{name}: {whole} {found.states} states that the charts reach {under} were checked against it.")
+        if found.with_values:
+            sent = f"{', '.join(found.with_values)} {'was' if len(found.with_values) == 1 else 'were'} sent"
+            text = "with the values that are drawn, and no others: [payloads] of a binding names more"
+            yield Line(f"{name}: {sent} {text}.")
     if verbose:
         yield from _coverage(report.coverage)
     yield _end(report)

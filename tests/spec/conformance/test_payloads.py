@@ -9,6 +9,7 @@ from spec import check, load
 from spec.binding import read_binding
 from spec.binding.labels import detail_of_values, values_of
 from spec.conformance.checker import Report
+from spec.conformance.report import lines
 
 
 class Payer(StateChart[Any]):
@@ -211,3 +212,27 @@ def test_values_that_are_equal_and_of_other_types_are_told_apart() -> None:
     charts = {"A": Sender, "B": Reader}
     assert check("A->B:x(1)\nA->B:x(True)\n", load(), charts).conforms
     assert not check("A->B:x(1)\nA->B:x(1.0)\n", load(), charts).conforms
+
+
+def test_which_values_were_sent_is_told() -> None:
+    report = check("A->B:x(1)\n", load(), {"A": Once, "B": Reads})
+    assert [found.with_values for found in report.explored.values()] == [("x",)]
+    assert "x was sent with the values that are drawn, and no others" in "\n".join(
+        f"{line.first}{line.rest}" for line in lines(report, verbose=True)
+    )
+
+
+class Once(StateChart[Any]):
+    """It sends one message."""
+
+    a = State(initial=True)
+    b = State(final=True)
+    x = Event(a.to(b), name="!x")
+
+
+class Reads(StateChart[Any]):
+    """It reads one message."""
+
+    a = State(initial=True)
+    b = State(final=True)
+    x = Event(a.to(b), name="?x")
