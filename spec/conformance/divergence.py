@@ -12,6 +12,7 @@ from spec.conformance.matching import beyond, everywhere, meets, silently
 from spec.interaction import Action
 from spec.system.composition import Act, State, System
 from spec.system.scheduling import enabled, first_move
+from spec.system.stepped import SteppedMachine
 
 if TYPE_CHECKING:
     from spec.conformance.memory import Memory
@@ -95,14 +96,28 @@ def cannot(states: frozenset[int], action: Action, word: Word, memory: Memory) -
             return against_obligation(violation, action)
     chart = memory.systems[0].machines[action.lifeline].name
     system, state = memory.states[min(states)]
-    does = ", ".join(_possible(system, state, action.lifeline)) or "nothing"
+    possible = _possible(system, state, action.lifeline)
+    does = ", ".join(possible) or "nothing"
+    names = {text.split()[0] for text in possible}
+    guarded = "" if f"!{word.message}" in names else _of_guards(system, state, action, word)
     return Finding(
         "chart-cannot",
         f"the diagram says that {said(action, word)}; the chart {chart}, in {wheres(states, memory, action.lifeline)}, "
-        f"can do here: {does}",
+        f"can do here: {does}{guarded}",
         action.line,
         action.lifeline,
     )
+
+
+def _of_guards(system: System, state: State, action: Action, word: Word) -> str:
+    """That a guard forbids what is drawn to be sent, where the chart that is not ours has a transition for it."""
+    machine, label = system.machines[action.lifeline], f"!{word.message}"
+    here = system.numbers.where(state, action.lifeline)
+    rows = machine.declared if isinstance(machine, SteppedMachine) and action.kind == "!" else ()
+    if not any(source in here and said == label for source, said, _ in rows):
+        return ""
+    values = "" if word.values is not None else f"; if it looks at values, draw them, as in {word.message}(7)"
+    return f"; a guard forbids {label} here{values}"
 
 
 def _possible(system: System, state: State, lifeline: str) -> list[str]:

@@ -236,3 +236,17 @@ class Reads(StateChart[Any]):
     a = State(initial=True)
     b = State(final=True)
     x = Event(a.to(b), name="?x")
+
+
+def test_a_label_without_the_values_that_a_guard_looks_at() -> None:
+    class Picky(StateChart[Any]):
+        a = State(initial=True)
+        b = State(final=True)
+        x = Event(a.to(b, cond="is_seven"), name="!x")
+
+        def is_seven(self, value: object = None) -> bool:
+            return value == 7
+
+    said = [finding.message for finding in check("A->B:x\n", load(), {"A": Picky, "B": Reads}).findings]
+    assert any("a guard forbids !x here; if it looks at values, draw them, as in x(7)" in text for text in said), said
+    assert check("A->B:x(7)\n", load(), {"A": Picky, "B": Reads}).conforms
