@@ -74,23 +74,27 @@ def _remarked(line: str, arrow: Arrow, before: Arrow, remedy: str = "") -> tuple
 
 
 def _without_decoration(line: str, arrow: Arrow, known: Container[str]) -> tuple[Arrow, Remark | None]:
-    """`A ->x B`, `A ->o B`, `A x<- B`, `A ->x]`: a cross or a dot at a head; the cross loses the message."""
+    """`A ->x B`, `A ->o B`, `A x<- B`, `A ->x]`: a cross or a dot at a head; the cross loses the message.
+
+    Not that of an arrow that goes both ways: it is not said which of the two is lost.
+    """
     left, right, lost = arrow.left, arrow.right, arrow.lost
+    is_lossy = not arrow.both_ways
     is_left_head, is_right_head = arrow.look.reversed or arrow.both_ways, not arrow.look.reversed
     if not is_known(right, known):
         touches = not line[arrow.end].isspace()
         found, gate = _DECORATED.fullmatch(right), _CROSSED_GATE.fullmatch(right)
         if found and (touches or is_known(found[2], known)):
-            right, lost = trim(found[2]), lost or (is_right_head and found[1] in "xX")
+            right, lost = trim(found[2]), lost or (is_lossy and is_right_head and found[1] in "xX")
         elif gate and touches and gate[4]:
-            right, lost = gate[4], lost or (is_right_head and gate[3] in "xX")
+            right, lost = gate[4], lost or (is_lossy and is_right_head and gate[3] in "xX")
     if not is_known(left, known):
         touches = not line[arrow.start - 1].isspace()
         found, gate = _TAILED.fullmatch(left), _CROSSED_GATE.fullmatch(left)
         if found and (is_known(found[1], known) or (touches and is_left_head)):
-            left, lost = trim(found[1]), lost or (is_left_head and found[2] in "xX")
+            left, lost = trim(found[1]), lost or (is_lossy and is_left_head and found[2] in "xX")
         elif gate and touches and gate[1]:
-            left, lost = gate[1], lost or (is_left_head and gate[2] in "xX")
+            left, lost = gate[1], lost or (is_lossy and is_left_head and gate[2] in "xX")
         elif found and touches:
             return arrow, Remark("warning", f"`{shortened(left)}` ends like a mark of another notation; read as a name")
     if (left, right) == (arrow.left, arrow.right):

@@ -278,6 +278,13 @@ def test_whatever_was_read_is_printed_as_it_was_read(text: str) -> None:
     assert_stable(text)
 
 
+@pytest.mark.parametrize("text", ["participant x--<->A", "A x<-> B", "A <->x B", "A x<->x B"])
+def test_an_arrow_both_ways_is_not_lost_by_a_cross(text: str) -> None:
+    (message,) = read(text).messages()
+    assert (message.both_ways, message.lost) == (True, False)
+    assert_stable(text)
+
+
 def test_a_message_that_only_a_comment_could_hold_is_skipped() -> None:
     diagram = read('"//"->//:x\nA->//')
     assert [one.message for one in diagram.diagnostics if one.severity == "error"] == [
