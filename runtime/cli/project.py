@@ -84,13 +84,11 @@ def _automata(
         if laid is not None:
             diagrams = [relabelled(each, laid) for each in diagrams]
         interaction = compile_diagram(diagrams[0], Library(diagrams, families="opaque"))
-        known = {(each.line, each.message) for each in given.diagnostics}
-        for problem in interaction.problems:
-            if problem.file in {"", given.file} and (problem.line, problem.message) not in known:
-                said = f"{source.name}: line {problem.line}: {problem.message}"
-                if not problem.warning and problem.kind != "missing-reference":
-                    raise fail(said, status=2)
-                typer.echo(f"clientjoin: {said}", err=True)
+        for problem in interaction.unsaid(given):
+            said = f"{source.name}: line {problem.line}: {problem.message}"
+            if not problem.warning and problem.kind != "missing-reference":
+                raise fail(said, status=2)
+            typer.echo(f"clientjoin: {said}", err=True)
         drawn = [each.name for each in diagrams[0].lifelines]
         if not drawn:
             raise fail(f"{source.name}: there is no lifeline in it", status=2)

@@ -49,10 +49,9 @@ def with_meaning(diagram: "Diagram") -> "Diagram":
     from spec.interaction import compile_diagram
     from spec.notation.model import Diagnostic
 
-    known = {(each.line, each.message) for each in diagram.diagnostics}
     found = [
         Diagnostic(problem.line, 1, "warning", problem.message)
-        for problem in compile_diagram(diagram).problems
-        if problem.kind != "missing-reference" and (problem.line, problem.message) not in known
+        for problem in compile_diagram(diagram).unsaid(diagram)
+        if problem.kind != "missing-reference"
     ]
     return replace(diagram, diagnostics=tuple(sorted((*diagram.diagnostics, *found), key=lambda each: each.line)))

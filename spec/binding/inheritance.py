@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from spec.binding.model import BUILT_IN, Binding, BindingError, Player, Row
+from spec.binding.refusals import near_to
 from spec.notation.model import Diagram
 
 
@@ -61,7 +62,7 @@ def _resolved(name: str, binding: Binding, ours: Mapping[str, Player], seen: tup
     if player.scripted or not like:
         return player
     if like not in binding.players:
-        near = _near(like, binding.players)
+        near = near_to(like, binding.players)
         raise BindingError(f"{player.place}: like: no lifeline {like!r}{near}; there are {', '.join(binding.players)}")
     original = ours[like] if like in ours else _resolved(like, binding, ours, (*seen, name))
     group = player.group or original.group
@@ -130,11 +131,6 @@ def _widened(rows: Iterable[Row], likes: Mapping[str, str]) -> tuple[Row, ...]:
         replace(row, lifelines=row.lifelines | {name for name, like in likes.items() if like in row.lifelines})
         for row in rows
     )
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 # What a binding makes of a diagram.

@@ -47,7 +47,8 @@ def _stands(place: str) -> bool:
     return place not in {"", BUILT_IN}
 
 
-def _near(name: str, known: Iterable[str]) -> str:
+def near_to(name: str, known: Iterable[str]) -> str:
+    """A hint at the name that was probably meant; empty if none is near."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
@@ -59,7 +60,7 @@ def _lifelines(binding: Binding) -> None:
         for name in names:
             if place != BUILT_IN and name not in known:
                 raise BindingError(
-                    f"{place or 'the binding'}: no lifeline {name!r}{_near(name, known)}; "
+                    f"{place or 'the binding'}: no lifeline {name!r}{near_to(name, known)}; "
                     "mend the name or add it to [lifeline]"
                 )
 
@@ -87,7 +88,7 @@ def _player(name: str, player: Player, classes: Mapping[str, str], ours: Collect
             raise BindingError(f"{player.place}: scripted, but a chart is given for it: leave out one of the two")
     elif player.chart not in known and not (name in classes and player.like):
         raise BindingError(
-            f"{player.place}: no chart {player.chart!r}{_near(player.chart, known)}; "
+            f"{player.place}: no chart {player.chart!r}{near_to(player.chart, known)}; "
             f"there are {', '.join(sorted(classes))}; charts of your own are given to spec.check"
         )
     elif name in classes and not player.like and player.chart not in {name, classes[name], *ours}:
@@ -100,7 +101,7 @@ def _player(name: str, player: Player, classes: Mapping[str, str], ours: Collect
 def _messages(binding: Binding, messages: Collection[str]) -> None:
     for message, place in _named(binding):
         if _stands(place) and message not in messages:
-            raise BindingError(f"{place}: no chart has a message {message!r}{_near(message, messages)}")
+            raise BindingError(f"{place}: no chart has a message {message!r}{near_to(message, messages)}")
 
 
 def _named(binding: Binding) -> Iterator[tuple[str, str]]:
@@ -137,8 +138,9 @@ def _of(name: str, player: Player, actions: Actions) -> frozenset[str]:
 def _orders(binding: Binding) -> Iterator[tuple[str, str, str]]:
     """What comes from outside: lifeline, message and place."""
     for begin in binding.begins:
-        yield from ((name, order, f"{begin.place} orders") for name, order in begin.orders.items())
-        yield from ((name, order, f"{begin.place} later") for name, order in begin.later)
+        place = begin.place or "[[begin]]"
+        yield from ((name, order, f"{place} orders") for name, order in begin.orders.items())
+        yield from ((name, order, f"{place} later") for name, order in begin.later)
     for name, brought in binding.environment.items():
         place = binding.places.get(f"environment {name}", BUILT_IN)
         yield from ((name, order, place) for order in brought)
@@ -151,7 +153,7 @@ def _actions(binding: Binding, actions: Actions) -> None:
             takes = sorted(each[1:] for each in _of(name, binding.players[name], actions) if each[0] == "?")
             if order not in takes:
                 raise BindingError(
-                    f"{place}: {name} cannot receive {order!r}{_near(order, takes)}; there are {', '.join(takes)}"
+                    f"{place}: {name} cannot receive {order!r}{near_to(order, takes)}; there are {', '.join(takes)}"
                 )
     for row in (*binding.may_be_undrawn, *binding.ignores, *binding.early_sends):
         if not _stands(row.place):
@@ -164,7 +166,7 @@ def _actions(binding: Binding, actions: Actions) -> None:
             pattern = said.removeprefix("-")
             if not any(fits(action, (of_action(pattern),)) for action in can):
                 raise BindingError(
-                    f"{row.place} actions: {', '.join(sorted(players))} can do no {pattern!r}{_near(pattern, can)}; "
+                    f"{row.place} actions: {', '.join(sorted(players))} can do no {pattern!r}{near_to(pattern, can)}; "
                     f"there are {', '.join(sorted(can))}"
                 )
 
@@ -183,7 +185,7 @@ def _states(binding: Binding, states: Mapping[str, frozenset[str]]) -> None:
             if not any(fits(state, (said.removeprefix("-"),)) for state in known):
                 raise BindingError(
                     f"{row.place} states: {', '.join(sorted(row.lifelines))} has no atomic state {said!r}"
-                    f"{_near(said, known)}; there are {', '.join(sorted(known))}"
+                    f"{near_to(said, known)}; there are {', '.join(sorted(known))}"
                 )
 
 

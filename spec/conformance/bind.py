@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from statemachine import StateChart
 
@@ -28,7 +28,7 @@ from spec.notation.rewriting import rewritten
 from spec.projection import Automaton, project
 from spec.system.adapter import TransitionsChart
 from spec.system.driving import CastError
-from spec.system.setup import OURS, Charts, is_participant, spoken
+from spec.system.setup import OURS, Charts, is_participant, name_given, spoken
 
 
 @dataclass
@@ -130,7 +130,7 @@ def bind(diagrams: Sequence[Diagram], binding: Binding, charts: Charts, referred
     ours = our_names(binding, drawn)
     others = [_played(other, ours, meanings) for other in referred if other.frame not in frames]
     in_play = [*played, *others]
-    in_play_ours = any(is_participant(_chart_of(name, binding, charts)) for name in drawn)
+    in_play_ours = any(is_participant(charts.get(name_given(name, binding, charts))) for name in drawn)
     libraries = (
         Library(in_play, families="opaque" if in_play_ours else "acyclic"),
         Library(in_play, families="expand"),
@@ -145,12 +145,6 @@ def bind(diagrams: Sequence[Diagram], binding: Binding, charts: Charts, referred
         )
         found.append(_bound_diagram(each, libraries, meanings, wrong))
     return Bound(tuple(found), binding, charts)
-
-
-def _chart_of(lifeline: str, binding: Binding, charts: Charts) -> Any:
-    """The chart that plays a lifeline; None if nobody does."""
-    player = binding.players.get(lifeline)
-    return charts.get(lifeline) or (charts.get(player.chart) if player else None)
 
 
 def _by_class(said: Mapping[str, frozenset[str]], classes: Mapping[str, str]) -> dict[str, frozenset[str]]:

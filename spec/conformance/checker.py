@@ -316,7 +316,8 @@ def _explored(
         return (unanswered(f"{asked}: {error}"),), None
     findings = _told(use_case, cast, found)
     mistakes = [finding for finding in findings if counts(finding)]
-    if mistakes and all(accept(finding, accepted).accepted for finding in mistakes):
+    is_cut = any(finding.unanswered for finding in findings)
+    if mistakes and is_cut and all(accept(finding, accepted).accepted for finding in mistakes):
         whole = copy(bounds)
         whole.after_mistakes = True
         found = explored(use_case, cast, whole)

@@ -12,7 +12,7 @@ from spec.binding import Binding, Word
 from spec.conformance.finding import Finding, unanswered
 from spec.conformance.meanings import Meanings
 from spec.notation.model import Diagram, Message, Reference
-from spec.system.setup import Charts, is_participant, spoken
+from spec.system.setup import Charts, is_participant, name_given, spoken
 
 OUTSIDE = "]"
 """Somebody outside the diagram, among those to whom a message goes."""
@@ -80,7 +80,7 @@ def repeats_of_nothing(played: Diagram, meanings: Meanings) -> list[Finding]:
         ends = (statement.sender, statement.receiver, word.message)
         if not word.again:
             before |= {(*ends, word.detail), (*ends, "")}
-        elif not ({(*ends, word.detail), (*ends, "")} if word.detail else {(*ends, "")}) & before:
+        elif (*ends, word.detail) not in before and (*ends, "") not in before:
             text = (
                 f"{replace(word, again=False)} is drawn as delivered again from {statement.sender or 'outside'} to "
                 f"{statement.receiver or 'outside'}, and no arrow before draws that it was sent at first "
@@ -100,17 +100,10 @@ def _takers(word: Word, diagram: Diagram, sender: str, binding: Binding, charts:
 
 
 def _actions(lifeline: str, binding: Binding, charts: Charts) -> frozenset[str]:
-    player = binding.players.get(lifeline)
-    for name in (lifeline, player.chart if player else ""):
-        if name in charts:
-            return spoken(name, charts[name], binding)
-    return frozenset()
+    name = name_given(lifeline, binding, charts)
+    return spoken(name, charts[name], binding) if name else frozenset()
 
 
 def _is_ours(lifeline: str, binding: Binding, charts: Charts) -> bool:
     """Whether it is played by a chart that says itself to whom it sends, or does what is drawn of it."""
-    player = binding.players.get(lifeline)
-    if player is not None and player.scripted:
-        return False
-    chart = charts.get(lifeline) or (charts.get(player.chart) if player else None)
-    return chart is not None and is_participant(chart)
+    return is_participant(charts.get(name_given(lifeline, binding, charts)))

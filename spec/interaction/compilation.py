@@ -78,6 +78,13 @@ class Interaction:
                 stack.append(term.definition.body)
             stack += reversed(list(children(term)))
 
+    def unsaid(self, diagram: Diagram) -> Iterator[Problem]:
+        """What is wrong with the meaning of this diagram itself, of which its reader has said nothing."""
+        said = {(each.line, each.message) for each in diagram.diagnostics}
+        for problem in self.problems:
+            if problem.file in {"", diagram.file} and (problem.line, problem.message) not in said:
+                yield problem
+
 
 def compile_diagram(diagram: Diagram, library: Library | None = None) -> Interaction:
     """The meaning of a diagram, with what is wrong with it."""

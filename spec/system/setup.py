@@ -185,16 +185,13 @@ class Cast:
         """Whether the binding says that a lifeline may ignore a message in these atomic states."""
         return Allowances(self.binding).may_ignore(lifeline, f"?{message}", where)
 
-    def _by_class(self, name: str) -> type[StateChart[Any]] | None:
-        """The chart whose class is called so."""
-        return next((chart for chart in self.charts.values() if chart.__name__ == name), None)
-
     def _machine(
         self, name: str, player: Player, conflicts: bool, session: str, services: str, endpoint: str
     ) -> LocalMachine:
         if player.scripted:
             return ScriptedMachine(_anything(player.client, self))
-        chart = self.charts.get(name) or self.charts.get(player.chart) or self._by_class(player.chart)
+        given = name_given(name, self.binding, self.charts)
+        chart = self.charts.get(given)
         if chart is None:
             raise CastError(
                 f"the binding says that the chart {player.chart} plays {name}, but there is no such chart; "
@@ -208,7 +205,6 @@ class Cast:
             made = {"session": session, "retries": int("retry" in services), "leaves_will": "will" in services}
             hardened = {key: value for key, value in made.items() if value}
             return ChartMachine(_ours(chart, name, self.binding, conflicts, hardened, endpoint))
-        given = name if name in self.charts or player.chart not in self.charts else player.chart
         said = {action[1:] for action in spoken(given, chart, self.binding)}
         return ForeignMachine(
             chart,
@@ -217,6 +213,18 @@ class Cast:
             payloads={message: values for message, values in self.payloads.items() if message in said},
             **self.binding.events_of(given, chart).declared(),
         )
+
+
+def name_given(lifeline: str, binding: Binding, charts: Charts) -> str:
+    """The name under which the chart is given that plays a lifeline: that of the lifeline, the one that the binding
+    says, or that of a chart whose class is called so; empty if no chart plays it.
+    """
+    player = binding.players.get(lifeline)
+    if player is not None and player.scripted:
+        return ""
+    said = player.chart if player else ""
+    by_class = (name for name, chart in charts.items() if chart.__name__ == said)
+    return next((name for name in (lifeline, said) if name in charts), next(by_class, ""))
 
 
 def is_participant(chart: Any) -> bool:
