@@ -3,33 +3,12 @@
 from pathlib import Path
 
 import pytest
-from statemachine import Event, State, StateChart
 
 from spec.binding import BindingError
 from spec.binding.load import load
 from spec.conformance.checker import check_all
 from spec.conformance.report import Report
-
-
-class Asker(StateChart[object]):
-    """Asks, and waits."""
-
-    a = State(initial=True)
-    w = State()
-    z = State(final=True)
-    ask = Event(a.to(w), name="!ask")
-    ok = Event(w.to(z), name="?ok")
-
-
-class Server(StateChart[object]):
-    """Answers."""
-
-    a = State(initial=True)
-    w = State()
-    z = State(final=True)
-    ask = Event(a.to(w), name="?ask")
-    ok = Event(w.to(z), name="!ok")
-
+from tests.support.asking import Asker, Server
 
 CHARTS = {"A": Asker, "B": Server}
 DRAWN = "title Asking\nparticipant A\nparticipant B\nA->B: ask\nB->A: ok\n"

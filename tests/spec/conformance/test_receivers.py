@@ -11,6 +11,7 @@ from spec.binding.reader import read_text
 from spec.conformance.checker import check_all
 from spec.conformance.finding import Verdict
 from spec.conformance.report import Report
+from tests.support.asking import Server
 from tests.support.places import DIAGRAMS
 
 
@@ -24,16 +25,6 @@ class Asker(StateChart[object]):
     hi = Event(a.to(b), name="?hi")
     ask = Event(b.to(w), name="!ask")
     ok = Event(w.to(z), name="?ok")
-
-
-class Server(StateChart[object]):
-    """Answers."""
-
-    a = State(initial=True)
-    w = State()
-    z = State(final=True)
-    ask = Event(a.to(w), name="?ask")
-    ok = Event(w.to(z), name="!ok")
 
 
 class Greeter(StateChart[object]):
