@@ -56,6 +56,8 @@ def word_of(
             word = binding.word(near) or (Word(near) if near in known else None)
         hint = f"; the nearest that is bound is {near!r}" + (", as which it is read" if word else "") if near else ""
         said = f"nothing binds {shown!r} to a message{hint}; add a [[label]] for it"
+        if not shown:
+            said = "the arrow has no text, so it is no message: write one behind a `:`, or take the arrow away"
         return word, Finding("unbound-label", said, line)
     if word.message not in known:
         nearest = difflib.get_close_matches(word.message, known, n=1)

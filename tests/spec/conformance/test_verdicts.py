@@ -367,3 +367,8 @@ def test_an_event_may_be_called_as_a_method_of_every_chart() -> None:
         answered = Event(b.to(c), name="?answer")
 
     assert checked(EXCHANGE, {"A": Sender, "B": ASKS["B"]}).conforms
+
+
+def test_an_arrow_without_a_text_is_told_as_that() -> None:
+    (said,) = [each.message for each in checked("A->B:ask\nB->A\n", ASKS).findings if each.kind == "unbound-label"]
+    assert said == "the arrow has no text, so it is no message: write one behind a `:`, or take the arrow away"
