@@ -12,7 +12,6 @@ import re
 import socket
 import ssl
 import threading
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -21,15 +20,10 @@ from urllib.parse import unquote, urlsplit
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
 
+from runtime.mqtt.arriving import Arriving
 from runtime.mqtt.in_flight import IN_FLIGHT, InFlight, StalledError
 from runtime.mqtt.tls_errors import LastError
 
-A_TURN = 0.001
-"""Seconds of work with what has come, after which a session looks what else has."""
-TURNS = 3
-"""Turns of the loop that it has for that: at QoS 2 the next event comes only after two answers of ours."""
-MOST_TURNS = 60
-"""Turns that it has at most while each brings something: a broker drops what waits too long, and work must go on."""
 NOT_LARGE = 8 * 1024
 """Bytes of a payload that no broker finds too large."""
 KEEPALIVE_TIMEOUT = 141
@@ -176,8 +170,7 @@ class Session:
         vars(self._paho)["_sock_recv"] = lambda size: receive(min(size, AT_ONCE))
         vars(self._paho)["_easy_log"] = self._heard.note
         self._paho.on_message = self._on_message
-        self._came: deque[tuple[str, bytes]] = deque()
-        self._news: asyncio.Future[None] | None = None
+        self._arriving = Arriving()
         self._paho.on_publish = self._on_publish
         self._paho.on_socket_register_write = self._on_register_write
         self._paho.on_disconnect = self._on_disconnect
@@ -297,41 +290,23 @@ class Session:
 
     async def messages(self) -> AsyncIterator[tuple[str, bytes]]:
         """Topic and payload of each event that comes in. Raises `NotConnectedError` when the connection breaks."""
-        loop, ended = asyncio.get_running_loop(), self._mqtt._disconnected
-        ended.add_done_callback(self._tell)
+        ended = self._mqtt._disconnected
+        ended.add_done_callback(self._arriving.tell)
         while True:
-            while self._came:
-                until = loop.time() + A_TURN
-                while self._came and loop.time() < until:
-                    yield self._came.popleft()
-                await self._take_in()
+            while self._arriving:
+                for event in self._arriving.for_a_turn():
+                    yield event
+                await self._arriving.take_in()
             if ended.done():
                 if not ended.cancelled():
                     ended.exception()  # seen: `_why` says more
                 raise NotConnectedError(f"the connection to {self.address} broke{self._why()}")
-            self._news = loop.create_future()
-            await self._news
-
-    async def _take_in(self) -> None:
-        """Let come what is there: some turns of the loop, and more while they bring something."""
-        left = TURNS
-        for _ in range(MOST_TURNS):
-            before = len(self._came)
-            await asyncio.sleep(0)
-            left = TURNS if len(self._came) > before else left - 1
-            if not left:
-                return
+            await self._arriving.wait()
 
     def _on_message(self, _paho: object, _data: object, message: Any) -> None:
         if message.retain and self.skips_retained:
             return
-        self._came.append((message.topic, bytes(message.payload)))
-        self._tell()
-
-    def _tell(self, _: object = None) -> None:
-        """Let `messages` go on."""
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
+        self._arriving.add(message.topic, bytes(message.payload))
 
     def _why(self) -> str:
         """What is known of why the connection broke, to go on with after "broke"."""

@@ -16,6 +16,8 @@ P = ParamSpec("P")
 HELLO = "tracker/hello"
 GOODBYE = "tracker/goodbye"
 END = "end/of/test"  # no bus event: no fault ever touches it
+LONGEST = 90
+"""Seconds after which a test hangs: many more than any takes, since a machine may stand still for a while."""
 
 
 def live(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
@@ -24,7 +26,7 @@ def live(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         async def bounded() -> None:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(LONGEST):
                 await test(*args, **kwargs)
 
         asyncio.run(bounded())
