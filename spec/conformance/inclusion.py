@@ -32,9 +32,11 @@ from spec.conformance.needs import Needs, Open, path_to
 from spec.conformance.one_order import enough, receives_in
 from spec.conformance.resolutions import resolutions
 from spec.interaction import Action, InteractionError, Term, can_end, steps
+from spec.interaction.exploration import actions_in
 from spec.interaction.semantics import Step
 from spec.system.composition import State, System
 from spec.system.scheduling import set_going
+from spec.system.state import Act
 
 MORE = 1_000
 """States that are looked at where mistakes were found: there may be others, but the verdict is known."""
@@ -137,6 +139,8 @@ class _Search:
                 self._report(self._not_quiescent(node))
             elif not node.skipped and self.memory.is_of_patient_charts:
                 self._report(self._goes_on(node))
+            elif not node.skipped:
+                self._report(self._is_no_option(node))
         new: list[Node] = []
         blocked: list[tuple[Action, str]] = []
         for action, term in self._steps_of(node, blocked):
@@ -262,25 +266,50 @@ class _Search:
         return (node._replace(states=frozenset(kept)) if kept else None), found
 
     def _goes_on(self, node: Node) -> Finding | None:
-        """What charts of ours go on to do where the diagram can end, in each state that they can be in.
+        """What charts of ours go on to do where the diagram can end."""
+        move = self._done_in_every_run(node, of_patient=False)
+        if move is None:
+            return None
+        run = tuple(path_to(self.parents, node))
+        to = f" to {move.peer}" if move.peer else ""
+        said = f"the diagram ends here, {move.lifeline} goes on with {move}{to}"
+        return Finding("goes-on", said, run[-1].line if run else 0, move.lifeline, run)
+
+    def _is_no_option(self, node: Node) -> Finding | None:
+        """What the diagram says may follow or not, and a chart does in every run."""
+        may_follow = [(action, term) for action, term in steps(node.term) if action.kind == "!"]
+        move = self._done_in_every_run(node, of_patient=True) if may_follow else None
+        if move is None:
+            return None
+        for action, term in may_follow:
+            word = self.memory.words.get(action.label)
+            if word is None or (action.lifeline, word.message) != (move.lifeline, move.message):
+                continue
+            if any(later.kind == "!" and later.arrow == action.arrow for later in actions_in(term)):
+                return None  # a loop without a bound may as well have no end
+            said = (
+                f"the diagram can end here, and {move.lifeline} goes on with {move} in every run: what is drawn as "
+                "optional always happens"
+            )
+            run = tuple(path_to(self.parents, node))
+            return Finding("ends-early", said, action.line, move.lifeline, run, warning=True)
+        return None
+
+    def _done_in_every_run(self, node: Node, *, of_patient: bool) -> Act | None:
+        """A send with which the charts go on in each state that they can be in, if there is no run without one.
 
         Who is set going has been: where a run draws nothing of it, it goes on with all that it does then.
         """
-        run = tuple(path_to(self.parents, node))
-        acted = {action.lifeline for action in run}
+        acted = {action.lifeline for action in path_to(self.parents, node)}
         orders = {lifeline: order for lifeline, order in self.bound.begin.orders.items() if lifeline not in acted}
         move = None
         for number in sorted(node.states):
             system, state = self.memory.states[number]
             for there in set_going(system, state, orders):
-                move = next_undrawn(system, there)
+                move = next_undrawn(system, there, of_patient=of_patient)
                 if move is None:
                     return None
-        if move is None:
-            return None
-        to = f" to {move.peer}" if move.peer else ""
-        said = f"the diagram ends here, {move.lifeline} goes on with {move}{to}"
-        return Finding("goes-on", said, run[-1].line if run else 0, move.lifeline, run)
+        return move
 
     def _not_quiescent(self, node: Node) -> Finding | None:
         left = ""

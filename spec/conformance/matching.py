@@ -173,10 +173,11 @@ def left_to_do(system: System, state: State) -> str:
     return f"{system.numbers.spelled(flight.message)} is still under way to {system.lifelines[flight.key[1]]}"
 
 
-def next_undrawn(system: System, state: State) -> Act | None:
+def next_undrawn(system: System, state: State, *, of_patient: bool = False) -> Act | None:
     """A send that needs drawing and can still come, after whatever needs none; None if the system can terminate.
 
-    What clocks can do does not count: whether they run is not drawn everywhere.
+    What clocks can do does not count: whether they run is not drawn everywhere. What patient charts send, which may be
+    that, counts only if asked for.
     """
     found: list[Act] = []
 
@@ -184,7 +185,7 @@ def next_undrawn(system: System, state: State) -> Act | None:
         acts = [
             act
             for act in _due(system, there)
-            if not system.is_patient(act.lifeline) and system.allowances.is_drawn(act.lifeline)
+            if (of_patient or not system.is_patient(act.lifeline)) and system.allowances.is_drawn(act.lifeline)
         ]
         found.extend(act for act in acts if not system.allowances.may(act.lifeline, str(act), act.peer))
         return not acts

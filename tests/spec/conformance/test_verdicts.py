@@ -316,9 +316,53 @@ def test_a_scenario_that_ends_where_another_goes_on_is_told(kind: str) -> None:
     assert not checked(ENDS_EARLY[kind], ASKS, strict=True).conforms
 
 
-@pytest.mark.parametrize("text", ["A->B:ask\nopt\nB->A:answer\nend\n", EXCHANGE])
-def test_what_may_happen_or_not_does_not_end_early(text: str) -> None:
-    assert not [finding for finding in checked(text, ASKS).findings if finding.kind == "ends-early"]
+OPTIONAL = "A->B:ask\nopt\nB->A:answer\nend\n"
+
+
+@pytest.mark.parametrize(
+    "text", [OPTIONAL, OPTIONAL.replace("opt", "alt\nelse"), "A->B:ask\nbreak\nend\nB->A:answer\n"]
+)
+def test_what_is_drawn_as_optional_and_always_happens_is_told(text: str) -> None:
+    report = checked(text, ASKS)
+    (warning,) = [finding for finding in report.findings if finding.kind == "ends-early"]
+    assert warning.message.startswith("the diagram can end here, and B goes on with !answer in every run")
+    assert report.conforms
+
+
+class Answering(StateChart[Any]):
+    """May answer, or leave it."""
+
+    idle = State(initial=True)
+    asked = State()
+    over = State(final=True)
+    recv_ask = Event(idle.to(asked), name="?ask")
+    leave = asked.to(over)
+    send_answer = Event(asked.to(over), name="!answer")
+    internal = ("leave",)
+
+
+class Pinging(StateChart[Any]):
+    idle = State(initial=True)
+    up = State()
+    pinging = State()
+    send_hello = Event(idle.to(up), name="!hello")
+    send_ping = Event(up.to(pinging), name="!ping")
+    recv_pong = Event(pinging.to(up), name="?pong")
+
+
+class Pinged(StateChart[Any]):
+    idle = State(initial=True)
+    up = State()
+    pinged = State()
+    recv_hello = Event(idle.to(up), name="?hello")
+    recv_ping = Event(up.to(pinged), name="?ping")
+    send_pong = Event(pinged.to(up), name="!pong")
+
+
+def test_what_may_happen_or_not_does_not_end_early() -> None:
+    may_leave = checked(OPTIONAL, {"A": chart("A", ["!ask", "?answer"]), "B": Answering})
+    for_ever = checked("A->B:hello\nloop\nA->B:ping\nB->A:pong\nend\n", {"A": Pinging, "B": Pinged})
+    assert (may_leave.findings, for_ever.findings) == ((), ())
 
 
 MAIN = "title Main\nA->B:ask\nref over A,B:Use Case: Answering\n"
