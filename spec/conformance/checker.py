@@ -197,7 +197,9 @@ def _realisable(bound: BoundDiagram, bounds: Bounds) -> list[Finding]:
         return ""
 
     return [
-        Finding("not-realisable", problem.message, problem.line, problem.lifeline or "", warning=True)
+        unanswered(problem.message, problem.line)
+        if problem.kind == "undecided"
+        else Finding("not-realisable", problem.message, problem.line, problem.lifeline or "", warning=True)
         for problem in realisability(bound.ordered, stop=stop)
     ]
 
