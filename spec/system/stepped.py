@@ -143,7 +143,7 @@ class SteppedMachine:
     def send(self, state: Hashable, sending: Sending) -> tuple[Local, ...]:
         """Every state that it can be in after sending; none if no guard lets it be sent. Raises `ChartError`."""
         label = f"!{name_of(sending.message)}"
-        events = self._events(label, sending.to)
+        events = self.events_of(label, sending.to)
         asked = self._each(events, lambda event: self._ask(_local(state), event, label, sending.message, sending.to))
         return tuple(dict.fromkeys(each.then for _, each in asked if each.then is not None))
 
@@ -153,19 +153,16 @@ class SteppedMachine:
         Raises `ChartError`.
         """
         local, label = _local(state), f"?{name_of(message)}"
-        events = self._events(label, sender)
+        events = self.events_of(label, sender)
         asked = self._each(events, lambda event: self._ask(local, event, label, message, sender))
         taken = dict.fromkeys(each.then for _, each in asked if each.then is not None)
         if taken:
             return tuple((Taking.TAKEN, then, "") for then in taken)
-        if self._may_ignore(label[1:], local.states) or self._ignores(local, label):
+        if self._may_ignore(label[1:], local.states) or self.ignores_at(local, label):
             return ((Taking.IGNORED, local, ""),)
         here = "/".join(local.states)
         why = next((each.why for _, each in asked if each.why), f"{self.name} in {here} has no transition {label}")
         return ((Taking.REFUSED, local, why),)
-
-    def _ignores(self, local: Local, label: str) -> bool:  # noqa: ARG002 - of a chart nothing is known of that
-        return False
 
     def internal(self, state: Hashable) -> tuple[tuple[str, Local], ...]:
         """Steps that nobody sees, and change something: the event of each, and the state after it."""
@@ -206,11 +203,17 @@ class SteppedMachine:
         """The names of all messages that it may send here or later, whatever guards say."""
         return self._structure.could_send(_local(state).states)
 
-    # Stepping.
+    # What another kind of machine says otherwise.
 
-    def _events(self, label: str, peer: str) -> tuple[str, ...]:  # noqa: ARG002 - only some machines name their peers
-        """The ids of the events of an action."""
+    def events_of(self, label: str, peer: str) -> tuple[str, ...]:  # noqa: ARG002 - only some machines name their peers
+        """The ids of the events of an action with a peer; none if there is no such action."""
         return self._labels.actions.get(label, ())
+
+    def ignores_at(self, local: Local, label: str) -> bool:  # noqa: ARG002 - of a chart nothing is known of that
+        """Whether what no guard lets pass, or has no transition, is ignored in a state, and not refused."""
+        return False
+
+    # Stepping.
 
     def _ask(self, state: Local, event: str, label: str, message: Hashable, peer: str) -> Asked:
         key = (state, event, message, peer)
