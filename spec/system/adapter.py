@@ -23,8 +23,9 @@ from spec.system.chart_body import ASYNC, STEPS, Fired, Held, Local
 from spec.system.chart_error import ChartError
 from spec.system.data import Anchors, Look, Opaque, Picture, take
 from spec.system.outside import REMEDY, witnessed
+from spec.system.probe import Book
 from spec.system.process import Payloads
-from spec.system.stepped import Book, MayIgnore, SteppedMachine, never_ignored
+from spec.system.stepped import MayIgnore, SteppedMachine, never_ignored
 from spec.system.structure import NAMES, Declared, Edge, Labels, Structure, as_mapping
 from spec.system.surroundings import Surroundings
 

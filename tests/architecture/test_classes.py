@@ -13,7 +13,6 @@ LARGER = {
     "machines.tracker:Tracker": 37,  # a chart: its guards and changes of data are methods
     "machines.torrent_server:TorrentServer": 36,  # likewise
     "spec.monitor.track:Track": 30,
-    "spec.system.stepped:SteppedMachine": 29,
 }
 
 
