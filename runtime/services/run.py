@@ -17,8 +17,10 @@ from machines.torrent_server import TorrentServer
 from machines.tracker import Tracker
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.session import BrokerAddress, Session, Will
+from runtime.services.back_off import BackOff
+from runtime.services.bus_adapter import Dial
 from runtime.services.keeping import Keeper, StoreFailure
-from runtime.services.server import BackOff, Dial, ServiceServer
+from runtime.services.server import ServiceServer
 from runtime.services.settings import ServiceSettings, SettingsError, TorrentSettings, TrackerSettings
 from runtime.services.share import Shared, share
 from runtime.services.status import Status

@@ -49,11 +49,11 @@ class WithAPlantedFault(Service):
 class Forgetful(SteppedServer):
     """A driver that sends nothing to a clock."""
 
-    def _send(self, role: Role, output: Output) -> None:
+    def send(self, role: Role, output: Output) -> None:
         if output.to == "clock" and type(output.message).__name__ == "StopTimeout":
             self.charts["client"].emit(output)
             return
-        super()._send(role, output)
+        super().send(role, output)
 
 
 class Faulty(Wired):

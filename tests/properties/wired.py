@@ -16,6 +16,7 @@ from immutabledict import immutabledict
 from machines.calls import Stop, TimeoutExceeded, ViewChangeFailed
 from machines.events import BusEvent
 from machines.participant import Decision, Output, Participant
+from runtime.connection import spawn
 from runtime.driver import Move, Server
 from runtime.policy import SchedulingPolicy
 from runtime.stepping import Role
@@ -57,39 +58,36 @@ class Chosen(SchedulingPolicy):
 class SteppedServer(Server):
     """A server of which a run has `chosen` what its policy does. Timeouts are the driver's own."""
 
-    new_id: Callable[[], str]
+    next_id: Callable[[], str]
 
     def __init__(self, charts: Mapping[Role, Any], connect: Any, **settings: Any) -> None:
         self.chosen = Chosen()
         super().__init__(charts, connect, policy=self.chosen, **settings)
 
-    def _new_id(self) -> str:
-        return self.new_id()
+    def event_id(self, event: BusEvent) -> str:
+        return self.next_id()
 
     def go_on(self) -> None:
         """Publish what is due, and go on."""
         self.chosen.pauses = False
-        self._settle()
+        self.settle()
 
     def leave(self) -> None:
         """Say goodbye and disconnect."""
-        self._arrive(Stop(), "")
+        self.arrive(Stop(), "")
 
     def timer(self, client: str) -> asyncio.TimerHandle | None:
         """The timeout for a client."""
-        for (_, output), timer in self._timers.items():
+        for (_, output), timer in self.timers.running.items():
             if isinstance(output.message, TimeoutExceeded) and output.message.timer.client == client:
                 return timer
         return None
 
     def resume(self, session: Any) -> None:
         """Go on where the charts are, with a session that is open."""
-        self._session = session
-        self._spawn(self._listen(session), self._tasks)
-
-    def set_timers(self) -> None:
-        """Begin to count for the timeouts that are set."""
-        self._set_timers()
+        connection = self.connection
+        connection.session = session
+        spawn(connection._listen(session), connection._tasks)
 
 
 class Wired:
@@ -133,7 +131,7 @@ class Wired:
                 await self.bus.put(session, topics, list(map(self._encoded, down)))
                 server.resume(session)
             server.chosen.pauses = node.is_busy(state)
-            server.set_timers()
+            server.timers.follow()
 
     def _new(self, node: Node, state: ServerState) -> SteppedServer:
         charts: dict[Role, Any] = {role: self._chart(node, role) for role in ROLES}
@@ -141,7 +139,7 @@ class Wired:
             chart.restore(getattr(state, role))
         connect: Any = self.bus.session
         server = self.server(charts, connect, timeout=self.timeout, observer=self._see, refusals=self.refusals)
-        server.new_id = self._new_id
+        server.next_id = self._new_id
         if state.broken:
             self.broken[node.name] = state.broken
         self.servers[node.name] = server
