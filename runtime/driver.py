@@ -23,6 +23,7 @@ from machines.calls import (
     ConnectionLost,
     Message,
     PublishFailed,
+    Role,
     Start,
     Stop,
     SubscriptionFailed,
@@ -31,7 +32,7 @@ from machines.events import BusEvent
 from machines.participant import Decision, Output, Participant
 from runtime.mqtt.session import Connect, NotConnectedError, RefusedError, Session
 from runtime.policy import SchedulingPolicy
-from runtime.stepping import Role, changed, received
+from runtime.stepping import changed, received
 from runtime.wire.events import Refusals, decode_or_refuse, encode
 
 log = logging.getLogger("clientjoin.server")

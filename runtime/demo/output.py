@@ -11,6 +11,7 @@ from rich.text import Text
 from machines.broker import Broker
 from machines.calls import (
     CONNACK,
+    ROLES,
     SUBACK,
     SUBSCRIBE,
     Call,
@@ -19,14 +20,17 @@ from machines.calls import (
     TimeoutExceeded,
     ViewChangeFailed,
 )
-from machines.events import BusEvent, ClientEvent, ClientJoinAccepted, ClientJoinDenied, ClientRegistered
+from machines.events import TRACKER, BusEvent, ClientEvent, ClientJoinAccepted, ClientJoinDenied, ClientRegistered
+from machines.lifelines import BROKER, TRACKER_SERVER
 from machines.participant import atomic_states, words
+from machines.tracker import TRACKER_ID
 from runtime.demo.runner import Outcome
-from runtime.demo.settings import CLIENT, TRACKER, lifelines
-from runtime.recorder import BROKER, NEVER_CAME, Arrow, RunRecorder
+from runtime.demo.settings import CLIENT, kind_of
+from runtime.recorder import NEVER_CAME, Arrow, RunRecorder
 from runtime.runs.format import Run, commented
 from spec.rendering.labels import label
-from spec.rendering.sequence import Comment, Divider, Group, Lifeline, Message, Row, to_mermaid, to_notation
+from spec.rendering.sequence import Comment, Divider, Group, Message, Row, to_mermaid, to_notation
+from spec.rendering.servers import event_bus, server
 from spec.rendering.svg import to_svg
 
 IN_OTHER_FORM = {".mmd": to_mermaid, ".mermaid": to_mermaid, ".svg": to_svg}
@@ -251,8 +255,8 @@ def recording(title: str, recorder: RunRecorder, suffix: str = ".txt") -> str:
 
     In the notation what was seen stands there as comments, from which the run can be judged and replayed.
     """
-    clients = {client: "tracker" if client == TRACKER else "torrent" for client, _ in recorder.lifelines}
-    run = Run(tuple(recorder.observed), tracker=TRACKER, in_order=recorder.in_order, roles=clients)
+    clients = {client: kind_of(client)[0].side or "" for client, _ in recorder.lifelines}
+    run = Run(tuple(recorder.observed), tracker=TRACKER_ID, in_order=recorder.in_order, roles=clients)
     rows: list[Row] = []
     if suffix not in IN_OTHER_FORM:
         rows += (Comment(line.removeprefix("// ")) for line in commented(run))
@@ -265,17 +269,9 @@ def recording(title: str, recorder: RunRecorder, suffix: str = ".txt") -> str:
 
 
 def _groups(recorder: RunRecorder) -> Iterator[Group]:
-    servers = list(dict.fromkeys(server for server, _ in recorder.lifelines))
-    titles = {TRACKER: "Tracker Server", CLIENT: "Registered Client"}
-    for server in sorted(servers, key=lambda name: (name != TRACKER, name == CLIENT)):
-        names = lifelines([server])
-        yield Group(
-            titles.get(server, "Torrent Server" if server == "torrent-1" else f"Torrent Server {server[8:]}"),
-            (
-                Lifeline(names[server, "client"], "MQTT Client"),
-                Lifeline(names[server, "clock"], "Clock"),
-                Lifeline(names[server, "view"], "Distribution View", kind="database"),
-            ),
-        )
-        if server == TRACKER:
-            yield Group("Event Bus", (Lifeline(BROKER, "MQTT Broker"),))
+    servers = list(dict.fromkeys(client for client, _ in recorder.lifelines))
+    for name in sorted(servers, key=lambda name: (name != TRACKER_ID, name == CLIENT)):
+        kind, number = kind_of(name)
+        yield server(f"{kind.title} {number}".rstrip(), {role: recorder.lifelines[name, role] for role in ROLES})
+        if kind is TRACKER_SERVER:
+            yield event_bus()

@@ -7,7 +7,8 @@ from typing import NoReturn
 from uuid import uuid4
 
 from machines.events import TRACKER, BusEvent, ClientJoinRequested
-from runtime.kit.bench import TRACKER_ID, Bench
+from machines.tracker import TRACKER_ID
+from runtime.kit.bench import Bench
 from runtime.kit.partners import Partner, TorrentAnswers, TrackerAnswers
 from runtime.kit.paths import Arrow, Path, Publication
 from runtime.kit.result import Case, Status, violated

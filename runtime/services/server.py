@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from uuid import uuid4
 
-from machines.calls import CONNACK, CONNECT, ConnectionLost, Message, Start
+from machines.calls import CONNACK, CONNECT, ConnectionLost, Message, Role, Start
 from machines.events import BusEvent, ClientEvent
 from machines.participant import Output, Participant
 from machines.rules import View
@@ -24,7 +24,6 @@ from runtime.services.keeping import Keeper, Keeping, StoreFailure
 from runtime.services.large import entries, is_large, receive
 from runtime.services.threads import in_a_thread
 from runtime.services.topics import ADDRESSED, OWN, Topics
-from runtime.stepping import Role
 from runtime.wire.events import Malformed, decode, encode
 from runtime.wire.strict_json import Fault, shown
 

@@ -9,8 +9,8 @@ rules can then hold everybody to their own topics, and nobody hears what others 
 from dataclasses import dataclass
 
 from machines.events import (
-    BUS_EVENTS,
     EVENT_OF_TOPIC,
+    TOPICS_OF,
     TORRENT,
     BusEvent,
     ClientEvent,
@@ -20,7 +20,7 @@ from machines.events import (
 
 ADDRESSED = frozenset({ClientJoinAccepted.topic, ClientJoinDenied.topic})
 """Topics of what the tracker says to one client."""
-OWN = frozenset(event.topic for event in BUS_EVENTS if event.publisher == TORRENT)
+OWN = TOPICS_OF[TORRENT]
 """Topics of what a torrent server says."""
 WILD = frozenset("+#\0")
 

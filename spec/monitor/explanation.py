@@ -9,7 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 
-from machines.events import TRACKER, BusEvent
+from machines.events import SIDES, TRACKER, BusEvent
+from machines.lifelines import BROKER, groups_of
+from machines.tracker import TRACKER_ID
 from spec.monitor import drawn
 from spec.monitor.monitor import Monitor
 from spec.monitor.observation import (
@@ -28,10 +30,11 @@ from spec.monitor.verdict import Forbidden
 from spec.notation.text import escape
 from spec.rendering.labels import label
 from spec.rendering.sequence import Divider, Group, Lifeline, Message, Note, Row, to_mermaid, to_notation
+from spec.rendering.servers import event_bus
 from spec.rendering.svg import to_svg
 
-BROKER = "Broker"
-TITLES = {"tracker": "Tracker Server", "torrent": "Torrent Server"}
+TITLES: Mapping[str, str] = {side: groups_of(side)[0].title for side in SIDES}
+"""What servers are, by the side that they are on."""
 MISSING = object()
 SHOWN = 100
 """Characters of a value that are told."""
@@ -140,13 +143,13 @@ def _sketch(title: str, found: Forbidden, before: Sequence[Observed], event: Bus
     """What was seen, and an event in the end; `said` of its client."""
     me = _alias(found.client)
     names = {found.client: me}
-    rows = list(_rows(before, names, found.client if found.role == TRACKER else "tracker"))
+    rows = list(_rows(before, names, found.client if found.role == TRACKER else TRACKER_ID))
     number = 2 * len(rows) + 1
     if event is not None:
         ends = (BROKER, me) if isinstance(found.seen, Delivered) else (me, BROKER)
         rows.append(Message(*ends, label(event) + _about(event), False, number, number + 1))
     rows.append(Note((me,), said))
-    groups = [Group("Event Bus", (Lifeline(BROKER, "MQTT Broker"),))]
+    groups = [event_bus()]
     for client, alias in names.items():
         role = TITLES.get(found.role, "") if client == found.client else ""
         groups.insert(0, Group("", (Lifeline(alias, escape(f"{role} {client}".strip())),)))

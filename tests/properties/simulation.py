@@ -21,14 +21,13 @@ from typing import Any, NamedTuple
 from uuid import NAMESPACE_OID, uuid5
 
 from machines import Clock, DistributionView, Participant, TorrentServer, Tracker, View
-from machines.calls import CONNECT
+from machines.calls import CONNECT, Role
 from machines.calls import Message as Call
 from machines.distribution_view import DistributionViewData
 from machines.events import BusEvent, ClientMetadata
 from machines.participant import Output, Snapshot
 from runtime.driver import Server
 from runtime.mqtt.session import NotConnectedError
-from runtime.stepping import Role
 from runtime.wire.events import decode, encode
 from spec.monitor import (
     LOSSY_SUBSCRIBER,
