@@ -284,6 +284,15 @@ BUS_EVENTS: tuple[type[BusEvent], ...] = (
 EVENT_OF_TOPIC: Mapping[str, type[BusEvent]] = immutabledict({event.topic: event for event in BUS_EVENTS})
 """The bus event that is published on each topic."""
 
+EVENT_OF_NAME: Mapping[str, type[BusEvent]] = immutabledict({event.__name__: event for event in BUS_EVENTS})
+"""The bus event of each name."""
+
+ANSWERS: tuple[type[AttemptEvent], ...] = (ClientJoinAccepted, ClientJoinDenied)
+"""What the tracker says to one client, and the others ignore."""
+
+BESIDE: tuple[type[BusEvent], ...] = BUS_EVENTS[BUS_EVENTS.index(FileInfoPublished) :]
+"""What the service publishes beside Client Join, in procedures that the charts do not play."""
+
 TOPICS_OF: Mapping[Side, frozenset[str]] = immutabledict(
     {side: frozenset(event.topic for event in BUS_EVENTS if event.publisher == side) for side in SIDES}
 )

@@ -20,12 +20,13 @@ from machines.calls import (
     TimeoutExceeded,
     ViewChangeFailed,
 )
-from machines.events import TRACKER, BusEvent, ClientEvent, ClientJoinAccepted, ClientJoinDenied, ClientRegistered
+from machines.events import ANSWERS, TRACKER, BusEvent, ClientEvent, ClientJoinDenied, ClientRegistered
 from machines.lifelines import BROKER, TRACKER_SERVER
 from machines.participant import atomic_states, words
 from machines.tracker import TRACKER_ID
 from runtime.demo.runner import Outcome
 from runtime.demo.settings import CLIENT, kind_of
+from runtime.mqtt.faults import FROM_BROKER, TO_BROKER
 from runtime.recorder import NEVER_CAME, Arrow, RunRecorder
 from runtime.runs.format import Run, commented
 from spec.rendering.labels import label
@@ -167,7 +168,7 @@ def as_json(arrow: Arrow) -> dict[str, Any]:
 
 def hop(arrow: Arrow) -> str | None:
     """The hop that an arrow is on, or None inside a server."""
-    return "to-broker" if arrow.receiver == BROKER else "from-broker" if arrow.sender == BROKER else None
+    return TO_BROKER if arrow.receiver == BROKER else FROM_BROKER if arrow.sender == BROKER else None
 
 
 def sentences(outcome: Outcome) -> Iterator[str]:
@@ -204,7 +205,7 @@ def sentences(outcome: Outcome) -> Iterator[str]:
 def _what(arrow: Arrow) -> str:
     message = arrow.message
     what = arrow.name
-    if isinstance(message, ClientJoinAccepted | ClientJoinDenied):
+    if isinstance(message, ANSWERS):
         what += f" for {message.client}"
     elif isinstance(message, ClientEvent) and (arrow.sender == BROKER or message.publisher == TRACKER):
         what += f" of {message.client}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 
-from machines.events import SIDES
+from machines.events import EVENT_OF_NAME, SIDES
 from machines.lifelines import BROKER, groups_of
 from spec.binding import Binding, load
 from spec.monitor.drawn import DIAGRAMS, PROTOCOL
@@ -152,7 +152,7 @@ def _arrow(diagram: Diagram, message: Message) -> Arrow | None:
     """An arrow that carries an event."""
     sender, receiver = message.sender or "", message.receiver or ""
     word = load_binding().word(message.label, (sender, receiver))
-    if word is None or BROKER not in {sender, receiver} or "PUBLISH" not in message.label:
+    if word is None or BROKER not in {sender, receiver} or word.message not in EVENT_OF_NAME:
         return None
     return Arrow(diagram.file, message.line, sender, receiver, word.message, message.lost)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import NoReturn
 from uuid import uuid4
 
-from machines.events import TRACKER, BusEvent, ClientJoinRequested
+from machines.events import ANSWERS, EVENT_OF_NAME, TRACKER, BusEvent, ClientJoinRequested
 from machines.tracker import TRACKER_ID
 from runtime.kit.bench import Bench
 from runtime.kit.partners import Partner, TorrentAnswers, TrackerAnswers
@@ -305,7 +305,7 @@ async def _torrent_plays(play: Play, path: Path, here: Publication, rest: Sequen
     bench = play.bench
     partner, answers = await play.partner(PARTNER)
     is_asking = here.event == "ClientJoinRequested"
-    answer = next((one.event for one in rest if one.event in {"ClientJoinAccepted", "ClientJoinDenied"}), "")
+    answer = next((one.event for one in rest if EVENT_OF_NAME[one.event] in ANSWERS), "")
     event: BusEvent = answers.ask(conflicts=answer == "ClientJoinDenied") if is_asking else answers.say(here.event)
     if isinstance(event, ClientJoinRequested):
         play.last = event

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import cache
 
+from machines.calls import PACKETS
 from machines.events import TRACKER
 from machines.lifelines import BROKER, groups_of
 from runtime.kit.bench import Bench
@@ -12,7 +13,7 @@ from runtime.kit.result import Case, Status
 from spec.monitor import Connected, Disconnected, Observed, Subscribed
 from spec.monitor.passing import covers
 
-PACKETS = ("CONNECT", "CONNACK", "SUBSCRIBE", "SUBACK", "DISCONNECT")
+NAMES = frozenset(packet.__name__ for packet in PACKETS)
 STARTUPS: Mapping[str, str] = {
     "granted": "StandardProcedure",
     "connection refused": "Alternative1",
@@ -34,7 +35,7 @@ def _packets(file: str, seat: str) -> Iterator[Arrow]:
     for message in diagram.messages():
         sender, receiver = message.sender or "", message.receiver or ""
         word = load_binding().word(message.label, (sender, receiver))
-        if word is not None and word.message in PACKETS and {sender, receiver} == {seat, BROKER}:
+        if word is not None and word.message in NAMES and {sender, receiver} == {seat, BROKER}:
             yield Arrow(file, message.line, sender, receiver, f"{word.message} {word.detail}".strip(), message.lost)
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 
+from machines.calls import CONNECT, DISCONNECT
 from machines.events import SIDES, TRACKER, BusEvent
 from machines.lifelines import BROKER, groups_of
 from machines.tracker import TRACKER_ID
@@ -28,7 +29,7 @@ from spec.monitor.observation import (
 )
 from spec.monitor.verdict import Forbidden
 from spec.notation.text import escape
-from spec.rendering.labels import label
+from spec.rendering.labels import label, label_about
 from spec.rendering.sequence import Divider, Group, Lifeline, Message, Note, Row, to_mermaid, to_notation
 from spec.rendering.servers import event_bus
 from spec.rendering.svg import to_svg
@@ -147,7 +148,7 @@ def _sketch(title: str, found: Forbidden, before: Sequence[Observed], event: Bus
     number = 2 * len(rows) + 1
     if event is not None:
         ends = (BROKER, me) if isinstance(found.seen, Delivered) else (me, BROKER)
-        rows.append(Message(*ends, label(event) + _about(event), False, number, number + 1))
+        rows.append(Message(*ends, label_about(event), False, number, number + 1))
     rows.append(Note((me,), said))
     groups = [event_bus()]
     for client, alias in names.items():
@@ -178,13 +179,13 @@ def _rows(before: Sequence[Observed], names: dict[str, str], tracker: str) -> It
         match seen:
             case Published() | Sent():
                 me = me or names.setdefault(client or "?", _alias(client or "unknown"))
-                yield Message(me, BROKER, label(seen.event) + _about(seen.event), False, number, number + 1)
+                yield Message(me, BROKER, label_about(seen.event), False, number, number + 1)
             case Delivered():
-                yield Message(BROKER, me, label(seen.event) + _about(seen.event), False, number, number + 1)
+                yield Message(BROKER, me, label_about(seen.event), False, number, number + 1)
             case Connected():
-                yield Message(me, BROKER, "CONNECT", False, number, number + 1)
+                yield Message(me, BROKER, label(CONNECT()), False, number, number + 1)
             case Disconnected():
-                yield Note((me,), "DISCONNECT" if seen.clean else "Its connection is lost.")
+                yield Note((me,), label(DISCONNECT()) if seen.clean else "Its connection is lost.")
             case Gap():
                 yield Divider("Something was not seen here")
         number += 2
@@ -198,11 +199,6 @@ def _unreadable(garbage: Counter[str]) -> Iterator[Row]:
     for topic, number in garbage.items():
         yield Note((BROKER,), escape(f"{number} of {topic} that {'are no events' if number > 1 else 'is no event'}"))
     garbage.clear()
-
-
-def _about(event: BusEvent) -> str:
-    client = getattr(event, "client", "")
-    return rf"\nof {escape(client)}" if client else ""
 
 
 def _alias(client: str) -> str:

@@ -28,7 +28,7 @@ from spec.exploration.model.reference import successors
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import TRACKER, Label, Row
 from spec.notation.text import escape
-from spec.rendering.labels import label as words_for
+from spec.rendering.labels import label_about
 from spec.rendering.sequence import Comment, Divider, End, Group, Lifeline, Mark, Note, Reference, rows_of, to_notation
 from spec.rendering.sequence import Row as Row_
 from spec.rendering.servers import event_bus, server
@@ -372,8 +372,7 @@ def lifeline_at(component: int, role: str) -> str:
 def _words(message: Hashable) -> str:
     if not isinstance(message, CallMessage):
         return escape(str(message))
-    client = getattr(message, "client", "")
-    return words_for(message) + (rf"\nof {client}" if client and isinstance(message, BusEvent) else "")
+    return label_about(message)
 
 
 def _unmarked(message: Hashable) -> Hashable:
