@@ -29,7 +29,7 @@ from runtime.demo.settings import CLIENT, kind_of
 from runtime.mqtt.faults import FROM_BROKER, TO_BROKER
 from runtime.recorder import NEVER_CAME, Arrow, RunRecorder
 from runtime.runs.format import Run, commented
-from spec.rendering.labels import label
+from spec.rendering.labels import label, subscriptions
 from spec.rendering.sequence import Comment, Divider, Group, Message, Row, to_mermaid, to_notation
 from spec.rendering.servers import event_bus, server
 from spec.rendering.svg import to_svg
@@ -81,7 +81,7 @@ class People:
             return
         for client in (arrow.sender, arrow.receiver):
             if topics := self._subscriptions.pop(client, 0):
-                self._line(arrow.at, client, "->", BROKER, f"SUBSCRIBE and SUBACK, {topics} topics", "", "")
+                self._line(arrow.at, client, "->", BROKER, subscriptions(topics), "", "")
         beside = arrow.note in {"ignored", NEVER_CAME}
         style = "dim" if beside else "bold red" if arrow.lost else _style(arrow)
         head = "-x" if arrow.lost else "->"

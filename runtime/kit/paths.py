@@ -12,8 +12,8 @@ from itertools import product
 
 from machines.events import EVENT_OF_NAME, SIDES
 from machines.lifelines import BROKER, groups_of
-from spec.binding import Binding, load
-from spec.monitor.drawn import DIAGRAMS, PROTOCOL
+from spec.binding import DIAGRAMS, Binding, load
+from spec.monitor.drawn import PROTOCOL
 from spec.notation import read
 from spec.notation.model import Diagram, Fragment, Message, Parallel, Reference, Statement
 

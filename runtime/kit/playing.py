@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import NoReturn
 from uuid import uuid4
 
-from machines.events import ANSWERS, EVENT_OF_NAME, TRACKER, BusEvent, ClientJoinRequested
+from machines.events import ANSWERS, EVENT_OF_NAME, TORRENT, TRACKER, BusEvent, ClientJoinRequested
 from machines.tracker import TRACKER_ID
 from runtime.kit.bench import Bench
 from runtime.kit.partners import Partner, TorrentAnswers, TrackerAnswers
@@ -145,7 +145,7 @@ class Play:
         if client not in self.partners:
             # A broker that is not the kit's, and a tracker there, remember the clients of earlier cases.
             name = client if self.bench.settings.broker is None else f"{client}-{uuid4().hex[:8]}"
-            partner = await self.bench.partner(name, "torrent")
+            partner = await self.bench.partner(name, TORRENT)
             self.partners[client] = (partner, TorrentAnswers(name, self.bench.settings.hash_algorithm))
         return self.partners[client]
 

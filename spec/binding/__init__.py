@@ -8,7 +8,7 @@ to what they owe.
 """
 
 from spec.binding.labels import LabelRule, Word, normal
-from spec.binding.load import DEFAULT, load, load_for, read_binding
+from spec.binding.load import DEFAULT, DIAGRAMS, load, load_for, read_binding
 from spec.binding.model import (
     BUILT_IN,
     MODELS,
@@ -29,6 +29,7 @@ from spec.binding.model import (
 __all__ = [
     "BUILT_IN",
     "DEFAULT",
+    "DIAGRAMS",
     "MODELS",
     "Begin",
     "Binding",

@@ -10,6 +10,8 @@ from spec.binding.model import BUILT_IN, Binding, BindingError, Player
 from spec.binding.reader import read_file, read_text
 
 DEFAULT = Path(__file__).parent / "default.toml"
+DIAGRAMS = Path(__file__).parent.parent / "diagrams"
+"""The diagrams of the protocol, which the default binding is about."""
 
 
 def load(paths: Iterable[Path] = (), *, default: bool = True) -> Binding:

@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 from machines.events import BusEvent
 from machines.lifelines import GROUPS
-from spec.binding import load
+from spec.binding import DIAGRAMS, load
 from spec.notation import read
 
-DIAGRAMS = Path(__file__).parent.parent / "diagrams"
 ROLES: Mapping[str, str] = {group.charts["client"].__name__: group.side for group in GROUPS if group.side}
 """The role of the servers whose MQTT clients a chart plays."""
 PROTOCOL = ("ClientGoodbye", "ClientJoin", "TorrentServerStartup", "TrackerGoodbye", "TrackerServerStartup")

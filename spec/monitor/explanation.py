@@ -29,7 +29,7 @@ from spec.monitor.observation import (
 )
 from spec.monitor.verdict import Forbidden
 from spec.notation.text import escape
-from spec.rendering.labels import label, label_about
+from spec.rendering.labels import label, label_about, subscriptions
 from spec.rendering.sequence import Divider, Group, Lifeline, Message, Note, Row, to_mermaid, to_notation
 from spec.rendering.servers import event_bus
 from spec.rendering.svg import to_svg
@@ -170,7 +170,7 @@ def _rows(before: Sequence[Observed], names: dict[str, str], tracker: str) -> It
             topics += 1
             continue
         if topics:
-            yield Note((BROKER,), f"SUBSCRIBE and SUBACK, {topics} topics")
+            yield Note((BROKER,), subscriptions(topics))
             topics = 0
         client = getattr(seen, "client", "")
         if isinstance(seen, Published) and not client:
@@ -190,7 +190,7 @@ def _rows(before: Sequence[Observed], names: dict[str, str], tracker: str) -> It
                 yield Divider("Something was not seen here")
         number += 2
     if topics:
-        yield Note((BROKER,), f"SUBSCRIBE and SUBACK, {topics} topics")
+        yield Note((BROKER,), subscriptions(topics))
     yield from _unreadable(garbage)
 
 

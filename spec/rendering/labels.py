@@ -68,6 +68,11 @@ def label_about(message: Message) -> str:
     return label(message) + (rf"\nof {escape(client)}" if client else "")
 
 
+def subscriptions(topics: int) -> str:
+    """So many subscriptions that the broker grants, told together."""
+    return f"{SUBSCRIBE.__name__} and {SUBACK.__name__}, {topics} topics"
+
+
 def label_named(name: str, detail: str = "") -> str:
     """The same for a message of which only the name is known, and the detail that a binding gives it.
 

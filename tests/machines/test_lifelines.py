@@ -9,9 +9,9 @@ from machines.calls import CALLS, ROLES
 from machines.events import SIDES, TOPICS_OF, TORRENT, TRACKER
 from machines.lifelines import BROKER, EVENT_BUS, GROUPS, PARTS, groups_of, lifeline
 from spec.binding import load
-from spec.monitor.drawn import DIAGRAMS
 from spec.notation import Lifeline, read
 from spec.rendering.servers import event_bus, server
+from tests.support.places import DIAGRAMS
 
 
 @cache

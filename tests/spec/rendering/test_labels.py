@@ -24,12 +24,12 @@ from spec.binding import Binding, Word, load, normal
 from spec.binding.labels import detail_of_values, values_of
 from spec.conformance.counterexample import written
 from spec.conformance.lexicon import word_of
-from spec.monitor.drawn import DIAGRAMS
 from spec.notation import read
 from spec.notation.text import plain
 from spec.rendering.labels import WORDS, label, label_about, label_named
 from spec.system.process import detail_of, name_of
 from spec.system.setup import OURS
+from tests.support.places import DIAGRAMS
 from tests.support.worlds import WORLDS
 
 FILES = immutabledict({"f": FileMetadata(1), "g": FileMetadata(1)})
