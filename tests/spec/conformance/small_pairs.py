@@ -256,4 +256,28 @@ CASES: dict[str, tuple[Pair, bool]] = {
         ),
         True,
     ),
+    "no order comes to an end, behind what is optional in name only": (
+        pair(
+            {
+                "A": chart((0, "?bid", 1), (1, "!ask", 2), (2, "?cry", 3), (3, "!bid", 4)),
+                "B": chart((0, "!bid", 1), (1, "?ask", 2), (2, "!cry", 3)),
+                "C": chart((0, "?bid", 1)),
+            },
+            (
+                Block(
+                    "break",
+                    (
+                        (
+                            Arrow("B", "A", "bid"),
+                            Arrow("A", "B", "ask"),
+                            Block("break", ((Arrow("B", "A", "cry"), Arrow("A", "C", "bid")),)),
+                            Arrow("C", "A", "bid"),
+                        ),
+                    ),
+                ),
+            ),
+            patient=frozenset({"C"}),
+        ),
+        False,
+    ),
 }
