@@ -95,7 +95,7 @@ def test_a_label_that_is_drawn_is_written_as_it_stands() -> None:
         assert again == re.sub(r"(?<=\w)Event\)", " Event)", text).replace("(DUP) ", ""), text
 
 
-def test_the_words_of_the_reference_diagram_are_those_of_the_binding() -> None:
+def test_words_of_the_reference_diagram_are_those_of_the_binding() -> None:
     files = DIAGRAMS.glob("ClientJoin_*.txt")
     drawn = {normal(each.label) for file in files for each in read(file.read_text(encoding="utf-8")).messages()}
     for call, words in WORDS.items():
