@@ -280,4 +280,16 @@ CASES: dict[str, tuple[Pair, bool]] = {
         ),
         False,
     ),
+    "what a patient lifeline sends undrawn before it reads": (
+        pair(
+            {
+                "A": chart((0, "!cry", 1), (0, "!dot", 2), (1, "!dot", 3), (2, "!cry", 3)),
+                "B": chart((0, "!cry", 1), (1, "?cry", 2), (1, "?dot", 3), (2, "?dot", 4), (3, "?cry", 4)),
+            },
+            (Block("par", ((Arrow("A", "B", "cry"),), (Arrow("A", "B", "dot"),))),),
+            patient=frozenset({"B"}),
+            may_be_undrawn=(("B", "!cry"),),
+        ),
+        False,
+    ),
 }
