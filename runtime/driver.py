@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 from typing import Literal, cast
 from uuid import uuid4
 
-from machines.calls import ConnectionLost, Message, Start, Stop
+from machines.calls import ConnectionLost, Message, Role, Start, Stop
 from machines.events import BusEvent
 from machines.participant import Decision, Output, Participant
 from runtime.bus_adapter import BusAdapter, PlainAdapter
 from runtime.connection import Connection
 from runtime.mqtt.session import Connect
 from runtime.policy import SchedulingPolicy
-from runtime.stepping import Role, received
+from runtime.stepping import received
 from runtime.timers import Timers
 from runtime.wire.events import Refusals
 

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
+from machines.calls import Role
 from machines.participant import Output, Participant
-from runtime.stepping import Due, Role, changed
+from runtime.stepping import Due, changed
 
 
 class Timers:

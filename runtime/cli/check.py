@@ -77,9 +77,9 @@ def check(
     """
     from runtime.cli.tables import with_tables
     from runtime.cli.terminal import interruptible, progress_of_check
-    from spec.binding import BUILT_IN, load, load_for
+    from spec.binding import BUILT_IN, DIAGRAMS, load, load_for
     from spec.conformance.bounds import STATES, Bounds
-    from spec.conformance.checker import DIAGRAMS, check_all, read_accepted
+    from spec.conformance.checker import check_all, read_accepted
     from spec.conformance.report import as_json as report_as_json
     from spec.notation import read
 

@@ -9,13 +9,12 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from machines.calls import ConnectionLost, Stop, TimeoutExceeded, ViewChangeFailed
+from machines.calls import ConnectionLost, Role, Stop, TimeoutExceeded, ViewChangeFailed
 from machines.events import BusEvent
 from machines.participant import Output, Participant
 from runtime.driver import Move, Server
 from runtime.mqtt.session import Connect
 from runtime.policy import SchedulingPolicy
-from runtime.stepping import Role
 
 STARTING = {("awaiting_connack",), ("subscribing",), ("awaiting_subacks",)}
 """Where a server awaits the broker."""

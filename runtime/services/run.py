@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+from machines.calls import Role
 from machines.clock import Clock
 from machines.distribution_view import DistributionView
 from machines.events import ClientMetadata
@@ -27,7 +28,6 @@ from runtime.services.status import Status
 from runtime.services.store import Store
 from runtime.services.supervisor import Exit, Service, Supervisor, told_by_signals
 from runtime.services.web import served
-from runtime.stepping import Role
 
 log = logging.getLogger("clientjoin.service")
 

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from uuid import uuid4
 
+from machines.calls import Role
 from machines.events import BusEvent
 from machines.participant import Output, Participant
 from machines.rules import View
@@ -21,7 +22,6 @@ from runtime.services.large import is_large, receive
 from runtime.services.policy import ServicePolicy
 from runtime.services.threads import in_a_thread
 from runtime.services.topics import Topics
-from runtime.stepping import Role
 
 log = logging.getLogger("clientjoin.service")
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from uuid import NAMESPACE_OID, uuid5
 
 from machines import Clock, DistributionView, Participant, TorrentServer, Tracker, View
-from machines.calls import CONNECT
+from machines.calls import CONNECT, Role
 from machines.calls import Message as Call
 from machines.distribution_view import DistributionViewData
 from machines.events import BusEvent, ClientMetadata
@@ -29,7 +29,6 @@ from machines.participant import Snapshot
 from runtime.bus_adapter import BusAdapter
 from runtime.driver import Server
 from runtime.mqtt.session import NotConnectedError
-from runtime.stepping import Role
 from runtime.wire.events import decode, encode
 from spec.monitor import (
     LOSSY_SUBSCRIBER,

@@ -10,10 +10,9 @@ from hypothesis.stateful import run_state_machine_as_test
 from typer.testing import CliRunner
 
 from machines import DistributionView, Participant
-from machines.calls import ForgetAdmission
+from machines.calls import ForgetAdmission, Role
 from machines.participant import Output
 from runtime.cli.main import app
-from runtime.stepping import Role
 from spec.exploration.model import scenario as scenarios
 from spec.exploration.model.scenario import Scenario
 from tests.properties.judging import AS_CHARTS

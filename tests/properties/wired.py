@@ -13,13 +13,12 @@ from uuid import UUID
 
 from immutabledict import immutabledict
 
-from machines.calls import Stop, TimeoutExceeded, ViewChangeFailed
+from machines.calls import Role, Stop, TimeoutExceeded, ViewChangeFailed
 from machines.events import BusEvent
 from machines.participant import Decision, Output, Participant
 from runtime.connection import spawn
 from runtime.driver import Move, Server
 from runtime.policy import SchedulingPolicy
-from runtime.stepping import Role
 from runtime.wire.events import Malformed, Refusals, decode, encode
 from spec.exploration.model.node import Server as Node
 from spec.exploration.model.node import ServerState, normal

@@ -11,8 +11,9 @@ from machines import Broker, BusEvent, ClientJoinAccepted
 from spec import check, load
 from spec.binding import Binding, MayBeUndrawn, read_binding
 from spec.binding.obligations import EMPTY, Discipline, Forgets, Obligation, Said
-from spec.conformance.checker import DIAGRAMS, Report
+from spec.conformance.checker import Report
 from spec.conformance.inclusion import Finding
+from tests.support.places import DIAGRAMS
 
 STANDARD = (DIAGRAMS / "ClientJoin_StandardProcedure.txt").read_text(encoding="utf-8")
 STANDARD = STANDARD[: STANDARD.index("\nopt\n==Tracker")] + "\n"

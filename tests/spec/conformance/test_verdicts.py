@@ -18,11 +18,12 @@ from spec.binding.allowances import Allowances
 from spec.binding.inheritance import settled
 from spec.conformance.baseline import Accepted, read_accepted
 from spec.conformance.bounds import Reductions, interruption
-from spec.conformance.checker import DIAGRAMS, Report
+from spec.conformance.checker import Report
 from spec.conformance.report import as_json
 from spec.conformance.rules import rules
 from spec.system.driving import CastError
 from spec.system.state import Act
+from tests.support.places import DIAGRAMS
 
 Charts = dict[str, type[StateChart[Any]]]
 
