@@ -50,7 +50,9 @@ Of the same charts and rules with one fault each, how many the suite of `tests/p
 level, and after how many examples (a stop of a tour is one). `python -m tests.mutation.properties --help` says how to
 measure that anew. Faults that nothing can tell from ours are left out: `survivors.toml`, `equivalents.toml`.
 """
-LEVELS = {"charts": "(a) charts", "driver": "(b) driver and wire"}
+SIDE_BY_SIDE = "side by side"
+LEVELS = {"charts": "(a) charts", "driver": "(b) driver and wire", "broker": "(c) broker"}
+TITLES = {SIDE_BY_SIDE: "The levels side by side", **LEVELS}
 
 
 def sections(text: str) -> str:
@@ -59,14 +61,14 @@ def sections(text: str) -> str:
 
 
 def write_section(level: str, told: str, lines: Sequence[str], missed: Sequence[str]) -> None:
-    """Put a table about a level there, in place of the one that stands there."""
+    """Put a table about a level there, or about several, in place of the one that stands there."""
     text = README.read_text(encoding="utf-8")
     kept = sections(text)
     begin, end = BEGIN.format(level), END.format(level)
     before, _, rest = kept.partition(begin)
     after = rest.partition(end)[2]
     not_found = ["", "Not found:", "", *missed] if missed else []
-    part = "\n".join((begin, f"### {LEVELS[level]}", "", told, "", *lines, *not_found, "", end))
+    part = "\n".join((begin, f"### {TITLES[level]}", "", told, "", *lines, *not_found, "", end))
     head = text.removesuffix(kept).rstrip()
     page = f"{head}\n\n{before.strip()}\n\n{part}\n\n{after.strip()}".rstrip()
     README.write_text(f"{page}\n", encoding="utf-8")

@@ -138,9 +138,20 @@ class HeldBus:
 
     async def forward(self, client: str) -> None:
         topic, payload = self.sent[client].popleft()
-        session = self.ending[client][0] if client in self.ending else self.sessions[client]
-        await session.real.publish(topic, payload)
+        if client in self.ending:
+            await self.ending[client][0].real.publish(topic, payload)
+        elif client in self.sessions:
+            await self.sessions[client].real.publish(topic, payload)
+        else:  # the run began when its session had ended
+            await self._publish("late", topic, payload)
         await self._ended(client)
+
+    async def _publish(self, client: str, topic: str, payload: bytes) -> None:
+        """Publish on a connection that is made for it."""
+        session = Session(self.address(), client, 2, patience=PATIENCE)
+        await session.connect()
+        await session.publish(topic, payload)
+        await session.disconnect()
 
     async def _ended(self, client: str) -> None:
         """Close what the last event was awaited of."""
@@ -191,13 +202,10 @@ class HeldBus:
     async def inject(self, topic: str, payload: bytes) -> list[HeldSession]:
         """Somebody else publishes. Waits until all who have subscribed have it, and takes it from what is held."""
         reached = [session for session in self.sessions.values() if topic in session.topics]
-        stranger = Session(self.address(), "stranger", 2, patience=PATIENCE)
-        await stranger.connect()
-        await stranger.publish(topic, payload)
+        await self._publish("stranger", topic, payload)
         await until(
             lambda: all((topic, payload) in session.down for session in reached), f"{payload!r} on {topic} comes"
         )
-        await stranger.disconnect()
         for session in reached:
             session.down.remove((topic, payload))
         return reached

@@ -6,7 +6,7 @@ raises `DifferenceError`.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from immutabledict import immutabledict
 
@@ -32,9 +32,9 @@ class Level(Protocol):
     def do(self, run: Run, step: Step, how: str = "") -> None:
         """Do a step that the run has just taken; `how`: `take over` where a connection is lost to another one."""
 
-    def reads(self, run: Run, component: int, state: ServerState, messages: Sequence[Message]) -> None:
-        """A server that is in some state reads what nobody in the run has published, or is told it. Afterwards it is
-        no longer where the run says.
+    def reads(self, run: Run, component: int, state: ServerState, messages: Sequence[Message]) -> bool:
+        """A server that is in some state reads what nobody in the run has published, or is told it. Returns whether it
+        can do so once more in another state; it is no longer where the run says.
         """
 
     def disturb(self, run: Run, topic: str, payload: bytes) -> None:
@@ -57,8 +57,8 @@ class Charts:
     def do(self, run: Run, step: Step, how: str = "") -> None:
         pass
 
-    def reads(self, run: Run, component: int, state: ServerState, messages: Sequence[Message]) -> None:
-        pass
+    def reads(self, run: Run, component: int, state: ServerState, messages: Sequence[Message]) -> bool:
+        return True
 
     def disturb(self, run: Run, topic: str, payload: bytes) -> None:
         """Bytes come to no chart."""
@@ -89,16 +89,27 @@ def gone_along(
     return along, ""
 
 
-def has_read(level: type[Level], run: Run, component: int, state: ServerState, messages: Sequence[Message]) -> str:
-    """How a level differs where a server that is in this state reads these, or is told them; empty if it does not."""
-    under_test = level()
-    try:
-        under_test.begin(run)
-        under_test.reads(run, component, state, messages)
-    except DifferenceError as difference:
-        return str(difference)
-    finally:
-        under_test.end()
+class Reading(NamedTuple):
+    """A server, by its number, that is in some state, and what it reads there or is told."""
+
+    component: int
+    state: ServerState
+    messages: Sequence[Message]
+
+
+def have_read(level: type[Level], run: Run, readings: Sequence[Reading]) -> str:
+    """How a level differs in one of these, each by itself, where a run has come to; empty if it does in none."""
+    left = list(readings)
+    while left:
+        under_test = level()
+        try:
+            under_test.begin(run)
+            while left and under_test.reads(run, *left.pop(0)):
+                pass
+        except DifferenceError as difference:
+            return str(difference)
+        finally:
+            under_test.end()
     return ""
 
 

@@ -13,6 +13,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
 
+from immutabledict import immutabledict
+
 from machines.broker import BrokerData
 from machines.calls import (
     CONNACK,
@@ -20,7 +22,6 @@ from machines.calls import (
     DISCONNECT,
     SUBACK,
     SUBSCRIBE,
-    Call,
     ConnectionLost,
     Message,
     Start,
@@ -273,7 +274,7 @@ class DrivenSystem(System):
 
     def _connected(self, sessions: dict[str, frozenset[str]]) -> None:
         """The broker knows these sessions."""
-        self.broker.restore(self.broker.snapshot()._replace(data=BrokerData(sessions)))
+        self.broker.restore(self.broker.snapshot()._replace(data=BrokerData(immutabledict(sessions))))
 
     def end(self) -> None:
         if not self.loop.is_closed():

@@ -101,6 +101,8 @@ class Service(RuleBasedStateMachine):
     begins: ClassVar[tuple[Beginning, ...]] = beginnings()
     views: ClassVar[bool] = True
     """Whether servers begin with data that Hypothesis makes."""
+    only_what_runs: ClassVar[bool] = False
+    """Whether the way to where a run begins is not judged: it is not done at the level."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -130,7 +132,8 @@ class Service(RuleBasedStateMachine):
         if self.run.world.scenario.views:
             self.ignored |= OF_WHOLE_FILES
         for before, step in self.run.follow(beginning.steps if whole else beginning.steps[:kept]):
-            self.judge(before, step)  # at once, so that a run that breaks a property ends there
+            if not self.only_what_runs:
+                self.judge(before, step)  # at once, so that a run that breaks a property ends there
         self.under_test = self.level()
         self.guard(self.under_test.begin, self.run)
 

@@ -12,6 +12,7 @@ from tests.properties.rules import Service
 
 FEW = 25
 """Of so many examples of the other levels, one is tried here."""
+FEWEST = 3
 
 
 class OnTheEmbeddedBroker(Service):
@@ -40,7 +41,7 @@ def tried(machine: type[Service]) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=max(3, profile.max_examples // FEW),
+            max_examples=max(FEWEST, profile.max_examples // FEW),
             stateful_step_count=8,
             phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.target],
             suppress_health_check=list(HealthCheck),

@@ -31,7 +31,7 @@ from tests.properties.judging import (
     meaningless,
     moved_by,
 )
-from tests.properties.levels import Charts, Level, gone_along, has_read
+from tests.properties.levels import Charts, Level, Reading, gone_along, have_read
 from tests.properties.probes import broken_by_probes, broken_by_reading, probes, reads
 from tests.properties.runs import Run, Step, World, world_of
 from tests.properties.services import services
@@ -50,8 +50,8 @@ class Tour:
     level: type[Level] = Charts
     exercised: Exercised = NOTHING_KEPT
     only_what_runs: bool = False
-    """Judge nothing but what `level` does. Otherwise all that the charts do is judged, and what breaks a property counts
-    once `level` has done it, too.
+    """Judge nothing but what `level` does. Otherwise all that the charts do is judged, and what breaks a property
+    counts once `level` has done it, too.
     """
 
     def __post_init__(self) -> None:
@@ -79,7 +79,7 @@ class Tour:
                 if not self.only_what_runs:
                     self._rest(branch, ignored, self._rested)
             self._rest(run, ignored)
-            self._go_along(run, 0 if self.only_what_runs else begun, ignored)
+            self._go_along(run, begun, ignored)
             self._ask_the_monitor(run)
             yield run
 
@@ -108,19 +108,18 @@ class Tour:
 
     def _bother(self, run: Run) -> None:
         """Let everything come that means nothing."""
-        if not self.only_what_runs:
-            moved = moved_by(run)
-            if moved:
-                self._fail_reading(
-                    UNMOVED, run, moved.why, moved.component, run.world.state(run.row, moved.component), [moved.message]
-                )
-            return
-        for component, messages in self._new_reads(run, meaningless(run), "means nothing").items():
-            state = run.world.state(run.row, component)
-            for message in messages:
-                self._let_read(run, component, state, [message])
-            moved = moved_by(run)
-            self._fail_if(UNMOVED, run, moved.why if moved and moved.message in messages else "")
+        moved = moved_by(run)
+        if self.only_what_runs:
+            told = [
+                Reading(component, run.world.state(run.row, component), [message])
+                for component, message in self._new_reads(run, meaningless(run), "means nothing")
+            ]
+            self._let_read(run, told)
+            if moved is None or [moved.message] not in [one.messages for one in told]:
+                return
+        if moved:
+            state = run.world.state(run.row, moved.component)
+            self._fail_reading(UNMOVED, run, moved.why, Reading(moved.component, state, [moved.message]))
 
     def _probe(self, run: Run, ignored: frozenset[str]) -> None:
         """Let each server read whatever can come to it, in each state once."""
@@ -134,18 +133,20 @@ class Tour:
             if not self.only_what_runs:
                 broken = broken_by_probes(run.world, component, state, ignored, see)
                 if broken:
-                    self._fail_reading(broken.property_, run, broken.why, component, broken.state, broken.messages)
+                    reading = Reading(component, broken.state, broken.messages)
+                    self._fail_reading(broken.property_, run, broken.why, reading)
                 continue
-            made = ((component, message) for message in probes(run.world, component, state))
-            for message in self._new_reads(run, made, "probe").get(component, ()):
-                self._let_read(run, component, state, [message])
+            made = [(component, message) for message in probes(run.world, component, state)]
+            new = [message for _, message in self._new_reads(run, made, "probe")]
+            self._let_read(run, [Reading(component, state, [message]) for message in new])
+            for message in new:
                 broken = broken_by_reading(run.world, component, state, message, ignored, see)
                 if broken:
-                    self._fail_reading(broken.property_, run, broken.why, component, broken.state, broken.messages)
+                    reading = Reading(component, broken.state, broken.messages)
+                    self._fail_reading(broken.property_, run, broken.why, reading)
 
-    def _new_reads(self, run: Run, made: Iterable[tuple[int, Message]], what: str) -> dict[int, list[Message]]:
+    def _new_reads(self, run: Run, made: Iterable[tuple[int, Message]], what: str) -> Iterator[tuple[int, Message]]:
         """What no server of a kind has read in such a state, as far as it can be told from its kind and its number."""
-        found: dict[int, list[Message]] = {}
         numbers: Counter[tuple[int, type[Message]]] = Counter()
         for component, message in made:
             of = (component, type(message))
@@ -154,18 +155,15 @@ class Tour:
             kind = (what, component == TRACKER, where, type(message), numbers[of])
             if kind not in self._followed:
                 self._followed.add(kind)
-                found.setdefault(component, []).append(message)
-        return found
+                yield component, message
 
-    def _let_read(self, run: Run, component: int, state: ServerState, messages: Sequence[Message]) -> None:
-        self._fail_if(AS_CHARTS, run, has_read(self.level, run, component, state, messages))
+    def _let_read(self, run: Run, readings: Sequence[Reading]) -> None:
+        self._fail_if(AS_CHARTS, run, have_read(self.level, run, readings))
 
-    def _fail_reading(
-        self, property_: str, run: Run, why: str, component: int, state: ServerState, messages: Sequence[Message]
-    ) -> None:
-        """It is broken when a server in this state reads these; at the level, too."""
+    def _fail_reading(self, property_: str, run: Run, why: str, reading: Reading) -> None:
+        """It is broken by this; at the level, too."""
         if self.level is not Charts:
-            self._let_read(run, component, state, messages)
+            self._let_read(run, [reading])
         raise Violation(self.level.name, property_, run, why)
 
     def _rest(self, run: Run, ignored: frozenset[str], rested: set[tuple[int, Row]] | None = None) -> None:

@@ -71,6 +71,11 @@ class SteppedServer(Server):
         self.chosen.pauses = False
         self._settle()
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether it has a session."""
+        return self._session is not None
+
     def leave(self) -> None:
         """Say goodbye and disconnect."""
         self.hear(Stop())
@@ -269,10 +274,12 @@ class Wired:
                     found.append(f"under way {word} {node.name} is {_names(events)}; by its charts: {_names(expected)}")
         return found
 
-    def reads(self, run: Run, component: int, state: ServerState, messages: Sequence[Message]) -> None:
+    def reads(self, run: Run, component: int, state: ServerState, messages: Sequence[Message]) -> bool:
         """It does what its charts do. Raises `DifferenceError`."""
         node = run.world.nodes[component]
         server = self.servers[node.name]
+        connected = server.is_connected
+        self.broken.pop(node.name, None)
         for role in ROLES:
             server.charts[role].restore(getattr(_named(state), role))
         expected = [state]
@@ -283,6 +290,7 @@ class Wired:
         found = [differences(node.name, here, unmarked(run, component, normal(then))) for then in expected]
         if all(found):
             raise DifferenceError(f"after {messages}: {'; '.join(found[0])}")
+        return server.is_connected == connected
 
     async def _read(self, server: SteppedServer, message: Message) -> None:
         if isinstance(message, BusEvent):
