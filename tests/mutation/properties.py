@@ -17,7 +17,6 @@ not found.
 import argparse
 import json
 import multiprocessing
-import statistics
 import sys
 import tempfile
 import tomllib
@@ -38,9 +37,9 @@ from tests.mutation import table
 from tests.mutation.mutants import mutants_of
 from tests.mutation.planting import faults
 from tests.mutation.rule_mutants import rule_mutants
+from tests.mutation.shares import Bite, known_bites, missed, rows, side_by_side
 from tests.properties import brokers, packet_brokers, packet_tour, story, test_limits_of_a_view, test_view_rules
 from tests.properties.brokers import OnEmbedded
-from tests.properties.judging import MONITORED
 from tests.properties.levels import Charts, Level
 from tests.properties.packet_brokers import BrokeredService
 from tests.properties.packet_drivers import DrivenService
@@ -84,17 +83,6 @@ class Planted:
     name: str
     planted: Callable[[], AbstractContextManager[Mapping[str, type[Participant]]]]
     rules: Callable[[], Mapping[str, Any]] = dict
-
-
-@dataclass(frozen=True)
-class Bite:
-    """What showed a fault, and after how many examples; `by` is empty if nothing did."""
-
-    of: str
-    name: str
-    stage: str
-    by: str
-    examples: int
 
 
 def planted(name: str) -> Iterator[Planted]:
@@ -280,65 +268,9 @@ def _tell(attempt: Attempt, to: Any) -> None:
     to.send(attempt.bite())
 
 
-# What was found.
-
-
-def rows(bites: Sequence[Bite]) -> Iterator[str]:
-    """A line of Markdown for each chart, and one for all."""
-    yield "| of | tried | found | share | by the tour | startups | algebra | random rules | monitor | median examples |"
-    yield "|---|---|---|---|---|---|---|---|---|---|"
-    for of, here in _by_chart(bites):
-        found = [bite for bite in here if bite.by]
-        stages = [sum(bite.stage in names for bite in found) for names in (("tour",), ("startups",), ("algebra",))]
-        stages.append(sum(bite.stage in {"random", "packets"} for bite in found))
-        stages.append(sum(bite.by == MONITORED for bite in found))
-        cells = [of, len(here), len(found), _share(here), *stages, _median(here)]
-        yield f"| {' | '.join(map(str, cells))} |"
-
-
-def side_by_side(bites: Mapping[str, Sequence[Bite]]) -> Iterator[str]:
-    """The same of several levels: a line for each chart, with the share of each level and its median of examples."""
-    named = [table.LEVELS[level] for level in bites]
-    yield f"| of | tried | {' | '.join(f'{name} | median examples' for name in named)} |"
-    yield f"|---|---|{'---|---|' * len(named)}"
-    charts = [list(_by_chart(found)) for found in bites.values()]
-    for lines in zip(*charts, strict=True):
-        of, here = lines[0]
-        cells = [cell for _, theirs in lines for cell in (_share(theirs), _median(theirs))]
-        yield f"| {' | '.join([of, str(len(here)), *cells])} |"
-
-
-def _by_chart(bites: Sequence[Bite]) -> Iterator[tuple[str, list[Bite]]]:
-    for of in (*dict.fromkeys(bite.of for bite in bites), "all"):
-        yield of, [bite for bite in bites if of in {bite.of, "all"}]
-
-
-def _share(bites: Sequence[Bite]) -> str:
-    return f"{sum(bool(bite.by) for bite in bites) / len(bites):.1%}"
-
-
-def _median(bites: Sequence[Bite]) -> str:
-    found = [bite.examples for bite in bites if bite.by]
-    return f"{statistics.median(found):g}" if found else "-"
-
-
-def missed(bites: Sequence[Bite]) -> list[str]:
-    """Those that are not found, as a list."""
-    return [f"- {bite.of}: {bite.name}" + (f" ({bite.stage})" if bite.stage else "") for bite in bites if not bite.by]
-
-
-def _known(file: Path | None, level: str) -> dict[tuple[str, str], Bite]:
-    """What an earlier measurement of a level has found, by fault."""
-    if file is None or not file.exists():
-        return {}
-    rows_ = [row for row in map(json.loads, file.read_text(encoding="utf-8").splitlines()) if row.pop("level") == level]
-    bites = [Bite(**row) for row in rows_]
-    return {(one.of, one.name): one for one in bites}
-
-
 def tried(chosen: Sequence[Planted], level: str, given: argparse.Namespace) -> list[Bite]:
     """What each fault comes to at a level; what is known already is not tried again."""
-    known = _known(given.out, level)
+    known = known_bites(given.out, level)
     bites: list[Bite] = []
     for fault in (Planted(CONTROL, CONTROL, lambda: nullcontext({})), *chosen):
         found = known.get((fault.of, fault.name)) or bite(fault, level, given.examples, given.seconds)
@@ -350,9 +282,9 @@ def tried(chosen: Sequence[Planted], level: str, given: argparse.Namespace) -> l
         if given.out and (fault.of, fault.name) not in known:
             with given.out.open("a", encoding="utf-8") as out:
                 out.write(json.dumps({"level": level, **vars(found)}) + "\n")
-        if not found.by:
+        if fault.of != CONTROL and not found.by:
             print(
-                f"not found ({level}{', ' * bool(found.stage)}{found.stage}): {fault.of}: {fault.name}", file=sys.stderr
+                f"not found ({' '.join(filter(None, [level, found.stage]))}): {fault.of}: {fault.name}", file=sys.stderr
             )
     return bites
 
@@ -393,7 +325,7 @@ def main() -> None:
             table.write_section(level, told, lines, missed(bites))
     if len(found) > 1:
         lines = list(side_by_side(found))
-        print(*lines, sep="\n")
+        print("All levels:", *lines, sep="\n")
         if given.write:
             table.write_section(table.SIDE_BY_SIDE, told, lines, ())
 

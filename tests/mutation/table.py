@@ -65,13 +65,23 @@ def write_section(level: str, told: str, lines: Sequence[str], missed: Sequence[
     text = README.read_text(encoding="utf-8")
     kept = sections(text)
     begin, end = BEGIN.format(level), END.format(level)
-    before, _, rest = kept.partition(begin)
-    after = rest.partition(end)[2]
+    if begin in kept:
+        before, _, rest = kept.partition(begin)
+        after = rest.partition(end)[2]
+    else:
+        place = min((kept.index(one) for one in _later(level) if one in kept), default=len(kept))
+        before, after = kept[:place], kept[place:]
     not_found = ["", "Not found:", "", *missed] if missed else []
     part = "\n".join((begin, f"### {TITLES[level]}", "", told, "", *lines, *not_found, "", end))
     head = text.removesuffix(kept).rstrip()
     page = f"{head}\n\n{before.strip()}\n\n{part}\n\n{after.strip()}".rstrip()
     README.write_text(f"{page}\n", encoding="utf-8")
+
+
+def _later(level: str) -> list[str]:
+    """Where the sections begin that stand behind that of a level."""
+    names = list(TITLES)
+    return [BEGIN.format(name) for name in names[names.index(level) + 1 :]]
 
 
 def _summary(hunts: Sequence[Hunt]) -> Iterator[str]:

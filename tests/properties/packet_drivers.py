@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
 
@@ -267,7 +268,7 @@ class DrivenSystem(System):
             server.session.open()
             start = "announcing_itself" if server.is_tracker else "awaiting_hello"
             server.client.restore(server.client.snapshot()._replace(states=(start,)))
-            self._act(lambda server=server: server.driver.new_session(server.session))
+            self._act(partial(server.driver.new_session, server.session))
         self._known = {link.client: link for link in self.links}
         self._connected({name: server.chart.topics for name, server in self.servers.items()})
         self.settle()
@@ -352,8 +353,8 @@ class DrivenSystem(System):
         for _ in bounded("sends what is due"):
             if self.mixing and self._random.random() < self.mixing and self._let_in():
                 continue
-            ways: list[Act] = [lambda output=output: self._answer(output) for _, _, output in self._urgent()]
-            ways += [lambda server=server: self._let(server) for server in self.servers.values() if _is_due(server)]
+            ways: list[Act] = [partial(self._answer, output) for _, _, output in self._urgent()]
+            ways += [partial(self._let, server) for server in self.servers.values() if _is_due(server)]
             if not ways:
                 return
             self._random.choice(ways)()

@@ -4,9 +4,8 @@
 ends as those runs do: everybody who can is registered, and all share one view.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import partial
-from itertools import islice
 
 from machines.calls import Start
 from machines.events import (
@@ -89,14 +88,16 @@ def legs() -> Iterator[tuple[str, type[BusEvent], Leg]]:
 
 
 def tour(
-    charts: Mapping[str, type[Participant]], of: type[PacketService] = PacketService, part: int = 1
+    charts: Mapping[str, type[Participant]],
+    of: type[PacketService] = PacketService,
+    on: Iterable[tuple[str, type[BusEvent], Leg]] | None = None,
 ) -> Iterator[str]:
-    """What each leg is called, once it is done; of so many legs one. Raises `AssertionError`, or what a chart raises.
+    """What each leg is called, once it is done; `on` these, or on all. Raises `AssertionError`, or what a chart raises.
 
     `of` says what runs: charts, or more.
     """
     rested = set()
-    for told, held, act in islice(legs(), None, None, part):
+    for told, held, act in legs() if on is None else on:
         service = begun(charts, held, of=of)
         try:
             act(service)

@@ -153,7 +153,7 @@ class Service(RuleBasedStateMachine):
 
     # Steps.
 
-    def guard(self, act: Callable[..., None], *given: Any) -> None:
+    def guard(self, act: Callable[..., object], *given: Any) -> None:
         """Do something with what is under test."""
         try:
             act(*given)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from machines.calls import Message
+from machines.events import BusEvent
 from spec.exploration.model.node import ServerState
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import TRACKER, Row
@@ -137,7 +138,7 @@ class Tour:
                     self._fail_reading(broken.property_, run, broken.why, reading)
                 continue
             made = [(component, message) for message in probes(run.world, component, state)]
-            new = [message for _, message in self._new_reads(run, made, "probe")]
+            new = [message for _, message in self._new_reads(run, made, "probe") if isinstance(message, BusEvent)]
             self._let_read(run, [Reading(component, state, [message]) for message in new])
             for message in new:
                 broken = broken_by_reading(run.world, component, state, message, ignored, see)
