@@ -41,13 +41,9 @@ from tests.mutation.shares import Bite, known_bites, missed, rows, side_by_side
 from tests.properties import brokers, packet_brokers, packet_tour, story, test_limits_of_a_view, test_view_rules
 from tests.properties.brokers import OnEmbedded
 from tests.properties.levels import Charts, Level
-from tests.properties.packet_brokers import BrokeredService
-from tests.properties.packet_drivers import DrivenService
-from tests.properties.packets import PacketService
 from tests.properties.rules import Service
 from tests.properties.runs import World, world_key
 from tests.properties.story import Violation
-from tests.properties.test_on_brokers import FEW, FEWEST
 from tests.properties.tour import Tour
 from tests.properties.wired import Wired
 
@@ -56,11 +52,6 @@ RULES, BY_HAND = "rules", "by hand"
 PLACES = ("rules", "view", "tracker", "torrent_server", "clock")
 """Of the faults by hand, those that are in charts and rules."""
 LEVELS: Mapping[str, type[Level]] = {"charts": Charts, "driver": Wired, "broker": OnEmbedded}
-PACKETS: Mapping[str, type[PacketService]] = {
-    "charts": PacketService,
-    "driver": DrivenService,
-    "broker": BrokeredService,
-}
 ALGEBRA: tuple[ModuleType, ...] = (test_view_rules, test_limits_of_a_view)
 PLANTED = "planted"
 SLOW = "broker"
@@ -193,7 +184,7 @@ def _tours(attempt: Attempt) -> None:
 
 
 def _startups(attempt: Attempt) -> None:
-    attempt.count(packet_tour.tour(attempt.charts, PACKETS[attempt.level]))
+    attempt.count(packet_tour.tour(attempt.charts, packet_tour.LEVELS[attempt.level]))
 
 
 def _algebra(attempt: Attempt) -> None:
@@ -219,7 +210,7 @@ def _random(attempt: Attempt) -> None:
 
 
 def _random_packets(attempt: Attempt) -> None:
-    attempt.machine(PACKETS[attempt.level], attempt.examples, 40, charts=attempt.charts)
+    attempt.machine(packet_tour.LEVELS[attempt.level], attempt.examples, 40, charts=attempt.charts)
 
 
 STAGES: Mapping[str, Callable[[Attempt], None]] = {
@@ -247,7 +238,7 @@ def _settings(examples: int, steps: int) -> settings:
 def bite(fault: Planted, level: str, examples: int, seconds: float) -> Bite:
     """Try the suite against a fault, in another process: what is remembered of its charts goes with it."""
     theirs, ours = multiprocessing.Pipe()
-    tried = max(FEWEST, examples // FEW) if level == SLOW else examples
+    tried = brokers.few(examples) if level == SLOW else examples
     process = multiprocessing.get_context("fork").Process(target=_tell, args=(Attempt(fault, level, tried), ours))
     process.start()
     ours.close()
@@ -316,7 +307,7 @@ def main() -> None:
     found = {level: tried(chosen, level, given) for level in levels}
     told = f"{len(chosen)} of {len(every)} faults" + (f", drawn with seed {given.seed}" if given.sample else "")
     told += f", {given.examples} examples of each rule machine"
-    told += f" ({max(FEWEST, given.examples // FEW)} over a broker)" if SLOW in levels else ""
+    told += f" ({brokers.few(given.examples)} over a broker)" if SLOW in levels else ""
     told += f", at most {given.seconds:g} s for each."
     for level, bites in found.items():
         lines = list(rows(bites))

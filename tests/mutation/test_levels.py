@@ -44,7 +44,7 @@ def all_but_the_broker(fault: Planted, level: str) -> tuple[str, str, int]:
 BOTH = ("--level", "broker", "--level", "charts")
 
 
-def test_levels_stand_side_by_side_with_sample_seed_and_medians(
+def test_levels_stand_side_by_side_with_sample_and_seed(
     measures: Tries, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     measures(all_but_the_broker, *BOTH, "--write")
@@ -58,12 +58,12 @@ def test_levels_stand_side_by_side_with_sample_seed_and_medians(
     assert page == (tmp_path / "README.md").read_text(encoding="utf-8")
 
 
-def test_where_something_is_found_without_a_fault_nothing_is_measured(measures: Tries) -> None:
+def test_what_is_found_without_a_fault_ends_the_measurement(measures: Tries) -> None:
     with pytest.raises(SystemExit, match="driver: where there is no fault: KeyError, 7 tried"):
         measures(lambda *_: ("tour", "KeyError", 7), "--level", "driver")
 
 
-def test_a_level_that_does_not_get_to_its_end_without_a_fault_is_told(measures: Tries) -> None:
+def test_a_level_that_is_not_done_in_time_without_a_fault_is_told(measures: Tries) -> None:
     with pytest.raises(SystemExit, match=f"where there is no fault: {OUT_OF_TIME}"):
         measures(lambda *_: (OUT_OF_TIME, "", 0), "--level", "broker")
 
@@ -75,7 +75,7 @@ def test_what_is_known_is_not_tried_again(measures: Tries, tmp_path: Path) -> No
     assert [json.loads(line)["by"] for line in lines] == ["", *["a property"] * 4]
 
 
-def test_a_fault_about_which_nothing_is_known_in_time_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_that_takes_too_long_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Attempt, "bite", lambda _: time.sleep(60))
     found = properties.bite(NOTHING, "charts", 1, 0.1)
     assert (found.stage, found.by) == (OUT_OF_TIME, "")

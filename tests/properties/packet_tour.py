@@ -1,9 +1,10 @@
 """A tour of the startups, packet by packet: at every point of each, everything that can come between.
 
-`python -m tests.properties.packet_tour` goes on it. Each leg plays rules of `packets.py` in an order that is fixed, and
-ends as those runs do: everybody who can is registered, and all share one view.
+`python -m tests.properties.packet_tour [--level charts|driver|broker]` goes on it. Each leg plays rules of `packets.py`
+in an order that is fixed, and ends as those runs do: everybody who can is registered, and all share one view.
 """
 
+import argparse
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import partial
 
@@ -23,6 +24,8 @@ from machines.torrent_server import TorrentServer
 from machines.tracker import Tracker
 from spec.system.setup import sample
 from tests.properties.harmless import STRANGER, harmless
+from tests.properties.packet_brokers import BrokeredService, BrokeredSystem
+from tests.properties.packet_drivers import DrivenService
 from tests.properties.packets import HELD, INTERRUPTIONS, PacketService, timers
 from tests.support.harness import Server
 
@@ -284,9 +287,23 @@ def unmoved(service: PacketService, server: Server) -> None:
         assert (server.client.snapshot(), server.client.due()) == (before, due), (server.name, server.at, message)
 
 
+LEVELS: Mapping[str, type[PacketService]] = {
+    "charts": PacketService,
+    "driver": DrivenService,
+    "broker": BrokeredService,
+}
+"""What goes on it: charts, drivers with the chart of the broker, or drivers over the embedded broker."""
+
+
 def main() -> None:
     """Go on it, and say how many legs it has."""
-    print(f"{sum(1 for _ in tour({}))} legs")
+    parser = argparse.ArgumentParser(prog="python -m tests.properties.packet_tour")
+    parser.add_argument("--level", choices=[*LEVELS], default="charts", help="what goes on it (charts)")
+    level = parser.parse_args().level
+    try:
+        print(f"{sum(1 for _ in tour({}, LEVELS[level]))} legs")
+    finally:
+        BrokeredSystem.stop()
 
 
 if __name__ == "__main__":

@@ -8,15 +8,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.properties import packet_tour
-from tests.properties.brokers import OnEmbedded, OnMosquitto
+from tests.properties.brokers import OnEmbedded, OnMosquitto, few
 from tests.properties.levels import gone_along
 from tests.properties.packet_brokers import BrokeredService, BrokeredSystem
 from tests.properties.rules import Service
 from tests.properties.runs import Run, Step, everything, world_of
 
-FEW = 25
-"""Of so many examples of the other levels, one is tried here."""
-FEWEST = 3
 PART = 36
 """Of so many legs of the tour of the startups one is gone."""
 
@@ -47,7 +44,7 @@ def tried(machine: type[Service]) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=max(FEWEST, profile.max_examples // FEW),
+            max_examples=few(profile.max_examples),
             stateful_step_count=8,
             phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.target],
             suppress_health_check=list(HealthCheck),
@@ -72,7 +69,7 @@ def test_drivers_start_over_a_real_broker_packet_by_packet() -> None:
         BrokeredSystem.stop()
 
 
-def test_what_a_session_sent_that_has_ended_still_comes_when_a_run_begins() -> None:
+def test_what_an_ended_session_sent_still_comes() -> None:
     """A run begins there: no session of it is open any more."""
     run = Run(world_of(everything()))
     for kind in ("start", "publish", "disconnect", "forward"):

@@ -50,7 +50,7 @@ class Otherwise(Counted):
 
 @pytest.mark.parametrize("only", [False, True])
 @pytest.mark.parametrize(("level", "property_"), [(Counted, "nothing is ever done"), (Otherwise, AS_CHARTS)])
-def test_what_breaks_a_property_counts_once_the_level_has_done_it(
+def test_what_breaks_a_property_counts_once_it_was_done(
     monkeypatch: pytest.MonkeyPatch, level: type[Counted], property_: str, only: bool
 ) -> None:
     monkeypatch.setattr("tests.properties.tour.broken_by", lambda *_: ("nothing is ever done", ""))
@@ -61,9 +61,7 @@ def test_what_breaks_a_property_counts_once_the_level_has_done_it(
 
 
 @pytest.mark.parametrize("only", [False, True])
-def test_what_is_read_and_should_not_be_counts_once_the_level_has_read_it(
-    monkeypatch: pytest.MonkeyPatch, only: bool
-) -> None:
+def test_what_should_not_be_read_counts_once_it_was_read(monkeypatch: pytest.MonkeyPatch, only: bool) -> None:
     monkeypatch.setattr(Wired, "reads", lambda *_: (_ for _ in ()).throw(DifferenceError("it reads nothing")))
     if not only:
         monkeypatch.setattr("tests.properties.tour.moved_by", lambda _: Moved(0, Start(), "it moves"))
