@@ -15,7 +15,7 @@ from spec.conformance.bind import BoundDiagram
 from spec.conformance.bounds import Bounds, Stopped
 from spec.conformance.counterexample import Stage
 from spec.conformance.coverage import Coverage, covered, joined
-from spec.conformance.finding import Finding, Verdict, counts, unanswered
+from spec.conformance.finding import Finding, Verdict, counts, only_warnings, unanswered
 from spec.conformance.implied import implied
 from spec.conformance.inclusion import Comparison, compare
 from spec.conformance.local import implied_locally, reached
@@ -272,8 +272,8 @@ def explored(use_case: UseCase, cast: Cast, bounds: Bounds | None = None) -> Loo
         for started in set_going(system, state, use_case.begin.orders):
             outcome = implied(use_case.whole(), system, started, use_case.circumstances(system), bounds)
             states += outcome.states
-            findings = outcome.findings or _after_references(use_case, system, started, bounds)
-            for finding in findings:
+            later = _after_references(use_case, system, started, bounds) if only_warnings(outcome.findings) else []
+            for finding in (*outcome.findings, *later):
                 found.setdefault((finding.kind, finding.message), finding)
     return Looked(tuple(found.values()), states)
 

@@ -104,6 +104,11 @@ def counts(finding: Finding, *, strict: bool = False) -> bool:
     return not finding.accepted and not finding.unanswered and (strict or not finding.warning)
 
 
+def only_warnings(findings: Iterable[Finding]) -> bool:
+    """Whether nothing decisive was found: a warning is no reason to ask less."""
+    return all(finding.warning for finding in findings)
+
+
 def verdict(findings: Iterable[Finding], *, strict: bool = False) -> Verdict:
     """What findings come to."""
     found = list(findings)

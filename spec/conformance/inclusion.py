@@ -25,7 +25,7 @@ from spec.binding.obligations import Violation
 from spec.conformance import divergence
 from spec.conformance.bind import BoundDiagram
 from spec.conformance.bounds import Bounds, Stopped
-from spec.conformance.finding import Finding, counts, unanswered
+from spec.conformance.finding import Finding, counts, only_warnings, unanswered
 from spec.conformance.matching import beyond, left_to_do, next_undrawn, silently
 from spec.conformance.memory import Memory
 from spec.conformance.needs import Needs, Open, path_to
@@ -86,7 +86,7 @@ def compare(
     memory.missing = {problem.line for problem in interaction.problems if problem.kind == "missing-reference"}
     search = _Search(memory, bounds, bound, only_first=only_first)
     search.run(interaction.term)
-    if search.blocked and not search.findings:
+    if search.blocked and only_warnings(search.findings):
         search.find_what_never_runs(interaction.term)
     return search.comparison()
 
@@ -352,7 +352,7 @@ class _Search:
             stack += reversed(search._expand(node))
         for finding in search.findings:
             self._report(finding)
-        if not search.findings:
+        if only_warnings(search.findings):
             ends = ((path_to(search.parents, node), action, why) for node, action, why in search.blocked)
             path, action, why = max(ends, key=lambda end: len(end[0]))
             said = divergence.said(action, self.memory.words[action.label])

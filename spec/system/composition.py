@@ -20,6 +20,7 @@ from spec.system.local_steps import LocalSteps
 from spec.system.numbering import Numbering
 from spec.system.process import ChartMachine, LocalMachine, ScriptedMachine, Taking, detail_of, name_of
 from spec.system.state import Act, Flying, Move, Sent, State, with_local
+from spec.system.stepped import SteppedMachine
 from spec.system.violations import Violations
 
 __all__ = ["Act", "Move", "State", "System"]
@@ -207,8 +208,18 @@ class System:
         return self.patience and self.machines[lifeline].patient
 
     def sends_undrawn(self) -> bool:
-        """Whether a chart that is not ours may send undrawn what somebody is drawn to receive."""
-        return any(
+        """Whether a chart that is not ours may send undrawn what matters for what is drawn.
+
+        That is what somebody is drawn to receive; and whatever a patient lifeline sends, which waits for the others and
+        so orders what would be independent.
+        """
+        of_patient = (
+            self.allowances.may(lifeline, f"!{message}")
+            for lifeline, machine in self.machines.items()
+            if isinstance(machine, SteppedMachine) and self.is_patient(lifeline)
+            for message in machine.could_ever_send()
+        )
+        return any(of_patient) or any(
             bool(receiver) and self.allowances.may(lifeline, f"!{message}", receiver)
             for (lifeline, message), receivers in self.routes.items()
             for receiver in receivers

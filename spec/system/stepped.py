@@ -206,6 +206,10 @@ class SteppedMachine:
         """The names of all messages that it may send here or later, whatever guards say."""
         return self._structure.could_send(_local(state).states)
 
+    def could_ever_send(self) -> frozenset[str]:
+        """The names of all messages that it has an event to send of, in whatever state."""
+        return frozenset(label[1:] for label in self._labels.actions if label[0] == "!")
+
     # Stepping.
 
     def _events(self, label: str, peer: str) -> tuple[str, ...]:  # noqa: ARG002 - only some machines name their peers

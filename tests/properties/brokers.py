@@ -144,20 +144,21 @@ class HeldBus:
 
     async def forward(self, client: str) -> None:
         topic, payload = self.sent[client].popleft()
-        if client in self.ending:
-            await self.ending[client][0].real.publish(topic, payload)
-        elif client in self.sessions:
-            await self.sessions[client].real.publish(topic, payload)
-        else:  # the run began when its session had ended
-            await self._publish("late", topic, payload)
+        ending, there = self.ending.get(client), self.sessions.get(client)
+        if ending is not None and there is None:
+            await ending[0].real.publish(topic, payload)
+        elif ending is None and there is not None:
+            await there.real.publish(topic, payload)
+        else:  # the connection over which it left is over: the client is back, or it left before the run begins
+            await self._publish(topic, payload)
         await self._ended(client)
 
-    async def _publish(self, client: str, topic: str, payload: bytes) -> None:
-        """Publish on a connection that is made for it."""
-        session = Session(self.address(), client, 2, patience=PATIENCE)
-        await session.connect()
-        await session.publish(topic, payload)
-        await session.disconnect()
+    async def _publish(self, topic: str, payload: bytes) -> None:
+        """Publish something over a connection of its own."""
+        stranger = Session(self.address(), "stranger", 2, patience=PATIENCE)
+        await stranger.connect()
+        await stranger.publish(topic, payload)
+        await stranger.disconnect()
 
     async def _ended(self, client: str) -> None:
         """Close what the last event was awaited of."""
@@ -208,7 +209,7 @@ class HeldBus:
     async def inject(self, topic: str, payload: bytes) -> list[HeldSession]:
         """Somebody else publishes. Waits until all who have subscribed have it, and takes it from what is held."""
         reached = [session for session in self.sessions.values() if topic in session.topics]
-        await self._publish("stranger", topic, payload)
+        await self._publish(topic, payload)
         await until(
             lambda: all((topic, payload) in session.down for session in reached), f"{payload!r} on {topic} comes"
         )

@@ -256,4 +256,40 @@ CASES: dict[str, tuple[Pair, bool]] = {
         ),
         True,
     ),
+    "no order comes to an end, behind what is optional in name only": (
+        pair(
+            {
+                "A": chart((0, "?bid", 1), (1, "!ask", 2), (2, "?cry", 3), (3, "!bid", 4)),
+                "B": chart((0, "!bid", 1), (1, "?ask", 2), (2, "!cry", 3)),
+                "C": chart((0, "?bid", 1)),
+            },
+            (
+                Block(
+                    "break",
+                    (
+                        (
+                            Arrow("B", "A", "bid"),
+                            Arrow("A", "B", "ask"),
+                            Block("break", ((Arrow("B", "A", "cry"), Arrow("A", "C", "bid")),)),
+                            Arrow("C", "A", "bid"),
+                        ),
+                    ),
+                ),
+            ),
+            patient=frozenset({"C"}),
+        ),
+        False,
+    ),
+    "what a patient lifeline sends undrawn before it reads": (
+        pair(
+            {
+                "A": chart((0, "!cry", 1), (0, "!dot", 2), (1, "!dot", 3), (2, "!cry", 3)),
+                "B": chart((0, "!cry", 1), (1, "?cry", 2), (1, "?dot", 3), (2, "?dot", 4), (3, "?cry", 4)),
+            },
+            (Block("par", ((Arrow("A", "B", "cry"),), (Arrow("A", "B", "dot"),))),),
+            patient=frozenset({"B"}),
+            may_be_undrawn=(("B", "!cry"),),
+        ),
+        False,
+    ),
 }

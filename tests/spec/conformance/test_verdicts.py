@@ -381,6 +381,17 @@ def test_a_use_case_that_is_referred_to_is_compared_too() -> None:
     assert not referring("A->B:answer\n", other).conforms
 
 
+def test_a_warning_hides_nothing_that_comes_after_a_reference() -> None:
+    round_ = ["!ask", "?answer"]
+    charts = {"A": chart("A", [*round_, *round_, "!oops"])}
+    charts |= {"B": chart("B", ["?ask", "!answer", "?ask", "!answer", "?oops"])}
+    whole = f"title Use Case: Asking (1)\n{EXCHANGE}ref over A,B:Use Case: Asking\n"
+    report = checked([whole, "title Use Case: Asking (2)\nA->B:ask\n"], charts, complete=True)
+    kinds = [finding.kind for finding in report.implied]
+    assert "ends-early" in kinds
+    assert "implied-scenario" in kinds
+
+
 def test_a_use_case_that_refers_to_itself_ends_all_the_same() -> None:
     main = f"title Use Case: Asking (1)\n{EXCHANGE}ref over A,B:Use Case: Asking\n"
     report = checked(main, ASKS)
