@@ -55,14 +55,13 @@ did counts at the level of the charts alone.
 
 What a level cannot see, whatever is tried:
 
-- (a) has no driver, no bytes and no sessions, so a fault there is none of its business; of the broker it knows the chart.
+- (a) has no driver, no bytes and no sessions, so no fault there shows; of the broker it knows the chart.
 - (b) has a bus in memory. What a real connection does (half a packet, a slow reader, a broker that answers late) does
   not happen there, nor does time pass by itself: a timeout expires when a run says so. Rules are met as servers ask
   them, with the data of runs; what they say about other data is tried as functions, at the level of the charts.
 - (c) is (b) over the embedded broker. What takes milliseconds there takes real time here, so each kind of step is done
   once in each state, of a beginning one end, and each kind of event is read once in each state. A fault that takes a
-  rare event after a rare one is missed, and one that shows only in servers that ask again, where others were in that
-  state before: a timeout that was stopped and expires late. Time does not pass by itself either.
+  rare event after a rare one is missed. Time does not pass by itself either.
 """
 SIDE_BY_SIDE = "side by side"
 LEVELS = {"charts": "(a) charts", "driver": "(b) driver and wire", "broker": "(c) broker"}

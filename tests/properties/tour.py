@@ -153,7 +153,8 @@ class Tour:
             of = (component, type(message))
             numbers[of] += 1
             where = run.world.state(run.row, component).where
-            kind = (what, component == TRACKER, where, type(message), numbers[of])
+            retries = run.world.scenario.retries > 0  # who asks again has timeouts that nobody else has
+            kind = (what, component == TRACKER, retries, where, type(message), numbers[of])
             if kind not in self._followed:
                 self._followed.add(kind)
                 yield component, message
