@@ -13,7 +13,6 @@ The module may hold, all optional:
     OUTSIDE = {"publish": 2}               messages that no chart sends and that come from outside, and how often
 """
 
-import difflib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -152,8 +151,9 @@ def asked(
             raise ChartsError(f"--charts {place}: OUTSIDE: no chart takes a message {message!r}")
     for message in others.routes:
         if message not in others.messages():
-            near = difflib.get_close_matches(message, others.messages(), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            from spec.hints import near_to
+
+            hint = near_to(message, others.messages())
             raise ChartsError(f"--charts {place}: ROUTES: no chart has a message {message!r}{hint}")
     properties = tuple(
         property_

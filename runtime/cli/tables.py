@@ -41,8 +41,9 @@ def with_tables(binding: "Binding", given: Given) -> "Binding":
     starts = {str(name): str(state) for name, state in said["STARTS"].items()}
     for name in starts:
         if name not in given.charts:
-            near = difflib.get_close_matches(name, given.charts, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            from spec.hints import near_to
+
+            hint = near_to(name, given.charts)
             raise ChartsError(f"--charts {place}: STARTS: no chart {name!r}{hint}; there are {', '.join(given.charts)}")
     begins = tuple(replace(row, states={**starts, **row.states}) for row in binding.begins)
     more = (Begin("*", starts, {}, f"--charts {place}: STARTS"),) if starts else ()

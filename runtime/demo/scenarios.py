@@ -10,6 +10,7 @@ from typing import Literal
 
 from machines.events import ANSWERS, EVENT_OF_NAME
 from runtime.mqtt.faults import Fault, Hop
+from spec.hints import near_to
 
 
 @dataclass(frozen=True)
@@ -120,4 +121,5 @@ def scenario(name: str) -> Scenario:
     for candidate in SCENARIOS:
         if candidate.name == name:
             return candidate
-    raise ValueError(f"no scenario {name!r}; there are {', '.join(s.name for s in SCENARIOS)}")
+    known = [candidate.name for candidate in SCENARIOS]
+    raise ValueError(f"no scenario {name!r}{near_to(name, known)}; there are {', '.join(known)}")

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from spec.binding.model import BUILT_IN, Binding, BindingError, Player, Row
-from spec.binding.refusals import near_to
+from spec.hints import near_to
 from spec.notation.model import Diagram
 
 

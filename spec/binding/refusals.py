@@ -4,11 +4,11 @@ Such a row would hold for nobody, and a check would pass it over in silence. Row
 at: its lifelines need not be on stage.
 """
 
-import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from spec.binding.model import BUILT_IN, Binding, BindingError, MayBeUndrawn, Player, Publishes
 from spec.binding.obligations import Forgets, Obligation, fits, of_action
+from spec.hints import near_to
 
 Actions = Mapping[str, frozenset[str]]
 """What charts do, as `!message` and `?message`, by the name that each is given under."""
@@ -45,12 +45,6 @@ def refuse_unknown(
 def _stands(place: str) -> bool:
     """Whether a user wrote what stands there."""
     return place not in {"", BUILT_IN}
-
-
-def near_to(name: str, known: Iterable[str]) -> str:
-    """A hint at the name that was probably meant; empty if none is near."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _lifelines(binding: Binding) -> None:

@@ -5,7 +5,6 @@ knows, takes out what is ignored, makes an arrow from or to the environment of o
 finds the message of each label, and says what of all that is wrong.
 """
 
-import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -22,6 +21,7 @@ from spec.conformance.lexicon import impossible_losses, refuse_events, unplayed
 from spec.conformance.meanings import Meanings
 from spec.conformance.receivers import misdirected, repeats_of_nothing
 from spec.conformance.reduction import in_one_order
+from spec.hints import near_to
 from spec.interaction import Interaction, InteractionError, Library, compile_diagram
 from spec.notation.model import Create, Destroy, Diagram, Message, Reference, Statement
 from spec.notation.rewriting import rewritten
@@ -265,8 +265,7 @@ def refuse_idle(charts: Charts, diagrams: Iterable[Diagram], binding: Binding) -
     for name in charts:
         beside = name in binding.players and (binding.players[name].group in groups or binding.players[name].role)
         if drawn and not (name in drawn or name in played or name in likes or name in OURS or beside):
-            near = difflib.get_close_matches(name, sorted(drawn), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = near_to(name, sorted(drawn))
             raise CastError(
                 f"charts: {name!r} plays nobody: no diagram has a lifeline of that name{hint}; "
                 f"there are {', '.join(sorted(drawn))}"

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from spec.hints import near_to
 from spec.interaction import Action, Interaction, InteractionError, Term, can_end, erase, steps
 from spec.interaction.terms import Par, referred
 
@@ -78,7 +79,8 @@ def project(interaction: Interaction, lifeline: str, *, limit: int = 100_000) ->
     """The automaton of a lifeline. An error if there are more than `limit` edges before states are merged."""
     if lifeline not in interaction.lifelines:
         raise InteractionError(
-            f"{interaction.name} has no lifeline {lifeline!r}, but {', '.join(interaction.lifelines)}"
+            f"{interaction.name} has no lifeline {lifeline!r}{near_to(lifeline, interaction.lifelines)}; "
+            f"there are {', '.join(interaction.lifelines)}"
         )
     sets = _determinised(erase(interaction.term, lifeline), lifeline, limit)
     numbers = {state: number for number, state in enumerate(sets)}

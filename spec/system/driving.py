@@ -1,9 +1,9 @@
 """How a system is brought to where a diagram begins: by its owner's orders, from everybody offline, without a loss."""
 
-import difflib
 from collections.abc import Callable, Collection, Mapping
 
 from spec.binding import Begin
+from spec.hints import near_to
 from spec.system.composition import Act, State, System
 from spec.system.foreign import ForeignMachine
 from spec.system.process import ChartMachine
@@ -66,8 +66,7 @@ def _start(system: System, state: State, lifeline: str, target: str, begun: Coll
     """Start a lifeline, and let the system run until that one is where it should be, and then until all is quiet."""
     machine = system.machines[lifeline]
     if isinstance(machine, ChartMachine) and target not in machine.states:
-        near = difflib.get_close_matches(target, machine.states, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = near_to(target, machine.states)
         raise CastError(
             f"[[begin]] {lifeline}: {machine.name} has no state {target!r}{hint}; there are {', '.join(machine.states)}"
         )

@@ -3,7 +3,6 @@
 All of it is an over-approximation: guards are not asked.
 """
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ from statemachine import Event, State, StateChart
 from statemachine.transition import Transition
 
 from machines.participant import all_states, atomic_states, lineage
+from spec.hints import near_to
 from spec.system.chart_error import ChartError
 
 RAISED = ("done.", "done_", "error.", "error_")
@@ -232,10 +232,8 @@ def unknown_event(chart: type[StateChart[Any]], event: str) -> str:
     if event.partition(".")[0] in {"done", "error"} or any(each.match(event) for each in known):
         return ""
     names = sorted({str(each.id) for each in known})
-    near = difflib.get_close_matches(event, names, n=1, cutoff=0.75)
-    return (
-        f"a callback sends it, and no transition has an event of that name; did you mean {near[0]!r}?" if near else ""
-    )
+    hint = near_to(event, names, cutoff=0.75)
+    return f"a callback sends it, and no transition has an event of that name{hint}" if hint else ""
 
 
 def _labels_said(chart: type[StateChart[Any]]) -> dict[str, set[str]]:
@@ -272,10 +270,10 @@ def as_mapping(said: Declared) -> dict[str, str]:
 def _check_declared(chart: type[StateChart[Any]], event: str, known: Mapping[str, Event]) -> None:
     if event in known:
         return
-    near = difflib.get_close_matches(event, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
     there = ", ".join(sorted(name for name in known if not name.startswith(RAISED))) or "none"
-    raise ChartError(chart.__name__, f"event {event!r}", f"the chart has no such event{hint}; there are {there}")
+    raise ChartError(
+        chart.__name__, f"event {event!r}", f"the chart has no such event{near_to(event, known)}; there are {there}"
+    )
 
 
 def _aliases(chart: type[StateChart[Any]], labels: Labels, known: Mapping[str, Event]) -> frozenset[str]:

@@ -3,10 +3,24 @@
 from collections.abc import Iterator
 from itertools import product
 
+from hypothesis import reject
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from spec.interaction import Action, Interaction, Term, act, alt, critical, loop, par, seq, strict
+from spec.interaction import (
+    Action,
+    Interaction,
+    InteractionError,
+    Term,
+    act,
+    alt,
+    critical,
+    loop,
+    par,
+    seq,
+    strict,
+    traces,
+)
 from spec.interaction.terms import EMPTY, Act, Alt, Critical, Empty, Loop, Par, Seq, Strict
 from spec.projection import Letter, letter_of
 
@@ -135,3 +149,11 @@ def _uninterrupted(mixed: Mixed) -> bool:
 
 def word_of(trace: tuple[Action, ...], lifeline: str) -> tuple[Letter, ...]:
     return tuple(letter_of(action) for action in trace if action.lifeline == lifeline)
+
+
+def few_traces(term: Term) -> frozenset[tuple[Action, ...]]:
+    """All traces of a random term; an example with more than can be looked at is rejected, and another one made."""
+    try:
+        return traces(term, 100_000)
+    except InteractionError:
+        return reject()

@@ -9,7 +9,6 @@ those of others. Properties are the user's own
 they see as `Standing`. Properties about any such system stand in `spec.exploration.properties.foreign`.
 """
 
-import difflib
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +23,7 @@ from spec.exploration.model.bus import Wires
 from spec.exploration.model.chart_node import Broken, Chart
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import IN_ALL, Faults
+from spec.hints import near_to
 from spec.system.chart_body import Held, Local
 from spec.system.foreign import ForeignMachine, actions_of
 from spec.system.process import ChartMachine, Payloads, name_of
@@ -122,9 +122,9 @@ class ForeignSystem:
     def _known(self, name: str, known: Iterable[str], place: str, kind: str) -> None:
         known = sorted(known)
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"{self.name}: {place}: no {kind} {name!r}{hint}; there are {', '.join(known)}")
+            raise ValueError(
+                f"{self.name}: {place}: no {kind} {name!r}{near_to(name, known)}; there are {', '.join(known)}"
+            )
 
     def _node(self, name: str, routes: Mapping[str, tuple[str, ...]]) -> Chart:
         chart: Any = self.charts[name]

@@ -61,6 +61,7 @@ from spec.exploration.model.bus import BrokerBus
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import BREAKING, IN_ALL, ORDERS, Faults
 from spec.exploration.model.node import Server
+from spec.hints import near_to
 
 FRAGMENT_SIZE = 1024
 """Bytes, of the service."""
@@ -121,7 +122,7 @@ class Scenario:
         ):
             for one in given:
                 if one not in known:
-                    raise ScenarioError(f"no {name} {one!r}; there are {', '.join(known)}")
+                    raise ScenarioError(f"no {name} {one!r}{near_to(one, known)}; there are {', '.join(known)}")
         for fault, most in self.faults.items():
             bound("any" if most is None else most, f"faults {fault}")
         for name in (TRACKER_ID, *self.names):
@@ -257,7 +258,7 @@ def scenario(name: str, path: Path | None = None) -> Scenario:
     """The scenario of that name. Raises `ScenarioError` that lists the names."""
     known = scenarios(path)
     if name not in known:
-        raise ScenarioError(f"no scenario {name!r}; there are {', '.join(known)}")
+        raise ScenarioError(f"no scenario {name!r}{near_to(name, known)}; there are {', '.join(known)}")
     return known[name]
 
 
@@ -309,7 +310,9 @@ def scenario_of(where: str, name: str, table: object) -> Scenario:
     values = dict(table)
     for event in values.get("loses", ()):
         if event not in EVENTS:
-            raise ScenarioError(f"{where} loses: no event {event!r}; there are {', '.join(EVENTS)}")
+            raise ScenarioError(
+                f"{where} loses: no event {event!r}{near_to(event, EVENTS)}; there are {', '.join(EVENTS)}"
+            )
     values["loses"] = frozenset(values.get("loses", ()))
     given = values.pop("faults", {})
     values["faults"] = immutabledict({fault: bound(value, f"{where} faults {fault}") for fault, value in given.items()})

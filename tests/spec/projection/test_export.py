@@ -127,7 +127,7 @@ def test_frames_of_the_project_are_what_references_refer_to() -> None:
 @pytest.mark.parametrize(
     ("text", "args", "said"),
     [
-        ("Alice->Bob:hello", ["--lifeline", "Carol"], "has no lifeline 'Carol', but Alice, Bob"),
+        ("Alice->Bob:hello", ["--lifeline", "Carol"], "has no lifeline 'Carol'; there are Alice, Bob"),
         ("Alice->Bob:hello\nAlice goes to Bob", [], "line 2: "),
         ("title Nobody", [], "there is no lifeline in it"),
         ("neg\nAlice->Bob:hello\nend", [], "neg"),
