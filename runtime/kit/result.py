@@ -83,7 +83,7 @@ OBLIGATIONS: Mapping[str, str] = {
     "sizes": "it accepts its own fragment size, and denies another",
     "stops": "it says goodbye when it is asked to stop (SIGTERM)",
 }
-"""What a server owes besides the arrows, by identifier."""
+"""The obligations of a server in addition to the arrows, by identifier."""
 TELLS = {
     "publishes no event": "readable",
     "speaks for": "itself",

@@ -148,9 +148,9 @@ class Verdict(NamedTuple):
 
 
 class FaultPlan:
-    """Faults, and how often each has matched and struck so far.
+    """Faults, and how often each has matched and was injected so far.
 
-    Faults count independently of each other. If several strike one event, a loss wins, duplicates and delays add up.
+    Faults count independently of each other. If several are injected into one event, a loss wins, duplicates and delays add up.
     The same faults, seed and sequence of `decide` calls give the same verdicts, on any machine.
     """
 
@@ -162,13 +162,13 @@ class FaultPlan:
         *,
         armed: bool = True,
     ) -> None:
-        """`told` is called with each fault as it strikes. Unless it is `armed`, all passes and nothing counts."""
+        """`told` is called with each fault as it is injected. Unless it is `armed`, all passes and nothing counts."""
         self.faults = tuple(faults)
         self._told = told
         self._armed = armed
         self._matched = [0] * len(self.faults)
         self._struck = [0] * len(self.faults)
-        # A generator for each fault: another fault beside it does not change when this one strikes.
+        # A generator for each fault: another fault next to it does not change when this one is injected.
         self._random = [random.Random(f"{seed} {i} {fault}") for i, fault in enumerate(self.faults)]  # noqa: S311 - repeatable on purpose
 
     def decide(self, event_name: str, hop: Hop, client: str) -> Verdict:
@@ -190,11 +190,11 @@ class FaultPlan:
         )
 
     def arm(self) -> None:
-        """From here on faults strike, and what they match counts."""
+        """From here on faults are injected, and what they match counts."""
         self._armed = True
 
     def unused(self) -> tuple[Fault, ...]:
-        """The faults that never struck: a loss that was asked for and did not happen proves nothing."""
+        """The faults that were never injected: a loss that was asked for and did not happen proves nothing."""
         return tuple(fault for fault, struck in zip(self.faults, self._struck, strict=True) if not struck)
 
     def _strikes(self, index: int, fault: Fault) -> bool:

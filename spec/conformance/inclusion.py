@@ -247,7 +247,7 @@ class _Search:
         )
 
     def _as_owed(self, node: Node, action: Action) -> tuple[Node | None, Finding | None]:
-        """The node without the states where a participant acts against what it owes, and the first such finding.
+        """The node without the states where a participant violates an obligation, and the first such finding.
 
         What follows on that says nothing more. Where a trace is over, what participants go on to do undrawn counts.
         """

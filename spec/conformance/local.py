@@ -171,7 +171,7 @@ class Lifeline:
         return frozenset(self._caught_up(found))
 
     def _is_owed(self, action: str) -> bool:
-        """Whether the binding says of an action what is owed for it, or that nothing is."""
+        """Whether an obligation of the binding decides about an action."""
         discipline = self.allowances.discipline(self.name)
         return discipline is not None and discipline.covers(action)
 

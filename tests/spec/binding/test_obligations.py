@@ -1,4 +1,4 @@
-"""What participants owe: nothing else is sent undrawn, once each, and what is owed is sent."""
+"""Obligations of participants: nothing else is sent undrawn, each is met once, and none stays pending."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -74,8 +74,8 @@ def test_who_draws_some_receivers_only_need_not_draw_the_others() -> None:
 @pytest.mark.parametrize(
     ("chart", "kind", "says"),
     [
-        (Gossip, "undue", "Broker can send ClientJoinAccepted torrent to Tracker, which it does not owe"),
-        (Forgetful, "owed", "Broker owes ClientJoinAccepted torrent to "),
+        (Gossip, "undue", "Broker can send ClientJoinAccepted torrent to Tracker without a pending obligation"),
+        (Forgetful, "owed", "Broker has a pending obligation to send ClientJoinAccepted torrent to "),
         (Parrot, "undue", "Broker can send ClientJoinAccepted torrent to "),
     ],
 )
@@ -97,7 +97,10 @@ def test_the_beginning_of_a_diagram_counts_too() -> None:
             pass
 
     (finding,) = found(check(STANDARD, load(), {"Broker": Mute}), "no-beginning")
-    assert "Broker, before the diagram begins, owes ClientJoinRequested client to Tracker" in finding.message
+    assert (
+        "Broker, before the diagram begins, has a pending obligation to send ClientJoinRequested client to Tracker"
+        in finding.message
+    )
 
 
 # Charts of others, and a binding of theirs.
@@ -145,10 +148,13 @@ TWO_QUESTIONS = "A->B:question\nB->A:answer\nA->B:question\nB->A:answer\n"
     ("chart", "messages"),
     [
         (Answerer, []),
-        (Eager, ["B can send answer to A, which it does not owe (any more); the rule is: a question has one answer"]),
+        (Eager, ["B can send answer to A without a pending obligation; the rule is: a question has one answer"]),
         (
             Silent,
-            ["B owes answer to A, and is about to send A nothing that it owes; the rule is: a question has one answer"],
+            [
+                "B has a pending obligation to send answer to A, and is about to send A nothing of the kind; "
+                "the rule is: a question has one answer"
+            ],
         ),
     ],
 )
