@@ -103,7 +103,11 @@ class TrackerData(SessionData):
 
 
 def next_event(state: State, serving: Any, on: str | None = None) -> Any:
-    """From `state` back to where the next event is awaited, which depends on whether an admission is pending."""
+    """Transitions from `state` back to where the next event is awaited.
+
+    That depends on whether an admission is pending. `serving` is the class of the compound state that has both targets,
+    `on` names what is done on the way. Returned is what an `Event` is made of.
+    """
     return state.to(serving.awaiting_requests, unless="is_any_pending", on=on) | state.to(
         serving.awaiting_confirmations, cond="is_any_pending", on=on
     )

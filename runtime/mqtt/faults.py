@@ -150,7 +150,7 @@ class Verdict(NamedTuple):
 class FaultPlan:
     """Faults, and how often each has matched and was injected so far.
 
-    Faults count independently of each other. If several are injected into one event, a loss wins, duplicates and delays add up.
+    Faults count independently of each other. Of several for one event a loss wins, duplicates and delays add up.
     The same faults, seed and sequence of `decide` calls give the same verdicts, on any machine.
     """
 

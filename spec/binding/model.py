@@ -55,15 +55,15 @@ excepts it), and `why`. Nothing needs to be drawn between a lifeline that is dra
 `unless_drawn = true` it holds where the diagrams of a use case draw no such message at all: they leave all of them out;
 with a list of messages, where they draw none of these.
 `[[obligation]]`: what lifelines have to send for what they receive. That needs no drawing. It is a finding if they send
-what no obligation asks for, or send it twice, or have a pending obligation and are not about to meet it. That is meant for
-those who pass on or answer at once, as a broker does, not for a server that first asks others. `received`: names of messages, as in
-`["*", "-CONNECT"]`. `sends`: what each obliges to send, with its detail; `*` stands for anything, `{topic}` for what
-the message is about. Without it the message itself is passed on, in the order in which such messages came. `from`: what
-must have been sent to the sender before, such as `CONNACK accepted`; what comes from others is ignored. `to`: the
-receivers are all who were sent this, such as `SUBACK {topic} accepted`; without it, to the sender. `why`: is quoted where
-this does not hold.
-`[[forgets]]`: `lifelines`, `received` and `why`: messages that end all obligations to their sender, and after
-which what it was sent before counts no longer. Where there is nothing of both, they are ignored. With `wills = true` they
+what no obligation asks for, or send it twice, or have a pending obligation and are not about to meet it. That is meant
+for those who pass on or answer at once, as a broker does, not for a server that first asks others. `received`: names of
+messages, as in `["*", "-CONNECT"]`. `sends`: what each obliges to send, with its detail; `*` stands for anything,
+`{topic}` for what the message is about. Without it the message itself is passed on, in the order in which such messages
+came. `from`: what must have been sent to the sender before, such as `CONNACK accepted`; what comes from others is
+ignored. `to`: the receivers are all who were sent this, such as `SUBACK {topic} accepted`; without it, the sender.
+`why`: is quoted where this does not hold.
+`[[forgets]]`: `lifelines`, `received` and `why`: messages that end all obligations to their sender, and after which
+what it was sent before counts no longer. Where there is nothing of both, they are ignored. With `wills = true` they
 oblige to what the sender has left with CONNECT.
 `[[ignores]]`: the keys of `[[may_be_undrawn]]`, for what a chart may ignore although a diagram draws that it receives
 it. With `states`, patterns likewise, it may so in these atomic states.

@@ -2,7 +2,7 @@
 
 Diagrams draw a broker passing an event on to those whom they are about, and leave the others out; so most of what it
 does is not drawn. That does not mean that it may do anything. A *discipline* says what follows from what: a message
-that comes in obliges to others that go out, once each, and to nobody else. What an obligation asks for needs no drawing.
+that comes in obliges to others that go out, once each, and to nobody else. What an obligation asks needs no drawing.
 What none asks for is a violation, and so is a pending obligation of which nothing is about to be sent.
 
 The ledger is part of a participant's local state in `spec.system`, so that every search keeps it. It knows names of
@@ -77,7 +77,7 @@ class Said(NamedTuple):
 
 
 class PendingObligation(NamedTuple):
-    """What has to be sent to a lifeline still: a message that fits `text`, or if `number` is given that very message."""
+    """What is still to be sent to a lifeline: a message that fits `text`, or if `number` is given, that very one."""
 
     to: str
     text: str
@@ -153,7 +153,7 @@ class Discipline:
         return found._replace(wrong=f"{verb} {said} from {said.peer or 'outside'}, though {instead}{_because(why)}")
 
     def _said_for(self, before: Ledger, after: Ledger, peer: str) -> Ledger:
-        """The ledger `after` all was forgotten of a peer; what it left `before` now has to be sent to those who want it."""
+        """The ledger `after` all was forgotten of a peer; what it left `before` now goes to those who want it."""
         for name, will in sorted(before.wills):
             for row in self.obligations if name == peer else ():
                 passed_on = row.to and not row.sends and fits(will.message, row.received)

@@ -48,8 +48,8 @@ WIDTH = 48
 
 
 @dataclass(frozen=True)
-class Stage:
-    """What the runs of a diagram, or of all scenarios of a use case, are drawn with."""
+class CounterexampleRenderer:
+    """Draws the runs that show findings, of a diagram or of all scenarios of a use case."""
 
     title: str
     diagrams: Sequence[Diagram]

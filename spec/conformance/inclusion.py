@@ -364,7 +364,7 @@ class _Search:
             self._report(Finding("never-runs", text, action.line, action.lifeline, (*path, action)))
 
     def comparison(self) -> Comparison:
-        """All of it."""
+        """The result of the comparison: its findings, the nodes that were met, and what follows from both."""
         memory = self.memory
         result = Comparison(self.findings, self.nodes)
         known = [node for node in self.parents if not any(isinstance(each, str) for each in node.skipped)]

@@ -159,7 +159,7 @@ def beyond(system: System, state: State, lifelines: Iterable[str]) -> Violation 
 
 
 def left_to_do(system: System, state: State) -> str:
-    """What can still happen, as words, if after all that nobody needs to draw the system does not terminate."""
+    """Something that can still happen, in words; empty if undrawn actions can let the system terminate."""
 
     def is_quiet(there: State) -> bool:
         return not there.channels and not any(_due(system, there))

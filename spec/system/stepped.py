@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from spec.system.chart_body import Fired, Held, Local
 from spec.system.chart_error import CallbackError, ChartError
-from spec.system.data import Look, Picture
+from spec.system.data import Inspection, Picture
 from spec.system.outside import REMEDY
 from spec.system.process import Payload, Payloads, Sending, Taking, name_of
 from spec.system.structure import Labels, Structure
@@ -32,7 +32,7 @@ class Body(Protocol):
     names: list[str]
     """What the objects that hold its data are called."""
 
-    def look(self) -> tuple[Local, Look]:
+    def look(self) -> tuple[Local, Inspection]:
         """Where it is, and what it holds."""
 
     def restore(self, local: Local, picture: Picture) -> None:
@@ -50,7 +50,7 @@ class Book:
     shared: dict[int, Any] = field(default_factory=dict)
 
 
-class Asked(NamedTuple):
+class StepResult(NamedTuple):
     """What an event comes to: the state after it, or why it is not taken."""
 
     then: Local | None
@@ -81,14 +81,14 @@ class SteppedMachine:
         self.done: dict[tuple[Local, str, Local], set[tuple[str, str, str]]] = {}
         """The same by step: the state before it, its action or event, and the state after it."""
         self.declared = frozenset(edge.row() for edge in structure.edges)
-        """All transitions."""
+        """All transitions that the chart declares: from where, what, and to where."""
         self._labels = labels
         self._structure = structure
         self._may_ignore = may_ignore
         self._payloads = payloads
         self._book = book
         self._around = surroundings
-        self._asked: dict[tuple[Local, str, Hashable, str], Asked] = {}
+        self._asked: dict[tuple[Local, str, Hashable, str], StepResult] = {}
         self._body, self._initial = self._begun(make(), make())
         for message in payloads:
             if not {f"!{message}", f"?{message}"} & labels.actions.keys():
@@ -173,9 +173,9 @@ class SteppedMachine:
         asked = self._each(self._labels.internal, lambda event: self._ask(local, event, event, event, ""))
         return tuple((event, each.then) for event, each in asked if each.then is not None and each.then != local)
 
-    def _each(self, events: Iterable[str], ask: Callable[[str], "Asked"]) -> "list[tuple[str, Asked]]":
+    def _each(self, events: Iterable[str], ask: Callable[[str], "StepResult"]) -> "list[tuple[str, StepResult]]":
         """What each of several events comes to. Raises the first `CallbackError`, with what the others come to."""
-        asked: list[tuple[str, Asked]] = []
+        asked: list[tuple[str, StepResult]] = []
         errors: list[CallbackError] = []
         for event in events:
             try:
@@ -216,16 +216,16 @@ class SteppedMachine:
         """The ids of the events of an action."""
         return self._labels.actions.get(label, ())
 
-    def _ask(self, state: Local, event: str, label: str, message: Hashable, peer: str) -> Asked:
+    def _ask(self, state: Local, event: str, label: str, message: Hashable, peer: str) -> StepResult:
         key = (state, event, message, peer)
         if key not in self._asked:
             if self._structure.has(state.states, event):
                 self._asked[key] = self._step(state, event, label, _arguments(label, message, peer))
             else:
-                self._asked[key] = Asked(None, "")
+                self._asked[key] = StepResult(None, "")
         return self._asked[key]
 
-    def _step(self, state: Local, event: str, label: str, arguments: Mapping[str, Any]) -> Asked:
+    def _step(self, state: Local, event: str, label: str, arguments: Mapping[str, Any]) -> StepResult:
         place = f"{self.name} in {'/'.join(state.states)} on {label}"
         while True:
             fired, then, look = self._fired(state, event, label, arguments, counterexample=True)
@@ -243,18 +243,18 @@ class SteppedMachine:
                 what = self._difference(self._book.pictures[held.values], look.picture) or "its states"
                 text = f"a guard changes the chart ({what}) and then forbids the transition; let guards only look"
                 raise ChartError(self.name, place, text)
-            return Asked(None, fired.why or f"{self.name} in {'/'.join(state.states)}: no guard lets {label} pass")
+            return StepResult(None, fired.why or f"{self.name} in {'/'.join(state.states)}: no guard lets {label} pass")
         if not self._structure.active(then.states) <= self._structure.reached(state.states):
             text = f"a callback puts the chart into {'/'.join(then.states)}, where no transition leads; add one"
             raise ChartError(self.name, place, text)
         self.taken.update(fired.steps)
         self.done.setdefault((state, label, then), set()).update(fired.steps)
         self._record(then, look)
-        return Asked(then, "")
+        return StepResult(then, "")
 
     def _fired(
         self, state: Local, event: str, label: str, arguments: Mapping[str, Any], *, counterexample: bool
-    ) -> tuple[Fired, Local, Look]:
+    ) -> tuple[Fired, Local, Inspection]:
         self._restore(state)
         fired = self._body.fire(event, label, arguments, counterexample=counterexample)
         return fired, *self._body.look()
@@ -264,7 +264,7 @@ class SteppedMachine:
         assert isinstance(held, Held)
         self._body.restore(state, self._book.pictures[held.values])
 
-    def _record(self, local: Local, look: Look) -> None:
+    def _record(self, local: Local, look: Inspection) -> None:
         held = local.data
         assert isinstance(held, Held)
         if held.values in self._book.pictures:
@@ -302,7 +302,7 @@ class SteppedMachine:
         self._record(*looks[0])
         return one, looks[0][0]
 
-    def _share(self, one: Look, other: Look) -> bool:
+    def _share(self, one: Inspection, other: Inspection) -> bool:
         """Note what two copies both hold, for it was not copied; whether there was such."""
         new = [key for key, value in one.objects.items() if key in other.objects and not self._is_root(value)]
         for key in new:

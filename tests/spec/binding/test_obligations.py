@@ -141,6 +141,7 @@ received = ["question"]
 sends = "answer"
 why = "a question has one answer"
 """
+RULE = "; the rule is: a question has one answer"
 TWO_QUESTIONS = "A->B:question\nB->A:answer\nA->B:question\nB->A:answer\n"
 
 
@@ -148,17 +149,14 @@ TWO_QUESTIONS = "A->B:question\nB->A:answer\nA->B:question\nB->A:answer\n"
     ("chart", "messages"),
     [
         (Answerer, []),
-        (Eager, ["B can send answer to A without a pending obligation; the rule is: a question has one answer"]),
+        (Eager, ["B can send answer to A without a pending obligation" + RULE]),
         (
             Silent,
-            [
-                "B has a pending obligation to send answer to A, and is about to send A nothing of the kind; "
-                "the rule is: a question has one answer"
-            ],
+            ["B has a pending obligation to send answer to A, and is about to send A nothing of the kind" + RULE],
         ),
     ],
 )
-def test_a_binding_of_others_says_what_their_charts_owe(chart: type[StateChart[Any]], messages: list[str]) -> None:
+def test_a_binding_of_others_states_their_charts_obligations(chart: type[StateChart[Any]], messages: list[str]) -> None:
     report = check(TWO_QUESTIONS, read_binding(OBLIGATIONS), {"B": chart})
     assert [finding.message for finding in found(report)] == messages
 
