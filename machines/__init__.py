@@ -2,7 +2,7 @@
 
 In: a message (`chart.receive`), with all that a decision needs. Out: what is due to be sent (`chart.due`,
 `chart.emit`), and a configuration that can be frozen and restored. `LIFELINES` says which chart plays which lifeline of
-the reference diagram; `events` and `calls` are what arrows carry. Nothing in here does I/O: charts can be looked at,
+the diagrams; `events` and `calls` are what arrows carry. Nothing in here does I/O: charts can be looked at,
 drawn, stepped by hand, explored, and run by `runtime`. Begin with `clock`, the smallest, and `participant`, which all
 share.
 
@@ -13,10 +13,6 @@ share.
     >>> chart.where, [type(output.message).__name__ for output in chart.due()]
     (('giving_up',), ['StopTimeout'])
 """
-
-from collections.abc import Mapping
-
-from immutabledict import immutabledict
 
 from machines.broker import Broker
 from machines.calls import (
@@ -85,6 +81,7 @@ from machines.events import (
     TrackerGoodbye,
     TrackerHello,
 )
+from machines.lifelines import GROUPS, LIFELINES
 from machines.participant import (
     Cell,
     Decision,
@@ -99,32 +96,6 @@ from machines.registered_client import RegisteredClient
 from machines.rules import View
 from machines.torrent_server import TorrentServer
 from machines.tracker import Tracker
-
-LIFELINES: Mapping[str, type[Participant]] = immutabledict(
-    {
-        "TrackerClock": Clock,
-        "TrackerView": DistributionView,
-        "Tracker": Tracker,
-        "Broker": Broker,
-        "Torrent": TorrentServer,
-        "TorrentClock": Clock,
-        "TorrentView": DistributionView,
-        "Client": RegisteredClient,
-        "ClientView": DistributionView,
-    }
-)
-"""Which chart plays which lifeline of the reference diagram (spec/diagrams/ClientJoin_Alternative2.txt, lines 5 to 24).
-"""
-
-GROUPS: Mapping[str, tuple[str, ...]] = immutabledict(
-    {
-        "Tracker Server": ("TrackerClock", "TrackerView", "Tracker"),
-        "Event Bus": ("Broker",),
-        "Torrent Server": ("Torrent", "TorrentClock", "TorrentView"),
-        "Registered Client": ("Client", "ClientView"),
-    }
-)
-"""The lifelines of each server, as the reference diagram groups them."""
 
 CHARTS: tuple[type[Participant], ...] = (Tracker, TorrentServer, RegisteredClient, Broker, Clock, DistributionView)
 """Every chart, once."""

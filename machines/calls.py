@@ -6,7 +6,7 @@ the network that lost a connection. `receiver` says which lifeline of the group 
 """
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from immutabledict import immutabledict
 
@@ -21,7 +21,9 @@ from machines.events import (
     ReasonCode,
 )
 
-Receiver = Literal["client", "clock", "view"]
+Role = Literal["client", "clock", "view"]
+"""What the others of a server call one of its lifelines."""
+ROLES: tuple[Role, ...] = get_args(Role)
 
 
 # MQTT 3.1.1 control packets, as far as the charts tell them apart.
@@ -76,7 +78,7 @@ class DISCONNECT(Packet):
 class Call:
     """A message inside one group, or from outside the diagram to the lifeline `receiver`."""
 
-    receiver: ClassVar[Receiver]
+    receiver: ClassVar[Role]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,15 @@ compare by content, so a chart that keeps an event in its data can be snapshotte
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from immutabledict import immutabledict
 
-TRACKER: Literal["tracker"] = "tracker"
-TORRENT: Literal["torrent"] = "torrent"
+Side = Literal["tracker", "torrent"]
+"""A side of the protocol: who publishes an event."""
+TRACKER: Side = "tracker"
+TORRENT: Side = "torrent"
+SIDES: tuple[Side, ...] = get_args(Side)
 
 
 class ReasonCode(IntEnum):
@@ -65,7 +68,7 @@ class BusEvent:
     """
 
     topic: ClassVar[str]
-    publisher: ClassVar[Literal["tracker", "torrent"]]
+    publisher: ClassVar[Side]
     event_id: str = ""
 
 
@@ -280,3 +283,17 @@ BUS_EVENTS: tuple[type[BusEvent], ...] = (
 
 EVENT_OF_TOPIC: Mapping[str, type[BusEvent]] = immutabledict({event.topic: event for event in BUS_EVENTS})
 """The bus event that is published on each topic."""
+
+EVENT_OF_NAME: Mapping[str, type[BusEvent]] = immutabledict({event.__name__: event for event in BUS_EVENTS})
+"""The bus event of each name."""
+
+ANSWERS: tuple[type[AttemptEvent], ...] = (ClientJoinAccepted, ClientJoinDenied)
+"""What the tracker says to one client, and the others ignore."""
+
+BESIDE: tuple[type[BusEvent], ...] = BUS_EVENTS[BUS_EVENTS.index(FileInfoPublished) :]
+"""What the service publishes beside Client Join, in procedures that the charts do not play."""
+
+TOPICS_OF: Mapping[Side, frozenset[str]] = immutabledict(
+    {side: frozenset(event.topic for event in BUS_EVENTS if event.publisher == side) for side in SIDES}
+)
+"""The topics on which each side publishes."""

@@ -53,6 +53,7 @@ from machines.calls import (
 )
 from machines.events import (
     BUS_EVENTS,
+    TOPICS_OF,
     TRACKER,
     AttemptEvent,
     ClientEvent,
@@ -74,7 +75,7 @@ from machines.participant import Output, ignore, impossible
 from machines.records import replace
 from machines.session import MqttClient, SessionData
 
-TOPICS = frozenset(event.topic for event in BUS_EVENTS if event.publisher == TRACKER) | {ClientGoodbye.topic}
+TOPICS = TOPICS_OF[TRACKER] | {ClientGoodbye.topic}
 """What a torrent server subscribes to: all that the tracker publishes, and the goodbyes of other clients."""
 
 

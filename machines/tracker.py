@@ -49,6 +49,7 @@ from machines.calls import (
 )
 from machines.events import (
     BUS_EVENTS,
+    TOPICS_OF,
     TORRENT,
     AttemptEvent,
     ClientEvent,
@@ -70,8 +71,14 @@ from machines.records import replace
 from machines.rules import belongs
 from machines.session import MqttClient, SessionData
 
-TOPICS = frozenset(event.topic for event in BUS_EVENTS if event.publisher == TORRENT)
+TOPICS = TOPICS_OF[TORRENT]
 """What a tracker subscribes to: all that torrent servers publish."""
+OF_RIVALS = frozenset({TrackerHello.topic})
+"""What one that is hardened subscribes to besides: the hellos of trackers."""
+HARDENED_TOPICS = TOPICS | OF_RIVALS
+"""What one that is hardened subscribes to."""
+TRACKER_ID = "tracker"
+"""The MQTT client identifier of a tracker where nobody says another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +110,7 @@ class TrackerData(SessionData):
 
 
 def next_event(state: State, serving: Any, on: str | None = None) -> Any:
-    """Transitions from `state` back to where the next event is awaited.
-
-    That depends on whether an admission is pending. `serving` is the class of the compound state that has both targets,
-    `on` names what is done on the way. Returned is what an `Event` is made of.
-    """
+    """Transitions from `state` to where `serving` awaits the next event: with pending admissions, or without."""
     return state.to(serving.awaiting_requests, unless="is_any_pending", on=on) | state.to(
         serving.awaiting_confirmations, cond="is_any_pending", on=on
     )
@@ -366,7 +369,7 @@ class Tracker(MqttClient):
     )
 
     def __init__(
-        self, client: str = "tracker", start: str = "", data: TrackerData | None = None, *, session: str = ""
+        self, client: str = TRACKER_ID, start: str = "", data: TrackerData | None = None, *, session: str = ""
     ) -> None:
         """`client` is its MQTT client identifier; `start` an atomic state to begin in, instead of `offline`.
 
@@ -426,7 +429,7 @@ class Tracker(MqttClient):
 
     def wanted(self) -> frozenset[str]:
         """What torrent servers publish; if it is hardened, the hellos of trackers, too."""
-        return self.topics | ({TrackerHello.topic} if self.data.session else set())
+        return self.topics | (OF_RIVALS if self.data.session else frozenset())
 
     def note_heard(self) -> None:
         """Its own hello has passed the broker: what comes after it is later."""

@@ -28,13 +28,13 @@ from machines.calls import (
     SubscriptionFailed,
 )
 from machines.events import BusEvent
+from machines.lifelines import BROKER
 from machines.participant import Decision, Output, UnspecifiedReception
 from runtime.driver import Move
 from runtime.runs.watcher import Watcher
 from runtime.wire.events import Malformed, decode
 from spec.monitor import Observed
 
-BROKER = "Broker"
 NEVER_CAME = "never came"
 """The note at an arrow that is lost without a fault: one of its ends was gone."""
 

@@ -1,12 +1,10 @@
 """What the driver asks of a server's charts: what one did with a message, and what is due now that was not before."""
 
 from collections.abc import Sequence
-from typing import Literal
 
-from machines.calls import Message
+from machines.calls import Message, Role
 from machines.participant import Decision, Output, Participant, UnspecifiedReception
 
-Role = Literal["client", "clock", "view"]
 Due = tuple[Role, Output]
 
 

@@ -25,12 +25,12 @@ STATUS = {"holds for every number": 0, "broken": 1, "open": 3}
 
 def number(text: str | None) -> int | None:
     """The number that `--torrents` gives; None for none, and for any. Raises `ScenarioError`."""
-    from spec.exploration.model.scenario import ScenarioError
+    from spec.exploration.model.scenario import MOST_TORRENTS, ScenarioError
 
     if text is None or text == ANY:
         return None
-    if not text.removeprefix("-").isdecimal():
-        raise ScenarioError(f'--torrents {text!r}: give a number from 1, or "any"')
+    if not (text.isdecimal() and 1 <= int(text) <= MOST_TORRENTS):
+        raise ScenarioError(f'--torrents {text!r}: give a number from 1 to {MOST_TORRENTS}, or "any"')
     return int(text)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from machines import CHARTS
@@ -78,9 +77,9 @@ def check(
     """
     from runtime.cli.tables import with_tables
     from runtime.cli.terminal import interruptible, progress_of_check
-    from spec.binding import BUILT_IN, load, load_for
+    from spec.binding import BUILT_IN, DIAGRAMS, load, load_for
     from spec.conformance.bounds import STATES, Bounds
-    from spec.conformance.checker import DIAGRAMS, check_all, read_accepted
+    from spec.conformance.checker import check_all, read_accepted
     from spec.conformance.report import as_json as report_as_json
     from spec.notation import read
 
@@ -90,7 +89,11 @@ def check(
         raise fail("--charts: name the diagrams that these charts are to be checked against", status=2)
     texts = [(str(file) if diagrams else file.name, _text(file)) for file in files]
     if charts is None and diagrams:
-        _check_runs(texts, quiet=quiet, as_json=as_json)
+        unusable = {
+            "--binding": binding, "--complete": complete, "--refer": refer, "--baseline": baseline, "--states": states,
+            "--seconds": seconds, "--coverage": coverage, "--strict": strict,
+        }  # fmt: skip
+        _check_runs(texts, [name for name, value in unusable.items() if value], quiet=quiet, as_json=as_json)
     others = [(file.name, _text(file)) for file in refer or ()]
     _refuse_foreign(texts)
     try:
@@ -138,9 +141,10 @@ def check(
 
 
 def _print(report: "Report", *, verbose: bool) -> None:
+    from runtime.cli.terminal import PipedConsole
     from spec.conformance.report import lines
 
-    console = Console(highlight=False, emoji=False, markup=False, soft_wrap=not sys.stdout.isatty())
+    console = PipedConsole(soft_wrap=not sys.stdout.isatty())
     for line in lines(report, verbose=verbose):
         rest = line.rest or ""
         console.print(Text.assemble((line.first, line.style), rest), soft_wrap=True)
@@ -148,7 +152,7 @@ def _print(report: "Report", *, verbose: bool) -> None:
         console.print(f"\nNext: {_next(str(report.verdict))}", soft_wrap=True)
 
 
-def _check_runs(texts: list[tuple[str, str]], *, quiet: bool, as_json: bool) -> None:
+def _check_runs(texts: list[tuple[str, str]], unusable: list[str], *, quiet: bool, as_json: bool) -> None:
     """Judge texts that are runs, and exit; diagrams are left to the rest of the check."""
     from runtime.runs.format import RunError
     from runtime.runs.judged import WORDS, judge, lines, report
@@ -158,6 +162,8 @@ def _check_runs(texts: list[tuple[str, str]], *, quiet: bool, as_json: bool) -> 
     runs = [each for each in texts if is_run(each[1])]
     if not runs:
         return
+    if unusable:
+        raise fail(f"{unusable[0]} is about diagrams, and {runs[0][0]} is a recorded run: leave it out", status=2)
     if len(runs) < len(texts):
         raise fail("check runs and diagrams one after the other: a run is judged by itself", status=2)
     try:

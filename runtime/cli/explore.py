@@ -12,7 +12,7 @@ from runtime.cli.any_number import ANY, number, of_any_number, refuse
 from runtime.cli.any_number import STATUS as STATUS_OF_ANY
 from runtime.cli.charts import HELP, ChartsError
 from runtime.cli.exits import fail
-from runtime.cli.explore_charts import Asked, asked, of_any_members, of_charts, refuse_ours, with_members
+from runtime.cli.explore_charts import Asked, asked, given_bounds, of_any_members, of_charts, refuse_ours, with_members
 from runtime.cli.explore_table import tell_table
 from runtime.cli.verdicts import Output
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from spec.exploration.properties.language import Property
 
 DEFAULT = "default"
+STEPS = 200
+"""Steps of a random run."""
 
 
 def scenario_names(incomplete: str) -> list[str]:
@@ -90,8 +92,10 @@ def explore(
     symmetry: Annotated[bool, typer.Option(help="Count states once that differ in names only.")] = True,
     reduction: Annotated[bool, typer.Option(help="Leave out events that their receivers always ignore.")] = True,
     simulate: Annotated[int | None, typer.Option(min=1, metavar="RUNS", help="Random runs instead of all.")] = None,
-    length: Annotated[int, typer.Option(min=1, help="Steps of a random run.")] = 200,
-    seed: Annotated[int, typer.Option(help="For random runs.")] = 0,
+    length: Annotated[
+        int | None, typer.Option(min=1, help=f"With --simulate: steps of a random run.  [default: {STEPS}]")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="With --simulate: what the runs depend on.  [default: 0]")] = None,
     save: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write each counterexample to a file.")] = None,
     promela: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the closed system for SPIN, all properties included.")
@@ -119,19 +123,19 @@ def explore(
     Exit status 0 if all of them hold, 1 if one is broken, 3 if none is broken but one is undetermined: not all states
     were seen (random runs never see all), or its premise never held; 2 for what cannot be explored.
     """
-    from spec.exploration.any_number.fixpoint import Options as OptionsOfAny
     from spec.exploration.explore import Options
     from spec.exploration.model.closed import Unbounded
     from spec.exploration.model.scenario import ScenarioError
     from spec.exploration.result import joined
 
-    output = Output(stats=stats, verbose=verbose, shown=tuple(show or ()), as_json=as_json)
+    output = Output(stats=stats, verbose=verbose, shown=tuple(show or ()), as_json=as_json, saves=save is not None)
     options = Options(symmetry, reduction, engine, most, None if memory is None else memory << 20, seconds=seconds)
     try:
+        runs = _random_runs(simulate, length, seed)
         if charts is not None:
             refuse_ours(
                 scenario=scenario != DEFAULT, scenarios=scenarios, torrents=torrents, hardened=hardened,
-                promela=promela, certificate=certificate,
+                promela=promela, certificate=certificate, table=of_all,
             )  # fmt: skip
             question = asked(charts, binding or (), properties or (), bounds or (), unordered=unordered)
             if list_all:
@@ -142,13 +146,18 @@ def explore(
                     members, None,
                     {"--simulate": simulate, "--stats": stats, "--memory": memory, "--seconds": seconds}, "--members",
                 )  # fmt: skip
-            runs = None if simulate is None else (simulate, length, seed)
             raise typer.Exit(_status_of_charts(question, members, options, runs, output, save))
         _refuse_without_charts(members, binding)
         chosen = _chosen(scenario, scenarios, number(torrents), bounds or (), hardened=hardened, unordered=unordered)
-        wanted = _properties(properties or (), of_any=torrents == ANY)
-        if list_all or of_all:
-            raise typer.Exit(STATUS[tell_table(scenarios, options)] if of_all else _list(scenarios))
+        wanted = _properties(properties or (), output, of_any=torrents == ANY)
+        if list_all:
+            raise typer.Exit(_list(scenarios))
+        if of_all:
+            raise typer.Exit(_status_of_table(
+                scenarios, options, scenario=scenario != DEFAULT, torrents=torrents, property=properties, bound=bounds,
+                hardened=hardened, unordered=unordered, simulate=simulate, save=save, promela=promela, show=show,
+                certificate=certificate, stats=stats, verbose=verbose, json=as_json,
+            ))  # fmt: skip
         if save is not None:
             save.mkdir(parents=True, exist_ok=True)
         refuse(
@@ -156,15 +165,12 @@ def explore(
             {"--simulate": simulate, "--promela": promela, "--stats": stats, "--seconds": seconds},
         )  # fmt: skip
         if torrents == ANY:
-            asked_of_any = OptionsOfAny(symmetry, reduction, engine, most, options.memory)
-            answer = of_any_number(chosen, wanted, asked_of_any, output, certificate)
-            _save((each.found for each in answer.verdicts if each.found is not None), save)
-            raise typer.Exit(STATUS_OF_ANY[answer.verdict])
+            raise typer.Exit(_status_of_any(chosen, wanted, options, output, certificate, save))
         if promela is not None:
             _write_model(chosen, wanted, promela, most, reduction=reduction)
             return
-        if simulate is not None:
-            ended = _simulated(chosen, wanted, simulate, length, seed, output)
+        if runs is not None:
+            ended = _simulated(chosen, wanted, *runs, output)
         else:
             ended = _explored(chosen, wanted, options, output).verdicts
         _save(ended, save)
@@ -188,6 +194,45 @@ def _refuse_without_charts(members: str | None, binding: Sequence[Path] | None) 
         raise ChartsError("--binding goes with --charts: scenarios of this project need none")
 
 
+def _random_runs(simulate: int | None, length: int | None, seed: int | None) -> tuple[int, int, int] | None:
+    """How many random runs, of how many steps, from which seed; None for a search. Raises `ScenarioError`."""
+    from spec.exploration.model.scenario import ScenarioError
+
+    if simulate is not None:
+        return simulate, length or STEPS, seed or 0
+    if not (length is None and seed is None):
+        raise ScenarioError("--length and --seed go with --simulate: a search looks at all runs")
+    return None
+
+
+def _status_of_table(path: Path | None, options: "Options", **others: object) -> int:
+    """Print the table of all scenarios and properties. Raises `ScenarioError` for an option that it has no use for."""
+    from spec.exploration.model.scenario import ScenarioError
+
+    for name, value in others.items():
+        if value is not None and value is not False and value != []:
+            text = f"--{name} does not go with --table, which has all scenarios and properties: leave one of them out"
+            raise ScenarioError(text)
+    return STATUS[tell_table(path, options)]
+
+
+def _status_of_any(
+    scenario: "Scenario",
+    properties: "tuple[Property, ...]",
+    options: "Options",
+    output: Output,
+    certificate: Path | None,
+    folder: Path | None,
+) -> int:
+    """Answer for every number of torrent servers; the exit status."""
+    from spec.exploration.any_number.fixpoint import Options as OptionsOfAny
+
+    asked_of_any = OptionsOfAny(options.symmetric, options.reduced, options.engine, options.most, options.memory)
+    answer = of_any_number(scenario, properties, asked_of_any, output, certificate)
+    _save((each.found for each in answer.verdicts if each.found is not None), folder)
+    return STATUS_OF_ANY[answer.verdict]
+
+
 def _status_of_charts(
     question: Asked,
     members: str | None,
@@ -199,6 +244,7 @@ def _status_of_charts(
     """Explore a system of charts, and print what came of it; the exit status."""
     from spec.exploration.result import joined
 
+    output.check_shown(question.properties)
     if members == ANY:
         answered = of_any_members(question, options, output)
         _save((each.found for each in answered.verdicts if each.found is not None), folder)
@@ -220,38 +266,35 @@ def _save(verdicts: "Iterable[Verdict]", folder: Path | None) -> None:
 def _chosen(
     name: str, path: Path | None, torrents: int | None, bounds: Sequence[str], *, hardened: bool, unordered: bool
 ) -> "Scenario":
-    from spec.exploration.model.scenario import ScenarioError, bound, check, scenario, with_bounds
+    from spec.exploration.model.scenario import ScenarioError, check, scenario, with_bounds
 
     chosen = scenario(name, path)
     chosen = replace(chosen, hardened=hardened or chosen.hardened, unordered=unordered or chosen.unordered)
     if torrents is not None:
-        chosen = replace(chosen, torrents=torrents)
-        check(chosen, "--torrents")
-    given = {}
-    for text in bounds:
-        fault, equals, number = text.partition("=")
-        if not equals:
-            raise ScenarioError(f"--bound {text!r}: write FAULT=N, such as 'losses=2' or 'crash tracker=any'")
-        if fault in given:
-            raise ScenarioError(f"--bound {text!r}: {fault!r} is bounded twice; give one bound")
-        given[fault] = bound(number, f"--bound {text!r}")
-    return with_bounds(chosen, given)
+        try:
+            chosen = replace(chosen, torrents=torrents)
+            check(chosen, f"scenario {name!r}")
+        except ScenarioError as error:
+            raise ScenarioError(f"--torrents {torrents} does not fit: {error}") from None
+    return with_bounds(chosen, given_bounds(bounds))
 
 
-def _properties(words: Sequence[str], *, of_any: bool) -> "tuple[Property, ...]":
+def _properties(words: Sequence[str], output: Output, *, of_any: bool) -> "tuple[Property, ...]":
+    """The properties with these words, of which some are to be shown. Raises `ScenarioError`, `typer.Exit`."""
     from spec.exploration.model.scenario import ScenarioError
     from spec.exploration.properties.client_join import OF_MEMBERSHIP, PROPERTIES
     from spec.exploration.properties.client_join_runs import RUN_PROPERTIES
 
-    if not words:
-        return OF_MEMBERSHIP if of_any else PROPERTIES
-    found = tuple(
-        property_
-        for property_ in (*PROPERTIES, *RUN_PROPERTIES)
-        if any(text.lower() in property_.name for text in words)
-    )
+    found = tuple(OF_MEMBERSHIP if of_any else PROPERTIES)
+    if words:
+        found = tuple(
+            property_
+            for property_ in (*PROPERTIES, *RUN_PROPERTIES)
+            if any(text.lower() in property_.name for text in words)
+        )
     if not found:
         raise ScenarioError(f"--property {' '.join(words)!r}: no property has these words; --list names the properties")
+    output.check_shown(found)
     return found
 
 
@@ -261,15 +304,17 @@ def _list(path: Path | None) -> int:
     from spec.exploration.properties.client_join_runs import RUN_PROPERTIES
 
     typer.echo("Scenarios")
-    for one in scenarios(path).values():
-        typer.echo(f"  {one.name:<20}{one.description}")
-    for title, known in (
+    known = scenarios(path)
+    width = max(map(len, known), default=0) + 2
+    for one in known.values():
+        typer.echo(f"  {one.name:<{width}}{one.description}")
+    for title, properties in (
         ("Properties", PROPERTIES),
         ("Properties about runs that are looked at on request (--property)", RUN_PROPERTIES),
     ):
         typer.echo(title)
-        width = max(8, *(len(property_.when) + 2 for property_ in known))
-        for property_ in known:
+        width = max(8, *(len(property_.when) + 2 for property_ in properties))
+        for property_ in properties:
             typer.echo(f"  {property_.when:<{width}}{property_.name}")
     return 0
 

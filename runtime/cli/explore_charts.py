@@ -67,6 +67,21 @@ class Asked:
             typer.echo(f"  {property_.when:<12}{property_.name}")
 
 
+def given_bounds(texts: Iterable[str]) -> dict[str, int | None]:
+    """How often which fault happens, as `--bound` says; None for any number. Raises `ScenarioError`."""
+    from spec.exploration.model.scenario import ScenarioError, bound
+
+    found: dict[str, int | None] = {}
+    for text in texts:
+        fault, equals, number = text.partition("=")
+        if not equals:
+            raise ScenarioError(f"--bound {text!r}: write FAULT=N, such as 'losses=2' or 'losses=any'")
+        if fault in found:
+            raise ScenarioError(f"--bound {text!r}: {fault!r} is bounded twice; give one bound")
+        found[fault] = bound(number, f"--bound {text!r}")
+    return found
+
+
 def asked(
     place: str,
     bindings: Iterable[Path],
@@ -79,7 +94,6 @@ def asked(
     from spec.exploration.model.faults import Faults
     from spec.exploration.model.foreign import ForeignSystem
     from spec.exploration.model.outside import OUTSIDE, outside
-    from spec.exploration.model.scenario import bound
     from spec.exploration.properties.foreign import PROPERTIES
 
     given = charts_of(place)
@@ -95,11 +109,7 @@ def asked(
         if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 0):
             text = f"{fault!r}: expected how often, or None for any number of times, not {number!r}"
             raise ChartsError(f"--charts {place}: FAULTS: {text}")
-    for text in bounds:
-        fault, equals, number = text.partition("=")
-        if not equals:
-            raise ChartsError(f"--bound {text!r}: write FAULT=N, such as 'losses=2' or 'losses=any'")
-        faults = replace(faults, bounds={**faults.bounds, fault: bound(number, f"--bound {text!r}")})
+    faults = replace(faults, bounds={**faults.bounds, **given_bounds(bounds)})
     charts, may_stay = dict(given.charts), dict(said["MAY_STAY"])
     if said["OUTSIDE"]:
         if OUTSIDE in charts:
@@ -251,7 +261,7 @@ def of_any_members(question: Asked, options: "Options", output: Output) -> "Answ
 
 
 def refuse_ours(**options: Any) -> None:
-    """Raise `ChartsError` for an option that is about scenarios of this project."""
+    """Raise `ChartsError` for an option that is about scenarios of this project, and was given."""
     for name, value in options.items():
-        if value:
+        if value is not None and value is not False:
             raise ChartsError(f"--{name} is about the scenarios of this project: leave it out with --charts")

@@ -1,6 +1,7 @@
 """The command line: each command is a function in a module of this package, imported when it is asked for."""
 
 try:
+    import difflib
     import importlib
     import io
     import logging
@@ -14,6 +15,8 @@ try:
 except KeyboardInterrupt:  # loading takes long enough to be interrupted
     raise SystemExit(130) from None
 
+BROKEN_PIPE = 128 + 13
+"""The exit status where whoever reads the output leaves: 128 and the number of the signal."""
 COMMANDS = {
     "demo": "demo",
     "check": "check",
@@ -44,8 +47,11 @@ class Commands(TyperGroup):
         return [*COMMANDS, *super().list_commands(ctx)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command of that name; None if there is none."""
+        """The command of that name; None if there is none. Ends with a hint where another one was probably meant."""
         if cmd_name not in COMMANDS:
+            near = difflib.get_close_matches(cmd_name, COMMANDS, n=1)
+            if near and not ctx.resilient_parsing:
+                ctx.fail(f"No such command {cmd_name!r}; did you mean {near[0]!r}?")
             return super().get_command(ctx, cmd_name)
         module = importlib.import_module(f"runtime.cli.{COMMANDS[cmd_name]}")
         one = typer.Typer(**PLAIN)
@@ -72,6 +78,14 @@ def main() -> None:
     arguments = [ALIASES.get(argument, argument) for argument in sys.argv[1:]]
     try:
         app(arguments, prog_name="clientjoin")
+    except BrokenPipeError:  # whoever reads has seen enough: as a program that the signal of a broken pipe ends
+        leave_output()
+        raise SystemExit(BROKEN_PIPE) from None
+    except SystemExit:
+        if type(sys.stdout).__name__ == "PacifyFlushWrapper":  # by this click says so, and would end with 1
+            leave_output()
+            raise SystemExit(BROKEN_PIPE) from None
+        raise
     except OSError as error:  # standard output is a full disk, say
         leave_output()
         sys.exit(f"clientjoin: cannot go on: {error.strerror or error}")

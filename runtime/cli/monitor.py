@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from runtime.cli.exits import fail, leave_output
-from runtime.cli.watching import Options, PipedConsole, Watcher
+from runtime.cli.terminal import PipedConsole
+from runtime.cli.watching import Options, Watcher
 
 
 def monitor(
@@ -71,9 +72,7 @@ def monitor(
     try:
         if save is not None:
             save.mkdir(parents=True, exist_ok=True)
-        watcher = Watcher(
-            options, PipedConsole(highlight=False, emoji=False, markup=False), as_json=as_json, folder=save
-        )
+        watcher = Watcher(options, PipedConsole(), as_json=as_json, folder=save)
         if broker:
             watcher.live(broker, seconds, metrics)
         else:

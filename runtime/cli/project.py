@@ -59,9 +59,8 @@ def _automata(
     path: Path, names: "list[str] | tuple[()]", bindings: "list[Path] | tuple[()]"
 ) -> "tuple[str, list[Automaton]]":
     """The diagram's title, and the automata of its lifelines; or a message and an exit."""
-    from spec.binding import load
+    from spec.binding import DIAGRAMS, load
     from spec.binding.relabelling import relabelled
-    from spec.conformance.checker import DIAGRAMS
     from spec.interaction import InteractionError, Library, compile_diagram
     from spec.notation import read
     from spec.notation.files import FileError

@@ -29,9 +29,9 @@ class PipedConsole(Console):
     Where its reader has gone it raises `BrokenPipeError`.
     """
 
-    def __init__(self) -> None:
-        """Writes to standard output."""
-        super().__init__(highlight=False, emoji=False, markup=False)
+    def __init__(self, *, soft_wrap: bool = False) -> None:
+        """Writes to standard output; with `soft_wrap` no line is broken."""
+        super().__init__(highlight=False, emoji=False, markup=False, soft_wrap=soft_wrap)
 
     def on_broken_pipe(self) -> None:
         """Let the command decide how to end."""

@@ -12,6 +12,7 @@ from runtime.cli.exits import fail
 
 if TYPE_CHECKING:
     from spec.exploration.explore import Explorable, Result, Verdict
+    from spec.exploration.properties.language import Property
     from spec.exploration.simulate import Simulation
 
 STYLES = {"broken": "bold red", "undetermined": "yellow", "holds": "green"}
@@ -27,6 +28,8 @@ class Output:
     stats: bool = False
     verbose: bool = False
     shown: tuple[str, ...] = ()
+    saves: bool = False
+    """Whether the runs are written to files."""
     """Words: the run of each broken property whose name has one of them is printed."""
     as_json: bool = False
 
@@ -56,7 +59,7 @@ class Output:
         self._verdicts(done.verdicts)
 
     def _verdicts(self, verdicts: "Sequence[Verdict]") -> None:
-        """Raises `typer.Exit` if there is nothing to show of what was asked for."""
+        """The verdicts, the runs that are to be shown, and how to go on."""
         from rich.text import Text
 
         from runtime.cli.terminal import PipedConsole
@@ -72,7 +75,16 @@ class Output:
             typer.echo(f"\n{verdict.property_.name}: {len(verdict.run)} steps\n{source}\n\n{verdict.trace}")
         for words in self.shown:
             if not any(_is_named(verdict, (words,)) for verdict in told):
-                raise fail(f"--show {words!r}: no broken property has these words in its name", status=2)
+                typer.echo(f"clientjoin: --show {words!r}: no such property is broken, so there is no run", err=True)
+        for line in _next(verdicts, self):
+            typer.echo(line)
+
+    def check_shown(self, properties: "Sequence[Property]") -> None:
+        """Raises `typer.Exit` if a run is to be shown of a property that there is not: before a long search."""
+        for words in self.shown:
+            if not any(words.lower() in each.name.lower() for each in properties):
+                text = f"--show {words!r}: no property that is asked has these words in its name; --list names them"
+                raise fail(text, status=2)
 
 
 def _stats(result: "Result") -> Iterator[str]:
@@ -107,7 +119,7 @@ def _is_named(verdict: "Verdict", words: Sequence[str]) -> bool:
 
 
 def lines(verdicts: "Sequence[Verdict]", *, verbose: bool) -> Iterator[str]:
-    """The verdicts, line by line, with how to go on at the end."""
+    """The verdicts, line by line."""
     width = max(8, *(len(verdict.property_.when) + 2 for verdict in verdicts), 0)
     for verdict in verdicts:
         if not verbose and verdict.word in {"holds", "does not apply"}:
@@ -127,17 +139,24 @@ def lines(verdicts: "Sequence[Verdict]", *, verbose: bool) -> Iterator[str]:
     yield ", ".join(f"{counted[word]} {said}" for word, said in COUNTED.items() if counted[word]) + (
         "; of runs, fairness is assumed (-v says what)" if assumes else ""
     )
-    yield from _next(verdicts, verbose=verbose)
 
 
-def _next(verdicts: "Sequence[Verdict]", *, verbose: bool) -> Iterator[str]:
+def _next(verdicts: "Sequence[Verdict]", output: Output) -> Iterator[str]:
+    """How to go on, but for the ways that were taken already."""
     broken = [verdict for verdict in verdicts if verdict.trace]
-    ways = [] if verbose else ["-v lists every property"]
-    if broken:
+    ways = [] if output.verbose else ["-v lists every property"]
+    if not any(verdict.applies for verdict in verdicts):
+        ways.append("--list names the scenarios and the properties")
+    if broken and not output.shown:
         words = " ".join(broken[0].property_.name.split()[:4])
         ways.append(f"--show '{words}' draws the run")
-        ways.append("--save FOLDER writes the runs, for `clientjoin replay FILE`")
+    if broken:
+        ways.append(
+            "clientjoin replay FILE plays a run again"
+            if output.saves
+            else "--save FOLDER writes the runs, for `clientjoin replay FILE`"
+        )
     if any(verdict.word == "undetermined" and verdict.applies for verdict in verdicts):
-        ways.append("--states, --seconds and --memory bound the search")
+        ways.append("a search that was stopped goes on with more --states, --seconds or --memory")
     if ways:
         yield f"\nNext: {'; '.join(ways)}."

@@ -104,11 +104,12 @@ def verify(
         asks_again=asks_again,
     )
     names = [case.name for case, _ in cases(settings)]
-    if list_cases:
-        typer.echo("\n".join([*names, "", *(f"{name:<48} {arrow}" for name, arrow in arrows(role.value).items())]))
-        return
     if not any(only in name for name in names):
-        raise _unusable(f"--only {only!r}: no case has such a name; --list names all")
+        raise _unusable(f"--only {only!r}: no case has such a name; --list without --only names all")
+    if list_cases:
+        named = [name for name in names if only in name]
+        typer.echo("\n".join([*named, "", *(f"{name:<48} {arrow}" for name, arrow in arrows(role.value).items())]))
+        return
     try:
         report = asyncio.run(_verify(settings, only, quiet=as_json))
         report.expect(expected)

@@ -40,13 +40,6 @@ STATES = 3
 """Of the states that a server can be in, so many are named."""
 
 
-class PipedConsole(Console):
-    """A console whose reader may leave; the command says how that ends."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
 @dataclass(frozen=True)
 class Options:
     """What the command line says of how the bus is seen, and of the servers; `lag` and `timeout` in seconds."""

@@ -1,9 +1,10 @@
 """The acts of a demo: what its servers do, one after the other."""
 
+from machines.tracker import TRACKER_ID
 from runtime.demo.arming import Arming, Clocks
 from runtime.demo.audience import Audience
 from runtime.demo.servers import DemoServers
-from runtime.demo.settings import CLIENT, TRACKER, Settings
+from runtime.demo.settings import CLIENT, Settings
 from runtime.demo.waiting import SILENCE, DemoError, Waiting
 from runtime.recorder import RunRecorder
 
@@ -39,7 +40,7 @@ class Acts:
 
         if not await self._until(is_registered, f"{CLIENT} is registered"):
             raise DemoError(
-                f"{CLIENT} did not get registered, although nothing went wrong on purpose; {TRACKER} is in "
+                f"{CLIENT} did not get registered, although nothing went wrong on purpose; {TRACKER_ID} is in "
                 f"{'/'.join(tracker.where)}, {CLIENT} in {'/'.join(client.where)}; a longer --timeout may help"
             )
 
@@ -65,7 +66,9 @@ class Acts:
         else:
             self._begin("Tracker Server is replaced by another Tracker Server")
             await self._demo_servers.tracker.crash()
-            await self._until(lambda: TRACKER not in self._recorder.broker.data.sessions, "the broker notices", SILENCE)
+            await self._until(
+                lambda: TRACKER_ID not in self._recorder.broker.data.sessions, "the broker notices", SILENCE
+            )
             self._demo_servers.start_tracker(anew=True)
         await self._until(lambda: self._demo_servers.tracker.where == ("awaiting_requests",), "the tracker serves")
         # Who hears the hello joins; a lost hello leaves everybody where they are, which shows in the end.
@@ -78,7 +81,7 @@ class Acts:
         for name in joining:
             await self._demo_servers.stop(name)
         await self._until(lambda: not self._demo_servers.knows_any(joining), "they are forgotten", SILENCE / 2)
-        await self._demo_servers.stop(TRACKER)
+        await self._demo_servers.stop(TRACKER_ID)
         await self._until(lambda: client.where != ("registered",), f"{CLIENT} knows", SILENCE / 2)
         await self._demo_servers.stop(CLIENT)
         await self._until(lambda: not self._recorder.broker.data.sessions, "the broker knows", SILENCE / 2)

@@ -11,6 +11,7 @@ from rich.text import Text
 from machines.broker import Broker
 from machines.calls import (
     CONNACK,
+    ROLES,
     SUBACK,
     SUBSCRIBE,
     Call,
@@ -19,14 +20,18 @@ from machines.calls import (
     TimeoutExceeded,
     ViewChangeFailed,
 )
-from machines.events import BusEvent, ClientEvent, ClientJoinAccepted, ClientJoinDenied, ClientRegistered
+from machines.events import ANSWERS, TRACKER, BusEvent, ClientEvent, ClientJoinDenied, ClientRegistered
+from machines.lifelines import BROKER, TRACKER_SERVER
 from machines.participant import atomic_states, words
+from machines.tracker import TRACKER_ID
 from runtime.demo.runner import Outcome
-from runtime.demo.settings import CLIENT, TRACKER, lifelines
-from runtime.recorder import BROKER, NEVER_CAME, Arrow, RunRecorder
+from runtime.demo.settings import CLIENT, kind_of
+from runtime.mqtt.faults import FROM_BROKER, TO_BROKER
+from runtime.recorder import NEVER_CAME, Arrow, RunRecorder
 from runtime.runs.format import Run, commented
-from spec.rendering.labels import label
-from spec.rendering.sequence import Comment, Divider, Group, Lifeline, Message, Row, to_mermaid, to_notation
+from spec.rendering.labels import label, subscriptions
+from spec.rendering.sequence import Comment, Divider, Group, Message, Row, to_mermaid, to_notation
+from spec.rendering.servers import event_bus, server
 from spec.rendering.svg import to_svg
 
 IN_OTHER_FORM = {".mmd": to_mermaid, ".mermaid": to_mermaid, ".svg": to_svg}
@@ -76,7 +81,7 @@ class People:
             return
         for client in (arrow.sender, arrow.receiver):
             if topics := self._subscriptions.pop(client, 0):
-                self._line(arrow.at, client, "->", BROKER, f"SUBSCRIBE and SUBACK, {topics} topics", "", "")
+                self._line(arrow.at, client, "->", BROKER, subscriptions(topics), "", "")
         beside = arrow.note in {"ignored", NEVER_CAME}
         style = "dim" if beside else "bold red" if arrow.lost else _style(arrow)
         head = "-x" if arrow.lost else "->"
@@ -163,7 +168,7 @@ def as_json(arrow: Arrow) -> dict[str, Any]:
 
 def hop(arrow: Arrow) -> str | None:
     """The hop that an arrow is on, or None inside a server."""
-    return "to-broker" if arrow.receiver == BROKER else "from-broker" if arrow.sender == BROKER else None
+    return TO_BROKER if arrow.receiver == BROKER else FROM_BROKER if arrow.sender == BROKER else None
 
 
 def sentences(outcome: Outcome) -> Iterator[str]:
@@ -200,7 +205,7 @@ def sentences(outcome: Outcome) -> Iterator[str]:
 def _what(arrow: Arrow) -> str:
     message = arrow.message
     what = arrow.name
-    if isinstance(message, ClientJoinAccepted | ClientJoinDenied):
+    if isinstance(message, ANSWERS):
         what += f" for {message.client}"
     elif isinstance(message, ClientEvent) and (arrow.sender == BROKER or message.publisher == TRACKER):
         what += f" of {message.client}"
@@ -251,8 +256,8 @@ def recording(title: str, recorder: RunRecorder, suffix: str = ".txt") -> str:
 
     In the notation what was seen stands there as comments, from which the run can be judged and replayed.
     """
-    clients = {client: "tracker" if client == TRACKER else "torrent" for client, _ in recorder.lifelines}
-    run = Run(tuple(recorder.observed), tracker=TRACKER, in_order=recorder.in_order, roles=clients)
+    clients = {client: kind_of(client)[0].side or "" for client, _ in recorder.lifelines}
+    run = Run(tuple(recorder.observed), tracker=TRACKER_ID, in_order=recorder.in_order, roles=clients)
     rows: list[Row] = []
     if suffix not in IN_OTHER_FORM:
         rows += (Comment(line.removeprefix("// ")) for line in commented(run))
@@ -265,17 +270,9 @@ def recording(title: str, recorder: RunRecorder, suffix: str = ".txt") -> str:
 
 
 def _groups(recorder: RunRecorder) -> Iterator[Group]:
-    servers = list(dict.fromkeys(server for server, _ in recorder.lifelines))
-    titles = {TRACKER: "Tracker Server", CLIENT: "Registered Client"}
-    for server in sorted(servers, key=lambda name: (name != TRACKER, name == CLIENT)):
-        names = lifelines([server])
-        yield Group(
-            titles.get(server, "Torrent Server" if server == "torrent-1" else f"Torrent Server {server[8:]}"),
-            (
-                Lifeline(names[server, "client"], "MQTT Client"),
-                Lifeline(names[server, "clock"], "Clock"),
-                Lifeline(names[server, "view"], "Distribution View", kind="database"),
-            ),
-        )
-        if server == TRACKER:
-            yield Group("Event Bus", (Lifeline(BROKER, "MQTT Broker"),))
+    servers = list(dict.fromkeys(client for client, _ in recorder.lifelines))
+    for name in sorted(servers, key=lambda name: (name != TRACKER_ID, name == CLIENT)):
+        kind, number = kind_of(name)
+        yield server(f"{kind.title} {number}".rstrip(), {role: recorder.lifelines[name, role] for role in ROLES})
+        if kind is TRACKER_SERVER:
+            yield event_bus()

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from machines import ClientJoinFailed
+from machines.tracker import TRACKER_ID
 from runtime.demo.acts import Acts
 from runtime.demo.arming import Arming, Clocks
 from runtime.demo.audience import Audience, Reporter
 from runtime.demo.network import Network
 from runtime.demo.servers import DemoServers
-from runtime.demo.settings import CLIENT, TRACKER, Settings, lifelines
+from runtime.demo.settings import CLIENT, Settings, lifelines
 from runtime.demo.waiting import delays
 from runtime.driver import Server
 from runtime.mqtt.broker import EmbeddedBroker
@@ -52,7 +53,7 @@ class DemoRunner:
         self._arming = Arming(settings, clocks)
         self.recorder = RunRecorder(
             show=self._show,
-            lifelines=lifelines([TRACKER, CLIENT, *settings.joining]),
+            lifelines=lifelines([TRACKER_ID, CLIENT, *settings.joining]),
             in_order=not (delays(settings) or settings.broker),
         )
         self._network = Network(settings, self._arming.plan, self.recorder)
@@ -100,7 +101,7 @@ class DemoRunner:
         self.recorder.close()
 
     def _show(self, arrow: Arrow) -> None:
-        if isinstance(arrow.message, ClientJoinFailed) and arrow.receiver == self.recorder.lifeline(TRACKER):
+        if isinstance(arrow.message, ClientJoinFailed) and arrow.receiver == self.recorder.lifeline(TRACKER_ID):
             self._arming.reported(arrow.message.client)
         self._audience.arrow(arrow)
 

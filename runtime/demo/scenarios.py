@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from machines.events import ANSWERS, EVENT_OF_NAME
 from runtime.mqtt.faults import Fault, Hop
 
 
@@ -32,7 +33,7 @@ class Scenario:
         if self.loses is None:
             return
         event, hop = self.loses
-        answers = event in {"ClientJoinAccepted", "ClientJoinDenied"}
+        answers = EVENT_OF_NAME[event] in ANSWERS
         receivers: list[str | None] = [*torrents] if hop == "from-broker" and answers else [None]
         for receiver in receivers:
             for occurrence in range(1, len(torrents) + 1):

@@ -18,12 +18,13 @@ from machines import (
     Tracker,
     View,
 )
+from machines.calls import Role
+from machines.tracker import TRACKER_ID
 from runtime.demo.arming import Clocks
 from runtime.demo.scenarios import Scenario
-from runtime.demo.settings import CLIENT, TRACKER, Settings
+from runtime.demo.settings import CLIENT, Settings
 from runtime.driver import Move, Server
 from runtime.mqtt.session import Session
-from runtime.stepping import Role
 
 HASH = "sha-256"
 SIZES = (1024, 2048)
@@ -49,12 +50,12 @@ class DemoServers:
     @property
     def tracker(self) -> Server:
         """The tracker that is there now."""
-        return self.servers[TRACKER]
+        return self.servers[TRACKER_ID]
 
     def start_tracker(self, *, anew: bool = False) -> Server:
         """A tracker server that knows one file; `anew`: its service suits those that conflicted with the first."""
         size = SIZES[1] if anew and self._settings.scenario.conflicts else SIZES[0]
-        return self._start(TRACKER, Tracker(TRACKER), view_of_tracker(size))
+        return self._start(TRACKER_ID, Tracker(TRACKER_ID), view_of_tracker(size))
 
     def start_torrent(self, name: str) -> Server:
         """A torrent server that brings a file and a fragment of its own."""
@@ -104,7 +105,7 @@ class DemoServers:
 
         News of it can still be on their way.
         """
-        joiners = [server for name, server in self.servers.items() if name != TRACKER]
+        joiners = [server for name, server in self.servers.items() if name != TRACKER_ID]
         return self.tracker.where == ("awaiting_requests",) and all(
             server.where in {("registered",), ("awaiting_hello",)} for server in joiners
         )
@@ -118,7 +119,9 @@ class DemoServers:
     def views_agree(self) -> bool:
         """Whether those who count themselves as registered share the tracker's view of files, fragments and clients."""
         views = [
-            _view(server) for name, server in self.servers.items() if name == TRACKER or server.where == ("registered",)
+            _view(server)
+            for name, server in self.servers.items()
+            if name == TRACKER_ID or server.where == ("registered",)
         ]
         return len({(view.files, view.fragments, view.clients) for view in views}) == 1
 
@@ -128,7 +131,7 @@ class DemoServers:
 
     def knows_any(self, clients: list[str]) -> bool:
         """Whether the tracker, or the client that joined first, holds any of these in its view."""
-        return any({*clients} & {*_view(self.servers[name]).clients} for name in (TRACKER, CLIENT))
+        return any({*clients} & {*_view(self.servers[name]).clients} for name in (TRACKER_ID, CLIENT))
 
 
 def view_of_tracker(fragment_size: int) -> View:

@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 
+from machines.calls import ROLES
+from machines.lifelines import REGISTERED_CLIENT, TORRENT_SERVER, TRACKER_SERVER, Group, lifeline
+from machines.tracker import TRACKER_ID
 from runtime.demo.scenarios import Scenario
 from runtime.mqtt.faults import Fault
 from runtime.mqtt.session import BrokerAddress
 
-TRACKER = "tracker"
 CLIENT = "client-1"
+TORRENTS = "torrent-"
+"""What the names of the torrent servers that ask to join begin with."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +32,24 @@ class Settings:
     @property
     def joining(self) -> list[str]:
         """The torrent servers that ask to join."""
-        return [f"torrent-{number}" for number in range(1, self.torrents + 1)]
+        return [f"{TORRENTS}{number}" for number in range(1, self.torrents + 1)]
+
+
+def kind_of(server: str) -> tuple[Group, str]:
+    """The server of the diagrams that one of the demo is, and its number; the first torrent server has none."""
+    if server == TRACKER_ID:
+        return TRACKER_SERVER, ""
+    if server == CLIENT:
+        return REGISTERED_CLIENT, ""
+    number = server.removeprefix(TORRENTS)
+    return TORRENT_SERVER, "" if number == "1" else number
 
 
 def lifelines(servers: list[str]) -> dict[tuple[str, str], str]:
-    """The servers of the demo as lifelines of the reference diagram; further torrent servers are numbered."""
-    names: dict[tuple[str, str], str] = {}
-    for server in servers:
-        prefix = {TRACKER: "Tracker", CLIENT: "Client", "torrent-1": "Torrent"}.get(server)
-        prefix = prefix or server.replace("torrent-", "Torrent")
-        names |= {(server, "client"): prefix, (server, "clock"): f"{prefix}Clock", (server, "view"): f"{prefix}View"}
-    return names
+    """The servers of the demo as lifelines of the diagrams; further torrent servers are numbered."""
+    kinds = {server: kind_of(server) for server in servers}
+    return {
+        (server, role): lifeline(f"{kind.name}{number}", role)
+        for server, (kind, number) in kinds.items()
+        for role in ROLES
+    }

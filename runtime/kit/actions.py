@@ -21,7 +21,7 @@ from machines.events import (
     ReasonCode,
     TrackerHello,
 )
-from runtime.kit.bench import TRACKER_ID
+from machines.tracker import TRACKER_ID
 from runtime.kit.playing import PARTNER, REGISTERED, Play
 
 OTHER = "somebody-else"

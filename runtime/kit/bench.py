@@ -14,6 +14,7 @@ from typing import Self
 from machines.events import EVENT_OF_TOPIC, TRACKER, BusEvent, ClientGoodbye
 from machines.torrent_server import TOPICS as TORRENT_TOPICS
 from machines.tracker import TOPICS as TRACKER_TOPICS
+from machines.tracker import TRACKER_ID
 from runtime.kit.mosquitto import Mosquitto
 from runtime.kit.partners import Partner
 from runtime.kit.subject import Subject
@@ -27,7 +28,6 @@ from spec.monitor import SUBSCRIBER, Assumptions, Forbidden, Monitor, Observed, 
 from spec.monitor.observation import publisher
 
 POLL = 0.01
-TRACKER_ID = "tracker"
 SIGHT = Sight(sends=False)
 """The kit's broker tells everything, but for what a client that leaves has not handed over."""
 

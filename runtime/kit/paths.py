@@ -5,19 +5,20 @@ with its arrows: to the broker, and on to each receiver, lost or not. The server
 *seat*; what that lifeline publishes is awaited, all else is played.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 
-from spec.binding import Binding, load
-from spec.monitor.drawn import DIAGRAMS, PROTOCOL
+from machines.events import EVENT_OF_NAME, SIDES
+from machines.lifelines import BROKER, groups_of
+from spec.binding import DIAGRAMS, Binding, load
+from spec.monitor.drawn import PROTOCOL
 from spec.notation import read
 from spec.notation.model import Diagram, Fragment, Message, Parallel, Reference, Statement
 
-SEATS = {"tracker": ("Tracker",), "torrent": ("Torrent", "Client")}
+SEATS: Mapping[str, tuple[str, ...]] = {side: tuple(group.name for group in groups_of(side)) for side in SIDES}
 """The lifelines that a server of a role plays."""
-BROKER = "Broker"
 MOST = 200
 """Paths of one diagram; there are at most a dozen."""
 
@@ -151,7 +152,7 @@ def _arrow(diagram: Diagram, message: Message) -> Arrow | None:
     """An arrow that carries an event."""
     sender, receiver = message.sender or "", message.receiver or ""
     word = load_binding().word(message.label, (sender, receiver))
-    if word is None or BROKER not in {sender, receiver} or "PUBLISH" not in message.label:
+    if word is None or BROKER not in {sender, receiver} or word.message not in EVENT_OF_NAME:
         return None
     return Arrow(diagram.file, message.line, sender, receiver, word.message, message.lost)
 

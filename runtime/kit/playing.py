@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import NoReturn
 from uuid import uuid4
 
-from machines.events import TRACKER, BusEvent, ClientJoinRequested
-from runtime.kit.bench import TRACKER_ID, Bench
+from machines.events import ANSWERS, EVENT_OF_NAME, TORRENT, TRACKER, BusEvent, ClientJoinRequested
+from machines.tracker import TRACKER_ID
+from runtime.kit.bench import Bench
 from runtime.kit.partners import Partner, TorrentAnswers, TrackerAnswers
 from runtime.kit.paths import Arrow, Path, Publication
 from runtime.kit.result import Case, Status, violated
@@ -144,7 +145,7 @@ class Play:
         if client not in self.partners:
             # A broker that is not the kit's, and a tracker there, remember the clients of earlier cases.
             name = client if self.bench.settings.broker is None else f"{client}-{uuid4().hex[:8]}"
-            partner = await self.bench.partner(name, "torrent")
+            partner = await self.bench.partner(name, TORRENT)
             self.partners[client] = (partner, TorrentAnswers(name, self.bench.settings.hash_algorithm))
         return self.partners[client]
 
@@ -304,7 +305,7 @@ async def _torrent_plays(play: Play, path: Path, here: Publication, rest: Sequen
     bench = play.bench
     partner, answers = await play.partner(PARTNER)
     is_asking = here.event == "ClientJoinRequested"
-    answer = next((one.event for one in rest if one.event in {"ClientJoinAccepted", "ClientJoinDenied"}), "")
+    answer = next((one.event for one in rest if EVENT_OF_NAME[one.event] in ANSWERS), "")
     event: BusEvent = answers.ask(conflicts=answer == "ClientJoinDenied") if is_asking else answers.say(here.event)
     if isinstance(event, ClientJoinRequested):
         play.last = event

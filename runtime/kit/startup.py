@@ -3,14 +3,17 @@
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import cache
 
+from machines.calls import PACKETS
+from machines.events import TRACKER
+from machines.lifelines import BROKER, groups_of
 from runtime.kit.bench import Bench
-from runtime.kit.paths import BROKER, SEATS, Arrow, diagrams, load_binding
+from runtime.kit.paths import Arrow, diagrams, load_binding
 from runtime.kit.playing import Over, Play, end
 from runtime.kit.result import Case, Status
 from spec.monitor import Connected, Disconnected, Observed, Subscribed
 from spec.monitor.passing import covers
 
-PACKETS = ("CONNECT", "CONNACK", "SUBSCRIBE", "SUBACK", "DISCONNECT")
+NAMES = frozenset(packet.__name__ for packet in PACKETS)
 STARTUPS: Mapping[str, str] = {
     "granted": "StandardProcedure",
     "connection refused": "Alternative1",
@@ -22,9 +25,9 @@ STARTUPS: Mapping[str, str] = {
 @cache
 def packets(role: str, startup: str) -> tuple[Arrow, ...]:
     """The packets that a diagram of the startup draws at a server of a role."""
-    begins = "TrackerServerStartup" if role == "tracker" else "TorrentServerStartup"
-    file = f"{begins}_{STARTUPS[startup]}.txt"
-    return tuple(_packets(file, SEATS[role][0]))
+    server = groups_of(role)[0]
+    file = f"{server.title.replace(' ', '')}Startup_{STARTUPS[startup]}.txt"
+    return tuple(_packets(file, server.name))
 
 
 def _packets(file: str, seat: str) -> Iterator[Arrow]:
@@ -32,7 +35,7 @@ def _packets(file: str, seat: str) -> Iterator[Arrow]:
     for message in diagram.messages():
         sender, receiver = message.sender or "", message.receiver or ""
         word = load_binding().word(message.label, (sender, receiver))
-        if word is not None and word.message in PACKETS and {sender, receiver} == {seat, BROKER}:
+        if word is not None and word.message in NAMES and {sender, receiver} == {seat, BROKER}:
             yield Arrow(file, message.line, sender, receiver, f"{word.message} {word.detail}".strip(), message.lost)
 
 
@@ -62,7 +65,7 @@ async def run_startup(bench: Bench, case: Case, startup: str) -> None:
 async def _granted(play: Play) -> None:
     """It subscribes to all that it has to, and says its first word."""
     bench = play.bench
-    first = "TrackerHello" if bench.settings.role == "tracker" else "ClientJoinRequested"
+    first = "TrackerHello" if bench.settings.role == TRACKER else "ClientJoinRequested"
     await play.expect(first, bench.settings.startup, is_first=True)
 
 

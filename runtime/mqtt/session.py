@@ -239,14 +239,14 @@ class Session:
         sent = self._paho.publish(topic, payload, self.qos)
         if sent.rc:
             raise aiomqtt.MqttCodeError(sent.rc, "it could not be sent")
-        self._has_left(topic, payload)
+        self.has_left(topic, payload)
         if sent.is_published():
             return None
         self._sizes[sent.mid] = len(payload)
         return sent.mid  # type: ignore[no-any-return]
 
-    def _has_left(self, topic: str, payload: bytes) -> None:
-        """A publication has been sent: a place for who wants to know."""
+    def has_left(self, topic: str, payload: bytes) -> None:
+        """A publication has been handed to the network: an heir that wants to know of it overrides this."""
 
     def _on_publish(self, _paho: object, _data: object, packet: int, *_: object) -> None:
         self._sizes.pop(packet, None)

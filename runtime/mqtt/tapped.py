@@ -46,7 +46,8 @@ class TappedSession(Session):
         for _ in range(1 + verdict.duplicates):
             await super().publish(topic, payload)
 
-    def _has_left(self, topic: str, payload: bytes) -> None:
+    def has_left(self, topic: str, payload: bytes) -> None:
+        """Tell the observer."""
         self._observer.received(self.client, topic, payload)
 
     async def messages(self) -> AsyncIterator[tuple[str, bytes]]:

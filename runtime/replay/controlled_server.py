@@ -9,13 +9,12 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from machines.calls import ConnectionLost, Stop, TimeoutExceeded, ViewChangeFailed
+from machines.calls import ConnectionLost, Role, Stop, TimeoutExceeded, ViewChangeFailed
 from machines.events import BusEvent
 from machines.participant import Output, Participant
 from runtime.driver import Move, Server
-from runtime.mqtt.session import Connect, Session
+from runtime.mqtt.session import Connect
 from runtime.policy import SchedulingPolicy
-from runtime.stepping import Role
 
 STARTING = {("awaiting_connack",), ("subscribing",), ("awaiting_subacks",)}
 """Where a server awaits the broker."""
@@ -116,14 +115,14 @@ class ControlledServer(Server):
     def read(self, event: BusEvent) -> None:
         """Read one of the events that are held."""
         self.control.held.remove(event)
-        self._arrive(event, "broker")
+        self.arrive(event, "broker")
 
     def expire(self, client: str) -> None:
         """Let the timeout for that client be exceeded. Raises `LookupError` if none is set."""
         for output in self.charts["clock"].due():
             if isinstance(output.message, TimeoutExceeded) and output.message.timer.client == client:
-                self._send("clock", output)
-                self._settle()
+                self.send("clock", output)
+                self.settle()
                 return
         raise LookupError(f"no timeout for {client} is set at {self.name}")
 
@@ -133,18 +132,18 @@ class ControlledServer(Server):
             if isinstance(output.message, TimeoutExceeded) and output.message.timer.client == client:
                 self.charts["clock"].emit(output)
                 self.late.append(output.message)
-                self._settle()
+                self.settle()
                 return
         raise LookupError(f"no timeout for {client} is set at {self.name}")
 
     def hear_late(self) -> None:
         """Let the MQTT client hear of the first timeout of which it has not heard yet."""
-        self._arrive(self.late.popleft(), "clock")
+        self.arrive(self.late.popleft(), "clock")
 
     def go_on(self) -> None:
         """Publish what is due, and go on."""
         self.control.pauses = False
-        self._settle()
+        self.settle()
 
     def let_go(self) -> None:
         """Publish the oldest of the events that are held before they go out."""
@@ -152,34 +151,28 @@ class ControlledServer(Server):
 
     def leave(self) -> None:
         """Say goodbye and disconnect; without waiting for that."""
-        self._arrive(Stop(), "")
+        self.arrive(Stop(), "")
 
     async def lose_connection(self, arrive: int = 0) -> None:
         """Lose the connection, and what is under way on it but for some events; the server lives on."""
         if arrive:
             self.leave_behind(arrive)
+            self.arrive(ConnectionLost(), "")
         else:
-            await self._cut_off()
-        self._arrive(ConnectionLost(), "")
+            await super().lose_connection()
 
     def leave_behind(self, arrive: int) -> None:
         """Let go of the connection, which ends once so many of the events that are held have gone out."""
-        session, self._session = self._session, None
-        assert session is not None
         self.control.held.clear()
         self.control.came = 0
         while len(self.control.leaving) > arrive:
             self.control.leaving.pop().go.cancel()
-        self._spawn(self._end(session), self._closing)
+        self.connection.let_go()
 
     def bequeath(self, heir: "ControlledServer") -> None:
         """Leave it to another server to let go what is held, since this one is no more."""
-        heir.control.leaving, heir._publishing, heir._closing = self.control.leaving, self._publishing, self._closing  # noqa: SLF001
-
-    async def _end(self, session: Session) -> None:
-        if self._publishing:
-            await asyncio.wait(self._publishing)
-        await session.crash()
+        heir.control.leaving = self.control.leaving
+        heir.connection.publishing, heir.connection.closing = self.connection.publishing, self.connection.closing
 
     # How it is doing.
 
@@ -191,11 +184,11 @@ class ControlledServer(Server):
     @property
     def is_quiescent(self) -> bool:
         """Whether it has nothing to do, apart from what it is told."""
-        handed_over = len(self._publishing) == len(self.control.leaving)
-        closed = not self._closing or bool(self.control.leaving)  # it goes when what it published has gone
+        handed_over = len(self.connection.publishing) == len(self.control.leaving)
+        closed = not self.connection.closing or bool(self.control.leaving)  # it goes when what it published has gone
         return handed_over and closed and self.where not in STARTING
 
     @property
     def is_stuck(self) -> bool:
         """Whether it was given what its charts do not read now."""
-        return bool(self._channel)
+        return bool(self.channel)

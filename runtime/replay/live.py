@@ -12,6 +12,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self
 
+from machines.calls import ROLES, Role
 from machines.participant import Decision, Participant
 from runtime.driver import Move
 from runtime.mqtt.broker import EmbeddedBroker
@@ -21,17 +22,16 @@ from runtime.mqtt.session import BrokerAddress, Session
 from runtime.recorder import Arrow, RunRecorder
 from runtime.replay.controlled_server import ControlledServer
 from runtime.replay.schedule import Scheduled, schedule, unmarked
-from runtime.stepping import Role
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.node import Server as Node
 from spec.exploration.model.node import ServerState, normal
 from spec.exploration.model.steps import Row, Slot
+from spec.exploration.traces.rendering import lifeline_at
 from spec.exploration.traces.replay import Replayed
 from spec.system.process import name_of
 
 PATIENCE = 10.0
 """Seconds that one step can take."""
-CHARTS: tuple[Role, ...] = ("client", "clock", "view")
 
 
 class Reporter(Protocol):
@@ -242,7 +242,7 @@ class Live:
             while node.name in self.watch.connections:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.001)
         self.earlier.append(before)
-        client, clock, view = (before.charts[role].snapshot() for role in CHARTS)
+        client, clock, view = (before.charts[role].snapshot() for role in ROLES)
         crashed = ServerState(client, clock, view)
         self.servers[node.name] = self._new(node, node.reborn(crashed, keeps_view=keeps_view))
         if arrive:
@@ -289,7 +289,7 @@ class Live:
     def state(self, node: Node) -> ServerState:
         """A server as the explorer sees one."""
         server = self.servers[node.name]
-        client, clock, view = (server.charts[role].snapshot() for role in CHARTS)
+        client, clock, view = (server.charts[role].snapshot() for role in ROLES)
         broken = self.broken.get(node.name, "its client does not read what came" if server.is_stuck else "")
         return node.unmarked(normal(ServerState(client, clock, view, broken, tuple(server.late))))  # type: ignore[return-value]
 
@@ -350,7 +350,7 @@ def _differ(name: str, state: ServerState, wanted: ServerState) -> list[str]:
             return []
         return [f"{name}: {state.broken or 'nothing impossible came'}; in the explorer: {wanted.broken or 'nothing'}"]
     found = []
-    for role in CHARTS:
+    for role in ROLES:
         here, there = getattr(state, role), getattr(wanted, role)
         if here.states != there.states:
             found.append(f"{name}'s {role} is in {'/'.join(here.states)}; in the explorer: {'/'.join(there.states)}")
@@ -369,9 +369,4 @@ def _names(messages: Sequence[Hashable]) -> str:
 
 def lifelines(names: Sequence[str]) -> dict[tuple[str, str], str]:
     """The lifelines of the servers of a trace, called as in its diagram."""
-    found = {}
-    for place, name in enumerate(names):
-        kind, number = ("Torrent", str(place)) if place else ("Tracker", "")
-        for role, part in (("client", ""), ("clock", "Clock"), ("view", "View")):
-            found[name, role] = f"{kind}{part}{number}"
-    return found
+    return {(name, role): lifeline_at(place, role) for place, name in enumerate(names) for role in ROLES}

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from machines.events import BusEvent
+from machines.events import SIDES, BusEvent
+from machines.tracker import TRACKER_ID
 from runtime.wire.events import Malformed, decode, encode
 from spec.monitor import (
     COMPLETE,
@@ -55,7 +56,7 @@ class Run:
     seen: tuple[Observed, ...] = ()
     sight: Sight = COMPLETE
     from_the_start: bool = True
-    tracker: str = "tracker"
+    tracker: str = TRACKER_ID
     in_order: bool = True
     roles: Mapping[str, str] = field(default_factory=dict)
     reconsiders: bool = False
@@ -123,12 +124,12 @@ def header(row: Mapping[str, Any], where: str) -> Run:
     if not isinstance(sight, list) or not set(sight) <= set(Sight._fields):
         raise RunError(f"{where}: sight is {sight!r}; it is a list of some of {', '.join(Sight._fields)}")
     roles = row.get("roles", {})
-    if not isinstance(roles, dict) or not set(roles.values()) <= {"tracker", "torrent"}:
+    if not isinstance(roles, dict) or not set(roles.values()) <= {*SIDES}:
         raise RunError(f'{where}: roles is {roles!r}; it gives "tracker" or "torrent" for clients')
     return Run(
         sight=Sight(**{name: name in sight for name in Sight._fields}),
         from_the_start=bool(row.get("from_the_start", False)),
-        tracker=str(row.get("tracker", "tracker")),
+        tracker=str(row.get("tracker", TRACKER_ID)),
         in_order=bool(row.get("in_order", True)),
         roles=roles,
     )

@@ -20,7 +20,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from machines.events import EVENT_OF_TOPIC
+from machines.events import EVENT_OF_TOPIC, TORRENT, TRACKER
 from runtime.runs.explored import observed
 from runtime.runs.format import MARK, SUBSCRIBED, Run, RunError, from_json, header, read_event
 from runtime.services.topics import Topics
@@ -250,7 +250,7 @@ def _explored(text: str, where: str) -> Run:
         seen = observed(system, [(step.label, step.row) for step in steps])
     except ValueError as error:
         raise RunError(f"{where}: {error}") from None
-    roles = {node.name: "torrent" if place else "tracker" for place, node in enumerate(system.nodes)}
+    roles = {node.name: TORRENT if place else TRACKER for place, node in enumerate(system.nodes)}
     return Run(tuple(seen), tracker=system.nodes[0].name, in_order=system.ordered, roles=roles, is_timed=False)
 
 

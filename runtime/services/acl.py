@@ -9,12 +9,12 @@ payload, and a topic they can. Without one a torrent server can still speak for 
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from machines.events import BUS_EVENTS, TORRENT, TRACKER, TrackerHello
+from machines.events import BUS_EVENTS, TORRENT, TRACKER, Side
 from machines.torrent_server import TOPICS as OF_TORRENTS
-from machines.tracker import TOPICS as OF_TRACKERS
+from machines.tracker import HARDENED_TOPICS as OF_TRACKERS
+from machines.tracker import TRACKER_ID
 from runtime.services.topics import ADDRESSED, OWN, Topics
 
-Role = Literal["tracker", "torrent"]
 Action = Literal["publish", "subscribe"]
 Form = Literal["mosquitto", "emqx"]
 FORMS: tuple[Form, ...] = ("mosquitto", "emqx")
@@ -26,7 +26,7 @@ class Right(NamedTuple):
     `last` is "own" for the identifier of whoever does it, "any" for anybody's.
     """
 
-    role: Role
+    role: Side
     action: Action
     topic: str
     last: Literal["", "own", "any"]
@@ -38,17 +38,17 @@ def rights(topics: Topics) -> Iterator[Right]:
     for event in BUS_EVENTS:
         one = event.topic in per_client
         if event.publisher == TRACKER:
-            yield Right("tracker", "publish", event.topic, "any" if one else "")
+            yield Right(TRACKER, "publish", event.topic, "any" if one else "")
         if event.publisher == TORRENT:
-            yield Right("torrent", "publish", event.topic, "own" if one else "")
-    for topic in sorted(OF_TRACKERS | {TrackerHello.topic}):
-        yield Right("tracker", "subscribe", topic, "any" if topic in per_client else "")
+            yield Right(TORRENT, "publish", event.topic, "own" if one else "")
+    for topic in sorted(OF_TRACKERS):
+        yield Right(TRACKER, "subscribe", topic, "any" if topic in per_client else "")
     for topic in sorted(OF_TORRENTS):
         last: Literal["", "own", "any"] = "" if topic not in per_client else "own" if topic in ADDRESSED else "any"
-        yield Right("torrent", "subscribe", topic, last)
+        yield Right(TORRENT, "subscribe", topic, last)
 
 
-def acl(form: Form, topics: Topics, tracker: str = "tracker") -> str:
+def acl(form: Form, topics: Topics, tracker: str = TRACKER_ID) -> str:
     """The text of an access control file; `tracker` is the identifier of the tracker, without the prefix.
 
     Everybody else who may connect is a torrent server. Raises `ValueError` for an identifier that cannot be in one.
@@ -68,9 +68,9 @@ def _mosquitto(topics: Topics, user: str) -> str:
         "#   use_username_as_clientid true",
         "#   acl_file THIS FILE",
         f"user {user}",
-        *(f"topic {_access(one)} {_filter(topics, one, '+')}" for one in made if one.role == "tracker"),
+        *(f"topic {_access(one)} {_filter(topics, one, '+')}" for one in made if one.role == TRACKER),
         "",
-        *(f"pattern {_access(one)} {_filter(topics, one, '%c')}" for one in made if one.role == "torrent"),
+        *(f"pattern {_access(one)} {_filter(topics, one, '%c')}" for one in made if one.role == TORRENT),
     ]
     return "\n".join(lines) + "\n"
 
@@ -82,8 +82,8 @@ def _emqx(topics: Topics, user: str) -> str:
         "%% and mqtt.client_id_override or an authenticator that holds client identifiers to user names.",
     ]
     for right in rights(topics):
-        who = f'{{user, "{user}"}}' if right.role == "tracker" else "all"
-        own = "+" if right.role == "tracker" else "${clientid}"
+        who = f'{{user, "{user}"}}' if right.role == TRACKER else "all"
+        own = "+" if right.role == TRACKER else "${clientid}"
         exact = _filter(topics, right, own)
         shown = f'{{eq, "{exact}"}}' if right.action == "subscribe" and exact.endswith("+") else f'"{exact}"'
         lines.append(f"{{allow, {who}, {right.action}, [{shown}]}}.")

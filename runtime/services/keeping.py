@@ -2,7 +2,7 @@
 
 A store may take long: a member brings 45,000 files, a disk is slow, a database is elsewhere. So a view is stored in a
 thread, one at a time. While the latest view is not stored, the chart of the MQTT client does not take the step in which
-it publishes an event (`ServiceServer`); it stays in the state in which that is due, where it reads no other event, so
+it publishes an event (`ServicePolicy`); it stays in the state in which that is due, where it reads no other event, so
 the order of what it does is the same as if storing took no time. What fails ends the service: the step is never taken.
 """
 

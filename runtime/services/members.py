@@ -9,6 +9,7 @@ import contextlib
 from uuid import uuid4
 
 from machines.events import (
+    ANSWERS,
     ClientJoinAccepted,
     ClientJoinDenied,
     ClientJoinFailed,
@@ -39,7 +40,7 @@ async def members(settings: MembersSettings) -> Clients:
     session = dial(settings)(topics.client_id(name), None)
     try:
         await session.connect()
-        for event in (ClientJoinAccepted, ClientJoinDenied):
+        for event in ANSWERS:
             await session.subscribe(topics.filter(event.topic, name))
         request = ClientJoinRequested(
             event_id=str(uuid4()), client=name, request_id=f"{name}-1", hash_algorithm=settings.hash_algorithm

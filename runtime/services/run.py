@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+from machines.calls import Role
 from machines.clock import Clock
 from machines.distribution_view import DistributionView
 from machines.events import ClientMetadata
@@ -17,15 +18,16 @@ from machines.torrent_server import TorrentServer
 from machines.tracker import Tracker
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.session import BrokerAddress, Session, Will
+from runtime.services.back_off import BackOff
+from runtime.services.bus_adapter import Dial
 from runtime.services.keeping import Keeper, StoreFailure
-from runtime.services.server import BackOff, Dial, ServiceServer
+from runtime.services.server import ServiceServer
 from runtime.services.settings import ServiceSettings, SettingsError, TorrentSettings, TrackerSettings
 from runtime.services.share import Shared, share
 from runtime.services.status import Status
 from runtime.services.store import Store
 from runtime.services.supervisor import Exit, Service, Supervisor, told_by_signals
 from runtime.services.web import served
-from runtime.stepping import Role
 
 log = logging.getLogger("clientjoin.service")
 

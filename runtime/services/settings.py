@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, Self, TypeVar
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from machines.tracker import TRACKER_ID
 from runtime.mqtt.session import BrokerAddress
 from runtime.services.topics import Topics
 
@@ -134,7 +135,7 @@ class TrackerSettings(ServiceSettings):
 
     table = "tracker"
 
-    id: str = "tracker"
+    id: str = TRACKER_ID
     hash_algorithm: str = Field("sha-256", min_length=1)
     fragment_size: int = Field(256 * KIB, ge=1, le=2**63 - 1)
     store: str = ""

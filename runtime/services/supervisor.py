@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from runtime.mqtt.session import RefusedError, UntrustedError
-from runtime.services.server import BackOff, ServiceServer
+from runtime.services.back_off import BackOff
+from runtime.services.server import ServiceServer
 from runtime.services.status import Status
 from runtime.wire.strict_json import printable
 

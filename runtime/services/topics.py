@@ -9,18 +9,17 @@ rules can then hold everybody to their own topics, and nobody hears what others 
 from dataclasses import dataclass
 
 from machines.events import (
-    BUS_EVENTS,
+    ANSWERS,
     EVENT_OF_TOPIC,
+    TOPICS_OF,
     TORRENT,
     BusEvent,
     ClientEvent,
-    ClientJoinAccepted,
-    ClientJoinDenied,
 )
 
-ADDRESSED = frozenset({ClientJoinAccepted.topic, ClientJoinDenied.topic})
+ADDRESSED = frozenset(event.topic for event in ANSWERS)
 """Topics of what the tracker says to one client."""
-OWN = frozenset(event.topic for event in BUS_EVENTS if event.publisher == TORRENT)
+OWN = TOPICS_OF[TORRENT]
 """Topics of what a torrent server says."""
 WILD = frozenset("+#\0")
 

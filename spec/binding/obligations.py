@@ -163,7 +163,7 @@ class Discipline:
                     after = after._replace(pending_obligations=tuple(pending))
         return after
 
-    def owed(self, ledger: Ledger, said: Said) -> PendingObligation | None:
+    def pending_for(self, ledger: Ledger, said: Said) -> PendingObligation | None:
         """The pending obligation that sending this message meets; None if there is none. Of messages to pass on, the
         oldest for each receiver comes first.
         """
@@ -184,7 +184,7 @@ class Discipline:
         """The ledger after a message was sent."""
         if not self.covers(f"!{said.message}"):
             return ledger
-        pending = self.owed(ledger, said)
+        pending = self.pending_for(ledger, said)
         if pending is None:
             return ledger._replace(wrong=self._undue(said))
         place = ledger.pending_obligations.index(pending)
@@ -204,7 +204,7 @@ class Discipline:
         for said in due:
             if not self.covers(f"!{said.message}"):
                 continue
-            if self.owed(ledger, said) is None:
+            if self.pending_for(ledger, said) is None:
                 if can_send(said):
                     return Violation("undue", self.lifeline, self._undue(said))
             elif said.peer not in served and can_send(said):

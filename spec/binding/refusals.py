@@ -113,12 +113,12 @@ def _named(binding: Binding) -> Iterator[tuple[str, str]]:
         yield from ((message, alike.place) for message in sorted(alike.messages))
     for published in binding.publishes:
         yield from ((message, published.place) for message in sorted(published.messages))
-    owing: list[Obligation | Forgets] = [*binding.obligations, *binding.forgets]
-    for owed in owing:
-        yield from ((name.removeprefix("-"), owed.place) for name in owed.received if "*" not in name)
-        if isinstance(owed, Obligation):
-            said = (owed.sends, owed.sender, owed.to)
-            yield from ((text.partition(" ")[0], owed.place) for text in said if text)
+    rows: list[Obligation | Forgets] = [*binding.obligations, *binding.forgets]
+    for row in rows:
+        yield from ((name.removeprefix("-"), row.place) for name in row.received if "*" not in name)
+        if isinstance(row, Obligation):
+            said = (row.sends, row.sender, row.to)
+            yield from ((text.partition(" ")[0], row.place) for text in said if text)
     for row in binding.may_be_undrawn:
         if not isinstance(row.unless_drawn, bool):
             yield from ((message, row.place) for message in sorted(row.unless_drawn))

@@ -10,6 +10,8 @@ STATES = 20_000
 """States of one question, if nobody says otherwise: more than any diagram of this project takes."""
 UNDER_WAY = 64
 """Messages that may wait in one queue: who puts more into it, while nobody reads, sends for ever."""
+NO_TIME = "--seconds allows more"
+"""How it is said what to do where the seconds were over."""
 DIAGRAM_DONE = "checked"
 """What whoever is told of progress is given when a diagram has been checked, with 0 states."""
 
@@ -66,9 +68,11 @@ class Bounds:
         if interruption.is_set:
             raise Stopped(f"interrupted after {states} states")
         if states >= self.states:
-            raise Stopped(f"stopped after {states} states; --states allows more")
+            raise Stopped(
+                f"stopped after {states} states; --states allows more, or draw less in parallel, or in several diagrams"
+            )
         if self._end is not None and states % 64 == 0 and time.monotonic() > self._end:
-            raise Stopped(f"stopped after {self.seconds:g} seconds and {states} states; --seconds allows more")
+            raise Stopped(f"stopped after {self.seconds:g} seconds and {states} states; {NO_TIME}")
         if self.progress is not None and states % 256 == 0:
             self.progress(what, states)
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from statemachine import StateChart
@@ -33,7 +32,6 @@ from spec.system.process import ChartMachine
 from spec.system.scheduling import set_going
 from spec.system.setup import SystemFactory
 
-DIAGRAMS = Path(__file__).parent.parent / "diagrams"
 NOTHING = "there is no diagram: nothing was asked"
 
 
@@ -197,7 +195,9 @@ def _realisable(bound: BoundDiagram, bounds: Bounds) -> list[Finding]:
         return ""
 
     return [
-        Finding("not-realisable", problem.message, problem.line, problem.lifeline or "", warning=True)
+        unanswered(problem.message, problem.line)
+        if problem.kind == "undecided"
+        else Finding("not-realisable", problem.message, problem.line, problem.lifeline or "", warning=True)
         for problem in realisability(bound.ordered, stop=stop)
     ]
 

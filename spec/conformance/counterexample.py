@@ -127,10 +127,7 @@ class CounterexampleRenderer:
                 return message.raw_text
         if fitting and not self.binding.tells_ends:  # or it may mean something else between these two
             return fitting[0].raw_text
-        details = (act.detail, "")
-        rules = [rule for rule in self.binding.labels if not (rule.sender or rule.receiver)]
-        spelled = (r.shown for detail in details for r in rules if r.says(act.message, detail))
-        return next((escape(label) for label in spelled), None) or label_named(act.message, act.detail)
+        return written(act.message, act.detail, self.binding)
 
     def _groups(self, involved: Iterable[str]) -> list[Group]:
         """The lifelines that take part, as they are declared; others beside those of their server."""
@@ -152,6 +149,13 @@ class CounterexampleRenderer:
                 group = next((path for column in beside if (path := _path(column))), escape(player.group))
                 found.setdefault(group or f"\n{name}", []).append(Lifeline(_name(name), escape(name)))
         return [Group("" if label.startswith("\n") else label, tuple(each)) for label, each in found.items()]
+
+
+def written(message: str, detail: str, binding: Binding) -> str:
+    """The label of a message with its detail that no diagram draws: read with the binding it is that message again."""
+    rules = (rule for rule in binding.labels if not (rule.sender or rule.receiver))
+    spelled = (escape(rule.shown) for rule in rules if rule.says(message, detail))
+    return next(spelled, None) or label_named(message, detail)
 
 
 def _path(column: Column) -> str:

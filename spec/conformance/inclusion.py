@@ -40,7 +40,7 @@ from spec.system.state import Act
 
 MORE = 1_000
 """States that are looked at where mistakes were found: there may be others, but the verdict is known."""
-TOO_LARGE = "what comes after that was not compared; draw less in parallel, or in diagrams of their own"
+NOT_COMPARED = "what comes after that was not compared"
 
 
 class Node(NamedTuple):
@@ -119,7 +119,7 @@ class _Search:
             while queue and not (self.only_first and any(counts(finding) for finding in self.findings)):
                 self.bounds.watch("what the diagram says", self.nodes)
                 if self.nodes > MORE and any(counts(finding) for finding in self.findings):
-                    text = f"stopped after {self.nodes} states, since there are mistakes already; {TOO_LARGE}"
+                    text = f"stopped after {self.nodes} states, since there are mistakes already; {NOT_COMPARED}"
                     self.findings.append(unanswered(f"whether there are more mistakes: {text}"))
                     break
                 node = queue.popleft()
@@ -129,7 +129,7 @@ class _Search:
                 queue.extend(self._expand(node))
         except Stopped as stop:
             self.findings.append(
-                unanswered(f"whether the charts can do all that the diagram says: {stop}; {TOO_LARGE}")
+                unanswered(f"whether the charts can do all that the diagram says: {stop}; {NOT_COMPARED}")
             )
 
     def _expand(self, node: Node) -> list[Node]:
@@ -146,7 +146,7 @@ class _Search:
         for action, term in self._steps_of(node, blocked):
             then, finding, why_not = self._follow(node, action, term)
             if then is not None:
-                then, against = self._as_owed(then, action)
+                then, against = self._without_violations(then, action)
                 finding = finding or against
             if finding is not None:
                 self._report(replace(finding, run=(*path_to(self.parents, node), action)))
@@ -246,7 +246,7 @@ class _Search:
             action.lifeline,
         )
 
-    def _as_owed(self, node: Node, action: Action) -> tuple[Node | None, Finding | None]:
+    def _without_violations(self, node: Node, action: Action) -> tuple[Node | None, Finding | None]:
         """The node without the states where a participant violates an obligation, and the first such finding.
 
         What follows on that says nothing more. Where a trace is over, what participants go on to do undrawn counts.

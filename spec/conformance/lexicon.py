@@ -7,7 +7,7 @@ from typing import Any
 
 from statemachine import StateChart
 
-from machines import BUS_EVENTS
+from machines.events import EVENT_OF_NAME
 from spec.binding import Binding, BindingError, Word, normal
 from spec.binding.labels import Ends, detail_of_values, values_of
 from spec.conformance.finding import Finding, unanswered
@@ -18,7 +18,6 @@ from spec.system.structure import labels_of
 
 SURE = 0.8
 """How alike two labels are if one is taken as the other."""
-TOPICS = {event.__name__: event.topic for event in BUS_EVENTS}
 
 
 def word_of(
@@ -66,7 +65,8 @@ def word_of(
         return likely, Finding(
             "unbound-label", f"{shown!r} is bound to {word.message}, but no chart has such a message{hint}", line
         )
-    topic = TOPICS.get(word.message, word.topic)
+    event = EVENT_OF_NAME.get(word.message)
+    topic = event.topic if event else word.topic
     if word.topic and word.topic != topic:
         return word, Finding("wrong-topic", f"{word.message} is published to {topic}, not to {word.topic}", line)
     return word, None

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from spec.conformance.bounds import NO_TIME
 from spec.conformance.coverage import Coverage, joined
 from spec.conformance.finding import Finding, Verdict, verdict
 
@@ -202,7 +203,7 @@ def lines(report: Report, *, verbose: bool = False) -> Iterator[Line]:
     Otherwise, of many diagrams those that conform are a count, and the run of the first finding that has one is shown.
     """
     is_short = not verbose and len(report.diagrams) > MOST_LISTED
-    silent = 0
+    silent = late = 0
     told: set[str] = set()
     for diagram in report.diagrams:
         # What is found of a use case that one diagram draws alone is found of that diagram.
@@ -210,7 +211,10 @@ def lines(report: Report, *, verbose: bool = False) -> Iterator[Line]:
         if is_short and answer is Verdict.CONFORMS and all(finding.accepted for finding in diagram.findings):
             silent += 1
             continue
-        said = f"{diagram.name}  ({diagram.file}), {diagram.nodes} states compared"
+        if is_short and all(finding.accepted or _is_late(finding) for finding in diagram.findings):
+            late += 1
+            continue
+        said = f"{diagram.name}  ({diagram.file}), {counted(diagram.nodes, 'state')} compared"
         yield Line(f"{answer!s:{WIDTH}}  ", said, STYLES[answer])
         if verbose:
             yield from _table(diagram)
@@ -218,9 +222,13 @@ def lines(report: Report, *, verbose: bool = False) -> Iterator[Line]:
             yield from _lines(finding, told, verbose=verbose)
     if silent:
         others = "other " if silent < len(report.diagrams) else ""
-        yield Line(f"{Verdict.CONFORMS!s:{WIDTH}}  ", f"{silent} {others}diagrams", STYLES[Verdict.CONFORMS])
+        yield Line(f"{Verdict.CONFORMS!s:{WIDTH}}  ", counted(silent, f"{others}diagram"), STYLES[Verdict.CONFORMS])
+    if late:
+        text = f"{counted(late, 'diagram')}: the time was over, and {NO_TIME} (-v lists what was not answered)"
+        yield Line(f"{Verdict.UNDETERMINED!s:{WIDTH}}  ", text, STYLES[Verdict.UNDETERMINED])
     for finding in report.implied:
-        yield from _lines(finding, told, verbose=verbose)
+        if not (late and _is_late(finding)):
+            yield from _lines(finding, told, verbose=verbose)
     for name, found in report.explored.items() if verbose else ():
         whole = "all" if found.complete else "the first"
         under = "with losses and refusals just as drawn" if found.as_drawn else "under the faults drawn"
@@ -232,6 +240,16 @@ def lines(report: Report, *, verbose: bool = False) -> Iterator[Line]:
     if verbose:
         yield from _coverage(report.coverage)
     yield _end(report)
+
+
+def _is_late(finding: Finding) -> bool:
+    """Whether it is a question for which no time was left."""
+    return finding.unanswered and NO_TIME in finding.message
+
+
+def counted(number: int, noun: str) -> str:
+    """How many of something there are, as a person says it: "1 state", "2,000 states"."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _coverage(coverages: Sequence[Coverage]) -> Iterator[Line]:
@@ -287,10 +305,11 @@ def _end(report: Report) -> Line:
     found = report.findings
     accepted = sum(bool(finding.accepted) for finding in found)
     left = [finding for finding in found if not finding.accepted]
-    counted = {kind: sum(finding.severity == kind for finding in left) for kind in ("error", "warning", "unanswered")}
+    errors, warnings, unanswered = (
+        sum(finding.severity == kind for finding in left) for kind in ("error", "warning", "unanswered")
+    )
     said = (
-        f": {len(report.diagrams)} diagram{'s' * (len(report.diagrams) != 1)} and their charts; "
-        f"{counted['error']} errors, {counted['warning']} warnings, {accepted} accepted, "
-        f"{counted['unanswered']} not answered"
+        f": {counted(len(report.diagrams), 'diagram')} and {'its' if len(report.diagrams) == 1 else 'their'} charts; "
+        f"{counted(errors, 'error')}, {counted(warnings, 'warning')}, {accepted} accepted, {unanswered} not answered"
     )
     return Line(str(report.verdict), said, STYLES[report.verdict])

@@ -1,6 +1,6 @@
 """Is what is on the bus allowed? Observations against the charts: allowed, forbidden, or cannot tell.
 
-A `Monitor` is told one observation after the other, in the order in which they were seen, and follows each server with
+A `Monitor` is given one observation after the other, in the order in which they were seen, and follows each server with
 the set of configurations that it can be in. The first event that none of them allows is `Forbidden`.
 
     >>> from machines import ClientJoinSucceeded, TrackerHello

@@ -1,16 +1,16 @@
 """Where an event is drawn: which arrow, on which line of which diagram of the protocol."""
 
+from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
-from machines.events import TORRENT, TRACKER, BusEvent
-from spec.binding import load
+from machines.events import BusEvent
+from machines.lifelines import GROUPS
+from spec.binding import DIAGRAMS, load
 from spec.notation import read
 
-DIAGRAMS = Path(__file__).parent.parent / "diagrams"
-ROLES = {"Tracker": TRACKER, "TorrentServer": TORRENT, "RegisteredClient": TORRENT}
-"""Which charts play the servers of which role."""
+ROLES: Mapping[str, str] = {group.charts["client"].__name__: group.side for group in GROUPS if group.side}
+"""The role of the servers whose MQTT clients a chart plays."""
 PROTOCOL = ("ClientGoodbye", "ClientJoin", "TorrentServerStartup", "TrackerGoodbye", "TrackerServerStartup")
 """How the names of the diagrams begin that draw the courses of the protocol; the others draw what these leave open."""
 SHOWN = 3

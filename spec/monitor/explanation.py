@@ -9,7 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 
-from machines.events import TRACKER, BusEvent
+from machines.calls import CONNECT, DISCONNECT
+from machines.events import SIDES, TRACKER, BusEvent
+from machines.lifelines import BROKER, groups_of
+from machines.tracker import TRACKER_ID
 from spec.monitor import drawn
 from spec.monitor.monitor import Monitor
 from spec.monitor.observation import (
@@ -26,12 +29,13 @@ from spec.monitor.observation import (
 )
 from spec.monitor.verdict import Forbidden
 from spec.notation.text import escape
-from spec.rendering.labels import label
+from spec.rendering.labels import label, label_about, subscriptions
 from spec.rendering.sequence import Divider, Group, Lifeline, Message, Note, Row, to_mermaid, to_notation
+from spec.rendering.servers import event_bus
 from spec.rendering.svg import to_svg
 
-BROKER = "Broker"
-TITLES = {"tracker": "Tracker Server", "torrent": "Torrent Server"}
+TITLES: Mapping[str, str] = {side: groups_of(side)[0].title for side in SIDES}
+"""What servers are, by the side that they are on."""
 MISSING = object()
 SHOWN = 100
 """Characters of a value that are told."""
@@ -140,13 +144,13 @@ def _sketch(title: str, found: Forbidden, before: Sequence[Observed], event: Bus
     """What was seen, and an event in the end; `said` of its client."""
     me = _alias(found.client)
     names = {found.client: me}
-    rows = list(_rows(before, names, found.client if found.role == TRACKER else "tracker"))
+    rows = list(_rows(before, names, found.client if found.role == TRACKER else TRACKER_ID))
     number = 2 * len(rows) + 1
     if event is not None:
         ends = (BROKER, me) if isinstance(found.seen, Delivered) else (me, BROKER)
-        rows.append(Message(*ends, label(event) + _about(event), False, number, number + 1))
+        rows.append(Message(*ends, label_about(event), False, number, number + 1))
     rows.append(Note((me,), said))
-    groups = [Group("Event Bus", (Lifeline(BROKER, "MQTT Broker"),))]
+    groups = [event_bus()]
     for client, alias in names.items():
         role = TITLES.get(found.role, "") if client == found.client else ""
         groups.insert(0, Group("", (Lifeline(alias, escape(f"{role} {client}".strip())),)))
@@ -166,7 +170,7 @@ def _rows(before: Sequence[Observed], names: dict[str, str], tracker: str) -> It
             topics += 1
             continue
         if topics:
-            yield Note((BROKER,), f"SUBSCRIBE and SUBACK, {topics} topics")
+            yield Note((BROKER,), subscriptions(topics))
             topics = 0
         client = getattr(seen, "client", "")
         if isinstance(seen, Published) and not client:
@@ -175,18 +179,18 @@ def _rows(before: Sequence[Observed], names: dict[str, str], tracker: str) -> It
         match seen:
             case Published() | Sent():
                 me = me or names.setdefault(client or "?", _alias(client or "unknown"))
-                yield Message(me, BROKER, label(seen.event) + _about(seen.event), False, number, number + 1)
+                yield Message(me, BROKER, label_about(seen.event), False, number, number + 1)
             case Delivered():
-                yield Message(BROKER, me, label(seen.event) + _about(seen.event), False, number, number + 1)
+                yield Message(BROKER, me, label_about(seen.event), False, number, number + 1)
             case Connected():
-                yield Message(me, BROKER, "CONNECT", False, number, number + 1)
+                yield Message(me, BROKER, label(CONNECT()), False, number, number + 1)
             case Disconnected():
-                yield Note((me,), "DISCONNECT" if seen.clean else "Its connection is lost.")
+                yield Note((me,), label(DISCONNECT()) if seen.clean else "Its connection is lost.")
             case Gap():
                 yield Divider("Something was not seen here")
         number += 2
     if topics:
-        yield Note((BROKER,), f"SUBSCRIBE and SUBACK, {topics} topics")
+        yield Note((BROKER,), subscriptions(topics))
     yield from _unreadable(garbage)
 
 
@@ -195,11 +199,6 @@ def _unreadable(garbage: Counter[str]) -> Iterator[Row]:
     for topic, number in garbage.items():
         yield Note((BROKER,), escape(f"{number} of {topic} that {'are no events' if number > 1 else 'is no event'}"))
     garbage.clear()
-
-
-def _about(event: BusEvent) -> str:
-    client = getattr(event, "client", "")
-    return rf"\nof {escape(client)}" if client else ""
 
 
 def _alias(client: str) -> str:

@@ -16,7 +16,8 @@ from machines.events import (
     TrackerHello,
 )
 from machines.torrent_server import TOPICS as TORRENT_TOPICS
-from machines.tracker import TOPICS as TRACKER_TOPICS
+from machines.tracker import HARDENED_TOPICS as TRACKER_TOPICS
+from machines.tracker import TRACKER_ID
 from spec.monitor.observation import (
     COMPLETE,
     Connected,
@@ -43,7 +44,7 @@ KEPT = 400
 """Observations of one participant that are kept for an explanation."""
 EARLIEST = 2000
 """Observations of a client of which nobody knows yet what it is that are kept until then."""
-TOPICS: Mapping[str, frozenset[str]] = {TRACKER: TRACKER_TOPICS | {TrackerHello.topic}, TORRENT: TORRENT_TOPICS}
+TOPICS: Mapping[str, frozenset[str]] = {TRACKER: TRACKER_TOPICS, TORRENT: TORRENT_TOPICS}
 """What servers of a role can subscribe to; a tracker hears hellos only if it is hardened."""
 
 
@@ -70,7 +71,7 @@ class Monitor:
 
     sight: Sight = COMPLETE
     from_the_start: bool = True
-    tracker: str = "tracker"
+    tracker: str = TRACKER_ID
     roles: Mapping[str, str] = field(default_factory=dict)
     assumed: Assumptions = ASSUMED
     charts: Charts = OURS

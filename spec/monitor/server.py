@@ -60,9 +60,7 @@ CALLS = 200
 """More calls than a server makes before it waits: it calls itself for ever."""
 
 Charts = Mapping[str, type[Participant]]
-OURS: Charts = immutabledict(
-    {"Tracker": Tracker, "TorrentServer": TorrentServer, "DistributionView": DistributionView, "Clock": Clock}
-)
+OURS: Charts = immutabledict({chart.__name__: chart for chart in (Tracker, TorrentServer, DistributionView, Clock)})
 
 
 class State(NamedTuple):

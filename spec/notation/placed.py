@@ -7,6 +7,7 @@ and one diagnostic says so.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def has_arrow(text: str) -> bool:
     return arrow is not None and arrow.is_pointed(text)
 
 
-class Placed:
+class Placed(ABC):
     """A text while it is read, as far as names and what stands over them are concerned."""
 
     def __init__(self, text: str) -> None:
@@ -85,14 +86,15 @@ class Placed:
     def _present(self, line: Line, keyword: str, text: str) -> None:
         self.tree.add(Presentation(line.number, line.column, keyword, text))
 
-    def _fragment(self, line: Line) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def begin_fragment(self, line: Line) -> bool:
+        """Begin the fragment whose keyword is `line.word`; returns whether the line was read, or complained of."""
 
     def _placed(self, line: Line) -> bool:
         """`note over A,B#colour:text`, boxes, `ref over`."""
         place = _PLACE.match(line.rest)
         if place is None:
-            return self._fragment(line) if line.word == "ref" else self._beside(line)
+            return self.begin_fragment(line) if line.word == "ref" else self._beside(line)
         head, colon, text = line.rest[place.end() :].partition(":")
         if not trim(text) and not has_arrow(head) and (block := self._lines_to_end(line) or self._lines_below()):
             text = r"\n".join(block)

@@ -45,7 +45,7 @@ class _Reader(Placed):
         self.statements = {
             **dict.fromkeys(("title", "frame"), self._heading),
             **dict.fromkeys(words.KINDS | words.PICTURED, self._declare),
-            **dict.fromkeys(words.FRAGMENTS, self._fragment),
+            **dict.fromkeys(words.FRAGMENTS, self.begin_fragment),
             **dict.fromkeys(words.PLACED, self._placed),
             **dict.fromkeys(words.ACTIVATIONS, self._activate),
             **dict.fromkeys(words.DESTRUCTIONS | {"create"}, self._live),
@@ -179,7 +179,7 @@ class _Reader(Placed):
         self.tree.open_group(line.number, line.column, self.participants.groups.pop)
         return True
 
-    def _fragment(self, line: Line) -> bool:
+    def begin_fragment(self, line: Line) -> bool:
         line, is_braced = self._without_brace(line)
         self._guard(line)
         self.tree.open_fragment(line.number, line.column, line.word, line.rest)

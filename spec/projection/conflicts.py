@@ -64,7 +64,7 @@ def realisability(
     try:
         why = _Check(interaction, ahead, problems).explore(limit, stop)
         if why:
-            text = f"it is not decided whether each lifeline can know what is drawn for it: {why}"
+            text = f"whether each lifeline can know what is drawn for it: {why}"
             problems.append(Problem(0, None, "undecided", text, interaction.file))
     except InteractionError as error:
         problems.append(Problem(error.line, None, "undecided", error.message, error.file))

@@ -23,8 +23,9 @@ from spec.system.chart_body import ASYNC, STEPS, Fired, Held, Local
 from spec.system.chart_error import ChartError
 from spec.system.data import Anchors, Inspection, Opaque, Picture, take
 from spec.system.outside import REMEDY, witnessed
+from spec.system.probe import Book
 from spec.system.process import Payloads
-from spec.system.stepped import Book, MayIgnore, SteppedMachine, never_ignored
+from spec.system.stepped import MayIgnore, SteppedMachine, never_ignored
 from spec.system.structure import NAMES, Declared, Edge, Labels, Structure, as_mapping
 from spec.system.surroundings import Surroundings
 
@@ -163,10 +164,10 @@ class TransitionsMachine(SteppedMachine):
         )
         self.declared = frozenset(row for row in self.declared if row[1] not in _automatic(chart.sample))
 
-    def _events(self, label: str, peer: str) -> tuple[str, ...]:
-        return tuple(each for each in super()._events(label, peer) if not peer or self._peers[each] in {"", peer})
+    def events_of(self, label: str, peer: str) -> tuple[str, ...]:
+        return tuple(each for each in super().events_of(label, peer) if not peer or self._peers[each] in {"", peer})
 
-    def _ignores(self, local: Local, label: str) -> bool:
+    def ignores_at(self, local: Local, label: str) -> bool:
         """What a state has no transition for, if the machine's author says so (`ignore_invalid_triggers`)."""
         if any(edge.label == label for edge in self._structure.leaving(local.states)):
             return False

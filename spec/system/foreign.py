@@ -20,8 +20,9 @@ from machines.participant import atomic_states
 from spec.system.chart_body import OWN, ChartBody, Held, Local
 from spec.system.chart_error import ChartError
 from spec.system.data import Opaque
+from spec.system.probe import Book
 from spec.system.process import Payload, Payloads
-from spec.system.stepped import Book, MayIgnore, SteppedMachine, never_ignored
+from spec.system.stepped import MayIgnore, SteppedMachine, never_ignored
 from spec.system.structure import (
     Declared,
     actions_of,
@@ -82,7 +83,7 @@ class ForeignMachine(SteppedMachine):
         A region that is not named is where it is at the beginning, or where it begins. Raises `ChartError`.
         """
         if not where:
-            return self._initial
+            return self.probe.initial
         place = f"{self.name}, beginning in {where!r}"
         known = {state.id: state for state in atomic_states(self._class)}
         named = [name.strip() for name in where.split("/")]
@@ -94,22 +95,22 @@ class ForeignMachine(SteppedMachine):
             if wrong:
                 raise ChartError(self.name, place, f"it cannot be in {name} and in {wrong} at once")
         found = [known[name] for name in named]
-        for each in (*(known[name] for name in self._initial.states), *entered_by_default(found)):
+        for each in (*(known[name] for name in self.probe.initial.states), *entered_by_default(found)):
             if each not in found and all(are_parallel(each, other) for other in found):
                 found.append(each)
         return self._put(tuple(name for name in known if known[name] in found), known, place)
 
     def _put(self, states: tuple[str, ...], known: dict[str, State], place: str) -> Local:
-        held, body = self._initial.data, self._body
+        held, body = self.probe.initial.data, self.probe.body
         assert isinstance(held, Held)
         assert isinstance(body, ChartBody)
         running = not any(known[name].final and known[name].parent is None for name in states)
         local = Local(states, held._replace(running=running, order=body.order_of(states)))
-        self._restore(local)
+        self.probe.restore(local)
         body.settle(place)
         then, look = body.look()
         if then != local:
-            self._record(then, look)
+            self.probe.record(then, look)
             here = "/".join(then.states)
             raise ChartError(self.name, place, f"it does not stay there: by itself it goes on to {here}; name that")
         return local

@@ -15,9 +15,9 @@ from statemachine import StateChart
 
 from machines import (
     BUS_EVENTS,
+    CHARTS,
     CONNECT,
     DISCONNECT,
-    LIFELINES,
     SUBSCRIBE,
     Broker,
     BusEvent,
@@ -40,6 +40,7 @@ from machines import (
     TrackerHello,
     View,
 )
+from machines.events import BESIDE
 from machines.session import MqttClient
 from spec.binding import BUILT_IN, Begin, Binding, Player
 from spec.binding.allowances import Allowances
@@ -53,7 +54,7 @@ from spec.system.stepped import SteppedMachine
 Charts = Mapping[str, type[StateChart[Any]]]
 """The chart that plays each lifeline, or the chart of each name that a binding gives."""
 
-OURS: Charts = immutabledict({**{chart.__name__: chart for chart in LIFELINES.values()}})
+OURS: Charts = immutabledict({chart.__name__: chart for chart in CHARTS})
 """Our charts, by the names that a binding uses."""
 
 KINDS = (MqttClient, DistributionView, Clock, Broker)
@@ -344,10 +345,9 @@ def order(lifeline: str, name: str) -> Iterator[Hashable]:
         yield name if found is None else found()  # charts that are not ours call their messages by name
 
 
-_BESIDE = {event.__name__: event for event in BUS_EVENTS if event.topic.startswith(("files/", "fragments/"))}
-"""What is published outside the procedures that the charts play."""
+_BESIDE = {event.__name__: event for event in BESIDE}
 _ORDERS = {order.__name__: order for order in (Start, Stop, ConnectionLost, ConnectionFailed)}
 
 
 def _topics() -> frozenset[str]:
-    return frozenset(topic for chart in LIFELINES.values() for topic in getattr(chart, "topics", ()))
+    return frozenset(topic for chart in CHARTS for topic in getattr(chart, "topics", ()))

@@ -6,16 +6,11 @@ import subprocess
 
 import pytest
 
-from machines import CHARTS, LIFELINES, Participant, RegisteredClient, Tracker
+from machines import CHARTS, Participant, RegisteredClient, Tracker
 from machines.diagrams import decision_page, dot, graph, mermaid
 from machines.participant import all_states, arrows_of, atomic_states, label_of, words
 
 charts = pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.__name__)
-
-
-def test_every_lifeline_of_the_reference_diagram_has_a_chart() -> None:
-    assert set(LIFELINES.values()) == set(CHARTS)
-    assert len(LIFELINES) == 9
 
 
 @charts

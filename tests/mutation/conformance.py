@@ -22,7 +22,7 @@ from machines.participant import Participant, Snapshot
 from spec.binding import load
 from spec.conformance.baseline import Accepted
 from spec.conformance.bind import BoundDiagram
-from spec.conformance.checker import DIAGRAMS, compared, explored, read_accepted
+from spec.conformance.checker import compared, explored, read_accepted
 from spec.conformance.inclusion import Finding
 from spec.conformance.parallel import uninterrupted
 from spec.conformance.specification import Specification, UseCase, specification
@@ -34,6 +34,7 @@ from tests.mutation.bisimulation import difference as difference_in
 from tests.mutation.bisimulation import explored as explored_behaviours
 from tests.mutation.equivalence import difference
 from tests.mutation.mutants import Mutant, copy_of, mutants_of
+from tests.support.places import DIAGRAMS
 
 CHARTS: tuple[type[Participant], ...] = (Tracker, TorrentServer, Broker, Clock, DistributionView)
 SURVIVORS = Path(__file__).parent / "survivors.toml"

@@ -1,24 +1,26 @@
 """How well the property-test suite bites: charts and rules with one fault each, and after how many examples it shows.
 
-`python -m tests.mutation.properties [--sample N] [--seed N] [--level charts|driver] [--examples N] [--out FILE]
+`python -m tests.mutation.properties [--sample N] [--seed N] [--level LEVEL] [--examples N] [--seconds N] [--out FILE]
 [--write] [NAME ...]` tries faults of the named charts, of `rules`, and those `by hand` (`faults/`), with the rules of
-the suite, and prints a table; `--write` puts it into the README of this folder. What is `equivalent` by its making, or
+the suite, and prints a table; `--write` puts it into the README of this folder. Several levels (`--level charts
+--level driver --level broker`) try the same faults, and stand side by side. What is `equivalent` by its making, or
 bisimilar with its chart (`survivors.toml`), is left out, and so is what `equivalents.toml` names, with its reason.
 
 A fault counts as found when a run breaks a property that is not known to be broken, is forbidden by a monitor that
-knows our charts only, cannot go on, or has no end. What is tried, one after the other (`STAGES`): the tours, the random
-rules, and, at the level of the charts, both packet by packet. A tour counts as many examples as it has stops; examples
-are those of the stage that shows the fault.
+knows our charts only, cannot go on, or has more steps than any run. The level has to have done what breaks it; over a
+broker nothing else is judged. What is tried, one after the other (`STAGES`): the tours, the random rules, and both
+packet by packet; rules as functions by themselves, at the level of the charts. A tour counts as many examples as it has
+stops; examples are those of the stage that shows the fault. A fault about which nothing is known after `--seconds` is
+not found.
 """
 
 import argparse
 import json
 import multiprocessing
-import statistics
 import sys
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,10 +37,10 @@ from tests.mutation import table
 from tests.mutation.mutants import mutants_of
 from tests.mutation.planting import faults
 from tests.mutation.rule_mutants import rule_mutants
-from tests.properties import packet_tour, story, test_limits_of_a_view, test_view_rules
-from tests.properties.judging import MONITORED
+from tests.mutation.shares import Bite, known_bites, missed, rows, side_by_side
+from tests.properties import brokers, packet_brokers, packet_tour, story, test_limits_of_a_view, test_view_rules
+from tests.properties.brokers import OnEmbedded
 from tests.properties.levels import Charts, Level
-from tests.properties.packets import PacketService
 from tests.properties.rules import Service
 from tests.properties.runs import World, world_key
 from tests.properties.story import Violation
@@ -49,11 +51,16 @@ CHARTS = {chart.__name__: chart for chart in (Tracker, TorrentServer, Distributi
 RULES, BY_HAND = "rules", "by hand"
 PLACES = ("rules", "view", "tracker", "torrent_server", "clock")
 """Of the faults by hand, those that are in charts and rules."""
-LEVELS: Mapping[str, type[Level]] = {"charts": Charts, "driver": Wired}
+LEVELS: Mapping[str, type[Level]] = {"charts": Charts, "driver": Wired, "broker": OnEmbedded}
 ALGEBRA: tuple[ModuleType, ...] = (test_view_rules, test_limits_of_a_view)
 PLANTED = "planted"
-LONGEST = 120.0
-"""Seconds after which a fault has made the suite run for ever."""
+SLOW = "broker"
+"""The level at which little is tried, since it takes real time."""
+LATE = 5.0
+"""Seconds after which nothing more is expected of a broker that has a fault before it."""
+OUT_OF_TIME = "out of time"
+CONTROL = "no fault"
+"""What is tried first at each level: if something is found there, nothing that is found means anything."""
 EQUIVALENTS = Path(__file__).with_name("equivalents.toml")
 
 
@@ -67,17 +74,6 @@ class Planted:
     name: str
     planted: Callable[[], AbstractContextManager[Mapping[str, type[Participant]]]]
     rules: Callable[[], Mapping[str, Any]] = dict
-
-
-@dataclass(frozen=True)
-class Bite:
-    """What showed a fault, and after how many examples; `by` is empty if nothing did."""
-
-    of: str
-    name: str
-    stage: str
-    by: str
-    examples: int
 
 
 def planted(name: str) -> Iterator[Planted]:
@@ -149,6 +145,7 @@ class Attempt:
 
     def begin(self) -> None:
         """Plant it."""
+        brokers.PATIENCE = packet_brokers.PATIENCE = LATE
         self.there = self.fault.planted()
         self.charts = self.there.__enter__()  # its process ends with it
         self.worlds: dict[str, World] = {}
@@ -181,14 +178,13 @@ class Attempt:
 
 
 def _tours(attempt: Attempt) -> None:
-    tour = Tour(attempt.world, level=LEVELS[attempt.level])
+    tour = Tour(attempt.world, level=LEVELS[attempt.level], only_what_runs=attempt.level == SLOW)
     attempt.count(tour.beginnings())
     attempt.count(tour.services())
 
 
 def _startups(attempt: Attempt) -> None:
-    if attempt.level == "charts":
-        attempt.count(packet_tour.tour(attempt.charts))
+    attempt.count(packet_tour.tour(attempt.charts, packet_tour.LEVELS[attempt.level]))
 
 
 def _algebra(attempt: Attempt) -> None:
@@ -204,13 +200,17 @@ def _algebra(attempt: Attempt) -> None:
 
 def _random(attempt: Attempt) -> None:
     attempt.machine(
-        Service, attempt.examples, 20, level=LEVELS[attempt.level], world=lambda _, scenario: attempt.world(scenario)
+        Service,
+        attempt.examples,
+        20,
+        level=LEVELS[attempt.level],
+        only_what_runs=attempt.level == SLOW,
+        world=lambda _, scenario: attempt.world(scenario),
     )
 
 
 def _random_packets(attempt: Attempt) -> None:
-    if attempt.level == "charts":
-        attempt.machine(PacketService, attempt.examples, 40, charts=attempt.charts)
+    attempt.machine(packet_tour.LEVELS[attempt.level], attempt.examples, 40, charts=attempt.charts)
 
 
 STAGES: Mapping[str, Callable[[Attempt], None]] = {
@@ -235,15 +235,16 @@ def _settings(examples: int, steps: int) -> settings:
     )
 
 
-def bite(fault: Planted, level: str, examples: int) -> Bite:
+def bite(fault: Planted, level: str, examples: int, seconds: float) -> Bite:
     """Try the suite against a fault, in another process: what is remembered of its charts goes with it."""
     theirs, ours = multiprocessing.Pipe()
-    process = multiprocessing.get_context("fork").Process(target=_tell, args=(Attempt(fault, level, examples), ours))
+    tried = brokers.few(examples) if level == SLOW else examples
+    process = multiprocessing.get_context("fork").Process(target=_tell, args=(Attempt(fault, level, tried), ours))
     process.start()
     ours.close()
     try:
         assert theirs.recv() == PLANTED, f"{fault.of}: {fault.name}: cannot be planted"
-        found: Bite = theirs.recv() if theirs.poll(LONGEST) else Bite(fault.of, fault.name, "", "it has no end", 0)
+        found: Bite = theirs.recv() if theirs.poll(seconds) else Bite(fault.of, fault.name, OUT_OF_TIME, "", 0)
     except EOFError:
         raise RuntimeError(f"{fault.of}: {fault.name}: its process ended before it said what it found") from None
     finally:
@@ -258,31 +259,25 @@ def _tell(attempt: Attempt, to: Any) -> None:
     to.send(attempt.bite())
 
 
-# What was found.
-
-
-def rows(bites: list[Bite]) -> Iterator[str]:
-    """A line of Markdown for each chart, and one for all."""
-    yield "| of | tried | found | share | by the tour | startups | algebra | random rules | monitor | median examples |"
-    yield "|---|---|---|---|---|---|---|---|---|---|"
-    for of in (*dict.fromkeys(bite.of for bite in bites), "all"):
-        here = [bite for bite in bites if of in {bite.of, "all"}]
-        found = [bite for bite in here if bite.by]
-        stages = [sum(bite.stage in names for bite in found) for names in (("tour",), ("startups",), ("algebra",))]
-        stages.append(sum(bite.stage in {"random", "packets"} for bite in found))
-        stages.append(sum(bite.by == MONITORED for bite in found))
-        median = statistics.median(bite.examples for bite in found) if found else 0
-        cells = [of, len(here), len(found), f"{len(found) / len(here):.1%}", *stages, f"{median:g}"]
-        yield f"| {' | '.join(map(str, cells))} |"
-
-
-def _known(file: Path | None, level: str) -> dict[tuple[str, str], Bite]:
-    """What an earlier measurement of a level has found, by fault."""
-    if file is None or not file.exists():
-        return {}
-    rows_ = [row for row in map(json.loads, file.read_text(encoding="utf-8").splitlines()) if row.pop("level") == level]
-    bites = [Bite(**row) for row in rows_]
-    return {(one.of, one.name): one for one in bites}
+def tried(chosen: Sequence[Planted], level: str, given: argparse.Namespace) -> list[Bite]:
+    """What each fault comes to at a level; what is known already is not tried again."""
+    known = known_bites(given.out, level)
+    bites: list[Bite] = []
+    for fault in (Planted(CONTROL, CONTROL, lambda: nullcontext({})), *chosen):
+        found = known.get((fault.of, fault.name)) or bite(fault, level, given.examples, given.seconds)
+        if fault.of == CONTROL:
+            if found.by or found.stage:
+                raise SystemExit(f"{level}: where there is no fault: {found.by or found.stage}, {found.examples} tried")
+        else:
+            bites.append(found)
+        if given.out and (fault.of, fault.name) not in known:
+            with given.out.open("a", encoding="utf-8") as out:
+                out.write(json.dumps({"level": level, **vars(found)}) + "\n")
+        if fault.of != CONTROL and not found.by:
+            print(
+                f"not found ({' '.join(filter(None, [level, found.stage]))}): {fault.of}: {fault.name}", file=sys.stderr
+            )
+    return bites
 
 
 def main() -> None:
@@ -291,32 +286,39 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join([*CHARTS, RULES, repr(BY_HAND)]))
     parser.add_argument("--sample", type=int, help="so many of them, by chance (all)")
     parser.add_argument("--seed", type=int, default=1, help="of that chance (1)")
-    parser.add_argument("--examples", type=int, default=100, help="of each rule machine, as in the profile ci (100)")
-    parser.add_argument("--level", choices=[*LEVELS], default="charts")
+    parser.add_argument(
+        "--examples",
+        type=int,
+        default=100,
+        help="of each rule machine, as in the profile ci (100; over a broker fewer)",
+    )
+    parser.add_argument("--level", choices=[*LEVELS], action="append", help="any number of them (charts)")
+    parser.add_argument("--seconds", type=float, default=120.0, help="after which a fault is not found (120)")
     parser.add_argument("--out", type=Path, help="also as JSON lines; what stands there already is not tried again")
-    parser.add_argument("--write", action="store_true", help="put the table into the README of this folder")
+    parser.add_argument("--write", action="store_true", help="put the tables into the README of this folder")
     given = parser.parse_args()
     settings.register_profile("ci", max_examples=given.examples, deadline=None)
     settings.load_profile("ci")
     story.FOLDER = Path(tempfile.mkdtemp(prefix="mutants-"))  # not among the failures of the suite
     every = [fault for name in given.names or [*CHARTS, RULES, BY_HAND] for fault in planted(name)]
     chosen = Random(given.seed).sample(every, given.sample) if given.sample else every
-    known = _known(given.out, given.level)
-    bites = []
-    for fault in sorted(chosen, key=every.index):
-        found = known.get((fault.of, fault.name)) or bite(fault, given.level, given.examples)
-        bites.append(found)
-        if given.out and (fault.of, fault.name) not in known:
-            with given.out.open("a", encoding="utf-8") as out:
-                out.write(json.dumps({"level": given.level, **vars(found)}) + "\n")
-        if not found.by:
-            print(f"not found: {fault.of}: {fault.name}", file=sys.stderr)
-    lines = list(rows(bites))
-    print(*lines, sep="\n")
-    if given.write:
-        told = f"{len(chosen)} of {len(every)} faults" + (f", drawn with seed {given.seed}" if given.sample else "")
-        missed = [f"- {bite.of}: {bite.name}" for bite in bites if not bite.by]
-        table.write_section(given.level, f"{told}, {given.examples} examples of each rule machine.", lines, missed)
+    chosen = sorted(chosen, key=every.index)
+    levels = [level for level in LEVELS if level in (given.level or ["charts"])]
+    found = {level: tried(chosen, level, given) for level in levels}
+    told = f"{len(chosen)} of {len(every)} faults" + (f", drawn with seed {given.seed}" if given.sample else "")
+    told += f", {given.examples} examples of each rule machine"
+    told += f" ({brokers.few(given.examples)} over a broker)" if SLOW in levels else ""
+    told += f", at most {given.seconds:g} s for each."
+    for level, bites in found.items():
+        lines = list(rows(bites))
+        print(f"{table.LEVELS[level]}:", *lines, "", sep="\n")
+        if given.write:
+            table.write_section(level, told, lines, missed(bites))
+    if len(found) > 1:
+        lines = list(side_by_side(found))
+        print("All levels:", *lines, sep="\n")
+        if given.write:
+            table.write_section(table.SIDE_BY_SIDE, told, lines, ())
 
 
 if __name__ == "__main__":

@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 from spec.binding import load
 from spec.conformance.bounds import Bounds
-from spec.conformance.checker import DIAGRAMS, Report, check_all
+from spec.conformance.checker import Report, check_all
 from spec.notation import read
+from tests.support.places import DIAGRAMS
 
 ARROW = re.compile(r"^(?P<left>\s*)(?P<sender>\w+)(?P<head><?-[^:]*?>{1,2}[*]?)(?P<receiver>\w+)(?P<label>:.*)$")
 SEPARATOR = re.compile(r"^\s*(?:alt|opt|loop|break|par|else|end|parallel|critical|strict|thread|group|seq)\b")

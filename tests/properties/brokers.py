@@ -23,8 +23,14 @@ from tests.support.mosquitto import Mosquitto
 T = TypeVar("T")
 PATIENCE = 60.0
 """Seconds that what has been sent can take to come."""
+FEW, FEWEST = 25, 3
 FAR = 86_400.0
 """Seconds that a clock counts: no timeout expires but those that a run lets expire."""
+
+
+def few(examples: int) -> int:
+    """How many examples are tried here in the place of so many at other levels: each takes real time."""
+    return max(FEWEST, examples // FEW)
 
 
 class HeldSession:

@@ -23,7 +23,6 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-import spec
 from machines.diagrams import mermaid
 from spec.binding import load
 from spec.notation import read
@@ -41,8 +40,8 @@ from tests.properties.packets import PacketService
 from tests.properties.rules import Service
 from tests.properties.simulation import Features, Life
 from tests.properties.tour import Tour
+from tests.support.places import DIAGRAMS
 
-DIAGRAMS = Path(spec.__file__).parent / "diagrams"
 EXCEPTIONS = Path(__file__).with_name("unexercised.toml")
 LIVES = range(1, 9)
 """Seeds of the lives that are lived."""

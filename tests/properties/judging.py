@@ -1,11 +1,12 @@
 """What is said of each step of a run, and of the run as a whole, at every level of the suite."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import spec.exploration
+from machines.calls import Message
 from runtime.runs.explored import observed
 from spec.exploration.model.steps import Row
 from spec.monitor import Monitor
@@ -63,15 +64,29 @@ def forbidden_in(run: Run) -> str:
     return ""
 
 
-def moved_by(run: Run) -> str:
-    """Who would move where the run has come to, though nothing comes that means anything; empty if nobody would."""
+class Moved(NamedTuple):
+    """Who would move, because of what, and that as a sentence."""
+
+    component: int
+    message: Message
+    why: str
+
+
+def moved_by(run: Run) -> Moved | None:
+    """Who would move where the run has come to, though nothing comes that means anything; None if nobody would."""
+    for component, message in meaningless(run):
+        node, state = run.world.nodes[component], run.world.state(run.row, component)
+        for outcome in node.receive(state, message):
+            if outcome.sent or outcome.then != state:
+                return Moved(component, message, f"{node.name} is {state.where}, and does not ignore {message}")
+    return None
+
+
+def meaningless(run: Run) -> Iterator[tuple[int, Message]]:
+    """What means nothing to whom, where the run has come to."""
     world = run.world
     for component, node in enumerate(world.nodes):
         state = world.state(run.row, component)
-        if state.broken or node.is_busy(state):
-            continue
-        for message in harmless(state.client, node.client.topics):  # type: ignore[attr-defined]
-            for outcome in node.receive(state, message):
-                if outcome.sent or outcome.then != state:
-                    return f"{node.name} is {state.where}, and does not ignore {message}"
-    return ""
+        if not state.broken and not node.is_busy(state):
+            for message in harmless(state.client, node.client.topics):  # type: ignore[attr-defined]
+                yield component, message

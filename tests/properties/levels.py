@@ -4,12 +4,15 @@ A level stands where a run begins, and then does each of its steps. Where it doe
 raises `DifferenceError`.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from immutabledict import immutabledict
 
+from machines.calls import Message
 from spec.exploration.model.node import ServerState
+from spec.exploration.model.steps import Row
 from tests.properties.runs import Run, Step
 
 
@@ -28,6 +31,11 @@ class Level(Protocol):
 
     def do(self, run: Run, step: Step, how: str = "") -> None:
         """Do a step that the run has just taken; `how`: `take over` where a connection is lost to another one."""
+
+    def reads(self, run: Run, component: int, state: ServerState, messages: Sequence[Message]) -> bool:
+        """A server that is in some state reads what nobody in the run has published, or is told it. Returns whether it
+        can do so once more in another state; it is no longer where the run says.
+        """
 
     def disturb(self, run: Run, topic: str, payload: bytes) -> None:
         """Something that nobody means comes to whoever has subscribed to its topic; nothing may move."""
@@ -49,11 +57,60 @@ class Charts:
     def do(self, run: Run, step: Step, how: str = "") -> None:
         pass
 
+    def reads(self, run: Run, component: int, state: ServerState, messages: Sequence[Message]) -> bool:
+        return True
+
     def disturb(self, run: Run, topic: str, payload: bytes) -> None:
         """Bytes come to no chart."""
 
     def end(self) -> None:
         pass
+
+
+def gone_along(
+    level: type[Level], run: Run, begun: int, see: Callable[[Run, Row, Step], None] = lambda *_: None
+) -> tuple[Run, str]:
+    """How far a level does the steps of a run, from so many on, and how it differs then (empty: it does not).
+
+    `see` is told of each step that it has done: the run up to it, and where it was taken.
+    """
+    under_test, along = level(), Run(run.world, run.steps[:begun])
+    try:
+        under_test.begin(along)
+        for step in run.steps[begun:]:
+            before = along.row
+            along.take(step)
+            under_test.do(along, step)
+            see(along, before, step)
+    except DifferenceError as difference:
+        return along, str(difference)
+    finally:
+        under_test.end()
+    return along, ""
+
+
+class Reading(NamedTuple):
+    """A server, by its number, that is in some state, and what it reads there or is told."""
+
+    component: int
+    state: ServerState
+    messages: Sequence[Message]
+
+
+def have_read(level: type[Level], run: Run, readings: Sequence[Reading]) -> str:
+    """How a level differs in one of these, each by itself, where a run has come to; empty if it does in none."""
+    left = list(readings)
+    while left:
+        under_test = level()
+        try:
+            under_test.begin(run)
+            while left and under_test.reads(run, *left.pop(0)):
+                pass
+        except DifferenceError as difference:
+            return str(difference)
+        finally:
+            under_test.end()
+    return ""
 
 
 UNREAD = "awaiting_retry"

@@ -1,10 +1,11 @@
 """A tour of the startups, packet by packet: at every point of each, everything that can come between.
 
-`python -m tests.properties.packet_tour` goes on it. Each leg plays rules of `packets.py` in an order that is fixed, and
-ends as those runs do: everybody who can is registered, and all share one view.
+`python -m tests.properties.packet_tour [--level charts|driver|broker]` goes on it. Each leg plays rules of `packets.py`
+in an order that is fixed, and ends as those runs do: everybody who can is registered, and all share one view.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+import argparse
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import partial
 
 from machines.calls import Start
@@ -23,6 +24,8 @@ from machines.torrent_server import TorrentServer
 from machines.tracker import Tracker
 from spec.system.setup import sample
 from tests.properties.harmless import STRANGER, harmless
+from tests.properties.packet_brokers import BrokeredService, BrokeredSystem
+from tests.properties.packet_drivers import DrivenService
 from tests.properties.packets import HELD, INTERRUPTIONS, PacketService, timers
 from tests.support.harness import Server
 
@@ -38,9 +41,14 @@ STARTING = ("awaiting_connack", "subscribing", "awaiting_subacks")
 Leg = Callable[[PacketService], None]
 
 
-def begun(charts: Mapping[str, type[Participant]], held: type[BusEvent] = NOTHING, seed: int = 0) -> PacketService:
+def begun(
+    charts: Mapping[str, type[Participant]],
+    held: type[BusEvent] = NOTHING,
+    seed: int = 0,
+    of: type[PacketService] = PacketService,
+) -> PacketService:
     """Two torrent servers and a tracker, where no event of a kind arrived, and a second tracker that is offline."""
-    service = PacketService()
+    service = of()
     service.charts = charts  # type: ignore[misc]
     service.begin(kinds=["plain", "frail storage"], held=held, seed=seed, failing=False, steps=0)
     return service
@@ -82,18 +90,28 @@ def legs() -> Iterator[tuple[str, type[BusEvent], Leg]]:
         yield f"a will of session {session} comes during an admission of session a", NOTHING, partial(_will, session)
 
 
-def tour(charts: Mapping[str, type[Participant]]) -> Iterator[str]:
-    """What each leg is called, once it is done. Raises `AssertionError`, or what a chart raises."""
+def tour(
+    charts: Mapping[str, type[Participant]],
+    of: type[PacketService] = PacketService,
+    on: Iterable[tuple[str, type[BusEvent], Leg]] | None = None,
+) -> Iterator[str]:
+    """What each leg is called, once it is done; `on` these, or on all. Raises `AssertionError`, or what a chart raises.
+
+    `of` says what runs: charts, or more.
+    """
     rested = set()
-    for told, held, act in legs():
-        service = begun(charts, held)
-        act(service)
-        check(service)
-        service.system.run()
-        here = _where(service)
-        if here not in rested:  # what has come to rest from there would do so once more
-            rested.add(here)
-            service.teardown()
+    for told, held, act in legs() if on is None else on:
+        service = begun(charts, held, of=of)
+        try:
+            act(service)
+            check(service)
+            service.system.run()
+            here = _where(service)
+            if here not in rested:  # what has come to rest from there would do so once more
+                rested.add(here)
+                service.come_to_rest()
+        finally:
+            service.system.end()
         yield told
 
 
@@ -120,7 +138,7 @@ def _interrupt(who: str, steps: int, how: str, service: PacketService) -> None:
     service.interrupt_a_startup(pick=service.startable().index(who), steps=steps, how=how)
     server = service.system.servers[who]
     if how == "nothing":
-        unmoved(server)
+        unmoved(service, server)
     elif how in {"stop", "broken"}:
         assert server.at not in STARTING, (how, server.at)
     if how != "refused":
@@ -141,7 +159,7 @@ def _hear(who: str, kind: type[BusEvent], service: PacketService) -> None:
     _offline(service, who)
     service.interrupt_a_startup(pick=service.startable().index(who), steps=len(WHO[who].topics) + 4, how="nothing")
     server = service.system.servers[who]
-    if server.link is not None and server.at == "awaiting_subacks" and kind.topic in server.client.topics:
+    if server.link is not None and server.at == "awaiting_subacks" and kind.topic in server.chart.topics:
         server.link.down.appendleft(sample(kind, STRANGER))
         before = server.client.snapshot()
         service.system.carry_down(who)
@@ -151,7 +169,7 @@ def _hear(who: str, kind: type[BusEvent], service: PacketService) -> None:
 
 def _bother(service: PacketService) -> None:
     for server in service.system.servers.values():
-        unmoved(server)
+        unmoved(service, server)
 
 
 def _replace(service: PacketService, *, gently: bool) -> None:
@@ -188,7 +206,7 @@ def _succeed(pending: bool, other: TrackerHello, early: bool, service: PacketSer
         assert tracker.at != "offline", "it stepped down for an earlier tracker"
     service.system.run(ClientJoinSucceeded if pending else NOTHING)
     assert tracker.at == ("awaiting_confirmations" if pending else "awaiting_requests")
-    unmoved(tracker)
+    unmoved(service, tracker)
     _hears(service, tracker, TrackerHello(session="two", event_id="y"))
     assert tracker.at != "offline", "it stepped down for itself"
     if not early:
@@ -261,17 +279,31 @@ def _hears(service: PacketService, server: Server, event: BusEvent, *, first: bo
     service.system.carry_down(server.name)
 
 
-def unmoved(server: Server) -> None:
+def unmoved(service: PacketService, server: Server) -> None:
     """What means nothing to a server leaves it as it is. Raises `AssertionError`."""
     before, due = server.client.snapshot(), server.client.due()
-    for message in harmless(before, server.client.topics):
-        server.client.receive(message)
+    for message in harmless(before, server.chart.topics):
+        service.system.give(server.name, message)
         assert (server.client.snapshot(), server.client.due()) == (before, due), (server.name, server.at, message)
+
+
+LEVELS: Mapping[str, type[PacketService]] = {
+    "charts": PacketService,
+    "driver": DrivenService,
+    "broker": BrokeredService,
+}
+"""What goes on it: charts, drivers with the chart of the broker, or drivers over the embedded broker."""
 
 
 def main() -> None:
     """Go on it, and say how many legs it has."""
-    print(f"{sum(1 for _ in tour({}))} legs")
+    parser = argparse.ArgumentParser(prog="python -m tests.properties.packet_tour")
+    parser.add_argument("--level", choices=[*LEVELS], default="charts", help="what goes on it (charts)")
+    level = parser.parse_args().level
+    try:
+        print(f"{sum(1 for _ in tour({}, LEVELS[level]))} legs")
+    finally:
+        BrokeredSystem.stop()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from immutabledict import immutabledict
 
-from machines.broker import BrokerData
+from machines.broker import Broker, BrokerData
 from machines.calls import (
     AddFile,
     Call,
@@ -140,6 +140,7 @@ class PacketService(RuleBasedStateMachine):
 
     charts: ClassVar[Mapping[str, type[Participant]]] = {}
     """Charts that take the place of ours of the same name."""
+    server: ClassVar[type[Server]] = Reused
 
     @initialize(
         kinds=st.lists(st.sampled_from(OFFERS), min_size=1, max_size=3),
@@ -153,17 +154,21 @@ class PacketService(RuleBasedStateMachine):
         self.offers |= dict.fromkeys(TRACKERS, View(fragment_size=512))
         charts = {**PLAYING, **self.charts}
         servers = [
-            Reused(charts["Tracker" if name in TRACKERS else "TorrentServer"], name, view, charts)
+            self.server(charts["Tracker" if name in TRACKERS else "TorrentServer"], name, view, charts)
             for name, view in self.offers.items()
         ]
         spare = servers.pop()
-        self.system = System(servers, seed, _as_it_begins("broker", charts["Broker"]))
+        self.system = self.built(servers, seed, charts["Broker"])
         self.system.failing = failing
         self.system.connect_all()
-        self.system.servers[spare.name] = spare
+        self.system.add(spare)
         self.cut: set[str] = set()
         self.wander(Random(seed), steps)
         self.system.run(held)
+
+    def built(self, servers: list[Server], seed: int, broker: type[Broker]) -> System:
+        """The servers and their broker."""
+        return System(servers, seed, _as_it_begins("broker", broker))
 
     def wander(self, random: Random, steps: int) -> None:
         """Get somewhere: messages arrive, and now and then a server comes or goes."""
@@ -292,7 +297,7 @@ class PacketService(RuleBasedStateMachine):
         told: dict[str, Call | None] = {
             "refused": None,
             "stop": Stop(),
-            "no answer": SubscriptionFailed(topic=min(self.system.servers[name].client.topics)),
+            "no answer": SubscriptionFailed(topic=min(self.system.servers[name].chart.topics)),
         }
         self.system.orders = [(name, told[how])] if how in told else []
         self.system.mixing = 0.1 * (1 + after)
@@ -451,6 +456,12 @@ class PacketService(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "system"):
             return
+        try:
+            self.come_to_rest()
+        finally:
+            self.system.end()
+
+    def come_to_rest(self) -> None:
         self.system.refusing = self.system.failing = False
         self.system.run_out()
         assert {server.at for server in self.torrents()} <= RESTING

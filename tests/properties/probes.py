@@ -6,7 +6,7 @@ long as somebody could have; so decisions are met that no short run meets, with 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from immutabledict import immutabledict
@@ -42,33 +42,73 @@ LEAVES = "what a server hears of others does not change how it leaves"
 ONCE = "what is delivered twice is followed once"
 
 
+class Broken(NamedTuple):
+    """A property that a server breaks, why, and what shows it: in which state it reads which events."""
+
+    property_: str
+    why: str
+    state: ServerState
+    messages: tuple[BusEvent, ...]
+
+
 def broken_by_probes(
     world: World, component: int, state: ServerState, ignored: frozenset[str], see: Callable[[Label], None]
-) -> tuple[str, str]:
-    """The property that a server breaks in a state, whatever comes to it next, and what it is; both empty if none is.
+) -> Broken | None:
+    """The property that a server breaks in a state, whatever comes to it next; None if it breaks none.
 
     One that is about to publish reads nothing before that. `see` is told of each step.
     """
+    if not reads(world, component, state):
+        return None
+    found = broken_by_old(world, component, state)
+    for message in () if found else probes(world, component, state):
+        found = found or broken_by_reading(world, component, state, message, ignored, see)
+    return found
+
+
+def reads(world: World, component: int, state: ServerState) -> bool:
+    """Whether a server reads whatever comes."""
     node = world.nodes[component]
-    if state.broken or not node.is_online(state) or node.is_busy(state):
-        return "", ""
-    if _follows_again(node, component, state):
-        return ONCE, f"{node.name} is {state.where}, and reads once more what it has followed"
-    for message in probes(world, component, state):
-        for label, then in read(node, component, state, message):
-            see(label)
-            if then.broken:
-                return POSSIBLE, f"{node.name} is {state.where}, and reads {message}: {then.broken}"
-            broken = world.judge_local(component, state, label) - ignored
-            if broken:
-                return min(broken), f"{node.name} is {state.where}, and reads {message}"
-            if then.where == state.where and _leaves(node, then) != _leaves(node, state):
-                return LEAVES, f"{node.name} is {state.where}, reads {message}, and is stopped"
-            if _names(message, LEFT) and _is_brought_back(node, component, then):
-                return STAYS_GONE, f"{node.name} is {state.where}, and reads {message}"
-            if label.outcome is not None and label.outcome.sent and _is_followed_again(node, component, then, message):
-                return ONCE, f"{node.name} is {state.where}, and reads {message} twice"
-    return "", ""
+    return not state.broken and node.is_online(state) and not node.is_busy(state)
+
+
+def broken_by_old(world: World, component: int, state: ServerState) -> Broken | None:
+    """The same, when something comes that was followed some time ago."""
+    node = world.nodes[component]
+    again = _followed_again(node, component, state)
+    if again is None:
+        return None
+    return Broken(ONCE, f"{node.name} is {state.where}, and reads once more what it has followed", *again)
+
+
+def broken_by_reading(
+    world: World,
+    component: int,
+    state: ServerState,
+    message: BusEvent,
+    ignored: frozenset[str],
+    see: Callable[[Label], None],
+) -> Broken | None:
+    """The same, when this event comes."""
+    node = world.nodes[component]
+
+    def found(property_: str, then: str = "", *more: BusEvent) -> Broken:
+        return Broken(property_, f"{node.name} is {state.where}, and reads {message}{then}", state, (message, *more))
+
+    for label, then in read(node, component, state, message):
+        see(label)
+        if then.broken:
+            return found(POSSIBLE, f": {then.broken}")
+        broken = world.judge_local(component, state, label) - ignored
+        if broken:
+            return found(min(broken))
+        if then.where == state.where and _leaves(node, then) != _leaves(node, state):
+            return found(LEAVES, ", and is stopped")
+        if _names(message, LEFT) and _is_brought_back(node, component, then):
+            return found(STAYS_GONE)
+        if label.outcome is not None and label.outcome.sent and _is_followed_again(node, component, then, message):
+            return found(ONCE, " twice", message)
+    return None
 
 
 def _leaves(node: Server, state: ServerState) -> list[tuple[object, ...]]:
@@ -76,8 +116,12 @@ def _leaves(node: Server, state: ServerState) -> list[tuple[object, ...]]:
     return [outcome.sent for outcome in node.order(state, "stop")]
 
 
-def _follows_again(node: Server, component: int, state: ServerState) -> bool:
-    """Whether something is done about an event that was followed some time ago, and is delivered once more."""
+def _followed_again(
+    node: Server, component: int, state: ServerState
+) -> tuple[ServerState, tuple[BusEvent, ...]] | None:
+    """In which state something is done about which event that was followed some time ago, and is delivered once more;
+    None if nothing is.
+    """
     data: Any = state.client.data
     if component == TRACKER:
         clients = sorted({*state.knows.clients, *state.knows.admissions, STRANGER})
@@ -88,8 +132,11 @@ def _follows_again(node: Server, component: int, state: ServerState) -> bool:
     else:
         knows, events = replace(data, hello=AFRESH), [TrackerHello(event_id=AFRESH)]
     state = state._replace(client=state.client._replace(data=knows))
-    steps = (step for event in events for step in read(node, component, state, event))
-    return any(then != state or (label.outcome and label.outcome.sent) for label, then in steps)
+    for event in events:
+        steps = read(node, component, state, event)
+        if any(then != state or (label.outcome and label.outcome.sent) for label, then in steps):
+            return state, (event,)
+    return None
 
 
 def _is_followed_again(node: Server, component: int, state: ServerState, message: BusEvent) -> bool:

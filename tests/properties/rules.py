@@ -45,7 +45,7 @@ from tests.properties.judging import (
     forbidden_in,
     moved_by,
 )
-from tests.properties.levels import Charts, DifferenceError, Level
+from tests.properties.levels import Charts, DifferenceError, Level, gone_along
 from tests.properties.runs import Run, Step, World, world_of
 from tests.properties.story import Violation
 
@@ -101,6 +101,8 @@ class Service(RuleBasedStateMachine):
     begins: ClassVar[tuple[Beginning, ...]] = beginnings()
     views: ClassVar[bool] = True
     """Whether servers begin with data that Hypothesis makes."""
+    only_what_runs: ClassVar[bool] = False
+    """Whether the way to where a run begins is not judged: it is not done at the level."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -130,7 +132,8 @@ class Service(RuleBasedStateMachine):
         if self.run.world.scenario.views:
             self.ignored |= OF_WHOLE_FILES
         for before, step in self.run.follow(beginning.steps if whole else beginning.steps[:kept]):
-            self.judge(before, step)  # at once, so that a run that breaks a property ends there
+            if not self.only_what_runs:
+                self.judge(before, step)  # at once, so that a run that breaks a property ends there
         self.under_test = self.level()
         self.guard(self.under_test.begin, self.run)
 
@@ -150,7 +153,7 @@ class Service(RuleBasedStateMachine):
 
     # Steps.
 
-    def guard(self, act: Callable[..., None], *given: Any) -> None:
+    def guard(self, act: Callable[..., object], *given: Any) -> None:
         """Do something with what is under test."""
         try:
             act(*given)
@@ -160,7 +163,10 @@ class Service(RuleBasedStateMachine):
     def fail(self, property_: str, why: str = "") -> None:
         """The run is over. Raises `Violation`."""
         self.has_failed = True
-        raise Violation(getattr(self.under_test, "name", "charts"), property_, self.run, why)
+        if self.under_test is None and self.level is not Charts:  # it was on its way to where the run begins
+            _, difference = gone_along(self.level, self.run, len(self.run.steps) - 1)
+            property_, why = (AS_CHARTS, difference) if difference else (property_, why)
+        raise Violation(self.level.name, property_, self.run, why)
 
     def take(self, step: Step, how: str = "") -> None:
         """A step, at every level, and what the properties say of it."""
@@ -287,9 +293,12 @@ class Service(RuleBasedStateMachine):
     @rule()
     def tell_what_means_nothing(self) -> None:
         """Whoever waits stays as it is, whatever comes of that."""
-        why = moved_by(self.run)
-        if why:
-            self.fail(UNMOVED, why)
+        moved = moved_by(self.run)
+        if moved:
+            assert self.under_test is not None
+            state = self.run.world.state(self.run.row, moved.component)
+            self.guard(self.under_test.reads, self.run, moved.component, state, [moved.message])
+            self.fail(UNMOVED, moved.why)
 
     # In the end.
 

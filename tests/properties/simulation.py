@@ -21,14 +21,14 @@ from typing import Any, NamedTuple
 from uuid import NAMESPACE_OID, uuid5
 
 from machines import Clock, DistributionView, Participant, TorrentServer, Tracker, View
-from machines.calls import CONNECT
+from machines.calls import CONNECT, Role
 from machines.calls import Message as Call
 from machines.distribution_view import DistributionViewData
 from machines.events import BusEvent, ClientMetadata
-from machines.participant import Output, Snapshot
+from machines.participant import Snapshot
+from runtime.bus_adapter import BusAdapter
 from runtime.driver import Server
 from runtime.mqtt.session import NotConnectedError
-from runtime.stepping import Role
 from runtime.wire.events import decode, encode
 from spec.monitor import (
     LOSSY_SUBSCRIBER,
@@ -199,29 +199,35 @@ def _come(session: SimulatedSession, message: Message) -> None:
         session.read(message)
 
 
+Numbers = Counter[tuple[str, type[Call]]]
+"""How many events of each kind servers have published."""
+
+
 class LivingServer(Server):
     """A server whose events are numbered, so that a seed gives the same ones; those of each kind by themselves, so that
     different lives come to the same states of charts, which are remembered.
     """
 
-    numbers: "Counter[tuple[str, type[Call]]]"
-    _kind: type[Call] = CONNECT
+    numbers: Numbers
 
-    def _send(self, role: Role, output: Output) -> None:
-        self._kind = type(output.message)
-        super()._send(role, output)
-
-    def _new_id(self) -> str:
-        return numbered(self.numbers, self.name, self._kind)
-
-    def _transmit(self, message: Call) -> None:
-        super()._transmit(message)
-        if isinstance(message, CONNECT) and message.will is not None:
-            session: Any = self._session
-            session.will = replace(message.will, event_id=numbered(self.numbers, self.name, type(message.will)))
+    def event_id(self, event: BusEvent) -> str:
+        return numbered(self.numbers, self.name, type(event))
 
 
-def numbered(numbers: "Counter[tuple[str, type[Call]]]", name: str, kind: type[Call]) -> str:
+class LivingAdapter(BusAdapter):
+    """Sessions with a bus, and the wills that are left there."""
+
+    def __init__(self, bus: LivingBus, numbers: Numbers) -> None:
+        self.bus, self.numbers = bus, numbers
+
+    def dial(self, client: str, call: CONNECT) -> Any:
+        session = self.bus.session(client)
+        if call.will is not None:
+            session.will = replace(call.will, event_id=numbered(self.numbers, client, type(call.will)))
+        return session
+
+
+def numbered(numbers: Numbers, name: str, kind: type[Call]) -> str:
     """The identifier of the next event of a kind that a server publishes."""
     numbers[name, kind] += 1
     return _identifier(name, kind.__name__, numbers[name, kind])
@@ -252,7 +258,7 @@ class Life:
         self.chance = Random(self.seed)
         self.loop = VirtualLoop()
         self.bus = LivingBus(self.loop, self.chance, self.losses)
-        self.numbers: Counter[tuple[str, type[Call]]] = Counter()
+        self.numbers: Numbers = Counter()
         self._sessions: Counter[str] = Counter()
         self.names = [f"torrent{number}" for number in range(1, self.torrents + 1)]
         self.servers = {name: self._born(name) for name in (TRACKER, *self.names)}
@@ -272,8 +278,7 @@ class Life:
         _put(charts, "client", client._replace(data=replace(client.data, **self._made(name))))
         if view is not None:
             _put(charts, "view", Snapshot(("idle",), DistributionViewData(view)))
-        connect: Any = self.bus.session
-        server = LivingServer(charts, connect, timeout=TIMEOUT)
+        server = LivingServer(charts, LivingAdapter(self.bus, self.numbers), timeout=TIMEOUT)
         server.numbers = self.numbers
         return server
 

@@ -10,10 +10,9 @@ from hypothesis.stateful import run_state_machine_as_test
 from typer.testing import CliRunner
 
 from machines import DistributionView, Participant
-from machines.calls import ForgetAdmission
+from machines.calls import ForgetAdmission, Role
 from machines.participant import Output
 from runtime.cli.main import app
-from runtime.stepping import Role
 from spec.exploration.model import scenario as scenarios
 from spec.exploration.model.scenario import Scenario
 from tests.properties.judging import AS_CHARTS
@@ -49,11 +48,11 @@ class WithAPlantedFault(Service):
 class Forgetful(SteppedServer):
     """A driver that sends nothing to a clock."""
 
-    def _send(self, role: Role, output: Output) -> None:
+    def send(self, role: Role, output: Output) -> None:
         if output.to == "clock" and type(output.message).__name__ == "StopTimeout":
             self.charts["client"].emit(output)
             return
-        super()._send(role, output)
+        super().send(role, output)
 
 
 class Faulty(Wired):

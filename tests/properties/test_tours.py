@@ -4,10 +4,15 @@ from collections import Counter
 
 import pytest
 
+from machines.calls import Start
 from tests.properties import coverage
 from tests.properties.beginnings import beginnings
 from tests.properties.coverage import Done, Exercised, transitions
 from tests.properties.coverage_report import arrows, complaint, exceptions, missing, name_of, toured
+from tests.properties.judging import AS_CHARTS, Moved
+from tests.properties.levels import DifferenceError
+from tests.properties.runs import Run, Step
+from tests.properties.story import Violation
 from tests.properties.tour import Tour
 from tests.properties.wired import Wired
 
@@ -24,6 +29,44 @@ def test_the_tours_break_nothing_and_exercise_everything() -> None:
 def test_the_driver_goes_along_on_a_part_of_the_tour() -> None:
     tour = Tour(level=Wired)
     assert sum(1 for _ in tour.beginnings(beginnings()[::PART])) == len(beginnings()[::PART])
+
+
+class Counted(Wired):
+    """A level of which it is counted what it has done."""
+
+    done = 0
+    differs = False
+
+    def do(self, run: Run, step: Step, how: str = "") -> None:
+        super().do(run, step, how)
+        Counted.done += 1
+        if self.differs:
+            raise DifferenceError("it does something else")
+
+
+class Otherwise(Counted):
+    differs = True
+
+
+@pytest.mark.parametrize("only", [False, True])
+@pytest.mark.parametrize(("level", "property_"), [(Counted, "nothing is ever done"), (Otherwise, AS_CHARTS)])
+def test_what_breaks_a_property_counts_once_it_was_done(
+    monkeypatch: pytest.MonkeyPatch, level: type[Counted], property_: str, only: bool
+) -> None:
+    monkeypatch.setattr("tests.properties.tour.broken_by", lambda *_: ("nothing is ever done", ""))
+    monkeypatch.setattr(Counted, "done", 0)
+    with pytest.raises(Violation) as failed:
+        list(Tour(level=level, only_what_runs=only).beginnings(beginnings()[:1]))
+    assert (failed.value.property_, level.done) == (property_, 1)
+
+
+@pytest.mark.parametrize("only", [False, True])
+def test_what_should_not_be_read_counts_once_it_was_read(monkeypatch: pytest.MonkeyPatch, only: bool) -> None:
+    monkeypatch.setattr(Wired, "reads", lambda *_: (_ for _ in ()).throw(DifferenceError("it reads nothing")))
+    if not only:
+        monkeypatch.setattr("tests.properties.tour.moved_by", lambda _: Moved(0, Start(), "it moves"))
+    with pytest.raises(Violation, match="it reads nothing"):
+        list(Tour(level=Wired, only_what_runs=only).beginnings(beginnings()[:1]))
 
 
 def everything() -> Exercised:

@@ -5,7 +5,7 @@ steps give the same run each time: nothing depends on how fast anything is.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -13,17 +13,17 @@ from uuid import UUID
 
 from immutabledict import immutabledict
 
-from machines.calls import Stop, TimeoutExceeded, ViewChangeFailed
+from machines.calls import Message, Role, Stop, TimeoutExceeded, ViewChangeFailed
 from machines.events import BusEvent
 from machines.participant import Decision, Output, Participant
+from runtime.connection import spawn
 from runtime.driver import Move, Server
 from runtime.policy import SchedulingPolicy
-from runtime.stepping import Role
 from runtime.wire.events import Malformed, Refusals, decode, encode
 from spec.exploration.model.node import Server as Node
 from spec.exploration.model.node import ServerState, normal
 from tests.properties.buses import SimulatedBus
-from tests.properties.levels import DifferenceError, compare, unmarked
+from tests.properties.levels import DifferenceError, compare, differences, unmarked
 from tests.properties.remembered import Remembered
 from tests.properties.runs import Run, Step
 from tests.properties.virtual import VirtualLoop
@@ -57,39 +57,45 @@ class Chosen(SchedulingPolicy):
 class SteppedServer(Server):
     """A server of which a run has `chosen` what its policy does. Timeouts are the driver's own."""
 
-    new_id: Callable[[], str]
+    next_id: Callable[[], str]
 
     def __init__(self, charts: Mapping[Role, Any], connect: Any, **settings: Any) -> None:
         self.chosen = Chosen()
         super().__init__(charts, connect, policy=self.chosen, **settings)
 
-    def _new_id(self) -> str:
-        return self.new_id()
+    def event_id(self, event: BusEvent) -> str:
+        return self.next_id()
 
     def go_on(self) -> None:
         """Publish what is due, and go on."""
         self.chosen.pauses = False
-        self._settle()
+        self.settle()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it has a session."""
+        return self.connection.session is not None
 
     def leave(self) -> None:
         """Say goodbye and disconnect."""
-        self._arrive(Stop(), "")
+        self.hear(Stop())
+
+    def hear(self, message: Message) -> None:
+        """Something comes that is no packet."""
+        self.arrive(message, "")
 
     def timer(self, client: str) -> asyncio.TimerHandle | None:
         """The timeout for a client."""
-        for (_, output), timer in self._timers.items():
+        for (_, output), timer in self.timers.running.items():
             if isinstance(output.message, TimeoutExceeded) and output.message.timer.client == client:
                 return timer
         return None
 
     def resume(self, session: Any) -> None:
         """Go on where the charts are, with a session that is open."""
-        self._session = session
-        self._spawn(self._listen(session), self._tasks)
-
-    def set_timers(self) -> None:
-        """Begin to count for the timeouts that are set."""
-        self._set_timers()
+        connection = self.connection
+        connection.session = session
+        spawn(connection._listen(session), connection._tasks)
 
 
 class Wired:
@@ -133,7 +139,7 @@ class Wired:
                 await self.bus.put(session, topics, list(map(self._encoded, down)))
                 server.resume(session)
             server.chosen.pauses = node.is_busy(state)
-            server.set_timers()
+            server.timers.follow()
 
     def _new(self, node: Node, state: ServerState) -> SteppedServer:
         charts: dict[Role, Any] = {role: self._chart(node, role) for role in ROLES}
@@ -141,7 +147,7 @@ class Wired:
             chart.restore(getattr(state, role))
         connect: Any = self.bus.session
         server = self.server(charts, connect, timeout=self.timeout, observer=self._see, refusals=self.refusals)
-        server.new_id = self._new_id
+        server.next_id = self._new_id
         if state.broken:
             self.broken[node.name] = state.broken
         self.servers[node.name] = server
@@ -265,6 +271,36 @@ class Wired:
                     found.append(f"under way {word} {node.name} is {_names(events)}; by its charts: {_names(expected)}")
         return found
 
+    def reads(self, run: Run, component: int, state: ServerState, messages: Sequence[Message]) -> bool:
+        """It does what its charts do. Raises `DifferenceError`."""
+        node = run.world.nodes[component]
+        server = self.servers[node.name]
+        connected = server.is_connected
+        self.broken.pop(node.name, None)
+        for role in ROLES:
+            server.charts[role].restore(getattr(_named(state), role))
+        expected = [state]
+        for message in messages:
+            self.loop.run(self._read(server, message))
+            expected = [then for one in expected for then in _after(node, one, message)]
+        here = self.state(run, component)
+        found = [differences(node.name, here, unmarked(run, component, normal(then))) for then in expected]
+        if all(found):
+            raise DifferenceError(f"after {messages}: {'; '.join(found[0])}")
+        return server.is_connected == connected
+
+    async def _read(self, server: SteppedServer, message: Message) -> None:
+        if isinstance(message, BusEvent):
+            on_wire = replace(message, event_id=message.event_id or self._new_id())
+            topic, payload = on_wire.topic, encode(on_wire)
+            for session in await self.bus.inject(topic, payload):
+                if session.client == server.name:
+                    session.read((topic, payload))
+        else:
+            server.hear(message)
+        for _ in range(AT_ONCE):
+            await asyncio.sleep(0)
+
     def disturb(self, run: Run, topic: str, payload: bytes) -> None:
         """Nobody moves, and whoever has subscribed to the topic counts one refusal."""
         before, refused = self.moved, self.refusals.total
@@ -283,6 +319,13 @@ class Wired:
         for server in self.servers.values():
             self.loop.run(server.crash())
         self.loop.close()
+
+
+def _after(node: Node, state: ServerState, message: Message) -> Iterator[ServerState]:
+    """Where a message can lead a server."""
+    for outcome in node.receive(state, message):
+        assert isinstance(outcome.then, ServerState)
+        yield outcome.then
 
 
 def snapshot(server: Server) -> ServerState:
@@ -319,10 +362,15 @@ def _named(state: ServerState) -> ServerState:
     """A state of the explorer in which what was delivered once already has an identifier as on the wire."""
     data: Any = state.client.data
     if getattr(data, "hello", ""):
-        data = replace(data, hello=REPEATED)
+        data = replace(data, hello=_identifier(data.hello))
     if getattr(data, "requests", None):
-        data = replace(data, requests=immutabledict(dict.fromkeys(data.requests, REPEATED)))
+        data = replace(data, requests=immutabledict({key: _identifier(one) for key, one in data.requests.items()}))
     return state._replace(client=state.client._replace(data=data))
+
+
+def _identifier(mark: str) -> str:
+    """A mark as an identifier; one that is an identifier stays."""
+    return mark if len(mark) == len(REPEATED) else REPEATED
 
 
 def _names(messages: list[BusEvent]) -> str:

@@ -128,11 +128,11 @@ async def test_events_of_one_server_leave_in_the_order_of_sending() -> None:
             tracker.start()
             await reach(tracker, "awaiting_requests")
             names = [f"torrent-{number}" for number in range(50)]
-            session = tracker._session
+            session = tracker.connection.session
             for name in names:
                 event = ClientJoinRequested(client=name, hash_algorithm="md5", event_id=str(uuid4()))
                 assert session is not None
-                tracker._tell(session, event)  # each is denied
+                tracker.connection.tell(session, event)  # each is denied
             denied = []
             async for message in listener.messages:
                 denied.append(bytes(message.payload))
@@ -202,10 +202,10 @@ async def test_an_unspecified_reception_is_refused_and_nothing_moves(
         for server in (tracker, joined, offline):
             server._observer = seen
         before = snapshots(tracker, joined, offline)
-        tracker._arrive(CONNACK(), "broker")
-        joined._arrive(ViewChanged(), "view")
-        joined._arrive(CONNACK(), "broker")
-        offline._arrive(TrackerHello(event_id=str(uuid4())), "broker")
+        tracker.arrive(CONNACK(), "broker")
+        joined.arrive(ViewChanged(), "view")
+        joined.arrive(CONNACK(), "broker")
+        offline.arrive(TrackerHello(event_id=str(uuid4())), "broker")
         assert snapshots(tracker, joined, offline) == before
         assert [dict(server.refused) for server in (tracker, joined, offline)] == [
             {"CONNACK": 1},
@@ -232,12 +232,12 @@ async def test_an_expiry_of_an_attempt_that_ended_is_ignored() -> None:
     async with EmbeddedBroker() as broker:
         tracker, joined = await serving(broker)
         before = snapshots(tracker, joined)
-        joined._arrive(TimeoutExceeded(timer=Timer("client-1", 1)), "clock")
-        tracker._arrive(TimeoutExceeded(timer=Timer("client-1", 1)), "clock")
+        joined.arrive(TimeoutExceeded(timer=Timer("client-1", 1)), "clock")
+        tracker.arrive(TimeoutExceeded(timer=Timer("client-1", 1)), "clock")
         assert snapshots(tracker, joined) == before
         assert not tracker.refused + joined.refused
-        assert not tracker._timers
-        assert not joined._timers
+        assert not tracker.timers.running
+        assert not joined.timers.running
         await joined.crash()
         await tracker.crash()
 
@@ -266,7 +266,7 @@ async def test_a_timeout_is_set_anew_stopped_and_exceeded() -> None:
         assert seen.names("?", "clock")[2:] == ["SetTimeout", "SetTimeout", "StopTimeout"]
         assert seen.names("!", "clock") == ["TimeoutExceeded"]
         assert torrent.charts["clock"].where == ("idle",)
-        assert not torrent._timers
+        assert not torrent.timers.running
         await torrent.stop()
         await tracker.stop()
 
@@ -279,9 +279,9 @@ async def test_a_shorter_timeout_counts_for_those_that_are_set() -> None:
         torrent._observer = seen
         torrent.start()
         await reach(torrent, "awaiting_answer")
-        (set_first,) = torrent._timers.values()
+        (set_first,) = torrent.timers.running.values()
         torrent.count(7200.0)
-        assert list(torrent._timers.values()) == [set_first]
+        assert list(torrent.timers.running.values()) == [set_first]
         assert not set_first.cancelled()
         torrent.count(0.01)
         assert set_first.cancelled()

@@ -276,6 +276,6 @@ async def test_a_broker_dies_while_an_event_is_not_yet_acknowledged() -> None:
     tracker.start()
     await reach(tracker, "offline")
     await asyncio.gather(*killed)
-    assert not tracker._publishing
+    assert not tracker.connection.publishing
     await tracker.stop()
     assert not await before.left()

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from machines.calls import TimeoutExceeded, Timer
+from machines.calls import Role, TimeoutExceeded, Timer
 from machines.participant import Output
-from runtime.stepping import Role, changed
+from runtime.stepping import changed
 
 SAME = [Output(TimeoutExceeded(timer=Timer("one", attempt)), "client") for attempt in range(3)]
 OUTPUTS = st.sampled_from(SAME) | st.integers(0, 2).map(

@@ -233,6 +233,10 @@ class System:
         self._random = Random(seed)
         self._numbers = count(1)
 
+    def add(self, server: Server) -> None:
+        """One more server, offline."""
+        self.servers[server.name] = server
+
     def connect_all(self) -> None:
         """Begin where everybody is connected and subscribed, and the first tracker is about to say hello."""
         self.links = [Link(name) for name in self.servers]
@@ -249,8 +253,15 @@ class System:
 
     def tell(self, name: str, message: Call) -> None:
         """Something from outside the diagram, such as Start."""
-        self.servers[name].client.receive(message)
+        self.give(name, message)
         self.settle()
+
+    def give(self, name: str, message: Message) -> None:
+        """The same, or an event, and nobody does what is then due."""
+        self.servers[name].client.receive(message)
+
+    def end(self) -> None:
+        """Leave nothing behind: here nothing is."""
 
     def lose_connection(self, name: str) -> None:
         """The connection breaks; what was on its way to the broker may still arrive, before the broker notices."""
@@ -361,7 +372,7 @@ class System:
         if order[1] is None:
             self.refusing = True
         else:
-            self.servers[order[0]].client.receive(order[1])
+            self.give(order[0], order[1])
 
     def _urgent(self) -> Iterator[tuple[Server | None, Participant, Output]]:
         participants = [(server, chart) for server in self.servers.values() for chart in server.charts.values()]

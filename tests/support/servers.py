@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from immutabledict import immutabledict
 
 from machines import ClientMetadata, Clock, DistributionView, FragmentMetadata, Participant, Snapshot, View
+from machines.calls import Role
 from machines.torrent_server import TorrentServer
 from machines.tracker import Tracker
 from runtime.demo.audience import Reporter
@@ -17,7 +18,6 @@ from runtime.driver import Move, Server
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.session import BrokerAddress, Session
 from runtime.recorder import Arrow
-from runtime.stepping import Role
 
 HASH = "sha-256"
 SIZE = 1024

@@ -14,8 +14,9 @@ from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
 
+from machines.tracker import TRACKER_ID
 from spec.exploration.any_number.restriction import NotInterchangeable
-from spec.exploration.model.scenario import TRACKER, Scenario
+from spec.exploration.model.scenario import Scenario
 
 
 class Kind(NamedTuple):
@@ -49,7 +50,7 @@ def populations(scenario: Scenario, servers: int) -> Iterator[Scenario]:
 
     Where servers differ in two ways, of each mixture there is one; none where one with a view of its own is missing.
     """
-    if {*scenario.views} - {TRACKER} - {*scenario.names[:servers]}:
+    if {*scenario.views} - {TRACKER_ID} - {*scenario.names[:servers]}:
         return
     alone = scenario.torrents - scenario.conflicting
     as_drawn = range(servers + 1) if 0 < scenario.as_drawn < scenario.torrents else [servers * (scenario.as_drawn > 0)]
@@ -67,4 +68,4 @@ def told(scenario: Scenario) -> str:
         return "any number of torrent servers, each hardened or as drawn"
     if not scenario.conflicting:
         return "any number of torrent servers"
-    return "rivals, any number of them" + (" beside others" if scenario.conflicting < scenario.torrents else "")
+    return "rivals, any number of them" + (" with others" if scenario.conflicting < scenario.torrents else "")

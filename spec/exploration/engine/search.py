@@ -96,7 +96,7 @@ class BreadthFirst(ABC):
         """A hash table of the keys; zero stands for an empty place."""
         self.keys[0] = packing.pack(np.array([self.tables.numbered(row)]), self.layout)[0]
         self.count = 1
-        self._rehash()
+        self.rehash()
         self.levels = [0, 1]
         self.transitions = 0
         self.quiescent = 0
@@ -113,18 +113,25 @@ class BreadthFirst(ABC):
     # What an engine does.
 
     @abstractmethod
-    def _level(self, begin: int, end: int) -> None:
-        """Expand the states of these numbers, and append what is new."""
+    def expand_level(self, begin: int, end: int) -> None:
+        """Expand the states from number `begin` to before `end`, and append what is new.
+
+        That is: their keys to `keys`, from which states they were reached to `parents`, and their number to `count`.
+        Steps are counted in `transitions`, states without any in `quiescent`. Raises `MemoryError` where there is not
+        enough of it, `KeyboardInterrupt` if it is stopped.
+        """
 
     @abstractmethod
-    def _rehash(self) -> None:
-        """Put all keys into the empty hash table."""
+    def rehash(self) -> None:
+        """Put all keys into `places`, which is empty."""
 
     @abstractmethod
-    def _look(self, properties: Properties, masks: list[Words], watched: Words, hits: Hits) -> None:
-        """Note for each watch (a bit of `watched`) the first state that has its bit in all of its masks by side.
+    def note_hits(self, properties: Properties, masks: list[Words], watched: Words, hits: Hits) -> None:
+        """Write into `hits` for each watch (a bit of `watched`) the first state that has its bit in all of its masks.
 
-        A side is twice the number of a local state, and one more if nothing is under way.
+        There is a mask for each side of each component: `masks[component][side]`, of `properties.words` words. A side
+        is twice the number of a local state, and one more if nothing is under way. Where there is no such state, `hits`
+        stays as it is; `watched` may be used up.
         """
 
     @abstractmethod
@@ -141,6 +148,18 @@ class BreadthFirst(ABC):
     def components(self, size: int, sources: Numbers, targets: Numbers) -> Numbers:
         """The number of its strongly connected component for each of `size` states of a part of the graph."""
         return components(size, sources, targets)
+
+    # What an engine may do faster.
+
+    def pack_anew(self, old: Words, keys: Words) -> None:
+        """Pack the keys by the present layout instead of the old one; `keys` is where, perhaps where they are."""
+        for begin in range(0, self.count, ROOM):
+            rows = packing.unpack(self.keys[begin : min(begin + ROOM, self.count)], old)
+            keys[begin : begin + len(rows)] = packing.pack(rows, self.layout)
+
+    def widen(self) -> None:
+        """Make the hash table at least twice as large, with all keys in it."""
+        self._new_places(2 * len(self.places))
 
     # What is the same for all.
 
@@ -160,7 +179,7 @@ class BreadthFirst(ABC):
         why = ""
         try:
             while self.levels[-2] < self.levels[-1] and not why:
-                self._level(*self.levels[-2:])
+                self.expand_level(*self.levels[-2:])
                 self.levels.append(self.count)
                 self._render(self.count)
                 if self.most is not None and self.count > self.most and self.levels[-2] < self.levels[-1]:
@@ -184,7 +203,7 @@ class BreadthFirst(ABC):
         ]
         watched = np.full(properties.words, np.iinfo(np.uint64).max, np.uint64)
         hits = np.full(properties.words * WORD, -1, np.int64)
-        self._look(properties, masks, watched, hits)
+        self.note_hits(properties, masks, watched, hits)
         return [int(at) if at >= 0 else None for at in hits[: len(properties.watches)]]
 
     def _fits(self) -> bool:
@@ -198,16 +217,10 @@ class BreadthFirst(ABC):
             self._spend((len(self.keys) + len(self.places)) * words * self.keys.itemsize)
         old, self.layout = self.layout, layout
         keys = self.keys if self.words == self.keys.shape[1] else np.zeros((len(self.keys), self.words), np.uint64)
-        self._pack_anew(old, keys)
+        self.pack_anew(old, keys)
         self.keys = keys
         self._new_places(len(self.places))
         return False
-
-    def _pack_anew(self, old: Words, keys: Words) -> None:
-        """Pack the keys by the present layout instead of the old one; `keys` is where, perhaps where they are."""
-        for begin in range(0, self.count, ROOM):
-            rows = packing.unpack(self.keys[begin : min(begin + ROOM, self.count)], old)
-            keys[begin : begin + len(rows)] = packing.pack(rows, self.layout)
 
     def _make_room(self, states: int) -> None:
         """Make room for so many states. Raises `MemoryError` before there is not enough of it."""
@@ -220,7 +233,7 @@ class BreadthFirst(ABC):
             self.parents.resize(capacity, refcheck=False)
         while states > len(self.places) * self.load:
             self._spend(len(self.places) * width)
-            self._widen()
+            self.widen()
 
     def _spend(self, size: int) -> None:
         """Raises `MemoryError` if there is less memory than so many bytes."""
@@ -228,14 +241,10 @@ class BreadthFirst(ABC):
         if spare is not None and size > spare:
             raise MemoryError
 
-    def _widen(self) -> None:
-        """Make the hash table twice as large."""
-        self._new_places(2 * len(self.places))
-
     def _new_places(self, size: int) -> None:
         self.places[:] = 0
         self.places.resize((size, self.words), refcheck=False)
-        self._rehash()
+        self.rehash()
 
     def _render(self, end: int) -> None:
         progress = self.progress

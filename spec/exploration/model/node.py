@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol
 from immutabledict import immutabledict
 
 from machines import ConnectionLost, Participant, Start, Stop, View, ViewChangeFailed
-from machines.calls import TimeoutExceeded
+from machines.calls import ROLES, TimeoutExceeded
 from machines.clock import ClockData
 from machines.events import BusEvent
 from machines.participant import Snapshot
@@ -126,9 +126,6 @@ class ServerState(NamedTuple):
         return view
 
 
-ROLES = ("client", "clock", "view")
-
-
 @dataclass
 class Server:
     """A server of `machines`: the chart of its MQTT client, with a clock and a view."""
@@ -142,7 +139,7 @@ class Server:
     """Whether anything can happen between the moment when a timeout is exceeded and when the MQTT client hears it."""
 
     def __post_init__(self) -> None:
-        self._machines = {role: ChartMachine(getattr(self, role)) for role in ROLES}
+        self._machines: dict[str, ChartMachine] = {role: ChartMachine(getattr(self, role)) for role in ROLES}
         self._broker = ChartMachine(self.broker)
 
     @property

@@ -54,6 +54,8 @@ from machines import (
     Tracker,
     View,
 )
+from machines.events import SIDES, TORRENT
+from machines.tracker import TRACKER_ID
 from spec.exploration.model.beginnings import frozen, view_of
 from spec.exploration.model.bus import BrokerBus
 from spec.exploration.model.closed import ClosedSystem
@@ -66,11 +68,10 @@ SESSION = "request"
 """What a hardened torrent server's names of requests begin with; after a crash it numbers on."""
 MOST_TORRENTS = 9
 MOST_RETRIES = 9
-TRACKER = "tracker"
 Timeouts = Literal["any", "patient", "never"]
 FAULTS = (
     *("losses", "duplicates", "storage failure", "broker restart", IN_ALL),
-    *(f"{order} {server}" for server in ("tracker", "torrent") for order in ORDERS),
+    *(f"{order} {server}" for server in SIDES for order in ORDERS),
 )
 """What a scenario can bound."""
 EVENTS = tuple(event.__name__ for event in BUS_EVENTS)
@@ -116,14 +117,14 @@ class Scenario:
             ("fault", FAULTS, self.faults),
             ("event", EVENTS, self.loses),
             ("kind of timeouts", get_args(Timeouts), [self.timeouts]),
-            ("server", (TRACKER, *self.names), self.views),
+            ("server", (TRACKER_ID, *self.names), self.views),
         ):
             for one in given:
                 if one not in known:
                     raise ScenarioError(f"no {name} {one!r}; there are {', '.join(known)}")
         for fault, most in self.faults.items():
             bound("any" if most is None else most, f"faults {fault}")
-        for name in (TRACKER, *self.names):
+        for name in (TRACKER_ID, *self.names):
             self.view(name)
         if self.late_expiries and self.timeouts != "any":
             raise ScenarioError(
@@ -153,7 +154,7 @@ class Scenario:
         playing: Mapping[str, Any] = {**OURS, **(charts or {})}
         nodes = (self._tracker(playing), *(self._torrent(name, playing) for name in self.names))
         bounds = self.happening
-        kinds = dict.fromkeys(self.names, "torrent")
+        kinds = dict.fromkeys(self.names, TORRENT)
         faults = Faults(bounds, self.timeouts, self.stabilisation, self.loses, kinds)
         options = {"keeps_hops": self.keeps_both_hops, "ordered": not self.unordered, **options}
         return ClosedSystem(nodes, BrokerBus(nodes, playing["Broker"]()), faults, **options)
@@ -174,7 +175,7 @@ class Scenario:
         return self.keeps_hops or (lossless and is_cut) or waits
 
     def _tracker(self, charts: Mapping[str, Any]) -> Server:
-        return self._server(TRACKER, charts["Tracker"](TRACKER), self.view(TRACKER), charts)
+        return self._server(TRACKER_ID, charts["Tracker"](TRACKER_ID), self.view(TRACKER_ID), charts)
 
     def _torrent(self, name: str, charts: Mapping[str, Any]) -> Server:
         hardened = {"session": SESSION} if self.is_hardened(name) else {}
@@ -191,12 +192,12 @@ class Scenario:
 
     def view(self, name: str) -> View:
         """What a server begins with."""
-        ordinary = View(fragment_size=FRAGMENT_SIZE) if name == TRACKER else self._ordinary(name)
+        ordinary = View(fragment_size=FRAGMENT_SIZE) if name == TRACKER_ID else self._ordinary(name)
         try:
             view = view_of(self.views.get(name, {}), ordinary)
         except ValueError as error:
             raise ScenarioError(f"views {name}: {error}") from None
-        if name == TRACKER and view.fragment_size is None:
+        if name == TRACKER_ID and view.fragment_size is None:
             raise ScenarioError(f"views {name}: needs a fragment_size")
         return view
 

@@ -14,8 +14,11 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from machines.calls import ROLES
 from machines.calls import Message as CallMessage
 from machines.events import BusEvent
+from machines.lifelines import BROKER, TORRENT_SERVER, TRACKER_SERVER
+from machines.lifelines import Group as ServerGroup
 from spec.exploration.model.beginnings import thawed
 from spec.exploration.model.bus import Wires
 from spec.exploration.model.chart_node import Broken, Chart
@@ -25,19 +28,16 @@ from spec.exploration.model.reference import successors
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import TRACKER, Label, Row
 from spec.notation.text import escape
-from spec.rendering.labels import label as words_for
+from spec.rendering.labels import label_about
 from spec.rendering.sequence import Comment, Divider, End, Group, Lifeline, Mark, Note, Reference, rows_of, to_notation
 from spec.rendering.sequence import Row as Row_
+from spec.rendering.servers import event_bus, server
 from spec.system.process import Addressed, Payload, name_of
 
-BROKER = "Broker"
 UNHEARD = "no message that nobody takes"
 """The property whose traces end with what is sent to nobody."""
 WIDTH = 48
 """Of a note, in characters."""
-ROLES = {"client": ("", "MQTT Client", "participant"), "clock": ("Clock", "Clock", "participant")} | {
-    "view": ("View", "Distribution View", "database")
-}
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ class _Drawing:
                 if not is_broken:
                     self._note(component, f"does {escape(_words(arrow.message))}, which nobody sees")
                 continue
-            if BROKER.lower() in arrow[:2] and not is_event:
+            if "broker" in arrow[:2] and not is_event:
                 if not folded:
                     folded = True
                     self._hands(component, name_of(arrow.message))
@@ -221,9 +221,8 @@ class _Drawing:
 
     def _hands(self, component: int, packet: str) -> None:
         if packet == "CONNECT":
-            server = "Tracker" if component == TRACKER else "Torrent"
             self._has_broker = True
-            self.ends.append(Reference((self._name(component), BROKER), f"{server} Server Startup"))
+            self.ends.append(Reference((self._name(component), BROKER), f"{_group(component).title} Startup"))
         else:
             self._both(self._name(component), self._broker(), packet)
 
@@ -344,33 +343,36 @@ class _Drawing:
         """The lifelines that were used, server by server, with the broker after the tracker's."""
         found = []
         for component, node in enumerate(self.system.nodes):
-            roles = [role for role in ROLES if (component, role) in self._used]
-            kind = "Tracker Server" if component == TRACKER else f"Torrent Server {component}"
+            drawn: dict[str, str] = {
+                role: lifeline_at(component, role) for role in ROLES if (component, role) in self._used
+            }
             if isinstance(node, Chart):
                 found.append(Group("", (Lifeline(_alias(self.system, component, "client"), node.name),)))
-            elif roles:
-                lifelines = (
-                    Lifeline(_alias(self.system, component, role), ROLES[role][1], ROLES[role][2]) for role in roles
-                )
-                found.append(Group(kind, tuple(lifelines)))
+            elif drawn:
+                found.append(server(f"{_group(component).title} {component or ''}".rstrip(), drawn))
         if self._has_broker:
-            found.insert(1, Group("Event Bus", (Lifeline(BROKER, "MQTT Broker"),)))
+            found.insert(1, event_bus())
         return found
 
 
 def _alias(system: ClosedSystem, component: int, role: str) -> str:
     node = system.nodes[component]
-    if isinstance(node, Chart):
-        return re.sub(r"\W", "_", node.name)
-    part = ROLES[role][0]
-    return f"Tracker{part}" if component == TRACKER else f"Torrent{part}{component}"
+    return re.sub(r"\W", "_", node.name) if isinstance(node, Chart) else lifeline_at(component, role)
+
+
+def _group(component: int) -> ServerGroup:
+    return TRACKER_SERVER if component == TRACKER else TORRENT_SERVER
+
+
+def lifeline_at(component: int, role: str) -> str:
+    """The lifeline of a role of the server that is this component: `TrackerView`, `TorrentClock2`."""
+    return _group(component).lifelines[role] + ("" if component == TRACKER else str(component))
 
 
 def _words(message: Hashable) -> str:
     if not isinstance(message, CallMessage):
         return escape(str(message))
-    client = getattr(message, "client", "")
-    return words_for(message) + (rf"\nof {client}" if client and isinstance(message, BusEvent) else "")
+    return label_about(message)
 
 
 def _unmarked(message: Hashable) -> Hashable:

@@ -452,3 +452,49 @@ def test_main_imports_no_command_before_it_is_asked_for() -> None:
     program = "import sys, runtime.cli.main; print(*sorted(name for name in sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert not {"machines", "spec", "numpy", "statemachine", "amqtt", "rich.console"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    "line", [["explore", "--list"], ["explore", "--scenario", "standard", "-v"], ["check", "--seconds", "0.1", "-v"]]
+)
+def test_who_stops_reading_is_no_finding(line: list[str]) -> None:
+    """Status 1 would say that something is broken; 141 is what a program has that the signal of a broken pipe ends."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "runtime.cli", *line], stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_command_that_is_misspelled_is_hinted_at() -> None:
+    done = CliRunner().invoke(app, ["explor"])
+    assert done.exit_code == 2
+    assert "No such command 'explor'; did you mean 'explore'?" in done.output
+
+
+def test_options_about_diagrams_are_refused_for_a_recorded_run(tmp_path: Path) -> None:
+    recorded = tmp_path / "recorded.txt"
+    done = CliRunner().invoke(app, ["demo", "--record", str(recorded)])
+    assert done.exit_code == 0, done.output
+    for option in (["--binding", "no.toml"], ["--baseline", "no.toml"], ["--strict"], ["--seconds", "3"]):
+        refused = CliRunner().invoke(app, ["check", str(recorded), *option])
+        assert refused.exit_code == 2
+        assert f"{option[0]} is about diagrams, and {recorded} is a recorded run" in refused.output
+
+
+def test_the_cases_that_are_listed_are_those_that_are_asked_for() -> None:
+    everything = CliRunner().invoke(app, ["verify", "--role", "tracker", "--list"])
+    some = CliRunner().invoke(app, ["verify", "--role", "tracker", "--list", "--only", "burst"])
+    none = CliRunner().invoke(app, ["verify", "--role", "tracker", "--list", "--only", "zzz"])
+    assert (everything.exit_code, none.exit_code) == (0, 2)
+    assert some.output.count("\n") < everything.output.count("\n") or some.exit_code == 2
+    assert "no case has such a name" in none.output
+
+
+def test_when_the_time_is_over_it_is_said_once() -> None:
+    done = CliRunner().invoke(app, ["check", "--seconds", "0.1"])
+    assert done.exit_code == 3
+    assert done.output.count("--seconds allows more") == 1
+    assert len(done.output.splitlines()) < 20

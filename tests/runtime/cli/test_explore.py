@@ -64,10 +64,16 @@ def test_what_is_undetermined_is_listed_with_the_reason() -> None:
     )
 
 
-def test_show_of_what_is_not_broken_is_refused() -> None:
-    done = explore("--scenario", "hasty", "--show", "flying pigs")
+def test_show_of_no_property_is_refused_before_the_search() -> None:
+    done = explore("--scenario", "default", "--torrents", "9", "--show", "flying pigs")
     assert done.exit_code == 2
-    assert "--show 'flying pigs': no broken property has these words in its name" in done.stderr
+    assert "--show 'flying pigs': no property that is asked has these words in its name; --list" in done.stderr
+
+
+def test_show_of_what_holds_says_so_and_changes_no_status() -> None:
+    done = explore("--scenario", "standard", "--show", "every attempt ends")
+    assert done.exit_code == 0
+    assert "--show 'every attempt ends': no such property is broken, so there is no run" in done.stderr
 
 
 def test_random_runs_say_what_is_broken_in_a_line() -> None:
@@ -127,7 +133,12 @@ def test_lists() -> None:
     ("arguments", "told"),
     [
         (["--scenario", "nothing"], "no scenario 'nothing'; there are default"),
-        (["--torrents", "0"], "torrents is 0"),
+        (["--torrents", "0"], "--torrents '0': give a number from 1 to 9"),
+        (["--torrents", "20000"], "--torrents '20000': give a number from 1 to 9"),
+        (["--scenario", "rivals", "--torrents", "1"], "--torrents 1 does not fit: scenario 'rivals': conflicting is 2"),
+        (["--scenario", "spelling", "--torrents", "1"], "--torrents 1 does not fit: no server 'torrent2'"),
+        (["--seed", "3"], "--length and --seed go with --simulate"),
+        (["--table", "--hardened"], "--hardened does not go with --table"),
         (["--torrents", "77"], "from 1 to 9"),
         (["--bound", "losses"], "write FAULT=N"),
         (["--bound", "losses=many"], "is no bound"),

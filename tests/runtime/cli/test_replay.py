@@ -14,12 +14,12 @@ from immutabledict import immutabledict
 from typer.testing import CliRunner
 
 from machines import Clock, DistributionView, Participant, TorrentServer
+from machines.calls import Role
 from runtime.cli.main import app
 from runtime.cli.replay import Run, play_live, played
 from runtime.mqtt.faults import Verdict
 from runtime.replay.controlled_server import ControlledServer
 from runtime.replay.live import Ending, Live
-from runtime.stepping import Role
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import ORDERS
 from spec.exploration.model.scenario import FAULTS, Scenario, scenario, with_bounds

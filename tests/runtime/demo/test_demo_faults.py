@@ -7,11 +7,12 @@ from functools import cache
 import pytest
 
 from machines import BUS_EVENTS, ClientJoinRequested
+from machines.tracker import TRACKER_ID
 from runtime.demo.output import sentences
 from runtime.demo.runner import DemoRunner
 from runtime.demo.scenarios import Scenario, scenario
 from runtime.demo.servers import HASH
-from runtime.demo.settings import CLIENT, TRACKER, Settings
+from runtime.demo.settings import CLIENT, Settings
 from runtime.demo.waiting import DemoError
 from runtime.mqtt.faults import Kind, parse_fault
 from runtime.recorder import Arrow
@@ -165,7 +166,7 @@ async def test_a_taken_client_identifier_ends_the_demo_with_a_message() -> None:
     running = asyncio.create_task(show.run())
     await street.began.wait()
     assert show.broker is not None
-    async with client(show.broker, TRACKER):
+    async with client(show.broker, TRACKER_ID):
         pass
     expected = r"tracker went offline before every join has ended: the connection to mqtt://127.0.0.1:\d+ broke"
     with pytest.raises(DemoError, match=expected):
@@ -184,7 +185,7 @@ async def test_a_broker_that_dies_ends_the_demo_with_a_message() -> None:
         await running
 
 
-@pytest.mark.parametrize("refused", [TRACKER, CLIENT])
+@pytest.mark.parametrize("refused", [TRACKER_ID, CLIENT])
 @live
 async def test_a_refusing_broker_ends_the_demo_with_a_message(refused: str) -> None:
     show = DemoRunner(Settings(scenario("standard")), Nobody())

@@ -60,9 +60,9 @@ async def test_a_goodbye_waits_for_its_turn_behind_a_burst(monkeypatch: pytest.M
         tracker = a_tracker(broker)
         tracker.start()
         await reach(tracker, "awaiting_requests")
-        before = tracker._session
+        before = tracker.connection.session
         assert before is not None
-        session = tracker._session = Session(address, "tracker", 1)
+        session = tracker.connection.session = Session(address, "tracker", 1)
         await session.connect()
         burst = [asyncio.create_task(session.publish(HELLO, b"")) for _ in range(30)]
         await slow.holds(IN_FLIGHT)
@@ -83,10 +83,10 @@ async def test_what_is_not_taken_over_when_a_server_stops_is_said(caplog: pytest
         tracker = a_tracker(broker)
         tracker.start()
         await reach(tracker, "awaiting_requests")
-        before = tracker._session
+        before = tracker.connection.session
         assert before is not None
-        tracker._session = Session(mute, "tracker", 1, patience=0.2)
-        await tracker._session.connect()
+        tracker.connection.session = Session(mute, "tracker", 1, patience=0.2)
+        await tracker.connection.session.connect()
         await tracker.stop()
         await before.crash()
     (said,) = [record.getMessage() for record in caplog.records]

@@ -63,7 +63,7 @@ async def test_a_dead_member_leaves_by_its_will(aedes: AedesBroker) -> None:
         other = await bus.torrent("other").member()
         dead = await bus.torrent("dead").member()
         await other.members("other", "dead")
-        await dead.server._cut_off()  # the connection breaks without a word
+        await dead.server.connection.cut_off()  # the connection breaks without a word
         await dead.kill()
         for running in (tracker, other):
             await running.members("other")

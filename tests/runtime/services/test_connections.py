@@ -10,7 +10,7 @@ import trustme
 
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.session import BrokerAddress, Session, UntrustedError, Will
-from runtime.services.server import BackOff
+from runtime.services.back_off import BackOff
 from runtime.services.supervisor import Exit
 from tests.support.mosquitto import Mosquitto
 from tests.support.mqtt_clients import live

@@ -87,7 +87,7 @@ async def test_the_loop_goes_on_during_a_large_step(monkeypatch: pytest.MonkeyPa
         await until(held.began.is_set)
         two = bus.torrent("two")
         await two.until(lambda: two.server.where == ("awaiting_answer",))
-        await until(lambda: len(tracker.server._channel) > 0)
+        await until(lambda: len(tracker.server.channel) > 0)
         assert tracker.server.where == ("awaiting_verdict",)
         assert tracker.server.view == View(fragment_size=1024, limits=tracker.server.view.limits)
         held.may.set()

@@ -11,8 +11,9 @@ from machines import Broker, BusEvent, ClientJoinAccepted
 from spec import check, load
 from spec.binding import Binding, MayBeUndrawn, read_binding
 from spec.binding.obligations import EMPTY, Discipline, Forgets, Obligation, Said
-from spec.conformance.checker import DIAGRAMS, Report
+from spec.conformance.checker import Report
 from spec.conformance.inclusion import Finding
+from tests.support.places import DIAGRAMS
 
 STANDARD = (DIAGRAMS / "ClientJoin_StandardProcedure.txt").read_text(encoding="utf-8")
 STANDARD = STANDARD[: STANDARD.index("\nopt\n==Tracker")] + "\n"
@@ -234,10 +235,10 @@ def test_what_is_passed_on_goes_once_to_each_in_order() -> None:
         ("x", 2),
         ("y", 2),
     ]
-    assert BUS.owed(ledger, said("news2", "x", 2)) is None
+    assert BUS.pending_for(ledger, said("news2", "x", 2)) is None
     ledger = BUS.sent(ledger, said("news1", "x", 1))
-    assert BUS.owed(ledger, said("news2", "x", 2)) is not None
-    assert BUS.owed(ledger, said("news1", "x", 1)) is None
+    assert BUS.pending_for(ledger, said("news2", "x", 2)) is not None
+    assert BUS.pending_for(ledger, said("news1", "x", 1)) is None
     ledger = BUS.received(ledger, said("leave", "x"), ignored=False)
     assert [(pending.to, pending.number) for pending in ledger.pending_obligations] == [("y", 1), ("y", 2)]
     assert ledger.sent == {("y", "joined")}

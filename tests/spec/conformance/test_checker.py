@@ -9,9 +9,10 @@ from statemachine import Event, State, StateChart
 
 from spec import Bounds, Verdict, check, load
 from spec.binding import Begin, Binding
-from spec.conformance.checker import DIAGRAMS, Explored, Report, check_all, read_accepted
+from spec.conformance.checker import Explored, Report, check_all, read_accepted
 from spec.conformance.inclusion import Finding
 from spec.conformance.report import as_json
+from tests.support.places import DIAGRAMS
 
 REFERENCE = (DIAGRAMS / "ClientJoin_Alternative2.txt").read_text(encoding="utf-8")
 STANDARD = (DIAGRAMS / "ClientJoin_StandardProcedure.txt").read_text(encoding="utf-8")

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import pytest
 
 from spec import check, check_all, load
-from spec.conformance.checker import DIAGRAMS
 from spec.conformance.inclusion import Finding
 from spec.conformance.report import as_json
 from spec.notation import Diagram, read
@@ -24,6 +23,7 @@ from spec.rendering.sequence import (
     to_mermaid,
     to_notation,
 )
+from tests.support.places import DIAGRAMS
 
 TEXTS = {file.stem: file.read_text(encoding="utf-8") for file in DIAGRAMS.glob("*.txt")}
 

@@ -4,9 +4,9 @@ import pytest
 
 from spec import check, load
 from spec.binding import BindingError, read_binding
-from spec.conformance.checker import DIAGRAMS
 from spec.conformance.inclusion import Finding
 from spec.system.driving import CastError
+from tests.support.places import DIAGRAMS
 
 
 def drawn(name: str) -> str:

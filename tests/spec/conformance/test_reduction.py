@@ -19,12 +19,13 @@ from machines.calls import SUBACK, SUBSCRIBE
 from machines.participant import Output, Snapshot
 from machines.session import MqttClient
 from spec import load
-from spec.conformance.checker import DIAGRAMS, check_all
+from spec.conformance.checker import check_all
 from spec.conformance.reduction import in_one_order
 from spec.interaction import Library, compile_diagram
 from spec.notation import read
 from spec.projection import project
 from spec.system.process import ChartMachine, Sending, Taking
+from tests.support.places import DIAGRAMS
 
 CLIENTS: tuple[type[MqttClient], ...] = (Tracker, TorrentServer, RegisteredClient)
 STEPS = ("first", "under way", "granted")

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 from spec import load
-from spec.conformance.checker import DIAGRAMS, Report, check_all
+from spec.conformance.checker import Report, check_all
 from spec.conformance.inclusion import Finding
-from tests.support.places import THIRD_PARTY, TOP
+from tests.support.places import DIAGRAMS, THIRD_PARTY, TOP
 
 OURS = [(file.name, file.read_text(encoding="utf-8")) for file in sorted(DIAGRAMS.glob("*.txt"))]
 DRAWN = {file.stem: file.read_text(encoding="utf-8") for file in sorted(THIRD_PARTY.glob("*.txt"))}

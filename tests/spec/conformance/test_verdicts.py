@@ -1,6 +1,7 @@
 """Verdicts have three answers, and each kind of mistake that was once passed in silence is found."""
 
 import json
+import re
 import types
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,11 +18,12 @@ from spec.binding.allowances import Allowances
 from spec.binding.inheritance import settled
 from spec.conformance.baseline import Accepted, read_accepted
 from spec.conformance.bounds import Reductions, interruption
-from spec.conformance.checker import DIAGRAMS, Report
+from spec.conformance.checker import Report
 from spec.conformance.report import as_json
 from spec.conformance.rules import rules
 from spec.system.driving import CastError
 from spec.system.state import Act
+from tests.support.places import DIAGRAMS
 
 Charts = dict[str, type[StateChart[Any]]]
 
@@ -55,7 +57,7 @@ RACE: Charts = {"A": chart("A", ["!x"]), "B": chart("B", ["?x", "?y"]), "C": cha
 def test_all_that_was_asked_and_answered_conforms() -> None:
     report = checked(EXCHANGE, ASKS)
     assert (report.verdict, report.conforms, report.reasons) == (Verdict.CONFORMS, True, ())
-    assert str(report).splitlines()[-1].startswith("conforms: 1 diagram and their charts; 0 errors")
+    assert str(report).splitlines()[-1].startswith("conforms: 1 diagram and its charts; 0 errors")
     assert len(repr(report)) < 80
 
 
@@ -81,7 +83,7 @@ def test_a_search_that_was_interrupted_tells_how_far_it_came() -> None:
     finally:
         interruption.is_set = False
     assert report.verdict is Verdict.UNDETERMINED
-    assert all("interrupted after 0 states" in reason for reason in report.reasons)
+    assert all(re.search(r"interrupted after [01] states", reason) for reason in report.reasons)
 
 
 @pytest.mark.parametrize(("model", "conforms"), [("receiver", False), ("pair", True), ("any", True)])

@@ -20,8 +20,8 @@ def take(machine: ForeignMachine, state: Hashable, message: Hashable, sender: st
 def holds(machine: ForeignMachine, state: Hashable) -> Any:
     """The chart in a state, to look at what it holds."""
     assert isinstance(state, Local)
-    machine._restore(state)
-    return machine._body.roots[0]
+    machine.probe.restore(state)
+    return machine.probe.body.roots[0]
 
 
 def asked(chart: type[StateChart[Any]], said: dict[str, Any]) -> None:

@@ -411,8 +411,8 @@ def test_random_machines_do_what_they_do_when_driven(
     for message in messages:
         driven.events[f"?{message}"].trigger(driven.model, message=message)
         ((taking, state, _),) = machine.receive(state, message, "B")
-        machine._restore(state)
-        model = machine._body.roots[0]
+        machine.probe.restore(state)
+        model = machine.probe.body.roots[0]
         assert (model.state, model.fuel, freeze(model.log)) == (
             driven.model.state, driven.model.fuel, freeze(driven.model.log)
         ), taking  # fmt: skip

@@ -80,7 +80,7 @@ class Search(BreadthFirst):
 
     # The hash table.
 
-    def _rehash(self) -> None:
+    def rehash(self) -> None:
         owners = hashing.owners(self.keys[: self.count])
         self._owned = np.bincount(owners, minlength=PARTITIONS)
         while self._is_crowded(self._owned):
@@ -103,15 +103,15 @@ class Search(BreadthFirst):
         """Whether the part of a partition has hardly room for so many keys; as a rule all have about the same."""
         return int(owned.max()) > len(self.places) // PARTITIONS * FULL
 
-    def _widen(self) -> None:
+    def widen(self) -> None:
         old = len(self.places)
         self.places.resize((2 * old, self.words), refcheck=False)
         if not hashing.spread(self.places, old, np.zeros((CHUNK, self.words), np.uint64)):
             self._new_places(2 * old)
 
-    def _pack_anew(self, old: Words, keys: Words) -> None:
+    def pack_anew(self, old: Words, keys: Words) -> None:
         if self.count < FEW:  # it is not worth what numba needs to compile it
-            super()._pack_anew(old, keys)
+            super().pack_anew(old, keys)
             return
         parts = split(0, self.count)
 
@@ -122,7 +122,7 @@ class Search(BreadthFirst):
 
     # Expansion.
 
-    def _level(self, begin: int, end: int) -> None:
+    def expand_level(self, begin: int, end: int) -> None:
         aside: list[Numbers] = []
         for start in range(begin, end, CHUNK):
             aside += self._expand(EVERYTHING, start, min(start + CHUNK, end))
@@ -141,7 +141,7 @@ class Search(BreadthFirst):
             self._make_room(self.count + sum(partitions.collected))
             while self._is_crowded(self._owned + partitions.filled.sum(axis=0)):
                 self._spend(self.places.nbytes)
-                self._widen()
+                self.widen()
             self._insert(partitions)
             self.transitions += partitions.total(kernel.TAKEN)
             self.quiescent += partitions.total(kernel.AT_REST)
@@ -272,7 +272,7 @@ class Search(BreadthFirst):
 
     # Properties.
 
-    def _look(self, properties: Properties, masks: list[Words], watched: Words, hits: Hits) -> None:
+    def note_hits(self, properties: Properties, masks: list[Words], watched: Words, hits: Hits) -> None:
         size = max(len(bits) for bits in masks)
         padded = np.zeros((len(masks), size, properties.words), np.uint64)
         for component, bits in enumerate(masks):

@@ -37,7 +37,7 @@ class VectorisedSearch(BreadthFirst):
         super().__post_init__()
         self._successors = Successors(self.tables, self.layout)
 
-    def _level(self, begin: int, end: int) -> None:
+    def expand_level(self, begin: int, end: int) -> None:
         for start in range(begin, end, CHUNK):
             stop = min(start + CHUNK, end)
             while not self._expanded(start, stop):
@@ -108,7 +108,7 @@ class VectorisedSearch(BreadthFirst):
             keys, place = keys[rest], place[rest]
             origins = origins if origins is None else origins[rest]
 
-    def _rehash(self) -> None:
+    def rehash(self) -> None:
         for begin in range(0, self.count, CHUNK):
             self._add(self.keys[begin : min(begin + CHUNK, self.count)], None)
 
@@ -145,7 +145,7 @@ class VectorisedSearch(BreadthFirst):
 
     # Properties.
 
-    def _look(self, properties: Properties, masks: list[Words], watched: Words, hits: Hits) -> None:
+    def note_hits(self, properties: Properties, masks: list[Words], watched: Words, hits: Hits) -> None:
         of_budgets = properties.budget_masks()
         for begin in range(0, self.count, CHUNK):
             states = self._successors.unpacked(self.keys[begin : min(begin + CHUNK, self.count)])

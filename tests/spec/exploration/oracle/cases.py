@@ -184,8 +184,8 @@ def _of_foreign(system: ClosedSystem, row: Row) -> Joint:
         wrong = "" if not isinstance(state, Broken) else "raised" if state.raised else "refused"
         node: Any = system.nodes[component]
         held: Any = state.state if isinstance(state, Broken) else state
-        node.machine._restore(held)
-        made = node.machine._body.roots[0]
+        node.machine.probe.restore(held)
+        made = node.machine.probe.body.roots[0]
         local = (held.states[0], tuple((name, getattr(made, name)) for name in drawn_charts.FIELDS), wrong)
         up = tuple(_note(system.numbers.messages[message]) for message in slot.up)
         down = [_note(system.numbers.messages[message]) for message in slot.down]
