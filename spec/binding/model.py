@@ -74,8 +74,8 @@ that its chart does not play. It can do so at any time, and its chart is not cha
 `[routes]`: `commit = ["First", "Second"]`, to whom a message goes that charts send without saying to whom, of whom each
   arrow has one; `"]"` is somebody outside, and `[]` nobody of the diagram. `"Server commit" = [...]` is about what
   one lifeline sends. Without it the diagrams alone say it.
-`[payloads]`: `amount = [[7], [8, "x"]]`, the values that a message of a chart that is not ours is sent with, in addition to
-  those that diagrams draw.
+`[payloads]`: `amount = [[7], [8, "x"]]`, the values that a message of a chart that is not ours is sent with, in
+  addition to those that diagrams draw.
 `[environment]`: `Name = ["Start", ...]`, what can come from outside where a scenario cannot go on without it.
 `[needs]`: `TimeoutExceeded = "SetTimeout"`, what a message needs to have come before, from its receiver to its sender.
 `[[fault]]`: `message` and `detail` (`*` stands for anything) of what happens only where some diagram draws it, and

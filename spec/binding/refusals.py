@@ -113,12 +113,12 @@ def _named(binding: Binding) -> Iterator[tuple[str, str]]:
         yield from ((message, alike.place) for message in sorted(alike.messages))
     for published in binding.publishes:
         yield from ((message, published.place) for message in sorted(published.messages))
-    rows: list[Obligation | Forgets] = [*binding.obligations, *binding.forgets]
-    for row in rows:
-        yield from ((name.removeprefix("-"), row.place) for name in row.received if "*" not in name)
-        if isinstance(row, Obligation):
-            said = (row.sends, row.sender, row.to)
-            yield from ((text.partition(" ")[0], row.place) for text in said if text)
+    stated: list[Obligation | Forgets] = [*binding.obligations, *binding.forgets]
+    for each in stated:
+        yield from ((name.removeprefix("-"), each.place) for name in each.received if "*" not in name)
+        if isinstance(each, Obligation):
+            said = (each.sends, each.sender, each.to)
+            yield from ((text.partition(" ")[0], each.place) for text in said if text)
     for row in binding.may_be_undrawn:
         if not isinstance(row.unless_drawn, bool):
             yield from ((message, row.place) for message in sorted(row.unless_drawn))
