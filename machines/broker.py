@@ -27,7 +27,7 @@ from machines.records import replace
 
 @dataclass(frozen=True, slots=True)
 class BrokerData:
-    """Sessions with their topics, and what is owed: CONNACKs, SUBACKs, and events to pass on, oldest first."""
+    """Sessions with their topics, and what has to be sent: CONNACKs, SUBACKs, and events to pass on, oldest first."""
 
     sessions: Mapping[str, frozenset[str]] = field(default_factory=immutabledict)
     connacks: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class BrokerData:
 
 
 def taking_over(quiet: State, forwarding: State, name: str) -> Event:
-    """`?name`: an event comes in, and is owed to every session with a subscription to its topic."""
+    """`?name`: an event comes in, to be passed on to every session with a subscription to its topic."""
     return Event(
         quiet.to(forwarding, cond=["has_session", "is_wanted"], on="take_over")
         | quiet.to.itself(cond="has_session", unless="is_wanted")
@@ -57,7 +57,7 @@ def passing_on(quiet: State, forwarding: State, name: str) -> Event:
 
 
 def closing(sessions: Any, subscriptions: Any, delivery: Any, name: str) -> Event:
-    """`?name`: a session ends by its client's word, and with it all that is owed to that."""
+    """`?name`: a session ends by its client's word, and with it all that is pending for that client."""
     return Event(
         sessions.listening.to.itself(cond="is_known", on="close_session")
         | sessions.accepting.to(sessions.listening, cond="are_all_connacks_its", on="close_session")
@@ -219,7 +219,7 @@ class Broker(Participant):
         return len(self.data.connacks) == 1
 
     def is_last_suback(self) -> bool:
-        """Whether no other SUBACK is owed."""
+        """Whether no other SUBACK is pending."""
         return len(self.data.subacks) == 1
 
     def is_last_delivery(self) -> bool:
@@ -227,15 +227,15 @@ class Broker(Participant):
         return len(self.data.outbox) == 1
 
     def are_all_connacks_its(self, sender: str) -> bool:
-        """Whether CONNACKs are owed to the sender alone."""
+        """Whether all pending CONNACKs are for the sender."""
         return all(client == sender for client in self.data.connacks)
 
     def are_all_subacks_its(self, sender: str) -> bool:
-        """Whether SUBACKs are owed to the sender alone."""
+        """Whether all pending SUBACKs are for the sender."""
         return all(client == sender for client, _ in self.data.subacks)
 
     def are_all_deliveries_its(self, sender: str) -> bool:
-        """Whether events are owed to the sender alone."""
+        """Whether all pending events are for the sender."""
         return all(client == sender for client, _ in self.data.outbox)
 
     def is_will_wanted(self, sender: str) -> bool:
@@ -271,7 +271,7 @@ class Broker(Participant):
         self.data = replace(self.data, sessions=sessions, subacks=tuple(subacks))
 
     def close_session(self, sender: str) -> None:
-        """Forget a client: its subscriptions, and all that is owed to it."""
+        """Forget a client: its subscriptions, and all that is pending for it."""
         self.data = BrokerData(
             sessions=immutabledict({c: t for c, t in self.data.sessions.items() if c != sender}),
             connacks=tuple(client for client in self.data.connacks if client != sender),
@@ -281,7 +281,7 @@ class Broker(Participant):
         )
 
     def break_session(self, sender: str) -> None:
-        """Forget a client, and owe its will to every other session with a subscription to its topic."""
+        """Forget a client; its will is now to be passed on to every other session with a subscription to its topic."""
         will = self.data.wills.get(sender) if sender in self.data.sessions else None
         self.close_session(sender)
         if will is not None:

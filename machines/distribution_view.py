@@ -1,7 +1,7 @@
 """The distribution view of a server: the lifelines `TrackerView`, `TorrentView` and `ClientView` of the reference
 diagram.
 
-It is `idle` until its own MQTT client asks it something, and then owes one answer. A tracker's view judges who can join
+It is `idle` until its own MQTT client asks something, and then gives one answer. A tracker's view judges who can join
 (the reference diagram: "Check if Torrent Server can join the Distribution Service."), keeps what pending admissions
 were promised, and registers. A torrent server's view describes what it holds, makes the changes that an acceptance asks
 for, and learns of other clients. What it judges and how it changes stands in `machines.rules`.

@@ -100,7 +100,11 @@ class View:
 
 
 def admit(view: View, request: ClientJoinRequested) -> tuple[View, JoinPossible | JoinConflicts]:
-    """Decide whether a client can join; a client that asks anew is registered and admitted no longer."""
+    """Decide whether a client can join: the view after that, and the answer.
+
+    A client that asks anew is registered and admitted no longer. If it can join, its admission is pending in the view.
+    Raises `ValueError` if the view has no `fragment_size`.
+    """
     if (fragment_size := view.fragment_size) is None:
         raise ValueError("a tracker's view judges by its fragment_size, which is None: give it the service's, in bytes")
     view = remove_client(view, request.client)
@@ -136,7 +140,10 @@ def admit(view: View, request: ClientJoinRequested) -> tuple[View, JoinPossible 
 
 
 def register(view: View, client: str) -> tuple[View, RegistrationApplied]:
-    """Make a pending admission a registration; what the service did not know before is announced with it."""
+    """Make a pending admission a registration: the view after that, and the registration to announce.
+
+    What the service did not know before is announced with it. Raises `KeyError` if no admission of `client` is pending.
+    """
     if client not in view.admissions:
         raise KeyError(f"client {client!r} has no pending admission: admit it before it is registered")
     admission = view.admissions[client]

@@ -186,7 +186,10 @@ def why_not(chart: type[StateChart[Any]]) -> str:
 
 
 def change(machine: object, arrows: Iterable[Arrow], given: Mapping[str, object]) -> None:
-    """Do what the arrows change of the data of a machine."""
+    """Call the methods that the arrows name, in order, which change the data of a machine.
+
+    `given` has their arguments by name; of these each method gets those that it takes.
+    """
     for arrow in arrows:
         for call in arrow.changes:
             _call(machine, call, given)

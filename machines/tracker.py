@@ -110,7 +110,7 @@ class TrackerData(SessionData):
 
 
 def next_event(state: State, serving: Any, on: str | None = None) -> Any:
-    """From `state` back to where the next event is awaited, which depends on whether an admission is pending."""
+    """Transitions from `state` to where `serving` awaits the next event: with pending admissions, or without."""
     return state.to(serving.awaiting_requests, unless="is_any_pending", on=on) | state.to(
         serving.awaiting_confirmations, cond="is_any_pending", on=on
     )

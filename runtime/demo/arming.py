@@ -61,7 +61,7 @@ class Arming:
         self._has_happened(client)
 
     def unused(self) -> tuple[Fault, ...]:
-        """The faults that never struck."""
+        """The faults that were never injected."""
         return self.plan.unused()
 
     def missed(self) -> tuple[Fault, ...]:
@@ -72,7 +72,7 @@ class Arming:
         return tuple(fault for fault in self.unused() if fault.probability is None and fault in had_to)
 
     def _strikes(self, fault: Fault) -> None:
-        """A fault strikes: one that was asked for besides the scenario lets the clocks run out at once."""
+        """A fault was injected: one that was asked for in addition to the scenario lets the clocks run out at once."""
         if fault in self._asked_for:
             self._awaited.clear()
         self._has_happened(fault)

@@ -3,7 +3,7 @@
 A registered client joins first, outside the trace. Then the torrent servers ask to join, something goes wrong or does
 not, the tracker returns, and everybody says goodbye (`acts`). What happens is put together by a `RunRecorder`, and goes
 one way from there: each arrow to whoever watches (`audience`), and failures to what lets the clocks run out (`arming`),
-which sets the clocks of the servers (`cast`). What waits (`waiting`) looks at all that, and nobody calls it.
+which sets the clocks of the servers (`servers`). What waits (`waiting`) looks at all that, and nobody calls it.
 """
 
 from dataclasses import dataclass, replace
@@ -14,8 +14,8 @@ from machines.tracker import TRACKER_ID
 from runtime.demo.acts import Acts
 from runtime.demo.arming import Arming, Clocks
 from runtime.demo.audience import Audience, Reporter
-from runtime.demo.cast import Cast
 from runtime.demo.network import Network
+from runtime.demo.servers import DemoServers
 from runtime.demo.settings import CLIENT, Settings, lifelines
 from runtime.demo.waiting import delays
 from runtime.driver import Server
@@ -57,8 +57,10 @@ class DemoRunner:
             in_order=not (delays(settings) or settings.broker),
         )
         self._network = Network(settings, self._arming.plan, self.recorder)
-        self._cast = Cast(settings, clocks, self._network.connect, self.recorder.moved)
-        self._acts = Acts(settings, self.recorder, self._audience, arming=self._arming, clocks=clocks, cast=self._cast)
+        self._demo_servers = DemoServers(settings, clocks, self._network.connect, self.recorder.moved)
+        self._acts = Acts(
+            settings, self.recorder, self._audience, arming=self._arming, clocks=clocks, demo_servers=self._demo_servers
+        )
 
     @property
     def broker(self) -> EmbeddedBroker | None:
@@ -68,7 +70,7 @@ class DemoRunner:
     @property
     def servers(self) -> dict[str, Server]:
         """The servers by name."""
-        return self._cast.servers
+        return self._demo_servers.servers
 
     async def run(self) -> Outcome:
         """Play the scenario to its end.
@@ -85,7 +87,7 @@ class DemoRunner:
             await self._acts.goodbye()
             self.recorder.close()
             unused, missed = self._arming.unused(), self._arming.missed()
-            return replace(outcome, unused=unused, missed=missed, refused=self._cast.refused())
+            return replace(outcome, unused=unused, missed=missed, refused=self._demo_servers.refused())
 
     async def __aenter__(self) -> Self:
         await self._network.start()
@@ -94,7 +96,7 @@ class DemoRunner:
     async def __aexit__(self, *_: object) -> None:
         """Take everything down, whatever happened; nobody watches that."""
         self._audience.leave()
-        await self._cast.crash()
+        await self._demo_servers.crash()
         await self._network.stop()
         self.recorder.close()
 
@@ -108,6 +110,6 @@ class DemoRunner:
         return Outcome(
             self.recorder,
             {self.recorder.lifeline(name): server.where for name, server in self.servers.items()},
-            views_agree=self._cast.views_agree(),
-            expected=self._cast.all_is_well(),
+            views_agree=self._demo_servers.views_agree(),
+            expected=self._demo_servers.all_is_well(),
         )

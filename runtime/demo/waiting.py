@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from runtime.demo.arming import Clocks
 from runtime.demo.audience import Audience
-from runtime.demo.cast import Cast
+from runtime.demo.servers import DemoServers
 from runtime.demo.settings import Settings
 
 SILENCE = 1.0
@@ -28,10 +28,10 @@ def delays(settings: Settings) -> float:
 
 
 class Waiting:
-    """Waits on a cast, for as long as something can still come of its clocks and delays."""
+    """Waits on the servers, for as long as something can still come of its clocks and delays."""
 
-    def __init__(self, settings: Settings, cast: Cast, clocks: Clocks, audience: Audience) -> None:
-        self._cast, self._clocks, self._audience = cast, clocks, audience
+    def __init__(self, settings: Settings, demo_servers: DemoServers, clocks: Clocks, audience: Audience) -> None:
+        self._demo_servers, self._clocks, self._audience = demo_servers, clocks, audience
         self._delays = delays(settings)
         self._patience = PATIENCE + settings.torrents / 2
         self._remedy = "; check --broker, or leave it away" if settings.broker else ""
@@ -47,7 +47,7 @@ class Waiting:
         silent = 0.0
         while not condition():
             self._audience.check()
-            for server in self._cast.cut_off():
+            for server in self._demo_servers.cut_off():
                 raise DemoError(f"{server.name} went offline before {what}: {server.last_error}{self._remedy}")
             counted = self._clocks.seconds
             enough = (SILENCE + counted if silence is None else silence) + self._delays
@@ -56,6 +56,6 @@ class Waiting:
             if await self._audience.is_shown_something(within=0.1):
                 silent = 0.0
             else:
-                starting = any(server.where in STARTING for server in self._cast.servers.values())
+                starting = any(server.where in STARTING for server in self._demo_servers.servers.values())
                 silent = 0.0 if starting else silent + 0.1
         return True

@@ -49,50 +49,50 @@ async def begin(play: Play) -> None:
 
 
 async def tells(play: Play, event: BusEvent) -> None:
-    """The kit's tracker publishes an event."""
+    """Publish an event as the kit's tracker, which the case must have (`play.tracker_partner`)."""
     assert play.tracker_partner is not None
     await play.tracker_partner.publish(event)
 
 
 async def accepts(play: Play) -> None:
-    """It accepts the latest request."""
+    """The kit's tracker accepts the latest request."""
     await play.tracker_says("ClientJoinAccepted")
 
 
 async def registers(play: Play) -> None:
-    """It registers the server under test, if that is accepted."""
+    """The kit's tracker registers the server under test, if it has accepted that."""
     client = play.bench.settings.subject
     if client in play.tracker.view.admissions:
         await play.tracker_says("ClientRegistered")
 
 
 async def denies(play: Play) -> None:
-    """It denies the latest request."""
+    """The kit's tracker denies the latest request."""
     await play.tracker_says("ClientJoinDenied")
 
 
 async def says_hello(play: Play) -> None:
-    """A new round begins."""
+    """The kit's tracker says hello, which begins a new round."""
     await play.tracker_says("TrackerHello")
 
 
 async def says_goodbye(play: Play) -> None:
-    """The tracker leaves."""
+    """The kit's tracker says goodbye."""
     await play.tracker_says("TrackerGoodbye")
 
 
 async def accepts_another(play: Play) -> None:
-    """It accepts a client that is not there."""
+    """The kit's tracker accepts a client that is not there."""
     await tells(play, ClientJoinAccepted(client=OTHER, fragment_size=play.tracker.view.fragment_size or 1))
 
 
 async def denies_another(play: Play) -> None:
-    """It denies one."""
+    """The kit's tracker denies a client that is not there."""
     await tells(play, ClientJoinDenied(client=OTHER, reason_code=ReasonCode.OTHER))
 
 
 async def registers_another(play: Play) -> None:
-    """It registers one, which brings a file."""
+    """The kit's tracker registers a client that is not there, and that brings a file."""
     files = immutabledict({FILE_OF_OTHER: FileMetadata(3, ("x",))})
     info = ClientMetadata(frozenset({f"http://{OTHER}.invalid/"}))
     await tells(play, ClientRegistered(client=OTHER, info=info, added_files=files))
@@ -104,12 +104,12 @@ async def another_leaves(play: Play) -> None:
 
 
 async def tells_of_a_file(play: Play) -> None:
-    """It tells of a file."""
+    """The kit's tracker publishes the metadata of a file."""
     await tells(play, FileInfoPublished(hash=A_FILE, size=3, fragment_sequence=("y",)))
 
 
 async def says_hello_twice(play: Play) -> None:
-    """One hello is delivered twice."""
+    """The kit's tracker begins a new round, and publishes one hello twice, with one `EventId`."""
     play.tracker.restart()
     hello = TrackerHello(event_id=str(uuid4()))
     await tells(play, hello)

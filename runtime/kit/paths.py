@@ -159,7 +159,7 @@ def _arrow(diagram: Diagram, message: Message) -> Arrow | None:
 
 @cache
 def load_binding() -> Binding:
-    """The binding of the protocol's diagrams."""
+    """The binding of the protocol's diagrams, `spec/binding/default.toml`; it is read once."""
     return load()
 
 

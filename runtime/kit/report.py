@@ -105,7 +105,7 @@ def _number(count: int, what: str) -> str:
 
 
 def as_json(report: Report) -> dict[str, Any]:
-    """Everything, as a JSON object."""
+    """The whole report as plain data, a JSON object: role, status, seconds, arrows and what became of the cases."""
     drawn = arrows(report.settings.role)
     return {
         "role": report.settings.role,

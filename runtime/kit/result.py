@@ -71,19 +71,19 @@ OBLIGATIONS: Mapping[str, str] = {
     "answers": "what it has to publish, it publishes in time",
     "malformed": "it ignores payloads that are no events, and lives on",
     "unknown": "it skips properties that it does not know",
-    "others": "it ignores what others are told",
+    "others": "it ignores answers to other clients",
     "repeated": "an event that is delivered twice counts once",
     "waits": "when the procedure has failed it waits for the next TrackerHello",
     "metadata": "who knows a file or fragment otherwise than the tracker takes the tracker's metadata",
-    "news": "what the tracker tells of files shows in its next request",
-    "leavers": "who has said goodbye is told to nobody",
+    "news": "files that the tracker publishes are in its next request",
+    "leavers": "a client that has said goodbye is announced to nobody",
     "failures": "whose join failed has no endpoints any more",
     "conflicts": "it denies whoever offers an endpoint of another client",
     "spelling": "it compares hash algorithms without case",
     "sizes": "it accepts its own fragment size, and denies another",
     "stops": "it says goodbye when it is asked to stop (SIGTERM)",
 }
-"""What a server owes besides the arrows, by identifier."""
+"""The obligations of a server in addition to the arrows, by identifier."""
 TELLS = {
     "publishes no event": "readable",
     "speaks for": "itself",

@@ -40,7 +40,7 @@ def _packets(file: str, seat: str) -> Iterator[Arrow]:
 
 
 async def run_startup(bench: Bench, case: Case, startup: str) -> None:
-    """Let the server start, and hold what it does against the diagram of that startup."""
+    """Let the server start, and check what it does against the diagram of that startup."""
     role, subject = bench.settings.role, bench.settings.subject
     drawn = packets(role, startup)
     case.arrows = {arrow.name: Status.NOT_EXERCISED for arrow in drawn}

@@ -148,9 +148,9 @@ class Verdict(NamedTuple):
 
 
 class FaultPlan:
-    """Faults, and how often each has matched and struck so far.
+    """Faults, and how often each has matched and was injected so far.
 
-    Faults count independently of each other. If several strike one event, a loss wins, duplicates and delays add up.
+    Faults count independently of each other. Of several for one event a loss wins, duplicates and delays add up.
     The same faults, seed and sequence of `decide` calls give the same verdicts, on any machine.
     """
 
@@ -162,20 +162,20 @@ class FaultPlan:
         *,
         armed: bool = True,
     ) -> None:
-        """`told` is called with each fault as it strikes. Unless it is `armed`, all passes and nothing counts."""
+        """`told` is called with each fault as it is injected. Unless it is `armed`, all passes and nothing counts."""
         self.faults = tuple(faults)
         self._told = told
         self._armed = armed
         self._matched = [0] * len(self.faults)
-        self._struck = [0] * len(self.faults)
-        # A generator for each fault: another fault beside it does not change when this one strikes.
+        self._injected = [0] * len(self.faults)
+        # A generator for each fault: another fault next to it does not change when this one is injected.
         self._random = [random.Random(f"{seed} {i} {fault}") for i, fault in enumerate(self.faults)]  # noqa: S311 - repeatable on purpose
 
     def decide(self, event_name: str, hop: Hop, client: str) -> Verdict:
         """The verdict on the next event of this name on this hop; `client` publishes (to-broker) or receives it."""
         if not self._armed:
             return Verdict()
-        struck = [
+        injected = [
             fault
             for index, fault in enumerate(self.faults)
             if fault.event in (event_name, ANY_EVENT)
@@ -184,28 +184,28 @@ class FaultPlan:
             and self._strikes(index, fault)
         ]
         return Verdict(
-            lost=any(fault.kind == "lose" for fault in struck),
-            duplicates=sum(fault.kind == "duplicate" for fault in struck),
-            delay=sum(fault.seconds for fault in struck),
+            lost=any(fault.kind == "lose" for fault in injected),
+            duplicates=sum(fault.kind == "duplicate" for fault in injected),
+            delay=sum(fault.seconds for fault in injected),
         )
 
     def arm(self) -> None:
-        """From here on faults strike, and what they match counts."""
+        """From here on faults are injected, and what they match counts."""
         self._armed = True
 
     def unused(self) -> tuple[Fault, ...]:
-        """The faults that never struck: a loss that was asked for and did not happen proves nothing."""
-        return tuple(fault for fault, struck in zip(self.faults, self._struck, strict=True) if not struck)
+        """The faults that were never injected: a loss that was asked for and did not happen proves nothing."""
+        return tuple(fault for fault, injected in zip(self.faults, self._injected, strict=True) if not injected)
 
     def _strikes(self, index: int, fault: Fault) -> bool:
         self._matched[index] += 1
         if fault.occurrence is not None:
-            strikes = self._matched[index] == fault.occurrence
+            is_injected = self._matched[index] == fault.occurrence
         elif fault.probability is not None:
-            strikes = self._random[index].random() < fault.probability
+            is_injected = self._random[index].random() < fault.probability
         else:
-            strikes = True
-        if strikes:
-            self._struck[index] += 1
+            is_injected = True
+        if is_injected:
+            self._injected[index] += 1
             self._told(fault)
-        return strikes
+        return is_injected

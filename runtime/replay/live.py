@@ -327,7 +327,7 @@ class Live:
 
 
 def heading(step: Replayed, scheduled: Scheduled, trace: Sequence[Replayed]) -> str:
-    """What a step is called, with the faults that strike while it is done."""
+    """What a step is called, with the faults that are injected while it is done."""
     told = _called(step) + ": " + step.text
     if scheduled.lost_at is not None:
         told += f" (it was lost in step {trace[scheduled.lost_at].number}, when the broker passed it on)"

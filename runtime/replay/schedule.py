@@ -2,7 +2,7 @@
 
 The explorer loses an event from the broker when its turn has come to be read. The embedded broker loses it as it passes
 it on, a few steps earlier, and nobody can tell. So a trace is followed to its end first: for each step this gives the
-faults that have to strike while it is done, and what is under way after it.
+faults that have to be injected while it is done, and what is in flight after it.
 """
 
 from collections import Counter
@@ -36,7 +36,7 @@ class _Passed:
         return self.readings + (not (self.lost or self.ended))
 
     def faults(self) -> Iterator[Fault]:
-        """What has to strike it on its way from the broker."""
+        """The faults to inject into it on its way from the broker."""
         kinds: list[Kind] = ["duplicate"] * (self.deliveries - 1) if self.deliveries else ["lose"]
         for kind in kinds:
             yield Fault(kind, name_of(self.message), FROM_BROKER, self.receiver, self.occurrence)

@@ -161,7 +161,7 @@ async def served(service: Service, host: str, port: int | None) -> AsyncIterator
         raise SettingsError(f"--metrics {port}: cannot listen on {host}: {error.strerror or error}") from None
     async with server:
         bound: int = server.sockets[0].getsockname()[1]
-        log.info("http://%s:%d/state tells of %s; also /metrics and /healthz", host, bound, service.status.name)
+        log.info("http://%s:%d/state shows %s; also /metrics and /healthz", host, bound, service.status.name)
         yield bound
 
 

@@ -82,7 +82,10 @@ class _Unusual(Exception):  # noqa: N818 - it says nothing but that
 
 
 def read(shape: "Shape", payload: bytes, largest: int = MAX_BYTES) -> Any:
-    """What these bytes, of which there are at most `largest`, are by a shape. Raises `Fault`."""
+    """The value that JSON in UTF-8 stands for by a shape.
+
+    Raises `Fault` if there are more than `largest` bytes, if they are no JSON, or if it is not of that shape.
+    """
     try:
         return shape.quick(_plain(payload, largest))
     except (_Unusual, ValueError, RecursionError):
@@ -172,7 +175,7 @@ _JSON = json.JSONDecoder(object_pairs_hook=_Object, parse_int=_int)
 
 
 def typed(value: object, kind: type[T], expected: str) -> T:
-    """The value, if it is of this type; no type that a shape asks for has true and false in it."""
+    """The value, if it is of this type, of which true and false never are. Raises `Fault`, which says `expected`."""
     if isinstance(value, float) and not math.isfinite(value):
         raise Fault("not-finite", expected, shown(value))
     if isinstance(value, bool) or not isinstance(value, kind):
@@ -253,7 +256,7 @@ class Property:
 
 
 def text(expected: str, *, empty: bool = False) -> Shape:
-    """A string, and unless `empty` one with something in it."""
+    """A string, not empty unless `empty`. Reading raises `Fault`: `wrong-type`, `not-utf8`, `empty`."""
 
     def read(value: object) -> str:
         given = _whole(typed(value, str, expected))
@@ -270,7 +273,7 @@ def text(expected: str, *, empty: bool = False) -> Shape:
 
 
 def integer(low: int) -> Shape:
-    """An int64 from `low` on; neither 1.0 nor true is one."""
+    """An int64 from `low` on; neither 1.0 nor true is one. Reading raises `Fault`: `wrong-type`, `out-of-range`."""
     expected = f"an integer from {low} to {MAX_INT64}"
 
     def read(value: object) -> int:
@@ -288,7 +291,7 @@ def integer(low: int) -> Shape:
 
 
 def array(item: Shape, make: Callable[[Iterator[Any]], Any], order: Callable[[Any], Any]) -> Shape:
-    """An array; `make` collects the items, `order` arranges them to be written."""
+    """An array; `make` collects the items, `order` arranges them to be written. Reading raises `Fault`."""
 
     def read(value: object) -> object:
         items = typed(value, list, "an array")
@@ -313,7 +316,7 @@ def sequence_of(item: Shape) -> Shape:
 
 
 def map_of(key: Shape, item: Shape) -> Shape:
-    """An object whose keys are data."""
+    """An object whose keys are data. Reading raises `Fault`: `wrong-type`, `duplicate-key`, or that of an entry."""
 
     def read(value: object) -> object:
         pairs = _pairs(value, "an object")
@@ -328,7 +331,7 @@ def map_of(key: Shape, item: Shape) -> Shape:
 
 
 def record(make: type, *properties: Property) -> Shape:
-    """An object with these properties; others are skipped."""
+    """An object with these properties, as `make` makes it; others are skipped. Reading raises `Fault`."""
     by_name = {known.name: known for known in properties}
 
     def read(value: object) -> object:

@@ -3,8 +3,8 @@
 In: TOML files (`default.toml` and a user's own), and the lifelines of the protocol (`machines.lifelines`). Out: one
 `Binding`, with everything in it that follows from who is like whom. Begin with `model`, whose docstring explains every
 table and key; `reader` reads the files row by row, `inheritance` settles whose part a lifeline takes, `load` does all.
-`allowances` answers what may happen undrawn where certain diagrams are what is drawn; `obligations` holds participants
-to what they owe.
+`allowances` answers what may happen undrawn where certain diagrams are what is drawn; `obligations` checks that
+participants meet theirs.
 """
 
 from spec.binding.labels import LabelRule, Word, normal

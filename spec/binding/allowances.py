@@ -69,7 +69,7 @@ class Allowances:
         return any(ignores.allows(lifeline, action, where) for ignores in self.binding.ignores)
 
     def discipline(self, lifeline: str) -> Discipline | None:
-        """What a lifeline owes for what it receives; None if nothing is said of it."""
+        """The obligations of a lifeline for what it receives; None if the binding states none."""
         obligations = tuple(row for row in self.binding.obligations if lifeline in row.lifelines)
         forgets = tuple(row for row in self.binding.forgets if lifeline in row.lifelines)
         return Discipline(lifeline, obligations, forgets) if obligations or forgets else None

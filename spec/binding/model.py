@@ -9,10 +9,10 @@ single blanks. A label that is itself the name of a message needs no rule.
   `text` or `pattern`: the label, literally, or a regular expression for the whole of it.
   `from`, `to`: the lifelines that the arrow comes from and goes to, where one label means several messages.
   `message`: the message's name; `{name}` is what the pattern's `(?P<name>...)` found.
-  `detail`: tells apart what one message says: a topic, `accepted` and `refused`, the MQTT client that an event is
-  about (and the name of its request, after a comma), or what a view holds. Without it any is meant.
+  `detail`: distinguishes what one message says: a topic, `accepted` and `refused`, the MQTT client that an event is
+    about (and the name of its request, after a comma), or what a view holds. Of a message of a chart that is not ours:
+    its values, as in `7, "x"`. Without it any is meant. A label `amount(7, "x")` needs no rule.
   `again = true`: the latest such message on the same hop is delivered once more (MQTT 3.1.1, 3.3.1.1: DUP).
-    Of a message of a chart that is not ours: its values, as in `7, "x"`. A label `amount(7, "x")` needs no rule.
   `topic`: where the label says that an event is published; another topic than the event's own is an error.
   `ignored = true`: arrows with this label mean nothing to the charts and are left out.
 
@@ -54,16 +54,16 @@ single blanks. A label that is itself the name of a message needs no rule.
 excepts it), and `why`. Nothing needs to be drawn between a lifeline that is drawn and one that is not. With
 `unless_drawn = true` it holds where the diagrams of a use case draw no such message at all: they leave all of them out;
 with a list of messages, where they draw none of these.
-`[[obligation]]`: what lifelines owe for what they receive. What is owed needs no drawing. It is a finding if they send
-what they do not owe, or send it twice, or owe something and are not about to send it. That is meant for those who pass
-on or answer at once, as a broker does, not for a server that first asks others. `received`: names of messages, as in
-`["*", "-CONNECT"]`. `sends`: what each obliges to send, with its detail; `*` stands for anything, `{topic}` for what
-the message is about. Without it the message itself is passed on, in the order in which such messages came. `from`: what
-must have been sent to the sender before, such as `CONNACK accepted`; what comes from others is ignored. `to`: it is
-owed to all who were sent this, such as `SUBACK {topic} accepted`; without it, to the sender. `why`: is quoted where
-this does not hold.
-`[[forgets]]`: `lifelines`, `received` and `why`: messages with which all ends that was owed to their sender, and all
-that it was sent before counts no longer. Where there is nothing of both, they are ignored. With `wills = true` they
+`[[obligation]]`: what lifelines have to send for what they receive. That needs no drawing. It is a finding if they send
+what no obligation asks for, or send it twice, or have a pending obligation and are not about to meet it. That is meant
+for those who pass on or answer at once, as a broker does, not for a server that first asks others. `received`: names of
+messages, as in `["*", "-CONNECT"]`. `sends`: what each obliges to send, with its detail; `*` stands for anything,
+`{topic}` for what the message is about. Without it the message itself is passed on, in the order in which such messages
+came. `from`: what must have been sent to the sender before, such as `CONNACK accepted`; what comes from others is
+ignored. `to`: the receivers are all who were sent this, such as `SUBACK {topic} accepted`; without it, the sender.
+`why`: is quoted where this does not hold.
+`[[forgets]]`: `lifelines`, `received` and `why`: messages that end all obligations to their sender, and after which
+what it was sent before counts no longer. Where there is nothing of both, they are ignored. With `wills = true` they
 oblige to what the sender has left with CONNECT.
 `[[ignores]]`: the keys of `[[may_be_undrawn]]`, for what a chart may ignore although a diagram draws that it receives
 it. With `states`, patterns likewise, it may so in these atomic states.
@@ -74,8 +74,8 @@ that its chart does not play. It can do so at any time, and its chart is not cha
 `[routes]`: `commit = ["First", "Second"]`, to whom a message goes that charts send without saying to whom, of whom each
   arrow has one; `"]"` is somebody outside, and `[]` nobody of the diagram. `"Server commit" = [...]` is about what
   one lifeline sends. Without it the diagrams alone say it.
-`[payloads]`: `amount = [[7], [8, "x"]]`, the values that a message of a chart that is not ours is sent with, besides
-  those that diagrams draw.
+`[payloads]`: `amount = [[7], [8, "x"]]`, the values that a message of a chart that is not ours is sent with, in
+  addition to those that diagrams draw.
 `[environment]`: `Name = ["Start", ...]`, what can come from outside where a scenario cannot go on without it.
 `[needs]`: `TimeoutExceeded = "SetTimeout"`, what a message needs to have come before, from its receiver to its sender.
 `[[fault]]`: `message` and `detail` (`*` stands for anything) of what happens only where some diagram draws it, and

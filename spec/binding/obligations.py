@@ -1,9 +1,9 @@
-"""What a participant owes for what it receives, as a binding states it, and the ledger that holds a chart to it.
+"""The obligations of a participant for what it receives, as a binding states them, and the ledger that checks them.
 
 Diagrams draw a broker passing an event on to those whom they are about, and leave the others out; so most of what it
 does is not drawn. That does not mean that it may do anything. A *discipline* says what follows from what: a message
-that comes in obliges to others that go out, once each, and to nobody else. What is owed needs no drawing; what is not
-owed is a finding, and so is what is owed and not about to be sent.
+that comes in obliges to others that go out, once each, and to nobody else. What an obligation asks needs no drawing.
+What none asks for is a violation, and so is a pending obligation of which nothing is about to be sent.
 
 The ledger is part of a participant's local state in `spec.system`, so that every search keeps it. It knows names of
 lifelines and messages, and nothing of charts.
@@ -36,18 +36,18 @@ class Obligation:
     lifelines: frozenset[str]
     received: tuple[str, ...]
     sends: str = ""
-    """Shell pattern of what is owed, `{topic}` being that of the message; empty: the message itself."""
+    """Shell pattern of what has to be sent, `{topic}` being that of the message; empty: the message itself."""
     sender: str = ""
     """What must have been sent to the sender before: what comes from others is ignored."""
     to: str = ""
-    """What was sent to those to whom it is owed; empty: it is owed to the sender."""
+    """The receivers are those to whom this was sent before; empty: the sender alone."""
     why: str = ""
     place: str = ""
 
 
 @dataclass(frozen=True)
 class Forgets:
-    """Messages with which all ends that was owed to their sender, and all that it was sent before counts no longer.
+    """Messages that end all obligations to their sender; what was sent to it before counts no longer.
 
     With `wills` they oblige to what the sender left for this case, as if it had sent it just before.
     """
@@ -77,7 +77,7 @@ class Said(NamedTuple):
 
 
 class PendingObligation(NamedTuple):
-    """What is owed to a lifeline: a message that fits `text`, or if `number` is given that very message."""
+    """What is still to be sent to a lifeline: a message that fits `text`, or if `number` is given, that very one."""
 
     to: str
     text: str
@@ -94,7 +94,7 @@ class Violation(NamedTuple):
 
 
 class Ledger(NamedTuple):
-    """What was sent that matters later, with its receiver; what is owed, oldest first; and what went wrong.
+    """What was sent that matters later, with its receiver; the pending obligations, oldest first; and what went wrong.
 
     `wills` is what was left by whom.
     """
@@ -110,7 +110,7 @@ EMPTY = Ledger()
 
 @dataclass(frozen=True)
 class Discipline:
-    """All that a binding says of what one lifeline owes."""
+    """All obligations of one lifeline in a binding, and what ends them."""
 
     lifeline: str
     obligations: tuple[Obligation, ...]
@@ -153,7 +153,7 @@ class Discipline:
         return found._replace(wrong=f"{verb} {said} from {said.peer or 'outside'}, though {instead}{_because(why)}")
 
     def _said_for(self, before: Ledger, after: Ledger, peer: str) -> Ledger:
-        """The ledger `after` all was forgotten of a peer, with what it left `before` owed to whoever is to have it."""
+        """The ledger `after` all was forgotten of a peer; what it left `before` now goes to those who want it."""
         for name, will in sorted(before.wills):
             for row in self.obligations if name == peer else ():
                 passed_on = row.to and not row.sends and fits(will.message, row.received)
@@ -163,9 +163,9 @@ class Discipline:
                     after = after._replace(pending_obligations=tuple(pending))
         return after
 
-    def owed(self, ledger: Ledger, said: Said) -> PendingObligation | None:
-        """The pending obligation that sending this message pays. Of messages to pass on, the oldest for each receiver
-        comes first.
+    def pending_for(self, ledger: Ledger, said: Said) -> PendingObligation | None:
+        """The pending obligation that sending this message meets; None if there is none. Of messages to pass on, the
+        oldest for each receiver comes first.
         """
         for pending in ledger.pending_obligations:
             if said.peer not in {pending.to, ""}:
@@ -184,7 +184,7 @@ class Discipline:
         """The ledger after a message was sent."""
         if not self.covers(f"!{said.message}"):
             return ledger
-        pending = self.owed(ledger, said)
+        pending = self.pending_for(ledger, said)
         if pending is None:
             return ledger._replace(wrong=self._undue(said))
         place = ledger.pending_obligations.index(pending)
@@ -204,7 +204,7 @@ class Discipline:
         for said in due:
             if not self.covers(f"!{said.message}"):
                 continue
-            if self.owed(ledger, said) is None:
+            if self.pending_for(ledger, said) is None:
                 if can_send(said):
                     return Violation("undue", self.lifeline, self._undue(said))
             elif said.peer not in served and can_send(said):
@@ -212,7 +212,8 @@ class Discipline:
         for pending in ledger.pending_obligations:
             if not served & {pending.to, ""}:
                 to = pending.to or "whoever is outside"
-                text = f"owes {pending.text.removesuffix(' *')} to {to}, and is about to send {to} nothing that it owes"
+                what = pending.text.removesuffix(" *")
+                text = f"has a pending obligation to send {what} to {to}, and is about to send {to} nothing of the kind"
                 return Violation("owed", self.lifeline, text + _because(pending.why))
         return None
 
@@ -223,7 +224,7 @@ class Discipline:
         fitting += [row.why for row in self.obligations if row.sends.partition(" ")[0] == said.message]
         why = next(iter(fitting), "")
         to = f" to {said.peer}" if said.peer else ""
-        return f"can send {said}{to}, which it does not owe (any more){_because(why)}"
+        return f"can send {said}{to} without a pending obligation{_because(why)}"
 
 
 def _because(why: str) -> str:
@@ -243,7 +244,7 @@ def _covers(discipline: Discipline, action: str) -> bool:
 
 
 def _kind(pending: PendingObligation) -> tuple[bool, str]:
-    """Debts of different kinds are in no order, so they are kept in one."""
+    """Obligations of different kinds are in no order, so they are kept in one."""
     return (True, "") if pending.number is not None else (False, pending.text.partition(" ")[0])
 
 

@@ -74,7 +74,10 @@ SERVICES = frozenset({"retry", "will"})
 
 
 def read_file(path: Path, *, is_default: bool = False) -> Binding:
-    """A binding from a file. Of the default one it is not remembered where each row stands."""
+    """A binding from a TOML file. Of the default one it is not remembered where each row stands.
+
+    Raises `BindingError` if the file cannot be read, or says what no binding says.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -88,7 +91,7 @@ def read_file(path: Path, *, is_default: bool = False) -> Binding:
 
 
 def read_text(text: str, file: str) -> Binding:
-    """A binding from the text of a file."""
+    """A binding from the text of a file, which `file` names in errors. Raises `BindingError`."""
     return _read(text, file, is_default=False)
 
 

@@ -107,12 +107,12 @@ def _named(binding: Binding) -> Iterator[tuple[str, str]]:
         yield from ((message, alike.place) for message in sorted(alike.messages))
     for published in binding.publishes:
         yield from ((message, published.place) for message in sorted(published.messages))
-    owing: list[Obligation | Forgets] = [*binding.obligations, *binding.forgets]
-    for owed in owing:
-        yield from ((name.removeprefix("-"), owed.place) for name in owed.received if "*" not in name)
-        if isinstance(owed, Obligation):
-            said = (owed.sends, owed.sender, owed.to)
-            yield from ((text.partition(" ")[0], owed.place) for text in said if text)
+    stated: list[Obligation | Forgets] = [*binding.obligations, *binding.forgets]
+    for each in stated:
+        yield from ((name.removeprefix("-"), each.place) for name in each.received if "*" not in name)
+        if isinstance(each, Obligation):
+            said = (each.sends, each.sender, each.to)
+            yield from ((text.partition(" ")[0], each.place) for text in said if text)
     for row in binding.may_be_undrawn:
         if not isinstance(row.unless_drawn, bool):
             yield from ((message, row.place) for message in sorted(row.unless_drawn))

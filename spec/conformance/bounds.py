@@ -32,8 +32,8 @@ interruption = Interruption()
 
 @dataclass(frozen=True)
 class Reductions:
-    """What a search may leave out because it makes no difference; each can be switched off, to hold it against the
-    rest.
+    """What a search may leave out because it makes no difference; each can be switched off, to check it against
+    the rest.
 
     `partial_order`: of orders of actions that nobody can tell apart, one is looked at (`one_order.enough`,
     `spec.system.scheduling`). `interchangeable`: what is concurrent and differs only in what it is about is looked at

@@ -12,7 +12,7 @@ from spec.binding import BUILT_IN, Binding, load_for
 from spec.conformance.baseline import Accepted, accept, read_accepted
 from spec.conformance.bind import BoundDiagram
 from spec.conformance.bounds import Bounds, Stopped
-from spec.conformance.counterexample import Stage
+from spec.conformance.counterexample import CounterexampleRenderer
 from spec.conformance.coverage import Coverage, covered, joined
 from spec.conformance.finding import Finding, Verdict, counts, only_warnings, unanswered
 from spec.conformance.implied import implied
@@ -30,7 +30,7 @@ from spec.system.composition import State, System
 from spec.system.driving import CastError
 from spec.system.process import ChartMachine
 from spec.system.scheduling import set_going
-from spec.system.setup import Cast
+from spec.system.setup import SystemFactory
 
 NOTHING = "there is no diagram: nothing was asked"
 
@@ -91,11 +91,11 @@ def _check_all(
     strict: bool,
     coverage: bool,
 ) -> Report:
-    cast = Cast(whole.binding, whole.charts, bounds.reductions.by_pairs, whole.payloads)
+    factory = SystemFactory(whole.binding, whole.charts, bounds.reductions.by_pairs, whole.payloads)
     tasks: list[Callable[[], Any]] = [
-        partial(_explored, use_case, cast, accepted, bounds) for use_case in whole.use_cases
+        partial(_explored, use_case, factory, accepted, bounds) for use_case in whole.use_cases
     ]
-    tasks += [partial(_compared, bound, cast, accepted, bounds, ours=coverage) for bound in whole.diagrams_bound]
+    tasks += [partial(_compared, bound, factory, accepted, bounds, ours=coverage) for bound in whole.diagrams_bound]
     done = beside_each_other(tasks, processes)
     scenarios: list[Finding] = []
     explored: dict[str, Explored] = {}
@@ -115,7 +115,7 @@ def _check_all(
 
 def compared(
     bound: BoundDiagram,
-    cast: Cast,
+    factory: SystemFactory,
     *,
     only_first: bool = False,
     bounds: Bounds | None = None,
@@ -125,15 +125,15 @@ def compared(
 
     Raises `CastError` if it cannot begin.
     """
-    return compare(bound, systems or _systems(bound, cast), only_first=only_first, bounds=bounds)
+    return compare(bound, systems or _systems(bound, factory), only_first=only_first, bounds=bounds)
 
 
-def _systems(bound: BoundDiagram, cast: Cast) -> list[tuple[System, State]]:
+def _systems(bound: BoundDiagram, factory: SystemFactory) -> list[tuple[System, State]]:
     repeats = any(word.again for word in bound.words.values())
-    return cast.systems(
+    return factory.systems(
         frozenset(bound.interaction.lifelines),
         bound.begin,
-        routes_of(bound.together or (bound,), cast.charts, cast.binding),
+        routes_of(bound.together or (bound,), factory.charts, factory.binding),
         repeats=repeats,
         messages=bound.messages,
         beside=bound.beside,
@@ -143,19 +143,19 @@ def _systems(bound: BoundDiagram, cast: Cast) -> list[tuple[System, State]]:
 
 
 def _compared(
-    bound: BoundDiagram, cast: Cast, accepted: Sequence[Accepted], bounds: Bounds, *, ours: bool
+    bound: BoundDiagram, factory: SystemFactory, accepted: Sequence[Accepted], bounds: Bounds, *, ours: bool
 ) -> DiagramReport:
     findings = list(bound.findings)
     comparison = Comparison()
     coverage: list[Coverage] = []
     title = bound.diagram.title or bound.diagram.frame or ""
-    stage = Stage(title, [bound.diagram], bound.words, cast.binding, bound.begin)
+    renderer = CounterexampleRenderer(title, [bound.diagram], bound.words, factory.binding, bound.begin)
     try:
         messages = bound.messages
         words = {label: word for label, word in bound.words.items() if word.message in messages}
-        findings += map(stage.drawn, impossible_branches(bound.ordered, words, cast.binding.needs, bounds))
-        systems = _systems(bound, cast)
-        comparison = compared(bound, cast, bounds=bounds, systems=systems)
+        findings += map(renderer.drawn, impossible_branches(bound.ordered, words, factory.binding.needs, bounds))
+        systems = _systems(bound, factory)
+        comparison = compared(bound, factory, bounds=bounds, systems=systems)
     except CastError as error:
         findings.append(Finding("no-beginning", str(error)))
     except InteractionError as error:
@@ -167,12 +167,12 @@ def _compared(
         hint = _where_to_begin(bound, system)
         for finding in comparison.findings:
             said = hint if finding.kind == "chart-cannot" else ""
-            findings.append(stage.drawn(replace(finding, message=finding.message + said)))
+            findings.append(renderer.drawn(replace(finding, message=finding.message + said)))
         findings += _sent_to_nobody(bound, system)
         findings += _realisable(bound, bounds)
     shown = [accept(unmarked(_placed(finding, bound)), accepted) for finding in findings]
     bounds.end_diagram()
-    return replace(_report(bound, comparison, shown, cast.binding), coverage=joined(coverage))
+    return replace(_report(bound, comparison, shown, factory.binding), coverage=joined(coverage))
 
 
 def _placed(finding: Finding, bound: BoundDiagram) -> Finding:
@@ -259,15 +259,15 @@ class Looked(NamedTuple):
     states: int
 
 
-def explored(use_case: UseCase, cast: Cast, bounds: Bounds | None = None) -> Looked:
+def explored(use_case: UseCase, factory: SystemFactory, bounds: Bounds | None = None) -> Looked:
     """Hold what charts can do against all scenarios of a use case. Raises `CastError` if there is nowhere to begin."""
     found: dict[tuple[str, str], Finding] = {}
     states = 0
     bounds = bounds or Bounds()
-    names, routes = frozenset(use_case.names), use_case.routes(cast.charts)
-    systems = cast.systems(names, use_case.begin, routes, messages=use_case.messages)
+    names, routes = frozenset(use_case.names), use_case.routes(factory.charts)
+    systems = factory.systems(names, use_case.begin, routes, messages=use_case.messages)
     if len(systems) > 1 and not use_case.complete:
-        systems = _those_meant(use_case, cast, systems, bounds)
+        systems = _those_meant(use_case, factory, systems, bounds)
     for system, state in systems:
         for started in set_going(system, state, use_case.begin.orders):
             outcome = implied(use_case.whole(), system, started, use_case.circumstances(system), bounds)
@@ -292,15 +292,15 @@ def _after_references(use_case: UseCase, system: System, begin: State, bounds: B
 
 
 def _those_meant(
-    use_case: UseCase, cast: Cast, systems: list[tuple[System, State]], bounds: Bounds
+    use_case: UseCase, factory: SystemFactory, systems: list[tuple[System, State]], bounds: Bounds
 ) -> list[tuple[System, State]]:
     """The systems in which some diagram can be run to its end; all, if there is none."""
-    ended = {place for bound in use_case.diagrams_bound for place in compared(bound, cast, bounds=bounds).ended}
+    ended = {place for bound in use_case.diagrams_bound for place in compared(bound, factory, bounds=bounds).ended}
     return [each for place, each in enumerate(systems) if place in ended] or systems
 
 
 def _explored(
-    use_case: UseCase, cast: Cast, accepted: Sequence[Accepted], bounds: Bounds
+    use_case: UseCase, factory: SystemFactory, accepted: Sequence[Accepted], bounds: Bounds
 ) -> tuple[tuple[Finding, ...], Explored | None] | None:
     if not use_case.says_all:
         return None  # they are examples, and do not say what else can happen
@@ -309,35 +309,37 @@ def _explored(
     if any(finding.kind == "unbound-label" for finding in wrong):
         return (unanswered(f"{asked}: labels without a message come first"),), None
     try:
-        found = explored(use_case, cast, bounds)
+        found = explored(use_case, factory, bounds)
     except CastError as error:
         return (unanswered(f"{asked}: {error}"),), None
     except InteractionError as error:
         return (unanswered(f"{asked}: {error}"),), None
-    findings = _told(use_case, cast, found)
+    findings = _told(use_case, factory, found)
     mistakes = [finding for finding in findings if counts(finding)]
     is_cut = any(finding.unanswered for finding in findings)
     if mistakes and is_cut and all(accept(finding, accepted).accepted for finding in mistakes):
         whole = copy(bounds)
         whole.after_mistakes = True
-        found = explored(use_case, cast, whole)
-        findings = _told(use_case, cast, found)
+        found = explored(use_case, factory, whole)
+        findings = _told(use_case, factory, found)
     complete = not any(finding.unanswered for finding in findings)
     return findings, Explored(
         found.states,
         complete,
         as_drawn=not use_case.complete,
-        with_values=tuple(sorted(use_case.messages & cast.payloads.keys())),
+        with_values=tuple(sorted(use_case.messages & factory.payloads.keys())),
     )
 
 
-def _told(use_case: UseCase, cast: Cast, found: Looked) -> tuple[Finding, ...]:
+def _told(use_case: UseCase, factory: SystemFactory, found: Looked) -> tuple[Finding, ...]:
     """What was found of a use case, drawn, in the words of its diagrams."""
     diagrams = [bound.diagram for bound in use_case.diagrams_bound]
-    stage = Stage(f"{use_case.name} (implied scenario)", diagrams, use_case.words, cast.binding, use_case.begin)
+    renderer = CounterexampleRenderer(
+        f"{use_case.name} (implied scenario)", diagrams, use_case.words, factory.binding, use_case.begin
+    )
     return tuple(
         unmarked(replace(finding, message=f"{use_case.name}: {finding.message}"))
-        for finding in map(stage.drawn, found.findings)
+        for finding in map(renderer.drawn, found.findings)
     )
 
 

@@ -39,8 +39,8 @@ DIVIDERS: Mapping[str, str] = {
     "impossible-branch": "Nobody can do this",
     "implied-scenario": "No diagram allows this",
     "ends-early": "Here a scenario ends",
-    "undue": "After this something is done that is not owed",
-    "owed": "After this something is owed and not sent",
+    "undue": "After this something is done without an obligation",
+    "owed": "After this a pending obligation is not met",
     "endless": "After this something is sent without end",
 }
 WIDTH = 48
@@ -48,8 +48,8 @@ WIDTH = 48
 
 
 @dataclass(frozen=True)
-class Stage:
-    """What the runs of a diagram, or of all scenarios of a use case, are drawn with."""
+class CounterexampleRenderer:
+    """Draws the runs that show findings, of a diagram or of all scenarios of a use case."""
 
     title: str
     diagrams: Sequence[Diagram]

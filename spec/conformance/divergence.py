@@ -27,7 +27,7 @@ def said(action: Action, word: Word) -> str:
 
 
 def against_obligation(violation: Violation, action: Action) -> Finding:
-    """What a participant does that it does not owe, or owes and does not do."""
+    """The finding for a violation of an obligation at an action."""
     return Finding(violation.kind, f"{violation.lifeline} {violation.text}", action.line, violation.lifeline)
 
 

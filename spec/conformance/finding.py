@@ -79,7 +79,7 @@ class Finding:
     in_full: bool = False
     """Whether all of the run belongs to it: without what has nothing to do with its last action it shows nothing."""
     rules: str = ""
-    """Of what no scenario allows: the rules of the binding that it was held against."""
+    """Of what no scenario allows: the rules of the binding that it was checked against."""
 
     @property
     def severity(self) -> Severity:

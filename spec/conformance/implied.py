@@ -78,7 +78,7 @@ class Circumstances:
 
 @dataclass
 class Outcome:
-    """What holding a system against its scenarios came to."""
+    """The result of checking a system against its scenarios."""
 
     findings: list[Finding] = field(default_factory=list)
     states: int = 0

@@ -146,7 +146,7 @@ class _Search:
         for action, term in self._steps_of(node, blocked):
             then, finding, why_not = self._follow(node, action, term)
             if then is not None:
-                then, against = self._as_owed(then, action)
+                then, against = self._without_violations(then, action)
                 finding = finding or against
             if finding is not None:
                 self._report(replace(finding, run=(*path_to(self.parents, node), action)))
@@ -246,8 +246,8 @@ class _Search:
             action.lifeline,
         )
 
-    def _as_owed(self, node: Node, action: Action) -> tuple[Node | None, Finding | None]:
-        """The node without the states where a participant acts against what it owes, and the first such finding.
+    def _without_violations(self, node: Node, action: Action) -> tuple[Node | None, Finding | None]:
+        """The node without the states where a participant violates an obligation, and the first such finding.
 
         What follows on that says nothing more. Where a trace is over, what participants go on to do undrawn counts.
         """
@@ -364,7 +364,7 @@ class _Search:
             self._report(Finding("never-runs", text, action.line, action.lifeline, (*path, action)))
 
     def comparison(self) -> Comparison:
-        """All of it."""
+        """The result of the comparison: its findings, the nodes that were met, and what follows from both."""
         memory = self.memory
         result = Comparison(self.findings, self.nodes)
         known = [node for node in self.parents if not any(isinstance(each, str) for each in node.skipped)]

@@ -163,15 +163,15 @@ class Lifeline:
                 found.add(at._replace(early_sends=at.early_sends | {said}))
         if act.ignored and not act.allowed:
             return frozenset()
-        if act.ignored and self._is_owed(str(act)):
+        if act.ignored and self._is_covered(str(act)):
             return frozenset(self._caught_up(found))  # it is right to ignore that, but who draws that it is sent?
         ordered = act.kind == "?" and not act.peer
         if act.ignored or ordered or self.allowances.may(self.name, str(act), act.peer):
             found |= positions
         return frozenset(self._caught_up(found))
 
-    def _is_owed(self, action: str) -> bool:
-        """Whether the binding says of an action what is owed for it, or that nothing is."""
+    def _is_covered(self, action: str) -> bool:
+        """Whether an obligation of the binding decides about an action."""
         discipline = self.allowances.discipline(self.name)
         return discipline is not None and discipline.covers(action)
 

@@ -149,7 +149,7 @@ def silently(
 
 
 def beyond(system: System, state: State, lifelines: Iterable[str]) -> Violation | None:
-    """What a participant does that it does not owe, or without end, here or after actions that need no drawing."""
+    """The first violation of an obligation, here or after actions that need no drawing; None if there is none."""
     for lifeline in lifelines:
         if system.allowances.is_drawn(lifeline):
             reached = silently(system, state, lifeline, lambda there: system.violations.at(there) is not None)
@@ -159,7 +159,7 @@ def beyond(system: System, state: State, lifelines: Iterable[str]) -> Violation 
 
 
 def left_to_do(system: System, state: State) -> str:
-    """What can still happen, as words, if after all that nobody needs to draw the system does not terminate."""
+    """Something that can still happen, in words; empty if undrawn actions can let the system terminate."""
 
     def is_quiet(there: State) -> bool:
         return not there.channels and not any(_due(system, there))

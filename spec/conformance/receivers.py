@@ -1,7 +1,7 @@
-"""To whom messages go that charts send without saying to whom: as the diagrams draw it, held against what is known.
+"""To whom messages go that charts send without saying to whom: as the diagrams draw it, checked against what is known.
 
 A chart that is not ours may leave open who receives what it sends. Then the diagrams alone would say it, and a wrong
-receiver would conform. So arrows are held against the binding's `[routes]` (or ROUTES of a module of charts), where
+receiver would conform. So arrows are checked against the binding's `[routes]` (or ROUTES of a module of charts), where
 these say it. Whether what leaves the diagram was meant for somebody in it who takes it cannot be told without that.
 """
 

@@ -113,7 +113,7 @@ class Report:
         return as_text(self)
 
     def __repr__(self) -> str:
-        """In short."""
+        """The verdict, and how many diagrams and findings there are."""
         return f"<Report: {self.verdict}, {len(self.diagrams)} diagrams, {len(self.findings)} findings>"
 
 

@@ -1,4 +1,4 @@
-"""Which rule of a binding a run of the charts was held against, so that whoever disagrees knows where to say so."""
+"""Which rule of a binding a run of the charts was checked against, so that whoever disagrees knows where to say so."""
 
 from collections.abc import Iterator
 

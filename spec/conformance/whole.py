@@ -202,7 +202,7 @@ class Whole:
         said = Word(act.message, act.detail)
         if act.kind == "!" and not act.lost and not drawn and self._may_be_sent_early(name, said, place):
             yield place._replace(early_sends=place.early_sends | {(name, said)})
-        if act.ignored and self._is_owed(name, str(act)):
+        if act.ignored and self._is_covered(name, str(act)):
             return  # it is right to ignore that, but who draws that it is sent?
         ordered = act.kind == "?" and not act.peer and (name, act.message) not in self.gates
         if act.ignored or ordered or self.allowances.may(name, str(act), act.peer):
@@ -239,7 +239,7 @@ class Whole:
                         todo.append(at._replace(term=rest, early_sends=early_sends, done=done))
         yield from seen
 
-    def _is_owed(self, lifeline: str, action: str) -> bool:
+    def _is_covered(self, lifeline: str, action: str) -> bool:
         discipline = self.allowances.discipline(lifeline)
         return discipline is not None and discipline.covers(action)
 

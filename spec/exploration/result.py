@@ -117,7 +117,7 @@ class Result:
 
 
 def joined(verdicts: tuple[Verdict, ...]) -> Literal["holds", "broken", "undetermined"]:
-    """One verdict for all."""
+    """One verdict for all: `broken` if one is; else `undetermined` if one is, or if none holds; else `holds`."""
     words = {verdict.word for verdict in verdicts}
     if "broken" in words:
         return "broken"

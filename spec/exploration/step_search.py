@@ -30,7 +30,10 @@ def first_steps(search: BreadthFirst, properties: Sequence[Property]) -> dict[tu
 def deliver_what_matters(
     system: ClosedSystem, properties: Sequence[Property], first: Mapping[tuple[str, bool], int]
 ) -> None:
-    """Raises `NotInert` if a property about steps minds a message that was not delivered: it is always ignored."""
+    """Mark messages that were not delivered, being always ignored, as interesting if a property about steps needs them.
+
+    `first` is what `first_steps` found. Raises `NotInert` if there are new ones: the search has to be done anew then.
+    """
     about = [one for one in properties if one.when == "step" and (one.name, True) not in first]
     known = len(system.delivery.interesting)
     for component, node in enumerate(system.nodes):

@@ -1,6 +1,6 @@
 """Is what is on the bus allowed? Observations against the charts: allowed, forbidden, or cannot tell.
 
-A `Monitor` is told one observation after the other, in the order in which they were seen, and follows each server with
+A `Monitor` is given one observation after the other, in the order in which they were seen, and follows each server with
 the set of configurations that it can be in. The first event that none of them allows is `Forbidden`.
 
     >>> from machines import ClientJoinSucceeded, TrackerHello
@@ -18,7 +18,7 @@ the set of configurations that it can be in. The first event that none of them a
 
 What an observer cannot see is said beforehand (`Sight`): with `Monitor(SUBSCRIBER, from_the_start=False)` only
 publications are seen, as by somebody who subscribes to everything and comes late. What is not seen may have happened.
-`Passed(at)` tells that time has gone by, so that who owes an answer (`Assumptions.lag`) is found out.
+`Passed(at)` says that time has gone by: an answer that is pending for longer than `Assumptions.lag` is found.
 
 Two verdicts are worth the name only if they are sound: a run of the charts is never forbidden, and where everything is
 seen, every run that is no run of the charts is. Both are tested on the explorer's runs, and on mutations of them.

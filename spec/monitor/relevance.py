@@ -74,7 +74,11 @@ def affected(state: State, event: BusEvent, *, deliveries: bool) -> Iterable[str
 
 
 def matters(state: State, client: str, event: BusEvent) -> bool:
-    """Whether it makes a difference to an event that the admission of a client is no longer pending."""
+    """Whether a tracker in `state` would treat an event otherwise if the admission of `client` were no longer pending.
+
+    So it is if the event is of that client, or asks for one of its endpoints or for other metadata of what it was
+    promised; and if the view is not known.
+    """
     if not isinstance(event, ClientEvent):
         return False
     if event.client == client or state.view is None:

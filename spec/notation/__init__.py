@@ -13,13 +13,13 @@ It knows nothing of what the diagrams are about. Begin with `model`, then `reade
 """
 
 from spec.notation.model import (
+    ArrowStyle,
     Create,
     Destroy,
     Diagnostic,
     Diagram,
     Fragment,
     Lifeline,
-    Look,
     Mark,
     Meaning,
     Message,
@@ -35,13 +35,13 @@ from spec.notation.reader import read
 from spec.notation.summary import render_text, summary
 
 __all__ = [
+    "ArrowStyle",
     "Create",
     "Destroy",
     "Diagnostic",
     "Diagram",
     "Fragment",
     "Lifeline",
-    "Look",
     "Mark",
     "Meaning",
     "Message",

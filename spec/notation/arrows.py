@@ -14,7 +14,7 @@ import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
-from spec.notation.model import Look
+from spec.notation.model import ArrowStyle
 from spec.notation.text import cut_style, trim
 
 GATES = ("[", "]")
@@ -57,7 +57,7 @@ class Arrow:
     created: bool
     both_ways: bool
     delay: float
-    look: Look
+    look: ArrowStyle
     text: str
 
     def is_pointed(self, line: str) -> bool:
@@ -171,7 +171,7 @@ def _reading(line: str, found: re.Match[str], end: int) -> Arrow | None:
         created=bool(parts.get("create")) and end >= found.end("create"),
         both_ways=bool(left_head and right_head),
         delay=delay,
-        look=Look(
+        look=ArrowStyle(
             dashed=parts["dash"] == "--",
             open_head="<<" in left_head or ">>" in right_head,
             reversed=not right_head,

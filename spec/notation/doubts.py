@@ -1,8 +1,8 @@
 """What reads without a fault and is probably not meant: warnings about a diagram as a whole.
 
 Names come into being where they are first used, so a slip in one makes a second lifeline. A name that was not declared
-is held against those that were: against their spelling, their labels, and those of them that take part in nothing.
-Names that were not declared are held against each other only where they look the same (`a1` and `a2` are no slips).
+is compared with those that were: with their spelling, their labels, and those of them that take part in nothing.
+Names that were not declared are compared with each other only where they look the same (`a1` and `a2` are no slips).
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class Lifeline:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ArrowStyle:
     """How an arrow is drawn; nothing in here changes who sends what to whom."""
 
     dashed: bool = False
@@ -77,7 +77,7 @@ class Message:
     created: bool = False
     both_ways: bool = False
     delay: float = 0
-    look: Look = Look()
+    look: ArrowStyle = ArrowStyle()
 
     def actors(self) -> Iterator[str | None]:
         """The ends at which something happens; None for the environment."""
@@ -248,7 +248,7 @@ def essence(body: Iterable[Statement], *, keep_space: bool = False) -> tuple[Sta
     for statement in body:
         match statement:
             case Message():
-                said.append(replace(statement, line=0, column=0, raw_text="", look=Look()))
+                said.append(replace(statement, line=0, column=0, raw_text="", look=ArrowStyle()))
             case Fragment(kind=kind, operands=operands) if kind in TRANSPARENT:
                 for operand in operands:
                     said += essence(operand.body, keep_space=keep_space)

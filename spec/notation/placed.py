@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from spec.notation.arrows import GATES, is_writable, scan, unquoted
-from spec.notation.cast import Cast
 from spec.notation.mending import is_prose, mend, shortened, unreadable
 from spec.notation.model import Mark, Message, Presentation, Reference
+from spec.notation.participants import Participants
 from spec.notation.text import beside_style, cut_style, lines, plain, trim
 from spec.notation.tree import Report, Tree
 from spec.notation.words import PLACED, SETTING
@@ -74,7 +74,7 @@ class Placed(ABC):
                 self.block_ends["note" if found[1] else "ref"].append(index)
         self.next = 0
         self.report = Report()
-        self.cast = Cast()
+        self.participants = Participants()
         self.tree = Tree(self.report)
         self.marks: list[Mark] = []
         self.last: Message | None = None
@@ -174,15 +174,15 @@ class Placed(ABC):
             or SETTING.fullmatch(line.word)
         ):
             return False
-        arrow = scan(line.text, self.cast.lifelines)
-        if arrow and not is_prose(arrow, line.text, self.cast.lifelines):
+        arrow = scan(line.text, self.participants.lifelines)
+        if arrow and not is_prose(arrow, line.text, self.participants.lifelines):
             return False
-        return mend(line.text, self.cast.lifelines) == unreadable(line.text)
+        return mend(line.text, self.participants.lifelines) == unreadable(line.text)
 
     def _over(self, line: Line, text: str) -> tuple[tuple[str, ...] | None, str]:
         """The lifelines that something stands over, None if they cannot be any; and its style."""
         head, style = cut_style(text)
-        parts = [head] if head in self.cast.lifelines else [trim(part) for part in head.split(",")]
+        parts = [head] if head in self.participants.lifelines else [trim(part) for part in head.split(",")]
         names = tuple(self._name(line, part) for part in parts if part)
         self._odd_style(line, style)
         return (names if self._uses(line, *names) else None), style
@@ -198,7 +198,7 @@ class Placed(ABC):
     def _uses(self, line: Line, *names: str | None) -> bool:
         """The lifelines take part from here on; not if one of them cannot be a name."""
         for name in names:
-            if name is not None and name not in self.cast.lifelines and not is_writable(name):
+            if name is not None and name not in self.participants.lifelines and not is_writable(name):
                 self.report.error(line.number, line.column, f"a name holds no arrow, got `{shortened(name)}`; skipped")
                 return False
         if len(names) > 1 and len(set(names)) == 1 and str(names[0]).startswith("//"):
@@ -206,12 +206,12 @@ class Placed(ABC):
             return False
         for name in names:
             if name is not None:
-                self.cast.use(name, line.number, line.column)
+                self.participants.use(name, line.number, line.column)
         return True
 
     def _name(self, line: Line, operand: str) -> str:
         """The lifeline that an operand names; quotes are for declarations."""
-        if operand in self.cast.lifelines or unquoted(operand) == operand:
+        if operand in self.participants.lifelines or unquoted(operand) == operand:
             return operand
         self.report.warning(line.number, line.column, f"quotes belong into declarations; read as `{unquoted(operand)}`")
         return unquoted(operand)

@@ -10,14 +10,13 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
 from spec.notation.arrows import Arrow, flipped, is_writable, scan, spell
-from spec.notation.cast import declaration, group_label
 from spec.notation.model import (
+    ArrowStyle,
     Create,
     Destroy,
     Diagram,
     Fragment,
     Lifeline,
-    Look,
     Message,
     Operand,
     Parallel,
@@ -25,6 +24,7 @@ from spec.notation.model import (
     Reference,
     Statement,
 )
+from spec.notation.participants import declaration, group_label
 from spec.notation.text import plain, raw_behind_style, raw_for, split_style, trim
 
 _INDENT = "  "
@@ -169,7 +169,7 @@ def _message(message: Message, known: Container[str]) -> str:
     look = message.look
     if message.created or message.both_ways:
         look = replace(look, reversed=False)
-    bare = Look(look.dashed, look.open_head, look.reversed)
+    bare = ArrowStyle(look.dashed, look.open_head, look.reversed)
     arrow = _arrow(message, look)
     for wanted in (arrow, flipped(arrow), replace(arrow, look=bare), flipped(replace(arrow, look=bare))):
         ends = (message.receiver, message.sender) if wanted.look.reversed else (message.sender, message.receiver)
@@ -181,7 +181,7 @@ def _message(message: Message, known: Container[str]) -> str:
     raise ValueError(f"no arrow reads as a message from {message.sender!r} to {message.receiver!r}")
 
 
-def _arrow(message: Message, look: Look) -> Arrow:
+def _arrow(message: Message, look: ArrowStyle) -> Arrow:
     return Arrow(
         left="",
         right="",

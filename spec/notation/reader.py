@@ -16,12 +16,12 @@ from typing import cast
 
 from spec.notation import words
 from spec.notation.arrows import is_known, is_writable, scan, unquoted
-from spec.notation.cast import declaration
 from spec.notation.dialects import foreign_notation
 from spec.notation.doubts import doubts
 from spec.notation.mending import Mended, is_prose, mend, shortened
 from spec.notation.model import By, Create, Destroy, Destruction, Diagnostic, Diagram, Message
 from spec.notation.operands import settled
+from spec.notation.participants import declaration
 from spec.notation.placed import Line, Placed, has_arrow, is_comment, is_divider
 from spec.notation.text import cut_style, plain, split_style, trim
 
@@ -80,14 +80,17 @@ class _Reader(Placed):
             file=self.file,
             frame=plain(split_style(frame)[1]) or None,
             title=plain(title) or None,
-            lifelines=tuple(self.cast.lifelines.values()),
+            lifelines=tuple(self.participants.lifelines.values()),
             body=body,
             diagnostics=tuple(self.report.found),
             raw_frame=frame,
             raw_title=title,
             marks=tuple(self.marks),
         )
-        found = [*self.report.found, *doubts(diagram, self.cast.declared, {n: (c, text) for n, c, text in held})]
+        found = [
+            *self.report.found,
+            *doubts(diagram, self.participants.declared, {n: (c, text) for n, c, text in held}),
+        ]
         return replace(diagram, diagnostics=tuple(sorted(found, key=lambda each: (each.line, each.column))))
 
     def _is_prose_at_first(self) -> bool:
@@ -113,16 +116,16 @@ class _Reader(Placed):
 
     def _is_speaker(self, line: Line) -> bool:
         """Whether the keyword is rather (the beginning of) the name of a known lifeline that says something."""
-        arrow = scan(line.text, self.cast.lifelines) if "-" in line.rest else None
+        arrow = scan(line.text, self.participants.lifelines) if "-" in line.rest else None
         if arrow is None:
             return False
         left = unquoted(arrow.left)
         is_kind = left == line.word and line.word in words.KINDS | words.PICTURED
-        return left in self.cast.lifelines or (is_kind and arrow.is_pointed(line.text))
+        return left in self.participants.lifelines or (is_kind and arrow.is_pointed(line.text))
 
     def _mend(self, line: Line) -> None:
         """A line that is no statement: what it should be, said once, and read as that."""
-        mended = mend(line.text, self.cast.lifelines)
+        mended = mend(line.text, self.participants.lifelines)
         if mended.instead is not None:
             found = len(self.report.found)
             self.report.add(line.number, line.column, mended.severity, mended.complaint)
@@ -165,15 +168,15 @@ class _Reader(Placed):
         self._mark(line, line.word)
         if line.word in words.PICTURED and not lifeline.icon:
             self.report.warning(line.number, column, f"expected an icon behind `{line.word}`; read without one")
-        again = self.cast.declare(replace(lifeline, line=line.number, column=line.column))
+        again = self.participants.declare(replace(lifeline, line=line.number, column=line.column))
         if again:
             self.report.warning(line.number, column, again)
         return True
 
     def _group(self, line: Line) -> bool:
         self._mark(line, line.word)
-        self.cast.groups.append(line.rest)
-        self.tree.open_group(line.number, line.column, self.cast.groups.pop)
+        self.participants.groups.append(line.rest)
+        self.tree.open_group(line.number, line.column, self.participants.groups.pop)
         return True
 
     def begin_fragment(self, line: Line) -> bool:
@@ -212,7 +215,7 @@ class _Reader(Placed):
 
     def _guard(self, line: Line) -> None:
         """A guard may say anything; a message between lifelines that are there was probably meant as one."""
-        known = self.cast.lifelines
+        known = self.participants.lifelines
         arrow = scan(line.rest, known) if ":" in line.rest else None
         ends_named = arrow and (is_known(arrow.left, known) or any(arrow.left.endswith(f" {name}") for name in known))
         if arrow and ends_named and is_known(arrow.right, known):
@@ -255,7 +258,7 @@ class _Reader(Placed):
         """`create X`, `destroy X`."""
         name, style = cut_style(line.rest)
         first, _, more = name.partition(" ")
-        foreign = line.word == "create" and first in words.KINDS and more and name not in self.cast.lifelines
+        foreign = line.word == "create" and first in words.KINDS and more and name not in self.participants.lifelines
         if not name or ":" in name or has_arrow(line.rest) or foreign:
             return False if foreign else self._nameless(line)
         name = self._introduced(line, name) if line.word == "create" else self._name(line, name)
@@ -270,14 +273,16 @@ class _Reader(Placed):
 
     def _introduced(self, line: Line, name: str) -> str:
         """`create "Label" as X`: the label belongs into a declaration."""
-        lifeline = declaration("participant", name)[0] if " as " in name and name not in self.cast.lifelines else None
+        lifeline = (
+            declaration("participant", name)[0] if " as " in name and name not in self.participants.lifelines else None
+        )
         if lifeline is None or not is_writable(lifeline.name):
             return self._name(line, name)
         instead = f'`participant "{shortened(lifeline.raw_label)}" as {lifeline.name}`'
         self.report.error(
             line.number, line.column, f"a label belongs into a declaration; read as if there were {instead}"
         )
-        self.cast.declare(replace(lifeline, line=line.number, column=line.column))
+        self.participants.declare(replace(lifeline, line=line.number, column=line.column))
         return lifeline.name
 
     def _nameless(self, line: Line) -> bool:
@@ -304,10 +309,10 @@ class _Reader(Placed):
     # Messages.
 
     def _message(self, line: Line) -> bool:
-        arrow = scan(line.text, self.cast.lifelines)
-        if arrow is None or is_prose(arrow, line.text, self.cast.lifelines):
+        arrow = scan(line.text, self.participants.lifelines)
+        if arrow is None or is_prose(arrow, line.text, self.participants.lifelines):
             return False
-        arrow, remarks = settled(line.text, arrow, self.cast.lifelines)
+        arrow, remarks = settled(line.text, arrow, self.participants.lifelines)
         for remark in remarks:
             self.report.add(line.number, line.column, remark.severity, remark.message)
         left, right = self._end_of(line, arrow.left), self._end_of(line, arrow.right)
@@ -338,8 +343,8 @@ class _Reader(Placed):
     def _second_message(self, line: Line, text: str) -> None:
         """`A->B:x;B->A:y`: the second one is a part of the first one's text."""
         for part in text.split(";")[1:]:
-            arrow = scan(trim(part), self.cast.lifelines)
-            if arrow and all(name in self.cast.lifelines for name in (arrow.left, arrow.right)):
+            arrow = scan(trim(part), self.participants.lifelines)
+            if arrow and all(name in self.participants.lifelines for name in (arrow.left, arrow.right)):
                 complaint = f"a message stands on a line of its own; `{shortened(trim(part))}` is read as text"
                 self.report.warning(line.number, line.column, complaint)
                 return

@@ -1,7 +1,7 @@
 """What a diagram says to each lifeline by itself, and whether that is enough.
 
 In: an `Interaction`, and the name of a lifeline. Out: `project` makes its local automaton; `to_machine`, `to_mermaid`,
-`export` and `Monitor` let it run, draw it, write it, and hold it against what was observed. `realisability` asks
+`export` and `Monitor` let it run, draw it, write it, and check it against what was observed. `realisability` asks
 whether all the automata together do no more than what the diagram says. Begin with `automaton`.
 
     >>> from spec.interaction import compile_diagram

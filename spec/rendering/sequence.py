@@ -243,7 +243,7 @@ def _block(arrows: Sequence[Message]) -> Iterator[notation.Statement]:
             arrow.label,
             lost=arrow.lost,
             delay=end - begin,
-            look=notation.Look(right_style="#red") if arrow.lost else notation.Look(open_head=True),
+            look=notation.ArrowStyle(right_style="#red") if arrow.lost else notation.ArrowStyle(open_head=True),
         )
         here = end + 1
 

@@ -21,7 +21,7 @@ from transitions.extensions.diagrams import GraphMachine
 
 from spec.system.chart_body import ASYNC, STEPS, Fired, Held, Local
 from spec.system.chart_error import ChartError
-from spec.system.data import Anchors, Look, Opaque, Picture, take
+from spec.system.data import Anchors, Inspection, Opaque, Picture, take
 from spec.system.outside import REMEDY, witnessed
 from spec.system.probe import Book
 from spec.system.process import Payloads
@@ -230,7 +230,7 @@ class TransitionsBody:
     def _found(self, name: Any) -> Any:
         return self.machine.states[name[1]] if name[0] == "state" else self.machine.events[name[1]]
 
-    def look(self) -> tuple[Local, Look]:
+    def look(self) -> tuple[Local, Inspection]:
         """Where it is, and what it holds. Raises `ChartError` for what cannot be copied and compared."""
         try:
             look = take(self.roots, self.names, self._skipped, self._shared, self._anchors, used=True)

@@ -83,7 +83,7 @@ class Channels:
                     yield self._flight(key, 0, entries[0])
 
     def all(self, rows: Rows) -> Iterator[Flight]:
-        """Everything that is under way."""
+        """All messages that are in flight, each with its channel and its place in that."""
         for key, entries in rows:
             for place, entry in enumerate(entries):
                 yield self._flight(key, place, entry)

@@ -21,7 +21,7 @@ from statemachine.transition import Transition
 
 from machines.participant import lineage
 from spec.system.chart_error import CallbackError, ChartError
-from spec.system.data import Anchors, Look, Opaque, Picture, take
+from spec.system.data import Anchors, Inspection, Opaque, Picture, take
 from spec.system.outside import REMEDY, witnessed
 from spec.system.structure import DELAYED, Labels, Structure, unknown_event
 
@@ -161,7 +161,7 @@ class ChartBody:
 
     # Looking, and going back.
 
-    def look(self) -> tuple[Local, Look]:
+    def look(self) -> tuple[Local, Inspection]:
         """Where it is, and all that it holds. Raises `ChartError` for what cannot be copied and compared."""
         try:
             look = take(self.roots, self.names, self.skipped, self._shared, self._anchors, used=True)

@@ -32,7 +32,7 @@ class Received(NamedTuple):
 
 
 class LocalSteps:
-    """What the lifelines of a system can do, each in its local state, and what they are left owing."""
+    """What the lifelines of a system can do, each in its local state, and the obligations that it leaves pending."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class LocalSteps:
         self.machines = numbers.machines
         found = ((name, allowances.discipline(name)) for name in numbers.lifelines)
         self.disciplines: dict[str, Discipline] = {name: each for name, each in found if each is not None}
-        """Of whom the binding says what they owe."""
+        """The lifelines for which the binding states obligations, with these."""
         self._due: dict[tuple[int, int], tuple[Sent, ...]] = {}
         self._afters: dict[tuple[int, int, Sending], tuple[int, ...]] = {}
         self._received: dict[tuple[int, int, int, int], tuple[Received, ...]] = {}

@@ -8,7 +8,7 @@ from spec.system.state import State, with_local
 
 
 class Numbering:
-    """What a system has met so far: the local states of each lifeline with what it owes there, and messages.
+    """What a system has met so far: the local states of each lifeline with its ledger there, and messages.
 
     Lifelines are numbered in the order of the machines, the rest in the order in which it is first met.
     """
@@ -45,7 +45,7 @@ class Numbering:
         return tuple(self._locals[self.places[lifeline]])
 
     def number(self, lifeline: str, local: Hashable, ledger: Ledger = EMPTY) -> int:
-        """The number of a local state of a lifeline, and of what it owes there."""
+        """The number of a local state of a lifeline with its ledger there."""
         place = self.places[lifeline]
         numbers, key = self._numbers[place], (local, ledger)
         if key not in numbers:
@@ -55,7 +55,7 @@ class Numbering:
         return numbers[key]
 
     def ledger(self, state: State, lifeline: str) -> Ledger:
-        """What a lifeline owes, if the binding says of it what that is."""
+        """The obligations of a lifeline; empty if the binding states none."""
         place = self.places[lifeline]
         return self._ledgers[place][state.locals[place]]
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from spec.system.chart_body import Fired, Held, Local
 from spec.system.chart_error import ChartError
-from spec.system.data import Look, Picture
+from spec.system.data import Inspection, Picture
 from spec.system.outside import REMEDY
 from spec.system.structure import Structure
 from spec.system.surroundings import Surroundings
@@ -23,7 +23,7 @@ class Body(Protocol):
     names: list[str]
     """What the objects that hold its data are called."""
 
-    def look(self) -> tuple[Local, Look]:
+    def look(self) -> tuple[Local, Inspection]:
         """Where it is, and what it holds."""
 
     def restore(self, local: Local, picture: Picture) -> None:
@@ -41,7 +41,7 @@ class Book:
     shared: dict[int, Any] = field(default_factory=dict)
 
 
-class Asked(NamedTuple):
+class StepResult(NamedTuple):
     """What an event comes to: the state after it, or why it is not taken."""
 
     then: Local | None
@@ -87,7 +87,7 @@ class Probe:
         self.record(*looks[0])
         return looks[0][0]
 
-    def step(self, state: Local, event: str, label: str, arguments: Mapping[str, Any]) -> Asked:
+    def step(self, state: Local, event: str, label: str, arguments: Mapping[str, Any]) -> StepResult:
         """What an event of an action comes to in a state; callbacks are given `arguments`. Raises `ChartError`."""
         place = f"{self._name} in {'/'.join(state.states)} on {label}"
         while True:
@@ -106,16 +106,18 @@ class Probe:
                 what = self._difference(self._book.pictures[held.values], look.picture) or "its states"
                 text = f"a guard changes the chart ({what}) and then forbids the transition; let guards only look"
                 raise ChartError(self._name, place, text)
-            return Asked(None, fired.why or f"{self._name} in {'/'.join(state.states)}: no guard lets {label} pass")
+            return StepResult(
+                None, fired.why or f"{self._name} in {'/'.join(state.states)}: no guard lets {label} pass"
+            )
         if not self._structure.active(then.states) <= self._structure.reached(state.states):
             text = f"a callback puts the chart into {'/'.join(then.states)}, where no transition leads; add one"
             raise ChartError(self._name, place, text)
         self.record(then, look)
-        return Asked(then, "", fired.steps)
+        return StepResult(then, "", fired.steps)
 
     def _fired(
         self, state: Local, event: str, label: str, arguments: Mapping[str, Any], *, counterexample: bool
-    ) -> tuple[Fired, Local, Look]:
+    ) -> tuple[Fired, Local, Inspection]:
         self.restore(state)
         fired = self.body.fire(event, label, arguments, counterexample=counterexample)
         return fired, *self.body.look()
@@ -126,7 +128,7 @@ class Probe:
         assert isinstance(held, Held)
         self.body.restore(state, self._book.pictures[held.values])
 
-    def record(self, local: Local, look: Look) -> None:
+    def record(self, local: Local, look: Inspection) -> None:
         """Keep what the body holds in a state. Raises `ChartError` if it cannot be put there."""
         held = local.data
         assert isinstance(held, Held)
@@ -141,7 +143,7 @@ class Probe:
             what = self._difference(look.picture, copy[1].picture)
             raise ChartError(self._name, f"{self._name}, {what or 'its data'}", "a copy of it does not equal it")
 
-    def _share(self, one: Look, other: Look) -> bool:
+    def _share(self, one: Inspection, other: Inspection) -> bool:
         """Note what two copies both hold, for it was not copied; whether there was such."""
         new = [key for key, value in one.objects.items() if key in other.objects and not self._is_root(value)]
         for key in new:

@@ -104,7 +104,7 @@ class LocalMachine(Protocol):
         """The atomic states that a state is in."""
 
     def sends(self, state: Hashable) -> tuple[Sending, ...]:
-        """Everything that can be sent."""
+        """The messages that can be sent in a state, with their receivers where the chart says them."""
 
     def busy(self, state: Hashable) -> bool:
         """Whether what it can send comes before anything that it could receive."""
@@ -294,15 +294,15 @@ class ScriptedMachine:
         return self.name
 
     def where(self, state: Hashable) -> tuple[str, ...]:  # noqa: ARG002
-        """Its one state."""
+        """The name of its one state."""
         return (self.name,)
 
     def sends(self, state: Hashable) -> tuple[Sending, ...]:  # noqa: ARG002
-        """Everything."""
+        """All messages that a diagram draws it sending, in any state."""
         return self._messages
 
     def send(self, state: Hashable, sending: Sending) -> Hashable:  # noqa: ARG002
-        """Its one state."""
+        """The state after sending: it has one only."""
         return state
 
     def busy(self, state: Hashable) -> bool:  # noqa: ARG002
@@ -310,11 +310,11 @@ class ScriptedMachine:
         return False
 
     def receive(self, state: Hashable, message: Hashable, sender: str) -> tuple[Taking, Hashable, str]:  # noqa: ARG002
-        """Read."""
+        """It takes whatever it is sent: how, the state after it, and no reason against it."""
         return Taking.TAKEN, state, ""
 
     def takes(self, message: str) -> bool:  # noqa: ARG002
-        """Everything."""
+        """Whether it takes messages of this name in some state: always."""
         return True
 
 

@@ -1,4 +1,4 @@
-"""The cast: the charts of `machines` with data to begin with, and the system brought to where a diagram begins.
+"""The charts of `machines` with data to begin with, and the system brought to where a diagram begins.
 
 A diagram does not say what a torrent server stores, nor whether it conflicts with the service: both are tried. The
 system is not put where a diagram begins but driven there, from everybody offline, by the owner's orders and without
@@ -65,8 +65,8 @@ FRAGMENT_SIZE = 1024
 
 
 @dataclass
-class Cast:
-    """Who plays, for a binding; a machine is made once, and what it has learned of its chart serves every diagram."""
+class SystemFactory:
+    """The systems of a binding; a machine is made once, and what it has learned of its chart serves every diagram."""
 
     binding: Binding
     charts: Charts = OURS
@@ -247,16 +247,18 @@ def spoken(name: str, chart: type[StateChart[Any]], binding: Binding) -> frozens
     return actions_of(chart, said.sends, said.receives)
 
 
-def _anything(client: str, cast: Cast) -> Iterator[Sending]:
+def _anything(client: str, factory: SystemFactory) -> Iterator[Sending]:
     """All that a scripted lifeline can send: what crosses the broker, and what charts that are not ours receive."""
     packets: list[Message] = [CONNECT(), DISCONNECT(), ConnectionLost()]
     packets += [SUBSCRIBE(topic=event.topic) for event in BUS_EVENTS]
     packets += [sample(event, client) for event in BUS_EVENTS]
     yield from (Sending(packet, "broker") for packet in packets)
-    theirs = ((name, chart) for name, chart in cast.charts.items() if not is_participant(chart))
-    names = {action[1:] for name, chart in theirs for action in spoken(name, chart, cast.binding) if action[0] == "?"}
+    theirs = ((name, chart) for name, chart in factory.charts.items() if not is_participant(chart))
+    names = {
+        action[1:] for name, chart in theirs for action in spoken(name, chart, factory.binding) if action[0] == "?"
+    }
     for name in sorted(names):
-        drawn = cast.payloads.get(name)
+        drawn = factory.payloads.get(name)
         yield from [Sending(Payload(name, values), "") for values in drawn] if drawn else [Sending(name, "")]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from spec.system.chart_body import Held, Local
 from spec.system.chart_error import CallbackError, ChartError
 from spec.system.data import Picture
-from spec.system.probe import Asked, Body, Book, Probe
+from spec.system.probe import Body, Book, Probe, StepResult
 from spec.system.process import Payload, Payloads, Sending, Taking, name_of
 from spec.system.structure import Labels, Structure
 from spec.system.surroundings import Surroundings
@@ -44,13 +44,13 @@ class SteppedMachine:
         self.done: dict[tuple[Local, str, Local], set[tuple[str, str, str]]] = {}
         """The same by step: the state before it, its action or event, and the state after it."""
         self.declared = frozenset(edge.row() for edge in structure.edges)
-        """All transitions."""
+        """All transitions that the chart declares: from where, what, and to where."""
         self._labels = labels
         self._structure = structure
         self._may_ignore = may_ignore
         self._payloads = payloads
         self._book = book
-        self._asked: dict[tuple[Local, str, Hashable, str], Asked] = {}
+        self._asked: dict[tuple[Local, str, Hashable, str], StepResult] = {}
         self.probe = Probe(name, make(), make(), structure, book, surroundings)
         for message in payloads:
             if not {f"!{message}", f"?{message}"} & labels.actions.keys():
@@ -132,9 +132,9 @@ class SteppedMachine:
         asked = self._each(self._labels.internal, lambda event: self._ask(local, event, event, event, ""))
         return tuple((event, each.then) for event, each in asked if each.then is not None and each.then != local)
 
-    def _each(self, events: Iterable[str], ask: Callable[[str], Asked]) -> list[tuple[str, Asked]]:
+    def _each(self, events: Iterable[str], ask: Callable[[str], StepResult]) -> list[tuple[str, StepResult]]:
         """What each of several events comes to. Raises the first `CallbackError`, with what the others come to."""
-        asked: list[tuple[str, Asked]] = []
+        asked: list[tuple[str, StepResult]] = []
         errors: list[CallbackError] = []
         for event in events:
             try:
@@ -181,7 +181,7 @@ class SteppedMachine:
 
     # Stepping.
 
-    def _ask(self, state: Local, event: str, label: str, message: Hashable, peer: str) -> Asked:
+    def _ask(self, state: Local, event: str, label: str, message: Hashable, peer: str) -> StepResult:
         key = (state, event, message, peer)
         if key not in self._asked:
             if self._structure.has(state.states, event):
@@ -190,7 +190,7 @@ class SteppedMachine:
                     self.taken.update(asked.steps)
                     self.done.setdefault((state, label, asked.then), set()).update(asked.steps)
             else:
-                self._asked[key] = Asked(None, "")
+                self._asked[key] = StepResult(None, "")
         return self._asked[key]
 
 

@@ -1,4 +1,4 @@
-"""What participants do against what the binding says that they owe, or without end."""
+"""Violations of the obligations that the binding states, and messages that are sent without end."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -21,7 +21,7 @@ class Violations:
         self._known: dict[tuple[str, int], Violation | None] = {}
 
     def at(self, state: State) -> Violation | None:
-        """What a lifeline that is drawn does here against what it owes, or without end; None if nobody does."""
+        """The first violation here by a lifeline that is drawn, or message without end; None if there is none."""
         numbers = self._steps.numbers
         for lifeline in self._steps.disciplines:
             key = (lifeline, state.locals[numbers.places[lifeline]])

@@ -28,7 +28,7 @@ from spec.conformance.parallel import uninterrupted
 from spec.conformance.specification import Specification, UseCase, specification
 from spec.system.driving import CastError
 from spec.system.process import steps_of
-from spec.system.setup import Cast, Charts
+from spec.system.setup import Charts, SystemFactory
 from tests.mutation.bisimulation import MANY, Behaviour, Scenarios
 from tests.mutation.bisimulation import difference as difference_in
 from tests.mutation.bisimulation import explored as explored_behaviours
@@ -54,19 +54,19 @@ def name_of(question: Question) -> str:
     return question.name if isinstance(question, UseCase) else question.diagram.file.removesuffix(".txt")
 
 
-def ask(question: Question, charts: Charts) -> tuple[list[Finding], Cast]:
+def ask(question: Question, charts: Charts) -> tuple[list[Finding], SystemFactory]:
     """What is wrong with these charts, or with what the diagrams say of them; and who took part."""
-    cast = Cast(whole().binding, {**whole().charts, **charts})
+    factory = SystemFactory(whole().binding, {**whole().charts, **charts})
     try:
         found = (
-            compared(question, cast, only_first=True)
+            compared(question, factory, only_first=True)
             if isinstance(question, BoundDiagram)
-            else explored(question, cast)
+            else explored(question, factory)
         )
     except CastError as error:
-        return [Finding("no-beginning", str(error))], cast
+        return [Finding("no-beginning", str(error))], factory
     known = {one.id for one in accepted()}
-    return [f for f in found.findings if not f.warning and f.identifier not in known], cast
+    return [f for f in found.findings if not f.warning and f.identifier not in known], factory
 
 
 @cache
@@ -100,16 +100,16 @@ class Trial:
         """The same with what a chart can send there, or is to receive."""
         self._begun: dict[str, set[Snapshot]] = defaultdict(set)
         for question in self.questions:
-            findings, cast = ask(question, self.charts)
+            findings, factory = ask(question, self.charts)
             assert not findings, f"charts without a fault: {name_of(question)}: {findings[0].message}"
-            self._note(name_of(question), cast)
+            self._note(name_of(question), factory)
         self.behaviours = {name: Behaviour(beginnings=self._begun[name]) for name in self.charts}
         for name, chart in self.charts.items():
             self.behaviours[name].learn(steps_of(chart))
 
-    def _note(self, question: str, cast: Cast) -> None:
+    def _note(self, question: str, factory: SystemFactory) -> None:
         visited, asked = self.visited.setdefault(question, set()), self.asked.setdefault(question, set())
-        for system in cast.made():
+        for system in factory.made():
             for lifeline, machine in system.machines.items():
                 chart = whole().binding.players[lifeline].chart
                 begin = machine.begin()

@@ -1,4 +1,4 @@
-"""What the explorer promises of itself, as named claims: held against the definition, in a few small systems.
+"""What the explorer promises of itself, as named claims: checked against the definition, in a few small systems.
 
 The definition is `spec.exploration.model.reference`: every successor of every state, no tables, no reduction and no
 symmetry; and each property asked of each state and each step. It is asked once, of the explorer without a fault.

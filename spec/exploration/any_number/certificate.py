@@ -91,7 +91,7 @@ def _of(scenario: Scenario, claims: tuple[str, ...], done: Fixpoint) -> dict[str
 
 
 def encoded(value: Any) -> Any:
-    """Plain data as JSON: a list says in its first element what it is."""
+    """Plain data as JSON: a list says in its first element what it is. Raises `TypeError` for anything else."""
     if isinstance(value, Enum):
         return ["enum", type(value).__name__, value.value]
     if value is None or isinstance(value, str | int):

@@ -180,7 +180,11 @@ class Servers:
 
 
 def normal(local: Local) -> Local:
-    """Attempts are compared with the timeouts that are set, and with nothing else: they are numbered from there."""
+    """The local state (MQTT client, clock, view) with its attempts numbered anew, and without a tracker's `requests`.
+
+    Attempts are compared with the timeouts that are set, and with nothing else: states that differ in numbers only are
+    equal then.
+    """
     client, clock, view = local
     data, running = client.data, dict(clock.data.running)
     if isinstance(data, TrackerData):

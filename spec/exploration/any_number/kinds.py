@@ -1,4 +1,4 @@
-"""Kinds of servers in one population: hardened ones beside those as drawn, rivals beside others; any number of each.
+"""Kinds of servers in one population: hardened ones with those as drawn, rivals with others; any number of each.
 
 A scenario has the kinds that occur in it. C(N) is then a system with N servers, each of any of these kinds. Views are
 of two servers of any two kinds, in both orders of their names. What is known of the others is known of all kinds
@@ -68,4 +68,4 @@ def told(scenario: Scenario) -> str:
         return "any number of torrent servers, each hardened or as drawn"
     if not scenario.conflicting:
         return "any number of torrent servers"
-    return "rivals, any number of them" + (" beside others" if scenario.conflicting < scenario.torrents else "")
+    return "rivals, any number of them" + (" with others" if scenario.conflicting < scenario.torrents else "")

@@ -27,7 +27,7 @@ class Edit(NamedTuple):
 
 
 def edited(queues: Queues, edit: Edit, *, ordered: bool) -> Queues:
-    """What is under way after a move."""
+    """The queues after a move. Unless they are `ordered`, what stays in the place of a message is sorted in."""
     up, down = queues
     if edit.place is not None:
         stays = () if edit.stays is None else (edit.stays,)

@@ -184,7 +184,7 @@ class Scenario:
         return self._server(name, charts["TorrentServer"](name, **hardened, **retries), self.view(name), charts)
 
     def is_hardened(self, name: str) -> bool:
-        """Whether a torrent server is."""
+        """Whether the torrent server of this name is hardened. Raises `ValueError` if there is none."""
         return self.hardened and self.names.index(name) >= self.as_drawn
 
     def _server(self, name: str, client: Participant, view: View, charts: Mapping[str, Any]) -> Server:
@@ -232,15 +232,15 @@ class Recast:
 
     @property
     def name(self) -> str:
-        """The scenario's."""
+        """The name of the scenario."""
         return self.scenario.name
 
     def build(self, **options: Any) -> ClosedSystem:
-        """The closed system."""
+        """The closed system of the scenario with these charts; options as in `Scenario.build`."""
         return self.scenario.build(self.charts, **options)
 
     def interchangeable_groups(self) -> tuple[tuple[int, ...], ...]:
-        """The scenario's."""
+        """The components of the scenario that differ in their names only, in groups."""
         return self.scenario.interchangeable_groups()
 
 

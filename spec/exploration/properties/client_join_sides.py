@@ -2,7 +2,7 @@
 
 Nothing here asks the charts or their rules what is right: what is compared is what the views hold and what each server
 brought, and whether two endpoints are the same is decided by `canonical` alone. So a fault in a rule is no fault in
-what it is held against.
+what it is checked against.
 """
 
 from collections.abc import Callable, Hashable, Iterable

@@ -15,12 +15,12 @@ WORD = 64
 
 
 def braces(values: Iterable[object]) -> str:
-    """An initialiser in C."""
+    """An initialiser in C: the values as `str` writes them, in braces, with commas between them."""
     return f"{{{', '.join(map(str, values))}}}"
 
 
 def array(name: str, values: Iterable[object]) -> str:
-    """A constant table in C."""
+    """The definition of a constant table in C; `name` is its declaration with type and size, as in `short way[]`."""
     return f"static const {name} = {braces(values)};"
 
 

@@ -11,6 +11,6 @@ different values equal. Which kinds of values there are, and which are refused, 
 """
 
 from spec.system.data.atoms import Opaque, Same
-from spec.system.data.picture import NO_ANCHORS, Anchors, Look, Picture, TooLarge, copied, freeze, take
+from spec.system.data.picture import NO_ANCHORS, Anchors, Inspection, Picture, TooLarge, copied, freeze, take
 
-__all__ = ["NO_ANCHORS", "Anchors", "Look", "Opaque", "Picture", "Same", "TooLarge", "copied", "freeze", "take"]
+__all__ = ["NO_ANCHORS", "Anchors", "Inspection", "Opaque", "Picture", "Same", "TooLarge", "copied", "freeze", "take"]

@@ -142,7 +142,7 @@ def take(
     *,
     used: bool = False,
     limit: int | None = None,
-) -> "Look":
+) -> "Inspection":
     """A look at `values`.
 
     `names` are what the values are called in paths. `skip` names, by the place of a value, attributes that are not
@@ -150,7 +150,7 @@ def take(
     cannot be copied and compared, and `TooLarge` for more than `limit` objects. If they are `used`, the values are
     not made again but filled, so that their own class does not matter.
     """
-    return Look(values, names, skip or {}, shared or {}, anchors, used=used, limit=limit)
+    return Inspection(values, names, skip or {}, shared or {}, anchors, used=used, limit=limit)
 
 
 def freeze(value: Any) -> Hashable:
@@ -163,8 +163,8 @@ def copied(value: Any) -> Any:
     return take([value]).picture.restore()[0]
 
 
-class Look:
-    """One look at values: `picture` is what was seen, `objects` by `id` those that have an identity."""
+class Inspection:
+    """One inspection of values: `picture` is what was seen, `objects` by `id` those that have an identity."""
 
     def __init__(
         self,

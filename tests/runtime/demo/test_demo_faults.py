@@ -8,10 +8,10 @@ import pytest
 
 from machines import BUS_EVENTS, ClientJoinRequested
 from machines.tracker import TRACKER_ID
-from runtime.demo.cast import HASH
 from runtime.demo.output import sentences
 from runtime.demo.runner import DemoRunner
 from runtime.demo.scenarios import Scenario, scenario
+from runtime.demo.servers import HASH
 from runtime.demo.settings import CLIENT, Settings
 from runtime.demo.waiting import DemoError
 from runtime.mqtt.faults import Kind, parse_fault

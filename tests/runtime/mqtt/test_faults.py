@@ -207,7 +207,7 @@ def test_probability_nought_never_strikes_and_one_always_does() -> None:
     assert all(drawn(0, "*@to-broker%1"))
 
 
-def test_a_fault_that_never_struck_is_told() -> None:
+def test_a_fault_that_was_never_injected_is_reported() -> None:
     never = [parse_fault("TrackerGoodbye@to-broker", "lose"), parse_fault("TrackerHello@to-broker#2", "lose")]
     plan = FaultPlan([parse_fault("TrackerHello@to-broker", "lose"), *never])
     plan.decide("TrackerHello", TO_BROKER, "a")

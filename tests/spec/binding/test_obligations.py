@@ -1,4 +1,4 @@
-"""What participants owe: nothing else is sent undrawn, once each, and what is owed is sent."""
+"""Obligations of participants: nothing else is sent undrawn, each is met once, and none stays pending."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -75,8 +75,8 @@ def test_who_draws_some_receivers_only_need_not_draw_the_others() -> None:
 @pytest.mark.parametrize(
     ("chart", "kind", "says"),
     [
-        (Gossip, "undue", "Broker can send ClientJoinAccepted torrent to Tracker, which it does not owe"),
-        (Forgetful, "owed", "Broker owes ClientJoinAccepted torrent to "),
+        (Gossip, "undue", "Broker can send ClientJoinAccepted torrent to Tracker without a pending obligation"),
+        (Forgetful, "owed", "Broker has a pending obligation to send ClientJoinAccepted torrent to "),
         (Parrot, "undue", "Broker can send ClientJoinAccepted torrent to "),
     ],
 )
@@ -98,7 +98,10 @@ def test_the_beginning_of_a_diagram_counts_too() -> None:
             pass
 
     (finding,) = found(check(STANDARD, load(), {"Broker": Mute}), "no-beginning")
-    assert "Broker, before the diagram begins, owes ClientJoinRequested client to Tracker" in finding.message
+    assert (
+        "Broker, before the diagram begins, has a pending obligation to send ClientJoinRequested client to Tracker"
+        in finding.message
+    )
 
 
 # Charts of others, and a binding of theirs.
@@ -139,6 +142,7 @@ received = ["question"]
 sends = "answer"
 why = "a question has one answer"
 """
+RULE = "; the rule is: a question has one answer"
 TWO_QUESTIONS = "A->B:question\nB->A:answer\nA->B:question\nB->A:answer\n"
 
 
@@ -146,14 +150,14 @@ TWO_QUESTIONS = "A->B:question\nB->A:answer\nA->B:question\nB->A:answer\n"
     ("chart", "messages"),
     [
         (Answerer, []),
-        (Eager, ["B can send answer to A, which it does not owe (any more); the rule is: a question has one answer"]),
+        (Eager, ["B can send answer to A without a pending obligation" + RULE]),
         (
             Silent,
-            ["B owes answer to A, and is about to send A nothing that it owes; the rule is: a question has one answer"],
+            ["B has a pending obligation to send answer to A, and is about to send A nothing of the kind" + RULE],
         ),
     ],
 )
-def test_a_binding_of_others_says_what_their_charts_owe(chart: type[StateChart[Any]], messages: list[str]) -> None:
+def test_a_binding_of_others_states_their_charts_obligations(chart: type[StateChart[Any]], messages: list[str]) -> None:
     report = check(TWO_QUESTIONS, read_binding(OBLIGATIONS), {"B": chart})
     assert [finding.message for finding in found(report)] == messages
 
@@ -231,10 +235,10 @@ def test_what_is_passed_on_goes_once_to_each_in_order() -> None:
         ("x", 2),
         ("y", 2),
     ]
-    assert BUS.owed(ledger, said("news2", "x", 2)) is None
+    assert BUS.pending_for(ledger, said("news2", "x", 2)) is None
     ledger = BUS.sent(ledger, said("news1", "x", 1))
-    assert BUS.owed(ledger, said("news2", "x", 2)) is not None
-    assert BUS.owed(ledger, said("news1", "x", 1)) is None
+    assert BUS.pending_for(ledger, said("news2", "x", 2)) is not None
+    assert BUS.pending_for(ledger, said("news1", "x", 1)) is None
     ledger = BUS.received(ledger, said("leave", "x"), ignored=False)
     assert [(pending.to, pending.number) for pending in ledger.pending_obligations] == [("y", 1), ("y", 2)]
     assert ledger.sent == {("y", "joined")}

@@ -1,4 +1,4 @@
-"""The same for diagrams of other protocols: held against the language of the diagram itself."""
+"""The same for diagrams of other protocols: checked against the language of the diagram itself."""
 
 from collections.abc import Iterable
 from itertools import product

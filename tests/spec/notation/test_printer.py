@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spec.notation import (
+    ArrowStyle,
     Create,
     Destroy,
     Diagram,
     Fragment,
     Lifeline,
-    Look,
     Message,
     Operand,
     Parallel,
@@ -23,8 +23,8 @@ from spec.notation import (
     read,
 )
 from spec.notation.arrows import is_writable
-from spec.notation.cast import group_label
 from spec.notation.model import By
+from spec.notation.participants import group_label
 from spec.notation.text import BLANK, plain, split_style
 from tests.support.places import REFERENCE
 
@@ -113,7 +113,7 @@ def messages(draw: st.DrawFn, cast: list[str]) -> Message:
     sender, receiver = draw(st.sampled_from([ends, (ends[1], ends[0])]))
     how = draw(st.sampled_from(["plain", "lost", "both", "created" if receiver is not None else "plain"]))
     is_reversed = how in {"plain", "lost"} and draw(st.booleans())
-    look = Look(
+    look = ArrowStyle(
         dashed=draw(st.booleans()),
         open_head=how != "lost" and draw(st.booleans()),
         reversed=is_reversed,
@@ -353,7 +353,7 @@ def test_the_printed_form() -> None:
     body = (
         Message(0, 0, "front-end", "B", "two\nlines **not bold**"),
         Fragment(0, 0, "alt", (Operand(0, 0, "#red", (Message(0, 0, None, "B"),)), Operand(0, 0, "", (), "else"))),
-        Message(0, 0, "x", "Linux-bo", "?", lost=True, look=Look(reversed=True)),
+        Message(0, 0, "x", "Linux-bo", "?", lost=True, look=ArrowStyle(reversed=True)),
     )
     diagram = Diagram(title="T", lifelines=(Lifeline("B", "The **B**", "actor", "G"),), body=body)
     expected = r"""
@@ -388,7 +388,7 @@ def test_a_name_that_cannot_be_written_is_refused(name: str) -> None:
 def test_a_name_that_would_open_a_comment_goes_to_the_right() -> None:
     diagram = read("A->//B:x\nA<-//B:y")
     assert print_diagram(diagram).splitlines()[-2:] == ["A->//B:x", "A<-//B:y"]
-    body = tuple(replace(message, look=Look()) for message in diagram.messages())
+    body = tuple(replace(message, look=ArrowStyle()) for message in diagram.messages())
     assert print_diagram(replace(diagram, body=body)).splitlines()[-2:] == ["A->//B:x", "A<-//B:y"]
 
 

@@ -63,6 +63,6 @@ def test_rivals_beside_others(monkeypatch: pytest.MonkeyPatch) -> None:
     assert of_number(AMONG_OTHERS, 2) < of_any_number(found)
     monkeypatch.setattr(verdicts, "fixpoint", lambda *_: found)
     told = verdicts.answer(AMONG_OTHERS, properties=OF_MEMBERSHIP)
-    assert next(told.lines()) == "among others, rivals, any number of them beside others: holds for every number"
+    assert next(told.lines()) == "among others, rivals, any number of them with others: holds for every number"
     words = {each.property_.name: each.word for each in told.verdicts}
     assert words["two clients that count themselves as registered never share an endpoint"] == "holds for every number"

@@ -1,4 +1,4 @@
-"""A second explorer, slow and plain, to hold the first one against: nothing of `spec.exploration` is in it.
+"""A second explorer, slow and plain, to check the first one against: nothing of `spec.exploration` is in it.
 
 It drives the charts themselves by what every chart can do (`receive`, `due`, `emit`, `snapshot`, `restore`; a chart of
 others by `send`), has a bus of its own that always keeps both hops, and counts faults by itself. There are no numbers,

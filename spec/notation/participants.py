@@ -25,7 +25,7 @@ _NAMED_ICON = re.compile(r"[A-Za-z][\w\-]*")
 _CODE = re.compile(r"(?:[\\&]?[uxUX+#]?[0-9A-Fa-f]{2,6};?)$")
 
 
-class Cast:
+class Participants:
     """The lifelines in the order in which they came up."""
 
     def __init__(self) -> None:

@@ -31,7 +31,7 @@ SIZES = (1024, 2048)
 """Fragment sizes in bytes: of the first service, and of the one that the torrent servers need where they conflict."""
 
 
-class Cast:
+class DemoServers:
     """The servers by name, in the order in which they came."""
 
     def __init__(
