@@ -49,19 +49,21 @@ def check(
         typer.Option(help="A TOML file of accepted findings, by the identifiers that are printed."),
     ] = None,
     states: Annotated[
-        int | None, typer.Option(min=1, help="States of one question before it counts as not answered.")
+        int | None,
+        typer.Option(min=1, help="Most states of each question; what needs more is not answered.  [default: 20000]"),
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="Seconds of all before the rest is not answered.")
+        float | None,
+        typer.Option(min=0.1, help="Stop the whole check after so many seconds; what is left is not answered."),
     ] = None,
     coverage: Annotated[
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Write state diagrams in which what no diagram exercises is dashed (DOT) or told.",
+            help="Write state diagrams in which what no diagram exercises is dashed (DOT) or listed.",
         ),
     ] = None,
-    strict: Annotated[bool, typer.Option(help="Findings about a diagram itself are errors, too.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Findings about a diagram itself are errors, too.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tables, and what is accepted.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the verdict.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON object.")] = False,

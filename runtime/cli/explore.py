@@ -83,7 +83,11 @@ def explore(
     seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop the search after so many seconds.")] = None,
     memory: Annotated[
         int | None,
-        typer.Option(min=1, metavar="MB", help="Stop before more is taken; else before all is."),
+        typer.Option(
+            min=1,
+            metavar="MB",
+            help="Stop before the process takes more than so many MB; by default before memory runs out.",
+        ),
     ] = None,
     unordered: Annotated[bool, typer.Option("--unordered", help="A bus on which events overtake each other.")] = False,
     engine: Annotated[

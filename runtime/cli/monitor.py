@@ -27,7 +27,11 @@ def monitor(
         bool, typer.Option("--unordered", help="Events may overtake each other on their way, or come twice.")
     ] = False,
     as_drawn: Annotated[
-        bool, typer.Option("--as-drawn", help="Without names of requests nobody asks again by itself, or has a will.")
+        bool,
+        typer.Option(
+            "--as-drawn",
+            help="Assume servers as drawn: one that does not name its requests neither retries nor has a last will.",
+        ),
     ] = False,
     gaps: Annotated[
         bool, typer.Option("--gaps", help="Lines may be missing: what only a missing one explains cannot be told.")
@@ -39,7 +43,9 @@ def monitor(
     from_the_start: Annotated[
         bool, typer.Option("--from-the-start", help="No server was there before the first line.")
     ] = False,
-    tracker: Annotated[str, typer.Option(help="What the tracker is called where nobody says who published.")] = "",
+    tracker: Annotated[
+        str, typer.Option(help="Client identifier of the tracker, for logs that do not name the publisher.")
+    ] = "",
     lag: Annotated[float, typer.Option(min=0, help="Seconds that an event lies unread at most.")] = 10.0,
     timeout: Annotated[float, typer.Option(min=0, help="Seconds that timeouts of the servers last at least.")] = 0.0,
     save: Annotated[
@@ -52,7 +58,7 @@ def monitor(
 ) -> None:
     """Judge what is on the bus, live or in a log.
 
-    Each server is held against its statechart, from where it is known what it does: a torrent server from its next
+    Each server is checked against its statechart, as soon as its state is known: a torrent server from its next
     request, a tracker from its next hello.
 
     Exit status: 0 allowed, 1 forbidden, 3 nobody can tell, 2 cannot be used.
