@@ -215,13 +215,10 @@ def test_a_comparison_ends_and_says_so() -> None:
     text = (DIAGRAMS / "ClientJoin_Alternative3.txt").read_text(encoding="utf-8")
     report = check(without_return(text), bounds=Bounds(states=10))
     (diagram,) = report.diagrams
-    findings = [finding for finding in diagram.findings if not finding.warning]
-    assert {finding.severity for finding in findings} == {"unanswered"}
+    (finding,) = [finding for finding in diagram.findings if not finding.warning]
     stopped = "stopped after 10 states; --states allows more, or draw less in parallel, or in several diagrams"
-    assert [finding.message for finding in findings] == [
-        f"whether the charts can do all that the diagram says: {stopped}; what comes after that was not compared",
-        f"whether each lifeline can know what is drawn for it: {stopped}",
-    ]
+    assert f"{stopped}; what comes after that was not compared" in finding.message
+    assert finding.severity == "unanswered"
     assert diagram.nodes == 10
     assert report.verdict is Verdict.UNDETERMINED
     assert not report.conforms
