@@ -151,7 +151,7 @@ def _print(report: "Report", *, verbose: bool) -> None:
         rest = line.rest or ""
         console.print(Text.assemble((line.first, line.style), rest), soft_wrap=True)
     if not verbose:
-        console.print(f"\nNext: {_next(str(report.verdict))}", soft_wrap=True)
+        console.print(f"\nNext: {_next(report)}", soft_wrap=True)
 
 
 def _check_runs(texts: list[tuple[str, str]], unusable: list[str], *, quiet: bool, as_json: bool) -> None:
@@ -221,14 +221,27 @@ def _refuse_foreign(texts: list[tuple[str, str]]) -> None:
         raise typer.Exit(2)
 
 
-def _next(verdict: str) -> str:
+REMEDIES = {
+    "unbound-label": "add a [[label]] row for it to a file for --binding",
+    "implied-scenario": "draw what is missing, or take it from the chart",
+    "goes-on": "draw what is missing, or take it from the chart",
+    "never-goes-on": "let the chart go on, or draw that it may end there",
+    "never-taken": "let the chart take it, or draw that it is lost",
+}
+"""What to do about a finding, by its kind; about others: to mend the line that they name."""
+
+
+def _next(report: "Report") -> str:
     """What a user can do with a verdict."""
     more = "-v shows each lifeline, what is accepted, and all runs"
+    verdict = str(report.verdict)
     if verdict == "undetermined":
         return f"--states and --seconds allow longer searches, --binding binds what is not bound; {more}."
     if verdict == "conforms":
         return f"clientjoin explore (what can go wrong beyond what is drawn); {more}."
-    return f"mend the line that is named, or accept a finding by its identifier with --baseline; {more}."
+    first = next((finding for finding in report.findings if finding.severity == "error" and not finding.accepted), None)
+    remedy = REMEDIES.get(first.kind if first else "", "mend the line that is named")
+    return f"{remedy}, or accept a finding by its identifier with --baseline; {more}."
 
 
 def _text(file: Path) -> str:

@@ -14,28 +14,42 @@ USAGE = 2
 """Exit status: a setting is wrong, or something is missing."""
 
 Broker = Annotated[
-    str | None, typer.Option(metavar="URL", help="mqtt://, mqtts://, ws:// or wss://[USER@]HOST[:PORT].")
+    str | None,
+    typer.Option(
+        metavar="URL", help="mqtt://, mqtts://, ws:// or wss://[USER@]HOST[:PORT].  [default: mqtt://127.0.0.1:1883]"
+    ),
 ]
 Id = Annotated[str | None, typer.Option("--id", "-i", help="Client identifier, without the prefix.")]
 Prefix = Annotated[str | None, typer.Option(help="What topics and MQTT client identifiers of this service begin with.")]
 PerClient = Annotated[
     bool | None, typer.Option("--topic-per-client", help="Topics end in the client they are of, or for.")
 ]
-Keepalive = Annotated[int | None, typer.Option("--keepalive", "-k", help="MQTT keepalive, in seconds.")]
-Qos = Annotated[int | None, typer.Option("--qos", "-q", help="MQTT quality of service.")]
+Keepalive = Annotated[int | None, typer.Option("--keepalive", "-k", help="MQTT keepalive, in seconds.  [default: 60]")]
+Qos = Annotated[int | None, typer.Option("--qos", "-q", help="MQTT quality of service: 0, 1 or 2.  [default: 2]")]
 CaFile = Annotated[Path | None, typer.Option(help="Certificates to trust the broker by (PEM).")]
 Cert = Annotated[Path | None, typer.Option(help="A client certificate (PEM); with --key.")]
 Key = Annotated[Path | None, typer.Option(help="The key of --cert (PEM).")]
 PasswordFile = Annotated[Path | None, typer.Option(help="A file with the password; or CLIENTJOIN_PASSWORD holds it.")]
-Timeout = Annotated[float | None, typer.Option(help="What the clock of Client Join counts, in seconds.")]
-StopWithin = Annotated[float | None, typer.Option(help="Seconds that a goodbye may take.")]
-RetryFirst = Annotated[float | None, typer.Option(help="The first pause before it tries or asks again, in seconds.")]
-RetryMost = Annotated[float | None, typer.Option(help="The longest pause, in seconds.")]
-MaxPayload = Annotated[int | None, typer.Option(help="The largest event that is read or written, in bytes.")]
+Timeout = Annotated[float | None, typer.Option(help="What the clock of Client Join counts, in seconds.  [default: 30]")]
+StopWithin = Annotated[float | None, typer.Option(help="Seconds that a goodbye may take.  [default: 10]")]
+RetryFirst = Annotated[
+    float | None, typer.Option(help="The first pause before it tries or asks again, in seconds.  [default: 1]")
+]
+RetryMost = Annotated[float | None, typer.Option(help="The longest pause, in seconds.  [default: 60]")]
+MaxPayload = Annotated[
+    int | None, typer.Option(help="The largest event that is read or written, in bytes.  [default: 4194304]")
+]
 Metrics = Annotated[int | None, typer.Option(metavar="PORT", help="Serve /metrics, /healthz and /state there; 0: any.")]
-LogFormat = Annotated[Literal["human", "json"] | None, typer.Option(help="The log on standard error.")]
+MetricsHost = Annotated[str | None, typer.Option(help="The address that --metrics listens at.  [default: 127.0.0.1]")]
+Patience = Annotated[
+    float | None, typer.Option(help="Seconds that the broker has for each next answer.  [default: 10]")
+]
+LogFormat = Annotated[
+    Literal["human", "json"] | None, typer.Option(help="The log on standard error.  [default: human]")
+]
 LogLevel = Annotated[
-    Literal["debug", "info", "warning", "error"] | None, typer.Option(help="At debug: each transition.")
+    Literal["debug", "info", "warning", "error"] | None,
+    typer.Option(help="At debug: each transition.  [default: info]"),
 ]
 Config = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Settings in TOML; flags and CLIENTJOIN_... come first.")
@@ -58,16 +72,31 @@ def tracker(
     retry_first: RetryFirst = None,
     retry_most: RetryMost = None,
     max_payload: MaxPayload = None,
+    patience: Patience = None,
     store: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where the view is kept: sqlite:///FILE, ...")
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Where the view is kept: sqlite:///FILE or postgresql://USER@HOST/DATABASE; else in a file here.",
+        ),
     ] = None,
-    fragment_size: Annotated[int | None, typer.Option(help="The service's fragment size, in bytes.")] = None,
-    hash_algorithm: Annotated[str | None, typer.Option(help="The service's hash algorithm.")] = None,
-    max_clients: Annotated[int | None, typer.Option(help="How many clients are admitted.")] = None,
+    fragment_size: Annotated[
+        int | None, typer.Option(help="The service's fragment size, in bytes.  [default: 262144]")
+    ] = None,
+    hash_algorithm: Annotated[
+        str | None, typer.Option(help="The service's hash algorithm.  [default: sha-256]")
+    ] = None,
+    max_clients: Annotated[int | None, typer.Option(help="How many clients are admitted.  [default: 10000]")] = None,
+    max_files: Annotated[int | None, typer.Option(help="How many files the view holds.  [default: 1000000]")] = None,
+    max_fragments: Annotated[
+        int | None, typer.Option(help="How many fragments the view holds.  [default: 10000000]")
+    ] = None,
+    max_endpoints: Annotated[int | None, typer.Option(help="How many endpoints a client has.  [default: 64]")] = None,
     embedded_broker: Annotated[
         bool | None, typer.Option("--embedded-broker", help="Run a broker, too: for a first try, on one machine.")
     ] = None,
     metrics: Metrics = None,
+    metrics_host: MetricsHost = None,
     log_format: LogFormat = None,
     log_level: LogLevel = None,
     config: Config = None,
@@ -106,10 +135,14 @@ def torrent(
     retry_first: RetryFirst = None,
     retry_most: RetryMost = None,
     max_payload: MaxPayload = None,
-    fragment_size: Annotated[int | None, typer.Option(help="Cut files into fragments of so many bytes.")] = None,
-    hash_algorithm: Annotated[str | None, typer.Option(help="sha-256, sha-384 or sha-512.")] = None,
+    patience: Patience = None,
+    fragment_size: Annotated[
+        int | None, typer.Option(help="Cut files into fragments of so many bytes.  [default: 262144]")
+    ] = None,
+    hash_algorithm: Annotated[str | None, typer.Option(help="sha-256, sha-384 or sha-512.  [default: sha-256]")] = None,
     cache: Annotated[Path | None, typer.Option(metavar="FILE", help="Where hashes are kept.")] = None,
     metrics: Metrics = None,
+    metrics_host: MetricsHost = None,
     log_format: LogFormat = None,
     log_level: LogLevel = None,
     config: Config = None,

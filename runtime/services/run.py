@@ -158,7 +158,7 @@ async def run_tracker(settings: TrackerSettings) -> Exit:
         with Store(settings.store_url) as store:
             known = store.load()
             log.info(
-                "the store %s holds %d files, %d fragments and %d clients of the last round",
+                "the store %s holds %d files, %d fragments and %d clients of the previous run",
                 store.place,
                 len(known.files),
                 len(known.fragments),

@@ -1,5 +1,6 @@
 """Checking diagrams against charts: reads, binds, projects, compares, and puts all that was found into one report."""
 
+import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
@@ -204,6 +205,11 @@ def _realisable(bound: BoundDiagram, bounds: Bounds) -> list[Finding]:
 
 def _where_to_begin(bound: BoundDiagram, system: System) -> str:
     """What to do if charts cannot follow because nobody has said where they begin."""
+    title = bound.diagram.title or ""
+    named = [begin.title for begin in system.allowances.binding.begins if begin.place != BUILT_IN]
+    near = difflib.get_close_matches(title, named, n=1)
+    if bound.begin.title in {"*", title} and title not in named and near:
+        return f"; no [[begin]] has the title of this diagram, {title!r}, but one has {near[0]!r}"
     ours = any(isinstance(machine, ChartMachine) for machine in system.machines.values())
     if ours and bound.begin.place == BUILT_IN and bound.begin.title == "*":
         return "; no [[begin]] has the title of this diagram: add one that says where the charts begin"

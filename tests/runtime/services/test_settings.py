@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
+from runtime.cli.services import torrent, tracker
 from runtime.mqtt.session import BrokerAddress
-from runtime.services.settings import SettingsError, TorrentSettings, TrackerSettings, load
+from runtime.services.settings import ServiceSettings, SettingsError, TorrentSettings, TrackerSettings, load
 
 
 @pytest.fixture(autouse=True)
@@ -115,3 +118,18 @@ def test_without_the_extra_one_line_says_so(tmp_path: Path) -> None:
     )
     assert ran.returncode == 2
     assert ran.stderr == "clientjoin: services need the extra: pip install 'clientjoin[services]' (not installed)\n"
+
+
+@pytest.mark.parametrize(("command", "settings"), [(tracker, TrackerSettings), (torrent, TorrentSettings)])
+def test_each_setting_is_a_flag_that_names_its_default(
+    command: Callable[..., None], settings: type[ServiceSettings]
+) -> None:
+    hints = get_type_hints(command, include_extras=True)
+    options = {"id" if name == "client_id" else name: hint for name, hint in hints.items() if name != "return"}
+    fields = settings.model_fields
+    assert fields.keys() - {"password"} == options.keys() - {"config"}
+    for name in fields.keys() - {"id", "password"}:
+        default = fields[name].default
+        if default and isinstance(default, int | float | str) and default is not True:
+            shown = f"{default:g}" if isinstance(default, float) else default
+            assert f"[default: {shown}]" in options[name].__metadata__[0].help, name

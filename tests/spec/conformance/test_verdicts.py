@@ -429,3 +429,10 @@ def test_an_event_may_be_called_as_a_method_of_every_chart() -> None:
 def test_an_arrow_without_a_text_is_told_as_that() -> None:
     (said,) = [each.message for each in checked("A->B:ask\nB->A\n", ASKS).findings if each.kind == "unbound-label"]
     assert said == "the arrow has no text, so it is no message: write one behind a `:`, or take the arrow away"
+
+
+def test_a_begin_whose_title_is_misspelled_is_named() -> None:
+    charts = {"A": chart("A", ["?go", "!ask"]), "B": chart("B", ["?ask"])}
+    binding = Binding(begins=(Begin("Askin", {"A": "s1"}, {}, "mine.toml [[begin]] 1"),))
+    report = checked("title Asking\nA->B:ask\n", charts, binding)
+    assert "no [[begin]] has the title of this diagram, 'Asking', but one has 'Askin'" in str(report)
