@@ -167,7 +167,10 @@ def test_bad_input_is_told_in_a_line(arguments: list[str], told: str) -> None:
         ("[scenario.x]\nconflicting = 1", "from 2 to torrents"),
         ("[scenario.x]\nloses = ['Joining']", "no event 'Joining'; there are TrackerHello"),
         ("[scenario.x.faults]\nlosses = -1", "is no bound"),
-        ("[scenario.x.faults]\nlossses = 1", "no fault 'lossses'; there are losses, duplicates"),
+        (
+            "[scenario.x.faults]\nlossses = 1",
+            "no fault 'lossses'; did you mean 'losses'?",
+        ),
         ("[scenario.x", "is not TOML"),
     ],
 )

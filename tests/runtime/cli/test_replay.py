@@ -119,7 +119,10 @@ CORRUPT = {
     "an unknown key": (('"torrents"', '"torents"'), "torents: no such key; there are description, torrents"),
     "a number that is none": (('"torrents": 2', '"torrents": "two"'), "torrents: 'two' is no int"),
     "too many servers": (('"torrents": 2', '"torrents": 99'), "torrents is 99; it has to be from 1 to 9"),
-    "an unknown fault": (('"losses": null', '"loses": null'), "no fault 'loses'; there are losses, duplicates"),
+    "an unknown fault": (
+        ('"losses": null', '"loses": null'),
+        "no fault 'loses'; did you mean 'losses'?",
+    ),
     "a bound that is none": (('"losses": null', '"losses": -1'), "faults losses: -1 is no bound"),
     "faults that are no object": (('"faults": {', '"faults": [], "x": {'), "has to be an object, and its faults, too"),
     "events that are no names": (('"loses": []', '"loses": [[]]'), "the comment '// scenario:'"),

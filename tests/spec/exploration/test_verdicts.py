@@ -167,7 +167,7 @@ def test_zero_is_the_same_as_not_named(fault: str) -> None:
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"faults": {"lossses": 1}}, "no fault 'lossses'; there are losses, duplicates"),
+        ({"faults": {"lossses": 1}}, "no fault 'lossses'; did you mean 'losses'\\?; there are losses, duplicates"),
         ({"faults": {"losses": -1}}, "-1 is no bound"),
         ({"faults": {"losses": True}}, "True is no bound"),
         ({"loses": frozenset({"Hello"})}, "no event 'Hello'; there are TrackerHello"),
