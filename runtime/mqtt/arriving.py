@@ -14,11 +14,11 @@ TURNS = 3
 """Turns of the loop that it has for that: at QoS 2 the next event comes only after two answers of ours."""
 MOST_TURNS = 60
 """Turns that it has at most while each brings something: work must go on."""
-SOON = 0.005
+SOON = 0.002
 """Seconds in which a broker that has more to give gives it, also where it has to wait for a processor."""
 MANY = 5
 """Events within that time that tell of a burst; fewer are no reason to let work wait."""
-LONGEST_LOOK = 0.05
+LONGEST_LOOK = 0.01
 """Seconds after which work goes on, whatever still comes."""
 
 Event = tuple[str, bytes]
