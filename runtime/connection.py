@@ -191,7 +191,7 @@ class Connection:
         if session is self.session:
             self.last_error = str(error)
             self.failure = error
-            log.info("%s: %s", self._name, error)
+            log.debug("%s: %s", self._name, error)  # whoever runs the server says what follows from it
         self.tell(session, message)
 
 

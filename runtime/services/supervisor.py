@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from runtime.mqtt.session import RefusedError, UntrustedError
+from runtime.mqtt.session import NotConnectedError, RefusedError, UntrustedError
 from runtime.services.back_off import BackOff
 from runtime.services.server import ServiceServer
 from runtime.services.status import Status
@@ -26,6 +26,8 @@ SERVER_UNAVAILABLE = 3
 """The one return code of CONNACK that passes (MQTT 3.1.1, 3.2.2.3)."""
 LASTED = 10.0
 """A connection that lasted so many seconds, or as long as the longest pause, begins the pauses anew."""
+REMEDY = "if no broker runs there, name one with --broker (a tracker can bring its own: --embedded-broker)"
+"""What is said with the first attempt that fails."""
 SUSPICIOUS = 3
 """So many connections in a row that were accepted and did not last are no chance."""
 
@@ -116,6 +118,8 @@ class Supervisor:
                 f" (soon after it was accepted, {self._short} times in a row: does another client connect as "
                 f"{printable(self.server.topics.client_id(self.server.name))}, or does the broker refuse what is sent?)"
             )
+        if not self.status.reconnects and type(self.server.failure) is NotConnectedError:
+            why += f"; {REMEDY}"
         self.status.reconnects += 1
         self.status.connection = (
             f"not connected: {why}; attempt {self.status.reconnects + 1} follows in {seconds:.1f} s"
