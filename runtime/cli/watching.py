@@ -31,7 +31,11 @@ MINUTE = 60.0
 SHOWN_AFTER = 0.2
 """Seconds after which it is shown what states have changed; an event that is forbidden is told at once."""
 PAUSES = 5
-"""How many times as long as one state takes to show the next one waits."""
+"""How many times as long as it was looked where a server can be, others have their turns."""
+A_LOOK = 0.005
+"""Seconds for which that is looked for in one go."""
+MOST_PUT_OFF = 20
+"""Times that it is looked for in vain, since more is seen meanwhile; then it is looked for in one go."""
 REFRESHED = 0.25
 """Seconds after which the display is drawn anew."""
 EPOCH = 1e8
@@ -88,6 +92,8 @@ class Watcher:
     states: dict[str, str] = field(default_factory=dict)
     to_show: dict[str, None] = field(default_factory=dict)
     """The clients whose states may have changed, of a broker that runs."""
+    put_off: Counter[str] = field(default_factory=Counter)
+    """How often it was looked for in vain where a client can be."""
     display: Live | None = None
     shown: float = 0.0
     """When the display was drawn anew; each time takes as long as many events."""
@@ -168,9 +174,12 @@ class Watcher:
         async def show() -> None:
             while True:
                 await asyncio.sleep(SHOWN_AFTER)
-                while self.to_show:
+                for client in [*self.to_show]:
+                    where = await self._looked_up(client)
                     began = time.monotonic()
-                    self._show_next()
+                    if where is not None:
+                        del self.to_show[client]
+                        self.show(client, where)
                     await asyncio.sleep(PAUSES * (time.monotonic() - began))
 
         watching, showing = asyncio.current_task(), asyncio.create_task(show())
@@ -189,8 +198,25 @@ class Watcher:
                 showing.result()
             ended.append(None)
             showing.cancel()
-            while self.to_show:
-                self._show_next()
+            for client in self.to_show:
+                self.show(client)
+
+    async def _looked_up(self, client: str) -> tuple[str, ...] | None:
+        """Where a client can be, found out bit by bit while others have turns; None if more was seen meanwhile."""
+        assert self.monitor is not None
+        found: set[str] = set()
+        observations, began = self.counts["observations"], time.monotonic()
+        is_patient = self.put_off[client] < MOST_PUT_OFF
+        for where in self.monitor.looking(client):
+            found.add(where)
+            if is_patient and time.monotonic() - began > A_LOOK:
+                await asyncio.sleep(PAUSES * A_LOOK)
+                if self.counts["observations"] > observations:
+                    self.put_off[client] += 1
+                    return None
+                began = time.monotonic()
+        self.put_off.pop(client, None)
+        return tuple(sorted(found))
 
     # What is done with it.
 
@@ -220,26 +246,21 @@ class Watcher:
         client = getattr(seen, "client", "")
         return client or (publisher(seen.event, self.monitor.tracker) if isinstance(seen, Published) else "")
 
-    def show(self, client: str) -> None:
-        """The state of a server, if it has changed."""
+    def show(self, client: str, where: tuple[str, ...] | None = None) -> None:
+        """The state of a server, if it has changed; `where` it can be, if that is known already."""
         assert self.monitor is not None
         if client:
-            now = _where(self.monitor.where(client))
+            where = self.monitor.where(client) if where is None else where
+            now = _where(where)
             if self.states.get(client) != now:
                 self.states[client] = now
                 if self.as_json:
-                    self._print({"client": client, "at": self.monitor.at, "where": self.monitor.where(client)})
+                    self._print({"client": client, "at": self.monitor.at, "where": where})
                 elif self.display is None:
                     self.console.print(Text(f"{_when(self.monitor.at):>10}  {client}: {now}"), soft_wrap=True)
         if self.display is not None and time.monotonic() - self.shown >= REFRESHED:
             self.shown = time.monotonic()
             self.display.update(self.table(), refresh=True)
-
-    def _show_next(self) -> None:
-        """Show the state of the client that has waited longest for it."""
-        client = next(iter(self.to_show))
-        del self.to_show[client]
-        self.show(client)
 
     def table(self) -> Table:
         """One line for each server."""

@@ -1,7 +1,7 @@
 """The monitor of Client Join: all participants that were seen, each followed by its own `Track`."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from machines.events import (
@@ -148,6 +148,12 @@ class Monitor:
         """The states that a client can be in now; empty if that is not known."""
         participant = self.participants.get(client)
         return () if participant is None or participant.track is None else participant.track.where(self.at)
+
+    def looking(self, client: str) -> Iterator[str]:
+        """The same one by one, some more than once: it can take long, and is void once something more is seen."""
+        participant = self.participants.get(client)
+        if participant is not None and participant.track is not None:
+            yield from participant.track.looking(self.at)
 
     # Publications.
 

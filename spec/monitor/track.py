@@ -139,7 +139,10 @@ class Track:
         begun = {state for one in offline for state in self.server.started(one)}
         if not self.sight.subscriptions:
             begun = {state for one in begun for state in self.server.subscribed(one)}
-        return self._become(Configuration(state, 0) for state in begun) or self._missed(at)
+        if self._become(Configuration(state, 0) for state in begun):
+            return True
+        self.latest = at
+        return False
 
     def subscribe(self, at: float, topic: str, *, accepted: bool) -> bool:
         """It has subscribed to a topic. What it had subscribed to already, or need not, makes no difference."""
@@ -207,18 +210,20 @@ class Track:
 
     def where(self, at: float) -> tuple[str, ...]:
         """The atomic states that it can be in now; empty if that is not known."""
-        if self.configurations is None:
-            return ()
-        found = {each.state.where for each in self._unread(at)}
-        if "awaiting_retry" in found:
-            found.add("awaiting_hello")  # nobody knows whether it asks again by itself
-        return tuple(sorted(found))
+        return tuple(sorted(set(self.looking(at))))
+
+    def looking(self, at: float) -> Iterator[str]:
+        """The same one by one, some more than once: it can take long, and is void once something more is seen."""
+        for each in self._unread(at, is_judged=False) if self.configurations is not None else ():
+            yield each.state.where
+            if each.state.where == "awaiting_retry":
+                yield "awaiting_hello"  # nobody knows whether it asks again by itself
 
     def expected(self, at: float) -> tuple[BusEvent, ...]:
         """What it can publish now."""
         self._about = ""
         found: dict[BusEvent, None] = {}
-        for each in self._everywhere(at, stops=True) if self.configurations is not None else ():
+        for each in self._everywhere(at, stops=True, is_judged=False) if self.configurations is not None else ():
             for message in self.server.expected(each.state):
                 if isinstance(message, BusEvent):
                     found[message] = None
@@ -246,10 +251,10 @@ class Track:
             for state in self.server.publish(here.state, goal):
                 yield here._replace(state=state)
 
-    def _unread(self, at: float, until: int = -1) -> Iterator[Configuration]:
+    def _unread(self, at: float, until: int = -1, *, is_judged: bool = True) -> Iterator[Configuration]:
         """The configurations in which as much as that was read, or anything, if that is not given."""
         self._about = ""
-        yield from (each for each in self._everywhere(at, until=until) if each.place >= until)
+        yield from (each for each in self._everywhere(at, until=until, is_judged=is_judged) if each.place >= until)
 
     def _everywhere(
         self,
@@ -260,8 +265,11 @@ class Track:
         is_lossy: bool = False,
         until: int = -1,
         needed: int = -1,
+        is_judged: bool = True,
     ) -> Iterator[Configuration]:
         """The configurations that can be reached unseen; up to a place in the inbox, if one is given.
+
+        If nothing is judged by them, some may be left out without a consequence.
 
         What has read all that is `needed` for a goal, and is not about to send, cannot come to it any more.
         """
@@ -287,7 +295,7 @@ class Track:
                     continue
                 known[key] = here.place
             if len(exact) + len(known) > MOST + 2 * len(self.inbox):
-                self.is_cut_short = True
+                self.is_cut_short = self.is_cut_short or is_judged
                 return
             if needed >= 0 and here.place > needed and not self.server.is_due(here.state):
                 continue
@@ -397,10 +405,6 @@ class Track:
         self.latest = at
         self._trim()
         return True
-
-    def _missed(self, at: float) -> bool:
-        self.latest = at
-        return False
 
     def _trim(self) -> None:
         """Forget what everybody has read."""

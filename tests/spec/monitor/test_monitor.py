@@ -36,6 +36,7 @@ from spec.monitor import (
     Sight,
     Unreadable,
 )
+from spec.monitor import track as track_of
 from spec.monitor.drawn import reads, sends
 from spec.monitor.explanation import alone, diagram, nearest, sentences, shortest
 from spec.notation import read
@@ -218,3 +219,22 @@ def test_every_event_of_client_join_is_drawn() -> None:
         assert sends(type(event))
         other = TRACKER if event.publisher == TORRENT else TORRENT
         assert reads(type(event), other)
+
+
+def test_asking_where_somebody_is_changes_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left out of an answer, for there is too much of it, is not missed where the next event is judged."""
+    monitor = judge(*JOINED)
+    track = monitor.participants["t1"].track
+    assert track is not None
+    monkeypatch.setattr(track_of, "MOST", -99)
+    assert monitor.where("t1") == ()
+    assert monitor.participants["t1"].track is track
+    assert not track.is_cut_short
+    assert not list(track.expected(3))
+    assert not track.is_cut_short
+
+
+def test_where_somebody_is_can_be_asked_bit_by_bit() -> None:
+    monitor = judge(*JOINED)
+    assert tuple(sorted({*monitor.looking("t1")})) == monitor.where("t1") != ()
+    assert list(monitor.looking("nobody")) == []
