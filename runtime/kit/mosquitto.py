@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-import socket
 import tempfile
 from pathlib import Path
 
 from runtime.kit.subject import SubjectError
+from runtime.mqtt.ports import free_port
 
 PROBE = 0.02
 """Seconds between attempts to reach it."""
@@ -17,8 +17,7 @@ class Mosquitto:
 
     def __init__(self, program: str) -> None:
         self._program = program
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         self._folder = tempfile.TemporaryDirectory()
         self._process: asyncio.subprocess.Process | None = None
 

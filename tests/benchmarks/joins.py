@@ -25,6 +25,7 @@ from uuid import uuid4
 import aiomqtt
 
 from machines import torrent_server, tracker
+from runtime.mqtt.ports import free_port
 from runtime.mqtt.session import BrokerAddress
 from tests.support.servers import a_torrent, a_tracker, reach
 
@@ -147,8 +148,7 @@ def mosquitto(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
     """A Mosquitto that sends small packets at once, with room for bursts."""
     import socket
 
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     lines = (f"listener {port} 127.0.0.1", "allow_anonymous true", "persistence false", "set_tcp_nodelay true")
     (folder / "mosquitto.conf").write_text(
         "\n".join((*lines, "max_queued_messages 100000", "sys_interval 1", "")), encoding="utf-8"

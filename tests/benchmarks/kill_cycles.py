@@ -11,7 +11,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,18 +22,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from runtime.mqtt.ports import free_port
 from tests.support.mosquitto import Mosquitto
 from tests.support.places import TOP
 from tests.support.programs import needed
 
 SOON = 90.0
 """Seconds that everybody may take to be registered on a busy machine."""
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
 
 
 class Process:
@@ -109,7 +103,8 @@ def until_agreed(processes: list[Process]) -> None:
     ends = time.monotonic() + SOON
     while missing := agreed(processes):
         if time.monotonic() > ends:
-            raise AssertionError([missing, *(process.state() for process in processes)])
+            said = {each.name: each.log.read_text(encoding="utf-8").splitlines()[-5:] for each in processes}
+            raise AssertionError([missing, *(process.state() for process in processes), said])
         time.sleep(0.1)
 
 

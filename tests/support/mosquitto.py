@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.mqtt.ports import free_port
 from runtime.mqtt.session import BrokerAddress
 
 
@@ -16,8 +17,7 @@ class Mosquitto:
     """A Mosquitto on a free port of this machine; `more` are further lines of its configuration."""
 
     def __init__(self, program: str, folder: Path, more: str = "") -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.address = BrokerAddress("127.0.0.1", self.port)
         self.config = folder / f"mosquitto-{self.port}.conf"
         access = "" if "allow_anonymous" in more else "allow_anonymous true\n"

@@ -3,13 +3,14 @@
 import getpass
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from runtime.mqtt.ports import free_port
 
 PLACES = (*(str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), os.environ["PATH"])
 
@@ -33,8 +34,7 @@ def _as_who() -> list[str]:
 def postgresql(folder: Path) -> Iterator[str]:
     """The URL of a database in a new cluster."""
     initdb, pg_ctl = _needed("initdb"), _needed("pg_ctl")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     folder.mkdir()
     if os.geteuid() == 0:
         shutil.chown(folder, "nobody", "nogroup")

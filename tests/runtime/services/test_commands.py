@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.mqtt import ports
 from tests.support.mosquitto import Mosquitto
 from tests.support.places import TOP
 from tests.support.programs import needed
@@ -144,6 +144,4 @@ def test_the_log_as_json(commands: list[Command], tmp_path: Path, free_port: int
 
 @pytest.fixture
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
+    return ports.free_port()
