@@ -118,7 +118,8 @@ class Supervisor:
                 f" (soon after it was accepted, {self._short} times in a row: does another client connect as "
                 f"{printable(self.server.topics.client_id(self.server.name))}, or does the broker refuse what is sent?)"
             )
-        if not self.status.reconnects and type(self.server.failure) is NotConnectedError:
+        was_there = self.server.accepted_at is not None
+        if not (self.status.reconnects or was_there) and type(self.server.failure) is NotConnectedError:
             why += f"; {REMEDY}"
         self.status.reconnects += 1
         self.status.connection = (
