@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 
 from spec.exploration.any_number.executed import Line, executed
-from spec.exploration.any_number.kinds import kinds_of, uniform
-from spec.exploration.any_number.knowledge import MOST_OTHERS, TIMED, Knowledge
+from spec.exploration.any_number.kinds import Kind, kinds_of, rivals_beside, uniform
+from spec.exploration.any_number.knowledge import ANY_KIND, MOST_OTHERS, TIMED, Knowledge
 from spec.exploration.any_number.lint import Lint, Question, lint
 from spec.exploration.any_number.open_system import Asking, OpenSystem, SameForAll
 from spec.exploration.any_number.restriction import ClockMatters, NotInterchangeable, Restriction, indexed
@@ -116,11 +116,6 @@ def open_systems(
 
     Raises `NotInterchangeable`.
     """
-    own = sorted({*scenario.views} & {*scenario.names})
-    if own:
-        raise NotInterchangeable(f"servers are not interchangeable: {own[0]} begins with a view of its own")
-    if scenario.files:
-        raise NotInterchangeable("files name who brought them, and views of pairs do not hold who knows whose")
     built = {kind: uniform(scenario, kind, NAMED).build(charts) for kind in kinds_of(scenario)}
     closed = next(iter(built.values()))
     names = tuple(node.name for node in closed.nodes[1:])
@@ -131,6 +126,8 @@ def open_systems(
     assert isinstance(closed.bus, BrokerBus)
     broker, of_tracker, found = closed.bus.broker, Asking().of_tracker, []
     for pair in product(built, repeat=2):
+        if any((kind.most_beside(pair) or 0) < 0 for kind in pair):
+            continue  # there are not two of that kind
         those = {place: built[kind].nodes[place] for place, kind in zip(SEEN, pair, strict=True)}
         nodes = (closed.nodes[0], *those.values())
 
@@ -142,12 +139,19 @@ def open_systems(
         found.append(
             OpenSystem(
                 nodes, SameForAll(bus(), more, frozenset(node.name for node in nodes)), closed.faults,
-                keeps_hops=closed.keeps_hops, ordered=closed.ordered, knowledge=knowledge,
+                keeps_hops=closed.keeps_hops, ordered=closed.ordered, knowledge=_of_kinds(knowledge, [*built], pair),
                 asking=Asking(of_tracker=of_tracker), alike=pair[0] == pair[1],
-                rivals=tuple(place for place, kind in enumerate(pair, start=1) if kind.rival),
+                rivals=tuple(place for place, kind in enumerate(pair, start=1) if kind in rivals_beside(built, pair)),
             )
         )  # fmt: skip
     return tuple(found)
+
+
+def _of_kinds(knowledge: Knowledge, kinds: Sequence[Kind], pair: tuple[Kind, Kind]) -> Knowledge:
+    """What is known, where servers of these two kinds are seen; kinds of which there is any number are not told apart."""
+    numbers = [ANY_KIND if kind.most is None else kinds.index(kind) for kind in pair]
+    beside = {place: left for place, kind in enumerate(kinds) if (left := kind.most_beside(pair)) is not None}
+    return knowledge.of_kinds((numbers[0], numbers[1]), beside)
 
 
 def fixpoint(scenario: Scenario, options: Options | None = None, charts: Charts | None = None) -> Fixpoint:

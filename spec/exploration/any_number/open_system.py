@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from machines.events import BusEvent
+from spec.exploration.any_number.entries import Pairs
 from spec.exploration.any_number.knowledge import Knowledge
 from spec.exploration.any_number.restriction import NotInterchangeable
 from spec.exploration.model.budget import CAUGHT_UP, FIRST_UNHEARD, FREE, UNHEARD
@@ -119,6 +120,10 @@ class OpenSystem(ClosedSystem):
                 if again == (kind == READS_AGAIN):
                     yield whole, "read", about
             return
+        if knowledge.restrict.is_of_hidden(message):
+            for _, whole, about in knowledge.news(owner, state, message):
+                yield whole, kind, about
+            return
         for ghosts, whole in knowledge.completions(owner, state):
             if message is None:
                 yield whole, kind, None
@@ -167,6 +172,7 @@ class Ghosts(Surroundings):
 
     def __post_init__(self) -> None:
         self.visible = frozenset(self.system.knowledge.seen)
+        self.pairs = Pairs(self.system.knowledge.restrict)
 
     def met(self, component: int, local: int) -> None:
         state = self.system.numbers.locals[component][local]
@@ -185,6 +191,7 @@ class Ghosts(Surroundings):
             for outcome in system.asking(node, whole, what, about, is_server=component != TRACKER):
                 if component == TRACKER:
                     system.knowledge.learn_profile(outcome.then)
+                self._check_pairs(component, outcome)
                 sent = tuple(restrict(each, self.visible) for each in outcome.sent if self.is_seen(each))
                 then = restrict(outcome.then, self.visible)
                 arrows = outcome.arrows[:1] if kind == "expire" else ()
@@ -200,9 +207,14 @@ class Ghosts(Surroundings):
         return client in self.system.knowledge.restrict.names and client not in self.visible
 
     def is_seen(self, message: Hashable) -> bool:
-        """Whether a message is about somebody who is seen, or about nobody."""
-        subject = self.system.knowledge.restrict.subject(message)
-        return not subject or subject in self.visible
+        """Whether a message is about somebody who is seen, or about nobody; or tells of files that are seen."""
+        return self.system.knowledge.restrict.is_seen(message, self.visible)
+
+    def _check_pairs(self, component: int, outcome: Outcome) -> None:
+        """What is held, and said, of servers has to be held and said of two at most."""
+        self.pairs.check(outcome.then, self.system.owner(component))
+        for message in outcome.sent:
+            self.pairs.check(message, self.system.knowledge.restrict.subject(message))
 
     def _agree(self, node: Node, state: Hashable, whole: Hashable) -> None:
         """Whoever else there is, a component has to be online, and about to publish, all the same."""
@@ -219,12 +231,9 @@ class Ghosts(Surroundings):
         return endings[0]
 
     def ignores(self, component: int, state: Hashable, message: Hashable) -> bool:
-        node, knowledge = self.nodes[component], self.system.knowledge
-        return all(
-            node.ignores(whole, full)
-            for ghosts, whole in knowledge.completions(self.system.owner(component), state)
-            for full in knowledge.messages(message, ghosts)
-        )
+        node, asked = self.nodes[component], self.system.questions(component, state, "read", message)
+        known = [(whole, about) for whole, _, about in asked]
+        return bool(known) and all(node.ignores(whole, about) for whole, about in known)
 
     def heads(self, component: int, local: int, message: int) -> None:
         system, about = self.system, self.system.numbers.messages[message]

@@ -19,6 +19,8 @@ from spec.exploration.model.renaming import Renaming
 
 OTHERS = "others"
 """In a text, in place of the name of a hidden server."""
+NEWS = ("added_files", "added_fragments")
+"""What an event tells everybody besides who it is about: it stays in views, whoever brought it."""
 Names = frozenset[str]
 NOBODY: Names = frozenset()
 
@@ -115,6 +117,18 @@ class Restriction:
         """The server that a message is about; empty where it is about none."""
         about = getattr(message, "client", "")
         return about if about in self.names else ""
+
+    def is_seen(self, message: Hashable, visible: Names) -> bool:
+        """Whether a message is about somebody who is seen, or about nobody; or tells of files that are seen."""
+        subject = self.subject(message)
+        if not subject or subject in visible:
+            return True
+        told = self(message, visible)
+        return any(getattr(told, name, ()) for name in NEWS)
+
+    def is_of_hidden(self, message: Hashable) -> bool:
+        """Whether a message, as it is seen, is about a server that is hidden."""
+        return getattr(message, "client", "") == OTHERS
 
     def merged(self, one: Any, other: Any) -> Any:
         """A value of which both are seen. Raises `NotInterchangeable` where there is none."""

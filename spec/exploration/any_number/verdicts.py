@@ -38,7 +38,7 @@ IN_NO_RUN = f"no run with up to {MOST_OF_RUNS} servers is found that does not te
 MOST_STATES = 1_000_000
 """States that are looked at for that with three and more servers, each time."""
 RUNS = "what runs come to is not asked of views yet; --torrents N answers for N servers"
-DATA = "what views hold, and what single steps do, is not asked of views yet; --torrents N answers for N servers"
+STEPS = "what single steps do is not asked of views yet; --torrents N answers for N servers"
 COUNTED: Mapping[Word, str] = {
     "broken": "broken",
     "open": "open",
@@ -179,14 +179,14 @@ def answer(
     if done is None or not done.complete:
         reason = reason or (done.stopped if done else "")
         return Answer(scenario, tuple(few.judged(each, reason) for each in properties), done, reason)
-    rivals = bool(scenario.conflicting)
+    rivals = any(part.system.rivals for part in done.parts)
     first = _first(done, properties)
     verdicts: list[ForEveryNumber] = []
     for each in properties:
         if not _applies(each, scenario, done):
             verdicts.append(ForEveryNumber(each, "does not apply"))
-        elif each in PROPERTIES and each not in OF_MEMBERSHIP:
-            verdicts.append(ForEveryNumber(each, "open", reason=DATA))
+        elif each.when == "step":
+            verdicts.append(ForEveryNumber(each, "open", reason=STEPS))
         elif each.when == "termination":
             verdicts.append(_of_runs(each, done, few, pairs=rivals))
         elif each.when in OF_RUNS:

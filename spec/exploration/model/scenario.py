@@ -20,6 +20,8 @@ table `[scenario.<name>]` with these keys, all optional but `description`:
                               # what is on its way and not every event can be lost, after stabilisation after patient
                               # timeouts, and where patient timeouts make a server ask again
     loses = []                # names of the events that can be lost; empty: all
+    fixed = []                # for any number of torrent servers: of whom there are as many as here, and no more;
+                              # "conflicting", "as_drawn", names from views; of all others there is any number
     views = {}                # what servers begin with, by name; see `beginnings.py`
     [scenario.<name>.faults]  # how often; "any" for any number of times
     losses = "any"            # on either hop
@@ -67,6 +69,8 @@ FRAGMENT_SIZE = 1024
 """Bytes, of the service."""
 SESSION = "request"
 """What a hardened torrent server's names of requests begin with; after a crash it numbers on."""
+CONFLICTING, AS_DRAWN = "conflicting", "as_drawn"
+"""What can be fixed, besides servers by their names."""
 MOST_TORRENTS = 9
 MOST_RETRIES = 9
 Timeouts = Literal["any", "patient", "never"]
@@ -106,6 +110,7 @@ class Scenario:
     unordered: bool = False
     keeps_hops: bool = False
     loses: frozenset[str] = frozenset()
+    fixed: frozenset[str] = frozenset()
     faults: Mapping[str, int | None] = field(default_factory=immutabledict)
     views: Mapping[str, Mapping[str, Any]] = field(default_factory=immutabledict)
 
@@ -301,7 +306,7 @@ def scenario_of(where: str, name: str, table: object) -> Scenario:
     kinds: dict[str, object] = {
         "description": str, "torrents": int, "conflicting": int, "hardened": bool, "as_drawn": int, "retries": int,
         "files": bool, "late_expiries": bool, "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool,
-        "keeps_hops": bool, "loses": list,
+        "keeps_hops": bool, "loses": list, "fixed": list,
         "faults": dict, "views": dict,
     }  # fmt: skip
     assert kinds.keys() == {known.name for known in fields(Scenario)} - {"name"}
@@ -314,6 +319,7 @@ def scenario_of(where: str, name: str, table: object) -> Scenario:
                 f"{where} loses: no event {event!r}{near_to(event, EVENTS)}; there are {', '.join(EVENTS)}"
             )
     values["loses"] = frozenset(values.get("loses", ()))
+    values["fixed"] = frozenset(map(str, values.get("fixed", ())))
     given = values.pop("faults", {})
     values["faults"] = immutabledict({fault: bound(value, f"{where} faults {fault}") for fault, value in given.items()})
     try:
@@ -335,6 +341,11 @@ def check(scenario: Scenario, where: str) -> None:
     if not 0 <= scenario.as_drawn <= (scenario.torrents if scenario.hardened else 0):
         most = "at most torrents" if scenario.hardened else "0 where hardened is not set"
         raise ScenarioError(f"{where}: as_drawn is {scenario.as_drawn}; it has to be {most}")
+    counts = {CONFLICTING: scenario.conflicting, AS_DRAWN: scenario.as_drawn}
+    known = [*(key for key, count in counts.items() if count), *({*scenario.views} - {TRACKER_ID})]
+    for one in sorted(scenario.fixed - {*known}):
+        there = f"there are {', '.join(known)}" if known else "there is nobody who differs from others"
+        raise ScenarioError(f"{where} fixed: {one!r} is nobody of whom there is a number here; {there}")
 
 
 RENAMED = {"tells": "description", "careful": "hardened", "calm": "stabilisation"}

@@ -137,6 +137,7 @@ def _plain(scenario: Scenario) -> dict[str, Any]:
     views = thawed(scenario.views)
     if not scenario.as_drawn:
         del values["as_drawn"]  # most traces do without
+    del values["fixed"]  # it is said of any number
     return {**values, "loses": sorted(scenario.loses), "faults": dict(scenario.faults), "views": views}
 
 
