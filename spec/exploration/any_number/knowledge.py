@@ -333,7 +333,7 @@ class Knowledge:
         ghosts = self._as_seen_by(owner, shares, fitting)
         for count in range(least, most + 1):
             for chosen in combinations_with_replacement(ghosts, count):
-                kinds = tuple(sorted(map(self._bearing, chosen)))
+                kinds = self._bearing(chosen)
                 if kinds in met or not self._are_so_many(chosen, served) or not all(
                     owner or two.share in self.pairs[one.share] for at, one in enumerate(chosen) for two in chosen[:at]
                 ):
@@ -341,9 +341,10 @@ class Knowledge:
                 met.add(kinds)
                 yield self._placed(chosen, len(met))
 
-    def _bearing(self, ghost: Ghost) -> tuple[Bits, tuple[tuple[tuple[str, ...], ...], ...]]:
-        """In which counted collections a ghost is, and where it bears on those who are seen."""
-        return self.bits(ghost.share), tuple(tuple(sorted(self.bears(joint))) for joint in ghost.joints)
+    def _bearing(self, ghosts: Ghosts) -> Hashable:
+        """In which counted collections ghosts are, and what any of them says of those who are seen."""
+        said = (frozenset().union(*map(self.bears, joints)) for joints in zip(*(each.joints for each in ghosts), strict=True))
+        return tuple(sorted(self.bits(ghost.share) for ghost in ghosts)), tuple(said)
 
     def _are_so_many(self, ghosts: Ghosts, served: int) -> bool:
         """Whether there can be so many ghosts of each kind, beside one that is served."""
@@ -410,10 +411,10 @@ class Knowledge:
             fitting = self._fitting(owner, (*shares, ghost.share))
             if not owner:
                 fitting = [other for other in fitting if other in self.heads[ghost.share, head]]
-            for names in self.places:
+            for place, names in enumerate(self.places):
                 name = names[0]
                 message = self._said(head, parts, owner, name)
-                for others in self._beside(owner, shares, fitting, turn, name, ghost):
+                for others in self._beside(owner, shares, fitting, turn, place, ghost):
                     ghosts = (ghost._replace(name=name), *others)
                     if owner or self.is_possible(shares, ghosts):
                         whole = self.whole(owner, local, ghosts)
@@ -469,12 +470,16 @@ class Knowledge:
                 yield whole
 
     def _beside(
-        self, owner: str, shares: tuple[int, int], fitting: list[int], turn: int, taken: str, served: Ghost
+        self, owner: str, shares: tuple[int, int], fitting: list[int], turn: int, place: int, served: Ghost
     ) -> Iterator[Ghosts]:
-        """The others, beside a ghost that is served: one choice for each way to bear on what is asked and seen."""
+        """The others, beside a ghost that is served in some place: nobody, or one choice for each way to bear on what
+        is asked and seen, for which places take turns.
+        """
         yield ()
-        for others in self._several(owner, shares, fitting, self.most, 1, self._kinds[served.share]):
-            yield self._placed(others, turn, taken)
+        several = self._several(owner, shares, fitting, self.most, 1, self._kinds[served.share])
+        for at, others in enumerate(several):
+            if (at + turn) % len(self.places) == place:
+                yield self._placed(others, turn, self.places[place][0])
 
     def messages(self, message: Hashable, ghosts: Ghosts) -> Iterator[Hashable]:
         """All messages that this is seen of, where there are these ghosts."""
@@ -497,12 +502,12 @@ class Knowledge:
         shares, mine = self.split(owner, local), frozenset({owner})
         for turn, (ghost, head, _) in enumerate(self._read_first(owner, shares)):
             fitting = self._fitting(owner, (*shares, ghost.share))
-            for names in self.places:
+            for place, names in enumerate(self.places):
                 known = self.restrict.renamed(head.message, _named(owner, names[0]))
                 if self.restrict(known, mine) != self.restrict(message, mine):
                     continue
                 about = self.restrict.merged(known, self.restrict.renamed(message, ((OTHERS, names[0]),)))
-                for others in self._beside(owner, shares, fitting, turn, names[0], ghost):
+                for others in self._beside(owner, shares, fitting, turn, place, ghost):
                     ghosts = (ghost._replace(name=names[0]), *others)
                     yield ghosts, self.whole(owner, local, ghosts), about
 
