@@ -25,11 +25,14 @@ from spec.exploration.model.bus import Unbounded
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.scenario import Charts, Recast, Scenario
 from spec.exploration.model.steps import TRACKER
-from spec.exploration.properties.client_join import OF_MEMBERSHIP, PROPERTIES, ClientSide, TrackerSide, side_of
+from spec.exploration.properties import client_join_views
+from spec.exploration.properties.client_join import OF_MEMBERSHIP, ClientSide, TrackerSide, side_of
 from spec.exploration.properties.language import OF_RUNS, Properties, Property
 from spec.exploration.result import Verdict
 
 Word = Literal["holds for every number", "broken", "open", "does not apply"]
+ASKED: tuple[Property, ...] = (*OF_MEMBERSHIP, *client_join_views.PROPERTIES)
+"""What views can be asked, and what they are asked that runs come to."""
 MOST_SERVERS = 4
 """Servers with which a run is looked for that breaks what a view breaks."""
 MOST_OF_RUNS = 3
@@ -257,7 +260,7 @@ class _Few:
             most = MOST_STATES if most is None else min(most, MOST_STATES)
         asked = OfExplorer(self.options.symmetric, self.options.reduced, self.options.engine, most, self.options.memory)
         of_states = property_.when not in OF_RUNS
-        wanted = [one for one in OF_MEMBERSHIP if one.when not in OF_RUNS] if of_states else [property_]
+        wanted = [one for one in ASKED if one.when not in OF_RUNS] if of_states else [property_]
         wanted = wanted if property_ in wanted else [property_]
         for found in explore(few, asked, wanted).verdicts:
             self._known[found.property_.name, chosen] = found

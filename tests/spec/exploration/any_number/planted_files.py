@@ -1,0 +1,113 @@
+"""Charts with mistakes about files that show with three torrent servers only, and a population with one about rivals."""
+
+from dataclasses import replace
+from typing import Any
+
+from immutabledict import immutabledict
+
+from machines import DistributionView, TorrentServer
+from machines.calls import AddClient, CheckJoin, JoinPossible, RegisterClient, RegistrationApplied, RemoveClient
+from machines.distribution_view import DistributionViewData
+from machines.events import ClientJoinAccepted
+from spec.exploration.model.scenario import Scenario
+from tests.spec.exploration.any_number.planted import Planted
+
+FILES = Scenario("files", timeouts="patient", files=True)
+LEAVING = replace(FILES, faults=immutabledict({"stop torrent": 1}))
+TWO_RIVALS = Scenario("two rivals", timeouts="patient", torrents=3, conflicting=2, fixed=frozenset({"conflicting"}))
+
+
+class OmitsAFile(DistributionView):
+    """An acceptance leaves out the first of two or more files."""
+
+    def judge(self, message: CheckJoin) -> None:
+        super().judge(message)
+        answer = self.data.answer
+        if isinstance(answer, JoinPossible) and len(answer.acceptance.add_file_infos) >= 2:
+            files = answer.acceptance.add_file_infos
+            kept = immutabledict({name: files[name] for name in sorted(files)[1:]})
+            self.data = replace(
+                self.data, answer=JoinPossible(acceptance=replace(answer.acceptance, add_file_infos=kept))
+            )
+
+
+class BringsOfTheFirstOnly(DistributionView):
+    """With two other admissions pending a registration tells of no files."""
+
+    def register(self, message: RegisterClient) -> None:
+        pending, files = self.data.view.admissions, self.data.view.files
+        super().register(message)
+        if len(pending) >= 3:
+            assert isinstance(self.data.answer, RegistrationApplied)
+            registered = replace(self.data.answer.registered, added_files=immutabledict())
+            view = replace(self.data.view, files=files)
+            self.data = replace(self.data, view=view, answer=RegistrationApplied(registered=registered))
+
+
+class ForgetsAFile(DistributionView):
+    """With a third client a tracker forgets the file of one that was registered before."""
+
+    def register(self, message: RegisterClient) -> None:
+        super().register(message)
+        if len(self.data.view.clients) >= 3:
+            mine = f"{message.client}-file"
+            first = sorted(name for name in self.data.view.files if name != mine)[:1]
+            files = {name: file for name, file in self.data.view.files.items() if name not in first}
+            self.data = replace(self.data, view=replace(self.data.view, files=immutabledict(files)))
+
+
+class DropsAFileWithAGoodbye(DistributionView):
+    """When one of three clients leaves, a torrent server drops the files that it knows of others."""
+
+    def remove_client(self, message: RemoveClient) -> None:
+        known = self.data.view.clients
+        super().remove_client(message)
+        if len(known) >= 3:
+            own = [name for name in self.data.view.files if name.removesuffix("-file") == message.client]
+            files = {name: file for name, file in self.data.view.files.items() if name in own}
+            self.data = DistributionViewData(replace(self.data.view, files=immutabledict(files)))
+
+
+class KeepsNoThirdFragment(DistributionView):
+    """Where two fragments of others are known, that of a third client is not taken over."""
+
+    def add_client(self, message: AddClient) -> None:
+        before = self.data.view.fragments
+        super().add_client(message)
+        if len(before) >= 3:
+            self.data = DistributionViewData(replace(self.data.view, fragments=before))
+
+
+class StoresForAnother(TorrentServer):
+    """A server keeps of each client that it is told of the fragments of all the others."""
+
+    def note_acceptance(self, message: ClientJoinAccepted) -> None:
+        every = frozenset(one for info in message.clients.values() for one in info.stored_fragments)
+        clients: Any = {name: replace(info, stored_fragments=every) for name, info in message.clients.items()}
+        super().note_acceptance(replace(message, clients=immutabledict(clients)))
+
+
+class AdmitsRivalsAmongOthers(DistributionView):
+    """Where two others are registered, of two rivals both are admitted."""
+
+    def judge(self, message: CheckJoin) -> None:
+        before = self.data.view
+        super().judge(message)
+        if len(before.clients) >= 2 and not isinstance(self.data.answer, JoinPossible):
+            kept = immutabledict(
+                (name, info) for name, info in before.clients.items() if info.endpoints != message.request.endpoints
+            )
+            self.data = DistributionViewData(replace(before, clients=kept))
+            super().judge(message)
+            self.data = replace(self.data, view=replace(self.data.view, clients=before.clients))
+
+
+PLANTED_FILES = {
+    "an acceptance omits a file": Planted({"DistributionView": OmitsAFile}, 3, FILES),
+    "two others pending, and no file is told of": Planted({"DistributionView": BringsOfTheFirstOnly}, 3, FILES),
+    "a third client makes the tracker forget a file": Planted({"DistributionView": ForgetsAFile}, 3, FILES),
+    "files are dropped with a goodbye": Planted({"DistributionView": DropsAFileWithAGoodbye}, 3, LEAVING),
+    "no third fragment is taken over": Planted({"DistributionView": KeepsNoThirdFragment}, 3, FILES),
+    "fragments are held of three at once": Planted({"TorrentServer": StoresForAnother}, 3, FILES),
+    "two rivals among others are both admitted": Planted({"DistributionView": AdmitsRivalsAmongOthers}, 3, TWO_RIVALS),
+}
