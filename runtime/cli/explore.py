@@ -285,8 +285,8 @@ def _chosen(
 
 def _properties(words: Sequence[str], output: Output, *, of_any: bool) -> "tuple[Property, ...]":
     """The properties with these words, of which some are to be shown. Raises `ScenarioError`, `typer.Exit`."""
-    from spec.exploration.model.scenario import ScenarioError
     from spec.exploration.any_number.verdicts import ASKED
+    from spec.exploration.model.scenario import ScenarioError
     from spec.exploration.properties.client_join import PROPERTIES
     from spec.exploration.properties.client_join_runs import RUN_PROPERTIES
 

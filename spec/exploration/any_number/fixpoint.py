@@ -7,10 +7,11 @@ from itertools import product
 
 from spec.exploration.any_number.executed import Line, executed
 from spec.exploration.any_number.kinds import Kind, kinds_of, rivals_beside, uniform
-from spec.exploration.any_number.knowledge import ANY_KIND, MOST_OTHERS, TIMED, Knowledge
+from spec.exploration.any_number.knowledge import MOST_OTHERS, Knowledge
 from spec.exploration.any_number.lint import Lint, Question, lint
 from spec.exploration.any_number.open_system import Asking, OpenSystem, SameForAll
 from spec.exploration.any_number.restriction import ClockMatters, NotInterchangeable, Restriction, indexed
+from spec.exploration.any_number.shares import ANY_KIND, TIMED
 from spec.exploration.engine.choice import engine
 from spec.exploration.engine.search import BreadthFirst, Engine, Found, Progress
 from spec.exploration.model.bus import BrokerBus
@@ -121,7 +122,7 @@ def open_systems(
     names = tuple(node.name for node in closed.nodes[1:])
     places = tuple(tuple(names[place - 1] for place in gap) for gap in GAPS)
     seen = (names[SEEN[0] - 1], names[SEEN[1] - 1])
-    knowledge = Knowledge(Restriction(names, keeps_clock=keeps_clock), seen, places, counted, others)
+    knowledge = Knowledge(Restriction(names, keeps_clock=keeps_clock), seen, counted, places=places, most=others)
     knowledge.learn_profile(closed.nodes[0].begin())
     assert isinstance(closed.bus, BrokerBus)
     broker, of_tracker, found = closed.bus.broker, Asking().of_tracker, []
@@ -147,8 +148,8 @@ def open_systems(
     return tuple(found)
 
 
-def _of_kinds(knowledge: Knowledge, kinds: Sequence[Kind], pair: tuple[Kind, Kind]) -> Knowledge:
-    """What is known, where servers of these two kinds are seen; kinds of which there is any number are not told apart."""
+def _of_kinds(knowledge: Knowledge, kinds: Sequence[Kind], pair: Sequence[Kind]) -> Knowledge:
+    """What is known, where servers of these two kinds are seen; those of which there is any number are all alike."""
     numbers = [ANY_KIND if kind.most is None else kinds.index(kind) for kind in pair]
     beside = {place: left for place, kind in enumerate(kinds) if (left := kind.most_beside(pair)) is not None}
     return knowledge.of_kinds((numbers[0], numbers[1]), beside)

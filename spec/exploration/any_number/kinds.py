@@ -12,7 +12,7 @@ Where there is a fixed number of a kind, it is noted of a ghost whether it is of
 of them than there are besides those that are seen. So two servers that are all of their kind see none among the others.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any, NamedTuple
@@ -120,7 +120,7 @@ def _of_kinds(scenario: Scenario, those: list[Kind]) -> Scenario:
     )
 
 
-def rivals_beside(systems: Mapping[Kind, ClosedSystem], seen: tuple[Kind, Kind]) -> set[Kind]:
+def rivals_beside(systems: Mapping[Kind, ClosedSystem], seen: Sequence[Kind]) -> set[Kind]:
     """Those of two kinds that can have a rival that is not seen; `systems` has servers of one kind each."""
     beside = [kind for kind in systems if kind.most_beside(seen) != 0]
     return {one for one in seen for other in beside if _share_an_endpoint(systems[one], systems[other])}

@@ -1,4 +1,4 @@
-"""Charts with mistakes about files that show with three torrent servers only, and a population with one about rivals."""
+"""Charts with mistakes about files that show with three torrent servers only; and one about rivals."""
 
 from dataclasses import replace
 from typing import Any
@@ -88,18 +88,17 @@ class StoresForAnother(TorrentServer):
 
 
 class AdmitsRivalsAmongOthers(DistributionView):
-    """Where two others are registered, of two rivals both are admitted."""
+    """Where somebody else is registered, of two rivals both are admitted."""
 
     def judge(self, message: CheckJoin) -> None:
-        before = self.data.view
-        super().judge(message)
-        if len(before.clients) >= 2 and not isinstance(self.data.answer, JoinPossible):
-            kept = immutabledict(
-                (name, info) for name, info in before.clients.items() if info.endpoints != message.request.endpoints
-            )
-            self.data = DistributionViewData(replace(before, clients=kept))
+        clients, mine = self.data.view.clients, message.request.endpoints
+        if any(info.endpoints.isdisjoint(mine) for info in clients.values()):
+            others = immutabledict({name: info for name, info in clients.items() if info.endpoints.isdisjoint(mine)})
+            self.data = DistributionViewData(replace(self.data.view, clients=others))
             super().judge(message)
-            self.data = replace(self.data, view=replace(self.data.view, clients=before.clients))
+            self.data = replace(self.data, view=replace(self.data.view, clients=clients))
+        else:
+            super().judge(message)
 
 
 PLANTED_FILES = {
