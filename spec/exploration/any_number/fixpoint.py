@@ -8,7 +8,7 @@ from itertools import product
 from spec.exploration.any_number.executed import Line, executed
 from spec.exploration.any_number.kinds import Kind, kinds_of, rivals_beside, uniform
 from spec.exploration.any_number.knowledge import MOST_OTHERS, Knowledge
-from spec.exploration.any_number.lint import Lint, Question, lint
+from spec.exploration.any_number.lint import EMPTY, Lint, Question, lint
 from spec.exploration.any_number.open_system import Asking, OpenSystem, SameForAll
 from spec.exploration.any_number.restriction import ClockMatters, NotInterchangeable, Restriction, indexed
 from spec.exploration.any_number.shares import ANY_KIND, TIMED
@@ -178,6 +178,7 @@ def fixpoint(scenario: Scenario, options: Options | None = None, charts: Charts 
             asked, of_broker = asked.met(lines), of_broker.met(lines)
         for each in (asked, of_broker):
             _refuse(each)
+        _refuse_pairs(asked, done.system.knowledge)
         needed = max(MOST_OTHERS, asked.largest + 1)
         if asked.counted <= counted and needed <= others:
             if not done.system.knowledge.stands_for_all(asked.largest):
@@ -195,6 +196,14 @@ def _refuse(asked: Lint) -> None:
     if asked.largest > MOST_CONSTANT:
         line = next(each for each in asked.questions if each.constant == asked.largest)
         raise NotInterchangeable(f"a few servers do not stand for all others: {line}; at most {MOST_CONSTANT} will do")
+
+
+def _refuse_pairs(asked: Lint, knowledge: Knowledge) -> None:
+    """Raise `NotInterchangeable` for what is asked of how large a collection is that says something of two servers."""
+    of_pairs = {path[-1] for path in knowledge.between}
+    for line in asked.questions:
+        if line.collection in of_pairs & asked.counted and (line.constant or line.asks == EMPTY):
+            raise NotInterchangeable(f"pairs do not tell how large it is, which says something of two servers: {line}")
 
 
 def lines_met(

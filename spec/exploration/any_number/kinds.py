@@ -92,13 +92,13 @@ def populations(scenario: Scenario, servers: int) -> Iterator[Scenario]:
     """
     kinds = kinds_of(scenario)
     counts = [range(servers + 1) if kind.most is None else [kind.most] for kind in kinds]
+    found = []
     for chosen in product(*counts):
-        if sum(chosen) != servers:
-            continue
         those = [kind for kind, count in zip(kinds, chosen, strict=True) for _ in range(count)]
         rivals = [kind for kind in those if kind.rival]
-        if len(rivals) != 1 or rivals[0]._replace(rival=False) not in kinds:
-            yield _of_kinds(scenario, those)
+        if len(those) == servers and (len(rivals) != 1 or rivals[0]._replace(rival=False) not in kinds):
+            found.append(_of_kinds(scenario, those))
+    yield from sorted(found, key=lambda each: (each.as_drawn, each.conflicting))
 
 
 def _of_kinds(scenario: Scenario, those: list[Kind]) -> Scenario:

@@ -21,6 +21,7 @@ from spec.exploration.model.reference import successors
 from spec.exploration.model.renaming import permutations_of
 from spec.exploration.model.scenario import Scenario, scenario
 from spec.exploration.model.steps import UNTOLD, Label, Row, Slot
+from tests.spec.exploration.any_number.planted_files import FILES, TWO_RIVALS
 
 View = tuple[Hashable, ...]
 SEEN = ("torrent3", "torrent6")
@@ -136,11 +137,7 @@ def _view(
 
     def queue(numbers: tuple[int, ...]) -> tuple[Hashable, ...]:
         messages = [UNTOLD if number == UNTOLD else system.numbers.messages[number] for number in numbers]
-        return tuple(
-            seen(each)
-            for each in messages
-            if each == UNTOLD or not restrict.subject(each) or restrict.subject(each) in visible
-        )
+        return tuple(seen(each) for each in messages if each == UNTOLD or restrict.is_seen(each, visible))
 
     slots: list[Slot] = [system.numbers.slots[place][row[place]] for place in places]
     parts = [
@@ -155,6 +152,9 @@ def _view(
 MIXED = {
     "hardened beside as drawn": Scenario("mixed", timeouts="patient", hardened=True, as_drawn=1),
     "rivals beside others": Scenario("among others", timeouts="patient", torrents=3, conflicting=2),
+    "two rivals among others": TWO_RIVALS,
+    "misfits": scenario("misfit"),
+    "with files": FILES,
 }
 
 
