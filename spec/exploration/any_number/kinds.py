@@ -88,9 +88,15 @@ def uniform(scenario: Scenario, kind: Kind, servers: int) -> Scenario:
 def populations(scenario: Scenario, servers: int) -> Iterator[Scenario]:
     """The scenario with so many servers, with each number of servers of each of its kinds that there can be.
 
-    One rival alone has none, so it counts as another server where there are others like it.
+    One rival alone has none, so it counts as another server where there are others like it. Where servers are not
+    interchangeable, there is the scenario with its own number of them.
     """
-    kinds = kinds_of(scenario)
+    try:
+        kinds = kinds_of(scenario)
+    except NotInterchangeable:
+        if servers == scenario.torrents:
+            yield scenario
+        return
     counts = [range(servers + 1) if kind.most is None else [kind.most] for kind in kinds]
     found = []
     for chosen in product(*counts):

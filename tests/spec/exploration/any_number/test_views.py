@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from functools import cache
+from itertools import product
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from spec.exploration.any_number.fixpoint import Fixpoint, Options, fixpoint
 from spec.exploration.any_number.knowledge import Knowledge
 from spec.exploration.any_number.open_system import Ghosts
 from spec.exploration.any_number.restriction import Restriction
+from spec.exploration.any_number.shares import PLAIN
 from spec.exploration.model.reference import successors
 from spec.exploration.model.scenario import Scenario, scenario
 from tests.spec.exploration.any_number.agreement import View, of_any_number, of_number, views_of
@@ -87,9 +89,16 @@ def without_ghosts(_self: Knowledge, _owner: str, _shares: Any) -> Iterator[Any]
     yield ()
 
 
-def everybody_fits(self: Knowledge, owner: str, shares: Any) -> list[int]:
+LEARNS = Knowledge.learn_local
+
+
+def everybody_fits(self: Knowledge, owner: str, local: Any) -> None:
     """The pair lemma, left out."""
-    return sorted(share for share in self.pairs if not owner and self.base(share) == self.base(shares[0]))
+    LEARNS(self, owner, local)
+    for one, two in product([*self.pairs] if not owner else (), repeat=2):
+        if self.base(one) == self.base(two):
+            self.pairs[one].add(two)
+            self.joints[one, two].add(PLAIN)
 
 
 def always_possible(*_: Any) -> bool:
@@ -107,7 +116,7 @@ def no_hello_is_seen(self: Ghosts, message: Any) -> bool:
     [
         (scenario("standard"), 407, Knowledge, "served", no_ghost_is_served),
         (RIVALS, 669, Knowledge, "_choose", without_ghosts),
-        (RIVALS, 669, Knowledge, "_fitting", everybody_fits),
+        (RIVALS, 669, Knowledge, "learn_local", everybody_fits),
         (STOPS, 14924, Knowledge, "is_possible", always_possible),
         (scenario("standard"), 407, Ghosts, "is_seen", no_hello_is_seen),
     ],
