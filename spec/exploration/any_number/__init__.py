@@ -21,6 +21,10 @@ budget. The tracker's atomic state is kept: with nobody of S pending it says tha
 state is derived from its timeouts, and kept only where it is not (`Restriction.check_clock` watches). What a hidden
 server tells of steps that nobody had heard when stabilisation began is seen as a whole, since nobody else moves.
 
+Files and fragments name who brought them, so entries of those that hidden servers brought are left out alike. An event
+about a hidden server stays, without its name, where it tells everybody of files that are seen (`Restriction.is_seen`).
+There are few of these: a tracker tells of a file that its view does not hold, and then holds it.
+
 **The open system.** Its states are views. Its steps are steps of the real charts on *completions* of a view, that is
 with hidden servers (*ghosts*) added, restricted again (`open_system`):
 
@@ -30,9 +34,10 @@ with hidden servers (*ghosts*) added, restricted again (`open_system`):
 4. a ghost spends a fault that is bounded for all together.
 
 What a ghost looks like and has sent is not written by anybody: it is what servers of S have looked like and sent, under
-other names (`knowledge`). Each pair of a ghost with anybody else at the tracker must be known as a pair of S, a message
-must have stood first beside everybody, and the tracker's collections must have been empty, or not, as they are then.
-The search is repeated until nothing more becomes known (`fixpoint`).
+other names (`shares`, `knowledge`). Each pair of a ghost with anybody else at the tracker must be known as a pair of S,
+with all that is held of both at once (whose file somebody is about to bring); a message must have stood first beside
+everybody, and have said of everybody what it said then; and the tracker's collections must have been empty, or not, as
+they are then. The search is repeated until nothing more becomes known (`fixpoint`).
 
 **Theorem.** For every N >= 2, every state c of C(N) and every S, v_S(c) is a state of the open system at its fixpoint.
 *Proof*, by induction on the length of the run, for all S at once. Let c -> c', where all views of c are known. (a) A
@@ -42,16 +47,28 @@ is an outcome of 1. (b) It reads about a hidden server: that message stands firs
 server, so 3. (c) The tracker reads what a hidden j sent: it stands first in the views of j with anybody, so 2; its
 timeout for j: likewise. (d) A hidden server does something: neither its charts nor its queue are seen, and what it
 publishes is about itself, so nothing is seen of it, but a bounded fault: 4. (e) What is about nobody (the tracker's
-hello and goodbye, a restart of the broker) stays in every view, so it is read in all alike.
+hello and goodbye, a restart of the broker) stays in every view, so it is read in all alike. (f) A component t of S
+reads what is about a hidden g and tells of files of S; only the tracker tells of files (`Ghosts` refuses it
+otherwise). In the view of t and g it stood first, while t knew of itself
+what it knows here; what it says of S is seen here; and what it says of others is about neither.
+
+*Three at once.* That a whole is what all pairs see of it needs that nothing is said of three servers at once, as by a
+server that knows which of the others stores whose fragment. Here each stores its own: a request tells of fragments that
+are stored, so what t knows of j is about t and j; whose files t brings is about t and each of them; and what a message
+says is about its subject and each other. `Pairs` looks at all that any completion comes to, and at all that is sent.
 
 **What it rests on**, and what watches over each assumption:
 
 - Servers differ in their names only: all that charts have said is asked again under exchanged names (`check`), the lint
-  refuses a name that stands in a chart, and scenarios in which one begins otherwise, or files name servers, are open.
-  Where servers are of two kinds, views are of each two of them (`kinds`).
+  refuses a name that stands in a chart, and a view to begin with that names another server is refused.
+  Where servers are of several kinds, views are of each two of them (`kinds`).
+- What is held and said is held and said of two servers at most: `Pairs` refuses it otherwise, with the attribute. How
+  large a collection is that says something of two is not noted: `_refuse_pairs` refuses charts that ask.
 - A few ghosts stand for any number: of collections indexed by servers charts ask for membership, elements, emptiness,
   and size against a constant: `lint` reads the charts' source and refuses more, with file and line;
   `Knowledge.stands_for_all` counts whether so few are enough for what is asked.
+- Of what several ghosts hold of S, it matters whether any of them says something: they are tried with each union of
+  what they say (`Knowledge.stands_for_all` counts that, too), and the lint refuses who asks for the first or the least.
 - It does not matter which names the others have: one ghost is tried before, between and after the names of S; several
   take turns.
 - What a component holds is the sum of what it holds of each server: `merged` refuses what two views of one value cannot
@@ -66,7 +83,7 @@ hello and goodbye, a restart of the broker) stays in every view, so it is read i
 **Properties.** About the tracker, one or two servers, and equalities of sets of servers, element by element, they are
 judged on views. A view counts as quiescent where its queues are empty, nobody of S is timed, and it can be that nobody
 else is. That is weaker than that nothing is under way, so what holds there holds all the more. With one server, and for
-properties about just two rivals, the explorer answers.
+properties about just two rivals, the explorer answers; where there is a `fixed` number of two, views do.
 
 **Charts of others.** What is said here of a tracker and of torrent servers holds of any charts of which there is one
 and any number of interchangeable ones: `open_charts` and `charts_verdicts`, by `clientjoin explore --charts M --members
@@ -75,6 +92,6 @@ kept.
 
 **Runs.** That every run terminates is asked of the steps between views, with an argument of its own: `termination`.
 
-**What stays open.** What becomes of one server in every run; files that name servers; servers that differ from each
-other; what only views of three servers would show. Views can be too many: then a property that holds is *open*.
+**What stays open.** What becomes of one server in every run, and what single steps do; what only views of three servers
+would show. Views can be too many: then a property that holds is *open*.
 """

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from machines.events import BusEvent
 from spec.exploration.any_number.entries import Pairs
 from spec.exploration.any_number.knowledge import Knowledge
-from spec.exploration.any_number.restriction import NotInterchangeable
+from spec.exploration.any_number.restriction import NEWS, NotInterchangeable
 from spec.exploration.model.budget import CAUGHT_UP, FIRST_UNHEARD, FREE, UNHEARD
 from spec.exploration.model.bus import BrokerBus
 from spec.exploration.model.closed import ClosedSystem
@@ -215,6 +215,10 @@ class Ghosts(Surroundings):
         self.pairs.check(outcome.then, self.system.owner(component))
         for message in outcome.sent:
             self.pairs.check(message, self.system.knowledge.restrict.subject(message))
+            if component != TRACKER and any(getattr(message, name, ()) for name in NEWS):
+                raise NotInterchangeable(
+                    f"{self.nodes[component].name} tells everybody of files itself, which is not looked at"
+                )
 
     def _agree(self, node: Node, state: Hashable, whole: Hashable) -> None:
         """Whoever else there is, a component has to be online, and about to publish, all the same."""
