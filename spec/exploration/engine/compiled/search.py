@@ -56,9 +56,9 @@ class Search(BreadthFirst):
     def _permutations(self) -> Ints:
         return np.array(self.permutations or [range(self.tables.components)], np.int32)
 
-    def run(self) -> Found:
+    def run(self, *, more: bool = False) -> Found:
         with self._threads():
-            return super().run()
+            return super().run(more=more)
 
     @contextmanager
     def _threads(self) -> Iterator[None]:
@@ -110,6 +110,8 @@ class Search(BreadthFirst):
             self._new_places(2 * old)
 
     def pack_anew(self, old: Words, keys: Words) -> None:
+        if self._partitions is not None:
+            self._partitions.forget()
         if self.count < FEW:  # it is not worth what numba needs to compile it
             super().pack_anew(old, keys)
             return
@@ -148,8 +150,7 @@ class Search(BreadthFirst):
             left += partitions.aside()
             if partitions.total(kernel.NOTES):
                 self._fill(partitions.holes())
-                if not self._fits():
-                    partitions.forget()
+                self._fits()
         return left
 
     def _room(self, partitions: Partitions | None, recent: int) -> Partitions:
@@ -223,7 +224,7 @@ class Search(BreadthFirst):
 
     # The graph.
 
-    def edges(self, tables: Tables) -> tuple[Origins, Origins]:
+    def edges(self, tables: Tables, begins: Numbers | None = None) -> tuple[Origins, Origins]:
         parts = split(0, self.count)
         sources, targets = [np.zeros(0, np.uint32)], [np.zeros(0, np.uint32)]
         with self._threads():
@@ -231,7 +232,7 @@ class Search(BreadthFirst):
             self._each(lambda partition: hashing.find(self.places, self.keys, *parts[partition], where), self.count)
             numbers = np.zeros(len(self.places), np.uint32)
             numbers[where] = np.arange(self.count, dtype=np.uint32)
-            todo, end = EVERYTHING, self.count
+            todo, end = (EVERYTHING, self.count) if begins is None else (begins, len(begins))
             partitions = None
             while end:
                 left = []

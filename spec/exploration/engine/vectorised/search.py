@@ -38,6 +38,8 @@ class VectorisedSearch(BreadthFirst):
         self._successors = Successors(self.tables, self.layout)
 
     def expand_level(self, begin: int, end: int) -> None:
+        if self._successors.layout is not self.layout:
+            self._successors = Successors(self.tables, self.layout)
         for start in range(begin, end, CHUNK):
             stop = min(start + CHUNK, end)
             while not self._expanded(start, stop):
@@ -114,17 +116,19 @@ class VectorisedSearch(BreadthFirst):
 
     # The graph.
 
-    def edges(self, tables: Tables) -> tuple[Origins, Origins]:
+    def edges(self, tables: Tables, begins: Numbers | None = None) -> tuple[Origins, Origins]:
         keys = self.keys[: self.count]
         order = np.lexsort(tuple(keys[:, word] for word in range(keys.shape[1])))
         ranked = keys[order]
         successors = Successors(tables, self.layout, is_closed=True)
         sources, targets = [np.zeros(0, np.uint32)], [np.zeros(0, np.uint32)]
-        for begin in range(0, self.count, CHUNK):
+        states = (np.arange(self.count) if begins is None else begins).astype(np.uint32)
+        for begin in range(0, len(states), CHUNK):
             if self.is_stopped():
                 raise KeyboardInterrupt
-            for found, origins in successors.of(self.keys[begin : min(begin + CHUNK, self.count)])[0]:
-                sources.append(origins + np.uint32(begin))
+            chunk = states[begin : begin + CHUNK]
+            for found, origins in successors.of(self.keys[chunk])[0]:
+                sources.append(chunk[origins])
                 targets.append(order[ranks(found, ranked)].astype(np.uint32))
         return np.concatenate(sources), np.concatenate(targets)
 
