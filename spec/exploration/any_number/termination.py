@@ -85,17 +85,13 @@ def _unproved(done: Part, is_quiescent: Quiescent) -> Open | None:
 
 
 class Contracted(Graph):
-    """The steps from one view to another; those that lead to where they begin are `still`."""
+    """The steps between views, those that are seen apart from those of others."""
 
     def steps(self) -> tuple[Origins, Origins]:
-        sources, targets = self.search.edges(self.tables)
-        moves = sources != targets
-        self.still = np.unique(sources[~moves])
-        return sources[moves], targets[moves]
-
-    def chosen(self, keeps: Callable[[Label], bool], states: Numbers) -> tuple[Origins, Origins]:
-        """The steps from some states, by number, whose labels are to be kept."""
-        return self.search.edges(self.search.tables.without(self.unfair, keeps), states)
+        self.seen = self.search.edges(self.search.tables.without(self.unfair, lambda label: not is_of_others(label)))
+        sources, targets = self.search.edges(self.search.tables.without(self.unfair, is_of_others))
+        moves = sources != targets  # of others, what does not show
+        return np.concatenate((self.seen[0], sources[moves])), np.concatenate((self.seen[1], targets[moves]))
 
 
 # Runs that go on.
@@ -106,9 +102,7 @@ def _goes_on(done: Part, graph: Contracted) -> Open | None:
     component = np.full(search.count, OUTSIDE, np.int64)
     states, group = graph.cyclic(np.ones(search.count, np.bool_))
     component[states] = group
-    alone = graph.still[component[graph.still] == OUTSIDE]
-    component[alone] = np.arange(len(alone)) + group.max(initial=OUTSIDE) + 1
-    sources, targets = graph.chosen(lambda label: not is_of_others(label), np.flatnonzero(component != OUTSIDE))
+    sources, targets = graph.seen
     inner = np.flatnonzero((component[sources] == component[targets]) & (component[sources] != OUTSIDE))
     if len(inner):
         unfair = _unfair(done, graph, component)
@@ -121,9 +115,9 @@ def _goes_on(done: Part, graph: Contracted) -> Open | None:
     return Open(GOES_ON, open_run(done, begin, (end, *back[1:])))
 
 
-def _unfair(done: Part, graph: Contracted, component: Numbers) -> Flags:
+def _unfair(done: Part, graph: Graph, component: Numbers) -> Flags:
     """By component: whether the tracker can do something in all of its views, and does so at no step inside."""
-    states = np.flatnonzero(component != OUTSIDE)
+    search, states = done.search, np.flatnonzero(component != OUTSIDE)
     found = np.zeros(int(component.max()) + 1, np.bool_)
     for kind in ALWAYS if done.system.ordered else ALWAYS - {"read"}:
         can = np.ones(len(found), np.bool_)
@@ -132,7 +126,7 @@ def _unfair(done: Part, graph: Contracted, component: Numbers) -> Flags:
             parts, which = np.unique(_part_numbers(done, graph, TRACKER, chunk), return_inverse=True)
             able = np.array([_is_able(done, graph, TRACKER, part, kind) for part in parts.tolist()], np.bool_)
             can[component[chunk[~able[which]]]] = False
-        sources, targets = graph.chosen(partial(_is_tracker_to, kind), states)
+        sources, targets = search.edges(search.tables.without(graph.unfair, partial(_is_tracker_to, kind)))
         inside = (component[sources] == component[targets]) & (component[sources] != OUTSIDE)
         can[component[sources[inside]]] = False
         found |= can

@@ -135,11 +135,10 @@ class BreadthFirst(ABC):
         """
 
     @abstractmethod
-    def edges(self, tables: Tables, begins: Numbers | None = None) -> tuple[Origins, Origins]:
+    def edges(self, tables: Tables) -> tuple[Origins, Origins]:
         """All steps between the states that were found, by number: from where, and to where.
 
-        `tables` are those of the search, or the same with fewer steps; `begins` the states whose steps are wanted, by
-        number, or all. Raises `KeyboardInterrupt` if it is stopped.
+        `tables` are those of the search, or the same with fewer steps. Raises `KeyboardInterrupt` if it is stopped.
         """
 
     @abstractmethod

@@ -224,7 +224,7 @@ class Search(BreadthFirst):
 
     # The graph.
 
-    def edges(self, tables: Tables, begins: Numbers | None = None) -> tuple[Origins, Origins]:
+    def edges(self, tables: Tables) -> tuple[Origins, Origins]:
         parts = split(0, self.count)
         sources, targets = [np.zeros(0, np.uint32)], [np.zeros(0, np.uint32)]
         with self._threads():
@@ -232,7 +232,7 @@ class Search(BreadthFirst):
             self._each(lambda partition: hashing.find(self.places, self.keys, *parts[partition], where), self.count)
             numbers = np.zeros(len(self.places), np.uint32)
             numbers[where] = np.arange(self.count, dtype=np.uint32)
-            todo, end = (EVERYTHING, self.count) if begins is None else (begins, len(begins))
+            todo, end = EVERYTHING, self.count
             partitions = None
             while end:
                 left = []

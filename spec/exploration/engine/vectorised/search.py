@@ -116,19 +116,17 @@ class VectorisedSearch(BreadthFirst):
 
     # The graph.
 
-    def edges(self, tables: Tables, begins: Numbers | None = None) -> tuple[Origins, Origins]:
+    def edges(self, tables: Tables) -> tuple[Origins, Origins]:
         keys = self.keys[: self.count]
         order = np.lexsort(tuple(keys[:, word] for word in range(keys.shape[1])))
         ranked = keys[order]
         successors = Successors(tables, self.layout, is_closed=True)
         sources, targets = [np.zeros(0, np.uint32)], [np.zeros(0, np.uint32)]
-        states = (np.arange(self.count) if begins is None else begins).astype(np.uint32)
-        for begin in range(0, len(states), CHUNK):
+        for begin in range(0, self.count, CHUNK):
             if self.is_stopped():
                 raise KeyboardInterrupt
-            chunk = states[begin : begin + CHUNK]
-            for found, origins in successors.of(self.keys[chunk])[0]:
-                sources.append(chunk[origins])
+            for found, origins in successors.of(self.keys[begin : min(begin + CHUNK, self.count)])[0]:
+                sources.append(origins + np.uint32(begin))
                 targets.append(order[ranks(found, ranked)].astype(np.uint32))
         return np.concatenate(sources), np.concatenate(targets)
 
