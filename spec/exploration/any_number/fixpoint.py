@@ -252,7 +252,6 @@ def _fixpoint(systems: Sequence[OpenSystem], options: Options) -> Fixpoint:
     parts: tuple[Part, ...] = ()
     while True:
         rounds += 1
-        size = knowledge.size
         at_most = most if options.most is None else min(most, options.most)
         parts = tuple(_further(part, at_most, options) for part in parts) or tuple(
             _searched(system, options, at_most) for system in systems

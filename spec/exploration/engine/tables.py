@@ -133,8 +133,8 @@ class Tables(InFlight):
         Raises `NotInert`, and `LessPossible` where a step is no longer what it was.
         """
         self.system.forget_moves()
-        before, more = self._planned, [() for _ in self._planned]
-        now = list(before)
+        before, now = self._planned, list(self._planned)
+        more: list[tuple[Planned, ...]] = [() for _ in before]
         for component, local, heads in np.argwhere(self.shapes >= 0).tolist():
             shape = int(self.shapes[component, local, heads])
             now[shape] = tuple(self._plans(component, local, self._heads[component][heads]))
