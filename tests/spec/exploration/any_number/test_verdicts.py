@@ -1,8 +1,7 @@
 """Verdicts for every number of torrent servers, with our charts and with mistakes that take three and more to show.
 
-`python -m tests.spec.exploration.any_number.test_verdicts [WORDS...]` tries all of the mistakes, which takes
-ten minutes;
-or those whose names contain one of these words.
+`python -m tests.spec.exploration.any_number.test_verdicts [WORDS...]` tries all of the mistakes, which takes ten
+minutes; or those whose names contain one of these words.
 """
 
 import sys
