@@ -14,7 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import count, product
 from random import Random
 from typing import Any, NamedTuple
@@ -145,7 +145,6 @@ class LivingBus(SimulatedBus):
         self.loop, self.chance, self.losses = loop, chance, losses
         self.observed: list[Observed] = []
         self._free: dict[object, float] = {}
-        self._events: dict[Message, BusEvent] = {}
 
     def session(self, client: str) -> LivingSession:
         self.sent.setdefault(client, deque())
@@ -155,10 +154,8 @@ class LivingBus(SimulatedBus):
         return self.loop.time()
 
     def event(self, message: Message) -> BusEvent:
-        """What is said by a message, for who sees it go by: once for each."""
-        if message not in self._events:
-            self._events[message] = decode(*message)
-        return self._events[message]
+        """What is said by a message, for who sees it go by. Different lives have the same ones."""
+        return _seen(*message)
 
     def see(self, seen: Observed) -> None:
         """What an observer sees who misses nothing."""
@@ -192,6 +189,9 @@ class LivingBus(SimulatedBus):
             if message[0] in receiver.topics and self.chance.random() >= self.losses:
                 self.see(Delivered(self.now(), receiver.client, event))
                 self._later((receiver, "down"), _come, receiver, message)
+
+
+_seen = lru_cache(20_000)(decode)
 
 
 def _come(session: SimulatedSession, message: Message) -> None:
