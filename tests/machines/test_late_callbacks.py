@@ -55,7 +55,7 @@ def test_a_listener_hears_of_steps() -> None:
             self.heard.append(event)
 
     listener, chart = Listener(), TorrentServer("torrent-1")
-    chart.add_listener(listener)
+    chart.add_listener(listener)  # type: ignore[no-untyped-call]
     chart.receive(Start())
     assert listener.heard == ["recv_start"]
     assert chart.where == ("connecting",)
