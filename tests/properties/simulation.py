@@ -385,7 +385,7 @@ def main() -> None:
         nargs="?",
         choices=[*JUDGES],
         const="both",
-        help="let monitors judge each: one of the whole, and one of what a subscriber sees (both, which is the default), "
+        help="let monitors judge each: one of the whole, and one of what a subscriber sees (both, the default), "
         "or one of the whole alone, which is six times as fast",
     )
     parser.add_argument("--every", action="store_true", help="so many with each combination of features")
