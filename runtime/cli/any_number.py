@@ -1,6 +1,5 @@
 """`clientjoin explore --torrents any`: the verdicts for every number of torrent servers; and `clientjoin certify`."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -69,10 +68,7 @@ def of_any_number(
         if certificate is not None:
             made = certificates.certificate(scenario, certificates.claims_of(found.verdicts), options)
             certificates.write(certificate, made)
-    if output.as_json:
-        typer.echo(json.dumps(found.as_data(), indent=1))
-    else:
-        typer.echo("\n".join(found.lines(verbose=output.verbose, shown=output.shown)))
+    output.of_any_number(found)
     return found
 
 
