@@ -18,6 +18,7 @@ from spec.exploration.properties.client_join import OF_MEMBERSHIP
 from spec.exploration.properties.language import OF_RUNS, Property
 from tests.spec.exploration.any_number.planted import ENDLESS, PLANTED, Planted
 from tests.spec.exploration.any_number.planted_files import PLANTED_FILES
+from tests.spec.exploration.any_number.table import row
 
 OF_STATES = tuple(each for each in ASKED if each.when not in OF_RUNS)
 OF_RUNS_ONLY = tuple(each for each in OF_MEMBERSHIP if each.when in OF_RUNS)
@@ -58,6 +59,14 @@ def test_what_cannot_be_looked_at_by_pairs_is_open_with_the_reason() -> None:
     assert (found.verdict, found.reason) == (
         "open", "servers are not interchangeable: the view of torrent1 names torrent2",
     )  # fmt: skip
+
+
+def test_the_table_of_scenarios_says_what_is_open() -> None:
+    found = answer(scenario("standard"), properties=OF_STATES[:2]).as_data()
+    assert row("standard", found).endswith(" | 2 | 0 |  |")
+    stopped = answer(scenario("losses"), Options(most=100), OF_STATES[:2]).as_data()
+    assert "| 2: more than 100 states were not wanted |" in row("losses", stopped)
+    assert row("default", "not answered") == "| default | | | | | not answered |"
 
 
 def caught(planted: Planted, properties: Sequence[Property]) -> tuple[Answer, int]:
