@@ -3,6 +3,7 @@
 `python -m tests.spec.exploration.any_number.agreement [SCENARIO...]` compares larger scenarios than the tests do.
 """
 
+import random
 import sys
 from collections.abc import Hashable, Iterator
 from dataclasses import replace
@@ -117,6 +118,20 @@ def _view_of_pair(system: ClosedSystem, row: Row, one: int, two: int) -> View:
     names = tuple(node.name for node in system.nodes)
     naming = ((names[one], SEEN[0]), (names[two], SEEN[1]))
     return _view(system, row, _restriction(names[1:]), (0, one, two), naming)
+
+
+def met(chosen: Scenario, servers: int, runs: int, length: int) -> Iterator[View]:
+    """What any two see of some random runs with so many servers."""
+    chance = random.Random(servers)
+    system = replace(chosen, torrents=servers).build(drop_inert=False)
+    for _ in range(runs):
+        row = system.initial()
+        for _ in range(length):
+            found = [then for _, then in successors(system, row)]
+            if not found:
+                break
+            row = chance.choice(found)
+            yield from views_of(system, row)
 
 
 _restrictions: dict[tuple[str, ...], Restriction] = {}

@@ -10,11 +10,11 @@ from machines.events import ClientJoinAccepted, ClientJoinRequested, ClientRegis
 from machines.rules import Admission
 from spec.exploration.any_number import verdicts
 from spec.exploration.any_number.entries import Pairs, bearing, entries
-from spec.exploration.any_number.fixpoint import fixpoint
+from spec.exploration.any_number.fixpoint import Options, fixpoint
 from spec.exploration.any_number.knowledge import Knowledge
 from spec.exploration.any_number.restriction import NotInterchangeable, Restriction
 from spec.exploration.any_number.verdicts import ASKED, answer
-from tests.spec.exploration.any_number.agreement import of_any_number, of_number
+from tests.spec.exploration.any_number.agreement import met, of_any_number, of_number
 from tests.spec.exploration.any_number.planted_files import FILES, PLANTED_FILES
 
 ONE, TWO, GHOST = "torrent3", "torrent6", "torrent1"
@@ -40,6 +40,11 @@ def test_what_views_hold_is_so_for_every_number(monkeypatch: pytest.MonkeyPatch)
     words = {each.property_.name: each.word for each in answer(FILES, properties=ASKED).verdicts}
     assert {*words.values()} == {"holds for every number", "does not apply"}
     assert words["nothing that a registered client brought is missing at another"] == "holds for every number"
+
+
+def test_random_runs_of_five_stay_within() -> None:
+    views = of_any_number(fixpoint(FILES, Options(reduced=False)))
+    assert views.issuperset(met(FILES, 5, runs=2, length=50))
 
 
 def test_a_file_that_is_missing_at_a_third_server_is_found() -> None:

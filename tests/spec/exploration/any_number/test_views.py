@@ -1,6 +1,5 @@
 """The views of any number of torrent servers are those of two, three, five and eight, where these can be listed."""
 
-import random
 from collections.abc import Iterator
 from functools import cache
 from itertools import product
@@ -17,9 +16,8 @@ from spec.exploration.any_number.restriction import Restriction
 from spec.exploration.any_number.shares import PLAIN
 from spec.exploration.engine.search import BreadthFirst, Engine
 from spec.exploration.engine.tables import LessPossible
-from spec.exploration.model.reference import successors
 from spec.exploration.model.scenario import Scenario, scenario
-from tests.spec.exploration.any_number.agreement import View, of_any_number, of_number, views_of
+from tests.spec.exploration.any_number.agreement import View, met, of_any_number, of_number
 
 EVERYTHING = Options(reduced=False)
 RIVALS = Scenario("rivals", timeouts="patient", conflicting=2)
@@ -107,20 +105,6 @@ def test_random_runs_of_many_stay_within(name: str, servers: int) -> None:
 @cache
 def everything(name: str) -> set[View]:
     return of_any_number(fixpoint(scenario(name), EVERYTHING))
-
-
-def met(chosen: Scenario, servers: int, runs: int, length: int) -> Iterator[Any]:
-    chance = random.Random(servers)
-    many = Scenario(chosen.name, torrents=servers, timeouts=chosen.timeouts, faults=chosen.faults)
-    system = many.build(drop_inert=False)
-    for _ in range(runs):
-        row = system.initial()
-        for _ in range(length):
-            found = [then for _, then in successors(system, row)]
-            if not found:
-                break
-            row = chance.choice(found)
-            yield from views_of(system, row)
 
 
 # A wrong abstraction is noticed.
