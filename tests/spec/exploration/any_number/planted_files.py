@@ -1,4 +1,4 @@
-"""Charts with mistakes about files that show with three torrent servers only; and one about rivals."""
+"""Charts with mistakes about files that show with three torrent servers, or four; and one about rivals."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,14 +6,13 @@ from typing import Any
 from immutabledict import immutabledict
 
 from machines import DistributionView, TorrentServer
-from machines.calls import AddClient, CheckJoin, JoinPossible, RegisterClient, RegistrationApplied, RemoveClient
+from machines.calls import AddClient, CheckJoin, JoinPossible, RegisterClient, RegistrationApplied
 from machines.distribution_view import DistributionViewData
 from machines.events import ClientJoinAccepted
 from spec.exploration.model.scenario import Scenario
 from tests.spec.exploration.any_number.planted import Planted
 
 FILES = Scenario("files", timeouts="patient", files=True)
-LEAVING = replace(FILES, faults=immutabledict({"stop torrent": 1}))
 TWO_RIVALS = Scenario("two rivals", timeouts="patient", torrents=3, conflicting=2, fixed=frozenset({"conflicting"}))
 
 
@@ -35,13 +34,15 @@ class BringsOfTheFirstOnly(DistributionView):
     """With two other admissions pending a registration tells of no files."""
 
     def register(self, message: RegisterClient) -> None:
-        pending, files = self.data.view.admissions, self.data.view.files
+        view = self.data.view
+        others, files = {name for name in view.admissions if name != message.client}, view.files
         super().register(message)
-        if len(pending) >= 3:
+        if len(others) >= 2:
             assert isinstance(self.data.answer, RegistrationApplied)
             registered = replace(self.data.answer.registered, added_files=immutabledict())
-            view = replace(self.data.view, files=files)
-            self.data = replace(self.data, view=view, answer=RegistrationApplied(registered=registered))
+            self.data = replace(
+                self.data, view=replace(self.data.view, files=files), answer=RegistrationApplied(registered=registered)
+            )
 
 
 class ForgetsAFile(DistributionView):
@@ -56,25 +57,13 @@ class ForgetsAFile(DistributionView):
             self.data = replace(self.data, view=replace(self.data.view, files=immutabledict(files)))
 
 
-class DropsAFileWithAGoodbye(DistributionView):
-    """When one of three clients leaves, a torrent server drops the files that it knows of others."""
-
-    def remove_client(self, message: RemoveClient) -> None:
-        known = self.data.view.clients
-        super().remove_client(message)
-        if len(known) >= 3:
-            own = [name for name in self.data.view.files if name.removesuffix("-file") == message.client]
-            files = {name: file for name, file in self.data.view.files.items() if name in own}
-            self.data = DistributionViewData(replace(self.data.view, files=immutabledict(files)))
-
-
 class KeepsNoThirdFragment(DistributionView):
-    """Where two fragments of others are known, that of a third client is not taken over."""
+    """Where fragments of two others are known, that of a third client is not taken over."""
 
     def add_client(self, message: AddClient) -> None:
-        before = self.data.view.fragments
+        before, own = self.data.view.fragments, self.data.view.own.stored_fragments
         super().add_client(message)
-        if len(before) >= 3:
+        if len(before.keys() - own) >= 2:
             self.data = DistributionViewData(replace(self.data.view, fragments=before))
 
 
@@ -105,8 +94,7 @@ PLANTED_FILES = {
     "an acceptance omits a file": Planted({"DistributionView": OmitsAFile}, 3, FILES),
     "two others pending, and no file is told of": Planted({"DistributionView": BringsOfTheFirstOnly}, 3, FILES),
     "a third client makes the tracker forget a file": Planted({"DistributionView": ForgetsAFile}, 3, FILES),
-    "files are dropped with a goodbye": Planted({"DistributionView": DropsAFileWithAGoodbye}, 3, LEAVING),
-    "no third fragment is taken over": Planted({"DistributionView": KeepsNoThirdFragment}, 3, FILES),
+    "no third fragment is taken over": Planted({"DistributionView": KeepsNoThirdFragment}, 4, FILES),
     "fragments are held of three at once": Planted({"TorrentServer": StoresForAnother}, 3, FILES),
     "two rivals among others are both admitted": Planted({"DistributionView": AdmitsRivalsAmongOthers}, 3, TWO_RIVALS),
 }
