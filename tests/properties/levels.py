@@ -138,6 +138,7 @@ def _unread(state: ServerState) -> ServerState:
     if state.where != UNREAD:
         return state
     view = replace(state.knows, clients=immutabledict(), admissions=immutabledict(), gone=immutabledict())
+    view = replace(view, gone_before=immutabledict())
     return state._replace(view=state.view._replace(data=replace(state.view.data, view=view)))
 
 

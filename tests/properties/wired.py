@@ -21,7 +21,8 @@ from runtime.driver import Move, Server
 from runtime.policy import SchedulingPolicy
 from runtime.wire.events import Malformed, Refusals, decode, encode
 from spec.exploration.model.node import Server as Node
-from spec.exploration.model.node import ServerState, normal
+from spec.exploration.model.node import ServerState
+from spec.exploration.model.normal_form import normal
 from tests.properties.buses import SimulatedBus
 from tests.properties.levels import DifferenceError, compare, differences, unmarked
 from tests.properties.remembered import Remembered

@@ -20,7 +20,11 @@ from spec.exploration.model.steps import (
     Move,
 )
 from spec.exploration.model.surroundings import Surroundings
+from spec.exploration.model.wills import LATE, SAYS
 from spec.system.process import name_of
+
+GO_ON = frozenset({"read", "expire", "start", "publish", LATE})
+"""The steps after which a connection is still there, with what is under way on it."""
 
 
 @dataclass
@@ -41,6 +45,7 @@ class Moves:
         self.nodes, self.connections = self.numbers.nodes, self.numbers.connections
         self.faults, self.recalls = self.budgets.faults, self.budgets.unheard
         self._ordinary = self.budgets.costs[ORDINARY] if self.recalls else FREE
+        self.has_wills = any(getattr(node, "leaves_will", False) for node in self.nodes)
 
     def of_shape(self, component: int, shape: Shape) -> tuple[tuple[int, Edit, Move], ...]:
         """Each move in slots of a shape, with the local state after it, and what it does to what is under way."""
@@ -72,8 +77,8 @@ class Moves:
 
     def _is_possible(self, move: Move, first: int) -> bool:
         """Whether a move is possible behind what is on its way to the broker, of which this is the first."""
-        if first != NOTHING and move.label.kind == "start":
-            return False  # what was sent before a start is still under way on the old connection
+        if first != NOTHING and move.label.kind in {"start", "will"}:
+            return False  # what was sent before is still under way on the old connection
         if not self.recalls:
             return True
         if move.label.unheard:
@@ -126,6 +131,8 @@ class Moves:
             yield from self.asked(component, local, "expire", cost=price, late=True)
         yield from self.asked(component, local, "publish")
         yield from self.asked(component, local, "start")
+        for kind in SAYS if self.has_wills else ():
+            yield from self.asked(component, local, kind)
         for order, fault in self.faults.orders(self.nodes[component].name):
             cost = self.budgets.cost(fault)
             if cost is not None:
@@ -154,9 +161,13 @@ class Moves:
                 cost=cost,
                 late=late,
                 failure=failure,
-                keeps_down=self.numbers.online[component][then] and kind in {"read", "expire", "start", "publish"},
+                keeps_down=self.numbers.online[component][then] and kind in GO_ON,
                 keeps_up=0 if kind in {*ENDS_CONNECTION, "stabilisation"} else None,
             )
+            if sent and kind in {"start", *SAYS}:  # a will, which the broker has already
+                recipients = self.numbers.publication(self.delivery.recipients(component, sent))
+                yield move._replace(publication=recipients, part=self._ordinary)
+                continue
             if self.keeps_hops:
                 yield from self._kept_apart(move, sent)
                 continue

@@ -12,21 +12,19 @@ drawn, and checked, in the scenarios of the startups. It ends before the first p
 others may connect in between, and hear it.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
-from immutabledict import immutabledict
-
 from machines import ConnectionLost, Participant, Start, Stop, View, ViewChangeFailed
 from machines.calls import ROLES, TimeoutExceeded
-from machines.clock import ClockData
-from machines.events import BusEvent
+from machines.events import BusEvent, ClientGoodbye
 from machines.participant import Snapshot
 from machines.torrent_server import TorrentServerData
-from machines.tracker import TrackerData
+from spec.exploration.model.normal_form import marks_in, normal, without_marks
 from spec.exploration.model.renaming import Renaming
+from spec.exploration.model.wills import BY_BROKER, SAYS, forgotten, noted, renewed, saying, started
 from spec.system.process import (
     ChartMachine,
     Sending,
@@ -35,9 +33,6 @@ from spec.system.process import (
 
 AGAIN = "again"
 """The `event_id` of an event that is delivered twice; of another one meanwhile, the same with a number."""
-WAITING = frozenset({"offline", "withdrawing", "requesting", "awaiting_timeout", "awaiting_retry", "awaiting_hello"})
-"""Where nobody looks at who is registered, or gone, before both are told or forgotten anew. A step ends in a state that
-is about to publish only after a start, so what was forgotten offline is forgotten there, too."""
 STEPS = 1000
 """More calls than one step of a server can take: it calls itself for ever."""
 SHOWN = 20
@@ -59,7 +54,7 @@ class Outcome(NamedTuple):
     sent: tuple[Hashable, ...]
     arrows: tuple[Arrow, ...]
     fault: str = ""
-    """The fault that this outcome takes, if any: `storage failure`."""
+    """The fault that this outcome takes, if any: `storage failure`, or `late will`."""
 
 
 class Node(Protocol):
@@ -113,6 +108,10 @@ class ServerState(NamedTuple):
     broken: str = ""
     late: tuple[TimeoutExceeded, ...] = ()
     """Timeouts that are exceeded, of which the MQTT client has not heard yet; only where expiries can arrive late."""
+    will: ClientGoodbye | None = None
+    """What it has left with the broker when it connected last, which has neither been said nor discarded."""
+    late_wills: tuple[ClientGoodbye, ...] = ()
+    """Wills of earlier sessions that the broker has not said in time (`spec.exploration.model.wills`)."""
 
     @property
     def where(self) -> str:
@@ -194,12 +193,18 @@ class Server:
     def order(self, state: Hashable, order: str) -> tuple[Outcome, ...]:
         """`start`, `stop`, `disconnect` (the connection is lost, the server lives on), `crash` (only the view is
         kept), `wipe` (a crash that takes the view, too) and `stabilisation` (it is replaced, and the view is kept).
+
+        Of servers that leave a will also `will` and `late will`, which the broker says, and `cut`: it restarts.
         """
         assert isinstance(state, ServerState)
         if order == "stabilisation":
             return self._owner(self.reborn(state, keeps_view=True), Start())
         if order == "start":
-            return () if self.is_online(state) or state.broken else self._owner(state, Start())
+            return () if self.is_online(state) or state.broken else tuple(self._started(state))
+        if order in SAYS:
+            return tuple(self._said(state, order))
+        if order == "cut":
+            return self._cut(state)
         if not self.is_online(state) or (order == "publish") > self.is_busy(state):
             return ()
         if order == "publish":
@@ -210,15 +215,39 @@ class Server:
             return self._owner(state, ConnectionLost())
         return (Outcome(normal(self.reborn(state, keeps_view=order == "crash")), (), ()),)
 
+    @cached_property
+    def leaves_will(self) -> bool:
+        """Whether it leaves a will with the broker."""
+        return bool(getattr(self.initial.client.data, "leaves_will", False))
+
+    def _started(self, state: ServerState) -> Iterator[Outcome]:
+        """A session has a name of its own where a will is left: else it would be the will of the next one, too."""
+        if not self.leaves_will:
+            return iter(self._owner(state, Start()))
+        data: Any = state.client.data
+        return started(state, self._owner(state._replace(will=None), Start(session=renewed(data.session))), Arrow)
+
+    def _said(self, state: ServerState, order: str) -> Iterator[Outcome]:
+        for then, will in saying(state, order, online=self.is_online(state)):
+            yield Outcome(then, (will,), (Arrow(BY_BROKER, "broker", will),))
+
+    def _cut(self, state: ServerState) -> tuple[Outcome, ...]:
+        """The broker restarts: no connection is left, and no will."""
+        ends = self._owner(state, ConnectionLost()) if self.is_online(state) else (Outcome(state, (), ()),)
+        found = (end._replace(then=forgotten(end.then)) for end in ends if isinstance(end.then, ServerState))
+        return tuple(end for end in found if end.then != state)
+
     def reborn(self, crashed: ServerState, *, keeps_view: bool) -> ServerState:
         """The server after a crash, with the view that it stored or a new one.
 
-        A torrent server names its requests otherwise than before: here by numbering on.
+        A torrent server names its requests otherwise than before: here by numbering on. What it has left with the
+        broker is still there.
         """
         client, data = self.initial.client, crashed.client.data
         if isinstance(data, TorrentServerData) and data.session:
-            client = client._replace(data=replace(client.data, request=data.request))
-        return self.initial._replace(client=client, view=crashed.view if keeps_view else self.initial.view)
+            client = client._replace(data=replace(client.data, session=data.session, request=data.request))
+        view = crashed.view if keeps_view else self.initial.view
+        return self.initial._replace(client=client, view=view, will=crashed.will, late_wills=crashed.late_wills)
 
     def ignores(self, state: Hashable, message: Hashable) -> bool:
         assert isinstance(state, ServerState)
@@ -314,6 +343,7 @@ class Server:
             return self._deliver(here, receiver, sending.message)
         if isinstance(sending.message, BusEvent):
             return here._replace(sent=(*here.sent, sending.message))
+        here = here._replace(state=noted(here.state, sending.message))
         taking, session, why = self._broker.receive(here.broker, sending.message, self.name)
         return _broken(here, why) if taking is Taking.REFUSED else here._replace(broker=session)
 
@@ -344,73 +374,3 @@ def _broken(here: _Progress, why: str) -> _Progress:
 def _choices(sendings: tuple[Sending, ...]) -> tuple[Sending, ...]:
     """Different messages are a choice; several of one kind are all sent, in any order, which nobody sees."""
     return sendings if len({type(sending.message) for sending in sendings}) > 1 else sendings[:1]
-
-
-# What does not matter is forgotten: a finite state space needs it.
-
-
-def normal(state: ServerState) -> ServerState:
-    """Attempts are compared with the timeouts that are set, and with nothing else: they are numbered from there."""
-    state = _without_old_names(state)
-    data, clock = state.client.data, state.clock.data
-    running = clock.running if isinstance(clock, ClockData) else immutabledict[str, int]()
-    late = [message.timer for message in state.late]
-    if isinstance(data, TorrentServerData):
-        ranks = _ranks({data.attempt, *running.values(), *(timer.attempt for timer in late)})
-        late = [replace(timer, attempt=ranks[timer.attempt]) for timer in late]
-        data = replace(data, attempt=ranks[data.attempt])
-        running = immutabledict({client: ranks[number] for client, number in running.items()})
-    elif isinstance(data, TrackerData):
-        attempts, numbers = dict(data.attempts), dict(running)
-        for client in {*attempts, *numbers}:
-            still = [timer.attempt for timer in late if timer.client == client]
-            ranks = _ranks({attempts.get(client, 0), *([numbers[client]] if client in numbers else []), *still})
-            late = [replace(one, attempt=ranks[one.attempt]) if one.client == client else one for one in late]
-            attempts[client] = ranks[attempts.get(client, 0)]
-            if client in numbers:
-                numbers[client] = ranks[numbers[client]]
-        attempts = {client: number for client, number in attempts.items() if number}
-        requests = {client: mark for client, mark in data.requests.items() if mark}
-        data = replace(data, attempts=immutabledict(attempts), requests=immutabledict(requests))
-        running = immutabledict(numbers)
-    else:
-        return state
-    if isinstance(clock, ClockData):
-        state = state._replace(clock=state.clock._replace(data=replace(clock, running=running)))
-    state = state._replace(late=tuple(replace(one, timer=timer) for one, timer in zip(state.late, late, strict=True)))
-    return state._replace(client=state.client._replace(data=data))
-
-
-def _without_old_names(state: ServerState) -> ServerState:
-    """Only names of requests make many of the clients that a view still knows where it will be told anew."""
-    view = state.knows
-    names = any(info.request_id for info in view.clients.values())
-    names = names or any(one.info.request_id for one in view.admissions.values())
-    if not (names or view.gone) or state.where not in {*WAITING, "awaiting_answer"}:
-        return state
-    view = replace(
-        view,
-        clients=immutabledict(),
-        admissions=immutabledict(),
-        gone=immutabledict() if state.where in WAITING else view.gone,
-    )
-    return state._replace(view=state.view._replace(data=replace(state.view.data, view=view)))
-
-
-def _ranks(numbers: set[int]) -> dict[int, int]:
-    return {number: rank for rank, number in enumerate(sorted(numbers))}
-
-
-def marks_in(data: Any) -> frozenset[str]:
-    """The `event_id`s that a chart of ours knows."""
-    known = (getattr(data, "hello", ""), *getattr(data, "requests", {}).values())
-    return frozenset(known) - {""}
-
-
-def without_marks(data: Any) -> Any:
-    """`event_id`s are compared with those of events that are delivered twice, and with nothing else."""
-    if isinstance(data, TorrentServerData):
-        return replace(data, hello="") if data.hello else data
-    if isinstance(data, TrackerData):
-        return replace(data, requests=immutabledict()) if data.requests else data
-    return data

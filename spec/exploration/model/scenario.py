@@ -8,6 +8,7 @@ table `[scenario.<name>]` with these keys, all optional but `description`:
     conflicting = 0           # so many of them, the last ones, offer the same endpoint
     hardened = false           # whether they name their requests, and close the gaps of the protocol as drawn
     as_drawn = 0              # so many of them, the first ones, are not hardened all the same
+    wills = false             # whether the hardened ones leave their goodbye with the broker (`wills.py`)
     retries = 0               # how often they ask again by themselves, from one TrackerHello to the next
     files = false             # whether each brings a file and a fragment
     timeouts = "any"          # "any": whenever they are set; "patient": when nothing is under way; "never"
@@ -25,6 +26,7 @@ table `[scenario.<name>]` with these keys, all optional but `description`:
     losses = "any"            # on either hop
     duplicates = 0            # an event is delivered twice (QoS 1)
     "storage failure" = 0     # a torrent server cannot change its view
+    "late will" = 0           # the broker says a will after its owner is back
     "broker restart" = 0      # all connections are lost
     "stop tracker" = 0        # also: "disconnect ...", "crash ..." (only the view is kept), "wipe ..." (nothing is)
     "stop torrent" = 0        # the same for the torrent servers, all together
@@ -61,6 +63,7 @@ from spec.exploration.model.bus import BrokerBus
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import BREAKING, IN_ALL, ORDERS, Faults
 from spec.exploration.model.node import Server
+from spec.exploration.model.wills import LATE
 from spec.hints import near_to
 
 FRAGMENT_SIZE = 1024
@@ -71,7 +74,7 @@ MOST_TORRENTS = 9
 MOST_RETRIES = 9
 Timeouts = Literal["any", "patient", "never"]
 FAULTS = (
-    *("losses", "duplicates", "storage failure", "broker restart", IN_ALL),
+    *("losses", "duplicates", "storage failure", LATE, "broker restart", IN_ALL),
     *(f"{order} {server}" for server in SIDES for order in ORDERS),
 )
 """What a scenario can bound."""
@@ -98,6 +101,7 @@ class Scenario:
     conflicting: int = 0
     hardened: bool = False
     as_drawn: int = 0
+    wills: bool = False
     retries: int = 0
     files: bool = False
     late_expiries: bool = False
@@ -131,6 +135,10 @@ class Scenario:
             raise ScenarioError(
                 'an expiry that is late may arrive at any time: take out late_expiries, or set timeouts = "any"'
             )
+        if self.wills and not self.hardened:
+            raise ScenarioError("a will names a session, which has to be hardened: take out wills, or set hardened = true")
+        if self.faults.get(LATE, 0) != 0 and not self.wills:
+            raise ScenarioError(f"nobody leaves a will that could be late: take out {LATE!r}, or set wills = true")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -181,7 +189,9 @@ class Scenario:
     def _torrent(self, name: str, charts: Mapping[str, Any]) -> Server:
         hardened = {"session": SESSION} if self.is_hardened(name) else {}
         retries = {"retries": self.retries} if self.retries else {}
-        return self._server(name, charts["TorrentServer"](name, **hardened, **retries), self.view(name), charts)
+        wills = {"leaves_will": True} if self.wills and hardened else {}
+        client = charts["TorrentServer"](name, **hardened, **retries, **wills)
+        return self._server(name, client, self.view(name), charts)
 
     def is_hardened(self, name: str) -> bool:
         """Whether the torrent server of this name is hardened. Raises `ValueError` if there is none."""
@@ -299,8 +309,8 @@ def scenario_of(where: str, name: str, table: object) -> Scenario:
     if not isinstance(table, dict):
         raise ScenarioError(f"{where}: has to be a table")
     kinds: dict[str, object] = {
-        "description": str, "torrents": int, "conflicting": int, "hardened": bool, "as_drawn": int, "retries": int,
-        "files": bool, "late_expiries": bool, "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool,
+        "description": str, "torrents": int, "conflicting": int, "hardened": bool, "as_drawn": int, "wills": bool,
+        "retries": int, "files": bool, "late_expiries": bool, "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool,
         "keeps_hops": bool, "loses": list,
         "faults": dict, "views": dict,
     }  # fmt: skip

@@ -39,7 +39,7 @@ class Step(NamedTuple):
     loss: int = FREE
     """What it costs besides, where what it publishes is lost at once."""
     failure: int = FREE
-    """What it costs besides, where the storage of a view fails."""
+    """What it costs besides, where the storage of a view fails, or a will is late."""
     part: int = FREE
     """What it costs before all that, for the part of a run that it belongs to."""
 
@@ -54,7 +54,7 @@ class Label(NamedTuple):
 
     kind: str
     """`read`, `expire`, `publish`, `forward` (by the broker), `start`, `stop`, `disconnect`, `crash`, `wipe`,
-    `stabilisation`, `restart` (of the broker), `lose 1` and `lose 2` (on the first or second hop), `duplicate`,
+    `will` and `late will` (the broker says it), `stabilisation`, `restart` (of the broker), `lose 1` and `lose 2` (on the first or second hop), `duplicate`,
     `settle` (no more unheard steps of this component are told).
     """
     component: int
