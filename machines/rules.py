@@ -247,21 +247,27 @@ def remove_client(view: View, client: str, request_id: str = "", session: str = 
     """Remove a client that is registered or admitted; the files and fragments that it brought stay known.
 
     A goodbye that named a request is remembered: what comes late does not bring the client back. One that names a
-    session is a will: it removes who is registered or admitted for a request of this session, and nobody else.
+    session is a will: it removes who is registered or admitted for a request of this session, and nobody else. It is
+    remembered all the same, since of a session that it ends a registration may still come.
     """
-    if session:
-        known = [view.clients.get(client), *(one.info for name, one in view.admissions.items() if name == client)]
-        if any(info is not None and not belongs(info.request_id, session) for info in known):
-            return view
+    known = [view.clients.get(client), *(one.info for name, one in view.admissions.items() if name == client)]
+    remembering = _remembering(view, client, request_id, session)
+    if session and any(info is not None and not belongs(info.request_id, session) for info in known):
+        return remembering
+    return replace(forget_admission(remembering, client), clients=without(view.clients, {client}))
+
+
+def _remembering(view: View, client: str, request_id: str, session: str) -> View:
+    """The view once it remembers a goodbye, if that names a request or a session."""
     named, known = request_id or session, view.gone.get(client, "")
-    gone = joined(view.gone, {client: named}) if named else view.gone
+    if not named:
+        return view
     before = view.gone_before
     if request_id:
         before = without(before, {client})
-    elif session and known not in {"", session} and not belongs(known, session):
+    elif known not in {"", session} and not belongs(known, session):
         before = joined(before, {client: before.get(client, frozenset()) | {known}})
-    clients = without(view.clients, {client})
-    return replace(forget_admission(view, client), clients=clients, gone=gone, gone_before=before)
+    return replace(view, gone=joined(view.gone, {client: named}), gone_before=before)
 
 
 def _is_gone(view: View, client: str, request_id: str) -> bool:

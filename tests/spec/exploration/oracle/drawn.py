@@ -4,7 +4,7 @@ from random import Random
 from typing import Any
 
 from tests.spec.exploration.oracle.servers import cast
-from tests.spec.exploration.oracle.world import ORDERS, RESTART, TOGETHER, Rules, World
+from tests.spec.exploration.oracle.world import LATE, ORDERS, RESTART, TOGETHER, Rules, World
 
 EVENTS = (
     "TrackerHello", "TrackerGoodbye", "ClientJoinRequested", "ClientJoinAccepted", "ClientJoinDenied",
@@ -60,6 +60,18 @@ def table(chance: Random) -> dict[str, Any]:
         "views": {f"torrent{at}": chance.choice(VIEWS) for at in range(1, torrents + 1) if chance.random() < 1 / 4},
     }
     return found
+
+
+def with_wills(chance: Random) -> dict[str, Any]:
+    """A scenario in which hardened torrent servers leave a will, and something breaks."""
+    found = table(chance)
+    faults = {name: most for name, most in found["faults"].items() if not name.startswith(ORDERS)}
+    breaks = [RESTART, *(f"{order} torrent" for order in ORDERS), "crash tracker"]
+    faults |= {name: 1 for name in chance.sample(breaks, chance.choice((1, 1, 2)))}
+    if chance.random() < 1 / 2:
+        faults[LATE] = 1
+    fewer = {"torrents": 1, "conflicting": 0, "files": False, "views": {}} if chance.random() < 4 / 5 else {}
+    return {**found, **fewer, "hardened": True, "wills": True, "retries": 0, "faults": faults}
 
 
 def world(scenario: Any, **bus: bool) -> World:

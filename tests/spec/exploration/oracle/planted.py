@@ -28,7 +28,7 @@ from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import NOTHING
 from spec.exploration.properties.language import Properties
 from tests.spec.exploration.oracle.compare import Sizes, differences
-from tests.spec.exploration.oracle.many import KINDS, MOST, systems
+from tests.spec.exploration.oracle.many import KINDS, MORE, MOST, made, systems
 from tests.spec.exploration.oracle.search import TooLarge
 
 Patch = pytest.MonkeyPatch
@@ -265,7 +265,7 @@ def tells(fault: Fault, kind: str, number: int) -> str:
     with pytest.MonkeyPatch.context() as patch:
         fault(patch)
         try:
-            return next(differences(dict(KINDS)[kind](number), MOST, Sizes(), number), "")
+            return next(differences(made(kind, number), MOST, Sizes(), number), "")
         except TooLarge:
             return ""
         except Exception as error:  # noqa: BLE001 - an explorer that breaks is one that says something else
@@ -278,14 +278,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--most", type=int, default=300, help="systems that are tried for each fault")
     parser.add_argument("--only", default="", help="faults with this in their names")
-    parser.add_argument("--kind", choices=sorted(dict(KINDS)), help="systems of this kind only")
+    parser.add_argument("--kind", choices=sorted({**dict(KINDS), **dict(MORE)}), help="systems of this kind only")
     asked = parser.parse_args()
     missed = 0
     for name, (fault, _, _) in FAULTS.items():
         if asked.only not in name:
             continue
-        of_kind = ((kind, number) for kind, number in systems(asked.seed) if asked.kind in {None, kind})
-        for tried, (kind, number) in enumerate(of_kind, start=1):
+        for tried, (kind, number) in enumerate(systems(asked.seed, asked.kind), start=1):
             found = tells(fault, kind, number)
             if found or tried == asked.most:
                 break
