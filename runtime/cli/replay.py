@@ -244,6 +244,8 @@ async def play_live(run: Run, reporter: "Reporter", qos: int = QOS) -> "Ending":
 
 def _play_live(run: Run, qos: int) -> bool:
     """Play it on the embedded broker, and say how that ended."""
+    if run.trace.scenario.wills:
+        raise fail("--live cannot tell a broker when to say a will: replay this trace without --live", status=2)
     from runtime.cli.terminal import PipedConsole
     from runtime.demo.output import People
     from runtime.mqtt.broker import BrokerError

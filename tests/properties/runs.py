@@ -171,7 +171,7 @@ class World:
         step = step_of(self.system, component, state, label)
         broken = {DRAWN} if differs(self.system, component, state, label) else set()
         for one in self._about_steps if step is not None else ():
-            if concerns(one, component):
+            if concerns(one, component, label.kind):
                 premise, conclusion = one.says(step)
                 if premise and not conclusion:
                     broken.add(one.name)

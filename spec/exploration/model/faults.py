@@ -31,6 +31,9 @@ class Faults:
     """The names of the events that can be lost; empty means all."""
     kinds: Mapping[str, str] = field(default_factory=dict)
 
+    crash_points: bool = False
+    """Whether a server that can crash does so inside its steps, too; that counts for the same bound."""
+
     @property
     def can_repeat(self) -> bool:
         """Whether an event can be delivered twice."""

@@ -3,7 +3,8 @@
 The charts of a server (its MQTT client, its clock, its view) call each other without the bus, so what one event makes
 them do is one step: it is taken, calls go to and fro until all charts wait again, and what they publish on the way
 goes to the bus. Nothing is lost by that: nobody outside can tell, or prevent, what happens in between, and a crash in
-the middle is a crash after the step with the publication lost. The exception is a timeout that expires while a step
+the middle is a crash after the step with the publication lost; with `crash_points` it is a step of its own all the same
+(`interruptions`). The exception is a timeout that expires while a step
 is being done; it counts as expiring before or after it. With `late_expiries` it is two steps that a timeout is exceeded
 and that the MQTT client hears of it: meanwhile it may have been stopped, or set anew.
 
@@ -22,6 +23,7 @@ from machines.calls import ROLES, TimeoutExceeded
 from machines.events import BusEvent, ClientGoodbye
 from machines.participant import Snapshot
 from machines.torrent_server import TorrentServerData
+from spec.exploration.model.interruptions import points
 from spec.exploration.model.normal_form import marks_in, normal, without_marks
 from spec.exploration.model.renaming import Renaming
 from spec.exploration.model.wills import BY_BROKER, SAYS, forgotten, noted, renewed, saying, started
@@ -140,6 +142,8 @@ class Server:
     def __post_init__(self) -> None:
         self._machines: dict[str, ChartMachine] = {role: ChartMachine(getattr(self, role)) for role in ROLES}
         self._broker = ChartMachine(self.broker)
+        self._met: list[tuple[Progress, bool]] | None = None
+        """What is met on the way through a step, with whether it ends there; where somebody asks for that."""
 
     @property
     def machines(self) -> tuple[ChartMachine, ...]:
@@ -170,7 +174,7 @@ class Server:
         sendings = self._machines["clock"].sends(state.clock)
         if self.late_expiries:
             return (*(self._exceeded(state, sending) for sending in sendings), *self._heard_late(state))
-        begun = _Progress(state, self._broker.begin(), (), ())
+        begun = Progress(state, self._broker.begin(), (), ())
         return tuple(end for sending in sendings for end in self._run(self._send(begun, "clock", sending)))
 
     def _exceeded(self, state: ServerState, sending: Sending) -> Outcome:
@@ -187,7 +191,7 @@ class Server:
             return ()
         first, *others = state.late
         arrow = Arrow("clock", "client", first)
-        begun = _Progress(state._replace(late=tuple(others)), self._broker.begin(), (), (arrow,))
+        begun = Progress(state._replace(late=tuple(others)), self._broker.begin(), (), (arrow,))
         return self._run(self._deliver(begun, "client", first))
 
     def order(self, state: Hashable, order: str) -> tuple[Outcome, ...]:
@@ -208,7 +212,7 @@ class Server:
         if not self.is_online(state) or (order == "publish") > self.is_busy(state):
             return ()
         if order == "publish":
-            return self._run(_Progress(state, self._broker.begin(), (), ()))
+            return self._run(Progress(state, self._broker.begin(), (), ()))
         if order == "stop":
             return () if self.is_busy(state) else self._owner(state, Stop())
         if order == "disconnect":
@@ -249,6 +253,30 @@ class Server:
         view = crashed.view if keeps_view else self.initial.view
         return self.initial._replace(client=client, view=view, will=crashed.will, late_wills=crashed.late_wills)
 
+    def stored_by(self, here: "Progress") -> Snapshot:
+        """The view that is stored before an event is published: that of now."""
+        return here.state.view
+
+    def is_view_busy(self, state: ServerState) -> bool:
+        """Whether its view is about to answer."""
+        return self._machines["view"].busy(state.view)
+
+    def interrupted(self, state: Hashable, kind: str, message: Hashable) -> tuple[Outcome, ...]:
+        """What a crash inside the steps of a kind comes to (`spec.exploration.model.interruptions`)."""
+        assert isinstance(state, ServerState)
+        if not self.is_online(state):
+            return ()
+        self._met = met = []
+        if kind == "read":
+            self.receive(state, message)
+        elif kind == "expire":
+            self.expiries(state)
+        else:
+            self.order(state, kind)
+        self._met = None
+        found = {(end.then, end.sent, end.fault): end for end in reversed([*points(self, state, met, Outcome)])}
+        return tuple(found.values())[::-1]
+
     def ignores(self, state: Hashable, message: Hashable) -> bool:
         assert isinstance(state, ServerState)
         if self.is_busy(state):
@@ -282,20 +310,23 @@ class Server:
     # A step: until all wait again.
 
     def _taken(self, state: ServerState, message: Hashable, arrow: Arrow) -> tuple[Outcome, ...]:
-        begun = _Progress(state, self._broker.begin(), (), (arrow,))
+        begun = Progress(state, self._broker.begin(), (), (arrow,))
         return self._run(self._deliver(begun, "client", message))
 
-    def _run(self, begun: "_Progress") -> tuple[Outcome, ...]:
+    def _run(self, begun: "Progress") -> tuple[Outcome, ...]:
         """All ways in which a step can end."""
         found: dict[Outcome, None] = {}
         todo = [begun]
+        met = self._met if self._met is not None else []
         while todo:
             here = todo.pop()
             if len(here.arrows) > STEPS:
                 found[self._endless(here)] = None
                 break  # with a choice in each round there would be no end of ways
             busy = None if here.state.broken else self._busy(here)
-            if busy is None or self._pauses(here, busy):
+            ends = busy is None or self._pauses(here, busy)
+            met.append((here, ends))
+            if busy is None or ends:
                 found[Outcome(normal(here.state), here.sent, here.arrows, here.fault)] = None
                 continue
             role, sendings = busy
@@ -304,7 +335,7 @@ class Server:
                 todo.append(self._send(here._replace(fault="storage failure" if failed else here.fault), role, sending))
         return tuple(found)
 
-    def _endless(self, here: "_Progress") -> Outcome:
+    def _endless(self, here: "Progress") -> Outcome:
         """Where a server is that never terminates: nowhere that its charts call possible."""
         arrows = here.arrows[:SHOWN]
         sent = tuple(arrow.message for arrow in arrows if arrow[:2] == ("client", "broker"))
@@ -312,7 +343,7 @@ class Server:
         broken = f"after {STEPS} calls in one step it still goes on, in {here.state.where}"
         return Outcome(self.initial._replace(client=here.state.client, broken=broken), events, arrows, here.fault)
 
-    def _busy(self, here: "_Progress") -> tuple[str, tuple[Sending, ...]] | None:
+    def _busy(self, here: "Progress") -> tuple[str, tuple[Sending, ...]] | None:
         """Who has something to do, and what: the broker and the view answer before the client goes on."""
         due = self._broker.sends(here.broker)
         if due:
@@ -323,13 +354,13 @@ class Server:
                 return role, _choices(self._machines[role].sends(snapshot))
         return None
 
-    def _pauses(self, here: "_Progress", busy: tuple[str, tuple[Sending, ...]]) -> bool:
+    def _pauses(self, here: "Progress", busy: tuple[str, tuple[Sending, ...]]) -> bool:
         """Whether a step ends before its first publication, because it began with a handshake."""
         role, sendings = busy
         shook_hands = any(arrow.receiver == "broker" for arrow in here.arrows)
         return role == "client" and shook_hands and not here.sent and isinstance(sendings[0].message, BusEvent)
 
-    def _send(self, here: "_Progress", role: str, sending: Sending) -> "_Progress":
+    def _send(self, here: "Progress", role: str, sending: Sending) -> "Progress":
         receiver = "client" if role == "broker" else sending.to
         here = here._replace(arrows=(*here.arrows, Arrow(role, receiver, sending.message)))
         if role == "broker":
@@ -342,12 +373,12 @@ class Server:
         if receiver != "broker":
             return self._deliver(here, receiver, sending.message)
         if isinstance(sending.message, BusEvent):
-            return here._replace(sent=(*here.sent, sending.message))
+            return here._replace(sent=(*here.sent, sending.message), stored=self.stored_by(here))
         here = here._replace(state=noted(here.state, sending.message))
         taking, session, why = self._broker.receive(here.broker, sending.message, self.name)
         return _broken(here, why) if taking is Taking.REFUSED else here._replace(broker=session)
 
-    def _deliver(self, here: "_Progress", role: str, message: Hashable) -> "_Progress":
+    def _deliver(self, here: "Progress", role: str, message: Hashable) -> "Progress":
         taking, then, why = self._machines[role].receive(getattr(here.state, role), message, "")
         if taking in {Taking.REFUSED, Taking.DEFERRED}:
             return _broken(here, why)
@@ -359,15 +390,19 @@ def _with(state: ServerState, role: str, then: Snapshot) -> ServerState:
     return state._replace(**charts)
 
 
-class _Progress(NamedTuple):
+class Progress(NamedTuple):
+    """A step on its way."""
+
     state: ServerState
     broker: Snapshot
     sent: tuple[Hashable, ...]
     arrows: tuple[Arrow, ...]
     fault: str = ""
+    stored: Snapshot | None = None
+    """The view when an event was published last, by when it was stored; None: none was, in this step."""
 
 
-def _broken(here: _Progress, why: str) -> _Progress:
+def _broken(here: Progress, why: str) -> Progress:
     return here._replace(state=here.state._replace(broken=why))
 
 

@@ -11,6 +11,7 @@ table `[scenario.<name>]` with these keys, all optional but `description`:
     wills = false             # whether the hardened ones leave their goodbye with the broker (`wills.py`)
     retries = 0               # how often they ask again by themselves, from one TrackerHello to the next
     files = false             # whether each brings a file and a fragment
+    crash_points = false      # whether who can crash does so also inside a step (`interruptions.py`)
     timeouts = "any"          # "any": whenever they are set; "patient": when nothing is under way; "never"
     late_expiries = false     # whether a timeout can be exceeded some time before its MQTT client hears of it, and be
                               # stopped or set anew meanwhile; with any timeouts only
@@ -105,6 +106,7 @@ class Scenario:
     retries: int = 0
     files: bool = False
     late_expiries: bool = False
+    crash_points: bool = False
     timeouts: Timeouts = "any"
     stabilisation: bool = False
     unordered: bool = False
@@ -164,7 +166,7 @@ class Scenario:
         nodes = (self._tracker(playing), *(self._torrent(name, playing) for name in self.names))
         bounds = self.happening
         kinds = dict.fromkeys(self.names, TORRENT)
-        faults = Faults(bounds, self.timeouts, self.stabilisation, self.loses, kinds)
+        faults = Faults(bounds, self.timeouts, self.stabilisation, self.loses, kinds, self.crash_points)
         options = {"keeps_hops": self.keeps_both_hops, "ordered": not self.unordered, **options}
         return ClosedSystem(nodes, BrokerBus(nodes, playing["Broker"]()), faults, **options)
 
@@ -310,7 +312,7 @@ def scenario_of(where: str, name: str, table: object) -> Scenario:
         raise ScenarioError(f"{where}: has to be a table")
     kinds: dict[str, object] = {
         "description": str, "torrents": int, "conflicting": int, "hardened": bool, "as_drawn": int, "wills": bool,
-        "retries": int, "files": bool, "late_expiries": bool, "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool,
+        "retries": int, "files": bool, "late_expiries": bool, "crash_points": bool, "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool,
         "keeps_hops": bool, "loses": list,
         "faults": dict, "views": dict,
     }  # fmt: skip

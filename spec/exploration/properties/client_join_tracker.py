@@ -22,6 +22,7 @@ from machines.events import (
     TrackerHello,
 )
 from machines.rules import Admission, View
+from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.wills import LATE
 from spec.exploration.properties.client_join_sides import (
     an_admission_can_time_out,
@@ -357,6 +358,21 @@ def files_and_fragments_that_the_tracker_knows_stay_as_they_are(tracker: Step) -
     view, then = tracker.before.knows, tracker.after.knows
     same = view.files.items() <= then.files.items() and view.fragments.items() <= then.fragments.items()
     return tracker.kind != "wipe" and bool(view.files), same
+
+
+def _can_be_interrupted(system: ClosedSystem) -> bool:
+    return system.faults.crash_points and happens("crash tracker")(system)
+
+
+@needs(_can_be_interrupted)
+@at_each_step
+def whoever_was_told_of_is_in_the_store(interrupted: Step) -> Implication:
+    """Nothing acknowledged is lost: the view is stored before anything that follows from it is published."""
+    told = [one for one in interrupted.sent if isinstance(one, ClientRegistered)]
+    stored = interrupted.after.knows
+    kept = all(stored.clients.get(one.client) == one.info for one in told)
+    kept &= all(one.added_files.items() <= stored.files.items() for one in told)
+    return bool(told), kept and all(one.added_fragments.items() <= stored.fragments.items() for one in told)
 
 
 # Rounds.

@@ -27,6 +27,7 @@ from machines.events import BusEvent
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.node import AGAIN
 from spec.exploration.model.steps import ENDS_CONNECTION, TRACKER
+from spec.exploration.model.wills import SAYS
 from spec.exploration.spin.c_text import FUNCTIONS, blocks
 from spec.exploration.spin.properties import Bad, array, braces, hops, in_c
 from spec.system.process import name_of
@@ -34,8 +35,10 @@ from spec.system.process import name_of
 HOLE = -1
 ONCE = -2
 """A message that is never delivered twice: it is no event of the bus."""
-ORDERS = ("expire", "publish", "start", "stop", "disconnect", "crash", "wipe", "stabilisation")
+ORDERS = ("expire", "publish", "start", *SAYS, "stop", "disconnect", "crash", "wipe", "stabilisation")
 """What can be asked of a local state beside its messages."""
+BY_BROKER = ("start", *SAYS)
+"""What the broker publishes at: wills, which are on no way to it."""
 TELLS = 2
 """The past is one of these and the number of a component, while that one's unheard steps are told."""
 
@@ -64,6 +67,13 @@ def write(system: ClosedSystem, bad: Bad | None = None, *, by_kind: bool = False
     """
     if by_kind and system.faults.bounds:
         raise Unwritable("to a process, faults are steps like others, and SPIN would oblige it to them; allow none")
+    if system.moves.has_wills and system.faults.bounds.get("broker restart", 0) != 0:
+        raise Unwritable(
+            "a broker that restarts forgets the wills of who is gone, which the model does not know of; take out wills, "
+            "or bound 'broker restart' by 0"
+        )
+    if system.faults.crash_points:
+        raise Unwritable("the model knows of no crash inside a step; take out crash_points")
     if not system.ordered and system.faults.bounds.get("duplicates", 0) not in {0, 1}:
         raise Unwritable(
             "where events overtake each other, each that is delivered twice has a name of its own, and the model has "
@@ -115,7 +125,7 @@ class _Writer:
 
     def _with_losses(self, component: int, kind: str, branch: Branch) -> Iterator[Branch]:
         yield branch
-        if (self.system.keeps_hops and not self.system.connections.lingers) or kind == "stabilisation":
+        if (self.system.keeps_hops and not self.system.connections.lingers) or kind in {"stabilisation", *BY_BROKER}:
             return
         for place, message in enumerate(branch.sent):
             if self._can_be_lost(message) and self._hearers(component, message):
@@ -181,7 +191,7 @@ class _Writer:
         cell = "unsigned char" if self.cell == "byte" else "short"
         sent = max((len(branch.sent) for branches in self.branches.values() for branch in branches), default=0) or 1
         yield f"#define MESSAGES {len(self.messages)}"
-        yield from (f"#define ASK_{order.upper()} (MESSAGES + {place})" for place, order in enumerate(ORDERS))
+        yield from (f"#define ASK_{_word(order)} (MESSAGES + {place})" for place, order in enumerate(ORDERS))
         yield f"#define ONCE {ONCE}"
         yield f"typedef {cell} Cell; typedef unsigned long long Word;"
         yield f"typedef struct Way {{ Cell then; Cell sends; Cell sent[{sent}]; short lost; Cell fails; }} Way;"
@@ -267,6 +277,9 @@ class _Writer:
         yield f"  {self._settle(c)}"
         send = f"append(now.up{c}, {self.ups[c]}, w->sent[i])" if self.system.keeps_hops else f"publish{c}(w->sent[i])"
         yield f"  for (i = 0; i < w->sends; i++) if (i != w->lost) {send}; }}"
+        if self.system.moves.has_wills:
+            yield f"static void say{c}(const Way *w) {{ int i; now.at{c} = w->then; {self._settle(c)}"
+            yield f"  for (i = 0; i < w->sends; i++) publish{c}(w->sent[i]); }}"
         if self.system.recalls and c != TRACKER:
             yield array(f"Cell heard{c}[]", (int(bool(self._hearers(c, m))) for m in range(len(self.messages))))
             yield f"static int tells{c}(const Way *w) {{ int i;"
@@ -310,7 +323,10 @@ class _Writer:
             expiring += self._doing(c, "expire", "stabilisation expiry", "idle()")
         yield expiring
         yield [*self._doing(c, "publish", "")]
-        yield [*self._doing(c, "start", "", *([f"!now.up{c}[0]"] if self.has_up[c] else []))]
+        read = [f"!now.up{c}[0]"] if self.has_up[c] else []
+        yield [*self._doing(c, "start", "", *read)]
+        if system.moves.has_wills:
+            yield [*self._doing(c, "will", "", *read), *self._doing(c, "late will", "")]
 
     def _forwarding(self, c: int) -> Iterator[str]:
         forward = f"Cell m = now.up{c}[1]; take(now.up{c}, 1); {self._settle(c)}"
@@ -345,11 +361,16 @@ class _Writer:
 
     def _doing(self, c: int, order: str, fault: str, *guard: str) -> Iterator[str]:
         """An expiry or an order."""
-        empties = "" if order in {"expire", "publish", "start"} else f"empty(now.down{c});"
+        empties = "" if order in {"expire", "publish", *BY_BROKER} else f"empty(now.down{c});"
         empties += self._emptied_up(c) if order in {*ENDS_CONNECTION, "stabilisation"} else ""
         arrivals = range(1, self.ups[c] + 1) if self.system.connections.lingers and order in ENDS_CONNECTION else ()
-        what = f"ASK_{order.upper()}"
+        what = f"ASK_{_word(order)}"
         asked = len(self.messages) + ORDERS.index(order)
+        if order in BY_BROKER and self.system.moves.has_wills:
+            for branch, besides in enumerate(self._most_branches(c, (asked,))):
+                said = self._paid([*guard, f"finds{c}({what}, {branch})"], f"say{c}(found);", fault, besides, from_first=0)
+                yield self._first(*said, c)
+            return
         for branch, besides in enumerate(self._most_branches(c, (asked,))):
             found = f"finds{c}({what}, {branch})"
             yield from self._branch(c, [*guard, found], f"{empties} act{c}(found);", fault, besides)
@@ -412,6 +433,10 @@ class _Writer:
     def _settle(self, component: int) -> str:
         """Forget marks, where there are any in this scenario, and none is under way any more."""
         return f"settle{component}();" if self._happens("duplicates") else ""
+
+
+def _word(order: str) -> str:
+    return order.upper().replace(" ", "_")
 
 
 def _process(name: str, label: str, steps: Iterable[str]) -> Iterator[str]:

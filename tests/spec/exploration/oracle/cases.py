@@ -32,6 +32,11 @@ def of_wills(number: int) -> Case:
     return _of_table(number, drawn.with_wills(Random(number)))
 
 
+def of_crash_points(number: int) -> Case:
+    """One in which somebody crashes, also inside a step."""
+    return _of_table(number, drawn.with_crash_points(Random(number)))
+
+
 def _of_table(number: int, table: dict[str, Any]) -> Case:
     scenario = scenario_of("random", f"random {number}", table)
 

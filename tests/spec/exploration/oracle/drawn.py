@@ -74,6 +74,15 @@ def with_wills(chance: Random) -> dict[str, Any]:
     return {**found, **fewer, "hardened": True, "wills": True, "retries": 0, "faults": faults}
 
 
+def with_crash_points(chance: Random) -> dict[str, Any]:
+    """A scenario in which somebody crashes, also inside a step."""
+    found = with_wills(chance)
+    faults = {name: most for name, most in found["faults"].items() if not name.startswith(ORDERS) and name != LATE}
+    faults |= dict.fromkeys(chance.sample(["crash torrent", "crash tracker"], chance.choice((1, 1, 1, 2))), 1)
+    named = chance.random() < 2 / 3
+    return {**found, "hardened": named, "wills": named and chance.random() < 1 / 2, "crash_points": True, "faults": faults}
+
+
 def world(scenario: Any, **bus: bool) -> World:
     """The world of a scenario: an object with the keys of a table as its attributes."""
     rules = Rules(
@@ -83,6 +92,7 @@ def world(scenario: Any, **bus: bool) -> World:
         frozenset(scenario.loses),
         ordered=not scenario.unordered,
         echoes=True,
+        points=scenario.crash_points,
         **bus,
     )
     parties = cast(scenario)

@@ -103,6 +103,8 @@ class _On(NamedTuple):
     fails: bool = False
     owed: tuple[Any, ...] = ()
     joins: bool = False
+    stored: Snapshot | None = None
+    """The view that was stored before the last event was published; None: none was, in this step."""
 
 
 @dataclass
@@ -117,6 +119,7 @@ class Server:
     """What it has asked the broker for."""
     hears_late: bool = False
     """Whether something can happen between a timeout that is exceeded and its being heard of."""
+    _visited: list[_On] = field(default_factory=list)
 
     def begin(self) -> Charts:
         return Charts(self.client.begin, self.clock.begin, self.view.begin)
@@ -177,6 +180,25 @@ class Server:
         new = new._replace(will=state.will, overdue=state.overdue)  # the broker lives on
         return new._replace(view=state.view) if keeps_view else new
 
+    def interrupted(self, state: Charts, what: str, message: Any = None) -> tuple[End, ...]:
+        """What is left, and what is out, of a step in which it crashes: the store holds the view of now, or the last."""
+        if not self.is_online(state):
+            return ()
+        self._visited: list[_On] = []
+        if what == "read":
+            self.read(state, message)
+        elif what == "alone":
+            self.alone(state)
+        else:
+            self.ordered(state, what)
+        found: dict[End, None] = {}
+        for here in self._visited:
+            if self.is_online(here.state) and not self.view.due(here.state.view):
+                for view in (state.view if here.stored is None else here.stored, here.state.view):
+                    born = self._fresh(here.state._replace(view=view), keeps_view=True)
+                    found[End(born, here.sent, here.fails)] = None
+        return tuple(found)
+
     # Wills.
 
     def _starts(self, state: Charts) -> tuple[End, ...]:
@@ -214,6 +236,7 @@ class Server:
         todo, met = [begun], {begun}
         while todo:
             here = todo.pop()
+            self._visited.append(here)
             nexts = [] if here.state.broken else [*self._nexts(here)]
             if not nexts:
                 yield End(here.state, here.sent, here.fails)
@@ -247,7 +270,7 @@ class Server:
         if output.to != "broker":
             return self._given(here, output.to, message)
         if isinstance(message, BusEvent):
-            return here._replace(sent=(*here.sent, message))
+            return here._replace(sent=(*here.sent, message), stored=here.state.view)
         if isinstance(message, CONNECT | DISCONNECT):
             will: Any = getattr(message, "will", None)
             here = here._replace(state=here.state._replace(will=will))

@@ -97,6 +97,8 @@ class Rules:
     """Whether a loss takes any message on a hop; otherwise the oldest, or one as it is sent."""
     direct: bool = False
     """Whether there is no bus: what is sent is under way to its receivers at once."""
+    points: bool = False
+    """Whether who can crash does so inside a step, too."""
     echoes: bool = False
     """Whether the bus passes a message to its sender, too."""
 
@@ -161,6 +163,8 @@ class World:
                     yield from self._ends(config, place, end, "alone")
             yield from self._orders(config, place, here)
             yield from self._wills(config, place, here)
+            if self.rules.points:
+                yield from self._interrupts(config, place, here, waits=patient and not still)
         if self.rules.stabilises and not config.stable:
             yield from self._stabilises(config)
         paid = self.rules.pay(config, RESTART)
@@ -247,6 +251,33 @@ class World:
             for end in self._asked(place, "ordered", here.state, order):
                 for up in (here.up[:count] for count in arrive) if order in CUTS else (here.up,):
                     yield from self._ends(paid, place, end, f"{order} {party.name}, {len(up)} arrive", up=up)
+
+    def _interrupts(self, config: Config, place: int, here: Here, *, waits: bool) -> Iterator[tuple[str, Config]]:
+        """A crash inside a step. What is out is lost with the connection, but for the first of it where that lingers."""
+        party = self.parties[place]
+        paid = self.rules.pay(config, f"crash {self.kinds.get(party.name, party.name)}")
+        if not paid:
+            return
+        asked: list[tuple[Any, ...]] = [("publish",)]
+        if not self._asked(place, "busy", here.state):
+            nexts = here.down[:1] if self.rules.ordered else here.down
+            asked += [("read", copy.message) for copy in nexts]
+        if self.rules.timeouts != "never" and not waits:
+            asked.append(("alone",))
+        for what in asked:
+            for end in self._asked(place, "interrupted", here.state, *what):
+                lasting = self.rules.pay(paid, "storage failure") if end.fails else paid
+                if not lasting:
+                    continue
+                called = f"{party.name} crashes inside {what}, with {len(end.sent)} out"
+                out, stamps = self._stamped(end.sent, place, here.stamps)
+                up = (*here.up, *out)
+                then = here._replace(state=self.keep(end.state), down=(), stamps=stamps)
+                if self.rules.direct:
+                    yield called, self._passed(self._put(lasting, place, then), place, *out)
+                    continue
+                for count in range(len(up) + 1) if self.rules.lingers else range(1):
+                    yield called, self._put(lasting, place, then._replace(up=up[:count]))
 
     def _wills(self, config: Config, place: int, here: Here) -> Iterator[tuple[str, Config]]:
         """The broker says a will: in time once it has read all that the connection brought; an overdue one at any time.
