@@ -403,7 +403,7 @@ class Server:
             if not (view.clients or view.gone or view.gone_before or len(view.fragments) > len(own)):
                 return state
             parts = immutabledict({key: value for key, value in view.fragments.items() if key in own})
-            nobody: immutabledict[str, Any] = immutabledict()
-            unseen = replace(view, clients=nobody, gone=nobody, gone_before=nobody, fragments=parts)
+            unseen = replace(view, clients=immutabledict(), gone=immutabledict(), fragments=parts)
+            unseen = replace(unseen, gone_before=immutabledict())
             state = state._replace(view=Snapshot(state.view.states, replace(state.view.data, view=unseen)))
         return state

@@ -11,7 +11,16 @@ FREE = 0
 ORDINARY, FIRST_UNHEARD, UNHEARD, CAUGHT_UP = "ordinary step", "first unheard step", "unheard step", "caught up"
 """What has a price for the part of a run that it belongs to; see `FaultBudget.past`."""
 FAULTS = (
-    *("stabilisation", "stabilisation expiry", "expiry", "losses", "duplicates", "broker restart", "storage failure", LATE),
+    *(
+        "stabilisation",
+        "stabilisation expiry",
+        "expiry",
+        "losses",
+        "duplicates",
+        "broker restart",
+        "storage failure",
+        LATE,
+    ),
     *(ORDINARY, FIRST_UNHEARD, UNHEARD, CAUGHT_UP),
 )
 """What has a price; the orders that a server may get come after these."""

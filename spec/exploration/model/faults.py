@@ -17,8 +17,8 @@ IN_ALL = "breaks in all"
 class Faults:
     """How often each fault may happen, `None` for any number of times; what is not named never happens.
 
-    `bounds` names `losses` (on either hop), `duplicates`, `storage failure`, `late will`, `broker restart`, `<order> <server>` for
-    the orders `stop`, `disconnect`, `crash` and `wipe`, and `breaks in all` for all that end a connection. `kinds`
+    `bounds` names `losses` (on either hop), `duplicates`, `storage failure`, `late will`, `broker restart`, `<order>
+    <server>` for the orders `stop`, `disconnect`, `crash` and `wipe`, and `breaks in all` for all that end a connection. `kinds`
     gives the word for a server where several share one bound.
     """
 

@@ -5,8 +5,8 @@ that follows from it is published (`runtime.services.keeping`); when exactly, no
 the store holds the view of now, or the one that was stored when the last event was published; and a prefix of the
 events is out. What a step leaves that publishes nothing counts as stored when it is done.
 
-A point at which nothing is out is none of its own where it is like a crash before the step, or after it. Where both hops
-are kept apart, of what is out something may be cut off with the connection. That is like a crash at an earlier point,
+A point at which nothing is out is none of its own where it is like a crash before the step, or after it. Where both
+hops are kept apart, of what is out something may be cut off with the connection. That is like a crash at an earlier point,
 so of such a point only that is told that all of it arrives (`spec.exploration.model.moves`).
 
 Steps with an event, an expiry, and what a server publishes first after its start are interrupted so; a stop is not.
@@ -28,7 +28,7 @@ KINDS = {f"interrupt {kind}": kind for kind in ("read", "expire", "publish")}
 def points(
     server: "Server", before: "ServerState", met: "Iterable[tuple[Progress, bool]]", outcome: "type[Outcome]"
 ) -> "Iterator[Outcome]":
-    """What a crash comes to at each point that was `met` on the way through a step, with whether the step ends there."""
+    """What a crash comes to at each point that was `met` on the way, with whether the step ends there."""
     for here, ends in met:
         if here.state.broken or not server.is_online(here.state) or server.is_view_busy(here.state):
             continue

@@ -266,7 +266,8 @@ class Server:
         assert isinstance(state, ServerState)
         if not self.is_online(state):
             return ()
-        self._met = met = []
+        met: list[tuple[Progress, bool]] = []
+        self._met = met
         if kind == "read":
             self.receive(state, message)
         elif kind == "expire":

@@ -138,7 +138,9 @@ class Scenario:
                 'an expiry that is late may arrive at any time: take out late_expiries, or set timeouts = "any"'
             )
         if self.wills and not self.hardened:
-            raise ScenarioError("a will names a session, which has to be hardened: take out wills, or set hardened = true")
+            raise ScenarioError(
+                "a will names a session, which has to be hardened: take out wills, or set hardened = true"
+            )
         if self.faults.get(LATE, 0) != 0 and not self.wills:
             raise ScenarioError(f"nobody leaves a will that could be late: take out {LATE!r}, or set wills = true")
 
@@ -312,8 +314,8 @@ def scenario_of(where: str, name: str, table: object) -> Scenario:
         raise ScenarioError(f"{where}: has to be a table")
     kinds: dict[str, object] = {
         "description": str, "torrents": int, "conflicting": int, "hardened": bool, "as_drawn": int, "wills": bool,
-        "retries": int, "files": bool, "late_expiries": bool, "crash_points": bool, "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool,
-        "keeps_hops": bool, "loses": list,
+        "retries": int, "files": bool, "late_expiries": bool, "crash_points": bool, "timeouts": get_args(Timeouts),
+        "stabilisation": bool, "unordered": bool, "keeps_hops": bool, "loses": list,
         "faults": dict, "views": dict,
     }  # fmt: skip
     assert kinds.keys() == {known.name for known in fields(Scenario)} - {"name"}

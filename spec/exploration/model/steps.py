@@ -55,8 +55,9 @@ class Label(NamedTuple):
 
     kind: str
     """`read`, `expire`, `publish`, `forward` (by the broker), `start`, `stop`, `disconnect`, `crash`, `wipe`,
-    `will` and `late will` (the broker says it), `stabilisation`, `restart` (of the broker), `lose 1` and `lose 2` (on the first or second hop), `duplicate`,
-    `interrupt read`, `interrupt expire` and `interrupt publish` (a crash inside that step), `settle` (no more unheard steps of this component are told).
+    `will` and `late will` (the broker says it), `stabilisation`, `restart` (of the broker), `lose 1` and
+    `lose 2` (on the first or second hop), `duplicate`, `interrupt read`, `interrupt expire` and `interrupt publish` (a
+    crash inside that step), `settle` (no more unheard steps of this component are told).
     """
     component: int
     message: Hashable

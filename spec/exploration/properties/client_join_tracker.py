@@ -361,6 +361,9 @@ def files_and_fragments_that_the_tracker_knows_stay_as_they_are(tracker: Step) -
 
 
 def _can_be_interrupted(system: ClosedSystem) -> bool:
+    """Whether the tracker can crash inside a step of which something is out by then."""
+    if system.keeps_hops and not system.connections.lingers:
+        return False
     return system.faults.crash_points and happens("crash tracker")(system)
 
 

@@ -69,8 +69,8 @@ def write(system: ClosedSystem, bad: Bad | None = None, *, by_kind: bool = False
         raise Unwritable("to a process, faults are steps like others, and SPIN would oblige it to them; allow none")
     if system.moves.has_wills and system.faults.bounds.get("broker restart", 0) != 0:
         raise Unwritable(
-            "a broker that restarts forgets the wills of who is gone, which the model does not know of; take out wills, "
-            "or bound 'broker restart' by 0"
+            "a broker that restarts forgets the wills of who is gone, which the model does not know of; take out "
+            "wills, or bound 'broker restart' by 0"
         )
     if system.faults.crash_points:
         raise Unwritable("the model knows of no crash inside a step; take out crash_points")
@@ -368,7 +368,9 @@ class _Writer:
         asked = len(self.messages) + ORDERS.index(order)
         if order in BY_BROKER and self.system.moves.has_wills:
             for branch, besides in enumerate(self._most_branches(c, (asked,))):
-                said = self._paid([*guard, f"finds{c}({what}, {branch})"], f"say{c}(found);", fault, besides, from_first=0)
+                said = self._paid(
+                    [*guard, f"finds{c}({what}, {branch})"], f"say{c}(found);", fault, besides, from_first=0
+                )
                 yield self._first(*said, c)
             return
         for branch, besides in enumerate(self._most_branches(c, (asked,))):

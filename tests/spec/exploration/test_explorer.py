@@ -56,6 +56,7 @@ BROKEN = {
     "hardened-leaving": set(),
     "hardened-disconnected": {GIVEN_UP},
     "wills": set(),
+    "crash-points": set(),
     "late-wills": set(),
     "asking-again": {GIVEN_UP, GHOST, MISSED},  # as drawn; and others know who was removed when it asked again
 }
@@ -92,7 +93,11 @@ SYSTEMS = {
     "wills": small(hardened=True, wills=True, timeouts="never", faults={"crash torrent": 1, LATE: 1, "losses": None}),
     "wills, both hops": small(hardened=True, wills=True, loses=GOODBYES, faults={"crash torrent": 1, LATE: 1}),
     "wills that the broker forgets": small(
-        hardened=True, wills=True, stabilisation=False, timeouts="never", faults={"broker restart": 1, "crash torrent": 1}
+        hardened=True,
+        wills=True,
+        stabilisation=False,
+        timeouts="never",
+        faults={"broker restart": 1, "crash torrent": 1},
     ),
     "only one kind is lost": small(loses=frozenset({"ClientRegistered"})),
 }

@@ -67,7 +67,7 @@ def with_wills(chance: Random) -> dict[str, Any]:
     found = table(chance)
     faults = {name: most for name, most in found["faults"].items() if not name.startswith(ORDERS)}
     breaks = [RESTART, *(f"{order} torrent" for order in ORDERS), "crash tracker"]
-    faults |= {name: 1 for name in chance.sample(breaks, chance.choice((1, 1, 2)))}
+    faults |= dict.fromkeys(chance.sample(breaks, chance.choice((1, 1, 2))), 1)
     if chance.random() < 1 / 2:
         faults[LATE] = 1
     fewer = {"torrents": 1, "conflicting": 0, "files": False, "views": {}} if chance.random() < 4 / 5 else {}
@@ -80,7 +80,13 @@ def with_crash_points(chance: Random) -> dict[str, Any]:
     faults = {name: most for name, most in found["faults"].items() if not name.startswith(ORDERS) and name != LATE}
     faults |= dict.fromkeys(chance.sample(["crash torrent", "crash tracker"], chance.choice((1, 1, 1, 2))), 1)
     named = chance.random() < 2 / 3
-    return {**found, "hardened": named, "wills": named and chance.random() < 1 / 2, "crash_points": True, "faults": faults}
+    return {
+        **found,
+        "hardened": named,
+        "wills": named and chance.random() < 1 / 2,
+        "crash_points": True,
+        "faults": faults,
+    }
 
 
 def world(scenario: Any, **bus: bool) -> World:

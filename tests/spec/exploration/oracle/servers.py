@@ -181,7 +181,7 @@ class Server:
         return new._replace(view=state.view) if keeps_view else new
 
     def interrupted(self, state: Charts, what: str, message: Any = None) -> tuple[End, ...]:
-        """What is left, and what is out, of a step in which it crashes: the store holds the view of now, or the last."""
+        """What is left and what is out of a step in which it crashes. The store holds the view of now, or the last."""
         if not self.is_online(state):
             return ()
         self._visited: list[_On] = []

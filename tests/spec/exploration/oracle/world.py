@@ -239,7 +239,9 @@ class World:
         party = self.parties[place]
         for end in self._asked(place, "ordered", here.state, "publish"):
             yield from self._ends(config, place, end, f"publish {party.name}")
-        for end in () if here.up else self._asked(place, "ordered", here.state, "start"):  # else the old connection is there
+        for end in (
+            () if here.up else self._asked(place, "ordered", here.state, "start")
+        ):  # else the old connection is there
             then = self.rules.pay(config, LATE) if end.is_late else config
             if then:
                 yield f"start {party.name}", self._said(then, place, end.state, *end.sent)
@@ -253,7 +255,7 @@ class World:
                     yield from self._ends(paid, place, end, f"{order} {party.name}, {len(up)} arrive", up=up)
 
     def _interrupts(self, config: Config, place: int, here: Here, *, waits: bool) -> Iterator[tuple[str, Config]]:
-        """A crash inside a step. What is out is lost with the connection, but for the first of it where that lingers."""
+        """A crash inside a step. What is out is lost with the connection; the first of it is not where that lingers."""
         party = self.parties[place]
         paid = self.rules.pay(config, f"crash {self.kinds.get(party.name, party.name)}")
         if not paid:
@@ -280,8 +282,7 @@ class World:
                     yield called, self._put(lasting, place, then._replace(up=up[:count]))
 
     def _wills(self, config: Config, place: int, here: Here) -> Iterator[tuple[str, Config]]:
-        """The broker says a will: in time once it has read all that the connection brought; an overdue one at any time.
-        """
+        """The broker says a will: in time once it has read all that a connection brought; an overdue one at any time."""
         party: Any = self.parties[place]
         for when, state, will in self._asked(place, "wills", here.state) if hasattr(party, "wills") else ():
             if when == "overdue" or not here.up:
