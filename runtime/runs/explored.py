@@ -8,6 +8,7 @@ from uuid import UUID
 from machines.calls import CONNECT, DISCONNECT, SUBSCRIBE
 from machines.events import BusEvent
 from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.interruptions import KINDS as INTERRUPTS
 from spec.exploration.model.steps import Label, Row
 from spec.exploration.model.wills import BY_BROKER
 from spec.monitor import Connected, Delivered, Disconnected, Observed, Published, Sent, Subscribed
@@ -60,7 +61,7 @@ class _Observer:
         component, kind = label.component, label.kind
         if kind in {"crash", "wipe", "disconnect", "stabilisation"}:
             self._cut(component, label.arrive)
-        elif kind in {"read", "duplicate"}:
+        elif kind in {"read", "duplicate", "interrupt read"}:
             self._read(component, label.message, again=kind == "duplicate")
         sent = 0
         for arrow in () if label.outcome is None else label.outcome.arrows:
@@ -74,6 +75,8 @@ class _Observer:
                 sent += 1
             else:
                 self._packet(component, arrow.message)
+        if kind in INTERRUPTS and label.outcome is not None:
+            self._cut(component, label.arrive + len(label.outcome.sent))
 
     def _read(self, component: int, message: Hashable, *, again: bool) -> None:
         """An event is read, and stays to be read once more."""

@@ -210,7 +210,14 @@ _WORLDS: OrderedDict[str, World] = OrderedDict()
 
 def world_key(scenario: Scenario) -> str:
     """What tells worlds with every fault apart."""
-    told = [scenario.torrents, scenario.conflicting, scenario.hardened, scenario.retries, scenario.files]
+    told = [
+        scenario.torrents,
+        scenario.conflicting,
+        scenario.hardened,
+        scenario.retries,
+        scenario.files,
+        scenario.crash_points,
+    ]
     return json.dumps([*told, thawed(scenario.views)], sort_keys=True)
 
 

@@ -6,8 +6,8 @@ the store holds the view of now, or the one that was stored when the last event 
 events is out. What a step leaves that publishes nothing counts as stored when it is done.
 
 A point at which nothing is out is none of its own where it is like a crash before the step, or after it. Where both
-hops are kept apart, of what is out something may be cut off with the connection. That is like a crash at an earlier point,
-so of such a point only that is told that all of it arrives (`spec.exploration.model.moves`).
+hops are kept apart, of what is out something may be cut off with the connection. That is like a crash at an earlier
+point, so of such a point only that is told that all of it arrives (`spec.exploration.model.moves`).
 
 Steps with an event, an expiry, and what a server publishes first after its start are interrupted so; a stop is not.
 """

@@ -189,8 +189,8 @@ class _Drawing:
             self._note(component, told.get(kind, "It crashes." if kind == "crash" else "It is replaced."))
         if label.outcome is not None:
             self._act(label, label.outcome.arrows)
-        if kind in INTERRUPTS:
-            self._cut(component, up=False)
+        if kind in INTERRUPTS and label.outcome is not None:
+            self._cut(component, arrive=label.arrive + len(label.outcome.sent))
             self._note(component, "It crashes, in the middle of that.")
 
     def _act(self, label: Label, arrows: Sequence[Arrow]) -> None:

@@ -282,7 +282,7 @@ class World:
                     yield called, self._put(lasting, place, then._replace(up=up[:count]))
 
     def _wills(self, config: Config, place: int, here: Here) -> Iterator[tuple[str, Config]]:
-        """The broker says a will: in time once it has read all that a connection brought; an overdue one at any time."""
+        """The broker says a will: in time once it has read all that the connection brought; else at any time."""
         party: Any = self.parties[place]
         for when, state, will in self._asked(place, "wills", here.state) if hasattr(party, "wills") else ():
             if when == "overdue" or not here.up:
