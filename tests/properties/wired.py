@@ -20,8 +20,8 @@ from runtime.connection import spawn
 from runtime.driver import Move, Server
 from runtime.policy import SchedulingPolicy
 from runtime.wire.events import Malformed, Refusals, decode, encode
-from spec.exploration.model.node import Server as Node
 from spec.exploration.model.interruptions import KINDS as INTERRUPTS
+from spec.exploration.model.node import Server as Node
 from spec.exploration.model.node import ServerState
 from spec.exploration.model.normal_form import normal
 from tests.properties.buses import SimulatedBus

@@ -119,6 +119,10 @@ def open_systems(
     own = sorted({*scenario.views} & {*scenario.names})
     if own:
         raise NotInterchangeable(f"servers are not interchangeable: {own[0]} begins with a view of its own")
+    if scenario.wills or scenario.crash_points:
+        raise NotInterchangeable(
+            "nobody tells the wills of servers that are not looked at, or their crashes inside a step"
+        )
     if scenario.files:
         raise NotInterchangeable("files name who brought them, and views of pairs do not hold who knows whose")
     built = {kind: uniform(scenario, kind, NAMED).build(charts) for kind in kinds_of(scenario)}
