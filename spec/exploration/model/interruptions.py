@@ -12,33 +12,43 @@ point, so of such a point only that is told that all of it arrives (`spec.explor
 Steps with an event, an expiry, and what a server publishes first after its start are interrupted so; a stop is not.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from machines.participant import Snapshot
 from spec.exploration.model.normal_form import normal
 
 if TYPE_CHECKING:
-    from spec.exploration.model.node import Outcome, Progress, Server, ServerState
+    from spec.exploration.model.node import Progress, Server, ServerState
 
 KINDS = {f"interrupt {kind}": kind for kind in ("read", "expire", "publish")}
 """What a crash inside a step is called, and the step."""
 
 
+def stored_before(here: "Progress") -> Snapshot:
+    """The view that is stored before an event is published: that of now."""
+    return here.state.view
+
+
 def points(
-    server: "Server", before: "ServerState", met: "Iterable[tuple[Progress, bool]]", outcome: "type[Outcome]"
-) -> "Iterator[Outcome]":
-    """What a crash comes to at each point that was `met` on the way, with whether the step ends there."""
+    server: "Server",
+    before: "ServerState",
+    met: "Iterable[tuple[Progress, bool]]",
+    is_answering: Callable[[Snapshot], bool],
+) -> "Iterator[tuple[ServerState, Progress]]":
+    """What a server is after a crash at each point that was `met` on the way, with whether the step ends there.
+
+    `is_answering`: whether a view is about to answer, which is no point: its change is not done.
+    """
     for here, ends in met:
-        if here.state.broken or not server.is_online(here.state) or server.is_view_busy(here.state):
+        if here.state.broken or not server.is_online(here.state) or is_answering(here.state.view):
             continue
         for view in dict.fromkeys(_stored(before, here)):
             is_before = not here.sent and view == before.view
             is_after = ends and not here.sent and view == here.state.view
             if not (is_before or is_after):
                 born = server.reborn(here.state._replace(view=view), keeps_view=True)
-                then = normal(born)._replace(view=born.view)  # as it was stored, though much of it is forgotten next
-                yield outcome(then, here.sent, here.arrows, here.fault)
+                yield normal(born)._replace(view=born.view), here  # as it was stored, though much is forgotten next
 
 
 def _stored(before: "ServerState", here: "Progress") -> Iterator[Snapshot]:

@@ -13,7 +13,7 @@ drawn, and checked, in the scenarios of the startups. It ends before the first p
 others may connect in between, and hear it.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
@@ -23,10 +23,10 @@ from machines.calls import ROLES, TimeoutExceeded
 from machines.events import BusEvent, ClientGoodbye
 from machines.participant import Snapshot
 from machines.torrent_server import TorrentServerData
-from spec.exploration.model.interruptions import points
+from spec.exploration.model.interruptions import points, stored_before
 from spec.exploration.model.normal_form import marks_in, normal, without_marks
 from spec.exploration.model.renaming import Renaming
-from spec.exploration.model.wills import BY_BROKER, SAYS, forgotten, noted, renewed, saying, started
+from spec.exploration.model.wills import BY_BROKER, SAYS, forgetting, noted, renewed, saying, started
 from spec.system.process import (
     ChartMachine,
     Sending,
@@ -204,11 +204,13 @@ class Server:
         if order == "stabilisation":
             return self._owner(self.reborn(state, keeps_view=True), Start())
         if order == "start":
-            return () if self.is_online(state) or state.broken else tuple(self._started(state))
+            return () if self.is_online(state) or state.broken else self._started(state)
         if order in SAYS:
-            return tuple(self._said(state, order))
+            found = saying(state, order, online=self.is_online(state))
+            return tuple(Outcome(then, (will,), (Arrow(BY_BROKER, "broker", will),)) for then, will in found)
         if order == "cut":
-            return self._cut(state)
+            ends = self._owner(state, ConnectionLost()) if self.is_online(state) else (Outcome(state, (), ()),)
+            return tuple(forgetting(state, ends))
         if not self.is_online(state) or (order == "publish") > self.is_busy(state):
             return ()
         if order == "publish":
@@ -224,22 +226,13 @@ class Server:
         """Whether it leaves a will with the broker."""
         return bool(getattr(self.initial.client.data, "leaves_will", False))
 
-    def _started(self, state: ServerState) -> Iterator[Outcome]:
+    def _started(self, state: ServerState) -> tuple[Outcome, ...]:
         """A session has a name of its own where a will is left: else it would be the will of the next one, too."""
         if not self.leaves_will:
-            return iter(self._owner(state, Start()))
+            return self._owner(state, Start())
         data: Any = state.client.data
-        return started(state, self._owner(state._replace(will=None), Start(session=renewed(data.session))), Arrow)
-
-    def _said(self, state: ServerState, order: str) -> Iterator[Outcome]:
-        for then, will in saying(state, order, online=self.is_online(state)):
-            yield Outcome(then, (will,), (Arrow(BY_BROKER, "broker", will),))
-
-    def _cut(self, state: ServerState) -> tuple[Outcome, ...]:
-        """The broker restarts: no connection is left, and no will."""
-        ends = self._owner(state, ConnectionLost()) if self.is_online(state) else (Outcome(state, (), ()),)
-        found = (end._replace(then=forgotten(end.then)) for end in ends if isinstance(end.then, ServerState))
-        return tuple(end for end in found if end.then != state)
+        ends = self._owner(state._replace(will=None), Start(session=renewed(data.session)))
+        return tuple(started(state, ends, Arrow))
 
     def reborn(self, crashed: ServerState, *, keeps_view: bool) -> ServerState:
         """The server after a crash, with the view that it stored or a new one.
@@ -252,14 +245,6 @@ class Server:
             client = client._replace(data=replace(client.data, session=data.session, request=data.request))
         view = crashed.view if keeps_view else self.initial.view
         return self.initial._replace(client=client, view=view, will=crashed.will, late_wills=crashed.late_wills)
-
-    def stored_by(self, here: "Progress") -> Snapshot:
-        """The view that is stored before an event is published: that of now."""
-        return here.state.view
-
-    def is_view_busy(self, state: ServerState) -> bool:
-        """Whether its view is about to answer."""
-        return self._machines["view"].busy(state.view)
 
     def interrupted(self, state: Hashable, kind: str, message: Hashable) -> tuple[Outcome, ...]:
         """What a crash inside the steps of a kind comes to (`spec.exploration.model.interruptions`)."""
@@ -275,8 +260,10 @@ class Server:
         else:
             self.order(state, kind)
         self._met = None
-        found = {(end.then, end.sent, end.fault): end for end in reversed([*points(self, state, met, Outcome)])}
-        return tuple(found.values())[::-1]
+        found: dict[Hashable, Outcome] = {}
+        for then, here in points(self, state, met, self._machines["view"].busy):
+            found.setdefault((then, here.sent, here.fault), Outcome(then, here.sent, here.arrows, here.fault))
+        return tuple(found.values())
 
     def ignores(self, state: Hashable, message: Hashable) -> bool:
         assert isinstance(state, ServerState)
@@ -374,7 +361,7 @@ class Server:
         if receiver != "broker":
             return self._deliver(here, receiver, sending.message)
         if isinstance(sending.message, BusEvent):
-            return here._replace(sent=(*here.sent, sending.message), stored=self.stored_by(here))
+            return here._replace(sent=(*here.sent, sending.message), stored=stored_before(here))
         here = here._replace(state=noted(here.state, sending.message))
         taking, session, why = self._broker.receive(here.broker, sending.message, self.name)
         return _broken(here, why) if taking is Taking.REFUSED else here._replace(broker=session)

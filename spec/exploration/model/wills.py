@@ -47,9 +47,15 @@ def noted(state: "ServerState", packet: object) -> "ServerState":
     return state._replace(will=None) if isinstance(packet, DISCONNECT) else state
 
 
-def forgotten(state: "ServerState") -> "ServerState":
-    """The state once the broker has restarted."""
-    return state._replace(will=None, late_wills=())
+def forgetting(state: "ServerState", ends: "tuple[Outcome, ...]") -> "Iterator[Outcome]":
+    """How a state ends when the broker restarts, and knows of no will; `ends` are those of a lost connection.
+
+    Nothing where nothing changes.
+    """
+    for end in ends:
+        then = end.then._replace(will=None, late_wills=())  # type: ignore[attr-defined]
+        if then != state:
+            yield end._replace(then=then)
 
 
 def saying(state: "ServerState", kind: str, *, online: bool) -> "Iterator[tuple[ServerState, ClientGoodbye]]":

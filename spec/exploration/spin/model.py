@@ -19,7 +19,7 @@ What the charts do has to be known beforehand: the system has to be searched com
 is a hole: a model that steps into one ends at once.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -28,8 +28,9 @@ from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.node import AGAIN
 from spec.exploration.model.steps import ENDS_CONNECTION, TRACKER
 from spec.exploration.model.wills import SAYS
-from spec.exploration.spin.c_text import FUNCTIONS, blocks
+from spec.exploration.spin.c_text import FUNCTIONS, blocks, process, step, word
 from spec.exploration.spin.properties import Bad, array, braces, hops, in_c
+from spec.exploration.spin.refusals import Unwritable, refuse
 from spec.system.process import name_of
 
 HOLE = -1
@@ -52,10 +53,6 @@ class Branch(NamedTuple):
     fault: str = ""
 
 
-class Unwritable(ValueError):  # noqa: N818 - says what is in the way
-    """A system that cannot be written as a model: the message says why, and what to do."""
-
-
 def write(system: ClosedSystem, bad: Bad | None = None, *, by_kind: bool = False) -> str:
     """The closed system in Promela. The system has to have been searched completely. Raises `Unwritable`.
 
@@ -65,20 +62,7 @@ def write(system: ClosedSystem, bad: Bad | None = None, *, by_kind: bool = False
     With `bad`, the model asserts that no state is one of `PROPERTIES`, words of bits that are defined when it is
     compiled, and it prints at its end which of them some state is.
     """
-    if by_kind and system.faults.bounds:
-        raise Unwritable("to a process, faults are steps like others, and SPIN would oblige it to them; allow none")
-    if system.moves.has_wills and system.faults.bounds.get("broker restart", 0) != 0:
-        raise Unwritable(
-            "a broker that restarts forgets the wills of who is gone, which the model does not know of; take out "
-            "wills, or bound 'broker restart' by 0"
-        )
-    if system.faults.crash_points:
-        raise Unwritable("the model knows of no crash inside a step; take out crash_points")
-    if not system.ordered and system.faults.bounds.get("duplicates", 0) not in {0, 1}:
-        raise Unwritable(
-            "where events overtake each other, each that is delivered twice has a name of its own, and the model has "
-            "one for all; bound duplicates by 1"
-        )
+    refuse(system, by_kind=by_kind)
     return _Writer(system, bad, by_kind).model()
 
 
@@ -162,7 +146,7 @@ class _Writer:
             *blocks("c_decl", self._tables()),
             *self._variables(),
             *blocks("c_code", (*self._functions(), *watching)),
-            *(self._processes() if self.by_kind else _process("closed_system", "end", steps)),
+            *(self._processes() if self.by_kind else process("closed_system", "end", steps)),
             "",
         ))  # fmt: skip
 
@@ -170,7 +154,7 @@ class _Writer:
         for component in self.components:
             for number, steps in enumerate(self._kinds(component)):
                 if steps:
-                    yield from _process(f"component{component}_{number}", "accept", steps)
+                    yield from process(f"component{component}_{number}", "accept", steps)
 
     def _variables(self) -> Iterator[str]:
         begun = self.system.initial()
@@ -191,7 +175,7 @@ class _Writer:
         cell = "unsigned char" if self.cell == "byte" else "short"
         sent = max((len(branch.sent) for branches in self.branches.values() for branch in branches), default=0) or 1
         yield f"#define MESSAGES {len(self.messages)}"
-        yield from (f"#define ASK_{_word(order)} (MESSAGES + {place})" for place, order in enumerate(ORDERS))
+        yield from (f"#define ASK_{word(order)} (MESSAGES + {place})" for place, order in enumerate(ORDERS))
         yield f"#define ONCE {ONCE}"
         yield f"typedef {cell} Cell; typedef unsigned long long Word;"
         yield f"typedef struct Way {{ Cell then; Cell sends; Cell sent[{sent}]; short lost; Cell fails; }} Way;"
@@ -332,10 +316,10 @@ class _Writer:
         forward = f"Cell m = now.up{c}[1]; take(now.up{c}, 1); {self._settle(c)}"
         yield self._ordinary([f"now.up{c}[0]"], f"{forward} publish{c}(m);")
         if self.system.recalls:
-            yield _step([f"now.past == {TELLS + c}"], "now.past = 1;")
+            yield step([f"now.past == {TELLS + c}"], "now.past = 1;")
         elif self._happens("losses"):
             guard = [f"now.up{c}[0]", f"can_be_lost[now.up{c}[1]]", *self._can_pay("losses")]
-            yield _step(guard, f"take(now.up{c}, 1); {self._settle(c)} {self._pay('losses')}")
+            yield step(guard, f"take(now.up{c}, 1); {self._settle(c)} {self._pay('losses')}")
 
     def _reading(self, c: int, place: int) -> Iterator[str]:
         system, down = self.system, f"now.down{c}"
@@ -351,7 +335,7 @@ class _Writer:
             yield self._first([*guard, *self._can_pay("losses")], f"{effect} {self._pay('losses')}", c)
             if system.recalls and c != TRACKER:
                 renders = [*guard, f"now.past == {TELLS + c}", *self._can_pay("losses")[1:]]
-                yield _step(renders, f"{effect} {self._pay('losses')}")
+                yield step(renders, f"{effect} {self._pay('losses')}")
         if self._happens("duplicates"):
             for branch, besides in enumerate(branches):
                 found = f"again[{down}[{place}]] != ONCE && finds{c}(again[{down}[{place}]], {branch})"
@@ -364,7 +348,7 @@ class _Writer:
         empties = "" if order in {"expire", "publish", *BY_BROKER} else f"empty(now.down{c});"
         empties += self._emptied_up(c) if order in {*ENDS_CONNECTION, "stabilisation"} else ""
         arrivals = range(1, self.ups[c] + 1) if self.system.connections.lingers and order in ENDS_CONNECTION else ()
-        what = f"ASK_{_word(order)}"
+        what = f"ASK_{word(order)}"
         asked = len(self.messages) + ORDERS.index(order)
         if order in BY_BROKER and self.system.moves.has_wills:
             for branch, besides in enumerate(self._most_branches(c, (asked,))):
@@ -386,7 +370,7 @@ class _Writer:
         yield self._first(*self._paid(guard, effect, fault, besides, from_first=0), c)
         if self.system.recalls and c != TRACKER and fault != "stabilisation expiry":
             unheard = effect.replace(f"empty(now.up{c});", "").replace(f"act{c}(", f"hold{c}(")
-            yield _step(*self._paid([*guard, f"tells{c}(found)"], unheard, fault, besides, from_first=1))
+            yield step(*self._paid([*guard, f"tells{c}(found)"], unheard, fault, besides, from_first=1))
 
     def _paid(
         self, guard: list[str], effect: str, fault: str, besides: set[str], *, from_first: int
@@ -404,8 +388,8 @@ class _Writer:
     def _ordinary(self, guard: list[str], effect: str) -> str:
         """A step that ends what can be told of the time before stabilisation."""
         if not self.system.recalls:
-            return _step(guard, effect)
-        return _step([*guard, f"now.past < {TELLS}"], effect if "now.past = 1" in effect else f"go_on(); {effect}")
+            return step(guard, effect)
+        return step([*guard, f"now.past < {TELLS}"], effect if "now.past = 1" in effect else f"go_on(); {effect}")
 
     def _first(self, guard: list[str], effect: str, c: int) -> str:
         """The same, where nothing of this component is on its way to the broker, before which it does nothing more."""
@@ -437,21 +421,8 @@ class _Writer:
         return f"settle{component}();" if self._happens("duplicates") else ""
 
 
-def _word(order: str) -> str:
-    return order.upper().replace(" ", "_")
-
-
-def _process(name: str, label: str, steps: Iterable[str]) -> Iterator[str]:
-    yield from (f"active proctype {name}() {{", f"{label}: do", *steps, "  od", "}")
-
-
 def _besides(branch: Branch) -> Iterator[str]:
     if branch.lost != HOLE:
         yield "losses"
     if branch.fault:
         yield branch.fault
-
-
-def _step(guard: Sequence[str], effect: str) -> str:
-    # the parentheses keep SPIN from taking a look-up for a side effect
-    return f"  :: d_step {{ c_expr {{ ({' && '.join(guard)}) }} -> c_code {{ {effect} }} }}"

@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 
 from spec.exploration.explore import Options, Result, explore
+from spec.exploration.model import node
 from spec.exploration.model.interruptions import KINDS
-from spec.exploration.model.node import Server
 from spec.exploration.model.reference import explore as explore_plainly
 from spec.exploration.model.reference import successors
 from spec.exploration.model.scenario import Scenario, scenario
-from spec.exploration.spin.model import Unwritable, write
+from spec.exploration.spin.model import write
+from spec.exploration.spin.refusals import Unwritable
 from spec.exploration.traces.replay import play, read
 from spec.notation import read as read_diagram
 
@@ -34,7 +35,7 @@ def test_nothing_acknowledged_is_lost() -> None:
 
 
 def test_who_publishes_before_it_stores_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Server, "stored_by", lambda _, here: here.stored)
+    monkeypatch.setattr(node, "stored_before", lambda here: here.stored)
     found = broken(explore(CHOSEN))
     assert {TOLD, BROUGHT} <= found.keys()
     diagram = read_diagram(found[TOLD])

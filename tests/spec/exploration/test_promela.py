@@ -14,8 +14,9 @@ from spec.exploration.model.steps import Row
 from spec.exploration.model.surroundings import Kept
 from spec.exploration.properties.client_join import PROPERTIES, side_of
 from spec.exploration.properties.language import Properties
-from spec.exploration.spin.model import Unwritable, write
+from spec.exploration.spin.model import write
 from spec.exploration.spin.properties import Bad, bad
+from spec.exploration.spin.refusals import Unwritable
 from spec.exploration.spin.runner import Hole, Report, SpinError, run
 
 pytestmark = pytest.mark.usefixtures("spin_programs")
