@@ -56,13 +56,9 @@ def _without_old_names(state: "ServerState") -> "ServerState":
     names = names or any(one.info.request_id for one in view.admissions.values())
     if not (names or view.gone or view.gone_before) or state.where not in {*WAITING, "awaiting_answer"}:
         return state
-    view = replace(
-        view,
-        clients=immutabledict(),
-        admissions=immutabledict(),
-        gone=immutabledict() if state.where in WAITING else view.gone,
-        gone_before=immutabledict() if state.where in WAITING else view.gone_before,
-    )
+    view = replace(view, clients=immutabledict(), admissions=immutabledict())
+    if state.where in WAITING and isinstance(state.client.data, TorrentServerData):  # a tracker remembers wills
+        view = replace(view, gone=immutabledict(), gone_before=immutabledict())
     return state._replace(view=state.view._replace(data=replace(state.view.data, view=view)))
 
 

@@ -37,6 +37,13 @@ def of_crash_points(number: int) -> Case:
     return _of_table(number, drawn.with_crash_points(Random(number)))
 
 
+def of_forgotten_wills(number: int) -> Case:
+    """Where the broker restarts, and forgets wills, also of who is gone; and trackers begin anew that have read some."""
+    faults = {"broker restart": 1, "crash torrent": 1}
+    table = {"torrents": 1, "hardened": True, "wills": True, "timeouts": "never", "keeps_hops": True, "faults": faults}
+    return _of_table(number, table)
+
+
 def _of_table(number: int, table: dict[str, Any]) -> Case:
     scenario = scenario_of("random", f"random {number}", table)
 

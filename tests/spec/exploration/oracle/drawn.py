@@ -63,15 +63,16 @@ def table(chance: Random) -> dict[str, Any]:
 
 
 def with_wills(chance: Random) -> dict[str, Any]:
-    """A scenario in which hardened torrent servers leave a will, and something breaks."""
+    """A scenario in which hardened torrent servers leave a will, and a connection of one breaks."""
     found = table(chance)
-    faults = {name: most for name, most in found["faults"].items() if not name.startswith(ORDERS)}
-    breaks = [RESTART, *(f"{order} torrent" for order in ORDERS), "crash tracker"]
-    faults |= dict.fromkeys(chance.sample(breaks, chance.choice((1, 1, 2))), 1)
-    if chance.random() < 1 / 2:
-        faults[LATE] = 1
-    fewer = {"torrents": 1, "conflicting": 0, "files": False, "views": {}} if chance.random() < 4 / 5 else {}
-    return {**found, **fewer, "hardened": True, "wills": True, "retries": 0, "faults": faults}
+    faults = {name: most for name, most in found["faults"].items() if not name.startswith((*ORDERS, "duplicates"))}
+    faults[chance.choice(("crash torrent", "crash torrent", "disconnect torrent", "wipe torrent"))] = 1
+    for fault in (LATE, RESTART, "stop torrent", "crash tracker"):
+        if chance.random() < 1 / 4:
+            faults[fault] = 1
+    fewer = {"torrents": 1, "conflicting": 0, "files": False, "views": {}, "late_expiries": False}
+    timeouts = chance.choice(("never", "never", "patient"))
+    return {**found, **fewer, "hardened": True, "wills": True, "retries": 0, "faults": faults, "timeouts": timeouts}
 
 
 def with_crash_points(chance: Random) -> dict[str, Any]:
@@ -79,14 +80,9 @@ def with_crash_points(chance: Random) -> dict[str, Any]:
     found = with_wills(chance)
     faults = {name: most for name, most in found["faults"].items() if not name.startswith(ORDERS) and name != LATE}
     faults |= dict.fromkeys(chance.sample(["crash torrent", "crash tracker"], chance.choice((1, 1, 1, 2))), 1)
-    named = chance.random() < 2 / 3
-    return {
-        **found,
-        "hardened": named,
-        "wills": named and chance.random() < 1 / 2,
-        "crash_points": True,
-        "faults": faults,
-    }
+    named, files = chance.random() < 2 / 3, chance.random() < 2 / 3
+    wills = named and chance.random() < 1 / 2
+    return {**found, "hardened": named, "wills": wills, "files": files, "crash_points": True, "faults": faults}
 
 
 def world(scenario: Any, **bus: bool) -> World:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
-from tests.spec.exploration.oracle.cases import of_charts, of_client_join, of_crash_points, of_wills
+from tests.spec.exploration.oracle.cases import of_charts, of_client_join, of_crash_points, of_forgotten_wills, of_wills
 from tests.spec.exploration.oracle.compare import Case, Sizes, differences
 from tests.spec.exploration.oracle.search import TooLarge
 
@@ -18,7 +18,11 @@ KINDS: tuple[tuple[str, Callable[[int], Case]], ...] = (
     ("charts", of_charts),
 )
 """The kinds of systems that come one after the other."""
-MORE: tuple[tuple[str, Callable[[int], Case]], ...] = (("wills", of_wills), ("crash points", of_crash_points))
+MORE: tuple[tuple[str, Callable[[int], Case]], ...] = (
+    ("wills", of_wills),
+    ("crash points", of_crash_points),
+    ("forgotten wills", of_forgotten_wills),
+)
 """The kinds that come only where they are asked for."""
 
 

@@ -16,6 +16,7 @@ from spec.exploration.engine.queue_tables import EMPTY, InFlight
 from spec.exploration.engine.search import BreadthFirst, Found
 from spec.exploration.engine.tables import Tables
 from spec.exploration.engine.vectorised.search import VectorisedSearch
+from spec.exploration.model import node
 from spec.exploration.model.answers import Answers
 from spec.exploration.model.budget import FaultBudgets
 from spec.exploration.model.chart_node import Chart
@@ -260,6 +261,17 @@ def lost_connections_keep_what_was_to_come(patch: Patch) -> None:
     patch.setattr(InFlight, "_fill_after", fill)
 
 
+@told_by("wills", 1_000_008)
+def whoever_is_back_has_no_will_said(patch: Patch) -> None:
+    """A start discards the will of the session before."""
+    patch.setattr(node, "started", lambda _state, ends, _arrow: iter(ends))
+
+
+@told_by("crash points", 1_000_022)
+def a_view_is_stored_after_what_follows_from_it(patch: Patch) -> None:
+    patch.setattr(node, "stored_before", lambda here: here.stored)
+
+
 def tells(fault: Fault, kind: str, number: int) -> str:
     """How a system tells a fault first; empty if it does not."""
     with pytest.MonkeyPatch.context() as patch:
@@ -281,10 +293,11 @@ def main() -> None:
     parser.add_argument("--kind", choices=sorted({**dict(KINDS), **dict(MORE)}), help="systems of this kind only")
     asked = parser.parse_args()
     missed = 0
-    for name, (fault, _, _) in FAULTS.items():
+    for name, (fault, kind, _) in FAULTS.items():
         if asked.only not in name:
             continue
-        for tried, (kind, number) in enumerate(systems(asked.seed, asked.kind), start=1):
+        wanted = asked.kind or (kind if kind in dict(MORE) else None)
+        for tried, (kind, number) in enumerate(systems(asked.seed, wanted), start=1):
             found = tells(fault, kind, number)
             if found or tried == asked.most:
                 break
