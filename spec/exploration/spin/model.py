@@ -105,6 +105,7 @@ class _Writer:
                 for branch in self._with_losses(component, kind, Branch(then, sent, fault=outcome.fault))
             ]
             for (component, local, kind, message), outcomes in self.system.answers.known.items()
+            if kind in {"read", *ORDERS}
         }
 
     def _with_losses(self, component: int, kind: str, branch: Branch) -> Iterator[Branch]:

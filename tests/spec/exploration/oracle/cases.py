@@ -38,7 +38,7 @@ def of_crash_points(number: int) -> Case:
 
 
 def of_forgotten_wills(number: int) -> Case:
-    """Where the broker restarts, and forgets wills, also of who is gone; and trackers begin anew that have read some."""
+    """Where the broker restarts, and forgets wills, also of who is gone; a tracker begins anew that has read some."""
     faults = {"broker restart": 1, "crash torrent": 1}
     table = {"torrents": 1, "hardened": True, "wills": True, "timeouts": "never", "keeps_hops": True, "faults": faults}
     return _of_table(number, table)

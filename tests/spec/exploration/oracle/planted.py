@@ -293,17 +293,17 @@ def main() -> None:
     parser.add_argument("--kind", choices=sorted({**dict(KINDS), **dict(MORE)}), help="systems of this kind only")
     asked = parser.parse_args()
     missed = 0
-    for name, (fault, kind, _) in FAULTS.items():
+    for name, (fault, told, _) in FAULTS.items():
         if asked.only not in name:
             continue
-        wanted = asked.kind or (kind if kind in dict(MORE) else None)
+        wanted = asked.kind or (told if told in dict(MORE) else None)
         for tried, (kind, number) in enumerate(systems(asked.seed, wanted), start=1):
             found = tells(fault, kind, number)
             if found or tried == asked.most:
                 break
         missed += not found
-        told = " ".join(found[:110].split())
-        print(f"{name}: {f'{kind} {number}, the {tried}. system: {told}' if found else 'NOT FOUND'}", flush=True)
+        said = " ".join(found[:110].split())
+        print(f"{name}: {f'{kind} {number}, the {tried}. system: {said}' if found else 'NOT FOUND'}", flush=True)
     sys.exit(bool(missed))
 
 
