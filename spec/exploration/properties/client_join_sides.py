@@ -64,6 +64,8 @@ class TrackerSide:
     hears_all: bool = field(default=False, kw_only=True)
     """Whether nothing that is sent to it can be lost (`loses_nothing`)."""
     holds: Holding = field(default=NOTHING, kw_only=True)
+    keeps_store: bool = field(default=False, kw_only=True)
+    """Whether it never loses the view that it has stored."""
     named: frozenset[tuple[str, str]] = field(default=frozenset(), kw_only=True)
     """Who is registered for which of its requests, where requests have names."""
 
@@ -181,6 +183,7 @@ def _tracker(system: ClosedSystem, state: ServerState, *, online: bool, quiescen
         is_online=online,
         is_quiescent=quiescent,
         hears_all=loses_nothing(system),
+        keeps_store=not happens("wipe tracker")(system),
         is_waiting=state.where == "awaiting_requests",
         broken=state.broken,
         pending=frozenset(getattr(state.client.data, "pending", ())),

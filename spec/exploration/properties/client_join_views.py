@@ -66,7 +66,7 @@ def what_a_client_brought_that_counts_itself_as_registered_is_in_the_trackers_st
     tracker: TrackerSide, client: ClientSide
 ) -> Implication:
     """Nothing acknowledged is lost: what was registered outlives every crash of the tracker."""
-    return client.is_registered, client.brought <= tracker.holds.hashes
+    return tracker.keeps_store and client.is_registered, client.brought <= tracker.holds.hashes
 
 
 @needs(bring_files)

@@ -45,6 +45,7 @@ class TrackerSeen:
     registered: frozenset[str]
     shared: bool
     hears_all: bool
+    keeps_store: bool
     holds: Held
     named: frozenset[tuple[str, str]]
 
@@ -137,6 +138,7 @@ def _tracker(
         and rules.ordered
         and not any(map(rules.bound, LOSSY))
         and not _any(rules),
+        keeps_store=rules.bound("wipe tracker") == 0,
         holds=_held(view),
         named=frozenset((client, info.request_id) for client, info in view.clients.items()),
     )
