@@ -4,9 +4,14 @@ python-statemachine looks up every guard and change of a chart, by name, for eac
 objects for the charts of one server. Whoever is stepped by the table of its class (`machines.steps`) needs none of it.
 """
 
+import weakref
 from collections.abc import Callable
+from typing import Any
 
+from statemachine import StateChart
 from statemachine.callbacks import CallbacksRegistry
+
+from machines.steps import compiled
 
 
 class LateCallbacks(CallbacksRegistry):
@@ -24,3 +29,25 @@ class LateCallbacks(CallbacksRegistry):
         super().__init__()
         self._look_up()
         return self._registry
+
+
+class LateChart(StateChart[Any]):
+    """A chart that begins without the library's help, and leaves callbacks to later, where there is a table."""
+
+    def __init__(self) -> None:
+        steps = compiled(type(self))
+        super().__init__(None if steps is None else steps.begun())
+
+    def _register_callbacks(self, listeners: list[object]) -> None:
+        """What the library does for each instance, to be done when it asks for the first callback."""
+        if listeners or compiled(type(self)) is None:
+            super()._register_callbacks(listeners)
+            return
+        itself = weakref.ref(self)
+
+        def look_up() -> None:
+            chart = itself()
+            if chart is not None:
+                super(LateChart, chart)._register_callbacks([])
+
+        self._callbacks = LateCallbacks(look_up)

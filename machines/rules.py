@@ -13,7 +13,9 @@ not given to others to add: it is announced when its bringer is registered, and 
 after it, and still speak of the client that left. Where requests have names, a view remembers of each client the
 request that its latest goodbye named, and believes nobody that this client is registered for that one. It can forget
 that when the client is registered for another request, since the tracker publishes in order, and when the view's own
-server asks to join: a goodbye that came before the request has also reached the tracker before it.
+server asks to join: a goodbye that came before the request has also reached the tracker before it. A goodbye that names
+a request tells that the tracker had accepted it, and so had removed whatever came before; that is forgotten, too. A
+will tells nothing of the kind: its session may have come to nothing, so what was known before it stays known.
 
 A request tells of the fragments that a client stores, not of those that it has only heard of. So an acceptance speaks
 of the former only, and the client forgets the latter: they belong to an earlier membership.
@@ -76,7 +78,8 @@ class View:
 
     `fragment_size` is the service's at a tracker, and the only one that it can work with (None = any) at a torrent
     server. `own` is what a torrent server itself serves and stores. `storage` says whether changes can be stored.
-    `gone` holds, for each client that said goodbye and named a request, this request.
+    `gone` holds, for each client that said goodbye and named a request, this request, or the session that a will named;
+    `gone_before` what a will has taken the place of there.
     """
 
     hash_algorithm: str = "sha-256"
@@ -88,6 +91,7 @@ class View:
     admissions: Mapping[str, Admission] = field(default_factory=immutabledict)
     storage: Storage = "sound"
     gone: Mapping[str, str] = field(default_factory=immutabledict)
+    gone_before: Mapping[str, frozenset[str]] = field(default_factory=immutabledict)
     limits: Limits = NO_LIMITS
 
     def __post_init__(self) -> None:
@@ -183,7 +187,7 @@ def describe(view: View) -> ViewDescribed:
 
 def forget_goodbyes(view: View) -> View:
     """The tracker knows them before it reads the request to join that is made now."""
-    return replace(view, gone=immutabledict())
+    return replace(view, gone=immutabledict(), gone_before=immutabledict())
 
 
 def change(view: View, acceptance: ClientJoinAccepted) -> tuple[View, ViewChanged | ViewChangeFailed]:
@@ -234,6 +238,7 @@ def add_client(view: View, registered: ClientRegistered) -> View:
         fragments=joined(view.fragments, registered.added_fragments),
         clients=view.clients if is_gone else joined(view.clients, {registered.client: registered.info}),
         gone=view.gone if is_gone else without(view.gone, {registered.client}),
+        gone_before=view.gone_before if is_gone else without(view.gone_before, {registered.client}),
         own=_still_stored(view, registered.added_fragments),
     )
 
@@ -242,21 +247,33 @@ def remove_client(view: View, client: str, request_id: str = "", session: str = 
     """Remove a client that is registered or admitted; the files and fragments that it brought stay known.
 
     A goodbye that named a request is remembered: what comes late does not bring the client back. One that names a
-    session is a will: it removes who is registered or admitted for a request of this session, and nobody else.
+    session is a will: it removes who is registered or admitted for a request of this session, and nobody else. It is
+    remembered all the same, since of a session that it ends a registration may still come.
     """
-    if session:
-        known = [view.clients.get(client), *(one.info for name, one in view.admissions.items() if name == client)]
-        if any(info is not None and not belongs(info.request_id, session) for info in known):
-            return view
-    named = request_id or session
-    gone = joined(view.gone, {client: named}) if named else view.gone
-    return replace(forget_admission(view, client), clients=without(view.clients, {client}), gone=gone)
+    known = [view.clients.get(client), *(one.info for name, one in view.admissions.items() if name == client)]
+    remembering = _remembering(view, client, request_id, session)
+    if session and any(info is not None and not belongs(info.request_id, session) for info in known):
+        return remembering
+    return replace(forget_admission(remembering, client), clients=without(view.clients, {client}))
+
+
+def _remembering(view: View, client: str, request_id: str, session: str) -> View:
+    """The view once it remembers a goodbye, if that names a request or a session."""
+    named, known = request_id or session, view.gone.get(client, "")
+    if not named:
+        return view
+    before = view.gone_before
+    if request_id:
+        before = without(before, {client})
+    elif known not in {"", session} and not belongs(known, session):
+        before = joined(before, {client: before.get(client, frozenset()) | {known}})
+    return replace(view, gone=joined(view.gone, {client: named}), gone_before=before)
 
 
 def _is_gone(view: View, client: str, request_id: str) -> bool:
     """Whether this client has left since it was registered for that request."""
-    named = view.gone.get(client, "")
-    return bool(request_id and named) and (named == request_id or belongs(request_id, named))
+    named = {view.gone.get(client, ""), *view.gone_before.get(client, ())} - {""}
+    return bool(request_id) and any(name == request_id or belongs(request_id, name) for name in named)
 
 
 def belongs(request_id: str, session: str) -> bool:

@@ -346,8 +346,9 @@ def _write_model(
     from spec.exploration.model.scenario import ScenarioError
     from spec.exploration.properties.client_join import side_of
     from spec.exploration.properties.language import Properties
-    from spec.exploration.spin.model import Unwritable, write
+    from spec.exploration.spin.model import write
     from spec.exploration.spin.properties import bad
+    from spec.exploration.spin.refusals import Unwritable
     from spec.exploration.spin.runner import words_in_c
 
     with progress_of_search() as render:

@@ -247,7 +247,12 @@ def _play_live(run: Run, qos: int) -> bool:
     from runtime.cli.terminal import PipedConsole
     from runtime.demo.output import People
     from runtime.mqtt.broker import BrokerError
+    from spec.exploration.model.interruptions import KINDS as INTERRUPTS
 
+    if run.trace.scenario.wills:
+        raise fail("--live cannot tell a broker when to say a will: replay this trace without --live", status=2)
+    if any(step.label.kind in INTERRUPTS for step in run.steps):
+        raise fail("--live cannot crash a server inside a step: replay this trace without --live", status=2)
     console = PipedConsole()
     try:
         ending = asyncio.run(play_live(run, People(console), qos))

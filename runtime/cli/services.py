@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from runtime.wire.strict_json import printable
+from runtime.wire.texts import printable
 
 USAGE = 2
 """Exit status: a setting is wrong, or something is missing."""

@@ -24,7 +24,8 @@ from runtime.replay.controlled_server import ControlledServer
 from runtime.replay.schedule import Scheduled, schedule, unmarked
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.node import Server as Node
-from spec.exploration.model.node import ServerState, normal
+from spec.exploration.model.node import ServerState
+from spec.exploration.model.normal_form import normal
 from spec.exploration.model.steps import Row, Slot
 from spec.exploration.traces.rendering import lifeline_at
 from spec.exploration.traces.replay import Replayed

@@ -8,7 +8,9 @@ from uuid import UUID
 from machines.calls import CONNECT, DISCONNECT, SUBSCRIBE
 from machines.events import BusEvent
 from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.interruptions import KINDS as INTERRUPTS
 from spec.exploration.model.steps import Label, Row
+from spec.exploration.model.wills import BY_BROKER
 from spec.monitor import Connected, Delivered, Disconnected, Observed, Published, Sent, Subscribed
 
 
@@ -59,10 +61,13 @@ class _Observer:
         component, kind = label.component, label.kind
         if kind in {"crash", "wipe", "disconnect", "stabilisation"}:
             self._cut(component, label.arrive)
-        elif kind in {"read", "duplicate"}:
+        elif kind in {"read", "duplicate", "interrupt read"}:
             self._read(component, label.message, again=kind == "duplicate")
         sent = 0
         for arrow in () if label.outcome is None else label.outcome.arrows:
+            if arrow.sender == BY_BROKER and isinstance(arrow.message, BusEvent):
+                self._arrive(component, self._stamped(arrow.message))
+                continue
             if arrow.receiver != "broker":
                 continue
             if isinstance(arrow.message, BusEvent):
@@ -70,6 +75,8 @@ class _Observer:
                 sent += 1
             else:
                 self._packet(component, arrow.message)
+        if kind in INTERRUPTS and label.outcome is not None:
+            self._cut(component, label.arrive + len(label.outcome.sent))
 
     def _read(self, component: int, message: Hashable, *, again: bool) -> None:
         """An event is read, and stays to be read once more."""
@@ -101,8 +108,7 @@ class _Observer:
             self._down[component].clear()
 
     def _publish(self, component: int, event: BusEvent, *, lost: bool) -> None:
-        self._number += 1
-        event = replace(event, event_id=str(UUID(int=self._number)))
+        event = self._stamped(event)
         self._see(Sent(self._at(), self._name(component), event))
         if lost:
             return
@@ -110,6 +116,10 @@ class _Observer:
             self._up[component].append(event)
         else:
             self._arrive(component, event)
+
+    def _stamped(self, event: BusEvent) -> BusEvent:
+        self._number += 1
+        return replace(event, event_id=str(UUID(int=self._number)))
 
     def _arrive(self, component: int, event: BusEvent) -> None:
         self._see(Published(self._at(), self._name(component), event))

@@ -26,7 +26,7 @@ from machines.events import (
 )
 from machines.participant import Decision
 from runtime.driver import Move
-from runtime.wire.strict_json import printable
+from runtime.wire.texts import printable
 
 log = logging.getLogger("clientjoin.service")
 

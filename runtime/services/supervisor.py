@@ -18,7 +18,7 @@ from runtime.mqtt.session import NotConnectedError, RefusedError, UntrustedError
 from runtime.services.back_off import BackOff
 from runtime.services.server import ServiceServer
 from runtime.services.status import Status
-from runtime.wire.strict_json import printable
+from runtime.wire.texts import printable
 
 log = logging.getLogger("clientjoin.service")
 

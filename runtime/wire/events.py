@@ -56,18 +56,17 @@ from runtime.wire.strict_json import (
     as_it_is,
     integer,
     map_of,
-    printable,
     read,
     read_of_written,
     record,
     sequence_of,
     set_of,
-    shortened,
     shown,
     text,
     typed,
     unhurried,
 )
+from runtime.wire.texts import printable, shortened
 
 LOGGED = 10
 """How many refusals of the same sort are logged."""

@@ -20,12 +20,14 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from immutabledict import immutabledict
 
 from runtime.wire.in_pieces import decoded, in_order
+from runtime.wire.texts import SHOWN, printable, shortened
 
 MAX_BYTES = 4 * 1024 * 1024
 """The largest payload that is read or written, unless another limit is given."""
@@ -33,8 +35,6 @@ SOME = 10_000
 MAX_DEPTH = 32
 """The deepest nesting that is read; the protocol's own events need 4."""
 MAX_INT64 = 2**63 - 1
-SHOWN = 40
-"""How many characters of a text that came are shown in a message."""
 
 Kind = Literal[
     "unknown-topic",
@@ -93,16 +93,13 @@ def read(shape: "Shape", payload: bytes, largest: int = MAX_BYTES) -> Any:
 
 
 def read_of_written(shape: "Shape", value: object, payload: bytes, largest: int = MAX_BYTES) -> Any:
-    """What `read` gives for the payload that was written of a value which `shape.write` gave.
+    """What `read` gives for the payload that was written of a `value` by `shape`; raises `Fault`, as it does.
 
-    A text that is written of dictionaries with texts as keys, lists, texts and integers is parsed into the very same:
-    so the text is parsed only where the value itself is not plainly right. Raises `Fault`.
+    Dictionaries, lists, texts and integers are parsed as they were written: only what is not plainly right is parsed.
     """
-    try:
+    with suppress(_Unusual, ValueError, TypeError):
         if len(payload) <= largest:
             return shape.quick(value)
-    except (_Unusual, ValueError, TypeError):
-        pass  # then it is said what is wrong, and where
     return read(shape, payload, largest)
 
 
@@ -431,13 +428,3 @@ def shown(value: object) -> str:
             return printable(json.dumps(shortened(value), ensure_ascii=False))
         case _:
             return shortened(json.dumps(value))
-
-
-def shortened(given: str) -> str:
-    """The beginning of a long text."""
-    return given if len(given) <= SHOWN else given[:SHOWN] + "…"
-
-
-def printable(given: str) -> str:
-    """A text in one line, with nothing in it that a terminal obeys."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in given)

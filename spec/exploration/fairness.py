@@ -23,6 +23,7 @@ from machines.calls import SetTimeout
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.reference import successors
 from spec.exploration.model.steps import Label, Row
+from spec.exploration.model.wills import SAYS
 from spec.exploration.properties.language import Instance, Properties, Property, instances
 from spec.system.process import name_of
 
@@ -32,7 +33,7 @@ ASSUMED = (
     "nothing is assumed of what is possible only now and then)"
 )
 """What is assumed of runs wherever a property about runs is judged, in words."""
-BY_ITSELF = frozenset({"read", "expire", "publish", "forward", "start"})
+BY_ITSELF = frozenset({"read", "expire", "publish", "forward", "start", *SAYS})
 """The kinds of steps that are no faults and no orders."""
 
 

@@ -372,8 +372,9 @@ class Server:
     def _as_found(self, state: State) -> State:
         """Whoever starts may have been given other data meanwhile."""
         if self._is_tracker:
-            gone = UNTOLD.gone if state.view is None else state.view.data.view.gone  # it outlasts a round
-            view = Snapshot(("idle",), DistributionViewData(replace(UNTOLD, gone=gone)))
+            known = UNTOLD if state.view is None else state.view.data.view
+            kept = replace(UNTOLD, gone=known.gone, gone_before=known.gone_before)  # they outlast a round
+            view = Snapshot(("idle",), DistributionViewData(kept))
             return state._replace(view=view, doubts=EVERYTHING)
         return state._replace(view=None)
 
@@ -399,9 +400,10 @@ class Server:
         if state.view is not None:
             view = state.view.data.view
             own = view.own.stored_fragments
-            if not (view.clients or view.gone or len(view.fragments) > len(own)):
+            if not (view.clients or view.gone or view.gone_before or len(view.fragments) > len(own)):
                 return state
             parts = immutabledict({key: value for key, value in view.fragments.items() if key in own})
             unseen = replace(view, clients=immutabledict(), gone=immutabledict(), fragments=parts)
+            unseen = replace(unseen, gone_before=immutabledict())
             state = state._replace(view=Snapshot(state.view.states, replace(state.view.data, view=unseen)))
         return state

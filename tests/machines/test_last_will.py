@@ -10,7 +10,8 @@ from machines.broker import Broker, BrokerData
 from machines.calls import CONNACK, CONNECT, DISCONNECT, ConnectionLost
 from machines.events import ClientGoodbye, ClientMetadata, ClientRegistered
 from machines.participant import Output, Snapshot
-from machines.rules import Admission, View, add_client, belongs, remove_client
+from machines.records import replace
+from machines.rules import Admission, View, add_client, belongs, forget_goodbyes, remove_client
 from tests.support.harness import did, follow, took
 
 TOPIC = ClientGoodbye.topic
@@ -130,7 +131,8 @@ def test_a_will_removes_who_is_of_its_session() -> None:
     registered = View(clients=immutabledict({"anna": INFO, "bert": INFO}))
     admitted = View(admissions=immutabledict({"anna": Admission(INFO)}), clients=immutabledict({"bert": INFO}))
     for view in (registered, admitted):
-        assert remove_client(view, "anna", session="t") == view
+        late = remove_client(view, "anna", session="t")
+        assert late == replace(view, gone=immutabledict({"anna": "t"}))
         after = remove_client(view, "anna", session="s")
         assert (set(after.clients), after.admissions, after.gone) == ({"bert"}, {}, {"anna": "s"})
 
@@ -145,3 +147,31 @@ def test_what_comes_after_a_will_brings_nobody_back() -> None:
     assert add_client(gone, late).clients == {}
     assert set(add_client(gone, again).clients) == {"anna"}
     assert add_client(gone, again).gone == {}
+
+
+def test_a_will_does_not_make_forgotten_who_was_gone_before() -> None:
+    """Its session may have come to nothing, and an acceptance may still list the registration of the one before."""
+    for name in ("s", "s-1"):
+        gone = remove_client(View(), "anna", session="s") if name == "s" else remove_client(View(), "anna", "s-1")
+        twice = remove_client(gone, "anna", session="t")
+        assert (twice.gone, twice.gone_before) == ({"anna": "t"}, {"anna": frozenset({name})})
+        assert all(add_client(twice, registered(late)).clients == {} for late in ("s-1", "t-1"))
+        again = add_client(twice, registered("u-1"))
+        assert (again.gone, again.gone_before) == ({}, {})
+        assert forget_goodbyes(twice) == View()
+        assert remove_client(twice, "anna", "u-1").gone_before == {}
+
+
+def test_a_will_takes_the_place_of_a_goodbye_of_its_session() -> None:
+    gone = remove_client(View(), "anna", "s-1")
+    for _ in range(2):
+        gone = remove_client(gone, "anna", session="s")
+        assert (gone.gone, gone.gone_before) == ({"anna": "s"}, {})
+
+
+def test_a_will_that_removes_nobody_is_remembered() -> None:
+    """A view may still know of the session before: the registration that the will ends comes later."""
+    behind = View(clients=immutabledict({"anna": ClientMetadata(request_id="s-1")}))
+    ended = remove_client(behind, "anna", session="t")
+    assert ended.clients == behind.clients
+    assert add_client(ended, registered("t-1")).clients == behind.clients

@@ -22,7 +22,7 @@ def test_a_chart_begins_where_the_library_lets_it_begin(
 ) -> None:
     quick = object.__new__(chart)
     Participant.__init__(quick, None)
-    monkeypatch.setattr("machines.participant.compiled", lambda _: None)
+    monkeypatch.setattr("machines.late_callbacks.compiled", lambda _: None)
     slow = object.__new__(chart)
     Participant.__init__(slow, None)
     assert quick.where == slow.where

@@ -12,6 +12,7 @@ from immutabledict import immutabledict
 
 from machines.calls import Message
 from spec.exploration.model.node import ServerState
+from spec.exploration.model.normal_form import normal
 from spec.exploration.model.steps import Row
 from tests.properties.runs import Run, Step
 
@@ -138,13 +139,15 @@ def _unread(state: ServerState) -> ServerState:
     if state.where != UNREAD:
         return state
     view = replace(state.knows, clients=immutabledict(), admissions=immutabledict(), gone=immutabledict())
+    view = replace(view, gone_before=immutabledict())
     return state._replace(view=state.view._replace(data=replace(state.view.data, view=view)))
 
 
 def compare(run: Run, component: int, here: ServerState) -> list[str]:
     """How a server differs from the run's last state."""
     world, row = run.world, run.row
-    return differences(world.nodes[component].name, here, unmarked(run, component, world.state(row, component)))
+    there = normal(world.state(row, component))  # after a crash inside a step, it is as it was stored
+    return differences(world.nodes[component].name, here, unmarked(run, component, there))
 
 
 def unmarked(run: Run, component: int, state: ServerState) -> ServerState:

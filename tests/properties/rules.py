@@ -29,6 +29,7 @@ from machines.events import (
 from machines.strategies import casts
 from runtime.wire.events import Malformed, decode, encode
 from spec.exploration.model.beginnings import table_of
+from spec.exploration.model.interruptions import KINDS as INTERRUPTS
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import TRACKER, Row
 from tests.properties.beginnings import Beginning, beginnings
@@ -101,6 +102,8 @@ class Service(RuleBasedStateMachine):
     begins: ClassVar[tuple[Beginning, ...]] = beginnings()
     views: ClassVar[bool] = True
     """Whether servers begin with data that Hypothesis makes."""
+    interrupts: ClassVar[bool] = True
+    """Whether servers crash inside a step: not where a real broker says what has come."""
     only_what_runs: ClassVar[bool] = False
     """Whether the way to where a run begins is not judged: it is not done at the level."""
 
@@ -143,7 +146,7 @@ class Service(RuleBasedStateMachine):
 
     def scenario_of(self, beginning: Beginning, others: int, data: st.DataObject) -> Scenario:
         """The scenario of a beginning, with more torrent servers, or with views that Hypothesis makes."""
-        scenario = replace(beginning.scenario, torrents=2 + others)
+        scenario = replace(beginning.scenario, torrents=2 + others, crash_points=self.interrupts)
         if beginning.rivals:
             scenario = replace(scenario, conflicting=scenario.torrents)
         if self.views and data.draw(st.booleans(), label="are there views of their own"):
@@ -266,6 +269,12 @@ class Service(RuleBasedStateMachine):
     @rule(pick=picks)
     def crash(self, pick: int) -> None:
         self.choose(pick, "crash", "wipe")
+
+    @precondition(lambda self: self.can(*INTERRUPTS))
+    @rule(pick=picks)
+    def crash_inside_a_step(self, pick: int) -> None:
+        """Before or after the view is stored, or an event is out."""
+        self.choose(pick, *INTERRUPTS)
 
     @precondition(lambda self: self.can("disconnect"))
     @rule(pick=picks, taken_over=st.booleans())

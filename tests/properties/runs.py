@@ -171,7 +171,7 @@ class World:
         step = step_of(self.system, component, state, label)
         broken = {DRAWN} if differs(self.system, component, state, label) else set()
         for one in self._about_steps if step is not None else ():
-            if concerns(one, component):
+            if concerns(one, component, label.kind):
                 premise, conclusion = one.says(step)
                 if premise and not conclusion:
                     broken.add(one.name)
@@ -210,7 +210,14 @@ _WORLDS: OrderedDict[str, World] = OrderedDict()
 
 def world_key(scenario: Scenario) -> str:
     """What tells worlds with every fault apart."""
-    told = [scenario.torrents, scenario.conflicting, scenario.hardened, scenario.retries, scenario.files]
+    told = [
+        scenario.torrents,
+        scenario.conflicting,
+        scenario.hardened,
+        scenario.retries,
+        scenario.files,
+        scenario.crash_points,
+    ]
     return json.dumps([*told, thawed(scenario.views)], sort_keys=True)
 
 

@@ -22,12 +22,14 @@ class OnTheEmbeddedBroker(Service):
     """Level (c)."""
 
     level = OnEmbedded
+    interrupts = False
 
 
 class OnOneMosquitto(Service):
     """Level (c)."""
 
     level = OnMosquitto
+    interrupts = False
 
 
 @pytest.fixture

@@ -20,8 +20,10 @@ from runtime.connection import spawn
 from runtime.driver import Move, Server
 from runtime.policy import SchedulingPolicy
 from runtime.wire.events import Malformed, Refusals, decode, encode
+from spec.exploration.model.interruptions import KINDS as INTERRUPTS
 from spec.exploration.model.node import Server as Node
-from spec.exploration.model.node import ServerState, normal
+from spec.exploration.model.node import ServerState
+from spec.exploration.model.normal_form import normal
 from tests.properties.buses import SimulatedBus
 from tests.properties.levels import DifferenceError, compare, differences, unmarked
 from tests.properties.remembered import Remembered
@@ -184,16 +186,31 @@ class Wired:
         node = run.world.nodes[label.component]
         server = self.servers[node.name]
         server.chosen.fails = label.outcome is not None and label.outcome.fault == "storage failure"
-        act = _ACTS.get(label.kind)
+        kind = INTERRUPTS.get(label.kind, label.kind)
+        act = _ACTS.get(kind)
         if act is not None:
             await act(self.bus, node.name)
-        elif label.kind == "expire":
+        elif kind == "expire":
             self._expire(server, step)
+        elif kind != label.kind:
+            server.go_on()
         else:
             await self._order(node, step, how)
         await self._rest(server)
+        if kind != label.kind:
+            await self._interrupt(node, step)
         if label.lost is not None:
             await self._lose_sent(node.name, step)
+
+    async def _interrupt(self, node: Node, step: Step) -> None:
+        """A server that has done a step crashes: the store holds what it held, and no more is out than was, then."""
+        outcome = step.label.outcome
+        assert outcome is not None
+        assert isinstance(outcome.then, ServerState)
+        self.bus.cut(node.name, step.label.arrive + len(outcome.sent))
+        await self.servers[node.name].crash()
+        self.broken.pop(node.name, None)
+        self._new(node, outcome.then)
 
     async def _rest(self, server: SteppedServer) -> None:
         """Let a server do what is due, without the bus."""

@@ -120,6 +120,10 @@ def open_systems(
 
     Raises `NotInterchangeable`.
     """
+    if scenario.wills or scenario.crash_points:
+        raise NotInterchangeable(
+            "nobody tells the wills of servers that are not looked at, or their crashes inside a step"
+        )
     built = {kind: uniform(scenario, kind, NAMED).build(charts) for kind in kinds_of(scenario)}
     closed = next(iter(built.values()))
     names = tuple(node.name for node in closed.nodes[1:])

@@ -4,18 +4,28 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from spec.exploration.model.faults import Faults
+from spec.exploration.model.wills import LATE
 
 FREE = 0
 """The cost of what is no fault."""
 ORDINARY, FIRST_UNHEARD, UNHEARD, CAUGHT_UP = "ordinary step", "first unheard step", "unheard step", "caught up"
 """What has a price for the part of a run that it belongs to; see `FaultBudget.past`."""
 FAULTS = (
-    *("stabilisation", "stabilisation expiry", "expiry", "losses", "duplicates", "broker restart", "storage failure"),
+    *(
+        "stabilisation",
+        "stabilisation expiry",
+        "expiry",
+        "losses",
+        "duplicates",
+        "broker restart",
+        "storage failure",
+        LATE,
+    ),
     *(ORDINARY, FIRST_UNHEARD, UNHEARD, CAUGHT_UP),
 )
 """What has a price; the orders that a server may get come after these."""
 UNFAIR = frozenset(
-    {"stabilisation", "losses", "duplicates", "broker restart", "storage failure", FIRST_UNHEARD, UNHEARD}
+    {"stabilisation", "losses", "duplicates", "broker restart", "storage failure", LATE, FIRST_UNHEARD, UNHEARD}
 )
 """What need not happen, beside those orders; timeouts that are set expire some day."""
 Past = Literal["", "open", "told"]

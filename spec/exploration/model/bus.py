@@ -4,9 +4,10 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from machines import Broker, Participant
+from machines import Broker, ConnectionLost, Participant
 from machines.participant import Snapshot
 from spec.exploration.model.node import STEPS, Node
+from spec.exploration.model.wills import is_will
 from spec.system.process import Addressed, ChartMachine, Taking, name_of
 
 
@@ -42,7 +43,9 @@ class BrokerBus:
         self._state: Snapshot = state
 
     def receivers(self, sender: str, message: Hashable) -> frozenset[str]:
-        taking, state, _ = self.machine.receive(self._state, message, sender)
+        """A will is what the broker says when the connection breaks of a client that has left one."""
+        what = ConnectionLost() if is_will(message) else message
+        taking, state, _ = self.machine.receive(self._state, what, sender)
         return frozenset(to for to, _ in self._sent(state)) if taking is Taking.TAKEN else frozenset()
 
     def _sent(self, state: Snapshot) -> Iterator[tuple[str, Snapshot]]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from machines.participant import Snapshot
-from spec.exploration.model.node import Arrow, Outcome, marks_in, without_marks
+from spec.exploration.model.node import Arrow, Outcome
+from spec.exploration.model.normal_form import marks_in, without_marks
 from spec.exploration.model.renaming import Renaming, is_plain
 from spec.system.chart_error import CallbackError
 from spec.system.foreign import ForeignMachine

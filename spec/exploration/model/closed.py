@@ -150,14 +150,20 @@ class ClosedSystem:
         """The slot once a message is under way to it."""
         slot = self.numbers.slots[component][number]
         if not self.numbers.online[component][slot.local]:
-            return self.numbers.slot(component, slot._replace(up=())) if message == BREAK else number
+            gone = slot._replace(local=self.broken(component, slot.local), up=())
+            return self.numbers.slot(component, gone) if message == BREAK else number
         if message == BREAK:
             return self.numbers.slot(component, Slot(self.broken(component, slot.local)))
         down = self.connections.arranged((*slot.down, message))
         return self.numbers.slot(component, Slot(slot.local, slot.up, down))
 
     def broken(self, component: int, local: int) -> int:
-        """The local state once the connection is lost."""
+        """The local state once the broker has restarted, and all connections are lost."""
+        if self.moves.has_wills:
+            cut = self.answers.ask(component, local, "cut", NOTHING)
+            return cut[0][0] if cut else local
+        if not self.numbers.online[component][local]:
+            return local
         endings = [then for then, _, _ in self.answers.ask(component, local, "disconnect", NOTHING)]
         return self.around.ending(component, local, endings)
 

@@ -17,9 +17,9 @@ IN_ALL = "breaks in all"
 class Faults:
     """How often each fault may happen, `None` for any number of times; what is not named never happens.
 
-    `bounds` names `losses` (on either hop), `duplicates`, `storage failure`, `broker restart`, `<order> <server>` for
-    the orders `stop`, `disconnect`, `crash` and `wipe`, and `breaks in all` for all that end a connection. `kinds`
-    gives the word for a server where several share one bound.
+    `bounds` names `losses` (on either hop), `duplicates`, `storage failure`, `late will`, `broker restart`, `<order>
+    <server>` for the orders `stop`, `disconnect`, `crash` and `wipe`, and `breaks in all` for all that end a
+    connection. `kinds` gives the word for a server where several share one bound.
     """
 
     bounds: Mapping[str, int | None] = field(default_factory=dict)
@@ -30,6 +30,9 @@ class Faults:
     loses: frozenset[str] = frozenset()
     """The names of the events that can be lost; empty means all."""
     kinds: Mapping[str, str] = field(default_factory=dict)
+
+    crash_points: bool = False
+    """Whether a server that can crash does so inside its steps, too; that counts for the same bound."""
 
     @property
     def can_repeat(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from spec.exploration.model.answers import Answers
 from spec.exploration.model.budget import CAUGHT_UP, FIRST_UNHEARD, FREE, ORDINARY, UNHEARD, FaultBudgets
 from spec.exploration.model.delivery import Delivery
+from spec.exploration.model.interruptions import KINDS as INTERRUPTS
 from spec.exploration.model.marks import Marks, marked
 from spec.exploration.model.numbers import Numbers
 from spec.exploration.model.queues import Edit, Shape
@@ -20,7 +21,11 @@ from spec.exploration.model.steps import (
     Move,
 )
 from spec.exploration.model.surroundings import Surroundings
+from spec.exploration.model.wills import LATE, SAYS
 from spec.system.process import name_of
+
+GO_ON = frozenset({"read", "expire", "start", "publish", LATE})
+"""The steps after which a connection is still there, with what is under way on it."""
 
 
 @dataclass
@@ -41,6 +46,7 @@ class Moves:
         self.nodes, self.connections = self.numbers.nodes, self.numbers.connections
         self.faults, self.recalls = self.budgets.faults, self.budgets.unheard
         self._ordinary = self.budgets.costs[ORDINARY] if self.recalls else FREE
+        self.has_wills = any(getattr(node, "leaves_will", False) for node in self.nodes)
 
     def of_shape(self, component: int, shape: Shape) -> tuple[tuple[int, Edit, Move], ...]:
         """Each move in slots of a shape, with the local state after it, and what it does to what is under way."""
@@ -65,20 +71,26 @@ class Moves:
         mark = self.marks.free(component, local, heads)
         for place, message in heads:
             for move in self._moves(component, local, message, mark):
-                behind = place > 0 and self.connections.ordered and move.label.kind != "lose 2"
+                behind = not self._arrives(move, waiting)
+                behind |= place > 0 and self.connections.ordered and move.label.kind != "lose 2"
                 if not behind and self._is_possible(move, first):
-                    yield move.local, Edit(place, move.stays, sent=move.sent, keeps_down=move.keeps_down), move
+                    edit = Edit(place, move.stays, sent=move.sent, keeps_down=move.keeps_down, keeps_up=move.keeps_up)
+                    yield move.local, edit, move
         if first != NOTHING:
             for move in self._forwards(component, first):
                 yield local, Edit(forwards=True), move
         for move in self._moves(component, local, NOTHING):
-            if self._is_possible(move, first) and move.label.arrive <= waiting:
+            if self._is_possible(move, first) and self._arrives(move, waiting):
                 yield move.local, Edit(sent=move.sent, keeps_down=move.keeps_down, keeps_up=move.keeps_up), move
+
+    def _arrives(self, move: Move, waiting: int) -> bool:
+        """Whether so much is on its way to the broker as still arrives."""
+        return move.label.arrive == waiting if move.is_all else move.label.arrive <= waiting
 
     def _is_possible(self, move: Move, first: int) -> bool:
         """Whether a move is possible behind what is on its way to the broker, of which this is the first."""
-        if first != NOTHING and move.label.kind == "start":
-            return False  # what was sent before a start is still under way on the old connection
+        if first != NOTHING and move.label.kind in {"start", "will"}:
+            return False  # what was sent before is still under way on the old connection
         if not self.recalls:
             return True
         if move.label.unheard:
@@ -99,6 +111,7 @@ class Moves:
         busy = self.numbers.is_busy(component, local)
         if not busy:
             yield from self.asked(component, local, "read", message)
+            yield from self._interrupts(component, local, "read", message)
         cost = self.loss(name)
         if cost is not None:
             lost = Move(Label("lose 2", component, name, None), local, cost=cost)
@@ -130,7 +143,12 @@ class Moves:
             price = FREE if self.faults.timeouts == "patient" else self.budgets.costs["stabilisation expiry"]
             yield from self.asked(component, local, "expire", cost=price, late=True)
         yield from self.asked(component, local, "publish")
+        yield from self._interrupts(component, local, "publish")
+        if self.faults.timeouts != "never":
+            yield from self._interrupts(component, local, "expire", late=self.faults.timeouts == "patient")
         yield from self.asked(component, local, "start")
+        for kind in SAYS if self.has_wills else ():
+            yield from self.asked(component, local, kind)
         for order, fault in self.faults.orders(self.nodes[component].name):
             cost = self.budgets.cost(fault)
             if cost is not None:
@@ -143,6 +161,17 @@ class Moves:
             label = Label("restart", component, None, None)
             yield Move(label, local, self.numbers.publication(everybody), cost=cost, part=self._ordinary)
         yield from self.surroundings.moves(component, local)
+
+    def _interrupts(
+        self, component: int, local: int, kind: str, message: int = NOTHING, *, late: bool = False
+    ) -> Iterator[Move]:
+        """Crashes inside a step."""
+        if not self.faults.crash_points:
+            return
+        fault = next(fault for order, fault in self.faults.orders(self.nodes[component].name) if order == "crash")
+        cost = self.budgets.cost(fault)
+        if cost is not None:
+            yield from self.asked(component, local, f"interrupt {kind}", message, cost=cost, late=late)
 
     def asked(
         self, component: int, local: int, kind: str, message: int = NOTHING, cost: int = FREE, *, late: bool = False
@@ -159,9 +188,13 @@ class Moves:
                 cost=cost,
                 late=late,
                 failure=failure,
-                keeps_down=self.numbers.online[component][then] and kind in {"read", "expire", "start", "publish"},
+                keeps_down=self.numbers.online[component][then] and kind in GO_ON,
                 keeps_up=0 if kind in {*ENDS_CONNECTION, "stabilisation"} else None,
             )
+            if sent and kind in {"start", *SAYS}:  # a will, which the broker has already
+                recipients = self.numbers.publication(self.delivery.recipients(component, sent))
+                yield move._replace(publication=recipients, part=self._ordinary)
+                continue
             if self.keeps_hops:
                 yield from self._kept_apart(move, sent)
                 continue
@@ -185,6 +218,9 @@ class Moves:
         though what was sent before it is still on its way; and though a connection ends, the oldest events on it may
         arrive.
         """
+        if move.label.kind in INTERRUPTS and sent:
+            yield from self._all_out(move, sent)
+            return
         yield move._replace(sent=sent)
         if not self.connections.lingers:
             return
@@ -200,6 +236,12 @@ class Moves:
         if move.label.kind in ENDS_CONNECTION:
             for arrive in range(1, MOST_IN_FLIGHT + 1):
                 yield move._replace(label=move.label._replace(arrive=arrive), keeps_up=arrive)
+
+    def _all_out(self, move: Move, sent: tuple[int, ...]) -> Iterator[Move]:
+        """A crash inside a step behind publications which all arrive, with all that was on its way before them."""
+        for arrive in range(MOST_IN_FLIGHT + 1) if self.connections.lingers else ():
+            label = move.label._replace(arrive=arrive)
+            yield move._replace(label=label, sent=sent, keeps_up=None, is_all=True)
 
     def _unheard(self, move: Move, sent: tuple[int, ...] = ()) -> Iterator[Move]:
         """The same, done before stabilisation, where nothing of what is sent has reached the broker by then."""

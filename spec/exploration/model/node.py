@@ -3,7 +3,8 @@
 The charts of a server (its MQTT client, its clock, its view) call each other without the bus, so what one event makes
 them do is one step: it is taken, calls go to and fro until all charts wait again, and what they publish on the way
 goes to the bus. Nothing is lost by that: nobody outside can tell, or prevent, what happens in between, and a crash in
-the middle is a crash after the step with the publication lost. The exception is a timeout that expires while a step
+the middle is a crash after the step with the publication lost; with `crash_points` it is a step of its own all the same
+(`interruptions`). The exception is a timeout that expires while a step
 is being done; it counts as expiring before or after it. With `late_expiries` it is two steps that a timeout is exceeded
 and that the MQTT client hears of it: meanwhile it may have been stopped, or set anew.
 
@@ -17,16 +18,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
-from immutabledict import immutabledict
-
 from machines import ConnectionLost, Participant, Start, Stop, View, ViewChangeFailed
 from machines.calls import ROLES, TimeoutExceeded
-from machines.clock import ClockData
-from machines.events import BusEvent
+from machines.events import BusEvent, ClientGoodbye
 from machines.participant import Snapshot
 from machines.torrent_server import TorrentServerData
-from machines.tracker import TrackerData
+from spec.exploration.model.interruptions import points, stored_before
+from spec.exploration.model.normal_form import marks_in, normal, without_marks
 from spec.exploration.model.renaming import Renaming
+from spec.exploration.model.wills import BY_BROKER, SAYS, forgetting, noted, renewed, saying, started
 from spec.system.process import (
     ChartMachine,
     Sending,
@@ -35,9 +35,6 @@ from spec.system.process import (
 
 AGAIN = "again"
 """The `event_id` of an event that is delivered twice; of another one meanwhile, the same with a number."""
-WAITING = frozenset({"offline", "withdrawing", "requesting", "awaiting_timeout", "awaiting_retry", "awaiting_hello"})
-"""Where nobody looks at who is registered, or gone, before both are told or forgotten anew. A step ends in a state that
-is about to publish only after a start, so what was forgotten offline is forgotten there, too."""
 STEPS = 1000
 """More calls than one step of a server can take: it calls itself for ever."""
 SHOWN = 20
@@ -59,7 +56,7 @@ class Outcome(NamedTuple):
     sent: tuple[Hashable, ...]
     arrows: tuple[Arrow, ...]
     fault: str = ""
-    """The fault that this outcome takes, if any: `storage failure`."""
+    """The fault that this outcome takes, if any: `storage failure`, or `late will`."""
 
 
 class Node(Protocol):
@@ -113,6 +110,10 @@ class ServerState(NamedTuple):
     broken: str = ""
     late: tuple[TimeoutExceeded, ...] = ()
     """Timeouts that are exceeded, of which the MQTT client has not heard yet; only where expiries can arrive late."""
+    will: ClientGoodbye | None = None
+    """What it has left with the broker when it connected last, which has neither been said nor discarded."""
+    late_wills: tuple[ClientGoodbye, ...] = ()
+    """Wills of earlier sessions that the broker has not said in time (`spec.exploration.model.wills`)."""
 
     @property
     def where(self) -> str:
@@ -141,6 +142,8 @@ class Server:
     def __post_init__(self) -> None:
         self._machines: dict[str, ChartMachine] = {role: ChartMachine(getattr(self, role)) for role in ROLES}
         self._broker = ChartMachine(self.broker)
+        self._met: list[tuple[Progress, bool]] | None = None
+        """What is met on the way through a step, with whether it ends there; where somebody asks for that."""
 
     @property
     def machines(self) -> tuple[ChartMachine, ...]:
@@ -171,7 +174,7 @@ class Server:
         sendings = self._machines["clock"].sends(state.clock)
         if self.late_expiries:
             return (*(self._exceeded(state, sending) for sending in sendings), *self._heard_late(state))
-        begun = _Progress(state, self._broker.begin(), (), ())
+        begun = Progress(state, self._broker.begin(), (), ())
         return tuple(end for sending in sendings for end in self._run(self._send(begun, "clock", sending)))
 
     def _exceeded(self, state: ServerState, sending: Sending) -> Outcome:
@@ -188,37 +191,79 @@ class Server:
             return ()
         first, *others = state.late
         arrow = Arrow("clock", "client", first)
-        begun = _Progress(state._replace(late=tuple(others)), self._broker.begin(), (), (arrow,))
+        begun = Progress(state._replace(late=tuple(others)), self._broker.begin(), (), (arrow,))
         return self._run(self._deliver(begun, "client", first))
 
     def order(self, state: Hashable, order: str) -> tuple[Outcome, ...]:
         """`start`, `stop`, `disconnect` (the connection is lost, the server lives on), `crash` (only the view is
         kept), `wipe` (a crash that takes the view, too) and `stabilisation` (it is replaced, and the view is kept).
+
+        Of servers that leave a will also `will` and `late will`, which the broker says, and `cut`: it restarts.
         """
         assert isinstance(state, ServerState)
         if order == "stabilisation":
             return self._owner(self.reborn(state, keeps_view=True), Start())
         if order == "start":
-            return () if self.is_online(state) or state.broken else self._owner(state, Start())
+            return () if self.is_online(state) or state.broken else self._started(state)
+        if order in SAYS:
+            found = saying(state, order, online=self.is_online(state))
+            return tuple(Outcome(then, (will,), (Arrow(BY_BROKER, "broker", will),)) for then, will in found)
+        if order == "cut":
+            ends = self._owner(state, ConnectionLost()) if self.is_online(state) else (Outcome(state, (), ()),)
+            return tuple(forgetting(state, ends))
         if not self.is_online(state) or (order == "publish") > self.is_busy(state):
             return ()
         if order == "publish":
-            return self._run(_Progress(state, self._broker.begin(), (), ()))
+            return self._run(Progress(state, self._broker.begin(), (), ()))
         if order == "stop":
             return () if self.is_busy(state) else self._owner(state, Stop())
         if order == "disconnect":
             return self._owner(state, ConnectionLost())
         return (Outcome(normal(self.reborn(state, keeps_view=order == "crash")), (), ()),)
 
+    @cached_property
+    def leaves_will(self) -> bool:
+        """Whether it leaves a will with the broker."""
+        return bool(getattr(self.initial.client.data, "leaves_will", False))
+
+    def _started(self, state: ServerState) -> tuple[Outcome, ...]:
+        """A session has a name of its own where a will is left: else it would be the will of the next one, too."""
+        if not self.leaves_will:
+            return self._owner(state, Start())
+        data: Any = state.client.data
+        ends = self._owner(state._replace(will=None), Start(session=renewed(data.session)))
+        return tuple(started(state, ends, Arrow))
+
     def reborn(self, crashed: ServerState, *, keeps_view: bool) -> ServerState:
         """The server after a crash, with the view that it stored or a new one.
 
-        A torrent server names its requests otherwise than before: here by numbering on.
+        A torrent server names its requests otherwise than before: here by numbering on. What it has left with the
+        broker is still there.
         """
         client, data = self.initial.client, crashed.client.data
         if isinstance(data, TorrentServerData) and data.session:
-            client = client._replace(data=replace(client.data, request=data.request))
-        return self.initial._replace(client=client, view=crashed.view if keeps_view else self.initial.view)
+            client = client._replace(data=replace(client.data, session=data.session, request=data.request))
+        view = crashed.view if keeps_view else self.initial.view
+        return self.initial._replace(client=client, view=view, will=crashed.will, late_wills=crashed.late_wills)
+
+    def interrupted(self, state: Hashable, kind: str, message: Hashable) -> tuple[Outcome, ...]:
+        """What a crash inside the steps of a kind comes to (`spec.exploration.model.interruptions`)."""
+        assert isinstance(state, ServerState)
+        if not self.is_online(state):
+            return ()
+        met: list[tuple[Progress, bool]] = []
+        self._met = met
+        if kind == "read":
+            self.receive(state, message)
+        elif kind == "expire":
+            self.expiries(state)
+        else:
+            self.order(state, kind)
+        self._met = None
+        found: dict[Hashable, Outcome] = {}
+        for then, here in points(self, state, met, self._machines["view"].busy):
+            found.setdefault((then, here.sent, here.fault), Outcome(then, here.sent, here.arrows, here.fault))
+        return tuple(found.values())
 
     def ignores(self, state: Hashable, message: Hashable) -> bool:
         assert isinstance(state, ServerState)
@@ -253,20 +298,23 @@ class Server:
     # A step: until all wait again.
 
     def _taken(self, state: ServerState, message: Hashable, arrow: Arrow) -> tuple[Outcome, ...]:
-        begun = _Progress(state, self._broker.begin(), (), (arrow,))
+        begun = Progress(state, self._broker.begin(), (), (arrow,))
         return self._run(self._deliver(begun, "client", message))
 
-    def _run(self, begun: "_Progress") -> tuple[Outcome, ...]:
+    def _run(self, begun: "Progress") -> tuple[Outcome, ...]:
         """All ways in which a step can end."""
         found: dict[Outcome, None] = {}
         todo = [begun]
+        met = self._met if self._met is not None else []
         while todo:
             here = todo.pop()
             if len(here.arrows) > STEPS:
                 found[self._endless(here)] = None
                 break  # with a choice in each round there would be no end of ways
             busy = None if here.state.broken else self._busy(here)
-            if busy is None or self._pauses(here, busy):
+            ends = busy is None or self._pauses(here, busy)
+            met.append((here, ends))
+            if busy is None or ends:
                 found[Outcome(normal(here.state), here.sent, here.arrows, here.fault)] = None
                 continue
             role, sendings = busy
@@ -275,7 +323,7 @@ class Server:
                 todo.append(self._send(here._replace(fault="storage failure" if failed else here.fault), role, sending))
         return tuple(found)
 
-    def _endless(self, here: "_Progress") -> Outcome:
+    def _endless(self, here: "Progress") -> Outcome:
         """Where a server is that never terminates: nowhere that its charts call possible."""
         arrows = here.arrows[:SHOWN]
         sent = tuple(arrow.message for arrow in arrows if arrow[:2] == ("client", "broker"))
@@ -283,7 +331,7 @@ class Server:
         broken = f"after {STEPS} calls in one step it still goes on, in {here.state.where}"
         return Outcome(self.initial._replace(client=here.state.client, broken=broken), events, arrows, here.fault)
 
-    def _busy(self, here: "_Progress") -> tuple[str, tuple[Sending, ...]] | None:
+    def _busy(self, here: "Progress") -> tuple[str, tuple[Sending, ...]] | None:
         """Who has something to do, and what: the broker and the view answer before the client goes on."""
         due = self._broker.sends(here.broker)
         if due:
@@ -294,13 +342,13 @@ class Server:
                 return role, _choices(self._machines[role].sends(snapshot))
         return None
 
-    def _pauses(self, here: "_Progress", busy: tuple[str, tuple[Sending, ...]]) -> bool:
+    def _pauses(self, here: "Progress", busy: tuple[str, tuple[Sending, ...]]) -> bool:
         """Whether a step ends before its first publication, because it began with a handshake."""
         role, sendings = busy
         shook_hands = any(arrow.receiver == "broker" for arrow in here.arrows)
         return role == "client" and shook_hands and not here.sent and isinstance(sendings[0].message, BusEvent)
 
-    def _send(self, here: "_Progress", role: str, sending: Sending) -> "_Progress":
+    def _send(self, here: "Progress", role: str, sending: Sending) -> "Progress":
         receiver = "client" if role == "broker" else sending.to
         here = here._replace(arrows=(*here.arrows, Arrow(role, receiver, sending.message)))
         if role == "broker":
@@ -313,11 +361,12 @@ class Server:
         if receiver != "broker":
             return self._deliver(here, receiver, sending.message)
         if isinstance(sending.message, BusEvent):
-            return here._replace(sent=(*here.sent, sending.message))
+            return here._replace(sent=(*here.sent, sending.message), stored=stored_before(here))
+        here = here._replace(state=noted(here.state, sending.message))
         taking, session, why = self._broker.receive(here.broker, sending.message, self.name)
         return _broken(here, why) if taking is Taking.REFUSED else here._replace(broker=session)
 
-    def _deliver(self, here: "_Progress", role: str, message: Hashable) -> "_Progress":
+    def _deliver(self, here: "Progress", role: str, message: Hashable) -> "Progress":
         taking, then, why = self._machines[role].receive(getattr(here.state, role), message, "")
         if taking in {Taking.REFUSED, Taking.DEFERRED}:
             return _broken(here, why)
@@ -329,88 +378,22 @@ def _with(state: ServerState, role: str, then: Snapshot) -> ServerState:
     return state._replace(**charts)
 
 
-class _Progress(NamedTuple):
+class Progress(NamedTuple):
+    """A step on its way."""
+
     state: ServerState
     broker: Snapshot
     sent: tuple[Hashable, ...]
     arrows: tuple[Arrow, ...]
     fault: str = ""
+    stored: Snapshot | None = None
+    """The view when an event was published last, by when it was stored; None: none was, in this step."""
 
 
-def _broken(here: _Progress, why: str) -> _Progress:
+def _broken(here: Progress, why: str) -> Progress:
     return here._replace(state=here.state._replace(broken=why))
 
 
 def _choices(sendings: tuple[Sending, ...]) -> tuple[Sending, ...]:
     """Different messages are a choice; several of one kind are all sent, in any order, which nobody sees."""
     return sendings if len({type(sending.message) for sending in sendings}) > 1 else sendings[:1]
-
-
-# What does not matter is forgotten: a finite state space needs it.
-
-
-def normal(state: ServerState) -> ServerState:
-    """Attempts are compared with the timeouts that are set, and with nothing else: they are numbered from there."""
-    state = _without_old_names(state)
-    data, clock = state.client.data, state.clock.data
-    running = clock.running if isinstance(clock, ClockData) else immutabledict[str, int]()
-    late = [message.timer for message in state.late]
-    if isinstance(data, TorrentServerData):
-        ranks = _ranks({data.attempt, *running.values(), *(timer.attempt for timer in late)})
-        late = [replace(timer, attempt=ranks[timer.attempt]) for timer in late]
-        data = replace(data, attempt=ranks[data.attempt])
-        running = immutabledict({client: ranks[number] for client, number in running.items()})
-    elif isinstance(data, TrackerData):
-        attempts, numbers = dict(data.attempts), dict(running)
-        for client in {*attempts, *numbers}:
-            still = [timer.attempt for timer in late if timer.client == client]
-            ranks = _ranks({attempts.get(client, 0), *([numbers[client]] if client in numbers else []), *still})
-            late = [replace(one, attempt=ranks[one.attempt]) if one.client == client else one for one in late]
-            attempts[client] = ranks[attempts.get(client, 0)]
-            if client in numbers:
-                numbers[client] = ranks[numbers[client]]
-        attempts = {client: number for client, number in attempts.items() if number}
-        requests = {client: mark for client, mark in data.requests.items() if mark}
-        data = replace(data, attempts=immutabledict(attempts), requests=immutabledict(requests))
-        running = immutabledict(numbers)
-    else:
-        return state
-    if isinstance(clock, ClockData):
-        state = state._replace(clock=state.clock._replace(data=replace(clock, running=running)))
-    state = state._replace(late=tuple(replace(one, timer=timer) for one, timer in zip(state.late, late, strict=True)))
-    return state._replace(client=state.client._replace(data=data))
-
-
-def _without_old_names(state: ServerState) -> ServerState:
-    """Only names of requests make many of the clients that a view still knows where it will be told anew."""
-    view = state.knows
-    names = any(info.request_id for info in view.clients.values())
-    names = names or any(one.info.request_id for one in view.admissions.values())
-    if not (names or view.gone) or state.where not in {*WAITING, "awaiting_answer"}:
-        return state
-    view = replace(
-        view,
-        clients=immutabledict(),
-        admissions=immutabledict(),
-        gone=immutabledict() if state.where in WAITING else view.gone,
-    )
-    return state._replace(view=state.view._replace(data=replace(state.view.data, view=view)))
-
-
-def _ranks(numbers: set[int]) -> dict[int, int]:
-    return {number: rank for rank, number in enumerate(sorted(numbers))}
-
-
-def marks_in(data: Any) -> frozenset[str]:
-    """The `event_id`s that a chart of ours knows."""
-    known = (getattr(data, "hello", ""), *getattr(data, "requests", {}).values())
-    return frozenset(known) - {""}
-
-
-def without_marks(data: Any) -> Any:
-    """`event_id`s are compared with those of events that are delivered twice, and with nothing else."""
-    if isinstance(data, TorrentServerData):
-        return replace(data, hello="") if data.hello else data
-    if isinstance(data, TrackerData):
-        return replace(data, requests=immutabledict()) if data.requests else data
-    return data

@@ -8,8 +8,10 @@ table `[scenario.<name>]` with these keys, all optional but `description`:
     conflicting = 0           # so many of them, the last ones, offer the same endpoint
     hardened = false           # whether they name their requests, and close the gaps of the protocol as drawn
     as_drawn = 0              # so many of them, the first ones, are not hardened all the same
+    wills = false             # whether the hardened ones leave their goodbye with the broker (`wills.py`)
     retries = 0               # how often they ask again by themselves, from one TrackerHello to the next
     files = false             # whether each brings a file and a fragment
+    crash_points = false      # whether who can crash does so also inside a step (`interruptions.py`)
     timeouts = "any"          # "any": whenever they are set; "patient": when nothing is under way; "never"
     late_expiries = false     # whether a timeout can be exceeded some time before its MQTT client hears of it, and be
                               # stopped or set anew meanwhile; with any timeouts only
@@ -27,6 +29,7 @@ table `[scenario.<name>]` with these keys, all optional but `description`:
     losses = "any"            # on either hop
     duplicates = 0            # an event is delivered twice (QoS 1)
     "storage failure" = 0     # a torrent server cannot change its view
+    "late will" = 0           # the broker says a will after its owner is back
     "broker restart" = 0      # all connections are lost
     "stop tracker" = 0        # also: "disconnect ...", "crash ..." (only the view is kept), "wipe ..." (nothing is)
     "stop torrent" = 0        # the same for the torrent servers, all together
@@ -63,6 +66,7 @@ from spec.exploration.model.bus import BrokerBus
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import BREAKING, IN_ALL, ORDERS, Faults
 from spec.exploration.model.node import Server
+from spec.exploration.model.wills import LATE
 from spec.hints import near_to
 
 FRAGMENT_SIZE = 1024
@@ -75,7 +79,7 @@ MOST_TORRENTS = 9
 MOST_RETRIES = 9
 Timeouts = Literal["any", "patient", "never"]
 FAULTS = (
-    *("losses", "duplicates", "storage failure", "broker restart", IN_ALL),
+    *("losses", "duplicates", "storage failure", LATE, "broker restart", IN_ALL),
     *(f"{order} {server}" for server in SIDES for order in ORDERS),
 )
 """What a scenario can bound."""
@@ -102,9 +106,11 @@ class Scenario:
     conflicting: int = 0
     hardened: bool = False
     as_drawn: int = 0
+    wills: bool = False
     retries: int = 0
     files: bool = False
     late_expiries: bool = False
+    crash_points: bool = False
     timeouts: Timeouts = "any"
     stabilisation: bool = False
     unordered: bool = False
@@ -136,6 +142,12 @@ class Scenario:
             raise ScenarioError(
                 'an expiry that is late may arrive at any time: take out late_expiries, or set timeouts = "any"'
             )
+        if self.wills and not self.hardened:
+            raise ScenarioError(
+                "a will names a session, which has to be hardened: take out wills, or set hardened = true"
+            )
+        if self.faults.get(LATE, 0) != 0 and not self.wills:
+            raise ScenarioError(f"nobody leaves a will that could be late: take out {LATE!r}, or set wills = true")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -161,7 +173,7 @@ class Scenario:
         nodes = (self._tracker(playing), *(self._torrent(name, playing) for name in self.names))
         bounds = self.happening
         kinds = dict.fromkeys(self.names, TORRENT)
-        faults = Faults(bounds, self.timeouts, self.stabilisation, self.loses, kinds)
+        faults = Faults(bounds, self.timeouts, self.stabilisation, self.loses, kinds, self.crash_points)
         options = {"keeps_hops": self.keeps_both_hops, "ordered": not self.unordered, **options}
         return ClosedSystem(nodes, BrokerBus(nodes, playing["Broker"]()), faults, **options)
 
@@ -186,7 +198,9 @@ class Scenario:
     def _torrent(self, name: str, charts: Mapping[str, Any]) -> Server:
         hardened = {"session": SESSION} if self.is_hardened(name) else {}
         retries = {"retries": self.retries} if self.retries else {}
-        return self._server(name, charts["TorrentServer"](name, **hardened, **retries), self.view(name), charts)
+        wills = {"leaves_will": True} if self.wills and hardened else {}
+        client = charts["TorrentServer"](name, **hardened, **retries, **wills)
+        return self._server(name, client, self.view(name), charts)
 
     def is_hardened(self, name: str) -> bool:
         """Whether the torrent server of this name is hardened. Raises `ValueError` if there is none."""
@@ -304,10 +318,10 @@ def scenario_of(where: str, name: str, table: object) -> Scenario:
     if not isinstance(table, dict):
         raise ScenarioError(f"{where}: has to be a table")
     kinds: dict[str, object] = {
-        "description": str, "torrents": int, "conflicting": int, "hardened": bool, "as_drawn": int, "retries": int,
-        "files": bool, "late_expiries": bool, "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool,
-        "keeps_hops": bool, "loses": list, "fixed": list,
-        "faults": dict, "views": dict,
+        "description": str, "torrents": int, "conflicting": int, "hardened": bool, "as_drawn": int, "wills": bool,
+        "retries": int, "files": bool, "late_expiries": bool, "crash_points": bool, "timeouts": get_args(Timeouts),
+        "stabilisation": bool, "unordered": bool, "keeps_hops": bool, "loses": list,
+        "fixed": list, "faults": dict, "views": dict,
     }  # fmt: skip
     assert kinds.keys() == {known.name for known in fields(Scenario)} - {"name"}
     for key, value in table.items():

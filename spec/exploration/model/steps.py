@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from typing import NamedTuple
 
 from spec.exploration.model.budget import FREE
+from spec.exploration.model.interruptions import KINDS
 from spec.exploration.model.node import Outcome
 
 BREAK = -1
@@ -14,8 +15,8 @@ UNTOLD = -3
 """Before what is on its way to the broker: of this component more unheard steps may be told."""
 MOST_IN_FLIGHT = 64
 """Messages on one connection, after which a system counts as unbounded."""
-ENDS_CONNECTION = ("crash", "wipe", "disconnect")
-"""The orders after which what is on its way to the broker may be cut off."""
+ENDS_CONNECTION = ("crash", "wipe", "disconnect", *KINDS)
+"""The orders, and crashes inside a step, after which what is on its way to the broker may be cut off."""
 TRACKER = 0
 """The component that a broker restart and stabilisation begin with."""
 
@@ -39,7 +40,7 @@ class Step(NamedTuple):
     loss: int = FREE
     """What it costs besides, where what it publishes is lost at once."""
     failure: int = FREE
-    """What it costs besides, where the storage of a view fails."""
+    """What it costs besides, where the storage of a view fails, or a will is late."""
     part: int = FREE
     """What it costs before all that, for the part of a run that it belongs to."""
 
@@ -54,8 +55,9 @@ class Label(NamedTuple):
 
     kind: str
     """`read`, `expire`, `publish`, `forward` (by the broker), `start`, `stop`, `disconnect`, `crash`, `wipe`,
-    `stabilisation`, `restart` (of the broker), `lose 1` and `lose 2` (on the first or second hop), `duplicate`,
-    `settle` (no more unheard steps of this component are told).
+    `will` and `late will` (the broker says it), `stabilisation`, `restart` (of the broker), `lose 1` and
+    `lose 2` (on the first or second hop), `duplicate`, `interrupt read`, `interrupt expire` and `interrupt publish` (a
+    crash inside that step), `settle` (no more unheard steps of this component are told).
     """
     component: int
     message: Hashable
@@ -90,5 +92,7 @@ class Move(NamedTuple):
     stays: int | None = None
     """What takes the place of the message that was read."""
     part: int = FREE
+    is_all: bool = False
+    """Whether all that is on its way to the broker arrives (`label.arrive`), and not that much of it."""
     begins: bool = False
     """Whether it can only be the first of the steps of a server that are unheard when stabilisation begins."""

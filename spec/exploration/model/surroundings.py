@@ -8,7 +8,8 @@ once for each question.
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from spec.exploration.model.node import Node, Outcome
+from spec.exploration.model.interruptions import KINDS
+from spec.exploration.model.node import Node, Outcome, Server
 from spec.exploration.model.steps import Move
 
 
@@ -62,4 +63,6 @@ def said(node: Node, state: Hashable, kind: str, message: Hashable) -> tuple[Out
     """What a node says to a message, an expiry or an order."""
     if kind == "read":
         return node.receive(state, message)
+    if kind in KINDS and isinstance(node, Server):
+        return node.interrupted(state, KINDS[kind], message)
     return node.expiries(state) if kind == "expire" else node.order(state, kind)

@@ -13,6 +13,7 @@ from spec.exploration.properties.client_join_sides import (
     asks_again,
     has_one_without_rivals,
     has_rivals,
+    leave_wills,
     side_of,
 )
 from spec.exploration.properties.language import (
@@ -144,6 +145,13 @@ def whoever_counts_itself_as_registered_is_registered_unless_the_tracker_changed
 def whoever_is_registered_counts_itself_as_registered(tracker: TrackerSide, client: ClientSide) -> Implication:
     """A client that has given up is not part of the Distribution Service: no fragment may be given to it."""
     return tracker.is_online and client.name in tracker.registered, client.is_registered
+
+
+@needs(leave_wills)
+@when_quiescent
+def whoever_is_gone_without_a_word_is_registered_no_more(tracker: TrackerSide, client: ClientSide) -> Implication:
+    """The last will is the ClientGoodbye of the session: a member that dies leaves."""
+    return tracker.is_online and client.has_been_online and not client.is_online, client.name not in tracker.registered
 
 
 @when_quiescent

@@ -20,7 +20,16 @@ from machines.events import (
 )
 from machines.rules import View
 from spec.exploration.model.closed import ClosedSystem
-from spec.exploration.properties.client_join_sides import can_be_denied, happens, have_several, name_requests
+from spec.exploration.model.wills import LATE
+from spec.exploration.properties.client_join_sides import (
+    can_be_denied,
+    ends,
+    happens,
+    have_several,
+    is_gone,
+    name_requests,
+    say_goodbye,
+)
 from spec.exploration.properties.language import Implication, Property, at_each_step, needs
 from spec.exploration.properties.steps import Step
 
@@ -121,13 +130,8 @@ def _changed(view: View, accepted: ClientJoinAccepted) -> tuple[Any, ...]:
     stored = view.own.stored_fragments - accepted.remove_fragment_infos
     files = {key: one for key, one in view.files.items() if key not in accepted.remove_file_infos}
     fragments = {key: one for key, one in view.fragments.items() if key in stored}
-    gone = {name for name, request in view.gone.items() if _registered_for(accepted, name) == request}
-    clients = {name: info for name, info in accepted.clients.items() if name not in gone}
+    clients = {name: info for name, info in accepted.clients.items() if not is_gone(view, name, info.request_id)}
     return {**files, **accepted.add_file_infos}, {**fragments, **accepted.add_fragment_infos}, clients, stored
-
-
-def _registered_for(accepted: ClientJoinAccepted, name: str) -> str:
-    return accepted.clients[name].request_id if name in accepted.clients else ""
 
 
 @needs(can_be_denied)
@@ -199,7 +203,7 @@ def _has_added(client: Step, message: ClientRegistered) -> bool:
     acceptance it does not matter who is in its view: the acceptance says that anew.
     """
     before, then = client.before.knows, client.after.knows
-    gone = message.request_id != "" and before.gone.get(message.client) == message.request_id
+    gone = is_gone(before, message.client, message.request_id)
     clients = {**before.clients} if gone else {**before.clients, message.client: message.info}
     return (
         (client.before.where == "awaiting_answer" or dict(then.clients) == clients)
@@ -210,17 +214,35 @@ def _has_added(client: Step, message: ClientRegistered) -> bool:
 
 
 @needs(have_several)
-@needs(happens("stop torrent"))
+@needs(say_goodbye)
 @at_each_step
 def whoever_hears_a_goodbye_removes_that_client_and_nobody_else(client: Step) -> Implication:
     """Client goodbye: the other registered clients remove it from their views. What it brought stays known."""
     message: ClientGoodbye | None = _news(client, ClientGoodbye)
-    if message is None:
+    if message is None or _is_of_earlier_session(client, message):
         return False, True
     before, then = client.before.knows, client.after.knows
     clients = {name: info for name, info in before.clients.items() if name != message.client}
     same = (dict(then.files), dict(then.fragments)) == (dict(before.files), dict(before.fragments))
     same &= client.before.where == "awaiting_answer" or dict(then.clients) == clients
+    return True, same and client.after.where == client.before.where
+
+
+def _is_of_earlier_session(client: Step, message: ClientGoodbye) -> bool:
+    """Whether it is a will for another session than that of the registration that a client's view holds."""
+    info = client.before.knows.clients.get(message.client)
+    return info is not None and not ends(message, info)
+
+
+@needs(have_several)
+@needs(happens(LATE))
+@at_each_step
+def a_late_will_takes_nobody_out_of_a_view_whose_owner_is_back(client: Step) -> Implication:
+    """Session of ClientGoodbye: it speaks of who was registered in that session, and of nobody else."""
+    message: ClientGoodbye | None = _news(client, ClientGoodbye)
+    if message is None or not _is_of_earlier_session(client, message):
+        return False, True
+    same = client.before.where == "awaiting_answer" or client.after.knows.clients == client.before.knows.clients
     return True, same and client.after.where == client.before.where
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 
 from machines.clock import ClockData
-from machines.events import FileMetadata, FragmentMetadata, ReasonCode
+from machines.events import ClientGoodbye, ClientMetadata, FileMetadata, FragmentMetadata, ReasonCode
 from machines.rules import View
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.node import Server, ServerState
@@ -64,6 +64,8 @@ class TrackerSide:
     hears_all: bool = field(default=False, kw_only=True)
     """Whether nothing that is sent to it can be lost (`loses_nothing`)."""
     holds: Holding = field(default=NOTHING, kw_only=True)
+    keeps_store: bool = field(default=False, kw_only=True)
+    """Whether it never loses the view that it has stored."""
     named: frozenset[tuple[str, str]] = field(default=frozenset(), kw_only=True)
     """Who is registered for which of its requests, where requests have names."""
 
@@ -123,6 +125,8 @@ class ClientSide:
     """What its view holds, where it counts itself as registered."""
     request: str = field(default="", kw_only=True)
     """The name of its latest request, where requests have names."""
+    has_been_online: bool = field(default=False, kw_only=True)
+    """Whether it was online before, as far as its charts tell: where sessions have names."""
 
 
 Side = TrackerSide | ClientSide
@@ -135,7 +139,8 @@ def side_of(system: ClosedSystem, component: int, state: Hashable, idle: bool) -
     running = clock.running if isinstance(clock, ClockData) else {}
     timed = frozenset(running)
     online = system.nodes[component].is_online(state)
-    quiescent = idle and not timed and not state.late and not system.nodes[component].is_busy(state)
+    pends = bool(state.late_wills) or (state.will is not None and not online)
+    quiescent = idle and not timed and not state.late and not pends and not system.nodes[component].is_busy(state)
     if component == 0:
         return _tracker(system, state, online=online, quiescent=quiescent)
     joining = online and state.where not in {"registered", "awaiting_hello", "withdrawing"}
@@ -166,6 +171,7 @@ def side_of(system: ClosedSystem, component: int, state: Hashable, idle: bool) -
         unknown=frozenset(own - knows.fragments.keys()),
         holds=holding(knows) if registered else Holding(),
         request=getattr(state.client.data, "request_id", "") if registered else "",
+        has_been_online=getattr(state.client.data, "session", "") != getattr(node.initial.client.data, "session", ""),
     )
 
 
@@ -177,6 +183,7 @@ def _tracker(system: ClosedSystem, state: ServerState, *, online: bool, quiescen
         is_online=online,
         is_quiescent=quiescent,
         hears_all=loses_nothing(system),
+        keeps_store=not happens("wipe tracker")(system),
         is_waiting=state.where == "awaiting_requests",
         broken=state.broken,
         pending=frozenset(getattr(state.client.data, "pending", ())),
@@ -246,6 +253,27 @@ def bring_files(system: ClosedSystem) -> bool:
 def name_requests(system: ClosedSystem) -> bool:
     """Whether torrent servers name their requests."""
     return any(getattr(node.initial.client.data, "session", "") for node in system.nodes if isinstance(node, Server))
+
+
+def leave_wills(system: ClosedSystem) -> bool:
+    """Whether torrent servers leave their goodbye with the broker."""
+    return any(node.leaves_will for node in system.nodes if isinstance(node, Server))
+
+
+def say_goodbye(system: ClosedSystem) -> bool:
+    """Whether goodbyes of torrent servers are published while the tracker serves."""
+    return happens("stop torrent")(system) or leave_wills(system)
+
+
+def is_gone(view: View, client: str, request_id: str) -> bool:
+    """Whether a view remembers a goodbye that ended what a client was registered for: the request, or its session."""
+    ended = {view.gone.get(client, ""), *view.gone_before.get(client, ())}
+    return request_id != "" and bool(ended & {request_id, request_id.rpartition("-")[0]} - {""})
+
+
+def ends(goodbye: ClientGoodbye, info: ClientMetadata) -> bool:
+    """Whether a goodbye ends what a client has, or was promised: a will does for requests of its session alone."""
+    return not goodbye.session or info.request_id.rpartition("-")[0] == goodbye.session
 
 
 def service_of(system: ClosedSystem) -> View:

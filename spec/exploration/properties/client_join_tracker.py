@@ -22,16 +22,20 @@ from machines.events import (
     TrackerHello,
 )
 from machines.rules import Admission, View
+from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.wills import LATE
 from spec.exploration.properties.client_join_sides import (
     an_admission_can_time_out,
     are_misfits,
     bring_files,
     can_be_denied,
     canonical_all,
+    ends,
     happens,
     has_rivals,
     have_several,
     misfits,
+    say_goodbye,
 )
 from spec.exploration.properties.language import Implication, Property, at_each_step, needs
 from spec.exploration.properties.steps import Step
@@ -242,7 +246,9 @@ def a_promise_stays_as_it_was_until_it_is_confirmed_has_failed_timed_out_or_left
 def _ended_by(tracker: Step) -> str:
     """The client whose admission a step may end."""
     message = tracker.message
-    if isinstance(message, ClientGoodbye) or _is_of_pending(tracker, message):
+    if isinstance(message, ClientGoodbye) and not _is_of_earlier_session(tracker):
+        return message.client
+    if _is_of_pending(tracker, message):
         return str(getattr(message, "client", ""))
     request = _asked(tracker)
     return request.client if request is not None else _expired(tracker)
@@ -304,7 +310,8 @@ def a_registration_is_announced_once_for_a_client_and_its_admission(tracker: Ste
 def a_registration_stays_as_it_was_until_its_client_leaves_or_asks_anew(tracker: Step) -> Implication:
     """All participants share one Distribution View; a goodbye removes its client from it, and nobody else."""
     message = tracker.message
-    leaves = isinstance(message, ClientGoodbye) or _asked(tracker) is not None
+    leaves = isinstance(message, ClientGoodbye) and not _is_of_earlier_session(tracker)
+    leaves |= _asked(tracker) is not None
     ended = getattr(message, "client", "") if leaves else ""
     kept = {name: info for name, info in tracker.before.knows.clients.items() if name != ended}
     confirmed = message.client if isinstance(message, ClientJoinSucceeded) else ""
@@ -312,15 +319,36 @@ def a_registration_stays_as_it_was_until_its_client_leaves_or_asks_anew(tracker:
     return bool(kept) and tracker.kind not in ENDS_ROUND, same
 
 
-@needs(happens("stop torrent"))
+@needs(say_goodbye)
 @at_each_step
 def whoever_says_goodbye_is_neither_registered_nor_promised_anything(tracker: Step) -> Implication:
     """Client goodbye: the tracker removes it from its view."""
     message, then = tracker.message, tracker.after
     left = isinstance(message, ClientGoodbye) and tracker.before.where in SERVING
+    left &= not _is_of_earlier_session(tracker)
     client = getattr(message, "client", "")
     pending = getattr(then.client.data, "pending", ())
     return left, client not in {*then.knows.clients, *then.knows.admissions, *pending}
+
+
+def _is_of_earlier_session(tracker: Step) -> bool:
+    """Whether a step reads a will for another session than that of what its client has, or was promised."""
+    message, view = tracker.message, tracker.before.knows
+    if not isinstance(message, ClientGoodbye):
+        return False
+    admission = view.admissions.get(message.client)
+    info = view.clients.get(message.client) if admission is None else admission.info
+    return info is not None and not ends(message, info)
+
+
+@needs(happens(LATE))
+@at_each_step
+def a_late_will_removes_nobody_whose_owner_is_back(tracker: Step) -> Implication:
+    """Session of ClientGoodbye: it speaks of who was registered or admitted in that session, and of nobody else."""
+    view, then = tracker.before.knows, tracker.after.knows
+    pending, still = (getattr(state.client.data, "pending", ()) for state in (tracker.before, tracker.after))
+    same = (view.clients, view.admissions, pending) == (then.clients, then.admissions, still)
+    return _is_of_earlier_session(tracker) and tracker.before.where in SERVING, same and not tracker.sent
 
 
 @needs(bring_files)
@@ -330,6 +358,24 @@ def files_and_fragments_that_the_tracker_knows_stay_as_they_are(tracker: Step) -
     view, then = tracker.before.knows, tracker.after.knows
     same = view.files.items() <= then.files.items() and view.fragments.items() <= then.fragments.items()
     return tracker.kind != "wipe" and bool(view.files), same
+
+
+def _can_be_interrupted(system: ClosedSystem) -> bool:
+    """Whether the tracker can crash inside a step of which something is out by then."""
+    if system.keeps_hops and not system.connections.lingers:
+        return False
+    return system.faults.crash_points and happens("crash tracker")(system)
+
+
+@needs(_can_be_interrupted)
+@at_each_step
+def whoever_was_told_of_is_in_the_store(interrupted: Step) -> Implication:
+    """Nothing acknowledged is lost: the view is stored before anything that follows from it is published."""
+    told = [one for one in interrupted.sent if isinstance(one, ClientRegistered)]
+    stored = interrupted.after.knows
+    kept = all(stored.clients.get(one.client) == one.info for one in told)
+    kept &= all(one.added_files.items() <= stored.files.items() for one in told)
+    return bool(told), kept and all(one.added_fragments.items() <= stored.fragments.items() for one in told)
 
 
 # Rounds.

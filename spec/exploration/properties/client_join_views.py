@@ -8,11 +8,13 @@ client" (the protocol, "When the tracker decides").
 """
 
 from spec.exploration.model.budget import FaultBudget
+from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.properties.client_join_sides import (
     ClientSide,
     TrackerSide,
     bring_files,
     can_several_join,
+    happens,
     has_one_without_rivals,
     have_several,
     loses_nothing,
@@ -52,6 +54,19 @@ def nothing_that_a_registered_client_brought_is_missing_at_the_tracker(
 ) -> Implication:
     """What only the client knows is added to the service when the client is registered."""
     return client.name in tracker.registered, client.brought <= tracker.holds.hashes
+
+
+def _keeps_its_store(system: ClosedSystem) -> bool:
+    return bring_files(system) and not happens("wipe tracker")(system)
+
+
+@needs(_keeps_its_store)
+@always
+def what_a_client_brought_that_counts_itself_as_registered_is_in_the_trackers_store(
+    tracker: TrackerSide, client: ClientSide
+) -> Implication:
+    """Nothing acknowledged is lost: what was registered outlives every crash of the tracker."""
+    return tracker.keeps_store and client.is_registered, client.brought <= tracker.holds.hashes
 
 
 @needs(bring_files)

@@ -4,7 +4,8 @@
     def whoever_is_denied_waits(client: Step) -> Implication:
         return isinstance(client.message, ClientJoinDenied), client.after.where == "awaiting_hello"
 
-A property has one parameter, which says whose steps it is about: `tracker`, `client` (each of them), or `each`. It is
+A property has one parameter, which says whose steps it is about: `tracker`, `client` (each of them), or `each`; or
+`interrupted`, which is the tracker in steps that a crash interrupts. It is
 broken by a step that can be taken in some state, so it says what no state tells: from what the view held, and what was
 asked, to what was published. A step depends on the local state of its server and on what is first in its queues. So it
 is judged once for each such combination (a *shape*); where it can be taken, and whether the faults that it needs can
@@ -20,10 +21,16 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
 from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.interruptions import KINDS as INTERRUPTS
 from spec.exploration.model.node import Node, Server, ServerState
 from spec.exploration.model.reference import successors
 from spec.exploration.model.steps import Label, Row
 from spec.exploration.properties.language import EACH, Property
+
+INTERRUPTED = "interrupted"
+"""The name of the parameter of a property about steps in the middle of which the tracker crashes; others are not about
+these.
+"""
 
 
 @dataclass(frozen=True)
@@ -59,9 +66,11 @@ def step_of(system: ClosedSystem, component: int, state: Hashable, label: Label)
     return Step(node, system, label.kind, state, message, label.outcome.sent, then)
 
 
-def concerns(property_: Property, component: int) -> bool:
-    """Whether a property about steps is about those of a component."""
+def concerns(property_: Property, component: int, kind: str) -> bool:
+    """Whether a property about steps is about those of a component, and of this kind."""
     (whose,) = property_.concerns
+    if kind in INTERRUPTS or whose == INTERRUPTED:
+        return kind in INTERRUPTS and whose == INTERRUPTED and component == 0
     return whose == EACH or (whose == "tracker") == (component == 0)
 
 
@@ -74,7 +83,7 @@ def judged(
     step = step_of(system, component, state, label)
     broken, exercised = set(), set()
     for one in properties:
-        if step is not None and one.when == "step" and concerns(one, component):
+        if step is not None and one.when == "step" and concerns(one, component, label.kind):
             premise, conclusion = one.says(step)
             if premise:
                 exercised.add(one.name)

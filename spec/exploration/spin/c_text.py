@@ -1,6 +1,9 @@
-"""C in a Promela model: how it is cut into pieces, and what handles queues. A queue has its length in front."""
+"""C in a Promela model, and what is around it: how it is cut into pieces, what handles queues, what a process is.
 
-from collections.abc import Iterable, Iterator
+A queue has its length in front.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 
 BLOCK = 10_000
 """How much C stands in one piece, at least, in characters."""
@@ -37,3 +40,19 @@ static void take(Cell *q, int place) {
   for (; place < q[0]; place++) q[place] = q[place + 1];
   q[q[0]--] = 0; }
 static void empty(Cell *q) { while (q[0]) q[q[0]--] = 0; }"""
+
+
+def word(order: str) -> str:
+    """An order as a part of the name of a constant."""
+    return order.upper().replace(" ", "_")
+
+
+def process(name: str, label: str, steps: Iterable[str]) -> Iterator[str]:
+    """A process that takes one of these steps after the other, as lines."""
+    yield from (f"active proctype {name}() {{", f"{label}: do", *steps, "  od", "}")
+
+
+def step(guard: Sequence[str], effect: str) -> str:
+    """One guarded step."""
+    # the parentheses keep SPIN from taking a look-up for a side effect
+    return f"  :: d_step {{ c_expr {{ ({' && '.join(guard)}) }} -> c_code {{ {effect} }} }}"

@@ -19,7 +19,7 @@ What the charts do has to be known beforehand: the system has to be searched com
 is a hole: a model that steps into one ends at once.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -27,15 +27,19 @@ from machines.events import BusEvent
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.node import AGAIN
 from spec.exploration.model.steps import ENDS_CONNECTION, TRACKER
-from spec.exploration.spin.c_text import FUNCTIONS, blocks
+from spec.exploration.model.wills import SAYS
+from spec.exploration.spin.c_text import FUNCTIONS, blocks, process, step, word
 from spec.exploration.spin.properties import Bad, array, braces, hops, in_c
+from spec.exploration.spin.refusals import Unwritable, refuse
 from spec.system.process import name_of
 
 HOLE = -1
 ONCE = -2
 """A message that is never delivered twice: it is no event of the bus."""
-ORDERS = ("expire", "publish", "start", "stop", "disconnect", "crash", "wipe", "stabilisation")
+ORDERS = ("expire", "publish", "start", *SAYS, "stop", "disconnect", "crash", "wipe", "stabilisation")
 """What can be asked of a local state beside its messages."""
+BY_BROKER = ("start", *SAYS)
+"""What the broker publishes at: wills, which are on no way to it."""
 TELLS = 2
 """The past is one of these and the number of a component, while that one's unheard steps are told."""
 
@@ -49,10 +53,6 @@ class Branch(NamedTuple):
     fault: str = ""
 
 
-class Unwritable(ValueError):  # noqa: N818 - says what is in the way
-    """A system that cannot be written as a model: the message says why, and what to do."""
-
-
 def write(system: ClosedSystem, bad: Bad | None = None, *, by_kind: bool = False) -> str:
     """The closed system in Promela. The system has to have been searched completely. Raises `Unwritable`.
 
@@ -62,13 +62,7 @@ def write(system: ClosedSystem, bad: Bad | None = None, *, by_kind: bool = False
     With `bad`, the model asserts that no state is one of `PROPERTIES`, words of bits that are defined when it is
     compiled, and it prints at its end which of them some state is.
     """
-    if by_kind and system.faults.bounds:
-        raise Unwritable("to a process, faults are steps like others, and SPIN would oblige it to them; allow none")
-    if not system.ordered and system.faults.bounds.get("duplicates", 0) not in {0, 1}:
-        raise Unwritable(
-            "where events overtake each other, each that is delivered twice has a name of its own, and the model has "
-            "one for all; bound duplicates by 1"
-        )
+    refuse(system, by_kind=by_kind)
     return _Writer(system, bad, by_kind).model()
 
 
@@ -111,11 +105,12 @@ class _Writer:
                 for branch in self._with_losses(component, kind, Branch(then, sent, fault=outcome.fault))
             ]
             for (component, local, kind, message), outcomes in self.system.answers.known.items()
+            if kind in {"read", *ORDERS}
         }
 
     def _with_losses(self, component: int, kind: str, branch: Branch) -> Iterator[Branch]:
         yield branch
-        if (self.system.keeps_hops and not self.system.connections.lingers) or kind == "stabilisation":
+        if (self.system.keeps_hops and not self.system.connections.lingers) or kind in {"stabilisation", *BY_BROKER}:
             return
         for place, message in enumerate(branch.sent):
             if self._can_be_lost(message) and self._hearers(component, message):
@@ -152,7 +147,7 @@ class _Writer:
             *blocks("c_decl", self._tables()),
             *self._variables(),
             *blocks("c_code", (*self._functions(), *watching)),
-            *(self._processes() if self.by_kind else _process("closed_system", "end", steps)),
+            *(self._processes() if self.by_kind else process("closed_system", "end", steps)),
             "",
         ))  # fmt: skip
 
@@ -160,7 +155,7 @@ class _Writer:
         for component in self.components:
             for number, steps in enumerate(self._kinds(component)):
                 if steps:
-                    yield from _process(f"component{component}_{number}", "accept", steps)
+                    yield from process(f"component{component}_{number}", "accept", steps)
 
     def _variables(self) -> Iterator[str]:
         begun = self.system.initial()
@@ -181,7 +176,7 @@ class _Writer:
         cell = "unsigned char" if self.cell == "byte" else "short"
         sent = max((len(branch.sent) for branches in self.branches.values() for branch in branches), default=0) or 1
         yield f"#define MESSAGES {len(self.messages)}"
-        yield from (f"#define ASK_{order.upper()} (MESSAGES + {place})" for place, order in enumerate(ORDERS))
+        yield from (f"#define ASK_{word(order)} (MESSAGES + {place})" for place, order in enumerate(ORDERS))
         yield f"#define ONCE {ONCE}"
         yield f"typedef {cell} Cell; typedef unsigned long long Word;"
         yield f"typedef struct Way {{ Cell then; Cell sends; Cell sent[{sent}]; short lost; Cell fails; }} Way;"
@@ -267,6 +262,9 @@ class _Writer:
         yield f"  {self._settle(c)}"
         send = f"append(now.up{c}, {self.ups[c]}, w->sent[i])" if self.system.keeps_hops else f"publish{c}(w->sent[i])"
         yield f"  for (i = 0; i < w->sends; i++) if (i != w->lost) {send}; }}"
+        if self.system.moves.has_wills:
+            yield f"static void say{c}(const Way *w) {{ int i; now.at{c} = w->then; {self._settle(c)}"
+            yield f"  for (i = 0; i < w->sends; i++) publish{c}(w->sent[i]); }}"
         if self.system.recalls and c != TRACKER:
             yield array(f"Cell heard{c}[]", (int(bool(self._hearers(c, m))) for m in range(len(self.messages))))
             yield f"static int tells{c}(const Way *w) {{ int i;"
@@ -310,16 +308,19 @@ class _Writer:
             expiring += self._doing(c, "expire", "stabilisation expiry", "idle()")
         yield expiring
         yield [*self._doing(c, "publish", "")]
-        yield [*self._doing(c, "start", "", *([f"!now.up{c}[0]"] if self.has_up[c] else []))]
+        read = [f"!now.up{c}[0]"] if self.has_up[c] else []
+        yield [*self._doing(c, "start", "", *read)]
+        if system.moves.has_wills:
+            yield [*self._doing(c, "will", "", *read), *self._doing(c, "late will", "")]
 
     def _forwarding(self, c: int) -> Iterator[str]:
         forward = f"Cell m = now.up{c}[1]; take(now.up{c}, 1); {self._settle(c)}"
         yield self._ordinary([f"now.up{c}[0]"], f"{forward} publish{c}(m);")
         if self.system.recalls:
-            yield _step([f"now.past == {TELLS + c}"], "now.past = 1;")
+            yield step([f"now.past == {TELLS + c}"], "now.past = 1;")
         elif self._happens("losses"):
             guard = [f"now.up{c}[0]", f"can_be_lost[now.up{c}[1]]", *self._can_pay("losses")]
-            yield _step(guard, f"take(now.up{c}, 1); {self._settle(c)} {self._pay('losses')}")
+            yield step(guard, f"take(now.up{c}, 1); {self._settle(c)} {self._pay('losses')}")
 
     def _reading(self, c: int, place: int) -> Iterator[str]:
         system, down = self.system, f"now.down{c}"
@@ -335,7 +336,7 @@ class _Writer:
             yield self._first([*guard, *self._can_pay("losses")], f"{effect} {self._pay('losses')}", c)
             if system.recalls and c != TRACKER:
                 renders = [*guard, f"now.past == {TELLS + c}", *self._can_pay("losses")[1:]]
-                yield _step(renders, f"{effect} {self._pay('losses')}")
+                yield step(renders, f"{effect} {self._pay('losses')}")
         if self._happens("duplicates"):
             for branch, besides in enumerate(branches):
                 found = f"again[{down}[{place}]] != ONCE && finds{c}(again[{down}[{place}]], {branch})"
@@ -345,11 +346,18 @@ class _Writer:
 
     def _doing(self, c: int, order: str, fault: str, *guard: str) -> Iterator[str]:
         """An expiry or an order."""
-        empties = "" if order in {"expire", "publish", "start"} else f"empty(now.down{c});"
+        empties = "" if order in {"expire", "publish", *BY_BROKER} else f"empty(now.down{c});"
         empties += self._emptied_up(c) if order in {*ENDS_CONNECTION, "stabilisation"} else ""
         arrivals = range(1, self.ups[c] + 1) if self.system.connections.lingers and order in ENDS_CONNECTION else ()
-        what = f"ASK_{order.upper()}"
+        what = f"ASK_{word(order)}"
         asked = len(self.messages) + ORDERS.index(order)
+        if order in BY_BROKER and self.system.moves.has_wills:
+            for branch, besides in enumerate(self._most_branches(c, (asked,))):
+                said = self._paid(
+                    [*guard, f"finds{c}({what}, {branch})"], f"say{c}(found);", fault, besides, from_first=0
+                )
+                yield self._first(*said, c)
+            return
         for branch, besides in enumerate(self._most_branches(c, (asked,))):
             found = f"finds{c}({what}, {branch})"
             yield from self._branch(c, [*guard, found], f"{empties} act{c}(found);", fault, besides)
@@ -363,7 +371,7 @@ class _Writer:
         yield self._first(*self._paid(guard, effect, fault, besides, from_first=0), c)
         if self.system.recalls and c != TRACKER and fault != "stabilisation expiry":
             unheard = effect.replace(f"empty(now.up{c});", "").replace(f"act{c}(", f"hold{c}(")
-            yield _step(*self._paid([*guard, f"tells{c}(found)"], unheard, fault, besides, from_first=1))
+            yield step(*self._paid([*guard, f"tells{c}(found)"], unheard, fault, besides, from_first=1))
 
     def _paid(
         self, guard: list[str], effect: str, fault: str, besides: set[str], *, from_first: int
@@ -381,8 +389,8 @@ class _Writer:
     def _ordinary(self, guard: list[str], effect: str) -> str:
         """A step that ends what can be told of the time before stabilisation."""
         if not self.system.recalls:
-            return _step(guard, effect)
-        return _step([*guard, f"now.past < {TELLS}"], effect if "now.past = 1" in effect else f"go_on(); {effect}")
+            return step(guard, effect)
+        return step([*guard, f"now.past < {TELLS}"], effect if "now.past = 1" in effect else f"go_on(); {effect}")
 
     def _first(self, guard: list[str], effect: str, c: int) -> str:
         """The same, where nothing of this component is on its way to the broker, before which it does nothing more."""
@@ -414,17 +422,8 @@ class _Writer:
         return f"settle{component}();" if self._happens("duplicates") else ""
 
 
-def _process(name: str, label: str, steps: Iterable[str]) -> Iterator[str]:
-    yield from (f"active proctype {name}() {{", f"{label}: do", *steps, "  od", "}")
-
-
 def _besides(branch: Branch) -> Iterator[str]:
     if branch.lost != HOLE:
         yield "losses"
     if branch.fault:
         yield branch.fault
-
-
-def _step(guard: Sequence[str], effect: str) -> str:
-    # the parentheses keep SPIN from taking a look-up for a side effect
-    return f"  :: d_step {{ c_expr {{ ({' && '.join(guard)}) }} -> c_code {{ {effect} }} }}"

@@ -23,10 +23,12 @@ from spec.exploration.model.beginnings import thawed
 from spec.exploration.model.bus import Wires
 from spec.exploration.model.chart_node import Broken, Chart
 from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.interruptions import KINDS as INTERRUPTS
 from spec.exploration.model.node import Arrow
 from spec.exploration.model.reference import successors
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import TRACKER, Label, Row
+from spec.exploration.model.wills import BY_BROKER
 from spec.notation.text import escape
 from spec.rendering.labels import label_about
 from spec.rendering.sequence import Comment, Divider, End, Group, Lifeline, Mark, Note, Reference, rows_of, to_notation
@@ -135,8 +137,9 @@ def sketch(
 def _plain(scenario: Scenario) -> dict[str, Any]:
     values = {field.name: getattr(scenario, field.name) for field in fields(scenario)}
     views = thawed(scenario.views)
-    if not scenario.as_drawn:
-        del values["as_drawn"]  # most traces do without
+    for key in ("as_drawn", "wills", "crash_points"):
+        if not values[key]:
+            del values[key]  # most traces do without
     del values["fixed"]  # it is said of any number
     return {**values, "loses": sorted(scenario.loses), "faults": dict(scenario.faults), "views": views}
 
@@ -187,6 +190,9 @@ class _Drawing:
             self._note(component, told.get(kind, "It crashes." if kind == "crash" else "It is replaced."))
         if label.outcome is not None:
             self._act(label, label.outcome.arrows)
+        if kind in INTERRUPTS and label.outcome is not None:
+            self._cut(component, arrive=label.arrive + len(label.outcome.sent))
+            self._note(component, "It crashes, in the middle of that.")
 
     def _act(self, label: Label, arrows: Sequence[Arrow]) -> None:
         component = label.component
@@ -199,6 +205,10 @@ class _Drawing:
             if is_chart and arrow.sender == arrow.receiver:
                 if not is_broken:
                     self._note(component, f"does {escape(_words(arrow.message))}, which nobody sees")
+                continue
+            if arrow.sender == BY_BROKER:
+                self._say(component, arrow.message)
+                sent += 1
                 continue
             if "broker" in arrow[:2] and not is_event:
                 if not folded:
@@ -261,6 +271,11 @@ class _Drawing:
         else:
             self._arrive(component, place, Label("forward", component, message, None), lost=lost)
 
+    def _say(self, component: int, will: Hashable) -> None:
+        """The broker says a will, which was on no way to it."""
+        self.ends.append(Note((self._broker(),), f"The will of {self._name(component)}:"))
+        self._pass_on(component, will, _words(will))
+
     def _arrive(self, component: int, place: int, label: Label, *, lost: bool) -> None:
         if lost:
             self._lose(place)
@@ -268,11 +283,14 @@ class _Drawing:
         end = self.ends[place]
         assert isinstance(end, End)
         self.ends.append(End("?", end.peer, end.lifeline, end.label, arrow=place))
-        message = self.system.numbers.message(label.message)
+        self._pass_on(component, label.message, end.label)
+
+    def _pass_on(self, component: int, event: Hashable, words: str) -> None:
+        message = self.system.numbers.message(event)
         for receiver, pushed in self.system.delivery.recipients(component, (message,)):
             if self._is_online(receiver):
                 at = len(self.ends)
-                self.ends.append(End("!", self._broker(), self._name(receiver), end.label, arrow=at))
+                self.ends.append(End("!", self._broker(), self._name(receiver), words, arrow=at))
                 self._down[receiver].append((at, self.system.numbers.messages[pushed]))
 
     def _come(self, component: int, message: Hashable, *, again: bool) -> None:

@@ -20,7 +20,7 @@ from spec.exploration.traces.rendering import choices
 KEPT = re.compile(r"^\s*//\s*(scenario|property|step \d+): (.*?)\s*$", re.MULTILINE)
 NO_PROPERTY = "-"
 """In the place of a property: the run is to be possible, and no more is said of it."""
-ACTOR = re.compile(r"(?:lose [12]|\w+) (\w+)")
+ACTOR = re.compile(r"(?:lose [12]|late will|interrupt \w+|\w+) (\w+)")
 
 
 class Saved(NamedTuple):

@@ -3,7 +3,9 @@
 from collections.abc import Hashable, Iterator, Sequence
 
 from machines.calls import TimeoutExceeded
+from spec.exploration.model.interruptions import KINDS as INTERRUPTS
 from spec.exploration.model.steps import Label
+from spec.exploration.model.wills import LATE
 from spec.exploration.traces.elaboration import Run
 from spec.system.process import Addressed, Payload, name_of
 
@@ -42,6 +44,12 @@ def _said(names: Sequence[str], label: Label, started: set[int]) -> Iterator[str
             started.add(label.component)
         case "stop" | "disconnect" | "crash" | "wipe":
             yield f"{name} {BREAKS[label.kind]}"
+        case kind if kind in INTERRUPTS:
+            yield f"{name} crashes inside a step"
+        case "will":
+            yield f"the broker says {name}'s will"
+        case "late will":
+            yield f"the broker says {name}'s will, which is late"
         case "restart":
             yield "the broker restarts"
         case "stabilisation":
@@ -52,7 +60,9 @@ def _said(names: Sequence[str], label: Label, started: set[int]) -> Iterator[str
             yield f"{_named(label.message)} comes twice"
         case "expire":
             yield from _expired(name, label)
-    if label.outcome is not None and label.outcome.fault:
+    if label.outcome is not None and label.outcome.fault == LATE:
+        yield f"the broker has not said {name}'s will yet"
+    elif label.outcome is not None and label.outcome.fault:
         yield f"{name}: {label.outcome.fault}"
     if label.lost is not None and label.outcome is not None:
         yield f"{_named(label.outcome.sent[label.lost])} is lost"

@@ -15,7 +15,8 @@ from spec.exploration.model.node import ServerState
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.properties.foreign import PROPERTIES
 from spec.exploration.properties.language import Implication, always
-from spec.exploration.spin.model import Unwritable, write
+from spec.exploration.spin.model import write
+from spec.exploration.spin.refusals import Unwritable
 from tests.support.engines import engines
 
 TWICE = Scenario(

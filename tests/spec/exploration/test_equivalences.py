@@ -21,7 +21,8 @@ from hypothesis import given
 from machines.events import BusEvent
 from spec.exploration.model import node as node_module
 from spec.exploration.model.closed import ClosedSystem, NotInert
-from spec.exploration.model.node import Server, ServerState, normal
+from spec.exploration.model.node import Server, ServerState
+from spec.exploration.model.normal_form import normal
 from spec.exploration.model.renaming import Renaming, permutations_of
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import Row

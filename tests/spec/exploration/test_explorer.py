@@ -11,6 +11,7 @@ from spec.exploration.model.faults import Faults
 from spec.exploration.model.reference import explore as explore_plainly
 from spec.exploration.model.scenario import Scenario, scenario, scenarios, with_bounds
 from spec.exploration.model.surroundings import Kept
+from spec.exploration.model.wills import LATE
 from spec.exploration.properties.client_join import PROPERTIES, side_of
 from spec.exploration.properties.language import Properties
 from spec.exploration.traces.replay import play, read
@@ -54,6 +55,9 @@ BROKEN = {
     "wiped": set(),
     "hardened-leaving": set(),
     "hardened-disconnected": {GIVEN_UP},
+    "wills": set(),
+    "crash-points": set(),
+    "late-wills": set(),
     "asking-again": {GIVEN_UP, GHOST, MISSED},  # as drawn; and others know who was removed when it asked again
 }
 """What the protocol as drawn does not hold, by scenario."""
@@ -73,6 +77,7 @@ def small(**changes: object) -> Scenario:
     return Scenario("small", **made)  # type: ignore[arg-type]
 
 
+GOODBYES = frozenset({"ClientGoodbye"})
 SYSTEMS = {
     "one client": small(),
     "two clients": Scenario("two", faults={"losses": None}),
@@ -85,6 +90,15 @@ SYSTEMS = {
     "disconnected": small(faults={"disconnect tracker": 1, "disconnect torrent": 1, "broker restart": 1}),
     "wiped": small(files=True, faults={"wipe tracker": 1, "wipe torrent": 1, "storage failure": None}),
     "rivals": Scenario("rivals", conflicting=2, timeouts="patient"),
+    "wills": small(hardened=True, wills=True, timeouts="never", faults={"crash torrent": 1, LATE: 1, "losses": None}),
+    "wills, both hops": small(hardened=True, wills=True, loses=GOODBYES, faults={"crash torrent": 1, LATE: 1}),
+    "wills that the broker forgets": small(
+        hardened=True,
+        wills=True,
+        stabilisation=False,
+        timeouts="never",
+        faults={"broker restart": 1, "crash torrent": 1},
+    ),
     "only one kind is lost": small(loses=frozenset({"ClientRegistered"})),
 }
 

@@ -40,6 +40,25 @@ def test_random_systems_are_the_same_to_both(part: int) -> None:
     assert tally.systems.total() + tally.too_large.total() == share
 
 
+@pytest.mark.parametrize(("kind", "wanted"), [("wills", 4), ("crash points", 5)])
+def test_wills_and_crashes_inside_a_step_are_the_same_to_both(kind: str, wanted: int) -> None:
+    """More of them: `python -m tests.spec.exploration.oracle --kind wills --systems 100`."""
+    tally = Tally()
+    for of_kind, number in systems(SEED, kind):
+        compared(of_kind, number, tally, SMALL)
+        if tally.systems.total() == wanted:
+            break
+    assert not tally.differences
+    assert not tally.unseen
+
+
+def test_wills_that_a_broker_forgets_are_the_same_to_both() -> None:
+    """There are more configurations than random systems may have."""
+    tally = Tally()
+    assert compared("forgotten wills", 0, tally, 10_000)
+    assert not tally.differences
+
+
 @pytest.mark.parametrize(("kind", "number"), MET)
 def test_what_was_wrong_once_is_right(kind: str, number: int) -> None:
     tally = Tally()

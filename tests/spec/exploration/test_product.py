@@ -16,6 +16,7 @@ explored = cache(product.explored)
 SMALL = (
     *("standard", "hasty", "losses", "alone", "dying", "duplicates", "both-hops", "misfit", "wrong-size", "wrong-hash"),
     *("spelling", "metadata", "late-expiries", "hardened-leaving", "hardened-disconnected", "asking-again"),
+    *("late-wills", "crash-points"),
 )
 """Scenarios that are soon searched; the others are searched by `python -m spec.exploration.product`."""
 LARGER: dict[str, str] = {
@@ -28,6 +29,7 @@ LARGER: dict[str, str] = {
     "overtaking": "a bus that keeps no order",
     "rivals": "rivals under losses, crashes and stabilisation",
     "files": "files under losses and a tracker that crashes",
+    "wills": "two wills of one torrent server, the first of which is not to be forgotten",
     "wiped": "files that a tracker has lost",
 }
 """What each of the others is there for, though a smaller one may exercise the same properties."""

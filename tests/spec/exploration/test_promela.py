@@ -16,6 +16,7 @@ from spec.exploration.properties.client_join import PROPERTIES, side_of
 from spec.exploration.properties.language import Properties
 from spec.exploration.spin.model import write
 from spec.exploration.spin.properties import Bad, bad
+from spec.exploration.spin.refusals import Unwritable
 from spec.exploration.spin.runner import Hole, Report, SpinError, run
 
 pytestmark = pytest.mark.usefixtures("spin_programs")
@@ -112,6 +113,18 @@ SCENARIOS = {
     "leaving, stabilisation": Scenario(
         "", torrents=2, stabilisation=True, timeouts="never", faults={"losses": None, "stop torrent": 1}
     ),
+    "wills": Scenario(
+        "",
+        torrents=1,
+        hardened=True,
+        wills=True,
+        stabilisation=True,
+        timeouts="never",
+        faults={"losses": None, "crash torrent": 1, "late will": 1},
+    ),
+    "wills, two hops": Scenario(
+        "", torrents=1, hardened=True, wills=True, keeps_hops=True, faults={"disconnect torrent": 1, "late will": 1}
+    ),
     "three": Scenario("", torrents=3, timeouts="patient", faults={"losses": 1}),
 }
 
@@ -127,6 +140,13 @@ def test_spin_finds_the_same_where_every_message_is_delivered() -> None:
     system, states, transitions = known(SCENARIOS["files"], drop_inert=False)
     found = quickly(write(system))
     assert (found.states, found.transitions) == (len(states), transitions)
+
+
+def test_a_broker_that_forgets_wills_is_not_written() -> None:
+    lossy = {"losses": None, "broker restart": 1}
+    forgets = Scenario("", torrents=1, hardened=True, wills=True, timeouts="never", faults=lossy)
+    with pytest.raises(Unwritable, match="bound 'broker restart' by 0"):
+        write(known(forgets)[0])
 
 
 SMALL = Scenario("", torrents=1, stabilisation=True, faults={"losses": None, "stop torrent": 1, "broker restart": 1})

@@ -11,7 +11,8 @@ import pytest
 
 from spec.exploration.explore import Options, explore
 from spec.exploration.model.faults import Faults
-from spec.exploration.spin.model import Unwritable, write
+from spec.exploration.spin.model import write
+from spec.exploration.spin.refusals import Unwritable
 from spec.exploration.spin.runner import has_fair_cycle
 from tests.spec.exploration.agreement import Case, cases
 from tests.spec.exploration.crafted import crafted

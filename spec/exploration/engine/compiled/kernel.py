@@ -169,7 +169,7 @@ def _publish(first, end, publications, local, queue, online, broken, push, push_
         receiver = np.int64(publications[entry, 0])
         pushed = np.int64(publications[entry, 1])
         connected = online[receiver, local[receiver]]
-        if connected and pushed == BREAKS:
+        if pushed == BREAKS:
             ending = np.int64(broken[receiver, local[receiver]])
             if ending == HOLE:
                 broken[receiver, local[receiver]] = NOTED
@@ -177,8 +177,9 @@ def _publish(first, end, publications, local, queue, online, broken, push, push_
             is_known = bool(ending >= 0)
             if is_known:
                 local[receiver] = ending
-                queue[receiver] = EMPTY
-        elif connected or pushed == BREAKS:
+                if connected:
+                    queue[receiver] = EMPTY
+        if is_known and connected != (pushed == BREAKS):
             place = push_at[receiver, 0] + queue[receiver] * push_at[receiver, 1] + pushed
             longer = np.int64(push[place])
             if longer == HOLE:

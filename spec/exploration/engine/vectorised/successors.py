@@ -222,14 +222,14 @@ class Successors:
             self._fill(PUSH, receiver, *(of.take(holes) for of in here))
         queue = queue.copy()
         queue[is_longer] = longer
-        is_broken = np.flatnonzero(online & breaks)
+        is_broken = np.flatnonzero(breaks)
         if len(is_broken):
             local = local.copy()
             those = local.take(is_broken)
             while ((ending := tables.broken[receiver].take(those)) < 0).any():
                 self._fill(BROKEN, receiver, those[ending < 0])
             local[is_broken] = ending
-            queue[is_broken] = EMPTY
+            queue[np.flatnonzero(online & breaks)] = EMPTY
         return local, queue
 
     # Names.

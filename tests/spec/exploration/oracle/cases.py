@@ -24,7 +24,27 @@ from tests.spec.exploration.oracle.world import Config, World
 
 def of_client_join(number: int) -> Case:
     """A scenario of Client Join."""
-    table = drawn.table(Random(number))
+    return _of_table(number, drawn.table(Random(number)))
+
+
+def of_wills(number: int) -> Case:
+    """One with torrent servers that leave a will."""
+    return _of_table(number, drawn.with_wills(Random(number)))
+
+
+def of_crash_points(number: int) -> Case:
+    """One in which somebody crashes, also inside a step."""
+    return _of_table(number, drawn.with_crash_points(Random(number)))
+
+
+def of_forgotten_wills(number: int) -> Case:
+    """Where the broker restarts, and forgets wills, also of who is gone; a tracker begins anew that has read some."""
+    faults = {"broker restart": 1, "crash torrent": 1}
+    table = {"torrents": 1, "hardened": True, "wills": True, "timeouts": "never", "keeps_hops": True, "faults": faults}
+    return _of_table(number, table)
+
+
+def _of_table(number: int, table: dict[str, Any]) -> Case:
     scenario = scenario_of("random", f"random {number}", table)
 
     def world(**bus: bool) -> World:
@@ -49,6 +69,7 @@ def _of_servers(world: World, config: Config) -> Joint:
     parties = tuple(
         _party(
             here.state.value,
+            here.state.value.overdue,
             [message.value for message in here.up],
             [(copy.message.value, copy.again) for copy in here.down],
             ordered=ordered,
@@ -64,14 +85,16 @@ def _of_system(system: ClosedSystem, row: Row) -> Joint:
         slot = system.numbers.slots[component][number]
         up = [system.numbers.messages[message] for message in slot.up if message >= 0]
         down = [(system.numbers.messages[message], system.marks.is_marked(message)) for message in slot.down]
-        parties.append(_party(system.numbers.locals[component][slot.local], up, down, ordered=system.ordered))
+        state: Any = system.numbers.locals[component][slot.local]
+        parties.append(_party(state, state.late_wills, up, down, ordered=system.ordered))
     budget = system.budgets.known[row[-1]]
     left = () if budget.stabilisation else budget.left
     return Joint(tuple(parties), frozenset(left), budget.stabilisation, budget.changed)
 
 
-def _party(state: Any, up: Any, down: Any, *, ordered: bool) -> tuple[Any, ...]:
-    local = plain.of_server(state.client, state.clock, state.view, state.late, broken=bool(state.broken))
+def _party(state: Any, overdue: Any, up: Any, down: Any, *, ordered: bool) -> tuple[Any, ...]:
+    charts, broken = (state.client, state.clock, state.view), bool(state.broken)
+    local = plain.of_server(*charts, state.late, broken=broken, will=state.will, overdue=overdue)
     copies = [
         (plain.plain(message), again, again and plain.is_followed(state.client.data, message))
         for message, again in down

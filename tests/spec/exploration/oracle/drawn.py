@@ -4,7 +4,7 @@ from random import Random
 from typing import Any
 
 from tests.spec.exploration.oracle.servers import cast
-from tests.spec.exploration.oracle.world import ORDERS, RESTART, TOGETHER, Rules, World
+from tests.spec.exploration.oracle.world import LATE, ORDERS, RESTART, TOGETHER, Rules, World
 
 EVENTS = (
     "TrackerHello", "TrackerGoodbye", "ClientJoinRequested", "ClientJoinAccepted", "ClientJoinDenied",
@@ -62,6 +62,29 @@ def table(chance: Random) -> dict[str, Any]:
     return found
 
 
+def with_wills(chance: Random) -> dict[str, Any]:
+    """A scenario in which hardened torrent servers leave a will, and a connection of one breaks."""
+    found = table(chance)
+    faults = {name: most for name, most in found["faults"].items() if not name.startswith((*ORDERS, "duplicates"))}
+    faults[chance.choice(("crash torrent", "crash torrent", "disconnect torrent", "wipe torrent"))] = 1
+    for fault in (LATE, RESTART, "stop torrent", "crash tracker"):
+        if chance.random() < 1 / 4:
+            faults[fault] = 1
+    fewer = {"torrents": 1, "conflicting": 0, "files": False, "views": {}, "late_expiries": False}
+    timeouts = chance.choice(("never", "never", "patient"))
+    return {**found, **fewer, "hardened": True, "wills": True, "retries": 0, "faults": faults, "timeouts": timeouts}
+
+
+def with_crash_points(chance: Random) -> dict[str, Any]:
+    """A scenario in which somebody crashes, also inside a step."""
+    found = with_wills(chance)
+    faults = {name: most for name, most in found["faults"].items() if not name.startswith(ORDERS) and name != LATE}
+    faults |= dict.fromkeys(chance.sample(["crash torrent", "crash tracker"], chance.choice((1, 1, 1, 2))), 1)
+    named, files = chance.random() < 2 / 3, chance.random() < 2 / 3
+    wills = named and chance.random() < 1 / 2
+    return {**found, "hardened": named, "wills": wills, "files": files, "crash_points": True, "faults": faults}
+
+
 def world(scenario: Any, **bus: bool) -> World:
     """The world of a scenario: an object with the keys of a table as its attributes."""
     rules = Rules(
@@ -71,6 +94,7 @@ def world(scenario: Any, **bus: bool) -> World:
         frozenset(scenario.loses),
         ordered=not scenario.unordered,
         echoes=True,
+        points=scenario.crash_points,
         **bus,
     )
     parties = cast(scenario)

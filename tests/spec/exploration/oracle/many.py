@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
-from tests.spec.exploration.oracle.cases import of_charts, of_client_join
+from tests.spec.exploration.oracle.cases import of_charts, of_client_join, of_crash_points, of_forgotten_wills, of_wills
 from tests.spec.exploration.oracle.compare import Case, Sizes, differences
 from tests.spec.exploration.oracle.search import TooLarge
 
@@ -17,6 +17,13 @@ KINDS: tuple[tuple[str, Callable[[int], Case]], ...] = (
     ("scenarios", of_client_join),
     ("charts", of_charts),
 )
+"""The kinds of systems that come one after the other."""
+MORE: tuple[tuple[str, Callable[[int], Case]], ...] = (
+    ("wills", of_wills),
+    ("crash points", of_crash_points),
+    ("forgotten wills", of_forgotten_wills),
+)
+"""The kinds that come only where they are asked for."""
 
 
 @dataclass
@@ -49,7 +56,7 @@ class Tally:
 def compared(kind: str, number: int, tally: Tally, most: int = MOST) -> bool:
     """Compare one system, unless it is too large; whether it was compared."""
     sizes = Sizes()
-    case = dict(KINDS)[kind](number)
+    case = made(kind, number)
     try:
         found = list(differences(case, most, sizes, number))
     except TooLarge:
@@ -66,7 +73,14 @@ def compared(kind: str, number: int, tally: Tally, most: int = MOST) -> bool:
     return True
 
 
-def systems(seed: int) -> Iterator[tuple[str, int]]:
-    """Kinds and numbers of systems, without end."""
+def made(kind: str, number: int) -> Case:
+    """The system of a kind and a number."""
+    return {**dict(KINDS), **dict(MORE)}[kind](number)
+
+
+def systems(seed: int, kind: str | None = None) -> Iterator[tuple[str, int]]:
+    """Kinds and numbers of systems, without end; those of one kind, or of all that come one after the other."""
     for number in count(seed * 1_000_003):
-        yield KINDS[number % len(KINDS)][0], number
+        here = kind if kind in dict(MORE) else KINDS[number % len(KINDS)][0]
+        if here is not None and kind in {None, here}:
+            yield here, number

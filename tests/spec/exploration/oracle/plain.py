@@ -38,8 +38,10 @@ def plain(value: Any) -> Plain:
 
 
 @lru_cache(1 << 17)
-def of_server(client: Any, clock: Any, view: Any, late: tuple[Any, ...], *, broken: bool) -> Plain:
-    """A server from the snapshots of its charts."""
+def of_server(
+    client: Any, clock: Any, view: Any, late: tuple[Any, ...], *, broken: bool, will: Any, overdue: tuple[Any, ...]
+) -> Plain:
+    """A server from the snapshots of its charts, and from what the broker has to say in its name."""
     data, running = client.data, getattr(clock.data, "running", {})
     one = getattr(data, "attempt", None)
     attempts = {name: one if one is not None else data.attempts.get(name, 0) for name in running}
@@ -56,7 +58,9 @@ def of_server(client: Any, clock: Any, view: Any, late: tuple[Any, ...], *, brok
         known.pop("admissions")
     if at in TOLD_ANEW:
         known.pop("gone")
-    return client.states, frozenset(own.items()), timers, view.states, frozenset(known.items()), broken, latest
+        known.pop("gone_before")
+    wills = plain(will), plain(overdue)
+    return client.states, frozenset(own.items()), timers, view.states, frozenset(known.items()), broken, latest, wills
 
 
 def is_followed(data: Any, message: Any) -> bool:

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 from machines import (
     CONNACK,
     CONNECT,
+    DISCONNECT,
     SUBACK,
     SUBSCRIBE,
     BusEvent,
+    ClientGoodbye,
     Clock,
     ConnectionLost,
     DistributionView,
@@ -77,6 +79,10 @@ class Charts(NamedTuple):
     """Whether something happened that a chart calls impossible."""
     late: tuple[Message, ...] = ()
     """Timeouts that are exceeded, which the MQTT client is still to hear of; oldest first."""
+    will: ClientGoodbye | None = None
+    """What the broker has to say when the connection of now, or the one that broke last, is gone."""
+    overdue: tuple[ClientGoodbye, ...] = ()
+    """Wills of connections before that, which the broker has not said, and may say at any time."""
 
 
 class End(NamedTuple):
@@ -85,6 +91,8 @@ class End(NamedTuple):
     state: Any
     sent: tuple[Any, ...] = ()
     fails: bool = False
+    is_late: bool = False
+    """Whether a will that was left is not said at a start, and is overdue from then on."""
 
 
 class _On(NamedTuple):
@@ -95,6 +103,8 @@ class _On(NamedTuple):
     fails: bool = False
     owed: tuple[Any, ...] = ()
     joins: bool = False
+    stored: Snapshot | None = None
+    """The view that was stored before the last event was published; None: none was, in this step."""
 
 
 @dataclass
@@ -109,6 +119,7 @@ class Server:
     """What it has asked the broker for."""
     hears_late: bool = False
     """Whether something can happen between a timeout that is exceeded and its being heard of."""
+    _visited: list[_On] = field(default_factory=list)
 
     def begin(self) -> Charts:
         return Charts(self.client.begin, self.clock.begin, self.view.begin)
@@ -150,7 +161,7 @@ class Server:
             return self._told(self._fresh(state, keeps_view=True), Start())
         online, busy = self.is_online(state), self.is_busy(state)
         if order == "start":
-            return () if online or state.broken else self._told(state, Start())
+            return () if online or state.broken else self._starts(state)
         if not online or (order == "stop" and busy) or (order == "publish" and not busy):
             return ()
         if order == "publish":
@@ -163,9 +174,60 @@ class Server:
         """A new server in its place. One that names its requests goes on counting: no name is used twice."""
         new = self.begin()
         if getattr(state.client.data, "session", ""):
-            data = replace(new.client.data, request=state.client.data.request)
+            known = state.client.data
+            data = replace(new.client.data, request=known.request, session=known.session)
             new = new._replace(client=new.client._replace(data=data))
+        new = new._replace(will=state.will, overdue=state.overdue)  # the broker lives on
         return new._replace(view=state.view) if keeps_view else new
+
+    def interrupted(self, state: Charts, what: str, message: Any = None) -> tuple[End, ...]:
+        """What is left and what is out of a step in which it crashes. The store holds the view of now, or the last."""
+        if not self.is_online(state):
+            return ()
+        self._visited: list[_On] = []
+        if what == "read":
+            self.read(state, message)
+        elif what == "alone":
+            self.alone(state)
+        else:
+            self.ordered(state, what)
+        found: dict[End, None] = {}
+        for here in self._visited:
+            if self.is_online(here.state) and not self.view.due(here.state.view):
+                for view in (state.view if here.stored is None else here.stored, here.state.view):
+                    born = self._fresh(here.state._replace(view=view), keeps_view=True)
+                    found[End(born, here.sent, here.fails)] = None
+        return tuple(found)
+
+    # Wills.
+
+    def _starts(self, state: Charts) -> tuple[End, ...]:
+        """A start; a will of the session before is said by then, or is late. Who leaves wills has named sessions."""
+        data = state.client.data
+        if not getattr(data, "leaves_will", False):
+            return self._told(state, Start())
+        name, _, number = data.session.partition(".")
+        ends = self._told(state._replace(will=None), Start(session=f"{name}.{int(number or 0) + 1}"))
+        if state.will is None:
+            return ends
+        late = [
+            End(end.state._replace(overdue=(*end.state.overdue, state.will)), end.sent, is_late=True) for end in ends
+        ]
+        return (*(end._replace(sent=(state.will,)) for end in ends), *late)
+
+    def wills(self, state: Charts) -> tuple[tuple[str, Charts, ClientGoodbye], ...]:
+        """What the broker may say in its name: whether in time or overdue, and the state after that."""
+        found = []
+        if state.will is not None and not self.is_online(state):
+            found.append(("in time", state._replace(will=None), state.will))
+        for at, will in enumerate(state.overdue):
+            left = (*state.overdue[:at], *state.overdue[at + 1 :])
+            found.append(("overdue", state._replace(overdue=left), will))
+        return tuple(found)
+
+    def without_wills(self, state: Charts) -> Charts:
+        """The state once the broker knows of no will."""
+        return state._replace(will=None, overdue=())
 
     def _told(self, state: Charts, message: Message) -> tuple[End, ...]:
         return tuple(dict.fromkeys(self._ends(self._given(_On(state), "client", message))))
@@ -174,6 +236,7 @@ class Server:
         todo, met = [begun], {begun}
         while todo:
             here = todo.pop()
+            self._visited.append(here)
             nexts = [] if here.state.broken else [*self._nexts(here)]
             if not nexts:
                 yield End(here.state, here.sent, here.fails)
@@ -207,7 +270,10 @@ class Server:
         if output.to != "broker":
             return self._given(here, output.to, message)
         if isinstance(message, BusEvent):
-            return here._replace(sent=(*here.sent, message))
+            return here._replace(sent=(*here.sent, message), stored=here.state.view)
+        if isinstance(message, CONNECT | DISCONNECT):
+            will: Any = getattr(message, "will", None)
+            here = here._replace(state=here.state._replace(will=will))
         if isinstance(message, CONNECT):
             return here._replace(owed=(*here.owed, CONNACK()), joins=True)
         if isinstance(message, SUBSCRIBE):
@@ -229,7 +295,7 @@ def cast(scenario: Any) -> tuple[Server, ...]:
     for place in range(1, scenario.torrents + 1):
         name = f"torrent{place}"
         session = "request" if scenario.hardened else ""
-        client = TorrentServer(name, session=session, retries=scenario.retries)
+        client = TorrentServer(name, session=session, retries=scenario.retries, leaves_will=scenario.wills)
         view = Driven(DistributionView(scenario.view(name)))
         found.append(Server(name, Driven(client), view, hears_late=scenario.late_expiries))
     return tuple(found)

@@ -45,6 +45,7 @@ class TrackerSeen:
     registered: frozenset[str]
     shared: bool
     hears_all: bool
+    keeps_store: bool
     holds: Held
     named: frozenset[tuple[str, str]]
 
@@ -72,6 +73,7 @@ class ClientSeen:
     unknown: frozenset[str]
     holds: Held
     request: str
+    has_been_online: bool
 
 
 def seen(world: World, place: int, state: Charts, idle: bool) -> TrackerSeen | ClientSeen:
@@ -79,7 +81,8 @@ def seen(world: World, place: int, state: Charts, idle: bool) -> TrackerSeen | C
     party: Any = world.parties[place]
     online = party.is_online(state)
     timed = frozenset(output.message.timer.client for output in party.clock.due(state.clock))
-    quiescent = idle and not timed and not state.late
+    pends = bool(state.overdue) or (state.will is not None and not online)
+    quiescent = idle and not timed and not state.late and not pends
     late = [one.timer for one in state.late if isinstance(one, TimeoutExceeded)]
     if place == 0:
         return _tracker(world, state, timed, late, online=online, quiescent=quiescent)
@@ -110,6 +113,7 @@ def seen(world: World, place: int, state: Charts, idle: bool) -> TrackerSeen | C
         unknown=frozenset(key for key in stored if key not in view.fragments),
         holds=_held(view) if registered else Held(),
         request=data.request_id if registered else "",
+        has_been_online=data.session != party.client.begin.data.session,
     )
 
 
@@ -134,6 +138,7 @@ def _tracker(
         and rules.ordered
         and not any(map(rules.bound, LOSSY))
         and not _any(rules),
+        keeps_store=rules.bound("wipe tracker") == 0,
         holds=_held(view),
         named=frozenset((client, info.request_id) for client, info in view.clients.items()),
     )

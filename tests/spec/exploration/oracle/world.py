@@ -16,6 +16,7 @@ from tests.spec.exploration.oracle.servers import TRACKER, End
 CUTS = ("disconnect", "crash", "wipe")
 ORDERS = ("stop", *CUTS)
 RESTART = "broker restart"
+LATE = "late will"
 TOGETHER = "breaks in all"
 
 
@@ -96,6 +97,8 @@ class Rules:
     """Whether a loss takes any message on a hop; otherwise the oldest, or one as it is sent."""
     direct: bool = False
     """Whether there is no bus: what is sent is under way to its receivers at once."""
+    points: bool = False
+    """Whether who can crash does so inside a step, too."""
     echoes: bool = False
     """Whether the bus passes a message to its sender, too."""
 
@@ -159,6 +162,9 @@ class World:
                 for end in self._asked(place, "alone", here.state):
                     yield from self._ends(config, place, end, "alone")
             yield from self._orders(config, place, here)
+            yield from self._wills(config, place, here)
+            if self.rules.points:
+                yield from self._interrupts(config, place, here, waits=patient and not still)
         if self.rules.stabilises and not config.stable:
             yield from self._stabilises(config)
         paid = self.rules.pay(config, RESTART)
@@ -196,12 +202,12 @@ class World:
                 continue
             yield f"the broker has {message}", self._passed(self._put(config, place, left), place, message)
 
-    def _passed(self, config: Config, place: int, *messages: Kept) -> Config:
+    def _passed(self, config: Config, place: int, *messages: Kept, is_will: bool = False) -> Config:
         """The configuration once messages are under way to whoever hears them."""
         parties = [*config.parties]
         for message in messages:
             for other in self._recipients(place, message):
-                if self._asked(other, "online", parties[other].state):
+                if self._asked(other, "online", parties[other].state) and not (is_will and other == place):
                     down = (*parties[other].down, Copy(message))
                     parties[other] = parties[other]._replace(down=self._sorted(down))
         return config._replace(parties=tuple(parties))
@@ -231,10 +237,14 @@ class World:
 
     def _orders(self, config: Config, place: int, here: Here) -> Iterator[tuple[str, Config]]:
         party = self.parties[place]
-        for order in ("publish", "start"):
-            if order == "publish" or not here.up:  # else the old connection still is there
-                for end in self._asked(place, "ordered", here.state, order):
-                    yield from self._ends(config, place, end, f"{order} {party.name}")
+        for end in self._asked(place, "ordered", here.state, "publish"):
+            yield from self._ends(config, place, end, f"publish {party.name}")
+        for end in (
+            () if here.up else self._asked(place, "ordered", here.state, "start")
+        ):  # else the old connection is there
+            then = self.rules.pay(config, LATE) if end.is_late else config
+            if then:
+                yield f"start {party.name}", self._said(then, place, end.state, *end.sent)
         for order in ORDERS:
             paid = self.rules.pay(config, f"{order} {self.kinds.get(party.name, party.name)}")
             if not paid:
@@ -243,6 +253,47 @@ class World:
             for end in self._asked(place, "ordered", here.state, order):
                 for up in (here.up[:count] for count in arrive) if order in CUTS else (here.up,):
                     yield from self._ends(paid, place, end, f"{order} {party.name}, {len(up)} arrive", up=up)
+
+    def _interrupts(self, config: Config, place: int, here: Here, *, waits: bool) -> Iterator[tuple[str, Config]]:
+        """A crash inside a step. What is out is lost with the connection; the first of it is not where that lingers."""
+        party = self.parties[place]
+        paid = self.rules.pay(config, f"crash {self.kinds.get(party.name, party.name)}")
+        if not paid:
+            return
+        asked: list[tuple[Any, ...]] = [("publish",)]
+        if not self._asked(place, "busy", here.state):
+            nexts = here.down[:1] if self.rules.ordered else here.down
+            asked += [("read", copy.message) for copy in nexts]
+        if self.rules.timeouts != "never" and not waits:
+            asked.append(("alone",))
+        for what in asked:
+            for end in self._asked(place, "interrupted", here.state, *what):
+                lasting = self.rules.pay(paid, "storage failure") if end.fails else paid
+                if not lasting:
+                    continue
+                called = f"{party.name} crashes inside {what}, with {len(end.sent)} out"
+                out, stamps = self._stamped(end.sent, place, here.stamps)
+                up = (*here.up, *out)
+                then = here._replace(state=self.keep(end.state), down=(), stamps=stamps)
+                if self.rules.direct:
+                    yield called, self._passed(self._put(lasting, place, then), place, *out)
+                    continue
+                for count in range(len(up) + 1) if self.rules.lingers else range(1):
+                    yield called, self._put(lasting, place, then._replace(up=up[:count]))
+
+    def _wills(self, config: Config, place: int, here: Here) -> Iterator[tuple[str, Config]]:
+        """The broker says a will: in time once it has read all that the connection brought; else at any time."""
+        party: Any = self.parties[place]
+        for when, state, will in self._asked(place, "wills", here.state) if hasattr(party, "wills") else ():
+            if when == "overdue" or not here.up:
+                yield f"the will of {party.name}, {when}", self._said(config, place, state, will)
+
+    def _said(self, config: Config, place: int, state: Any, *wills: Any) -> Config:
+        """The configuration once the broker has said wills of a party, which does not hear them itself."""
+        here = config.parties[place]
+        sent, stamps = self._stamped(wills, place, here.stamps)
+        then = self._put(config, place, here._replace(state=self.keep(state), stamps=stamps))
+        return self._passed(then, place, *sent, is_will=True)
 
     def _stabilises(self, config: Config) -> Iterator[tuple[str, Config]]:
         """Faults end with a new tracker; what the old one had sent, and what it has not read, is gone."""
@@ -257,6 +308,8 @@ class World:
             ends = self._asked(place, "ordered", here.state, "disconnect")
             assert len({end.state for end in ends}) <= 1
             state = self.keep(ends[0].state) if ends else here.state
+            forget = getattr(self.parties[place], "without_wills", None)
+            state = self.keep(forget(state.value)) if forget else state
             parties.append(Here(state, stamps=here.stamps))
         yield "the broker restarts", config._replace(parties=tuple(parties))
 
