@@ -75,6 +75,7 @@ class Knowledge:
         self.contents: dict[Any, set[Any]] = defaultdict(set)
         """What messages say of servers that they are not about, by what is left without."""
         self._wholes: dict[tuple[str, Ghosts], Any] = {}
+        self._profiled: set[Any] = set()
         self._split: dict[tuple[str, Any], tuple[int, int]] = {}
         self._choices: dict[tuple[str, tuple[int, int], int], tuple[Ghosts, ...]] = {}
 
@@ -112,14 +113,13 @@ class Knowledge:
         return self._bits[share]
 
     def whole(self, owner: str, ghosts: Ghosts) -> Any:
-        """The local state that consists of these shares."""
+        """The local state that consists of these shares; the same object whenever it is equal."""
         key = (owner, ghosts)
         if key not in self._wholes:
-            parts = [self.restrict.renamed(self.shares[share], _named(owner, name)) for name, share in ghosts]
-            whole = parts[0]
-            for part in parts[1:]:
-                whole = self.restrict.merged(whole, part)
-            self._wholes[key] = whole
+            name, share = ghosts[-1]
+            last = self.restrict.renamed(self.shares[share], _named(owner, name))
+            others = ghosts[:-1]
+            self._wholes[key] = self.restrict.merged(self.whole(owner, others), last) if others else last
         return self._wholes[key]
 
     # Learning.
@@ -165,6 +165,9 @@ class Knowledge:
 
     def learn_profile(self, whole: Any) -> None:
         """Note the emptiness of a tracker's collections, for all servers."""
+        if whole in self._profiled:
+            return
+        self._profiled.add(whole)
         found = members(whole, self.counted)
         bits = tuple(found[each] for each in sorted(self.counted))
         self._add(self.profiles, (self.restrict(whole, frozenset()), bits))

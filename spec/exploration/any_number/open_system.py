@@ -87,10 +87,13 @@ class OpenSystem(ClosedSystem):
     """Whether the two servers differ in their names only."""
     rivals: tuple[int, ...] = ()
     """The components that have rivals among the others."""
-    seen_outcomes: dict[tuple[int, Hashable, str, Hashable], tuple[set[Hashable], dict[Outcome, None]]] = field(
-        default_factory=dict
+    seen_outcomes: dict[tuple[int, Hashable, str, Hashable], tuple[set[tuple[int, Hashable]], dict[Outcome, None]]] = (
+        field(default_factory=dict)
     )
-    """By question: the completions that were asked, and what is seen of what came of it."""
+    """By question: the completions that were asked, and what is seen of what came of it.
+
+    Completions are kept, each once, by `Knowledge.whole`, so here it is enough to say by `id` which one it is.
+    """
 
     def surroundings(self) -> Surroundings:
         return Ghosts(self.nodes, self.kept, self)
@@ -178,9 +181,9 @@ class Ghosts(Surroundings):
         asked, found = system.seen_outcomes.setdefault((component, state, kind, message), (set(), {}))
         restrict = system.knowledge.restrict
         for whole, what, about in system.questions(component, state, kind, message):
-            if (whole, about) in asked:
+            if (id(whole), about) in asked:
                 continue
-            asked.add((whole, about))
+            asked.add((id(whole), about))
             self._agree(node, state, whole)
             for outcome in system.asking(node, whole, what, about, is_server=component != TRACKER):
                 if component == TRACKER:
