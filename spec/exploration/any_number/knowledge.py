@@ -13,7 +13,7 @@ data, which of the counted collections were empty in which atomic state.
 from collections import defaultdict
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, product
 from typing import Any, NamedTuple
 
 from spec.exploration.any_number.restriction import Restriction, members
@@ -76,6 +76,8 @@ class Knowledge:
         """What messages say of servers that they are not about, by what is left without."""
         self._wholes: dict[tuple[str, Ghosts], Any] = {}
         self._profiled: set[Any] = set()
+        self._completed: dict[Any, tuple[int, Any]] = {}
+        self._served: dict[Any, tuple[int, Any]] = {}
         self._split: dict[tuple[str, Any], tuple[int, int]] = {}
         self._choices: dict[tuple[str, tuple[int, int], int], tuple[Ghosts, ...]] = {}
 
@@ -189,8 +191,22 @@ class Knowledge:
             Ghost(name, share) for name, share in zip(self.seen, self.split(owner, local), strict=True) if name != owner
         )
 
-    def completions(self, owner: str, local: Any) -> Iterator[tuple[Ghosts, Any]]:
-        """All local states that this is seen of, as far as is known: with no ghost, one, or several."""
+    def completions(self, owner: str, local: Any) -> tuple[tuple[Ghosts, Any], ...]:
+        """All local states that this is seen of, as far as is known: with no ghost, one, or several.
+
+        As long as nothing becomes known that matters to them, that is the same object.
+        """
+        found: tuple[tuple[Ghosts, Any], ...] = self._latest(self._completed, owner, local, self._completions)
+        return found
+
+    def _latest(self, known: dict[Any, tuple[int, Any]], owner: str, local: Any, find: Any) -> Any:
+        size, before = known.get((owner, local), (-1, None))
+        if size != self.size:
+            size, now = self.size, tuple(find(owner, local))
+            known[owner, local] = (size, before if now == before else now)
+        return known[owner, local][1]
+
+    def _completions(self, owner: str, local: Any) -> Iterator[tuple[Ghosts, Any]]:
         shares = self.split(owner, local)
         mine = self.seen_as(owner, local)
         for ghosts in self._chosen(owner, shares):
@@ -222,16 +238,21 @@ class Knowledge:
 
     def _several(self, owner: str, fitting: list[int], most: int, least: int = 2) -> Iterator[Ghosts]:
         """Several ghosts, one choice for each way to be in the counted collections; places take turns."""
-        met: set[tuple[tuple[bool, ...], ...]] = set()
+        kinds: dict[tuple[bool, ...], list[int]] = defaultdict(list)
+        for share in fitting:
+            kinds[self.bits(share)].append(share)
+        turn = 0
         for count in range(least, most + 1):
-            for chosen in combinations_with_replacement(fitting, count):
-                kinds = tuple(sorted(self.bits(share) for share in chosen))
-                if kinds in met or not all(
-                    owner or two in self.pairs[one] for at, one in enumerate(chosen) for two in chosen[:at]
-                ):
-                    continue
-                met.add(kinds)
-                yield self._placed(chosen, len(met))
+            for ways in combinations_with_replacement(sorted(kinds), count):
+                every = product(*(kinds[way] for way in ways))
+                chosen = next((each for each in every if owner or self._are_pairs(each)), None)
+                if chosen is not None:
+                    turn += 1
+                    yield self._placed(chosen, turn)
+
+    def _are_pairs(self, chosen: tuple[int, ...]) -> bool:
+        """Whether each of these shares was met beside each other one."""
+        return all(two in self.pairs[one] for at, one in enumerate(chosen) for two in chosen[:at])
 
     def _placed(self, chosen: tuple[int, ...], turn: int, taken: str = "") -> Ghosts:
         free = [name for place in range(len(self.places)) for name in self.places[(place + turn) % len(self.places)]]
@@ -270,8 +291,15 @@ class Knowledge:
         running = sorted(self.counted).index(TIMED)
         return any(known == base and not bits[running] for known, bits in self.profiles)
 
-    def served(self, owner: str, local: Any) -> Iterator[tuple[Ghosts, Any, Hashable, bool]]:
-        """What can be read about a ghost: the ghosts, the local state with them, the message, and whether again."""
+    def served(self, owner: str, local: Any) -> tuple[tuple[Ghosts, Any, Hashable, bool], ...]:
+        """What can be read about a ghost: the ghosts, the local state with them, the message, and whether again.
+
+        As long as nothing becomes known that matters to that, it is the same object.
+        """
+        found: tuple[tuple[Ghosts, Any, Hashable, bool], ...] = self._latest(self._served, owner, local, self._serves)
+        return found
+
+    def _serves(self, owner: str, local: Any) -> Iterator[tuple[Ghosts, Any, Hashable, bool]]:
         shares = self.split(owner, local)
         mine = self.seen_as(owner, local)
         if owner:
@@ -297,11 +325,16 @@ class Knowledge:
         for others in self._several(owner, fitting, self.most, least=1):
             yield self._placed(tuple(other.share for other in others), turn, taken)
 
+    def said_of_others(self, message: Hashable) -> set[Any]:
+        """What such messages were met to say of servers that they are not about."""
+        subject = self.restrict.subject(message)
+        base = self.restrict.renamed(self.restrict(message, frozenset({subject} - {""})), _canonical(subject, ""))
+        return self.contents.get(base, set()) - {base}
+
     def messages(self, message: Hashable, ghosts: Ghosts) -> Iterator[Hashable]:
         """All messages that this is seen of, where there are these ghosts."""
         subject = self.restrict.subject(message)
-        base = self.restrict.renamed(self.restrict(message, frozenset({subject} - {""})), _canonical(subject, ""))
-        parts = self.contents.get(base, set()) - {base}
+        parts = self.said_of_others(message)
         yield message
         for part in parts if ghosts else ():
             whole: Any = message

@@ -7,6 +7,7 @@ them, and ghosts spend faults that are bounded for all together.
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from machines.events import BusEvent
 from spec.exploration.any_number.knowledge import Knowledge
@@ -77,6 +78,17 @@ class SameForAll:
         return found
 
 
+@dataclass
+class Seen:
+    """What is seen of all that a node said to a question."""
+
+    asked: set[tuple[int, Hashable]] = field(default_factory=set)
+    """The completions that were asked, with the message. `Knowledge.whole` keeps each once: `id` says which it is."""
+    found: dict[Outcome, None] = field(default_factory=dict)
+    of: tuple[object, set[Any]] = (None, set())
+    """All completions when it was last asked, and what messages said of others."""
+
+
 @dataclass(kw_only=True)
 class OpenSystem(ClosedSystem):
     """A closed system among any number of others."""
@@ -87,13 +99,8 @@ class OpenSystem(ClosedSystem):
     """Whether the two servers differ in their names only."""
     rivals: tuple[int, ...] = ()
     """The components that have rivals among the others."""
-    seen_outcomes: dict[tuple[int, Hashable, str, Hashable], tuple[set[tuple[int, Hashable]], dict[Outcome, None]]] = (
-        field(default_factory=dict)
-    )
-    """By question: the completions that were asked, and what is seen of what came of it.
-
-    Completions are kept, each once, by `Knowledge.whole`, so here it is enough to say by `id` which one it is.
-    """
+    seen_outcomes: dict[tuple[int, Hashable, str, Hashable], "Seen"] = field(default_factory=dict)
+    """What is seen of what came of each question."""
 
     def surroundings(self) -> Surroundings:
         return Ghosts(self.nodes, self.kept, self)
@@ -128,6 +135,13 @@ class OpenSystem(ClosedSystem):
             else:
                 for about in knowledge.messages(message, ghosts):
                     yield whole, kind, about
+
+    def completed(self, component: int, state: Hashable, kind: str, message: Hashable) -> tuple[object, set[Any]]:
+        """What `questions` are made of: the same object, and equal parts of messages, as long as these are the same."""
+        owner, knowledge = self.owner(component), self.knowledge
+        if kind in {READS, READS_AGAIN}:
+            return knowledge.served(owner, state), set()
+        return knowledge.completions(owner, state), set() if message is None else knowledge.said_of_others(message)
 
     def learn(self) -> None:
         """Take over what this system has met. What was asked about ghosts before is then to be asked anew."""
@@ -177,9 +191,19 @@ class Ghosts(Surroundings):
 
     def says(self, component: int, state: Hashable, kind: str, message: Hashable) -> tuple[Outcome, ...]:
         """What is seen of all that the node can say, whoever else there is."""
+        system = self.system
+        seen = system.seen_outcomes.setdefault((component, state, kind, message), Seen())
+        of = system.completed(component, state, kind, message)
+        if seen.of[0] is not of[0] or seen.of[1] != of[1]:
+            seen.of = of
+            self._ask(seen, component, state, kind, message)
+        # Of those that come to the same the first is kept.
+        return tuple(sorted(seen.found, key=lambda outcome: outcome.arrows == (OF_OTHERS,)))
+
+    def _ask(self, seen: Seen, component: int, state: Hashable, kind: str, message: Hashable) -> None:
+        """Ask the node in all completions in which it was not asked yet."""
         system, node = self.system, self.nodes[component]
-        asked, found = system.seen_outcomes.setdefault((component, state, kind, message), (set(), {}))
-        restrict = system.knowledge.restrict
+        asked, found, restrict = seen.asked, seen.found, system.knowledge.restrict
         for whole, what, about in system.questions(component, state, kind, message):
             if (id(whole), about) in asked:
                 continue
@@ -194,8 +218,6 @@ class Ghosts(Surroundings):
                 if arrows and self._is_of_others(arrows[0]):
                     arrows = (OF_OTHERS,)
                 found.setdefault(outcome._replace(then=then, sent=sent, arrows=arrows), None)
-        # Of those that come to the same the first is kept.
-        return tuple(sorted(found, key=lambda outcome: outcome.arrows == (OF_OTHERS,)))
 
     def _is_of_others(self, expiry: Arrow) -> bool:
         """Whether it is a ghost's timeout that expires."""
