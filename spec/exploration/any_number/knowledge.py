@@ -76,8 +76,6 @@ class Knowledge:
         """What messages say of servers that they are not about, by what is left without."""
         self._wholes: dict[tuple[str, Ghosts], Any] = {}
         self._profiled: set[Any] = set()
-        self._completed: dict[Any, tuple[int, Any]] = {}
-        self._served: dict[Any, tuple[int, Any]] = {}
         self._split: dict[tuple[str, Any], tuple[int, int]] = {}
         self._choices: dict[tuple[str, tuple[int, int], int], tuple[Ghosts, ...]] = {}
 
@@ -191,22 +189,8 @@ class Knowledge:
             Ghost(name, share) for name, share in zip(self.seen, self.split(owner, local), strict=True) if name != owner
         )
 
-    def completions(self, owner: str, local: Any) -> tuple[tuple[Ghosts, Any], ...]:
-        """All local states that this is seen of, as far as is known: with no ghost, one, or several.
-
-        As long as nothing becomes known that matters to them, that is the same object.
-        """
-        found: tuple[tuple[Ghosts, Any], ...] = self._latest(self._completed, owner, local, self._completions)
-        return found
-
-    def _latest(self, known: dict[Any, tuple[int, Any]], owner: str, local: Any, find: Any) -> Any:
-        size, before = known.get((owner, local), (-1, None))
-        if size != self.size:
-            size, now = self.size, tuple(find(owner, local))
-            known[owner, local] = (size, before if now == before else now)
-        return known[owner, local][1]
-
-    def _completions(self, owner: str, local: Any) -> Iterator[tuple[Ghosts, Any]]:
+    def completions(self, owner: str, local: Any) -> Iterator[tuple[Ghosts, Any]]:
+        """All local states that this is seen of, as far as is known: with no ghost, one, or several."""
         shares = self.split(owner, local)
         mine = self.seen_as(owner, local)
         for ghosts in self._chosen(owner, shares):
@@ -244,15 +228,15 @@ class Knowledge:
         turn = 0
         for count in range(least, most + 1):
             for ways in combinations_with_replacement(sorted(kinds), count):
-                every = product(*(kinds[way] for way in ways))
-                chosen = next((each for each in every if owner or self._are_pairs(each)), None)
+                met = (
+                    every
+                    for every in product(*(kinds[way] for way in ways))
+                    if owner or all(two in self.pairs[one] for at, one in enumerate(every) for two in every[:at])
+                )
+                chosen = next(met, None)
                 if chosen is not None:
                     turn += 1
                     yield self._placed(chosen, turn)
-
-    def _are_pairs(self, chosen: tuple[int, ...]) -> bool:
-        """Whether each of these shares was met beside each other one."""
-        return all(two in self.pairs[one] for at, one in enumerate(chosen) for two in chosen[:at])
 
     def _placed(self, chosen: tuple[int, ...], turn: int, taken: str = "") -> Ghosts:
         free = [name for place in range(len(self.places)) for name in self.places[(place + turn) % len(self.places)]]
@@ -291,15 +275,8 @@ class Knowledge:
         running = sorted(self.counted).index(TIMED)
         return any(known == base and not bits[running] for known, bits in self.profiles)
 
-    def served(self, owner: str, local: Any) -> tuple[tuple[Ghosts, Any, Hashable, bool], ...]:
-        """What can be read about a ghost: the ghosts, the local state with them, the message, and whether again.
-
-        As long as nothing becomes known that matters to that, it is the same object.
-        """
-        found: tuple[tuple[Ghosts, Any, Hashable, bool], ...] = self._latest(self._served, owner, local, self._serves)
-        return found
-
-    def _serves(self, owner: str, local: Any) -> Iterator[tuple[Ghosts, Any, Hashable, bool]]:
+    def served(self, owner: str, local: Any) -> Iterator[tuple[Ghosts, Any, Hashable, bool]]:
+        """What can be read about a ghost: the ghosts, the local state with them, the message, and whether again."""
         shares = self.split(owner, local)
         mine = self.seen_as(owner, local)
         if owner:

@@ -101,6 +101,8 @@ class OpenSystem(ClosedSystem):
     """The components that have rivals among the others."""
     seen_outcomes: dict[tuple[int, Hashable, str, Hashable], "Seen"] = field(default_factory=dict)
     """What is seen of what came of each question."""
+    latest: dict[tuple[str, int, Hashable], tuple[int, tuple[Any, ...]]] = field(default_factory=dict)
+    """How much was known when it was last listed how a local state can be completed, and the list."""
 
     def surroundings(self) -> Surroundings:
         return Ghosts(self.nodes, self.kept, self)
@@ -123,25 +125,41 @@ class OpenSystem(ClosedSystem):
         self, component: int, state: Hashable, kind: str, message: Hashable
     ) -> Iterator[tuple[Hashable, str, Hashable]]:
         """What is asked of a node, in all ways in which what is seen can be completed."""
-        owner, knowledge = self.owner(component), self.knowledge
         if kind in {READS, READS_AGAIN}:
-            for _, whole, about, again in knowledge.served(owner, state):
+            for _, whole, about, again in self.served(component, state):
                 if again == (kind == READS_AGAIN):
                     yield whole, "read", about
             return
-        for ghosts, whole in knowledge.completions(owner, state):
+        for ghosts, whole in self.completions(component, state):
             if message is None:
                 yield whole, kind, None
             else:
-                for about in knowledge.messages(message, ghosts):
+                for about in self.knowledge.messages(message, ghosts):
                     yield whole, kind, about
+
+    def completions(self, component: int, state: Hashable) -> tuple[Any, ...]:
+        """All completions of a local state (`Knowledge.completions`): the same object as long as there are no more."""
+        return self._latest("completions", component, state)
+
+    def served(self, component: int, state: Hashable) -> tuple[Any, ...]:
+        """All that can be read about a ghost (`Knowledge.served`): the same object as long as there is no more."""
+        return self._latest("served", component, state)
+
+    def _latest(self, what: str, component: int, state: Hashable) -> tuple[Any, ...]:
+        key = (what, component, state)
+        size, before = self.latest.get(key, (-1, ()))
+        if size != self.knowledge.size:
+            size = self.knowledge.size
+            now = tuple(getattr(self.knowledge, what)(self.owner(component), state))
+            self.latest[key] = (size, before if now == before else now)
+        return self.latest[key][1]
 
     def completed(self, component: int, state: Hashable, kind: str, message: Hashable) -> tuple[object, set[Any]]:
         """What `questions` are made of: the same object, and equal parts of messages, as long as these are the same."""
-        owner, knowledge = self.owner(component), self.knowledge
         if kind in {READS, READS_AGAIN}:
-            return knowledge.served(owner, state), set()
-        return knowledge.completions(owner, state), set() if message is None else knowledge.said_of_others(message)
+            return self.served(component, state), set()
+        contents = set() if message is None else self.knowledge.said_of_others(message)
+        return self.completions(component, state), contents
 
     def learn(self) -> None:
         """Take over what this system has met. What was asked about ghosts before is then to be asked anew."""
@@ -247,7 +265,7 @@ class Ghosts(Surroundings):
         node, knowledge = self.nodes[component], self.system.knowledge
         return all(
             node.ignores(whole, full)
-            for ghosts, whole in knowledge.completions(self.system.owner(component), state)
+            for ghosts, whole in self.system.completions(component, state)
             for full in knowledge.messages(message, ghosts)
         )
 
