@@ -152,6 +152,8 @@ def said_of(message: Hashable, number: int, peer: str) -> Said:
 class Steps:
     """What a chart's class has been asked: a step depends on nothing but the snapshot and the message."""
 
+    snapshots: dict[Snapshot, Snapshot] = field(default_factory=dict)
+    """Each once, so that what is equal is the same: to compare the data of charts part by part costs much more."""
     sends: dict[Snapshot, tuple[Sending, ...]] = field(default_factory=dict)
     sent: dict[tuple[Snapshot, Sending], Snapshot | None] = field(default_factory=dict)
     received: dict[tuple[Snapshot, Hashable, str], tuple[Taking, Snapshot, str]] = field(default_factory=dict)
@@ -161,6 +163,7 @@ class Steps:
     def note(self, before: Snapshot, label: str, chart: Participant) -> Snapshot:
         """Note by which transitions a chart came to where it is, and return that."""
         then = chart.snapshot()
+        then = self.snapshots.setdefault(then, then)
         rows = frozenset(map(row_of, chart.taken or ()))
         self.done[before, label, then] = self.done.get((before, label, then), frozenset()) | rows
         return then

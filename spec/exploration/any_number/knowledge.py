@@ -280,11 +280,16 @@ class Knowledge(Shares):
             if (at + turn) % len(self.places) == place:
                 yield self._placed(others, turn, self.places[place][0])
 
+    def said_of_others(self, message: Hashable) -> set[Any]:
+        """What such messages were met to say of servers that they are not about."""
+        subject = self.restrict.subject(message)
+        base = self.restrict.renamed(self.restrict(message, frozenset({subject} - {""})), canonical(subject, ""))
+        return self.contents.get(base, set()) - {base}
+
     def messages(self, message: Hashable, ghosts: Ghosts) -> Iterator[Hashable]:
         """All messages that this is seen of, where there are these ghosts."""
         subject = self.restrict.subject(message)
-        base = self.restrict.renamed(self.restrict(message, frozenset({subject} - {""})), canonical(subject, ""))
-        parts = self.contents.get(base, set()) - {base}
+        parts = self.said_of_others(message)
         yield message
         for part in parts if ghosts else ():
             whole: Any = message

@@ -7,6 +7,7 @@ them, and ghosts spend faults that are bounded for all together.
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from machines.events import BusEvent
 from spec.exploration.any_number.entries import Pairs
@@ -78,6 +79,17 @@ class SameForAll:
         return found
 
 
+@dataclass
+class Seen:
+    """What is seen of all that a node said to a question."""
+
+    asked: set[tuple[int, Hashable]] = field(default_factory=set)
+    """The completions that were asked, with the message. `Knowledge.whole` keeps each once: `id` says which it is."""
+    found: dict[Outcome, None] = field(default_factory=dict)
+    of: tuple[object, set[Any]] = (None, set())
+    """All completions when it was last asked, and what messages said of others."""
+
+
 @dataclass(kw_only=True)
 class OpenSystem(ClosedSystem):
     """A closed system among any number of others."""
@@ -88,10 +100,10 @@ class OpenSystem(ClosedSystem):
     """Whether the two servers differ in their names only."""
     rivals: tuple[int, ...] = ()
     """The components that have rivals among the others."""
-    seen_outcomes: dict[tuple[int, Hashable, str, Hashable], tuple[set[Hashable], dict[Outcome, None]]] = field(
-        default_factory=dict
-    )
-    """By question: the completions that were asked, and what is seen of what came of it."""
+    seen_outcomes: dict[tuple[int, Hashable, str, Hashable], Seen] = field(default_factory=dict)
+    """What is seen of what came of each question."""
+    latest: dict[tuple[str, int, tuple[Hashable, ...]], tuple[int, tuple[Any, ...]]] = field(default_factory=dict)
+    """How much was known when it was last listed how a local state can be completed, and the list."""
 
     def surroundings(self) -> Surroundings:
         return Ghosts(self.nodes, self.kept, self)
@@ -114,22 +126,40 @@ class OpenSystem(ClosedSystem):
         self, component: int, state: Hashable, kind: str, message: Hashable
     ) -> Iterator[tuple[Hashable, str, Hashable]]:
         """What is asked of a node, in all ways in which what is seen can be completed."""
-        owner, knowledge = self.owner(component), self.knowledge
         if kind in {READS, READS_AGAIN}:
-            for _, whole, about, again in knowledge.served(owner, state):
+            for _, whole, about, again in self.latest_of("served", component, state):
                 if again == (kind == READS_AGAIN):
                     yield whole, "read", about
             return
-        if knowledge.restrict.is_of_hidden(message):
-            for _, whole, about in knowledge.news(owner, state, message):
+        if self.knowledge.restrict.is_of_hidden(message):
+            for _, whole, about in self.latest_of("news", component, state, message):
                 yield whole, kind, about
             return
-        for ghosts, whole in knowledge.completions(owner, state):
+        for ghosts, whole in self.latest_of("completions", component, state):
             if message is None:
                 yield whole, kind, None
             else:
-                for about in knowledge.messages(message, ghosts):
+                for about in self.knowledge.messages(message, ghosts):
                     yield whole, kind, about
+
+    def latest_of(self, what: str, component: int, *asked: Hashable) -> tuple[Any, ...]:
+        """All that `Knowledge` gives when it is asked so: the same object as long as there is no more."""
+        key = (what, component, asked)
+        size, before = self.latest.get(key, (-1, ()))
+        if size != self.knowledge.size:
+            size = self.knowledge.size
+            now = tuple(getattr(self.knowledge, what)(self.owner(component), *asked))
+            self.latest[key] = (size, before if now == before else now)
+        return self.latest[key][1]
+
+    def completed(self, component: int, state: Hashable, kind: str, message: Hashable) -> tuple[object, set[Any]]:
+        """What `questions` are made of: the same object, and equal parts of messages, as long as these are the same."""
+        if kind in {READS, READS_AGAIN}:
+            return self.latest_of("served", component, state), set()
+        if self.knowledge.restrict.is_of_hidden(message):
+            return self.latest_of("news", component, state, message), set()
+        contents = set() if message is None else self.knowledge.said_of_others(message)
+        return self.latest_of("completions", component, state), contents
 
     def learn(self) -> None:
         """Take over what this system has met. What was asked about ghosts before is then to be asked anew."""
@@ -180,13 +210,23 @@ class Ghosts(Surroundings):
 
     def says(self, component: int, state: Hashable, kind: str, message: Hashable) -> tuple[Outcome, ...]:
         """What is seen of all that the node can say, whoever else there is."""
+        system = self.system
+        seen = system.seen_outcomes.setdefault((component, state, kind, message), Seen())
+        of = system.completed(component, state, kind, message)
+        if seen.of[0] is not of[0] or seen.of[1] != of[1]:
+            seen.of = of
+            self._ask(seen, component, state, kind, message)
+        # Of those that come to the same the first is kept.
+        return tuple(sorted(seen.found, key=lambda outcome: outcome.arrows == (OF_OTHERS,)))
+
+    def _ask(self, seen: Seen, component: int, state: Hashable, kind: str, message: Hashable) -> None:
+        """Ask the node in all completions in which it was not asked yet."""
         system, node = self.system, self.nodes[component]
-        asked, found = system.seen_outcomes.setdefault((component, state, kind, message), (set(), {}))
-        restrict = system.knowledge.restrict
+        asked, found, restrict = seen.asked, seen.found, system.knowledge.restrict
         for whole, what, about in system.questions(component, state, kind, message):
-            if (whole, about) in asked:
+            if (id(whole), about) in asked:
                 continue
-            asked.add((whole, about))
+            asked.add((id(whole), about))
             self._agree(node, state, whole)
             for outcome in system.asking(node, whole, what, about, is_server=component != TRACKER):
                 if component == TRACKER:
@@ -198,8 +238,6 @@ class Ghosts(Surroundings):
                 if arrows and self._is_of_others(arrows[0]):
                     arrows = (OF_OTHERS,)
                 found.setdefault(outcome._replace(then=then, sent=sent, arrows=arrows), None)
-        # Of those that come to the same the first is kept.
-        return tuple(sorted(found, key=lambda outcome: outcome.arrows == (OF_OTHERS,)))
 
     def _is_of_others(self, expiry: Arrow) -> bool:
         """Whether it is a ghost's timeout that expires."""

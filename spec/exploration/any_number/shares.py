@@ -100,6 +100,7 @@ class Shares:
     def forget(self) -> None:
         """Let go of what follows from what is known."""
         self._wholes: dict[tuple[str, Any, Ghosts], Any] = {}
+        self._profiled: set[Any] = set()
         self._split: dict[tuple[str, Any], tuple[int, int]] = {}
         self._choices: dict[tuple[str, tuple[int, int], int], tuple[Ghosts, ...]] = {}
         self._joint_of: dict[tuple[Any, int], int] = {}
@@ -232,6 +233,9 @@ class Shares:
 
     def learn_profile(self, whole: Any) -> None:
         """Note the emptiness of a tracker's collections, for all servers."""
+        if whole in self._profiled:
+            return
+        self._profiled.add(whole)
         found = members(whole, self.counted)
         bits = tuple(found[each] for each in sorted(self.counted))
         self._add(self.profiles, (self.restrict(whole, frozenset()), bits))

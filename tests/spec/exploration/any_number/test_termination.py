@@ -1,5 +1,6 @@
 """Whether every run terminates, for every number of servers: what holds, what is found, and what must not be missed."""
 
+import re
 from typing import Any
 
 import pytest
@@ -65,7 +66,7 @@ def test_a_cycle_of_views_is_open_and_drawn(endless: Fixpoint) -> None:
     found = unproved(endless, is_quiescent)
     assert found is not None
     assert found.reason == GOES_ON
-    assert "loop for ever\n  tracker->tracker: expire torrent3\nend\n" in found.run
+    assert re.search(r"loop for ever\n  tracker->tracker: expire (torrent3|torrent6)\nend\n", found.run)
     assert read(found.run)
 
 
