@@ -71,7 +71,7 @@ class Options:
         from spec.monitor import Assumptions
 
         assumed = Assumptions(self.timeout, self.lag) if run.is_timed else UNTIMED
-        return run.monitor(assumed=assumed, as_drawn=self.as_drawn, misses=self.gaps)
+        return run.monitor(assumed=assumed, as_drawn=self.as_drawn, misses=self.gaps, leaves_open=True)
 
 
 @dataclass

@@ -110,7 +110,11 @@ class Bench:
             await self.broker.start()
             self.address = BrokerAddress("127.0.0.1", self.broker.port)
             self.monitor = Monitor(
-                SIGHT, roles=roles, assumed=Assumptions(settings.timeout, lag), as_drawn=not settings.asks_again
+                SIGHT,
+                roles=roles,
+                assumed=Assumptions(settings.timeout, lag),
+                as_drawn=not settings.asks_again,
+                leaves_open=True,
             )
         else:
             if settings.broker is None:
@@ -125,6 +129,7 @@ class Bench:
                 tracker=tracker,
                 roles=roles if is_new else {},
                 as_drawn=not settings.asks_again,
+                leaves_open=True,
             )
             self._watching = asyncio.create_task(self._watch())
             ready = asyncio.create_task(self._ready.wait())
@@ -153,6 +158,11 @@ class Bench:
             await self.broker.stop()
         if self._mosquitto is not None:
             await self._mosquitto.stop()
+
+    @property
+    def own_clients(self) -> set[str]:
+        """The MQTT client identifiers of the kit's own clients."""
+        return {partner.client for partner in self._partners}
 
     @property
     def run(self) -> Run:
@@ -212,7 +222,7 @@ class Bench:
     def _is_its_own(self, seen: Published | Sent) -> bool:
         """Whether an event was published by none of the kit's clients, in the name of the server under test."""
         settings = self.settings
-        if seen.client in {settings.subject, *(partner.client for partner in self._partners)}:
+        if seen.client in {settings.subject, *self.own_clients}:
             return False
         names_it = getattr(seen.event, "client", "") == settings.subject
         return seen.event.publisher == settings.role and (names_it or settings.role == TRACKER)

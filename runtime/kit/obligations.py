@@ -187,7 +187,7 @@ async def _torrent_metadata(play: Play) -> None:
 
 
 async def _torrent_news(play: Play) -> None:
-    """Files that the tracker tells of while it is registered: alone, and with another client's registration."""
+    """Files of which it hears while it is registered: with another client's registration, and in files/info."""
     await begin(play)
     await accepts(play)
     await play.expect("ClientJoinSucceeded", play.bench.settings.patience)
@@ -197,9 +197,10 @@ async def _torrent_news(play: Play) -> None:
     await says_hello(play)
     got = await play.expect("ClientJoinRequested", play.bench.settings.patience)
     assert isinstance(got, ClientJoinRequested)
-    missing = sorted({FILE_OF_OTHER, A_FILE} - set(got.known_file_infos))
-    if missing:
-        play.refuse(got, f"does not tell of {' and '.join(map(repr, missing))}, though it was told of them")
+    if FILE_OF_OTHER not in got.known_file_infos:
+        play.refuse(got, f"does not tell of {FILE_OF_OTHER!r}, which another client brought while it was registered")
+    if A_FILE not in got.known_file_infos:
+        raise Over(Status.CANNOT_TELL, f"it does not take over {A_FILE!r} from files/info, and no diagram says whether")
 
 
 async def _stops(play: Play) -> None:

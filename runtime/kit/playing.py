@@ -12,7 +12,7 @@ from runtime.kit.bench import Bench
 from runtime.kit.partners import Partner, TorrentAnswers, TrackerAnswers
 from runtime.kit.paths import Arrow, Path, Publication
 from runtime.kit.result import Case, Status, violated
-from spec.monitor import Forbidden, Passed
+from spec.monitor import Connected, Forbidden, Passed
 from spec.monitor.explanation import alone, shortest
 
 GOODBYES = ("ClientGoodbye", "TrackerGoodbye")
@@ -50,9 +50,20 @@ class Play:
             raise Over(Status.VIOLATES, "", shortest(found, alone(found, self.bench.monitor)))
         if self.bench.subject.has_ended and not self.is_stopped:
             code = self.bench.subject.process.returncode if self.bench.subject.process else None
-            raise Over(
-                Status.VIOLATES, f"it ended by itself, with status {code}", self.silent("publishes nothing: it ended")
-            )
+            how = f"signal {-code}" if code is not None and code < 0 else f"status {code}"
+            why = f"it ended by itself, with {how}{self._absence()}"
+            raise Over(Status.VIOLATES, why, self.silent("publishes nothing: it ended"))
+
+    def _absence(self) -> str:
+        """What is to be said of a server that has not connected under its name, where the kit's broker sees that."""
+        bench, subject = self.bench, self.bench.settings.subject
+        found = {one.client for one in bench.seen if isinstance(one, Connected)} - bench.own_clients
+        if not bench.is_ours or subject in found:
+            return ""
+        if found:
+            names = " and ".join(map(repr, sorted(found)))
+            return f"; it has connected as {names} and not as {subject!r}: give it '{{id}}', or say --id"
+        return f"; it has not connected to {bench.address}: this broker speaks MQTT 3.1.1, with --mosquitto also MQTT 5"
 
     def silent(self, what: str) -> Forbidden:
         """That nothing came, though it is due."""
@@ -91,7 +102,8 @@ class Play:
         if got is None:
             seconds = self.bench.settings.seconds(within)
             words = "never says its first word" if is_first else f"publishes nothing for {seconds:g} s"
-            raise Over(Status.VIOLATES, "", self.silent(f"{words}, though !{event} is due"))
+            absence = self._absence().removeprefix("; ") if is_first else ""
+            raise Over(Status.VIOLATES, absence, self.silent(f"{words}, though !{event} is due"))
         if type(got).__name__ != event:
             raise Over(Status.NOT_EXERCISED, f"it published {type(got).__name__} instead, which is allowed, too")
         if isinstance(got, ClientJoinRequested):

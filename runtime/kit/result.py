@@ -75,7 +75,7 @@ OBLIGATIONS: Mapping[str, str] = {
     "repeated": "an event that is delivered twice counts once",
     "waits": "when the procedure has failed it waits for the next TrackerHello",
     "metadata": "who knows a file or fragment otherwise than the tracker takes the tracker's metadata",
-    "news": "files that the tracker publishes are in its next request",
+    "news": "files that others bring while it is registered are in its next request",
     "leavers": "a client that has said goodbye is announced to nobody",
     "failures": "whose join failed has no endpoints any more",
     "conflicts": "it denies whoever offers an endpoint of another client",

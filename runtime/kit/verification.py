@@ -140,6 +140,7 @@ async def run_case(settings: Settings, case: Case, player: Player) -> None:
         async with asyncio.timeout(settings.seconds(settings.case)), bench:
             try:
                 await player(bench, case)
+                _leave_open(case, bench)
             finally:
                 case.run = tuple(bench.run.lines())
                 case.output = bench.subject.tail()
@@ -151,6 +152,15 @@ async def run_case(settings: Settings, case: Case, player: Player) -> None:
             raise
         case.status, case.why = Status.CANNOT_TELL, f"the kit lost its own broker: {error}"
     case.seconds = time.monotonic() - began
+
+
+def _leave_open(case: Case, bench: Bench) -> None:
+    """Nobody can tell of a case whether it conforms in which the server decided what the diagrams leave open."""
+    found = [one.why for one in bench.monitor.unjudged if one.is_open and one.client == bench.settings.subject]
+    if found and case.status is Status.CONFORMS:
+        case.status, case.why = Status.CANNOT_TELL, "; ".join(dict.fromkeys(found))
+        held = [name for name, status in case.obligations.items() if status is Status.CONFORMS]
+        case.obligations |= dict.fromkeys(held, Status.CANNOT_TELL)
 
 
 async def _shrunk(settings: Settings, case: Case) -> Case:

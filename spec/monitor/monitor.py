@@ -18,6 +18,7 @@ from machines.events import (
 from machines.torrent_server import TOPICS as TORRENT_TOPICS
 from machines.tracker import HARDENED_TOPICS as TRACKER_TOPICS
 from machines.tracker import TRACKER_ID
+from spec.monitor import openings
 from spec.monitor.observation import (
     COMPLETE,
     Connected,
@@ -83,6 +84,8 @@ class Monitor:
     """Whether what is forbidden only if nothing is lost before the broker cannot be told."""
     misses: bool = False
     """Whether publications may have been missed: what none of its charts explains cannot be told then."""
+    leaves_open: bool = False
+    """Whether what the diagrams leave open is left to the servers (`spec.monitor.openings`)."""
     as_drawn: bool = False
     """Whether torrent servers that do not name their requests do only what the diagrams of the protocol draw; otherwise
     they may ask again by themselves, and leave a will."""
@@ -233,6 +236,9 @@ class Monitor:
             why = "the tracker that was there before the latest hello may have published that"
             self.unjudged.append(Unjudged(participant.client, seen, why))
             return
+        if self.leaves_open and event is not None and (open_question := openings.decides(track, seen.at, event)):
+            self.unjudged.append(Unjudged(participant.client, seen, open_question, is_open=True))
+            return
         if self.reconsiders and event is not None and self._reconsider(seen, participant):
             return
         where, expected = track.where(seen.at), track.expected(seen.at)
@@ -334,7 +340,7 @@ class Monitor:
         participant = self._participant(seen.client, "")
         participant.before.append(seen)
         if participant.track is not None:
-            participant.track.deliver(seen.at, seen.event)
+            self._tell(participant.track, participant.role, seen)
         self._bound(participant)
 
     # Connections.
@@ -363,10 +369,8 @@ class Monitor:
             case Subscribed():
                 topics = [topic for topic in sorted(TOPICS[role]) if covers(seen.topic, topic)]
                 return all(track.subscribe(seen.at, topic, accepted=seen.accepted) for topic in topics)
-            case Delivered():
-                track.deliver(seen.at, seen.event)
-            case Published() if seen.event.topic in TOPICS[role]:
-                track.deliver(seen.at, seen.event)
+            case Delivered() | Published() if seen.event.topic in TOPICS[role]:
+                track.deliver(seen.at, seen.event)  # a filter with a wildcard brings others, too, which it skips
         return True
 
     def _gap(self, seen: Gap) -> None:

@@ -39,13 +39,14 @@ from machines.events import (
     BusEvent,
     ClientJoinDenied,
     ClientJoinRequested,
+    ClientRegistered,
     FileInfoPublished,
 )
 from machines.participant import Decision, Output, Snapshot
 from machines.rules import View
 from machines.torrent_server import TorrentServerData
 from machines.tracker import TrackerData
-from spec.monitor import knowledge
+from spec.monitor import knowledge, openings
 from spec.monitor.knowledge import EVERYTHING, UNTOLD, Doubts
 from spec.monitor.stepping import stepper
 from spec.monitor.telling import asks, codes_of, denying, guessed, nameless, plain, told, unnamed
@@ -99,6 +100,11 @@ class Server:
         self._view = stepper(self.charts["DistributionView"])
         self._expired: dict[tuple[Snapshot, Snapshot, int], tuple[Snapshot | None, tuple[State, ...]]] = {}
         self._has_asked = False
+        self.leaves_open = False
+        """Whether it may decide what the diagrams leave open otherwise than the charts (`spec.monitor.openings`)."""
+        self.has_decided = False
+        """Whether it has done so."""
+        self.hearsay = openings.Hearsay(self.client)
 
     # Where it can be.
 
@@ -202,6 +208,11 @@ class Server:
         told = self._deliver(state, "client", Stop())
         return () if told is None or told == state else self._settle(told)
 
+    def may_drop(self, state: State, client: str) -> bool:
+        """Whether a tracker may forget what it has promised to a client though no timeout is exceeded."""
+        view = None if state.view is None else state.view.data.view
+        return self.has_decided and self._is_tracker and openings.is_contested(view, client)
+
     def cut_off(self, state: State) -> tuple[State, ...]:
         """Its connection is lost, and it lives on."""
         if state.where == "offline":
@@ -231,6 +242,8 @@ class Server:
             then = state_._replace(client=client)
             if isinstance(message, ClientJoinRequested):
                 then = self._requested(then, seen)
+            elif self.leaves_open and seen is not None and then.view is not None:
+                then = then._replace(view=openings.noted(then.view, seen))
             yield from self._settle(then)
 
     def expected(self, state: State) -> Iterator[Message]:
@@ -255,7 +268,8 @@ class Server:
         if seen.request_id:
             number = int(seen.request_id.rpartition("-")[2])
             state = state._replace(client=Snapshot(state.client.states, replace(data, request=number)))
-        return state._replace(view=told(seen)) if state.view is None and self.remembers else state
+        is_new = state.view is None or self.leaves_open
+        return state._replace(view=told(seen)) if is_new and self.remembers else state
 
     # What goes on inside.
 
@@ -272,7 +286,7 @@ class Server:
             if isinstance(message, RegisterClient):
                 found = iter([(*knowledge.registered(view, state.doubts, message.client, seen), ())])
             else:
-                found = knowledge.judged(view, state.doubts, message.request, seen)
+                found = knowledge.judged(view, state.doubts, message.request, seen, leaves_open=self.leaves_open)
             for there, doubts, codes in found:
                 yield from self._asked(state, output, there, doubts, codes)
 
@@ -299,6 +313,11 @@ class Server:
     def _is(self, state: State, due: BusEvent, seen: BusEvent, codes: tuple[object, ...]) -> bool:
         """Whether what is due is what was seen."""
         if type(due) is not type(seen):
+            return False
+        view = None if state.view is None else state.view.data.view
+        if self.leaves_open:
+            due = openings.as_seen(due, seen, view, self.hearsay)
+        if self.has_decided and isinstance(due, ClientRegistered) and openings.is_contested(view, due.client):
             return False
         if isinstance(due, ClientJoinRequested) and isinstance(seen, ClientJoinRequested):
             if bool(due.request_id) != bool(seen.request_id):
@@ -348,6 +367,8 @@ class Server:
             view = self._view.send(asked.then, answer)
             if view is not None:
                 yield from self._told(state._replace(view=view), answer.message)
+        for view, other in openings.told(state.view, output.message) if self.leaves_open else ():
+            yield from self._told(state._replace(view=view), other)
 
     def _told(self, state: State, answer: Message | None) -> Iterator[State]:
         told = state if answer is None else self._deliver(state, "client", answer)

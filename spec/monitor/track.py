@@ -125,6 +125,7 @@ class Track:
 
     def deliver(self, at: float, event: BusEvent) -> None:
         """An event is on its way to it."""
+        self.server.hearsay.note(event)
         self.inbox.append((at, self.names.heard(event)))
         if self.configurations is None:
             del self.inbox[:-UNREAD]
@@ -169,6 +170,7 @@ class Track:
         """It has published an event, whether the broker has taken it over or it was lost; or, if that is not certain,
         another one may have.
         """
+        self.server.hearsay.note(event)
         named = self.names.said(event)
         if self.configurations is None:
             self._found_out(at, named)
@@ -367,7 +369,8 @@ class Track:
         return immutabledict({"": at}) if is_timed and state.clock.data.running else TIMED
 
     def _may_expire(self, here: Configuration, client: str, at: float) -> bool:
-        return self.assumed.timeout <= 0 or at - here.since.get(client, -FOREVER) >= self.assumed.timeout
+        is_over = self.assumed.timeout <= 0 or at - here.since.get(client, -FOREVER) >= self.assumed.timeout
+        return is_over or self.server.may_drop(here.state, client)
 
     def _read(self, here: Configuration, place: int, at: float) -> Iterator[Configuration]:
         """It reads an event, before or after the timeouts that make a difference to it."""

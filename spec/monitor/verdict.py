@@ -46,8 +46,9 @@ class Forbidden:
 
 @dataclass(frozen=True)
 class Unjudged:
-    """What could not be judged, and why."""
+    """What could not be judged, and why; `is_open`: since the diagrams leave it open (`spec.monitor.openings`)."""
 
     client: str
     seen: Observed
     why: str
+    is_open: bool = False

@@ -1,0 +1,151 @@
+"""What the diagrams leave open, so that servers differ in it and none of them is wrong.
+
+Whoever writes a server from the diagrams decides these questions alone:
+
+- whether an endpoint is taken once it was promised to another client, or only once that one is registered;
+- which of several conflicts a denial names;
+- whether a client still stores a fragment whose metadata was replaced by the tracker's;
+- whether a torrent server takes over files that it was told of outside Client Join, or before it was registered;
+- whether a goodbye names the request for which its server was registered.
+
+A monitor that leaves these open (`Monitor.leaves_open`) follows a server that decides otherwise than our charts, and
+says that nobody can tell. Two registered clients that share an endpoint are forbidden all the same.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from immutabledict import immutabledict
+
+from machines import rules
+from machines.calls import CheckJoin, JoinConflicts, JoinPossible, Message
+from machines.distribution_view import DistributionViewData
+from machines.endpoints import normal_form
+from machines.events import (
+    BusEvent,
+    ClientGoodbye,
+    ClientJoinAccepted,
+    ClientJoinDenied,
+    ClientJoinRequested,
+    ClientRegistered,
+    FileInfoPublished,
+    TrackerGoodbye,
+    TrackerHello,
+)
+from machines.participant import Snapshot
+from machines.rules import View
+from spec.monitor import knowledge
+
+if TYPE_CHECKING:
+    from spec.monitor.track import Track
+
+QUESTIONS: Mapping[type[BusEvent], str] = {
+    ClientJoinAccepted: "whether an endpoint is taken that is promised to a client which is not registered yet",
+    ClientJoinDenied: "which of several conflicts a denial names",
+    ClientJoinRequested: "whether a torrent server takes over files that it is told of outside Client Join",
+    ClientRegistered: "whether a client still stores a fragment whose metadata the tracker has replaced",
+    ClientGoodbye: "whether a goodbye names the request for which its server was registered",
+}
+"""What has to be decided before it can be said whether an event of this kind is right."""
+
+
+def decides(track: "Track", at: float, event: BusEvent) -> str:
+    """Why nobody can tell whether this event of a server is right, which then is followed; empty if it is wrong."""
+    track.server.leaves_open = True
+    try:
+        is_possible = track.configurations is not None and track.publish(at, event)
+    finally:
+        track.server.leaves_open = False
+    if not is_possible:
+        return ""
+    track.server.has_decided = True
+    question = QUESTIONS.get(type(event), "what an earlier event of it was about")
+    return f"it is right or wrong as one decides what the diagrams leave open: {question}"
+
+
+# A tracker's decisions.
+
+
+def answers(view: View, request: ClientJoinRequested) -> Iterator[tuple[View, Message]]:
+    """The other answers that a tracker's view can give to a request, each with the view after it."""
+    after, answer = rules.admit(view, request)
+    if not isinstance(answer, JoinConflicts):
+        return
+    for code in knowledge.reasons(view, request):
+        if code is not answer.reason_code:
+            yield after, replace(answer, reason_code=code)
+    then, answer = rules.admit(knowledge.unpromised(view, request.client), request)
+    if isinstance(answer, JoinPossible):
+        others = {name: one for name, one in view.admissions.items() if name != request.client}
+        yield replace(then, admissions=immutabledict({**then.admissions, **others})), answer
+
+
+def told(snapshot: Snapshot, call: Message) -> Iterator[tuple[Snapshot, Message]]:
+    """What a view can answer besides what its chart answers, with its snapshot after that."""
+    if isinstance(call, CheckJoin) and snapshot.data.view.fragment_size is not None:
+        for view, answer in answers(snapshot.data.view, call.request):
+            yield Snapshot(("idle",), DistributionViewData(view)), answer
+
+
+def is_contested(view: View | None, client: str) -> bool:
+    """Whether a client that was promised something, or is registered, shares an endpoint with a registered one."""
+    if view is None:
+        return False
+    admission = view.admissions.get(client)
+    info = view.clients.get(client) if admission is None else admission.info
+    if info is None:
+        return False
+    mine = set(map(normal_form, info.endpoints))
+    others = (one.endpoints for name, one in view.clients.items() if name != client)
+    return any(not mine.isdisjoint(map(normal_form, each)) for each in others)
+
+
+# What is seen.
+
+
+@dataclass
+class Hearsay:
+    """The files of which a torrent server has heard without having to take them over: a member has to."""
+
+    client: str
+    files: set[str] = field(default_factory=set)
+    is_member: bool = False
+
+    def note(self, event: BusEvent) -> None:
+        """It is told of an event, or publishes one."""
+        if isinstance(event, FileInfoPublished):
+            self.files.add(event.hash)
+        elif isinstance(event, ClientRegistered):
+            self.is_member = self.is_member or event.client == self.client
+            self.files.update(() if self.is_member else event.added_files)
+        elif isinstance(event, TrackerHello | TrackerGoodbye | ClientJoinRequested):
+            self.is_member = False
+
+
+def as_seen(due: BusEvent, seen: BusEvent, view: View | None, hearsay: Hearsay) -> BusEvent:
+    """What is due, with open questions decided as the server has decided them whose event was seen."""
+    match due, seen:
+        case ClientGoodbye(), ClientGoodbye(request_id="", session=""):
+            return replace(due, request_id="", session="")
+        case ClientJoinRequested(), ClientJoinRequested():
+            own = [item for item in due.known_file_infos.items() if item[0] not in hearsay.files]
+            heard = [item for item in seen.known_file_infos.items() if item[0] in hearsay.files]
+            return replace(due, known_file_infos=immutabledict([*own, *heard]))
+        case ClientRegistered(), ClientRegistered() if view is not None:
+            more = seen.info.stored_fragments - due.info.stored_fragments
+            if more <= view.fragments.keys():
+                stored = due.info.stored_fragments | more
+                return replace(due, info=replace(due.info, stored_fragments=stored))
+    return due
+
+
+def noted(snapshot: Snapshot, seen: BusEvent) -> Snapshot:
+    """A tracker's view, with what it has announced of a client."""
+    view = snapshot.data.view
+    if not isinstance(seen, ClientRegistered) or seen.client not in view.clients:
+        return snapshot
+    known = view.clients[seen.client]
+    info = replace(known, stored_fragments=seen.info.stored_fragments)
+    view = replace(view, clients=immutabledict({**view.clients, seen.client: info}))
+    return Snapshot(snapshot.states, replace(snapshot.data, view=view))
