@@ -19,6 +19,7 @@ from machines.torrent_server import TOPICS as TORRENT_TOPICS
 from machines.tracker import HARDENED_TOPICS as TRACKER_TOPICS
 from machines.tracker import TRACKER_ID
 from spec.monitor import openings
+from spec.monitor.configuration import ASSUMED, FOREVER, Assumptions
 from spec.monitor.observation import (
     COMPLETE,
     Connected,
@@ -36,7 +37,7 @@ from spec.monitor.observation import (
 )
 from spec.monitor.passing import Passing, covers
 from spec.monitor.server import OURS, Charts, Server
-from spec.monitor.track import ASSUMED, FOREVER, Assumptions, Track
+from spec.monitor.track import Track
 from spec.monitor.verdict import Answer, Forbidden, Unjudged
 
 OUTSIDE = ("FileInfoPublished", "FragmentDistribution")
@@ -208,7 +209,7 @@ class Monitor:
         if track is None or participant.role != event.publisher:
             self._forbid(seen, client, event, f"is a {participant.role} server's, and only a {event.publisher} may")
             return
-        unknown = track.configurations is None
+        unknown, question = track.configurations is None, track.question
         self._note_tracker(seen, event)
         name = getattr(event, "request_id", "")
         again = event.publisher == TORRENT and name in track.names and isinstance(event, ClientJoinRequested)
@@ -221,6 +222,8 @@ class Monitor:
             self._impossible(seen, participant, event)
         elif unknown and not (isinstance(event, ClientJoinRequested | TrackerHello) and not self.sight.connections):
             self.unjudged.append(Unjudged(client, seen, "what it did before was not seen"))
+        elif track.question not in {question, ""}:
+            self.unjudged.append(Unjudged(client, seen, openings.OPEN + track.question, is_open=True))
         else:
             self.judged += 1  # whoever may have started unseen may join, or say hello
         self._bound(participant)
@@ -235,9 +238,6 @@ class Monitor:
         if event is not None and self._may_be_predecessors(seen, event):
             why = "the tracker that was there before the latest hello may have published that"
             self.unjudged.append(Unjudged(participant.client, seen, why))
-            return
-        if self.leaves_open and event is not None and (open_question := openings.decides(track, seen.at, event)):
-            self.unjudged.append(Unjudged(participant.client, seen, open_question, is_open=True))
             return
         if self.reconsiders and event is not None and self._reconsider(seen, participant):
             return
@@ -289,7 +289,7 @@ class Monitor:
         """Whether what was seen is possible, or may be, if events are lost before they reach the broker."""
         client, role = participant.client, participant.role
         lossy = self.sight._replace(losses=False)
-        server = Server(role, client, self.charts, self.sight.deliveries, self.as_drawn)
+        server = Server(role, client, self.charts, self.sight.deliveries, self.as_drawn, self.leaves_open)
         track = Track(server, lossy, self.assumed._replace(under_way=0.0), self.in_order)
         if self.from_the_start and participant.is_whole:
             track.go_online(seen.at)
@@ -401,7 +401,7 @@ class Monitor:
         if role and participant.track is None:
             participant.role = role
             remembers = self.sight.deliveries
-            server = Server(role, client, self.charts, remembers, self.as_drawn)
+            server = Server(role, client, self.charts, remembers, self.as_drawn, self.leaves_open)
             track = Track(server, self.sight, self.assumed, self.in_order)
             participant.track = track
             if self.from_the_start and self.sight.connections:

@@ -9,12 +9,11 @@ Whoever writes a server from the diagrams decides these questions alone:
 - whether a goodbye names the request for which its server was registered.
 
 A monitor that leaves these open (`Monitor.leaves_open`) follows a server that decides otherwise than our charts, and
-says that nobody can tell. Two registered clients that share an endpoint are forbidden all the same.
+says once that nobody can tell. Two registered clients that share an endpoint are forbidden all the same.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from immutabledict import immutabledict
 
@@ -37,9 +36,6 @@ from machines.participant import Snapshot
 from machines.rules import View
 from spec.monitor import knowledge
 
-if TYPE_CHECKING:
-    from spec.monitor.track import Track
-
 QUESTIONS: Mapping[type[BusEvent], str] = {
     ClientJoinAccepted: "whether an endpoint is taken that is promised to a client which is not registered yet",
     ClientJoinDenied: "which of several conflicts a denial names",
@@ -47,45 +43,33 @@ QUESTIONS: Mapping[type[BusEvent], str] = {
     ClientRegistered: "whether a client still stores a fragment whose metadata the tracker has replaced",
     ClientGoodbye: "whether a goodbye names the request for which its server was registered",
 }
-"""What has to be decided before it can be said whether an event of this kind is right."""
-
-
-def decides(track: "Track", at: float, event: BusEvent) -> str:
-    """Why nobody can tell whether this event of a server is right, which then is followed; empty if it is wrong."""
-    track.server.leaves_open = True
-    try:
-        is_possible = track.configurations is not None and track.publish(at, event)
-    finally:
-        track.server.leaves_open = False
-    if not is_possible:
-        return ""
-    track.server.has_decided = True
-    question = QUESTIONS.get(type(event), "what an earlier event of it was about")
-    return f"it is right or wrong as one decides what the diagrams leave open: {question}"
+"""What has to be decided before it can be said whether an event of such a kind is right."""
+OPEN = "it is right or wrong as one decides what the diagrams leave open: "
 
 
 # A tracker's decisions.
 
 
-def answers(view: View, request: ClientJoinRequested) -> Iterator[tuple[View, Message]]:
-    """The other answers that a tracker's view can give to a request, each with the view after it."""
+def answers(view: View, request: ClientJoinRequested) -> Iterator[tuple[View, Message, str]]:
+    """The other answers that a tracker's view can give to a request, with the view after it, and what is decided."""
     after, answer = rules.admit(view, request)
     if not isinstance(answer, JoinConflicts):
         return
     for code in knowledge.reasons(view, request):
         if code is not answer.reason_code:
-            yield after, replace(answer, reason_code=code)
+            yield after, replace(answer, reason_code=code), QUESTIONS[ClientJoinDenied]
     then, answer = rules.admit(knowledge.unpromised(view, request.client), request)
     if isinstance(answer, JoinPossible):
         others = {name: one for name, one in view.admissions.items() if name != request.client}
-        yield replace(then, admissions=immutabledict({**then.admissions, **others})), answer
+        kept = replace(then, admissions=immutabledict({**then.admissions, **others}))
+        yield kept, answer, QUESTIONS[ClientJoinAccepted]
 
 
-def told(snapshot: Snapshot, call: Message) -> Iterator[tuple[Snapshot, Message]]:
+def told(snapshot: Snapshot, call: Message) -> Iterator[tuple[Snapshot, Message, str]]:
     """What a view can answer besides what its chart answers, with its snapshot after that."""
     if isinstance(call, CheckJoin) and snapshot.data.view.fragment_size is not None:
-        for view, answer in answers(snapshot.data.view, call.request):
-            yield Snapshot(("idle",), DistributionViewData(view)), answer
+        for view, answer, question in answers(snapshot.data.view, call.request):
+            yield Snapshot(("idle",), DistributionViewData(view)), answer, question
 
 
 def is_contested(view: View | None, client: str) -> bool:

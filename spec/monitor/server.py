@@ -12,7 +12,6 @@ of other clients and of fragments that it does not store, and how often a timeou
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import NamedTuple
 
 from immutabledict import immutabledict
 
@@ -48,6 +47,7 @@ from machines.torrent_server import TorrentServerData
 from machines.tracker import TrackerData
 from spec.monitor import knowledge, openings
 from spec.monitor.knowledge import EVERYTHING, UNTOLD, Doubts
+from spec.monitor.state import State, normal
 from spec.monitor.stepping import stepper
 from spec.monitor.telling import asks, codes_of, denying, guessed, nameless, plain, told, unnamed
 
@@ -64,27 +64,13 @@ Charts = Mapping[str, type[Participant]]
 OURS: Charts = immutabledict({chart.__name__: chart for chart in (Tracker, TorrentServer, DistributionView, Clock)})
 
 
-class State(NamedTuple):
-    """The charts of a server. `view` None: nothing is known of it. `names`: whether a tracker reads RequestId."""
-
-    client: Snapshot
-    clock: Snapshot
-    view: Snapshot | None
-    doubts: Doubts | None = None
-    names: bool = True
-
-    @property
-    def where(self) -> str:
-        """The atomic state of the MQTT client."""
-        return self.client.states[0]
-
-
 @dataclass
 class Server:
     """The semantics of one server. `role` is "tracker" or "torrent", `client` its MQTT client identifier.
 
     `remembers`: whether a torrent server's view is followed once a request has told of it. `as_drawn`: a torrent server
-    that does not name its requests never asks again by itself.
+    that does not name its requests never asks again by itself. `leaves_open`: it may decide what the diagrams leave
+    open otherwise than the charts (`spec.monitor.openings`).
     """
 
     role: str
@@ -92,6 +78,7 @@ class Server:
     charts: Charts = OURS
     remembers: bool = True
     as_drawn: bool = False
+    leaves_open: bool = False
 
     def __post_init__(self) -> None:
         self._is_tracker = self.role == TRACKER
@@ -100,10 +87,6 @@ class Server:
         self._view = stepper(self.charts["DistributionView"])
         self._expired: dict[tuple[Snapshot, Snapshot, int], tuple[Snapshot | None, tuple[State, ...]]] = {}
         self._has_asked = False
-        self.leaves_open = False
-        """Whether it may decide what the diagrams leave open otherwise than the charts (`spec.monitor.openings`)."""
-        self.has_decided = False
-        """Whether it has done so."""
         self.hearsay = openings.Hearsay(self.client)
 
     # Where it can be.
@@ -184,7 +167,8 @@ class Server:
         alone, beside = (state.client, state.clock, 0), (state.client, state.clock, id(state.view))
         found = self._expired.get(alone) or self._expired.get(beside)
         if found is not None:
-            return tuple(end._replace(view=state.view) for end in found[1]) if found[0] is None else found[1]
+            kept = state.view if found[0] is None else None
+            return tuple(end._replace(view=kept or end.view, decided=state.decided) for end in found[1])
         self._has_asked = False
         ends = self._expire(state, client)
         if len(self._expired) >= REMEMBERED:
@@ -211,7 +195,7 @@ class Server:
     def may_drop(self, state: State, client: str) -> bool:
         """Whether a tracker may forget what it has promised to a client though no timeout is exceeded."""
         view = None if state.view is None else state.view.data.view
-        return self.has_decided and self._is_tracker and openings.is_contested(view, client)
+        return bool(state.decided) and self._is_tracker and openings.is_contested(view, client)
 
     def cut_off(self, state: State) -> tuple[State, ...]:
         """Its connection is lost, and it lives on."""
@@ -234,15 +218,20 @@ class Server:
         """`!event` for what was seen, or (None) for whatever is due and was not seen."""
         for state_, output, codes in self._ready(state, seen):
             message = output.message
-            if not isinstance(message, BusEvent) or (seen is not None and not self._is(state_, message, seen, codes)):
+            if not isinstance(message, BusEvent):
                 continue
+            question = ""
+            if seen is not None and not self._is(state_, message, seen, codes):
+                question = self._decided(state_, message, seen, codes)
+                if not question:
+                    continue
             client = self._client.send(state_.client, output)
             if client is None:
                 continue
-            then = state_._replace(client=client)
+            then = state_._replace(client=client, decided=state_.decided or question)
             if isinstance(message, ClientJoinRequested):
                 then = self._requested(then, seen)
-            elif self.leaves_open and seen is not None and then.view is not None:
+            elif then.decided and seen is not None and then.view is not None:
                 then = then._replace(view=openings.noted(then.view, seen))
             yield from self._settle(then)
 
@@ -268,7 +257,7 @@ class Server:
         if seen.request_id:
             number = int(seen.request_id.rpartition("-")[2])
             state = state._replace(client=Snapshot(state.client.states, replace(data, request=number)))
-        is_new = state.view is None or self.leaves_open
+        is_new = state.view is None or bool(state.decided)
         return state._replace(view=told(seen)) if is_new and self.remembers else state
 
     # What goes on inside.
@@ -314,10 +303,7 @@ class Server:
         """Whether what is due is what was seen."""
         if type(due) is not type(seen):
             return False
-        view = None if state.view is None else state.view.data.view
-        if self.leaves_open:
-            due = openings.as_seen(due, seen, view, self.hearsay)
-        if self.has_decided and isinstance(due, ClientRegistered) and openings.is_contested(view, due.client):
+        if isinstance(due, ClientRegistered) and self.may_drop(state, due.client):
             return False
         if isinstance(due, ClientJoinRequested) and isinstance(seen, ClientJoinRequested):
             if bool(due.request_id) != bool(seen.request_id):
@@ -330,6 +316,14 @@ class Server:
             return right and seen.request_id == (due.request_id if state.names else "")
         return plain(seen) == plain(due if state.names else nameless(due))
 
+    def _decided(self, state: State, due: BusEvent, seen: BusEvent, codes: tuple[object, ...]) -> str:
+        """The question that the server has decided otherwise if what is due was seen so; empty if that is wrong."""
+        if not self.leaves_open or type(due) is not type(seen):
+            return ""
+        view = None if state.view is None else state.view.data.view
+        other = openings.as_seen(due, seen, view, self.hearsay)
+        return openings.QUESTIONS[type(due)] if other != due and self._is(state, other, seen, codes) else ""
+
     def _settle(self, begun: State) -> tuple[State, ...]:
         """The states in which all that happens inside is done."""
         found: dict[State, None] = {}
@@ -340,7 +334,7 @@ class Server:
                 raise ValueError(f"{self.client}: after {CALLS} calls its charts still go on, in {here.where}")
             due = self._client.due(here.client)
             if not due or due[0].to == "broker" or (here.doubts is not None and asks(due[0].message)):
-                found[self._normal(here)] = None
+                found[normal(here, is_tracker=self._is_tracker)] = None
                 continue
             then = self._client.send(here.client, due[0])
             if then is not None:
@@ -367,8 +361,8 @@ class Server:
             view = self._view.send(asked.then, answer)
             if view is not None:
                 yield from self._told(state._replace(view=view), answer.message)
-        for view, other in openings.told(state.view, output.message) if self.leaves_open else ():
-            yield from self._told(state._replace(view=view), other)
+        for view, other, question in openings.told(state.view, output.message) if self.leaves_open else ():
+            yield from self._told(state._replace(view=view, decided=state.decided or question), other)
 
     def _told(self, state: State, answer: Message | None) -> Iterator[State]:
         told = state if answer is None else self._deliver(state, "client", answer)
@@ -397,32 +391,3 @@ class Server:
             view = Snapshot(("idle",), DistributionViewData(replace(UNTOLD, gone=gone)))
             return state._replace(view=view, doubts=EVERYTHING)
         return state._replace(view=None)
-
-    def _normal(self, state: State) -> State:
-        """What nobody outside can tell apart is the same."""
-        data, running = state.client.data, state.clock.data.running
-        if self._is_tracker:
-            attempts = immutabledict(dict.fromkeys(running, 1))
-            if data.attempts != attempts:
-                state = state._replace(client=Snapshot(state.client.states, replace(data, attempts=attempts)))
-            if running != attempts:
-                state = state._replace(clock=Snapshot(state.clock.states, ClockData(attempts)))
-            return state
-        if data.retried:
-            data = replace(data, retried=0)
-            state = state._replace(client=Snapshot(state.client.states, data))
-        if data.attempt != len(running) and set(running.values()) <= {data.attempt}:
-            data = replace(data, attempt=len(running))
-            state = state._replace(
-                client=Snapshot(state.client.states, data),
-                clock=Snapshot(state.clock.states, ClockData(immutabledict(dict.fromkeys(running, 1)))),
-            )
-        if state.view is not None:
-            view = state.view.data.view
-            own = view.own.stored_fragments
-            if not (view.clients or view.gone or len(view.fragments) > len(own)):
-                return state
-            parts = immutabledict({key: value for key, value in view.fragments.items() if key in own})
-            unseen = replace(view, clients=immutabledict(), gone=immutabledict(), fragments=parts)
-            state = state._replace(view=Snapshot(state.view.states, replace(state.view.data, view=unseen)))
-        return state

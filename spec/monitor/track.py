@@ -12,7 +12,6 @@ reads an event of that client, or a request that conflicts with what that client
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from immutabledict import immutabledict
 
@@ -28,46 +27,16 @@ from machines.events import (
     TrackerHello,
 )
 from spec.monitor import relevance
+from spec.monitor.configuration import ASSUMED, FOREVER, TIMED, Assumptions, Configuration, nearly
 from spec.monitor.naming import Names
 from spec.monitor.observation import Sight
-from spec.monitor.server import Server, State
+from spec.monitor.server import Server
+from spec.monitor.state import State
 
 MOST = 2048
 """Configurations of one participant that are looked at for one event; beyond that nobody can tell."""
 UNREAD = 200
 """Of what was passed on to a participant of which nothing is known, so many events may be unread."""
-FOREVER = 1e300
-"""Seconds; so long ago is before everything."""
-TIMED = immutabledict[str, float]()
-
-
-class Configuration(NamedTuple):
-    """Where a participant can be: its state, the place in its inbox, and since when each of its timeouts runs."""
-
-    state: State
-    place: int
-    since: immutabledict[str, float] = TIMED
-
-
-class Assumptions(NamedTuple):
-    """What is known of time, in seconds."""
-
-    timeout: float = 0.0
-    """What every timeout of the servers lasts at least."""
-    lag: float = 10.0
-    """How long an event may lie unread."""
-    under_way: float = 1.0
-    """How long something may be under way, or lie unread, that was not seen because watching begins only now."""
-
-
-ASSUMED = Assumptions()
-
-
-def _nearly(here: Configuration) -> object:
-    """What is the same for configurations that are the same; a view is compared by identity, which is quick."""
-    view = None if here.state.view is None else id(here.state.view.data.view)
-    doubts = None if here.state.doubts is None else id(here.state.doubts)
-    return here.place, here.since, here.state.client, here.state.clock, here.state.names, view, doubts
 
 
 @dataclass
@@ -221,6 +190,12 @@ class Track:
             if each.state.where == "awaiting_retry":
                 yield "awaiting_hello"  # nobody knows whether it asks again by itself
 
+    @property
+    def question(self) -> str:
+        """What it must have decided otherwise than the charts; empty if it need not have decided anything so."""
+        found = [each.state.decided for each in self.configurations or ()]
+        return found[0] if found and all(found) else ""
+
     def expected(self, at: float) -> tuple[BusEvent, ...]:
         """What it can publish now."""
         self._about = ""
@@ -287,7 +262,7 @@ class Track:
         while todo:
             here = todo.pop()
             if self.sight.deliveries:
-                same = _nearly(here)
+                same = nearly(here)
                 if same in exact:
                     continue
                 exact[same] = here
