@@ -57,6 +57,12 @@ def verify(
     ] = None,
     time_factor: Annotated[float, typer.Option(min=0.1, max=1000, help="All times as much longer.")] = 1.0,
     timeout: Annotated[float, typer.Option(min=0, help="Seconds that its own timeouts last at least.")] = 0.5,
+    longest: Annotated[
+        float,
+        typer.Option(
+            "--longest-timeout", min=0, help="Seconds that they last at most; unless given, too late is not judged."
+        ),
+    ] = 0.0,
     asks_again: Annotated[
         bool, typer.Option("--asks-again", help="It may ask again by itself, though it does not name its requests.")
     ] = False,
@@ -97,6 +103,7 @@ def verify(
         client,
         time_factor,
         timeout=timeout * time_factor,
+        longest=longest,
         hash_algorithm=hash_algorithm,
         random_cases=random_cases,
         seed=seed,

@@ -52,6 +52,8 @@ class Settings:
     case: float = 30.0
     timeout: float = 0.5
     """Seconds that every timeout of the server lasts at least."""
+    longest: float = 0.0
+    """Seconds that every timeout of the server lasts at most; 0: nobody has said."""
     hash_algorithm: str = "sha-256"
     random_cases: int = 4
     seed: int = 0
@@ -158,6 +160,11 @@ class Bench:
             await self.broker.stop()
         if self._mosquitto is not None:
             await self._mosquitto.stop()
+
+    @property
+    def has_spoken(self) -> bool:
+        """Whether the server under test has published an event."""
+        return bool(self._ids)
 
     @property
     def own_clients(self) -> set[str]:

@@ -34,6 +34,16 @@ from runtime.kit.actions import (
     tells_of_a_file,
 )
 from runtime.kit.bench import Bench
+from runtime.kit.lifetimes import (
+    torrent_expires,
+    torrent_stays,
+    tracker_again,
+    tracker_expires,
+    tracker_known,
+    tracker_promised,
+    tracker_restarts,
+)
+from runtime.kit.near_misses import near_misses
 from runtime.kit.playing import PARTNER, REGISTERED, Over, Play, end
 from runtime.kit.result import Case, Status
 from runtime.wire.events import encode
@@ -99,10 +109,13 @@ async def _react(play: Play) -> None:
 
 async def _skips_garbage(play: Play) -> None:
     """It neither answers payloads that are no events, nor ends. Raises `Over` if it does."""
-    bench = play.bench
     await publishes_garbage(play)
-    await bench.rest()
-    why = "the kit published payloads that are no events, which it has to skip"
+    await _is_skipped(play, "the kit published payloads that are no events, which it has to skip")
+
+
+async def _is_skipped(play: Play, why: str) -> None:
+    """It publishes nothing, and does not end. Raises `Over`, with that reason, if it does."""
+    await play.bench.rest()
     try:
         play.judge_silence()
     except Over as over:
@@ -113,6 +126,12 @@ async def _torrent_malformed(play: Play) -> None:
     """What is no event must not end it: it joins after that as before."""
     await begin(play)
     await _skips_garbage(play)
+    assert play.tracker_partner is not None
+    assert play.last is not None
+    acceptance = play.tracker.answer(play.last)
+    for what, payload in near_misses(acceptance):
+        await play.tracker_partner.publish_raw(acceptance.topic, payload)
+        await _is_skipped(play, f"the kit published an acceptance with {what}, which it has to skip")
     await play.tracker_says("TrackerHello")
     await play.join()
 
@@ -232,6 +251,11 @@ async def _tracker_malformed(play: Play) -> None:
     """What is no event must not end it: it admits after that as before."""
     await begin(play)
     await _skips_garbage(play)
+    partner, answers = await play.partner(PARTNER)
+    request = answers.ask()
+    for _, payload in near_misses(request, "somebody"):
+        await partner.publish_raw(request.topic, payload)
+    await _is_skipped(play, "the kit published requests that are no events, which it has to skip")
     await play.partner_joins(REGISTERED)
 
 
@@ -299,10 +323,20 @@ async def _tracker_failures(play: Play) -> None:
 async def _tracker_spelling(play: Play) -> None:
     """The name of a hash algorithm in the other case names the same one."""
     await begin(play)
-    await play.partner_joins(REGISTERED)  # so that it is known which one it has
     partner, answers = await play.partner(PARTNER)
-    await partner.publish(replace(answers.ask(), hash_algorithm=answers.request.hash_algorithm.swapcase()))
-    await play.expect("ClientJoinAccepted", play.bench.settings.patience)
+    given = answers.request.hash_algorithm
+    answered: list[BusEvent] = []
+    for spelled in (given, given.swapcase()):
+        await partner.publish(replace(answers.ask(), hash_algorithm=spelled))
+        got = await play.bench.next(play.bench.settings.patience)
+        play.judge()
+        if got is None:
+            raise Over(Status.VIOLATES, "", play.silent(f"publishes nothing, though the answer to {spelled!r} is due"))
+        answered.append(got)
+    if type(answered[0]) is not type(answered[1]):
+        play.refuse(answered[1], f"takes the hash algorithm {given.swapcase()!r} for another one than {given!r}")
+    if not isinstance(answered[0], ClientJoinAccepted):
+        raise Over(Status.NOT_EXERCISED, f"its hash algorithm is not {given!r}: --hash-algorithm says which it is")
 
 
 async def _tracker_sizes(play: Play) -> None:
@@ -351,6 +385,8 @@ CASES: Mapping[str, Mapping[str, Action]] = {
         "waits": _torrent_waits,
         "metadata": _torrent_metadata,
         "news": _torrent_news,
+        "expires": torrent_expires,
+        "stays": torrent_stays,
         "stops": _stops,
     },
     "tracker": {
@@ -364,6 +400,11 @@ CASES: Mapping[str, Mapping[str, Action]] = {
         "spelling": _tracker_spelling,
         "sizes": _tracker_sizes,
         "metadata": _tracker_metadata,
+        "known": tracker_known,
+        "again": tracker_again,
+        "promised": tracker_promised,
+        "expires": tracker_expires,
+        "restarts": tracker_restarts,
         "stops": _stops,
     },
 }

@@ -6,7 +6,16 @@ from dataclasses import dataclass, field, replace
 from typing import NoReturn
 from uuid import uuid4
 
-from machines.events import ANSWERS, EVENT_OF_NAME, TORRENT, TRACKER, BusEvent, ClientJoinRequested
+from machines.events import (
+    ANSWERS,
+    EVENT_OF_NAME,
+    TORRENT,
+    TRACKER,
+    BusEvent,
+    ClientJoinDenied,
+    ClientJoinRequested,
+    ReasonCode,
+)
 from machines.tracker import TRACKER_ID
 from runtime.kit.bench import Bench
 from runtime.kit.partners import Partner, TorrentAnswers, TrackerAnswers
@@ -52,7 +61,12 @@ class Play:
             code = self.bench.subject.process.returncode if self.bench.subject.process else None
             how = f"signal {-code}" if code is not None and code < 0 else f"status {code}"
             why = f"it ended by itself, with {how}{self._absence()}"
-            raise Over(Status.VIOLATES, why, self.silent("publishes nothing: it ended"))
+            words = (
+                "publishes nothing: it ended"
+                if self.bench.has_spoken
+                else "never starts: it ended before its first word"
+            )
+            raise Over(Status.VIOLATES, why, self.silent(words))
 
     def _absence(self) -> str:
         """What is to be said of a server that has not connected under its name, where the kit's broker sees that."""
@@ -105,7 +119,12 @@ class Play:
             absence = self._absence().removeprefix("; ") if is_first else ""
             raise Over(Status.VIOLATES, absence, self.silent(f"{words}, though !{event} is due"))
         if type(got).__name__ != event:
-            raise Over(Status.NOT_EXERCISED, f"it published {type(got).__name__} instead, which is allowed, too")
+            hint = ""
+            if isinstance(got, ClientJoinDenied) and got.reason_code is ReasonCode.WRONG_HASH_ALGORITHM:
+                ours = self.bench.settings.hash_algorithm
+                hint = f": its hash algorithm is not {ours!r} (--hash-algorithm says which it is)"
+            instead = f"it published {type(got).__name__} instead, which is allowed, too{hint}"
+            raise Over(Status.NOT_EXERCISED, instead)
         if isinstance(got, ClientJoinRequested):
             self.last = got
         return got

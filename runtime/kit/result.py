@@ -81,6 +81,12 @@ OBLIGATIONS: Mapping[str, str] = {
     "conflicts": "it denies whoever offers an endpoint of another client",
     "spelling": "it compares hash algorithms without case",
     "sizes": "it accepts its own fragment size, and denies another",
+    "known": "what a client knows as the service does is neither added nor removed, and is no news",
+    "again": "a registered client may ask anew: its own endpoints are no conflict",
+    "promised": "two registered clients never share an endpoint, though both were accepted",
+    "expires": "what comes after its timeout is too late",
+    "stays": "who is registered stays so, when the timeouts of joining are over",
+    "restarts": "a tracker that begins anew lists nobody",
     "stops": "it says goodbye when it is asked to stop (SIGTERM)",
 }
 """The obligations of a server in addition to the arrows, by identifier."""
@@ -90,6 +96,7 @@ TELLS = {
     "carries the EventId": "unique",
     "publishes nothing": "answers",
     "never says": "starts",
+    "never starts": "starts",
 }
 """How it is said of which obligation that it is violated; all else is about what is allowed."""
 

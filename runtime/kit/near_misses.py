@@ -1,0 +1,51 @@
+"""Payloads that are nearly events: what a server has to skip, though it looks like what it waits for."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from machines.events import BusEvent, ClientJoinAccepted, ClientJoinRequested
+from runtime.wire.events import encode
+
+WRONG: Mapping[type[BusEvent], Mapping[str, Any]] = {
+    ClientJoinRequested: {
+        "HashAlgorithm": 7,
+        "FragmentSize": "1024",
+        "KnownFileInfos": [],
+        "StoredFragments": {"a part": 10},
+        "Endpoints": "http://one.invalid/",
+    },
+    ClientJoinAccepted: {
+        "FragmentSize": "1024",
+        "AddFileInfos": [],
+        "AddFragmentInfos": {"a part": 10},
+        "RemoveFileInfos": "a file",
+        "Clients": None,
+    },
+}
+"""Values of another type than the property has."""
+OPTIONAL = frozenset({"ClientIdentifier", "FragmentSize", "RequestId"})
+"""Properties without which the kit does not try: who they name, and what need not be there in every event."""
+
+
+def near_misses(event: BusEvent, client: str = "") -> Iterator[tuple[str, bytes]]:
+    """What is wrong with each, as words, and the payload.
+
+    With a `client` each is of another one, whose name begins so and says what is wrong.
+    """
+    whole = json.loads(encode(replace(event, event_id=str(uuid4()))))
+    for name in whole:
+        if name not in OPTIONAL:
+            yield from _as_payload(f"no {name}", {key: value for key, value in whole.items() if key != name}, client)
+    for name, value in WRONG[type(event)].items():
+        yield from _as_payload(f"{name} {json.dumps(value)}", {**whole, name: value}, client)
+
+
+def _as_payload(what: str, payload: dict[str, Any], client: str) -> Iterator[tuple[str, bytes]]:
+    if "EventId" in payload:
+        payload["EventId"] = str(uuid4())
+    if client:
+        payload["ClientIdentifier"] = f"{client} with {what}"
+    yield what, json.dumps(payload).encode()
