@@ -66,6 +66,9 @@ def verify(
     asks_again: Annotated[
         bool, typer.Option("--asks-again", help="It may ask again by itself, though it does not name its requests.")
     ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Events with missing properties or other types, too, which it has to skip.")
+    ] = False,
     hash_algorithm: Annotated[str, typer.Option(help="Of the service that a tracker runs.")] = "sha-256",
     random_cases: Annotated[int, typer.Option("--random", min=0, help="How many random cases.")] = 4,
     seed: Annotated[int, typer.Option(help="For the random cases.")] = 0,
@@ -104,6 +107,7 @@ def verify(
         time_factor,
         timeout=timeout * time_factor,
         longest=longest,
+        strict=strict,
         hash_algorithm=hash_algorithm,
         random_cases=random_cases,
         seed=seed,

@@ -54,6 +54,10 @@ class Settings:
     """Seconds that every timeout of the server lasts at least."""
     longest: float = 0.0
     """Seconds that every timeout of the server lasts at most; 0: nobody has said."""
+    enough: float = 10.0
+    """Seconds that the kit waits for a timeout of which nobody has said how long it lasts at most."""
+    strict: bool = False
+    """Whether events are played that only a careful reader skips."""
     hash_algorithm: str = "sha-256"
     random_cases: int = 4
     seed: int = 0

@@ -18,21 +18,18 @@ from runtime.kit.actions import (
 from runtime.kit.playing import PARTNER, PROBE, REGISTERED, Over, Play
 from runtime.kit.result import Status
 
-UNKNOWN = 10.0
-"""Seconds after which a timeout is taken to be exceeded of which nobody has said how long it lasts at most."""
-
 
 async def _wait(play: Play) -> None:
     """Let every timeout of the server be exceeded."""
     bench = play.bench
-    await bench.until(lambda: bool(bench.forbidden), bench.settings.longest or UNKNOWN)
+    await bench.until(lambda: bool(bench.forbidden), bench.settings.longest or bench.settings.enough)
     play.judge()
 
 
 def _too_late(play: Play, event: BusEvent, what: str) -> NoReturn:
     """Raises `Over`: it has acted after its timeout, if that has been exceeded."""
     settings = play.bench.settings
-    seconds = f"{settings.seconds(settings.longest or UNKNOWN):g} s"
+    seconds = f"{settings.seconds(settings.longest or settings.enough):g} s"
     if settings.longest:
         play.refuse(event, f"{what} {seconds} later, and its timeout lasts no longer than that")
     why = f"{what} {seconds} later: it has no timeout, or a longer one (--longest-timeout says how long it may be)"

@@ -30,22 +30,16 @@ OPTIONAL = frozenset({"ClientIdentifier", "FragmentSize", "RequestId"})
 """Properties without which the kit does not try: who they name, and what need not be there in every event."""
 
 
-def near_misses(event: BusEvent, client: str = "") -> Iterator[tuple[str, bytes]]:
-    """What is wrong with each, as words, and the payload.
-
-    With a `client` each is of another one, whose name begins so and says what is wrong.
-    """
+def near_misses(event: BusEvent) -> Iterator[tuple[str, bytes]]:
+    """What is wrong with each, as words, and the payload; each has an EventId of its own, if it has one."""
     whole = json.loads(encode(replace(event, event_id=str(uuid4()))))
     for name in whole:
         if name not in OPTIONAL:
-            yield from _as_payload(f"no {name}", {key: value for key, value in whole.items() if key != name}, client)
+            yield f"no {name}", _payload({key: value for key, value in whole.items() if key != name})
     for name, value in WRONG[type(event)].items():
-        yield from _as_payload(f"{name} {json.dumps(value)}", {**whole, name: value}, client)
+        yield f"{name} {json.dumps(value)}", _payload({**whole, name: value})
 
 
-def _as_payload(what: str, payload: dict[str, Any], client: str) -> Iterator[tuple[str, bytes]]:
-    if "EventId" in payload:
-        payload["EventId"] = str(uuid4())
-    if client:
-        payload["ClientIdentifier"] = f"{client} with {what}"
-    yield what, json.dumps(payload).encode()
+def _payload(properties: dict[str, Any]) -> bytes:
+    stamp = {"EventId": str(uuid4())} if "EventId" in properties else {}
+    return json.dumps({**properties, **stamp}).encode()

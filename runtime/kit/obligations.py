@@ -27,7 +27,6 @@ from runtime.kit.actions import (
     by,
     denies,
     denies_another,
-    publishes_garbage,
     registers_another,
     says_hello,
     says_hello_twice,
@@ -43,9 +42,9 @@ from runtime.kit.lifetimes import (
     tracker_promised,
     tracker_restarts,
 )
-from runtime.kit.near_misses import near_misses
 from runtime.kit.playing import PARTNER, REGISTERED, Over, Play, end
 from runtime.kit.result import Case, Status
+from runtime.kit.skipping import torrent_malformed, torrent_types, tracker_malformed, tracker_types
 from runtime.wire.events import encode
 from spec.monitor import Passed
 
@@ -105,35 +104,6 @@ async def _react(play: Play) -> None:
 
 
 # A torrent server under test.
-
-
-async def _skips_garbage(play: Play) -> None:
-    """It neither answers payloads that are no events, nor ends. Raises `Over` if it does."""
-    await publishes_garbage(play)
-    await _is_skipped(play, "the kit published payloads that are no events, which it has to skip")
-
-
-async def _is_skipped(play: Play, why: str) -> None:
-    """It publishes nothing, and does not end. Raises `Over`, with that reason, if it does."""
-    await play.bench.rest()
-    try:
-        play.judge_silence()
-    except Over as over:
-        raise Over(over.status, f"{why}; {over}" if str(over) else why, over.found) from None
-
-
-async def _torrent_malformed(play: Play) -> None:
-    """What is no event must not end it: it joins after that as before."""
-    await begin(play)
-    await _skips_garbage(play)
-    assert play.tracker_partner is not None
-    assert play.last is not None
-    acceptance = play.tracker.answer(play.last)
-    for what, payload in near_misses(acceptance):
-        await play.tracker_partner.publish_raw(acceptance.topic, payload)
-        await _is_skipped(play, f"the kit published an acceptance with {what}, which it has to skip")
-    await play.tracker_says("TrackerHello")
-    await play.join()
 
 
 async def _torrent_unknown(play: Play) -> None:
@@ -245,18 +215,6 @@ async def _stops(play: Play) -> None:
 
 
 # A tracker under test.
-
-
-async def _tracker_malformed(play: Play) -> None:
-    """What is no event must not end it: it admits after that as before."""
-    await begin(play)
-    await _skips_garbage(play)
-    partner, answers = await play.partner(PARTNER)
-    request = answers.ask()
-    for _, payload in near_misses(request, "somebody"):
-        await partner.publish_raw(request.topic, payload)
-    await _is_skipped(play, "the kit published requests that are no events, which it has to skip")
-    await play.partner_joins(REGISTERED)
 
 
 async def _tracker_unknown(play: Play) -> None:
@@ -378,7 +336,8 @@ def _with_more(event: BusEvent) -> bytes:
 
 CASES: Mapping[str, Mapping[str, Action]] = {
     "torrent": {
-        "malformed": _torrent_malformed,
+        "malformed": torrent_malformed,
+        "types": torrent_types,
         "unknown": _torrent_unknown,
         "others": _torrent_others,
         "repeated": _torrent_repeated,
@@ -390,7 +349,8 @@ CASES: Mapping[str, Mapping[str, Action]] = {
         "stops": _stops,
     },
     "tracker": {
-        "malformed": _tracker_malformed,
+        "malformed": tracker_malformed,
+        "types": tracker_types,
         "unknown": _tracker_unknown,
         "others": _tracker_others,
         "repeated": _tracker_repeated,

@@ -70,6 +70,7 @@ OBLIGATIONS: Mapping[str, str] = {
     "allowed": "it publishes nothing that its statechart does not allow",
     "answers": "what it has to publish, it publishes in time",
     "malformed": "it ignores payloads that are no events, and lives on",
+    "types": "it ignores events in which a property is missing or of another type",
     "unknown": "it skips properties that it does not know",
     "others": "it ignores answers to other clients",
     "repeated": "an event that is delivered twice counts once",
