@@ -6,13 +6,13 @@ Whoever writes a server from the diagrams decides these questions alone:
 - which of several conflicts a denial names;
 - whether a client still stores a fragment whose metadata was replaced by the tracker's;
 - whether a torrent server takes over files that it was told of outside Client Join, or before it was registered;
-- whether a goodbye names the request for which its server was registered.
 
 A monitor that leaves these open (`Monitor.leaves_open`) follows a server that decides otherwise than our charts, and
-says once that nobody can tell. Two registered clients that share an endpoint are forbidden all the same.
+says once that nobody can tell. Two registered clients that share an endpoint are forbidden all the same. Who leaves out
+the name of a request in a goodbye, or in the metadata of a client, is right without a word.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from immutabledict import immutabledict
@@ -25,8 +25,8 @@ from machines.events import (
     BusEvent,
     ClientGoodbye,
     ClientJoinAccepted,
-    ClientJoinDenied,
     ClientJoinRequested,
+    ClientMetadata,
     ClientRegistered,
     FileInfoPublished,
     TrackerGoodbye,
@@ -36,14 +36,10 @@ from machines.participant import Snapshot
 from machines.rules import View
 from spec.monitor import knowledge
 
-QUESTIONS: Mapping[type[BusEvent], str] = {
-    ClientJoinAccepted: "whether an endpoint is taken that is promised to a client which is not registered yet",
-    ClientJoinDenied: "which of several conflicts a denial names",
-    ClientJoinRequested: "whether a torrent server takes over files that it is told of outside Client Join",
-    ClientRegistered: "whether a client still stores a fragment whose metadata the tracker has replaced",
-    ClientGoodbye: "whether a goodbye names the request for which its server was registered",
-}
-"""What has to be decided before it can be said whether an event of such a kind is right."""
+PROMISES = "whether an endpoint is taken that is promised to a client which is not registered yet"
+CONFLICTS = "which of several conflicts a denial names"
+FILES = "which files a torrent server takes over from files/info, or before it is registered"
+STORES = "whether a client still stores a fragment whose metadata the tracker has replaced"
 OPEN = "it is right or wrong as one decides what the diagrams leave open: "
 
 
@@ -57,12 +53,12 @@ def answers(view: View, request: ClientJoinRequested) -> Iterator[tuple[View, Me
         return
     for code in knowledge.reasons(view, request):
         if code is not answer.reason_code:
-            yield after, replace(answer, reason_code=code), QUESTIONS[ClientJoinDenied]
+            yield after, replace(answer, reason_code=code), CONFLICTS
     then, answer = rules.admit(knowledge.unpromised(view, request.client), request)
     if isinstance(answer, JoinPossible):
         others = {name: one for name, one in view.admissions.items() if name != request.client}
         kept = replace(then, admissions=immutabledict({**then.admissions, **others}))
-        yield kept, answer, QUESTIONS[ClientJoinAccepted]
+        yield kept, answer, PROMISES
 
 
 def told(snapshot: Snapshot, call: Message) -> Iterator[tuple[Snapshot, Message, str]]:
@@ -107,21 +103,29 @@ class Hearsay:
             self.is_member = False
 
 
-def as_seen(due: BusEvent, seen: BusEvent, view: View | None, hearsay: Hearsay) -> BusEvent:
-    """What is due, with open questions decided as the server has decided them whose event was seen."""
+def as_seen(due: BusEvent, seen: BusEvent, view: View | None, hearsay: Hearsay) -> Iterator[tuple[BusEvent, str]]:
+    """What is due as a server may publish it that decides otherwise what is open, and which question it has decided."""
     match due, seen:
         case ClientGoodbye(), ClientGoodbye(request_id="", session=""):
-            return replace(due, request_id="", session="")
+            yield replace(due, request_id="", session=""), ""
         case ClientJoinRequested(), ClientJoinRequested():
             own = [item for item in due.known_file_infos.items() if item[0] not in hearsay.files]
             heard = [item for item in seen.known_file_infos.items() if item[0] in hearsay.files]
-            return replace(due, known_file_infos=immutabledict([*own, *heard]))
+            yield replace(due, known_file_infos=immutabledict([*own, *heard])), FILES
+        case ClientJoinAccepted(), ClientJoinAccepted():
+            clients = {name: _nameless(info, seen.clients.get(name)) for name, info in due.clients.items()}
+            yield replace(due, clients=immutabledict(clients)), ""
         case ClientRegistered(), ClientRegistered() if view is not None:
-            more = seen.info.stored_fragments - due.info.stored_fragments
-            if more <= view.fragments.keys():
-                stored = due.info.stored_fragments | more
-                return replace(due, info=replace(due.info, stored_fragments=stored))
-    return due
+            due = replace(due, info=_nameless(due.info, seen.info))
+            yield due, ""
+            if seen.info.stored_fragments - due.info.stored_fragments <= view.fragments.keys():
+                stored = due.info.stored_fragments | seen.info.stored_fragments
+                yield replace(due, info=replace(due.info, stored_fragments=stored)), STORES
+
+
+def _nameless(due: ClientMetadata, seen: ClientMetadata | None) -> ClientMetadata:
+    """The metadata of a client without the name of its request, if what was seen has none."""
+    return due if seen is None or seen.request_id else replace(due, request_id="")
 
 
 def noted(snapshot: Snapshot, seen: BusEvent) -> Snapshot:

@@ -222,9 +222,10 @@ class Server:
                 continue
             question = ""
             if seen is not None and not self._is(state_, message, seen, codes):
-                question = self._decided(state_, message, seen, codes)
-                if not question:
+                decided = self._decided(state_, message, seen, codes)
+                if decided is None:
                     continue
+                question = decided
             client = self._client.send(state_.client, output)
             if client is None:
                 continue
@@ -316,13 +317,13 @@ class Server:
             return right and seen.request_id == (due.request_id if state.names else "")
         return plain(seen) == plain(due if state.names else nameless(due))
 
-    def _decided(self, state: State, due: BusEvent, seen: BusEvent, codes: tuple[object, ...]) -> str:
-        """The question that the server has decided otherwise if what is due was seen so; empty if that is wrong."""
+    def _decided(self, state: State, due: BusEvent, seen: BusEvent, codes: tuple[object, ...]) -> str | None:
+        """The question that it has decided otherwise if what is due was seen so, if any; None if that is wrong."""
         if not self.leaves_open or type(due) is not type(seen):
-            return ""
+            return None
         view = None if state.view is None else state.view.data.view
-        other = openings.as_seen(due, seen, view, self.hearsay)
-        return openings.QUESTIONS[type(due)] if other != due and self._is(state, other, seen, codes) else ""
+        others = openings.as_seen(due, seen, view, self.hearsay)
+        return next((question for other, question in others if self._is(state, other, seen, codes)), None)
 
     def _settle(self, begun: State) -> tuple[State, ...]:
         """The states in which all that happens inside is done."""

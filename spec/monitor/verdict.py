@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from machines.events import BusEvent
+from machines.events import SIDES, BusEvent
 from spec.monitor.observation import Observed
+
+BY_THEMSELVES = ("speaks for", "carries the EventId", "names its request", "publishes no event", "is a ")
+"""How it is said of an event that it is wrong whatever else there was."""
 
 
 class Answer(Enum):
@@ -37,6 +40,11 @@ class Forbidden:
     where: tuple[str, ...] = ()
     expected: tuple[BusEvent, ...] = ()
     before: tuple[Observed, ...] = ()
+
+    @property
+    def is_of_the_past(self) -> bool:
+        """Whether it is wrong only after what was seen before, so that something that was not seen could explain it."""
+        return self.role in SIDES and not self.what.startswith(BY_THEMSELVES)
 
     @property
     def at(self) -> float:
