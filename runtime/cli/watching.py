@@ -355,7 +355,7 @@ class Watcher:
         return answer.status
 
     def _print_doubts(self, doubtful: int) -> None:
-        """What may be otherwise since the observer only subscribed; `doubtful` forbidden events hang on earlier ones."""
+        """What may be otherwise since the observer only subscribed; `doubtful` events hang on earlier ones."""
         assert self.run is not None
         if self.run.misses:
             text = "lines of QoS 2 are overtaken by others, so that what only another order explains is not judged: "
