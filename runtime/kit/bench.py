@@ -208,13 +208,26 @@ class Bench:
 
     async def next(self, within: float) -> BusEvent | None:
         """What the server under test publishes next, or None if nothing comes within so many seconds (unscaled), or it
-        does what is forbidden.
+        does what is forbidden, or has ended.
         """
+        getting = asyncio.create_task(self.published.get())
+        ending = asyncio.create_task(self._ended())
         try:
-            async with asyncio.timeout(self.settings.seconds(within)):
-                return await self.published.get()
-        except TimeoutError:
-            return None
+            await asyncio.wait(
+                {getting, ending}, timeout=self.settings.seconds(within), return_when=asyncio.FIRST_COMPLETED
+            )
+            return getting.result() if getting.done() else None
+        finally:
+            getting.cancel()
+            ending.cancel()
+
+    async def _ended(self) -> None:
+        """Wait until the server's process has ended, and what it has published last must have come."""
+        if self.subject.process is None:
+            await asyncio.Event().wait()
+        else:
+            await self.subject.process.wait()
+            await self.rest()
 
     async def until(self, condition: Callable[[], bool], within: float) -> bool:
         """Whether a condition comes to hold within so many seconds (unscaled)."""

@@ -210,8 +210,8 @@ async def _stops(play: Play) -> None:
     if play.bench.forbidden:
         play.judge()
     if not stopped or type(got).__name__ != goodbye:
-        how = "it stopped" if stopped else "it did not stop"
-        raise Over(Status.CANNOT_TELL, f"{how} without !{goodbye}; nobody drew how it is asked to leave")
+        how = f"it stopped without !{goodbye}" if stopped else f"it neither stopped nor said !{goodbye} at SIGTERM"
+        raise Over(Status.CANNOT_TELL, f"{how}; nobody drew how it is asked to leave")
 
 
 # A tracker under test.

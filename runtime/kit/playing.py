@@ -58,14 +58,8 @@ class Play:
             found = self.bench.forbidden[0]
             raise Over(Status.VIOLATES, "", shortest(found, alone(found, self.bench.monitor)))
         if self.bench.subject.has_ended and not self.is_stopped:
-            code = self.bench.subject.process.returncode if self.bench.subject.process else None
-            how = f"signal {-code}" if code is not None and code < 0 else f"status {code}"
-            why = f"it ended by itself, with {how}{self._absence()}"
-            words = (
-                "publishes nothing: it ended"
-                if self.bench.has_spoken
-                else "never starts: it ended before its first word"
-            )
+            why = f"{self.bench.subject.end()}{self._absence()}"
+            words = "publishes nothing: it ended" if self.bench.has_spoken else "never starts: it ended without a word"
             raise Over(Status.VIOLATES, why, self.silent(words))
 
     def _absence(self) -> str:
@@ -77,7 +71,7 @@ class Play:
         if found:
             names = " and ".join(map(repr, sorted(found)))
             return f"; it has connected as {names} and not as {subject!r}: give it '{{id}}', or say --id"
-        return f"; it has not connected to {bench.address}: this broker speaks MQTT 3.1.1, with --mosquitto also MQTT 5"
+        return f"; it has not connected to {bench.address}, which speaks MQTT 3.1.1 (with --mosquitto also MQTT 5)"
 
     def silent(self, what: str) -> Forbidden:
         """That nothing came, though it is due."""

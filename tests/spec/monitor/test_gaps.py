@@ -29,9 +29,9 @@ def log_of(name: str, seed: int) -> tuple[list[Observed], list[int]]:
     return subscribed(observed(system, run)), places
 
 
-def as_logged(**options: bool) -> Monitor:
+def as_logged(*, misses: bool = False) -> Monitor:
     """A monitor as `clientjoin monitor LOG` has it."""
-    return Monitor(SUBSCRIBER, from_the_start=False, reconsiders=True, leaves_open=True, assumed=PATIENT, **options)
+    return Monitor(SUBSCRIBER, from_the_start=False, reconsiders=True, leaves_open=True, assumed=PATIENT, misses=misses)
 
 
 def with_gaps(seen: list[Observed], missing: set[int], swapped: set[int]) -> list[Observed]:
