@@ -12,6 +12,7 @@ from runtime.kit.actions import (
     asks_for_the_same_endpoint,
     begin,
     by,
+    denies,
     registers_another,
     says_hello,
 )
@@ -69,12 +70,16 @@ async def torrent_expires(play: Play) -> None:
 
 
 async def torrent_stays(play: Play) -> None:
-    """Who is registered stays so when the time is over that it had to be: it stops its timeouts."""
+    """Who is registered stays so when its timeouts are over, and when it is accepted or denied once more."""
     await begin(play)
     await accepts(play)
     await play.expect("ClientJoinSucceeded", play.bench.settings.patience)
     await play.tracker_says("ClientRegistered")
     await _wait(play)
+    play.judge_silence()
+    await accepts(play)
+    await denies(play)
+    await play.bench.rest()
     play.judge_silence()
     await registers_another(play)
     await says_hello(play)

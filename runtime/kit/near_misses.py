@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -32,7 +31,7 @@ OPTIONAL = frozenset({"ClientIdentifier", "FragmentSize", "RequestId"})
 
 def near_misses(event: BusEvent) -> Iterator[tuple[str, bytes]]:
     """What is wrong with each, as words, and the payload; each has an EventId of its own, if it has one."""
-    whole = json.loads(encode(replace(event, event_id=str(uuid4()))))
+    whole = json.loads(encode(event))
     for name in whole:
         if name not in OPTIONAL:
             yield f"no {name}", _payload({key: value for key, value in whole.items() if key != name})

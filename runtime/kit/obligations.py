@@ -163,7 +163,14 @@ async def _torrent_metadata(play: Play) -> None:
         raise Over(Status.NOT_EXERCISED, "it brings no file")
     name, known = min(play.last.known_file_infos.items())
     right = replace(known, size=known.size + 1)
-    play.tracker.view = replace(play.tracker.view, files=immutabledict({**play.tracker.view.files, name: right}))
+    stored = dict(list(play.last.stored_fragments.items())[:1])
+    parts = {key: replace(part, size=part.size + 1) for key, part in stored.items()}
+    view = play.tracker.view
+    play.tracker.view = replace(
+        view,
+        files=immutabledict({**view.files, name: right}),
+        fragments=immutabledict({**view.fragments, **parts}),
+    )
     await accepts(play)
     await play.expect("ClientJoinSucceeded", play.bench.settings.patience)
     await play.tracker_says("ClientRegistered")
@@ -173,6 +180,9 @@ async def _torrent_metadata(play: Play) -> None:
     if got.known_file_infos.get(name) != right:
         told = got.known_file_infos.get(name, "nothing")
         play.refuse(got, f"tells of {name!r} {told} after it was told to take {right}")
+    for key, part in stored.items():
+        if got.stored_fragments.get(key) == part:
+            play.refuse(got, f"still stores {key!r} as {part}, which it was told to remove")
 
 
 async def _torrent_news(play: Play) -> None:

@@ -29,6 +29,7 @@ from machines.events import (
     ClientMetadata,
     ClientRegistered,
     FileInfoPublished,
+    FragmentMetadata,
     TrackerGoodbye,
     TrackerHello,
 )
@@ -90,6 +91,8 @@ class Hearsay:
 
     client: str
     files: set[str] = field(default_factory=set)
+    replaced: dict[str, FragmentMetadata] = field(default_factory=dict)
+    """Fragments whose metadata it was told to replace, and by which."""
     is_member: bool = False
 
     def note(self, event: BusEvent) -> None:
@@ -99,6 +102,9 @@ class Hearsay:
         elif isinstance(event, ClientRegistered):
             self.is_member = self.is_member or event.client == self.client
             self.files.update(() if self.is_member else event.added_files)
+        elif isinstance(event, ClientJoinAccepted) and event.client == self.client:
+            parts = event.add_fragment_infos
+            self.replaced.update({key: parts[key] for key in event.remove_fragment_infos if key in parts})
         elif isinstance(event, TrackerHello | TrackerGoodbye | ClientJoinRequested):
             self.is_member = False
 
@@ -111,7 +117,10 @@ def as_seen(due: BusEvent, seen: BusEvent, view: View | None, hearsay: Hearsay) 
         case ClientJoinRequested(), ClientJoinRequested():
             own = [item for item in due.known_file_infos.items() if item[0] not in hearsay.files]
             heard = [item for item in seen.known_file_infos.items() if item[0] in hearsay.files]
-            yield replace(due, known_file_infos=immutabledict([*own, *heard])), FILES
+            due = replace(due, known_file_infos=immutabledict([*own, *heard]))
+            yield due, FILES
+            parts = [item for item in seen.stored_fragments.items() if hearsay.replaced.get(item[0]) == item[1]]
+            yield replace(due, stored_fragments=immutabledict([*due.stored_fragments.items(), *parts])), STORES
         case ClientJoinAccepted(), ClientJoinAccepted():
             clients = {name: _nameless(info, seen.clients.get(name)) for name, info in due.clients.items()}
             yield replace(due, clients=immutabledict(clients)), ""
