@@ -12,6 +12,7 @@ algorithms", 1987): `?m`, the participant receives m, or `!m`, it sends m. Three
 """
 
 import re
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -26,6 +27,7 @@ from statemachine.transition import Transition
 from machines.by_class import by_class
 from machines.calls import Answer, Message
 from machines.events import BusEvent
+from machines.late_callbacks import LateCallbacks
 from machines.steps import Steps, change, compiled
 
 
@@ -123,10 +125,28 @@ class Participant(StateChart[Any]):
         """What is due, with the states and the data that this was asked for: data is never changed in place."""
         self.taken: tuple[Transition, ...] | None = None
         """The transitions of the latest step; None if the library did it, which does not say."""
-        super().__init__()
+        steps = compiled(type(self))
+        if steps is None:
+            super().__init__()
+        else:  # where it begins the library has nothing to do, and need not be asked
+            super().__init__(steps.begun())
         self._listens = len(self._listeners)
         if start or self.begins:
             self.restore(Snapshot((start or self.begins,), data))
+
+    def _register_callbacks(self, listeners: list[object]) -> None:
+        """As the library does for each instance, but only once it needs them, where there is a table of the steps."""
+        if listeners or compiled(type(self)) is None:
+            super()._register_callbacks(listeners)
+            return
+        itself = weakref.ref(self)
+
+        def look_up() -> None:
+            chart = itself()
+            if chart is not None:
+                super(Participant, chart)._register_callbacks([])
+
+        self._callbacks = LateCallbacks(look_up)
 
     # Acting.
 

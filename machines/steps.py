@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from statemachine import State, StateChart
 from statemachine.callbacks import CallbackGroup, CallbackSpec
+from statemachine.model import Model
 from statemachine.orderedset import OrderedSet
 from statemachine.transition import Transition
 
@@ -55,6 +56,7 @@ class Steps:
         _refuse_callbacks_of_the_class(chart)
         self._states = {state.id: state for state in _states(chart.states)}
         self._order = {state: place for place, state in enumerate(self._states.values())}
+        self._first = frozenset(_defaults(next(state for state in chart.states if state.initial)))
         self._arrows: dict[tuple[str, str], tuple[Arrow, ...]] = {}
         for state in self._states.values():
             _refuse_callbacks(chart, state)
@@ -98,6 +100,13 @@ class Steps:
             here = (here - left).union(*(self._entered(transition) for transition in key[1]))
             self._after[key] = tuple(state.id for state in self._order if state in here and not state.states)
         return self._after[key]
+
+    def begun(self) -> Model:
+        """What holds the state of an instance that has just begun, as the library would leave it."""
+        where = tuple(state.id for state in self._order if state in self._first and not state.states)
+        begun = Model()
+        begun.state = value if len(value := self.value(where)) > 1 else next(iter(value))
+        return begun
 
     def knows(self, where: tuple[str, ...]) -> bool:
         """Whether all of these are atomic states of the chart, and at least one."""

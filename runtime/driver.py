@@ -10,13 +10,14 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, cast
 from uuid import uuid4
 
 from machines.calls import ConnectionLost, Message, Role, Start, Stop
 from machines.events import BusEvent
 from machines.participant import Decision, Output, Participant
+from machines.records import replace
 from runtime.bus_adapter import BusAdapter, PlainAdapter
 from runtime.connection import Connection
 from runtime.mqtt.session import Connect

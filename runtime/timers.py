@@ -28,6 +28,8 @@ class Timers:
     def follow(self) -> None:
         """Set a timer for what is due now and was not, and cancel that of what is due no more."""
         dues = [(role, chart.due()) for role, chart in self._charts.items() if not chart.urgent]
+        if [id(due) for _, due in dues] == [id(due) for _, due in self._timed]:
+            return  # charts that have not moved give the very same
         over, new = changed(self._timed, dues)
         self._timed = dues
         for each in over:

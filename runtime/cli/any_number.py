@@ -1,6 +1,5 @@
 """`clientjoin explore --torrents any`: the verdicts for every number of torrent servers; and `clientjoin certify`."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -69,11 +68,15 @@ def of_any_number(
         if certificate is not None:
             made = certificates.certificate(scenario, certificates.claims_of(found.verdicts), options)
             certificates.write(certificate, made)
-    if output.as_json:
-        typer.echo(json.dumps(found.as_data(), indent=1))
-    else:
-        typer.echo("\n".join(found.lines(verbose=output.verbose, shown=output.shown)))
+    output.of_any_number(found)
     return found
+
+
+CHECKED = "the first view is there, whatever happens in a view leads to one that is there, no view breaks a claim"
+UNCHECKED = (
+    "one server alone; servers that break or leave; stabilisation; that runs terminate; that charts ask of others what "
+    "a few hidden servers stand for (explore --torrents any does)"
+)
 
 
 def certify(
@@ -84,11 +87,11 @@ def certify(
     The checker shares no code with the search: it asks the charts. Exit status 0 if the certificate proves what it
     claims, 1 if it does not, 2 if it cannot be read.
     """
-    from spec.exploration.any_number.certified_charts import Rejected
+    from spec.exploration.any_number.certify import Rejected
     from spec.exploration.any_number.certify import certify as checked
 
     try:
-        views, steps, claims = checked(certificate)
+        views, steps, claims, scenario = checked(certificate)
     except OSError as error:
         raise fail(f"cannot read {certificate}: {error.strerror or error}", status=2) from None
     except Rejected as why:
@@ -98,3 +101,8 @@ def certify(
     )
     for claim in claims:
         typer.echo(f"  {claim}")
+    lost, fails = ("any" if scenario[happens] else "no" for happens in ("loses", "fails"))
+    typer.echo(
+        f"Scenario: {scenario['name']}; timeouts: {scenario['timeouts']}; {lost} event is lost, {fails} view fails"
+    )
+    typer.echo(f"Checked: {CHECKED}\nNot checked: {UNCHECKED}")

@@ -13,7 +13,6 @@ The module may hold, all optional:
     OUTSIDE = {"publish": 2}               messages that no chart sends and that come from outside, and how often
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -253,10 +252,7 @@ def of_any_members(question: Asked, options: "Options", output: Output) -> "Answ
 
     with status_line() as show:
         found = answer_of_charts(question.others, question.properties, options, show)
-    if output.as_json:
-        typer.echo(json.dumps(found.as_data(), indent=1))
-    else:
-        typer.echo("\n".join(found.lines(verbose=output.verbose, shown=output.shown)))
+    output.of_any_number(found)
     return found
 
 

@@ -11,6 +11,8 @@ import typer
 from runtime.cli.exits import fail
 
 if TYPE_CHECKING:
+    from spec.exploration.any_number.charts_verdicts import AnswerOfCharts
+    from spec.exploration.any_number.verdicts import Answer
     from spec.exploration.explore import Explorable, Result, Verdict
     from spec.exploration.properties.language import Property
     from spec.exploration.simulate import Simulation
@@ -28,9 +30,9 @@ class Output:
     stats: bool = False
     verbose: bool = False
     shown: tuple[str, ...] = ()
+    """Words: the run of each broken property whose name has one of them is printed."""
     saves: bool = False
     """Whether the runs are written to files."""
-    """Words: the run of each broken property whose name has one of them is printed."""
     as_json: bool = False
 
     def result(self, result: "Result", heading: str, known: str = "", **data: Any) -> None:
@@ -75,9 +77,20 @@ class Output:
             typer.echo(f"\n{verdict.property_.name}: {len(verdict.run)} steps\n{source}\n\n{verdict.trace}")
         for words in self.shown:
             if not any(_is_named(verdict, (words,)) for verdict in told):
-                typer.echo(f"clientjoin: --show {words!r}: no such property is broken, so there is no run", err=True)
+                _has_no_run(words)
         for line in _next(verdicts, self):
             typer.echo(line)
+
+    def of_any_number(self, found: "Answer | AnswerOfCharts") -> None:
+        """The answer for every number."""
+        from spec.exploration.any_number.verdicts import without_run
+
+        if self.as_json:
+            typer.echo(json.dumps(found.as_data(), indent=1))
+            return
+        typer.echo("\n".join(found.lines(verbose=self.verbose, shown=self.shown)))
+        for words in without_run(found.verdicts, self.shown):
+            _has_no_run(words, "broken or open")
 
     def check_shown(self, properties: "Sequence[Property]") -> None:
         """Raises `typer.Exit` if a run is to be shown of a property that there is not: before a long search."""
@@ -85,6 +98,10 @@ class Output:
             if not any(words.lower() in each.name.lower() for each in properties):
                 text = f"--show {words!r}: no property that is asked has these words in its name; --list names them"
                 raise fail(text, status=2)
+
+
+def _has_no_run(words: str, word: str = "broken") -> None:
+    typer.echo(f"clientjoin: --show {words!r}: no such property is {word}, so there is no run", err=True)
 
 
 def _stats(result: "Result") -> Iterator[str]:

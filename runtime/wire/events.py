@@ -9,15 +9,14 @@ properties that the table does not know are skipped, and even there a key given 
 half of a surrogate pair refuses the whole event: such text is no I-JSON (RFC 7493), and two readers could take it for
 two different things. How that is done stands in `runtime.wire.strict_json`.
 
-Writing is the reverse, and its result is read back before it is handed out: what our own readers would refuse is never
-sent. The bytes are a function of the event: properties stand in the table's order, sets and mappings are sorted.
+Writing is the reverse, and what is written is read back before it is handed out: what our own readers would refuse is
+never sent. The bytes are a function of the event: properties stand in the table's order, sets and mappings are sorted.
 """
 
 import logging
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from uuid import UUID
 
 from immutabledict import immutabledict
@@ -46,6 +45,7 @@ from machines.events import (
     TrackerGoodbye,
     TrackerHello,
 )
+from machines.records import replace
 from runtime.wire.in_pieces import encoded
 from runtime.wire.strict_json import (
     MAX_BYTES,
@@ -58,6 +58,7 @@ from runtime.wire.strict_json import (
     map_of,
     printable,
     read,
+    read_of_written,
     record,
     sequence_of,
     set_of,
@@ -90,6 +91,8 @@ class Malformed(ValueError):  # noqa: N818 - it is the event that is malformed
 def _uuid(value: object) -> str:
     expected = "a UUID such as 3f2504e0-4f89-41d3-9a0c-0305e82c3301"
     given = typed(value, str, expected)
+    if _NORMAL_UUID.fullmatch(given) is not None:
+        return given
     if _UUID.fullmatch(given) is None:
         raise Fault("not-a-uuid", expected, shown(given))
     return str(UUID(given))
@@ -105,6 +108,7 @@ def _reason_code(value: object) -> ReasonCode:
 
 _HEX = "[0-9a-fA-F]"
 _HYPHENED = f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
+_NORMAL_UUID = re.compile("-".join(f"[0-9a-f]{{{digits}}}" for digits in (8, 4, 4, 4, 12)))
 _UUID = re.compile(rf"{_HYPHENED}|\{{{_HYPHENED}\}}|urn:uuid:{_HYPHENED}")
 
 HASH = text("a hash (not empty)")
@@ -217,13 +221,14 @@ def encode(event: BusEvent, largest: int = MAX_BYTES) -> bytes:
     if not event.event_id:
         raise ValueError(f"{name} has no event_id: expected a UUID, came an empty text; stamp it before it is sent")
     try:
-        payload = encoded(shape.write(event)).encode("utf-8")
+        value = shape.write(event)
+        payload = encoded(value).encode("utf-8")
     except (AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"{name} cannot be written as JSON in UTF-8: {error}") from error
     try:
-        back = decode(event.topic, payload, largest)
-    except Malformed as refusal:
-        raise ValueError(f"{name} would be refused by whoever reads it: {refusal}") from refusal
+        back = read_of_written(shape, value, payload, largest)
+    except Fault as fault:
+        raise ValueError(f"{name} would be refused by whoever reads it: {_malformed(event.topic, fault)}") from fault
     if back != replace(event, event_id=back.event_id):
         raise ValueError(f"{name} has a field of another type than declared: it would be read as {back!r:.200}")
     return payload
@@ -237,8 +242,12 @@ def decode(topic: str, payload: bytes, largest: int = MAX_BYTES) -> BusEvent:
     try:
         event: BusEvent = read(_shape_of(topic), payload, largest)
     except Fault as fault:
-        raise Malformed(topic, fault.kind, "$" + fault.path, fault.problem) from None
+        raise _malformed(topic, fault) from None
     return event
+
+
+def _malformed(topic: str, fault: Fault) -> Malformed:
+    return Malformed(topic, fault.kind, "$" + fault.path, fault.problem)
 
 
 class Refusals:

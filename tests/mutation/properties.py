@@ -9,7 +9,8 @@ bisimilar with its chart (`survivors.toml`), is left out, and so is what `equiva
 A fault counts as found when a run breaks a property that is not known to be broken, is forbidden by a monitor that
 knows our charts only, cannot go on, or has more steps than any run. The level has to have done what breaks it; over a
 broker nothing else is judged. What is tried, one after the other (`STAGES`): the tours, the random rules, and both
-packet by packet; rules as functions by themselves, at the level of the charts. A tour counts as many examples as it has
+packet by packet, but for Mosquitto, which nothing can tell to refuse just this packet; rules as functions by
+themselves, at the level of the charts. A tour counts as many examples as it has
 stops; examples are those of the stage that shows the fault. A fault about which nothing is known after `--seconds` is
 not found.
 """
@@ -17,17 +18,20 @@ not found.
 import argparse
 import json
 import multiprocessing
+import os
+import signal
 import sys
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from types import ModuleType
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
@@ -39,23 +43,29 @@ from tests.mutation.planting import faults
 from tests.mutation.rule_mutants import rule_mutants
 from tests.mutation.shares import Bite, known_bites, missed, rows, side_by_side
 from tests.properties import brokers, packet_brokers, packet_tour, story, test_limits_of_a_view, test_view_rules
-from tests.properties.brokers import OnEmbedded
+from tests.properties.brokers import OnEmbedded, OnMosquitto
 from tests.properties.levels import Charts, Level
 from tests.properties.rules import Service
 from tests.properties.runs import World, world_key
 from tests.properties.story import Violation
 from tests.properties.tour import Tour
 from tests.properties.wired import Wired
+from tests.support.programs import needed
 
 CHARTS = {chart.__name__: chart for chart in (Tracker, TorrentServer, DistributionView, Clock)}
 RULES, BY_HAND = "rules", "by hand"
 PLACES = ("rules", "view", "tracker", "torrent_server", "clock")
 """Of the faults by hand, those that are in charts and rules."""
-LEVELS: Mapping[str, type[Level]] = {"charts": Charts, "driver": Wired, "broker": OnEmbedded}
+LEVELS: Mapping[str, type[Level]] = {
+    "charts": Charts,
+    "driver": Wired,
+    "broker": OnEmbedded,
+    "mosquitto": OnMosquitto,
+}
 ALGEBRA: tuple[ModuleType, ...] = (test_view_rules, test_limits_of_a_view)
 PLANTED = "planted"
-SLOW = "broker"
-"""The level at which little is tried, since it takes real time."""
+SLOW = frozenset({"broker", "mosquitto"})
+"""The levels at which little is tried, since it takes real time."""
 LATE = 5.0
 """Seconds after which nothing more is expected of a broker that has a fault before it."""
 OUT_OF_TIME = "out of time"
@@ -146,6 +156,8 @@ class Attempt:
     def begin(self) -> None:
         """Plant it."""
         brokers.PATIENCE = packet_brokers.PATIENCE = LATE
+        if LEVELS[self.level] is OnMosquitto:
+            OnMosquitto.folder = Path(tempfile.mkdtemp(dir=story.FOLDER))
         self.there = self.fault.planted()
         self.charts = self.there.__enter__()  # its process ends with it
         self.worlds: dict[str, World] = {}
@@ -178,12 +190,14 @@ class Attempt:
 
 
 def _tours(attempt: Attempt) -> None:
-    tour = Tour(attempt.world, level=LEVELS[attempt.level], only_what_runs=attempt.level == SLOW)
+    tour = Tour(attempt.world, level=LEVELS[attempt.level], only_what_runs=attempt.level in SLOW)
     attempt.count(tour.beginnings())
     attempt.count(tour.services())
 
 
 def _startups(attempt: Attempt) -> None:
+    if attempt.level not in packet_tour.LEVELS:
+        return
     attempt.count(packet_tour.tour(attempt.charts, packet_tour.LEVELS[attempt.level]))
 
 
@@ -204,12 +218,14 @@ def _random(attempt: Attempt) -> None:
         attempt.examples,
         20,
         level=LEVELS[attempt.level],
-        only_what_runs=attempt.level == SLOW,
+        only_what_runs=attempt.level in SLOW,
         world=lambda _, scenario: attempt.world(scenario),
     )
 
 
 def _random_packets(attempt: Attempt) -> None:
+    if attempt.level not in packet_tour.LEVELS:
+        return
     attempt.machine(packet_tour.LEVELS[attempt.level], attempt.examples, 40, charts=attempt.charts)
 
 
@@ -238,7 +254,7 @@ def _settings(examples: int, steps: int) -> settings:
 def bite(fault: Planted, level: str, examples: int, seconds: float) -> Bite:
     """Try the suite against a fault, in another process: what is remembered of its charts goes with it."""
     theirs, ours = multiprocessing.Pipe()
-    tried = brokers.few(examples) if level == SLOW else examples
+    tried = brokers.few(examples) if level in SLOW else examples
     process = multiprocessing.get_context("fork").Process(target=_tell, args=(Attempt(fault, level, tried), ours))
     process.start()
     ours.close()
@@ -248,12 +264,15 @@ def bite(fault: Planted, level: str, examples: int, seconds: float) -> Bite:
     except EOFError:
         raise RuntimeError(f"{fault.of}: {fault.name}: its process ended before it said what it found") from None
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(int(process.pid or 0), signal.SIGKILL)  # with the Mosquitto that it has started
+        process.kill()  # if it was not yet in a group of its own
         process.join()
     return found
 
 
 def _tell(attempt: Attempt, to: Any) -> None:
+    os.setpgid(0, 0)
     attempt.begin()
     to.send(PLANTED)
     to.send(attempt.bite())
@@ -304,10 +323,15 @@ def main() -> None:
     chosen = Random(given.seed).sample(every, given.sample) if given.sample else every
     chosen = sorted(chosen, key=every.index)
     levels = [level for level in LEVELS if level in (given.level or ["charts"])]
+    if "mosquitto" in levels:
+        try:
+            OnMosquitto.program = needed("mosquitto")
+        except pytest.skip.Exception as missing:
+            raise SystemExit(str(missing)) from None
     found = {level: tried(chosen, level, given) for level in levels}
     told = f"{len(chosen)} of {len(every)} faults" + (f", drawn with seed {given.seed}" if given.sample else "")
     told += f", {given.examples} examples of each rule machine"
-    told += f" ({brokers.few(given.examples)} over a broker)" if SLOW in levels else ""
+    told += f" ({brokers.few(given.examples)} over a broker)" if SLOW & {*levels} else ""
     told += f", at most {given.seconds:g} s for each."
     for level, bites in found.items():
         lines = list(rows(bites))

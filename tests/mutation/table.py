@@ -60,12 +60,18 @@ What a level cannot see, whatever is tried:
 - (b) has a bus in memory. What a real connection does (half a packet, a slow reader, a broker that answers late) does
   not happen there, nor does time pass by itself: a timeout expires when a run says so. Rules are met as servers ask
   them, with the data of runs; what they say about other data is tried as functions, at the level of the charts.
-- (c) is (b) over the embedded broker. What takes milliseconds there takes real time here, so each kind of step is done
-  once in each state, of a beginning one end, and each kind of event is read once in each state. A fault that takes a
-  rare event after a rare one is missed. Time does not pass by itself either.
+- (c) is (b) over the embedded broker, or over Mosquitto. What takes milliseconds there takes real time here, so each
+  kind of step is done once in each state, of a beginning one end, and each kind of event is read once in each state. A
+  fault that takes a rare event after a rare one is missed. Time does not pass by itself either. Mosquitto cannot be
+  told to refuse just this packet, so over it no startup is interrupted packet by packet.
 """
 SIDE_BY_SIDE = "side by side"
-LEVELS = {"charts": "(a) charts", "driver": "(b) driver and wire", "broker": "(c) broker"}
+LEVELS = {
+    "charts": "(a) charts",
+    "driver": "(b) driver and wire",
+    "broker": "(c) embedded broker",
+    "mosquitto": "(c) Mosquitto",
+}
 TITLES = {SIDE_BY_SIDE: "The levels side by side", **LEVELS}
 
 

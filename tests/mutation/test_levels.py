@@ -1,6 +1,7 @@
 """The measurement of what each level of the property-test suite finds: what it counts, and what it does not."""
 
 import json
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +13,9 @@ import pytest
 from tests.mutation import properties, table
 from tests.mutation.properties import CONTROL, OUT_OF_TIME, Attempt, Planted
 from tests.mutation.shares import Bite
+from tests.properties import story
+from tests.properties.brokers import OnMosquitto
+from tests.support.programs import needed
 
 NOTHING = Planted("Clock", "nothing", lambda: nullcontext({}))
 Tries = Callable[..., None]
@@ -79,6 +83,18 @@ def test_a_fault_that_takes_too_long_is_not_found(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Attempt, "bite", lambda _: time.sleep(60))
     found = properties.bite(NOTHING, "charts", 1, 0.1)
     assert (found.stage, found.by) == (OUT_OF_TIME, "")
+
+
+def test_over_mosquitto_a_fault_is_found_and_no_broker_is_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(OnMosquitto, "program", needed("mosquitto"))
+    monkeypatch.setattr(story, "FOLDER", tmp_path)
+    name = "drop: awaiting_answer ?TrackerHello describing_view [not is_repeated]"
+    fault = next(one for one in properties.planted("TorrentServer") if one.name == name)
+    assert properties.bite(fault, "mosquitto", 1, 60.0).stage == "tour"
+    (config,) = tmp_path.glob("*/mosquitto-*.conf")
+    port = int(config.stem.removeprefix("mosquitto-"))
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
 
 
 @pytest.mark.parametrize("level", ["charts", "driver", "broker"])

@@ -23,6 +23,8 @@ class _State:
     snapshot: Snapshot
     due: tuple[Output, ...] | None = None
     after: dict[Hashable, tuple[Decision | str, "_State"]] = field(default_factory=dict)
+    emitted: dict[int, "_State"] = field(default_factory=dict)
+    """By the identity of an output in `due`, which lives as long as this."""
     decided: dict[type[Message], Decision] = field(default_factory=dict)
 
 
@@ -83,11 +85,16 @@ class Remembered:
         return known[message]
 
     def emit(self, output: Output) -> None:
-        if output not in self._state.after:
-            chart = self._chart()
-            chart.emit(output)
-            self._state.after[output] = (Decision.TAKEN, self._known.state(chart.snapshot()))
-        self._state = self._state.after[output][1]
+        known = self._state.emitted.get(id(output))
+        self._state = self._emitted(output) if known is None else known
+
+    def _emitted(self, output: Output) -> _State:
+        chart = self._chart()
+        chart.emit(output)
+        then = self._known.state(chart.snapshot())
+        if any(output is one for one in self._state.due or ()):
+            self._state.emitted[id(output)] = then
+        return then
 
     def receive(self, message: Message, sender: str = "") -> Decision:
         key = (message, sender)

@@ -32,7 +32,8 @@ with hidden servers (*ghosts*) added, restricted again (`open_system`):
 What a ghost looks like and has sent is not written by anybody: it is what servers of S have looked like and sent, under
 other names (`knowledge`). Each pair of a ghost with anybody else at the tracker must be known as a pair of S, a message
 must have stood first beside everybody, and the tracker's collections must have been empty, or not, as they are then.
-The search is repeated until nothing more becomes known (`fixpoint`).
+The search goes on, in rounds, until nothing more becomes known (`fixpoint`): what is known only grows, so views that are
+there already take in each round the steps that they did not have before (`Tables.only_more`).
 
 **Theorem.** For every N >= 2, every state c of C(N) and every S, v_S(c) is a state of the open system at its fixpoint.
 *Proof*, by induction on the length of the run, for all S at once. Let c -> c', where all views of c are known. (a) A

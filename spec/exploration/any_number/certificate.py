@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from machines.participant import Snapshot
+from spec.exploration.any_number.certify import FORMAT
 from spec.exploration.any_number.fixpoint import Fixpoint, Options, fixpoint
 from spec.exploration.any_number.restriction import NotInterchangeable
 from spec.exploration.any_number.verdicts import ForEveryNumber
@@ -18,7 +19,6 @@ COVERED = frozenset({"losses", "storage failure"})
 """The faults that the checker knows."""
 CLAIMED = frozenset({"always", "quiescent"})
 """The kinds of properties that it judges: those of views. That runs terminate is said of the steps between them."""
-FORMAT = 1
 
 
 def covered(scenario: Scenario) -> str:
@@ -93,11 +93,11 @@ def _of(scenario: Scenario, claims: tuple[str, ...], done: Fixpoint) -> dict[str
 def encoded(value: Any) -> Any:
     """Plain data as JSON: a list says in its first element what it is. Raises `TypeError` for anything else."""
     if isinstance(value, Enum):
-        return ["enum", type(value).__name__, value.value]
+        return [type(value).__name__, value.value]
     if value is None or isinstance(value, str | int):
         return value
     if isinstance(value, Snapshot):
-        return ["snapshot", list(value.states), encoded(value.data)]
+        return ["Snapshot", {"states": encoded(value.states), "data": encoded(value.data)}]
     if is_dataclass(value):
         return [type(value).__name__, {each.name: encoded(getattr(value, each.name)) for each in fields(value)}]
     if isinstance(value, Mapping):

@@ -13,6 +13,7 @@ from spec.exploration.any_number.open_system import Asking, OpenSystem, SameForA
 from spec.exploration.any_number.restriction import ClockMatters, NotInterchangeable, Restriction, indexed
 from spec.exploration.engine.choice import engine
 from spec.exploration.engine.search import BreadthFirst, Engine, Found, Progress
+from spec.exploration.engine.tables import LessPossible
 from spec.exploration.model.bus import BrokerBus
 from spec.exploration.model.closed import NotInert
 from spec.exploration.model.node import Node, Server
@@ -24,8 +25,8 @@ NAMED = 8
 """Servers that there are names for."""
 SEEN = (3, 6)
 """Which of them are seen: two, with room for two before, between and behind."""
-FIRST_PART, WIDER = 1 << 12, 1 << 5
-"""Views that are searched at first, and how many times as many when nothing becomes known from them."""
+FIRST_PART, WIDER = 1 << 12, 1 << 2
+"""Views that are searched at first, and how many times as many in the next round."""
 GAPS = ((1, 2), (4, 5), (7, 8))
 """Those before, between and behind them."""
 COUNTED = frozenset({"pending", TIMED})
@@ -46,6 +47,8 @@ class Part:
     system: OpenSystem
     search: BreadthFirst
     found: Found
+    asked: int
+    """How much was known of the others when it was last asked what happens among them."""
 
 
 @dataclass
@@ -238,35 +241,36 @@ def questions(systems: Sequence[OpenSystem]) -> tuple[Lint, Lint]:
 
 
 def _fixpoint(systems: Sequence[OpenSystem], options: Options) -> Fixpoint:
-    """What becomes known shows in small parts of the graph, so these are searched first."""
+    """Search in rounds: what became known in one leads to more in the next, from the views that there are already.
+
+    Most becomes known from few views, so each round goes a little further. All that is known only grows, and with it
+    what is possible in a view. So in the end there are just the views that a search finds that knows all from the
+    beginning.
+    """
     began = time.perf_counter()
     knowledge, rounds, most = systems[0].knowledge, 0, FIRST_PART
     parts: tuple[Part, ...] = ()
     while True:
         rounds += 1
-        size = knowledge.size
         at_most = most if options.most is None else min(most, options.most)
-        parts = tuple(_extended(part, at_most, options) for part in parts) or tuple(
+        parts = tuple(_further(part, at_most, options) for part in parts) or tuple(
             _searched(system, options, at_most) for system in systems
         )
-        systems = [part.system for part in parts]
-        grown = knowledge.size > size
+        grown = any(part.asked < knowledge.size for part in parts)
         cut = [part for part in parts if not part.found.complete]
         is_part = at_most != options.most and all(part.search.count > at_most for part in cut)
-        for system in () if cut or grown else systems:
-            _check_alike(system, options)
+        for part in () if cut or grown else parts:
+            _check_alike(part.system, options)
         if (cut and not is_part) or (not cut and not grown):
             return Fixpoint(parts, rounds, time.perf_counter() - began, grown)
-        if grown:
-            parts = ()  # what was asked before is to be asked anew
-        else:
-            most *= WIDER
+        most *= WIDER
 
 
 def _searched(system: OpenSystem, options: Options, most: int) -> Part:
     """What is met with what is known now, and then known, too."""
     while True:
         system = system.again(drop_inert=options.reduced)
+        asked = system.knowledge.size
         search = engine(options.engine)(
             system, _permutations(system, options), most=most, memory=options.memory, render=options.render,
             is_stopped=options.is_stopped,
@@ -276,20 +280,21 @@ def _searched(system: OpenSystem, options: Options, most: int) -> Part:
         except NotInert:
             continue
         system.learn()
-        return Part(system, search, found)
+        return Part(system, search, found, asked)
 
 
-def _extended(part: Part, most: int, options: Options) -> Part:
-    """The same with more views, where nothing became known from those that there are."""
-    if part.found.complete:
+def _further(part: Part, most: int, options: Options) -> Part:
+    """The same with what has become known since, and with more views."""
+    asked = part.system.knowledge.size
+    if part.found.complete and part.asked == asked:
         return part
     part.search.most = most
     try:
-        found = part.search.run()
-    except NotInert:
+        found = part.search.run(more=part.asked < asked)
+    except (NotInert, LessPossible):
         return _searched(part.system, options, most)
     part.system.learn()
-    return replace(part, found=found)
+    return replace(part, found=found, asked=asked)
 
 
 def _permutations(system: OpenSystem, options: Options) -> tuple[Permutation, ...]:

@@ -138,6 +138,12 @@ def verdict_of(verdicts: Sequence[ForEveryNumber]) -> Literal["holds for every n
     return "open" if "open" in words or "holds for every number" not in words else "holds for every number"
 
 
+def without_run(verdicts: Sequence[ForEveryNumber], shown: Sequence[str]) -> list[str]:
+    """Those of the words that are in the name of no property of which there is a run."""
+    told_ = [each.property_.name.lower() for each in verdicts if any(_run_of(each))]
+    return [words for words in shown if not any(words.lower() in name for name in told_)]
+
+
 def _run_of(each: ForEveryNumber) -> Iterator[str]:
     if each.found is not None and each.found.trace:
         source = " ".join(each.property_.source.split())

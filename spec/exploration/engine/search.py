@@ -174,10 +174,17 @@ class BreadthFirst(ABC):
             found.append(int(self.parents[found[-1]]))
         return [self.row(number) for number in reversed(found)]
 
-    def run(self) -> Found:
-        """Search until nothing is new, or there are too many states."""
+    def run(self, *, more: bool = False) -> Found:
+        """Search until nothing is new, or there are too many states.
+
+        `more`: whether more may be possible than when states were expanded that there are already. What is reached by
+        that stands behind them, so the ways to it need not be shortest ones; nor is it counted how many states without
+        a step have one now. Raises `NotInert` and `LessPossible` where all has to begin anew.
+        """
         why = ""
         try:
+            if more:
+                self._take_more()
             while self.levels[-2] < self.levels[-1] and not why:
                 self.expand_level(*self.levels[-2:])
                 self.levels.append(self.count)
@@ -189,6 +196,14 @@ class BreadthFirst(ABC):
         except MemoryError:
             why = f"there is no more memory, it takes {used() / MEGA:,.0f} MB"
         return Found(self.progress, not why, self.quiescent, why)
+
+    def _take_more(self) -> None:
+        """Have the states that were expanded take the steps that they did not have then."""
+        quiescent = self.quiescent
+        with self.tables.only_more():
+            self._fits()
+            self.expand_level(0, self.levels[-2])
+        self.quiescent, self.levels[-1] = quiescent, self.count
 
     def spare(self) -> int | None:
         """Bytes that may still be taken; None where that is not known."""

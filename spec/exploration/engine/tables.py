@@ -8,7 +8,9 @@ it does to the queues (an *edit*), what it publishes, and the budget after it.
 """
 
 import copy
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +54,10 @@ class Arrays(NamedTuple):
     leader_of: Ints
     leader_first: Ints
     leaders: Ints
+
+
+class LessPossible(Exception):  # noqa: N818 - what was found out, not a defect
+    """A step that was possible no longer is, now that more is known: the search has to begin anew."""
 
 
 class Planned(NamedTuple):
@@ -119,6 +125,44 @@ class Tables(InFlight):
     def planned(self, shape: int) -> tuple[Planned, ...]:
         """What can happen in a shape, whoever pays for it."""
         return self._planned[shape]
+
+    @contextmanager
+    def only_more(self) -> Iterator[None]:
+        """Ask the system anew; meanwhile, states that were expanded have those steps only that they had not before.
+
+        Raises `NotInert`, and `LessPossible` where a step is no longer what it was.
+        """
+        self.system.forget_moves()
+        before, now = self._planned, list(self._planned)
+        more: list[tuple[Planned, ...]] = [() for _ in before]
+        for component, local, heads in np.argwhere(self.shapes >= 0).tolist():
+            shape = int(self.shapes[component, local, heads])
+            now[shape] = tuple(self._plans(component, local, self._heads[component][heads]))
+            more[shape] = _more(before[shape], now[shape])
+        for component, local in np.argwhere(self.broken >= 0).tolist():
+            if self.system.broken(component, local) != self.broken[component, local]:
+                raise LessPossible
+        self.measure()
+        self.catch_up()
+        changed = [shape for shape, plans in enumerate(now) if plans != before[shape]]
+        kept = self.situations, self.begins, self.steps, self.plans, self.known_situations, self.known_steps
+        kept[0][changed] = HOLE
+        self._planned = more
+        self._forget_situations()
+        self.situations[[shape for shape, plans in enumerate(more) if not plans]] = self._no_steps()
+        try:
+            yield
+        finally:
+            self._planned = [*now, *self._planned[len(now) :]]
+            self.situations, self.begins, self.steps, self.plans, self.known_situations, self.known_steps = kept
+            self.catch_up()
+
+    def _no_steps(self) -> int:
+        """The number of a situation in which nothing happens."""
+        number = self.known_situations
+        self.begins[number + 1] = self.begins[number]
+        self.known_situations = number + 1
+        return number
 
     # States.
 
@@ -271,3 +315,17 @@ class Tables(InFlight):
         if least not in self.leaders:
             self.leaders.append(least)
         self.leader_of[local] = self.leaders.index(least)
+
+
+def _more(before: Iterable[Planned], now: Iterable[Planned]) -> tuple[Planned, ...]:
+    """The steps that come to what none came to before. Raises `LessPossible` where there is less than before."""
+    left = Counter(plan[:-1] for plan in before)
+    more = []
+    for plan in now:
+        if left[plan[:-1]]:
+            left[plan[:-1]] -= 1
+        else:
+            more.append(plan)
+    if left.total():
+        raise LessPossible
+    return tuple(more)

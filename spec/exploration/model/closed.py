@@ -116,6 +116,17 @@ class ClosedSystem:
         begun = (self.numbers.local(place, node.begin()) for place, node in enumerate(self.nodes))
         return (*(self.numbers.slot(place, Slot(local)) for place, local in enumerate(begun)), 0)
 
+    def forget_moves(self) -> None:
+        """Ask nodes anew from now on: whoever is around may have become known to do more than before.
+
+        Raises `NotInert` where a message matters now that was not delivered.
+        """
+        self.answers.known.clear()
+        self.moves.forget()
+        for component, known in enumerate(self.numbers.locals):
+            for local in range(len(known)):
+                self.delivery.met(component, local)
+
     # The three tables.
 
     def steps(self, component: int, number: int) -> list[Step]:

@@ -49,6 +49,11 @@ class Moves:
             self._shaped[key] = tuple(self._of_shape(component, shape))
         return self._shaped[key]
 
+    def forget(self) -> None:
+        """Find out all anew from now on."""
+        self._known.clear()
+        self._shaped.clear()
+
     def known(self) -> Iterator[tuple[int, Move]]:
         """Each move that was asked for so far, with its component."""
         for (component, _), moves in self._shaped.items():

@@ -77,6 +77,12 @@ def test_what_is_broken_is_told_with_the_fewest(module: Path) -> None:
     assert "participant Ann" in found.stdout
 
 
+def test_where_no_run_is_to_be_shown_it_is_said(module: Path) -> None:
+    found = explore(module, "--members", "any", "--show", "deadlock")
+    assert found.exit_code == 0
+    assert "--show 'deadlock': no such property is broken or open, so there is no run" in found.stderr
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

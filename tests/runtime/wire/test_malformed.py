@@ -186,6 +186,36 @@ def test_a_changed_payload_is_read_alike_in_both_ways(event: BusEvent, data: st.
     both_ways(event.topic, payload)
 
 
+@untimed
+@given(bus_events(), JSON, st.booleans(), st.data())
+def test_what_is_written_is_read_as_its_text_is(
+    event: BusEvent, value: object, replaced: bool, data: st.DataObject
+) -> None:
+    shape = events._EVENTS[type(event)]
+    root = json.loads(encode(event))
+    path = data.draw(st.sampled_from(places(root)))
+    place = root
+    for step in path[:-1]:
+        place = place[step]
+    if path and replaced:
+        place[path[-1]] = value
+    try:
+        payload = in_pieces.encoded(root).encode()
+    except (UnicodeEncodeError, ValueError):
+        return  # such a thing is never sent
+    largest = data.draw(st.sampled_from([len(payload) - 1, strict_json.MAX_BYTES]))
+    assert read_or_fault(strict_json.read, shape, payload, largest) == read_or_fault(
+        strict_json.read_of_written, shape, root, payload, largest
+    )
+
+
+def read_or_fault(read: Any, *given: Any) -> object:
+    try:
+        return read(*given)
+    except strict_json.Fault as fault:
+        return fault.kind, fault.path, fault.problem
+
+
 # Long texts, which are read in pieces.
 
 

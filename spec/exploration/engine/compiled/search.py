@@ -56,9 +56,9 @@ class Search(BreadthFirst):
     def _permutations(self) -> Ints:
         return np.array(self.permutations or [range(self.tables.components)], np.int32)
 
-    def run(self) -> Found:
+    def run(self, *, more: bool = False) -> Found:
         with self._threads():
-            return super().run()
+            return super().run(more=more)
 
     @contextmanager
     def _threads(self) -> Iterator[None]:
@@ -110,6 +110,8 @@ class Search(BreadthFirst):
             self._new_places(2 * old)
 
     def pack_anew(self, old: Words, keys: Words) -> None:
+        if self._partitions is not None:
+            self._partitions.forget()
         if self.count < FEW:  # it is not worth what numba needs to compile it
             super().pack_anew(old, keys)
             return
@@ -148,8 +150,7 @@ class Search(BreadthFirst):
             left += partitions.aside()
             if partitions.total(kernel.NOTES):
                 self._fill(partitions.holes())
-                if not self._fits():
-                    partitions.forget()
+                self._fits()
         return left
 
     def _room(self, partitions: Partitions | None, recent: int) -> Partitions:

@@ -38,6 +38,8 @@ class VectorisedSearch(BreadthFirst):
         self._successors = Successors(self.tables, self.layout)
 
     def expand_level(self, begin: int, end: int) -> None:
+        if self._successors.layout is not self.layout:
+            self._successors = Successors(self.tables, self.layout)
         for start in range(begin, end, CHUNK):
             stop = min(start + CHUNK, end)
             while not self._expanded(start, stop):

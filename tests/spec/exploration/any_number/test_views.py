@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from immutabledict import immutabledict
 
-from spec.exploration.any_number.fixpoint import Fixpoint, Options, fixpoint
+from spec.exploration.any_number import fixpoint as fixpoint_module
+from spec.exploration.any_number.fixpoint import Fixpoint, Options, Part, fixpoint
 from spec.exploration.any_number.knowledge import Knowledge
 from spec.exploration.any_number.open_system import Ghosts
 from spec.exploration.any_number.restriction import Restriction
+from spec.exploration.engine.search import BreadthFirst, Engine
+from spec.exploration.engine.tables import LessPossible
 from spec.exploration.model.reference import successors
 from spec.exploration.model.scenario import Scenario, scenario
 from tests.spec.exploration.any_number.agreement import View, of_any_number, of_number, views_of
@@ -48,6 +51,48 @@ def test_with_names_told_apart_and_everything_delivered() -> None:
     """So many as an independent program found."""
     found = fixpoint(scenario("standard"), Options(symmetric=False, reduced=False))
     assert (found.search.count, found.complete) == (2340, True)
+
+
+def from_the_beginning(done: Fixpoint, options: Options) -> Part:
+    """What a search finds that knows all from the beginning."""
+    return fixpoint_module._searched(done.system, options, 1 << 30)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "vectorised"])
+def test_rounds_come_to_what_one_search_finds_that_knows_all(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With rounds so small that most becomes known when there are views already."""
+    monkeypatch.setattr(fixpoint_module, "FIRST_PART", 1 << 5)
+    options = Options(engine=engine)
+    done = fixpoint(RIVALS, options)
+    size = done.system.knowledge.size
+    again = from_the_beginning(done, options)
+    assert done.rounds > 2
+    assert done.system.knowledge.size == size
+    assert (again.search.count, again.search.transitions) == (done.views, done.steps)
+    whole = Fixpoint((again,), 1, 0.0, grown=False)
+    assert of_any_number(whole) == of_any_number(done)
+
+
+def nothing_more(_self: BreadthFirst) -> None:
+    """States that were expanded stay as they are."""
+
+
+def test_what_becomes_known_later_matters_to_views_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    told_apart = Options(symmetric=False)  # else it shows that servers are not asked alike
+    views = fixpoint(RIVALS, told_apart).views
+    monkeypatch.setattr(BreadthFirst, "_take_more", nothing_more)
+    assert fixpoint(RIVALS, told_apart).views < views
+
+
+def test_a_step_that_is_no_longer_possible_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(_self: BreadthFirst) -> None:
+        refused.append(True)
+        raise LessPossible
+
+    refused: list[bool] = []
+    monkeypatch.setattr(BreadthFirst, "_take_more", refuses)
+    assert fixpoint(RIVALS).views == 669
+    assert refused
 
 
 @pytest.mark.parametrize(("name", "servers"), [("standard", 8)])
