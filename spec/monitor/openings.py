@@ -36,6 +36,7 @@ from machines.events import (
 from machines.participant import Snapshot
 from machines.rules import View
 from spec.monitor import knowledge
+from spec.monitor.state import State
 
 PROMISES = "whether an endpoint is taken that is promised to a client which is not registered yet"
 CONFLICTS = "which of several conflicts a denial names"
@@ -80,6 +81,11 @@ def is_contested(view: View | None, client: str) -> bool:
     mine = set(map(normal_form, info.endpoints))
     others = (one.endpoints for name, one in view.clients.items() if name != client)
     return any(not mine.isdisjoint(map(normal_form, each)) for each in others)
+
+
+def may_drop(state: State, client: str) -> bool:
+    """Whether a tracker may forget what it has promised to a client though no timeout is exceeded."""
+    return bool(state.decided) and is_contested(None if state.view is None else state.view.data.view, client)
 
 
 # What is seen.

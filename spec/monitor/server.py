@@ -192,11 +192,6 @@ class Server:
         told = self._deliver(state, "client", Stop())
         return () if told is None or told == state else self._settle(told)
 
-    def may_drop(self, state: State, client: str) -> bool:
-        """Whether a tracker may forget what it has promised to a client though no timeout is exceeded."""
-        view = None if state.view is None else state.view.data.view
-        return bool(state.decided) and self._is_tracker and openings.is_contested(view, client)
-
     def cut_off(self, state: State) -> tuple[State, ...]:
         """Its connection is lost, and it lives on."""
         if state.where == "offline":
@@ -304,7 +299,7 @@ class Server:
         """Whether what is due is what was seen."""
         if type(due) is not type(seen):
             return False
-        if isinstance(due, ClientRegistered) and self.may_drop(state, due.client):
+        if isinstance(due, ClientRegistered) and self._is_tracker and openings.may_drop(state, due.client):
             return False
         if isinstance(due, ClientJoinRequested) and isinstance(seen, ClientJoinRequested):
             if bool(due.request_id) != bool(seen.request_id):

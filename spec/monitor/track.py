@@ -26,7 +26,7 @@ from machines.events import (
     TrackerGoodbye,
     TrackerHello,
 )
-from spec.monitor import relevance
+from spec.monitor import openings, relevance
 from spec.monitor.configuration import ASSUMED, FOREVER, TIMED, Assumptions, Configuration, nearly
 from spec.monitor.naming import Names
 from spec.monitor.observation import Sight
@@ -345,7 +345,7 @@ class Track:
 
     def _may_expire(self, here: Configuration, client: str, at: float) -> bool:
         is_over = self.assumed.timeout <= 0 or at - here.since.get(client, -FOREVER) >= self.assumed.timeout
-        return is_over or self.server.may_drop(here.state, client)
+        return is_over or (self.server.role == TRACKER and openings.may_drop(here.state, client))
 
     def _read(self, here: Configuration, place: int, at: float) -> Iterator[Configuration]:
         """It reads an event, before or after the timeouts that make a difference to it."""
