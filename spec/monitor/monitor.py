@@ -209,7 +209,7 @@ class Monitor:
         if track is None or participant.role != event.publisher:
             self._forbid(seen, client, event, f"is a {participant.role} server's, and only a {event.publisher} may")
             return
-        unknown, question = track.configurations is None, track.question
+        unknown, question = track.configurations is None, openings.question(track.configurations)
         self._note_tracker(seen, event)
         name = getattr(event, "request_id", "")
         again = event.publisher == TORRENT and name in track.names and isinstance(event, ClientJoinRequested)
@@ -222,8 +222,10 @@ class Monitor:
             self._impossible(seen, participant, event)
         elif unknown and not (isinstance(event, ClientJoinRequested | TrackerHello) and not self.sight.connections):
             self.unjudged.append(Unjudged(client, seen, "what it did before was not seen"))
-        elif track.question not in {question, ""}:
-            self.unjudged.append(Unjudged(client, seen, openings.OPEN + track.question, is_open=True))
+        elif openings.question(track.configurations) not in {question, ""}:
+            self.unjudged.append(
+                Unjudged(client, seen, openings.OPEN + openings.question(track.configurations), is_open=True)
+            )
         else:
             self.judged += 1  # whoever may have started unseen may join, or say hello
         self._bound(participant)

@@ -12,8 +12,9 @@ says once that nobody can tell. Two registered clients that share an endpoint ar
 the name of a request in a goodbye, or in the metadata of a client, is right without a word.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from immutabledict import immutabledict
 
@@ -152,3 +153,9 @@ def noted(snapshot: Snapshot, seen: BusEvent) -> Snapshot:
     info = replace(known, stored_fragments=seen.info.stored_fragments)
     view = replace(view, clients=immutabledict({**view.clients, seen.client: info}))
     return Snapshot(snapshot.states, replace(snapshot.data, view=view))
+
+
+def question(configurations: Collection[Any] | None) -> str:
+    """What a server must have decided otherwise than the charts that can be in these; empty if nothing, or unknown."""
+    found = [each.state.decided for each in configurations or ()]
+    return found[0] if found and all(found) else ""

@@ -190,12 +190,6 @@ class Track:
             if each.state.where == "awaiting_retry":
                 yield "awaiting_hello"  # nobody knows whether it asks again by itself
 
-    @property
-    def question(self) -> str:
-        """What it must have decided otherwise than the charts; empty if it need not have decided anything so."""
-        found = [each.state.decided for each in self.configurations or ()]
-        return found[0] if found and all(found) else ""
-
     def expected(self, at: float) -> tuple[BusEvent, ...]:
         """What it can publish now."""
         self._about = ""
