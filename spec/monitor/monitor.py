@@ -95,8 +95,7 @@ class Monitor:
         self.participants: dict[str, Participant] = {}
         self.forbidden: list[Forbidden] = []
         self.unjudged: list[Unjudged] = []
-        self.judged = 0
-        """How many publications were judged."""
+        self.judged = 0  # publications
         self.at = 0.0
         self._began: float | None = None
         self._recent: deque[Published] = deque()
@@ -104,8 +103,7 @@ class Monitor:
         self._published: dict[str, BusEvent] = {}
         self._tracker_session: str | None = "" if self.from_the_start else None
         """What the latest tracker's hello said that its session is called, if it has not left; None: nobody knows."""
-        self._replaced = -FOREVER
-        """When a tracker took the place of another that may still be there."""
+        self._replaced = -FOREVER  # when a tracker took the place of another that may still be there
 
     # The answer.
 
