@@ -57,8 +57,17 @@ def verify(
     ] = None,
     time_factor: Annotated[float, typer.Option(min=0.1, max=1000, help="All times as much longer.")] = 1.0,
     timeout: Annotated[float, typer.Option(min=0, help="Seconds that its own timeouts last at least.")] = 0.5,
+    longest: Annotated[
+        float,
+        typer.Option(
+            "--longest-timeout", min=0, help="Seconds that they last at most; unless given, too late is not judged."
+        ),
+    ] = 0.0,
     asks_again: Annotated[
         bool, typer.Option("--asks-again", help="It may ask again by itself, though it does not name its requests.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Events with missing properties or other types, too, which it has to skip.")
     ] = False,
     hash_algorithm: Annotated[str, typer.Option(help="Of the service that a tracker runs.")] = "sha-256",
     random_cases: Annotated[int, typer.Option("--random", min=0, help="How many random cases.")] = 4,
@@ -97,6 +106,8 @@ def verify(
         client,
         time_factor,
         timeout=timeout * time_factor,
+        longest=longest,
+        strict=strict,
         hash_algorithm=hash_algorithm,
         random_cases=random_cases,
         seed=seed,

@@ -71,7 +71,7 @@ class Options:
         from spec.monitor import Assumptions
 
         assumed = Assumptions(self.timeout, self.lag) if run.is_timed else UNTIMED
-        return run.monitor(assumed=assumed, as_drawn=self.as_drawn, misses=self.gaps)
+        return run.monitor(assumed=assumed, as_drawn=self.as_drawn, misses=self.gaps or run.misses, leaves_open=True)
 
 
 @dataclass
@@ -114,6 +114,8 @@ class Watcher:
             for seen in reader.line(number, line):
                 self.see(seen, self.options.laid_over(replace(reader.run, is_timed=reader.is_timed)))
                 self.show(self.changed(seen))
+        for seen in reader.close():
+            self.see(seen, self.options.laid_over(replace(reader.run, is_timed=reader.is_timed)))
         self.is_in_order = reader.is_in_order
 
     def live(self, url: str, seconds: float | None, port: int | None) -> None:
@@ -348,9 +350,22 @@ class Watcher:
             self.console.print(
                 "the lines are not in order: give the log as a file, which is put in the order of its times"
             )
-        elif many and not self.options.gaps and self.run is not None and not self.run.sight.connections:
-            self.console.print("that holds if nothing was missed; if lines can be missing, judge again with --gaps")
+        elif self.run is not None and not self.run.sight.connections:
+            self._print_doubts(sum(one.is_of_the_past for one in self.monitor.forbidden))
         return answer.status
+
+    def _print_doubts(self, doubtful: int) -> None:
+        """What may be otherwise since the observer only subscribed; `doubtful` events hang on earlier ones."""
+        assert self.run is not None
+        if self.run.misses:
+            text = "lines of QoS 2 are overtaken by others, so that what only another order explains is not judged: "
+            self.console.print(text + "record with mosquitto_sub -q 1")
+        if doubtful and not self.options.gaps:
+            many = "it" if doubtful == 1 else f"{doubtful} of them"
+            self.console.print(
+                f"a publication that is missing before, or not in its place, could explain {many}: if lines can be "
+                "missing, or if QoS 2 was recorded (mosquitto_sub -q 2), judge again with --gaps"
+            )
 
     def _print(self, row: dict[str, Any]) -> None:
         self.console.print(Text(json.dumps(row)), soft_wrap=True)

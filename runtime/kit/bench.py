@@ -52,6 +52,12 @@ class Settings:
     case: float = 30.0
     timeout: float = 0.5
     """Seconds that every timeout of the server lasts at least."""
+    longest: float = 0.0
+    """Seconds that every timeout of the server lasts at most; 0: nobody has said."""
+    enough: float = 10.0
+    """Seconds that the kit waits for a timeout of which nobody has said how long it lasts at most."""
+    strict: bool = False
+    """Whether events are played that only a careful reader skips."""
     hash_algorithm: str = "sha-256"
     random_cases: int = 4
     seed: int = 0
@@ -110,7 +116,11 @@ class Bench:
             await self.broker.start()
             self.address = BrokerAddress("127.0.0.1", self.broker.port)
             self.monitor = Monitor(
-                SIGHT, roles=roles, assumed=Assumptions(settings.timeout, lag), as_drawn=not settings.asks_again
+                SIGHT,
+                roles=roles,
+                assumed=Assumptions(settings.timeout, lag),
+                as_drawn=not settings.asks_again,
+                leaves_open=True,
             )
         else:
             if settings.broker is None:
@@ -125,6 +135,7 @@ class Bench:
                 tracker=tracker,
                 roles=roles if is_new else {},
                 as_drawn=not settings.asks_again,
+                leaves_open=True,
             )
             self._watching = asyncio.create_task(self._watch())
             ready = asyncio.create_task(self._ready.wait())
@@ -153,6 +164,16 @@ class Bench:
             await self.broker.stop()
         if self._mosquitto is not None:
             await self._mosquitto.stop()
+
+    @property
+    def has_spoken(self) -> bool:
+        """Whether the server under test has published an event."""
+        return bool(self._ids)
+
+    @property
+    def own_clients(self) -> set[str]:
+        """The MQTT client identifiers of the kit's own clients."""
+        return {partner.client for partner in self._partners}
 
     @property
     def run(self) -> Run:
@@ -187,13 +208,26 @@ class Bench:
 
     async def next(self, within: float) -> BusEvent | None:
         """What the server under test publishes next, or None if nothing comes within so many seconds (unscaled), or it
-        does what is forbidden.
+        does what is forbidden, or has ended.
         """
+        getting = asyncio.create_task(self.published.get())
+        ending = asyncio.create_task(self._ended())
         try:
-            async with asyncio.timeout(self.settings.seconds(within)):
-                return await self.published.get()
-        except TimeoutError:
-            return None
+            await asyncio.wait(
+                {getting, ending}, timeout=self.settings.seconds(within), return_when=asyncio.FIRST_COMPLETED
+            )
+            return getting.result() if getting.done() else None
+        finally:
+            getting.cancel()
+            ending.cancel()
+
+    async def _ended(self) -> None:
+        """Wait until the server's process has ended, and what it has published last must have come."""
+        if self.subject.process is None:
+            await asyncio.Event().wait()
+        else:
+            await self.subject.process.wait()
+            await self.rest()
 
     async def until(self, condition: Callable[[], bool], within: float) -> bool:
         """Whether a condition comes to hold within so many seconds (unscaled)."""
@@ -212,7 +246,7 @@ class Bench:
     def _is_its_own(self, seen: Published | Sent) -> bool:
         """Whether an event was published by none of the kit's clients, in the name of the server under test."""
         settings = self.settings
-        if seen.client in {settings.subject, *(partner.client for partner in self._partners)}:
+        if seen.client in {settings.subject, *self.own_clients}:
             return False
         names_it = getattr(seen.event, "client", "") == settings.subject
         return seen.event.publisher == settings.role and (names_it or settings.role == TRACKER)

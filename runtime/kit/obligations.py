@@ -27,15 +27,24 @@ from runtime.kit.actions import (
     by,
     denies,
     denies_another,
-    publishes_garbage,
     registers_another,
     says_hello,
     says_hello_twice,
     tells_of_a_file,
 )
 from runtime.kit.bench import Bench
+from runtime.kit.lifetimes import (
+    torrent_expires,
+    torrent_stays,
+    tracker_again,
+    tracker_expires,
+    tracker_known,
+    tracker_promised,
+    tracker_restarts,
+)
 from runtime.kit.playing import PARTNER, REGISTERED, Over, Play, end
 from runtime.kit.result import Case, Status
+from runtime.kit.skipping import torrent_malformed, torrent_types, tracker_malformed, tracker_types
 from runtime.wire.events import encode
 from spec.monitor import Passed
 
@@ -97,26 +106,6 @@ async def _react(play: Play) -> None:
 # A torrent server under test.
 
 
-async def _skips_garbage(play: Play) -> None:
-    """It neither answers payloads that are no events, nor ends. Raises `Over` if it does."""
-    bench = play.bench
-    await publishes_garbage(play)
-    await bench.rest()
-    why = "the kit published payloads that are no events, which it has to skip"
-    try:
-        play.judge_silence()
-    except Over as over:
-        raise Over(over.status, f"{why}; {over}" if str(over) else why, over.found) from None
-
-
-async def _torrent_malformed(play: Play) -> None:
-    """What is no event must not end it: it joins after that as before."""
-    await begin(play)
-    await _skips_garbage(play)
-    await play.tracker_says("TrackerHello")
-    await play.join()
-
-
 async def _torrent_unknown(play: Play) -> None:
     """An acceptance with a property that nobody knows is an acceptance."""
     await begin(play)
@@ -174,7 +163,14 @@ async def _torrent_metadata(play: Play) -> None:
         raise Over(Status.NOT_EXERCISED, "it brings no file")
     name, known = min(play.last.known_file_infos.items())
     right = replace(known, size=known.size + 1)
-    play.tracker.view = replace(play.tracker.view, files=immutabledict({**play.tracker.view.files, name: right}))
+    stored = dict(list(play.last.stored_fragments.items())[:1])
+    parts = {key: replace(part, size=part.size + 1) for key, part in stored.items()}
+    view = play.tracker.view
+    play.tracker.view = replace(
+        view,
+        files=immutabledict({**view.files, name: right}),
+        fragments=immutabledict({**view.fragments, **parts}),
+    )
     await accepts(play)
     await play.expect("ClientJoinSucceeded", play.bench.settings.patience)
     await play.tracker_says("ClientRegistered")
@@ -184,10 +180,13 @@ async def _torrent_metadata(play: Play) -> None:
     if got.known_file_infos.get(name) != right:
         told = got.known_file_infos.get(name, "nothing")
         play.refuse(got, f"tells of {name!r} {told} after it was told to take {right}")
+    for key, part in stored.items():
+        if got.stored_fragments.get(key) == part:
+            play.refuse(got, f"still stores {key!r} as {part}, which it was told to remove")
 
 
 async def _torrent_news(play: Play) -> None:
-    """Files that the tracker tells of while it is registered: alone, and with another client's registration."""
+    """Files of which it hears while it is registered: with another client's registration, and in files/info."""
     await begin(play)
     await accepts(play)
     await play.expect("ClientJoinSucceeded", play.bench.settings.patience)
@@ -197,9 +196,10 @@ async def _torrent_news(play: Play) -> None:
     await says_hello(play)
     got = await play.expect("ClientJoinRequested", play.bench.settings.patience)
     assert isinstance(got, ClientJoinRequested)
-    missing = sorted({FILE_OF_OTHER, A_FILE} - set(got.known_file_infos))
-    if missing:
-        play.refuse(got, f"does not tell of {' and '.join(map(repr, missing))}, though it was told of them")
+    if FILE_OF_OTHER not in got.known_file_infos:
+        play.refuse(got, f"does not tell of {FILE_OF_OTHER!r}, which another client brought while it was registered")
+    if A_FILE not in got.known_file_infos:
+        raise Over(Status.CANNOT_TELL, f"it does not take over {A_FILE!r} from files/info, and no diagram says whether")
 
 
 async def _stops(play: Play) -> None:
@@ -220,18 +220,11 @@ async def _stops(play: Play) -> None:
     if play.bench.forbidden:
         play.judge()
     if not stopped or type(got).__name__ != goodbye:
-        how = "it stopped" if stopped else "it did not stop"
-        raise Over(Status.CANNOT_TELL, f"{how} without !{goodbye}; nobody drew how it is asked to leave")
+        how = f"it stopped without !{goodbye}" if stopped else f"it neither stopped nor said !{goodbye} at SIGTERM"
+        raise Over(Status.CANNOT_TELL, f"{how}; nobody drew how it is asked to leave")
 
 
 # A tracker under test.
-
-
-async def _tracker_malformed(play: Play) -> None:
-    """What is no event must not end it: it admits after that as before."""
-    await begin(play)
-    await _skips_garbage(play)
-    await play.partner_joins(REGISTERED)
 
 
 async def _tracker_unknown(play: Play) -> None:
@@ -298,10 +291,20 @@ async def _tracker_failures(play: Play) -> None:
 async def _tracker_spelling(play: Play) -> None:
     """The name of a hash algorithm in the other case names the same one."""
     await begin(play)
-    await play.partner_joins(REGISTERED)  # so that it is known which one it has
     partner, answers = await play.partner(PARTNER)
-    await partner.publish(replace(answers.ask(), hash_algorithm=answers.request.hash_algorithm.swapcase()))
-    await play.expect("ClientJoinAccepted", play.bench.settings.patience)
+    given = answers.request.hash_algorithm
+    answered: list[BusEvent] = []
+    for spelled in (given, given.swapcase()):
+        await partner.publish(replace(answers.ask(), hash_algorithm=spelled))
+        got = await play.bench.next(play.bench.settings.patience)
+        play.judge()
+        if got is None:
+            raise Over(Status.VIOLATES, "", play.silent(f"publishes nothing, though the answer to {spelled!r} is due"))
+        answered.append(got)
+    if type(answered[0]) is not type(answered[1]):
+        play.refuse(answered[1], f"takes the hash algorithm {given.swapcase()!r} for another one than {given!r}")
+    if not isinstance(answered[0], ClientJoinAccepted):
+        raise Over(Status.NOT_EXERCISED, f"its hash algorithm is not {given!r}: --hash-algorithm says which it is")
 
 
 async def _tracker_sizes(play: Play) -> None:
@@ -343,17 +346,21 @@ def _with_more(event: BusEvent) -> bytes:
 
 CASES: Mapping[str, Mapping[str, Action]] = {
     "torrent": {
-        "malformed": _torrent_malformed,
+        "malformed": torrent_malformed,
+        "types": torrent_types,
         "unknown": _torrent_unknown,
         "others": _torrent_others,
         "repeated": _torrent_repeated,
         "waits": _torrent_waits,
         "metadata": _torrent_metadata,
         "news": _torrent_news,
+        "expires": torrent_expires,
+        "stays": torrent_stays,
         "stops": _stops,
     },
     "tracker": {
-        "malformed": _tracker_malformed,
+        "malformed": tracker_malformed,
+        "types": tracker_types,
         "unknown": _tracker_unknown,
         "others": _tracker_others,
         "repeated": _tracker_repeated,
@@ -363,6 +370,11 @@ CASES: Mapping[str, Mapping[str, Action]] = {
         "spelling": _tracker_spelling,
         "sizes": _tracker_sizes,
         "metadata": _tracker_metadata,
+        "known": tracker_known,
+        "again": tracker_again,
+        "promised": tracker_promised,
+        "expires": tracker_expires,
+        "restarts": tracker_restarts,
         "stops": _stops,
     },
 }

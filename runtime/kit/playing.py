@@ -6,13 +6,22 @@ from dataclasses import dataclass, field, replace
 from typing import NoReturn
 from uuid import uuid4
 
-from machines.events import ANSWERS, EVENT_OF_NAME, TORRENT, TRACKER, BusEvent, ClientJoinRequested
+from machines.events import (
+    ANSWERS,
+    EVENT_OF_NAME,
+    TORRENT,
+    TRACKER,
+    BusEvent,
+    ClientJoinDenied,
+    ClientJoinRequested,
+    ReasonCode,
+)
 from machines.tracker import TRACKER_ID
 from runtime.kit.bench import Bench
 from runtime.kit.partners import Partner, TorrentAnswers, TrackerAnswers
 from runtime.kit.paths import Arrow, Path, Publication
 from runtime.kit.result import Case, Status, violated
-from spec.monitor import Forbidden, Passed
+from spec.monitor import Connected, Forbidden, Passed
 from spec.monitor.explanation import alone, shortest
 
 GOODBYES = ("ClientGoodbye", "TrackerGoodbye")
@@ -49,10 +58,20 @@ class Play:
             found = self.bench.forbidden[0]
             raise Over(Status.VIOLATES, "", shortest(found, alone(found, self.bench.monitor)))
         if self.bench.subject.has_ended and not self.is_stopped:
-            code = self.bench.subject.process.returncode if self.bench.subject.process else None
-            raise Over(
-                Status.VIOLATES, f"it ended by itself, with status {code}", self.silent("publishes nothing: it ended")
-            )
+            why = f"{self.bench.subject.end()}{self._absence()}"
+            words = "publishes nothing: it ended" if self.bench.has_spoken else "never starts: it ended without a word"
+            raise Over(Status.VIOLATES, why, self.silent(words))
+
+    def _absence(self) -> str:
+        """What is to be said of a server that has not connected under its name, where the kit's broker sees that."""
+        bench, subject = self.bench, self.bench.settings.subject
+        found = {one.client for one in bench.seen if isinstance(one, Connected)} - bench.own_clients
+        if not bench.is_ours or subject in found:
+            return ""
+        if found:
+            names = " and ".join(map(repr, sorted(found)))
+            return f"; it has connected as {names} and not as {subject!r}: give it '{{id}}', or say --id"
+        return f"; it has not connected to {bench.address}, which speaks MQTT 3.1.1 (with --mosquitto also MQTT 5)"
 
     def silent(self, what: str) -> Forbidden:
         """That nothing came, though it is due."""
@@ -91,9 +110,15 @@ class Play:
         if got is None:
             seconds = self.bench.settings.seconds(within)
             words = "never says its first word" if is_first else f"publishes nothing for {seconds:g} s"
-            raise Over(Status.VIOLATES, "", self.silent(f"{words}, though !{event} is due"))
+            absence = self._absence().removeprefix("; ") if is_first else ""
+            raise Over(Status.VIOLATES, absence, self.silent(f"{words}, though !{event} is due"))
         if type(got).__name__ != event:
-            raise Over(Status.NOT_EXERCISED, f"it published {type(got).__name__} instead, which is allowed, too")
+            hint = ""
+            if isinstance(got, ClientJoinDenied) and got.reason_code is ReasonCode.WRONG_HASH_ALGORITHM:
+                ours = self.bench.settings.hash_algorithm
+                hint = f": its hash algorithm is not {ours!r} (--hash-algorithm says which it is)"
+            instead = f"it published {type(got).__name__} instead, which is allowed, too{hint}"
+            raise Over(Status.NOT_EXERCISED, instead)
         if isinstance(got, ClientJoinRequested):
             self.last = got
         return got

@@ -57,6 +57,8 @@ def lines(report: Report) -> Iterator[str]:
             yield f"  the same in {_number(len(alike), 'other case')}: {', '.join(one.name for one in alike)}"
     yield ""
     yield from report.unfit
+    if report.untested:
+        yield f"it was never seen to join, or to let join: {report.untested}"
     yield f"{report.status.value}: {_summary(report)}"
 
 
@@ -112,6 +114,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "status": report.status.value,
         "seconds": round(report.seconds, 3),
         "unexpected": report.unfit,
+        "untested": report.untested,
         "arrows": [
             {
                 "id": name,

@@ -70,17 +70,24 @@ OBLIGATIONS: Mapping[str, str] = {
     "allowed": "it publishes nothing that its statechart does not allow",
     "answers": "what it has to publish, it publishes in time",
     "malformed": "it ignores payloads that are no events, and lives on",
+    "types": "it ignores events in which a property is missing or of another type",
     "unknown": "it skips properties that it does not know",
     "others": "it ignores answers to other clients",
     "repeated": "an event that is delivered twice counts once",
     "waits": "when the procedure has failed it waits for the next TrackerHello",
     "metadata": "who knows a file or fragment otherwise than the tracker takes the tracker's metadata",
-    "news": "files that the tracker publishes are in its next request",
+    "news": "files that others bring while it is registered are in its next request",
     "leavers": "a client that has said goodbye is announced to nobody",
     "failures": "whose join failed has no endpoints any more",
     "conflicts": "it denies whoever offers an endpoint of another client",
     "spelling": "it compares hash algorithms without case",
     "sizes": "it accepts its own fragment size, and denies another",
+    "known": "what a client knows as the service does is neither added nor removed, and is no news",
+    "again": "a registered client may ask anew: its own endpoints are no conflict",
+    "promised": "two registered clients never share an endpoint, though both were accepted",
+    "expires": "what comes after its timeout is too late",
+    "stays": "who is registered stays so, when the timeouts of joining are over",
+    "restarts": "a tracker that begins anew lists nobody",
     "stops": "it says goodbye when it is asked to stop (SIGTERM)",
 }
 """The obligations of a server in addition to the arrows, by identifier."""
@@ -90,6 +97,7 @@ TELLS = {
     "carries the EventId": "unique",
     "publishes nothing": "answers",
     "never says": "starts",
+    "never starts": "starts",
 }
 """How it is said of which obligation that it is violated; all else is about what is allowed."""
 

@@ -6,11 +6,18 @@ import os
 import shlex
 import signal
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO
+from uuid import uuid4
 
 TAIL = 2000
 """Bytes of what a server printed last that a report tells."""
+MARK = "CLIENTJOIN_VERIFIED"
+"""The environment variable by which processes are known that a server has started, whatever group they are in."""
+PRINTED = 120
+"""Characters of the last line that a server printed which has ended."""
 
 
 class SubjectError(Exception):
@@ -28,6 +35,7 @@ class Subject:
     client: str
     process: asyncio.subprocess.Process | None = None
     output: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
+    mark: str = field(default_factory=lambda: uuid4().hex)
 
     async def start(self) -> None:
         """Start it. Raises `SubjectError` if there is no such program."""
@@ -43,6 +51,7 @@ class Subject:
                 stdout=self.output,
                 stderr=self.output,
                 start_new_session=True,
+                env={**os.environ, MARK: self.mark},
             )
         except (OSError, ValueError, IndexError) as error:
             raise SubjectError(f"--exec: cannot start {command!r}: {error}") from None
@@ -69,6 +78,26 @@ class Subject:
         if self.process is not None:
             await self.process.wait()
             self._signal(signal.SIGKILL, ended=True)
+            for process in self._left():
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(process, signal.SIGKILL)
+
+    def _left(self) -> Iterator[int]:
+        """The processes that it has started in other groups, as a daemon does, where `/proc` tells of them."""
+        mark = f"{MARK}={self.mark}".encode()
+        for place in Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):  # it has ended meanwhile, or is somebody else's
+                if mark in place.read_bytes().split(b"\0"):
+                    yield int(place.parent.name)
+
+    def end(self) -> str:
+        """How it ended by itself, in words."""
+        code = self.process.returncode if self.process is not None else None
+        how = f"signal {-code}" if code is not None and code < 0 else f"status {code}"
+        stays = ": it has to stay in the foreground" if code == 0 else ""
+        printed = self.tail().splitlines()[-1:]
+        said = f"; it printed {printed[0][:PRINTED]!r} last" if printed else ""
+        return f"it ended by itself, with {how}{stays}{said}"
 
     def _signal(self, number: signal.Signals, *, ended: bool = False) -> None:
         """Signal the process group that was started here."""

@@ -62,6 +62,8 @@ class Run:
     reconsiders: bool = False
     is_timed: bool = True
     """Whether the times are known; otherwise they only number what was seen."""
+    misses: bool = False
+    """Whether something may not have been seen, or not in its place."""
 
     def monitor(self, **options: Any) -> Monitor:
         """A monitor for it, with other options of `Monitor` laid over its own."""
@@ -74,6 +76,7 @@ class Run:
             "roles": self.roles,
             "reconsiders": self.reconsiders,
             "assumed": assumed,
+            "misses": self.misses,
             "judges_broker": self.in_order and self.sight.subscriptions,
         }
         return Monitor(**{**own, **options})

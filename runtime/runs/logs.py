@@ -5,7 +5,8 @@ What can be read:
 - JSON Lines in the format of runs (`runtime.runs.format`), also as comments of a sequence diagram;
 - a counterexample of the explorer, which is played and observed;
 - JSON Lines of `mosquitto_sub -F %J` or `%j`: topic, payload, `tst`, `retain` and `mid`;
-- lines of `mosquitto_sub -v`, or of `-F` with `%t` and `%p` in any place, and a time before them (`%I`, `%U`).
+- lines of `mosquitto_sub -v`, or of `-F` with `%t` and `%p` in any place, and a time before them (`%I`, `%U`); a
+  payload may go on over several lines.
 
 Lines of other topics are passed over. What cannot be read, and what shows that lines are missing or out of order,
 becomes a `Gap`: what went on before it says nothing of what comes.
@@ -35,8 +36,17 @@ SHAPE = re.compile(r"[^\s{}]+[\s:].*")
 """A line of any topic."""
 SIGNS = r"\s,;|"
 """What stands between topic, payload, time and others."""
+HEX = re.compile(r"(?:7[bB])(?:[0-9a-fA-F]{2})+")
+"""A JSON object as hexadecimal digits, as `%x` prints it."""
+FIELDS = re.compile(rf"(?:[\w.:+-]*[{SIGNS}\]\[()\"']*)*")
+"""Other fields of a line: numbers, times and words."""
+STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 DAY = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d"
 TIME = re.compile(rf"(?<![^{SIGNS}])(?P<time>{DAY}[^{SIGNS}]*|\d{{5,}}(?:\.\d+)?)(?![^{SIGNS}])")
+EXACTLY_ONCE = 2
+"""The QoS that is handed over in four packets, and told when the last one has come."""
+MOST_LINES = 100_000
+"""Lines that one payload is printed on at most."""
 MID = 65_535
 """The greatest packet identifier; the next one is 1."""
 FORMS = (
@@ -93,13 +103,14 @@ def read_lines(lines: Iterable[tuple[int, str]], where: str, topics: Topics = PL
     reader = Reader(where, topics, watches_time=False)
     rows = [(number, line) for number, line in lines if line.strip()]
     seen = [one for number, line in rows for one in reader.line(number, line)]
+    seen += reader.close()
     if rows and is_cut and reader.passed_over and reader.passed_over[-1] == rows[-1][0]:
         seen.append(Gap(seen[-1].at if seen else 0.0, f"line {rows[-1][0]} may be cut short"))
     if not any(not isinstance(one, Gap) for one in seen):
         raise RunError(reader.nothing(rows))
     if reader.is_timed and not reader.is_recorded:
         seen = list(_ordered(seen))
-    return replace(reader.run, seen=tuple(seen), is_timed=reader.is_timed)
+    return replace(reader.run, seen=tuple(seen), is_timed=reader.is_timed, misses=reader.is_mixed)
 
 
 def _ordered(seen: list[Observed]) -> Iterator[Observed]:
@@ -138,10 +149,19 @@ class Reader:
         self._began = False
         self._latest = 0.0
         self._mid = 0
+        self._qualities: set[int] = set()
+        self._held: list[str] = []
+        """Lines of a payload that goes on in the next one."""
+        self._held_from = 0
         prefix = re.escape(f"{topics.prefix}/") if topics.prefix else ""
         known = "|".join(sorted(map(re.escape, EVENT_OF_TOPIC), key=len, reverse=True))
         self._event = re.compile(rf"(?<![^{SIGNS}]){prefix}(?P<topic>{known})(?:/(?P<client>[^\s/]+))?(?=[\s:,;|]|$)")
         self._below = re.compile(rf"(?<!\S)(?P<prefix>\S+?)/(?:{known})(?![^\s:])")
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether lines of QoS 2 stand beside others, which overtake them on their way to a subscriber."""
+        return EXACTLY_ONCE in self._qualities and len(self._qualities) > 1
 
     def nothing(self, rows: list[tuple[int, str]]) -> str:
         """Why nothing was seen in these lines, and the remedy."""
@@ -156,7 +176,26 @@ class Reader:
         return f"{self.where}, line {number}: {line[:60]!r} is no observation: expected {FORMS}"
 
     def line(self, number: int, line: str) -> Iterator[Observed]:
-        """What a line tells. Raises `RunError` for a first line that cannot be read, and in a recording."""
+        """What a line tells, with those before it that it ends: a payload can be printed on several.
+
+        Raises `RunError` for a first line that cannot be read, and in a recording.
+        """
+        if self._held and self._event.search(line) is not None and _depth(line) >= 0:
+            yield from self.close()  # another begins: what was held is cut short
+        if not self._held:
+            self._held_from = number
+        self._held.append(line.strip())
+        if _depth(" ".join(self._held)) > 0 and len(self._held) < MOST_LINES:
+            return
+        yield from self.close()
+
+    def close(self) -> Iterator[Observed]:
+        """What the lines tell of which nobody knows whether they go on. Raises `RunError` as `line` does."""
+        held, self._held = self._held, []
+        if held:
+            yield from self._whole(self._held_from, " ".join(held))
+
+    def _whole(self, number: int, line: str) -> Iterator[Observed]:
         where, line = f"{self.where}, line {number}", line.strip()
         if not line:
             return
@@ -195,9 +234,12 @@ class Reader:
         if isinstance(mid, int) and mid > 0:
             self._mid = mid
             if before and mid != before % MID + 1:
-                yield Gap(self._latest, f"line {number}: `mid` goes from {before} to {mid}: lines are missing")
+                text = f"line {number}: `mid` goes from {before} to {mid}: lines are missing, or not in order"
+                yield Gap(self._latest, text)
         if row.get("retain"):
             return
+        if isinstance(row.get("qos"), int):
+            self._qualities.add(row["qos"])
         topic = row.get("topic")
         if isinstance(topic, str) and topic:
             row = {**row, "topic": self._topics.read(topic)[0]}
@@ -220,7 +262,7 @@ class Reader:
                 raise RunError(f"{where}: {line[:60]!r} is no observation")
             return
         before, after = line[: found.start()], line[found.end() :].strip(" \t:,;|")
-        payload = after or before[before.find("{") : before.rfind("}") + 1]
+        payload = _payload(after) or before[before.find("{") : before.rfind("}") + 1]
         stamp = TIME.search(before if after else before[before.rfind("}") + 1 :] or before)
         at = float(number) if stamp is None else _time(stamp["time"], where)
         self.is_timed = self.is_timed and stamp is not None
@@ -236,6 +278,26 @@ class Reader:
                 seen = replace(seen, at=self._latest)
             self._latest = max(self._latest, seen.at)
         yield seen
+
+
+def _payload(text: str) -> str:
+    """The payload in what stands behind a topic: without numbers and words before and after it, and not as digits."""
+    if HEX.fullmatch(text) and len(text) % 2 == 0:
+        return bytes.fromhex(text).decode(errors="replace")
+    begin, end = text.find("{"), text.rfind("}") + 1
+    if begin < 0 or end <= begin:
+        return text
+    around = text[:begin] + text[end:]
+    return text[begin:end] if FIELDS.fullmatch(around) else text
+
+
+def _depth(text: str) -> int:
+    """How many braces and brackets of a text's JSON are open at its end; none within a string that is not ended."""
+    begin = text.find("{")
+    bare = STRING.sub("", text[begin:]) if begin >= 0 else STRING.sub("", text)
+    if '"' in bare:
+        return 0
+    return sum(bare.count(sign) for sign in "{[") - sum(bare.count(sign) for sign in "}]")
 
 
 def _explored(text: str, where: str) -> Run:

@@ -26,6 +26,7 @@ seen, every run that is no run of the charts is. Both are tested on the explorer
 Begin with `observation` and `monitor`; `track` follows one participant, `server` steps its charts.
 """
 
+from spec.monitor.configuration import Assumptions
 from spec.monitor.monitor import Monitor, Participant
 from spec.monitor.observation import (
     COMPLETE,
@@ -43,7 +44,6 @@ from spec.monitor.observation import (
     Subscribed,
     Unreadable,
 )
-from spec.monitor.track import Assumptions
 from spec.monitor.verdict import Answer, Forbidden, Unjudged
 
 __all__ = [

@@ -105,6 +105,7 @@ def alone(found: Forbidden, monitor: Monitor) -> Callable[[], Monitor]:
         charts=monitor.charts,
         judges_broker=False,
         as_drawn=monitor.as_drawn,
+        leaves_open=monitor.leaves_open,
     )
 
 

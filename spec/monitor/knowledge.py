@@ -60,22 +60,24 @@ def settled(view: View, doubts: Doubts) -> Doubts | None:
 
 
 def judged(
-    view: View, doubts: Doubts, request: ClientJoinRequested, seen: BusEvent | None
+    view: View, doubts: Doubts, request: ClientJoinRequested, seen: BusEvent | None, *, leaves_open: bool = False
 ) -> Iterator[tuple[View, Doubts, tuple[ReasonCode, ...]]]:
     """The views that a tracker can have that answers a request as was `seen`, with the doubts that are left after it.
 
     `seen` None: the answer was lost, and nobody knows which it was. With each view come the reasons with which the
-    tracker can deny the request; none if it accepts.
+    tracker can deny the request; none if it accepts. `leaves_open`: what was promised need not count as taken, and of
+    several conflicts any may be named.
     """
     if seen is None or isinstance(seen, ClientJoinAccepted):
         size = view.fragment_size or (seen.fragment_size if seen else request.fragment_size or 1)
         algorithm = view.hash_algorithm or request.hash_algorithm
         if size not in doubts.sizes and algorithm.casefold() not in doubts.algorithms:
             accepting = replace(view, fragment_size=size, hash_algorithm=algorithm)
-            if not reasons(accepting, request):
+            asked = unpromised(accepting, request.client) if leaves_open else accepting
+            if not reasons(asked, request):
                 yield (*_accepting(accepting, doubts, request, seen), ())
     if seen is None or isinstance(seen, ClientJoinDenied):
-        yield from _denying(view, doubts, request, seen)
+        yield from _denying(view, doubts, request, seen, is_first=not leaves_open)
 
 
 def registered(view: View, doubts: Doubts, client: str, seen: BusEvent | None) -> tuple[View, Doubts]:
@@ -105,8 +107,17 @@ def reasons(view: View, request: ClientJoinRequested) -> tuple[ReasonCode, ...]:
     return tuple(answer.reason_code for answer in answers if isinstance(answer, JoinConflicts))
 
 
+def unpromised(view: View, client: str) -> View:
+    """A view as one has it to whom the endpoints that were promised to other clients are free."""
+    admissions = {
+        name: one if name == client else replace(one, info=replace(one.info, endpoints=frozenset()))
+        for name, one in view.admissions.items()
+    }
+    return replace(view, admissions=immutabledict(admissions))
+
+
 def _denying(
-    view: View, doubts: Doubts, request: ClientJoinRequested, seen: ClientJoinDenied | None
+    view: View, doubts: Doubts, request: ClientJoinRequested, seen: ClientJoinDenied | None, *, is_first: bool
 ) -> Iterator[tuple[View, Doubts, tuple[ReasonCode, ...]]]:
     """As above, where the answer is a denial."""
     size, algorithm = request.fragment_size, request.hash_algorithm
@@ -122,7 +133,7 @@ def _denying(
     ):
         if code in certain or unsure:
             possible.append(code)
-        if code in certain:
+        if code in certain and is_first:
             break  # the first conflict that there is gives the reason
     if not possible or (seen is not None and seen.reason_code not in possible):
         return

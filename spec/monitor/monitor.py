@@ -18,6 +18,8 @@ from machines.events import (
 from machines.torrent_server import TOPICS as TORRENT_TOPICS
 from machines.tracker import HARDENED_TOPICS as TRACKER_TOPICS
 from machines.tracker import TRACKER_ID
+from spec.monitor import openings
+from spec.monitor.configuration import ASSUMED, FOREVER, Assumptions
 from spec.monitor.observation import (
     COMPLETE,
     Connected,
@@ -35,7 +37,7 @@ from spec.monitor.observation import (
 )
 from spec.monitor.passing import Passing, covers
 from spec.monitor.server import OURS, Charts, Server
-from spec.monitor.track import ASSUMED, FOREVER, Assumptions, Track
+from spec.monitor.track import Track
 from spec.monitor.verdict import Answer, Forbidden, Unjudged
 
 OUTSIDE = ("FileInfoPublished", "FragmentDistribution")
@@ -83,6 +85,8 @@ class Monitor:
     """Whether what is forbidden only if nothing is lost before the broker cannot be told."""
     misses: bool = False
     """Whether publications may have been missed: what none of its charts explains cannot be told then."""
+    leaves_open: bool = False
+    """Whether what the diagrams leave open is left to the servers (`spec.monitor.openings`)."""
     as_drawn: bool = False
     """Whether torrent servers that do not name their requests do only what the diagrams of the protocol draw; otherwise
     they may ask again by themselves, and leave a will."""
@@ -91,8 +95,7 @@ class Monitor:
         self.participants: dict[str, Participant] = {}
         self.forbidden: list[Forbidden] = []
         self.unjudged: list[Unjudged] = []
-        self.judged = 0
-        """How many publications were judged."""
+        self.judged = 0  # publications
         self.at = 0.0
         self._began: float | None = None
         self._recent: deque[Published] = deque()
@@ -100,8 +103,7 @@ class Monitor:
         self._published: dict[str, BusEvent] = {}
         self._tracker_session: str | None = "" if self.from_the_start else None
         """What the latest tracker's hello said that its session is called, if it has not left; None: nobody knows."""
-        self._replaced = -FOREVER
-        """When a tracker took the place of another that may still be there."""
+        self._replaced = -FOREVER  # when a tracker took the place of another that may still be there
 
     # The answer.
 
@@ -205,7 +207,7 @@ class Monitor:
         if track is None or participant.role != event.publisher:
             self._forbid(seen, client, event, f"is a {participant.role} server's, and only a {event.publisher} may")
             return
-        unknown = track.configurations is None
+        unknown, question = track.configurations is None, openings.question(track.configurations)
         self._note_tracker(seen, event)
         name = getattr(event, "request_id", "")
         again = event.publisher == TORRENT and name in track.names and isinstance(event, ClientJoinRequested)
@@ -218,6 +220,10 @@ class Monitor:
             self._impossible(seen, participant, event)
         elif unknown and not (isinstance(event, ClientJoinRequested | TrackerHello) and not self.sight.connections):
             self.unjudged.append(Unjudged(client, seen, "what it did before was not seen"))
+        elif openings.question(track.configurations) not in {question, ""}:
+            self.unjudged.append(
+                Unjudged(client, seen, openings.OPEN + openings.question(track.configurations), is_open=True)
+            )
         else:
             self.judged += 1  # whoever may have started unseen may join, or say hello
         self._bound(participant)
@@ -283,7 +289,7 @@ class Monitor:
         """Whether what was seen is possible, or may be, if events are lost before they reach the broker."""
         client, role = participant.client, participant.role
         lossy = self.sight._replace(losses=False)
-        server = Server(role, client, self.charts, self.sight.deliveries, self.as_drawn)
+        server = Server(role, client, self.charts, self.sight.deliveries, self.as_drawn, self.leaves_open)
         track = Track(server, lossy, self.assumed._replace(under_way=0.0), self.in_order)
         if self.from_the_start and participant.is_whole:
             track.go_online(seen.at)
@@ -334,7 +340,7 @@ class Monitor:
         participant = self._participant(seen.client, "")
         participant.before.append(seen)
         if participant.track is not None:
-            participant.track.deliver(seen.at, seen.event)
+            self._tell(participant.track, participant.role, seen)
         self._bound(participant)
 
     # Connections.
@@ -363,10 +369,8 @@ class Monitor:
             case Subscribed():
                 topics = [topic for topic in sorted(TOPICS[role]) if covers(seen.topic, topic)]
                 return all(track.subscribe(seen.at, topic, accepted=seen.accepted) for topic in topics)
-            case Delivered():
-                track.deliver(seen.at, seen.event)
-            case Published() if seen.event.topic in TOPICS[role]:
-                track.deliver(seen.at, seen.event)
+            case Delivered() | Published() if seen.event.topic in TOPICS[role]:
+                track.deliver(seen.at, seen.event)  # a filter with a wildcard brings others, too, which it skips
         return True
 
     def _gap(self, seen: Gap) -> None:
@@ -397,7 +401,7 @@ class Monitor:
         if role and participant.track is None:
             participant.role = role
             remembers = self.sight.deliveries
-            server = Server(role, client, self.charts, remembers, self.as_drawn)
+            server = Server(role, client, self.charts, remembers, self.as_drawn, self.leaves_open)
             track = Track(server, self.sight, self.assumed, self.in_order)
             participant.track = track
             if self.from_the_start and self.sight.connections:

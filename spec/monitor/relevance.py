@@ -20,7 +20,8 @@ from machines.events import (
     ClientJoinSucceeded,
     TrackerHello,
 )
-from spec.monitor.server import OURS, Server, State
+from spec.monitor.server import OURS, Server
+from spec.monitor.state import State
 
 
 @lru_cache(maxsize=4096)

@@ -12,7 +12,6 @@ of other clients and of fragments that it does not store, and how often a timeou
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import NamedTuple
 
 from immutabledict import immutabledict
 
@@ -39,14 +38,16 @@ from machines.events import (
     BusEvent,
     ClientJoinDenied,
     ClientJoinRequested,
+    ClientRegistered,
     FileInfoPublished,
 )
 from machines.participant import Decision, Output, Snapshot
 from machines.rules import View
 from machines.torrent_server import TorrentServerData
 from machines.tracker import TrackerData
-from spec.monitor import knowledge
+from spec.monitor import knowledge, openings
 from spec.monitor.knowledge import EVERYTHING, UNTOLD, Doubts
+from spec.monitor.state import State, normal
 from spec.monitor.stepping import stepper
 from spec.monitor.telling import asks, codes_of, denying, guessed, nameless, plain, told, unnamed
 
@@ -63,27 +64,13 @@ Charts = Mapping[str, type[Participant]]
 OURS: Charts = immutabledict({chart.__name__: chart for chart in (Tracker, TorrentServer, DistributionView, Clock)})
 
 
-class State(NamedTuple):
-    """The charts of a server. `view` None: nothing is known of it. `names`: whether a tracker reads RequestId."""
-
-    client: Snapshot
-    clock: Snapshot
-    view: Snapshot | None
-    doubts: Doubts | None = None
-    names: bool = True
-
-    @property
-    def where(self) -> str:
-        """The atomic state of the MQTT client."""
-        return self.client.states[0]
-
-
 @dataclass
 class Server:
     """The semantics of one server. `role` is "tracker" or "torrent", `client` its MQTT client identifier.
 
     `remembers`: whether a torrent server's view is followed once a request has told of it. `as_drawn`: a torrent server
-    that does not name its requests never asks again by itself.
+    that does not name its requests never asks again by itself. `leaves_open`: it may decide what the diagrams leave
+    open otherwise than the charts (`spec.monitor.openings`).
     """
 
     role: str
@@ -91,6 +78,7 @@ class Server:
     charts: Charts = OURS
     remembers: bool = True
     as_drawn: bool = False
+    leaves_open: bool = False
 
     def __post_init__(self) -> None:
         self._is_tracker = self.role == TRACKER
@@ -99,6 +87,7 @@ class Server:
         self._view = stepper(self.charts["DistributionView"])
         self._expired: dict[tuple[Snapshot, Snapshot, int], tuple[Snapshot | None, tuple[State, ...]]] = {}
         self._has_asked = False
+        self.hearsay = openings.Hearsay(self.client)
 
     # Where it can be.
 
@@ -178,7 +167,8 @@ class Server:
         alone, beside = (state.client, state.clock, 0), (state.client, state.clock, id(state.view))
         found = self._expired.get(alone) or self._expired.get(beside)
         if found is not None:
-            return tuple(end._replace(view=state.view) for end in found[1]) if found[0] is None else found[1]
+            kept = state.view if found[0] is None else None
+            return tuple(end._replace(view=kept or end.view, decided=state.decided) for end in found[1])
         self._has_asked = False
         ends = self._expire(state, client)
         if len(self._expired) >= REMEMBERED:
@@ -223,14 +213,22 @@ class Server:
         """`!event` for what was seen, or (None) for whatever is due and was not seen."""
         for state_, output, codes in self._ready(state, seen):
             message = output.message
-            if not isinstance(message, BusEvent) or (seen is not None and not self._is(state_, message, seen, codes)):
+            if not isinstance(message, BusEvent):
                 continue
+            question = ""
+            if seen is not None and not self._is(state_, message, seen, codes):
+                decided = self._decided(state_, message, seen, codes)
+                if decided is None:
+                    continue
+                question = decided
             client = self._client.send(state_.client, output)
             if client is None:
                 continue
-            then = state_._replace(client=client)
+            then = state_._replace(client=client, decided=state_.decided or question)
             if isinstance(message, ClientJoinRequested):
                 then = self._requested(then, seen)
+            elif then.decided and seen is not None and then.view is not None:
+                then = then._replace(view=openings.noted(then.view, seen))
             yield from self._settle(then)
 
     def expected(self, state: State) -> Iterator[Message]:
@@ -255,7 +253,8 @@ class Server:
         if seen.request_id:
             number = int(seen.request_id.rpartition("-")[2])
             state = state._replace(client=Snapshot(state.client.states, replace(data, request=number)))
-        return state._replace(view=told(seen)) if state.view is None and self.remembers else state
+        is_new = state.view is None or bool(state.decided)
+        return state._replace(view=told(seen)) if is_new and self.remembers else state
 
     # What goes on inside.
 
@@ -272,7 +271,7 @@ class Server:
             if isinstance(message, RegisterClient):
                 found = iter([(*knowledge.registered(view, state.doubts, message.client, seen), ())])
             else:
-                found = knowledge.judged(view, state.doubts, message.request, seen)
+                found = knowledge.judged(view, state.doubts, message.request, seen, leaves_open=self.leaves_open)
             for there, doubts, codes in found:
                 yield from self._asked(state, output, there, doubts, codes)
 
@@ -300,6 +299,8 @@ class Server:
         """Whether what is due is what was seen."""
         if type(due) is not type(seen):
             return False
+        if isinstance(due, ClientRegistered) and self._is_tracker and openings.may_drop(state, due.client):
+            return False
         if isinstance(due, ClientJoinRequested) and isinstance(seen, ClientJoinRequested):
             if bool(due.request_id) != bool(seen.request_id):
                 return False
@@ -311,6 +312,14 @@ class Server:
             return right and seen.request_id == (due.request_id if state.names else "")
         return plain(seen) == plain(due if state.names else nameless(due))
 
+    def _decided(self, state: State, due: BusEvent, seen: BusEvent, codes: tuple[object, ...]) -> str | None:
+        """The question that it has decided otherwise if what is due was seen so, if any; None if that is wrong."""
+        if not self.leaves_open or type(due) is not type(seen):
+            return None
+        view = None if state.view is None else state.view.data.view
+        others = openings.as_seen(due, seen, view, self.hearsay)
+        return next((question for other, question in others if self._is(state, other, seen, codes)), None)
+
     def _settle(self, begun: State) -> tuple[State, ...]:
         """The states in which all that happens inside is done."""
         found: dict[State, None] = {}
@@ -321,7 +330,7 @@ class Server:
                 raise ValueError(f"{self.client}: after {CALLS} calls its charts still go on, in {here.where}")
             due = self._client.due(here.client)
             if not due or due[0].to == "broker" or (here.doubts is not None and asks(due[0].message)):
-                found[self._normal(here)] = None
+                found[normal(here, is_tracker=self._is_tracker)] = None
                 continue
             then = self._client.send(here.client, due[0])
             if then is not None:
@@ -348,6 +357,8 @@ class Server:
             view = self._view.send(asked.then, answer)
             if view is not None:
                 yield from self._told(state._replace(view=view), answer.message)
+        for view, other, question in openings.told(state.view, output.message) if self.leaves_open else ():
+            yield from self._told(state._replace(view=view, decided=state.decided or question), other)
 
     def _told(self, state: State, answer: Message | None) -> Iterator[State]:
         told = state if answer is None else self._deliver(state, "client", answer)
@@ -377,33 +388,3 @@ class Server:
             view = Snapshot(("idle",), DistributionViewData(kept))
             return state._replace(view=view, doubts=EVERYTHING)
         return state._replace(view=None)
-
-    def _normal(self, state: State) -> State:
-        """What nobody outside can tell apart is the same."""
-        data, running = state.client.data, state.clock.data.running
-        if self._is_tracker:
-            attempts = immutabledict(dict.fromkeys(running, 1))
-            if data.attempts != attempts:
-                state = state._replace(client=Snapshot(state.client.states, replace(data, attempts=attempts)))
-            if running != attempts:
-                state = state._replace(clock=Snapshot(state.clock.states, ClockData(attempts)))
-            return state
-        if data.retried:
-            data = replace(data, retried=0)
-            state = state._replace(client=Snapshot(state.client.states, data))
-        if data.attempt != len(running) and set(running.values()) <= {data.attempt}:
-            data = replace(data, attempt=len(running))
-            state = state._replace(
-                client=Snapshot(state.client.states, data),
-                clock=Snapshot(state.clock.states, ClockData(immutabledict(dict.fromkeys(running, 1)))),
-            )
-        if state.view is not None:
-            view = state.view.data.view
-            own = view.own.stored_fragments
-            if not (view.clients or view.gone or view.gone_before or len(view.fragments) > len(own)):
-                return state
-            parts = immutabledict({key: value for key, value in view.fragments.items() if key in own})
-            unseen = replace(view, clients=immutabledict(), gone=immutabledict(), fragments=parts)
-            unseen = replace(unseen, gone_before=immutabledict())
-            state = state._replace(view=Snapshot(state.view.states, replace(state.view.data, view=unseen)))
-        return state

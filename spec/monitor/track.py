@@ -12,7 +12,6 @@ reads an event of that client, or a request that conflicts with what that client
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from immutabledict import immutabledict
 
@@ -27,47 +26,17 @@ from machines.events import (
     TrackerGoodbye,
     TrackerHello,
 )
-from spec.monitor import relevance
+from spec.monitor import openings, relevance
+from spec.monitor.configuration import ASSUMED, FOREVER, TIMED, Assumptions, Configuration, nearly
 from spec.monitor.naming import Names
 from spec.monitor.observation import Sight
-from spec.monitor.server import Server, State
+from spec.monitor.server import Server
+from spec.monitor.state import State
 
 MOST = 2048
 """Configurations of one participant that are looked at for one event; beyond that nobody can tell."""
 UNREAD = 200
 """Of what was passed on to a participant of which nothing is known, so many events may be unread."""
-FOREVER = 1e300
-"""Seconds; so long ago is before everything."""
-TIMED = immutabledict[str, float]()
-
-
-class Configuration(NamedTuple):
-    """Where a participant can be: its state, the place in its inbox, and since when each of its timeouts runs."""
-
-    state: State
-    place: int
-    since: immutabledict[str, float] = TIMED
-
-
-class Assumptions(NamedTuple):
-    """What is known of time, in seconds."""
-
-    timeout: float = 0.0
-    """What every timeout of the servers lasts at least."""
-    lag: float = 10.0
-    """How long an event may lie unread."""
-    under_way: float = 1.0
-    """How long something may be under way, or lie unread, that was not seen because watching begins only now."""
-
-
-ASSUMED = Assumptions()
-
-
-def _nearly(here: Configuration) -> object:
-    """What is the same for configurations that are the same; a view is compared by identity, which is quick."""
-    view = None if here.state.view is None else id(here.state.view.data.view)
-    doubts = None if here.state.doubts is None else id(here.state.doubts)
-    return here.place, here.since, here.state.client, here.state.clock, here.state.names, view, doubts
 
 
 @dataclass
@@ -125,6 +94,7 @@ class Track:
 
     def deliver(self, at: float, event: BusEvent) -> None:
         """An event is on its way to it."""
+        self.server.hearsay.note(event)
         self.inbox.append((at, self.names.heard(event)))
         if self.configurations is None:
             del self.inbox[:-UNREAD]
@@ -169,6 +139,7 @@ class Track:
         """It has published an event, whether the broker has taken it over or it was lost; or, if that is not certain,
         another one may have.
         """
+        self.server.hearsay.note(event)
         named = self.names.said(event)
         if self.configurations is None:
             self._found_out(at, named)
@@ -285,7 +256,7 @@ class Track:
         while todo:
             here = todo.pop()
             if self.sight.deliveries:
-                same = _nearly(here)
+                same = nearly(here)
                 if same in exact:
                     continue
                 exact[same] = here
@@ -367,7 +338,8 @@ class Track:
         return immutabledict({"": at}) if is_timed and state.clock.data.running else TIMED
 
     def _may_expire(self, here: Configuration, client: str, at: float) -> bool:
-        return self.assumed.timeout <= 0 or at - here.since.get(client, -FOREVER) >= self.assumed.timeout
+        is_over = self.assumed.timeout <= 0 or at - here.since.get(client, -FOREVER) >= self.assumed.timeout
+        return is_over or (self.server.role == TRACKER and openings.may_drop(here.state, client))
 
     def _read(self, here: Configuration, place: int, at: float) -> Iterator[Configuration]:
         """It reads an event, before or after the timeouts that make a difference to it."""

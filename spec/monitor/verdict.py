@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from machines.events import BusEvent
+from machines.events import SIDES, BusEvent
 from spec.monitor.observation import Observed
+
+BY_THEMSELVES = ("speaks for", "carries the EventId", "names its request", "publishes no event", "is a ")
+"""How it is said of an event that it is wrong whatever else there was."""
 
 
 class Answer(Enum):
@@ -39,6 +42,11 @@ class Forbidden:
     before: tuple[Observed, ...] = ()
 
     @property
+    def is_of_the_past(self) -> bool:
+        """Whether it is wrong only after what was seen before, so that something that was not seen could explain it."""
+        return self.role in SIDES and not self.what.startswith(BY_THEMSELVES)
+
+    @property
     def at(self) -> float:
         """When it was seen, in seconds."""
         return self.seen.at
@@ -46,8 +54,9 @@ class Forbidden:
 
 @dataclass(frozen=True)
 class Unjudged:
-    """What could not be judged, and why."""
+    """What could not be judged, and why; `is_open`: since the diagrams leave it open (`spec.monitor.openings`)."""
 
     client: str
     seen: Observed
     why: str
+    is_open: bool = False

@@ -108,6 +108,8 @@ class Torrent:
             self.state = "waiting"
         elif topic == "clients/join/accepted" and mine and self.state == "asked":
             self.accepted(event)
+        elif topic == "clients/join/accepted" and mine and FAULT == "confirms again when registered":
+            self.publish("clients/join/succeeded")
         elif topic == "clients/join/denied" and mine and self.state == "asked":
             self.state = "waiting"
             if FAULT == "asks again when denied":

@@ -54,6 +54,8 @@ class Tracker:
             await self.publish("clients/join/denied", ClientIdentifier=client, ReasonCode=code, Reason="conflict")
 
     async def requested(self, client, event):
+        if client in self.clients and FAULT == "denies who asks again":
+            return await self.deny(client, 4)
         self.clients.pop(client, None)
         self.pending.pop(client, None)
         if event.get("FragmentSize") not in (None, SIZE) and FAULT != "takes any size":
@@ -61,7 +63,8 @@ class Tracker:
         asked = event["HashAlgorithm"]
         if asked != ALGORITHM and (asked.lower() != ALGORITHM or FAULT == "spells strictly"):
             return await self.deny(client, 2)
-        taken = {uri for one in (*self.clients.values(), *self.pending.values()) for uri in one["Endpoints"]}
+        promised = () if FAULT == "forgets promises" else self.pending.values()
+        taken = {uri for one in (*self.clients.values(), *promised) for uri in one["Endpoints"]}
         if taken & set(event["Endpoints"]) and FAULT != "shares endpoints":
             return await self.deny(client, 4)
         if FAULT == "never accepts":
@@ -75,7 +78,9 @@ class Tracker:
             service = {key: value for one in self.pending.values() for key, value in one["Brings"][kind].items()} | held
             wrong = [key for key in told if key in service and service[key] != told[key]]
             wrong = [] if FAULT == "overlooks conflicts" else wrong
-            add = {key: held[key] for key in held if key not in told} | {key: service[key] for key in wrong}
+            add = {key: held[key] for key in held if key not in told or FAULT == "adds what is known"} | {
+                key: service[key] for key in wrong
+            }
             if FAULT == "keeps its files" and kind == "File":
                 add = {}
             changes |= {f"Add{kind}Infos": add, f"Remove{kind}Infos": wrong}

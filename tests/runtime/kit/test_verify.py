@@ -13,10 +13,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from typer.testing import CliRunner
 
+from machines.events import ClientJoinAccepted, ClientJoinRequested
 from runtime.cli.main import app
 from runtime.kit import bench
 from runtime.kit.bench import Settings
 from runtime.kit.mosquitto import Mosquitto
+from runtime.kit.near_misses import near_misses
 from runtime.kit.paths import paths
 from runtime.kit.report import as_html, as_json, as_junit, lines
 from runtime.kit.result import Case, Status
@@ -24,11 +26,15 @@ from runtime.kit.verification import Report, arrows, cases, verify
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.session import BrokerAddress
 from runtime.runs.live import UnreachableError
+from runtime.wire.events import Malformed, decode
 from tests.support.programs import needed
 
 pytestmark = pytest.mark.broker
 
 WRITTEN = Path(__file__).parents[2] / "data" / "implementations"
+STAMP = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
+ENOUGH = 0.3
+"""Seconds that are waited for timeouts here: the servers' last longer, so that nobody can tell what is too late."""
 SERVERS = {"torrent": "torrent_paho.py", "tracker": "tracker_aiomqtt.py"}
 
 
@@ -37,7 +43,7 @@ def command(role: str, fault: str = "") -> str:
 
 
 def verified(role: str, only: str, fault: str = "", factor: float = 1.0) -> Report:
-    settings = Settings(role, command(role, fault), time_factor=factor, patience=2.0, random_cases=1)
+    settings = Settings(role, command(role, fault), time_factor=factor, patience=2.0, random_cases=1, enough=ENOUGH)
     return asyncio.run(verify(settings, only))
 
 
@@ -84,6 +90,10 @@ TRACKER = "ClientJoin_StandardProcedure/Tracker"
         ("tracker", "overlooks conflicts", "obligation/metadata", "metadata"),
         ("tracker", "keeps its files", TRACKER, "allowed"),
         ("tracker", "registers in silence", TRACKER, "answers"),
+        ("tracker", "denies who asks again", "obligation/again", "again"),
+        ("tracker", "adds what is known", "obligation/known", "known"),
+        ("tracker", "forgets promises", "obligation/promised", "promised"),
+        ("torrent", "confirms again when registered", "obligation/stays", "stays"),
     ],
 )
 def test_a_wrong_server_violates(role: str, fault: str, only: str, obligation: str) -> None:
@@ -94,6 +104,59 @@ def test_a_wrong_server_violates(role: str, fault: str, only: str, obligation: s
     assert case.reasons
     assert "title What was seen" in case.observed
     assert "title What is allowed" in case.expected
+
+
+@pytest.mark.parametrize("role", ["torrent", "tracker"])
+def test_what_is_too_late_is_judged_where_timeouts_have_a_bound(role: str) -> None:
+    """Both servers wait for half a minute."""
+    late = Settings(role, command(role), patience=2.0, longest=ENOUGH)
+    assert asyncio.run(verify(late, "obligation/expires")).obligations["expires"] is Status.VIOLATES
+    report = verified(role, "obligation/expires")
+    assert report.status is Status.CANNOT_TELL
+    assert "--longest-timeout" in report.cases[0].why
+
+
+def test_an_acceptance_that_is_no_event_is_played_on_demand() -> None:
+    assert verified("torrent", "obligation/types").cases[0].status is Status.NOT_EXERCISED
+    strict = Settings("torrent", command("torrent"), patience=1.0, strict=True)
+    report = asyncio.run(verify(strict, "obligation/types"))
+    assert report.obligations["types"] is Status.VIOLATES
+
+
+REQUEST = ClientJoinRequested(client="a", hash_algorithm="b", event_id=STAMP)
+ACCEPTED = ClientJoinAccepted(client="a", fragment_size=1, event_id=STAMP)
+
+
+@pytest.mark.parametrize("event", [REQUEST, ACCEPTED])
+def test_near_misses_are_no_events(event: ClientJoinRequested | ClientJoinAccepted) -> None:
+    found = list(near_misses(event))
+    assert len({what for what, _ in found}) == len(found) > 8
+    for _, payload in found:
+        with pytest.raises(Malformed):
+            decode(event.topic, payload)
+
+
+def test_a_tracker_that_lets_nobody_join_does_not_conform() -> None:
+    settings = Settings("tracker", command("tracker"), patience=2.0, hash_algorithm="md5")
+    report = asyncio.run(verify(settings, TRACKER))
+    assert report.status is Status.CANNOT_TELL
+    assert "--hash-algorithm" in report.untested
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("sh -c 'echo no such module >&2; exit 3'", "status 3; it printed 'no such module' last; it has not connected"),
+        (f"{sys.executable} {WRITTEN / SERVERS['torrent']} {{host}} {{port}} other", "it has connected as 'other'"),
+        ("sh -c 'setsid sleep 600 & :'", "status 0: it has to stay in the foreground"),
+    ],
+)
+def test_a_server_that_does_not_start_is_told_how_and_given_up(program: str, words: str) -> None:
+    report = asyncio.run(verify(Settings("torrent", program, startup=1.0), "StandardProcedure"))
+    assert words in report.cases[0].why
+    assert [case.status for case in report.cases[:3]] == [Status.VIOLATES] * 3
+    assert {case.status for case in report.cases[3:]} == {Status.NOT_EXERCISED}
+    assert report.obligations["starts"] is Status.VIOLATES
 
 
 def test_a_server_that_leaves_in_a_hurry_is_not_accused() -> None:
@@ -114,7 +177,7 @@ def test_a_shell_script_that_plays_a_torrent_server_badly_violates() -> None:
 @pytest.mark.parametrize("role", ["torrent", "tracker"])
 def test_servers_are_verified_on_mosquitto(role: str) -> None:
     program = needed("mosquitto")
-    settings = Settings(role, command(role), time_factor=2.0, random_cases=1, mosquitto=program)
+    settings = Settings(role, command(role), time_factor=2.0, random_cases=1, mosquitto=program, enough=ENOUGH)
     for only in ("Alternative4", "obligation/", "random/"):
         report = asyncio.run(verify(settings, only))
         assert report.status is Status.CONFORMS, [case.reasons for case in report.cases]
