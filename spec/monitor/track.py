@@ -56,6 +56,8 @@ class Track:
     """When something was last seen of it."""
     is_broken: bool = False
     """Whether its connection broke, and it has not connected again."""
+    wills: int = 0
+    """How many of its connections broke whose wills were not seen: such a one may come late, when it is back."""
     _about: str = ""
     _inert: set[tuple[str, type[BusEvent]]] = field(default_factory=set)
     """In which states which news of others change nothing at a server whose view is not followed."""
@@ -131,8 +133,9 @@ class Track:
             return False
         if not self.sight.connections:
             return bool(event.session)
-        is_will = self.is_broken and not event.request_id
-        self.is_broken = self.is_broken and not is_will  # it leaves no other before it has connected again
+        is_will = not event.request_id and (self.is_broken or bool(event.session and self.wills))
+        if is_will:
+            self.is_broken, self.wills = False, max(0, self.wills - 1)
         return is_will
 
     def publish(self, at: float, event: BusEvent, *, is_certain: bool = True) -> bool:
@@ -151,6 +154,7 @@ class Track:
     def disconnect(self, at: float, *, clean: bool) -> bool:
         """Its connection has ended."""
         self.is_broken = not clean
+        self.wills += not clean
         if self.configurations is None:
             self.begin(at)
             return True

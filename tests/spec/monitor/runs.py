@@ -23,9 +23,11 @@ Run = list[tuple[Label, Row]]
 def system_of(name: str, *, hardened: bool = False, **faults: int | None) -> tuple[Scenario, ClosedSystem]:
     """A scenario with further faults, and its system, where everything is delivered.
 
-    Faults do not end for good: a random run would soon meet that moment, and few faults before it.
+    Faults do not end for good: a random run would soon meet that moment, and few faults before it. Servers that leave
+    wills are hardened.
     """
     base = with_bounds(scenario(name), {key.replace("_", " "): value for key, value in faults.items()})
+    hardened = hardened or base.wills  # a will names a session
     changed = replace(base, hardened=hardened, stabilisation=False, retries=base.retries if hardened else 0)
     return changed, changed.build(drop_inert=False)
 
