@@ -60,6 +60,8 @@ class Participant:
     before: list[Observed] = field(default_factory=list)
     is_whole: bool = True
     """Whether `before` holds all that was seen of it."""
+    wills: int = 0
+    """How many of its connections broke; its track goes on from there (`Track.wills`)."""
 
 
 @dataclass
@@ -221,9 +223,8 @@ class Monitor:
         elif unknown and not (isinstance(event, ClientJoinRequested | TrackerHello) and not self.sight.connections):
             self.unjudged.append(Unjudged(client, seen, "what it did before was not seen"))
         elif openings.question(track.configurations) not in {question, ""}:
-            self.unjudged.append(
-                Unjudged(client, seen, openings.OPEN + openings.question(track.configurations), is_open=True)
-            )
+            why = openings.OPEN + openings.question(track.configurations)
+            self.unjudged.append(Unjudged(client, seen, why, is_open=True))
         else:
             self.judged += 1  # whoever may have started unseen may join, or say hello
         self._bound(participant)
@@ -242,11 +243,9 @@ class Monitor:
         if self.reconsiders and event is not None and self._reconsider(seen, participant):
             return
         where, expected = track.where(seen.at), track.expected(seen.at)
-        if self.misses:
-            why = "it is possible only if something before it was not seen"
-            self.unjudged.append(Unjudged(participant.client, seen, why))
-        elif track.is_cut_short:
-            why = "too much can have happened unseen to say whether that is possible"
+        if self.misses or track.is_cut_short:
+            unseen = "it is possible only if something before it was not seen"
+            why = unseen if self.misses else "too much can have happened unseen to say whether that is possible"
             self.unjudged.append(Unjudged(participant.client, seen, why))
         else:
             before = tuple(one for one in participant.before if one is not seen)
@@ -276,8 +275,7 @@ class Monitor:
         """Whether a tracker that was there before the latest hello may have published that: it steps down when it has
         heard that hello and, before it, its own.
         """
-        is_known = bool(getattr(seen, "client", ""))
-        if is_known or event.publisher != TRACKER or isinstance(event, TrackerHello):
+        if getattr(seen, "client", "") or event.publisher != TRACKER or isinstance(event, TrackerHello):
             return False
         return self._replaced > -FOREVER and (not self.sight.losses or seen.at <= self._replaced + self.assumed.lag)
 
@@ -352,6 +350,7 @@ class Monitor:
             participant.before.clear()
         elif isinstance(seen, Disconnected):
             self._broker.disconnected(seen.client)
+            participant.wills += not seen.clean
         elif seen.accepted:
             self._broker.topics.setdefault(seen.client, set()).add(seen.topic)
         participant.before.append(seen)
@@ -414,6 +413,7 @@ class Monitor:
                 participant.before.extend(self._recent)
             for seen in participant.before:
                 self._tell(track, role, seen)
+            track.wills = participant.wills
         return participant
 
     def _bound(self, participant: Participant) -> None:

@@ -130,7 +130,18 @@ def test_a_will_is_said_when_a_connection_broke_and_once(session: str) -> None:
     assert judge(*joins(), broke, will, will).answer is Answer.FORBIDDEN
     assert judge(*joins(), left, will).answer is Answer.FORBIDDEN
     assert judge(*joins(), will).answer is Answer.FORBIDDEN
-    assert judge(*joins(), broke, *connects("t1", 3.5), will).answer is Answer.FORBIDDEN
+    late = judge(*joins(), broke, *connects("t1", 3.5), will)
+    assert (late.answer is Answer.FORBIDDEN) is not bool(session), "it names the session that broke"
+    assert judge(*joins(), broke, *connects("t1", 3.5), will, will).answer is Answer.FORBIDDEN
+
+
+def test_a_late_will_can_be_the_first_that_is_seen_of_a_server() -> None:
+    will = Published(4.0, "t1", replace(GOODBYE, session="s1"))
+    monitor = Monitor()
+    monitor.see_all([*connects("t1"), Disconnected(1.0, "t1"), *connects("t1", 2.0), will])
+    assert not monitor.forbidden
+    monitor.see(will)
+    assert monitor.forbidden
 
 
 @pytest.mark.parametrize(("as_drawn", "answer"), [(False, Answer.CANNOT_TELL), (True, Answer.FORBIDDEN)])
