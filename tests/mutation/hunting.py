@@ -77,6 +77,9 @@ SMALL: tuple[Scenario, ...] = (
     _scenario("three, two of them rivals", torrents=3, conflicting=2),
     _scenario("named metadata", hardened=True, views=METADATA, timeouts="any",
               faults={"storage failure": 1}),
+    _scenario("wills", hardened=True, wills=True, faults={"crash torrent": 1, "late will": 1}),
+    _scenario("crash points", torrents=1, hardened=True, wills=True, files=True, crash_points=True,
+              stabilisation=True, faults={"crash tracker": 1, "crash torrent": 1}),
 )  # fmt: skip
 """Together they exercise every property."""
 

@@ -105,8 +105,7 @@ def test_a_run_with_a_late_will_is_told_drawn_seen_and_replayed() -> None:
     steps = [text for key, text in KEPT.findall(said.trace) if key.startswith("step")]
     played = list(play(system, steps))
     assert {"start torrent1; late will", "late will torrent1"} <= {step.text for step in played}
-    (found, *_) = monitored(system, played).forbidden
-    assert isinstance(found.event, ClientGoodbye), "to the monitor, no broker does that"
+    assert not monitored(system, played).forbidden, "to the monitor, a will may come late"
 
 
 @pytest.mark.parametrize(
