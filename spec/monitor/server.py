@@ -11,6 +11,7 @@ of other clients and of fragments that it does not store, and how often a timeou
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import product
 
 from immutabledict import immutabledict
@@ -59,6 +60,9 @@ REMEMBERED = 1024
 """States of which it is remembered what a timeout does."""
 CALLS = 200
 """More calls than a server makes before it waits: it calls itself for ever."""
+
+ANYBODY = "anybody"
+"""What a server is called of which only that is asked in which the name does not matter."""
 
 Charts = Mapping[str, type[Participant]]
 OURS: Charts = immutabledict({chart.__name__: chart for chart in (Tracker, TorrentServer, DistributionView, Clock)})
@@ -121,6 +125,9 @@ class Server:
 
     def online(self, requests: int = 0) -> tuple[State, ...]:
         """A new process that has started and subscribed, unseen."""
+        if self.charts is OURS and self.client != ANYBODY:
+            known = _online(self.role, self.remembers, self.as_drawn, self.leaves_open, requests)
+            return tuple(_called(self.client, one) for one in known)
         return tuple(
             end for one in self.fresh(requests) for state in self.started(one) for end in self.subscribed(state)
         )
@@ -388,3 +395,17 @@ class Server:
             view = Snapshot(("idle",), DistributionViewData(kept))
             return state._replace(view=view, doubts=EVERYTHING)
         return state._replace(view=None)
+
+
+@lru_cache(maxsize=64)
+def _online(role: str, remembers: bool, as_drawn: bool, leaves_open: bool, requests: int) -> tuple[State, ...]:
+    """Where a server with our charts is that has started, whoever it is: in a burst of joins many do."""
+    return Server(role, ANYBODY, OURS, remembers, as_drawn, leaves_open).online(requests)
+
+
+def _called(client: str, state: State) -> State:
+    """A state with another name, which its MQTT client knows, and its clock where it is timed."""
+    data, running = state.client.data, state.clock.data.running
+    running = immutabledict({client if name == ANYBODY else name: attempt for name, attempt in running.items()})
+    named = Snapshot(state.client.states, replace(data, client=client))
+    return state._replace(client=named, clock=Snapshot(state.clock.states, ClockData(running)))
