@@ -52,7 +52,7 @@ level, and after how many examples (a stop of a tour is one; examples are those 
 left out: `survivors.toml`, `equivalents.toml`. Before a level is measured it is tried without a fault: it has to find
 nothing, within the same time. A fault is found where the level has done what breaks a property; what only the charts
 did counts at the level of the charts alone.
-Level (c) was mended by what it missed of the faults of seed 77 (2 of 30); another seed judges it better.
+Level (c) was mended by what it missed of the faults of another seed (77: 2 of 30; the other levels found all 30).
 
 What a level cannot see, whatever is tried:
 
