@@ -98,6 +98,16 @@ async def registers_another(play: Play) -> None:
     await tells(play, ClientRegistered(client=OTHER, info=info, added_files=files))
 
 
+async def asks_with_the_news(play: Play) -> ClientJoinRequested:
+    """After a hello it asks anew, and tells of what `registers_another` brought; raises `Over` if it does not."""
+    await says_hello(play)
+    got = await play.expect("ClientJoinRequested", play.bench.settings.patience)
+    assert isinstance(got, ClientJoinRequested)
+    if FILE_OF_OTHER not in got.known_file_infos:
+        play.refuse(got, f"does not tell of {FILE_OF_OTHER!r}, which another client brought while it was registered")
+    return got
+
+
 async def another_leaves(play: Play) -> None:
     """Another client says goodbye."""
     await tells(play, ClientGoodbye(client=OTHER))

@@ -5,16 +5,15 @@ from typing import NoReturn
 
 from immutabledict import immutabledict
 
-from machines.events import BusEvent, ClientJoinAccepted, ClientJoinRequested, ClientJoinSucceeded, ClientRegistered
+from machines.events import BusEvent, ClientJoinAccepted, ClientJoinSucceeded, ClientRegistered
 from runtime.kit.actions import (
-    FILE_OF_OTHER,
     accepts,
     asks_for_the_same_endpoint,
+    asks_with_the_news,
     begin,
     by,
     denies,
     registers_another,
-    says_hello,
 )
 from runtime.kit.playing import PARTNER, PROBE, REGISTERED, Over, Play
 from runtime.kit.result import Status
@@ -82,10 +81,7 @@ async def torrent_stays(play: Play) -> None:
     await play.bench.rest()
     play.judge_silence()
     await registers_another(play)
-    await says_hello(play)
-    got = await play.expect("ClientJoinRequested", play.bench.settings.patience)
-    if isinstance(got, ClientJoinRequested) and FILE_OF_OTHER not in got.known_file_infos:
-        play.refuse(got, f"does not tell of {FILE_OF_OTHER!r}, which another client brought while it was registered")
+    await asks_with_the_news(play)
 
 
 async def tracker_again(play: Play) -> None:

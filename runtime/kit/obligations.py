@@ -17,12 +17,12 @@ from machines.events import (
 from runtime.kit.actions import (
     A_FILE,
     ACTIONS,
-    FILE_OF_OTHER,
     Action,
     accepts,
     accepts_another,
     asks_for_the_same_endpoint,
     asks_twice,
+    asks_with_the_news,
     begin,
     by,
     denies,
@@ -193,11 +193,7 @@ async def _torrent_news(play: Play) -> None:
     await play.tracker_says("ClientRegistered")
     await registers_another(play)
     await tells_of_a_file(play)
-    await says_hello(play)
-    got = await play.expect("ClientJoinRequested", play.bench.settings.patience)
-    assert isinstance(got, ClientJoinRequested)
-    if FILE_OF_OTHER not in got.known_file_infos:
-        play.refuse(got, f"does not tell of {FILE_OF_OTHER!r}, which another client brought while it was registered")
+    got = await asks_with_the_news(play)
     if A_FILE not in got.known_file_infos:
         raise Over(Status.CANNOT_TELL, f"it does not take over {A_FILE!r} from files/info, and no diagram says whether")
 

@@ -50,8 +50,8 @@ timeout for j: likewise. (d) A hidden server does something: neither its charts 
 publishes is about itself, so nothing is seen of it, but a bounded fault: 4. (e) What is about nobody (the tracker's
 hello and goodbye, a restart of the broker) stays in every view, so it is read in all alike. (f) A component t of S
 reads what is about a hidden g and tells of files of S; only the tracker tells of files (`Ghosts` refuses it
-otherwise). In the view of t and g it stood first, while t knew of itself
-what it knows here; what it says of S is seen here; and what it says of others is about neither.
+otherwise). In the view of t and g it stood first, while t knew of itself what it knows here; what it says of S is seen
+here; and what it says of others is about neither.
 
 *Three at once.* That a whole is what all pairs see of it needs that nothing is said of three servers at once, as by a
 server that knows which of the others stores whose fragment. Here each stores its own: a request tells of fragments that
