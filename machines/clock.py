@@ -77,6 +77,6 @@ class Clock(Participant):
         return tuple(_exceeded(client, attempt) for client, attempt in self.data.running.items())
 
 
-@lru_cache(maxsize=16384)  # a tracker's clock has one for each pending admission, and is asked at each step
+@lru_cache(maxsize=4096)  # a tracker's clock has one for each pending admission, and is asked at each step
 def _exceeded(client: str, attempt: int) -> Output:
     return Output(TimeoutExceeded(timer=Timer(client, attempt)), "client")

@@ -7,12 +7,12 @@ from the size of what it knew before, and from what has changed.
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 from immutabledict import immutabledict
 
 from machines.events import ClientMetadata, FileMetadata, Files, Fragments
+from machines.per_client import PerClient
 from machines.persistent_map import difference
 
 EVENT_BYTES = 512
@@ -76,9 +76,12 @@ def size_of(files: Mapping[str, FileMetadata], fragments: Collection[str]) -> in
     return _sizes([*files, *in_sequence, *fragments]) + ENTRY_BYTES * (len(files) + len(fragments))
 
 
-@lru_cache(maxsize=16384)  # each request asks for the size of each client
-def size_of_client(client: str, info: ClientMetadata) -> int:
-    """How many bytes a client takes in an event at most."""
+def size_of_clients(clients: Mapping[str, ClientMetadata]) -> int:
+    """How many bytes these clients take in an event at most."""
+    return sum(_clients.of(clients))
+
+
+def _size_of_client(client: str, info: ClientMetadata) -> int:
     return ENTRY_BYTES + _sizes((client, info.request_id, *info.endpoints, *info.stored_fragments))
 
 
@@ -94,3 +97,6 @@ def _size_of_some(texts: Sequence[str]) -> int:
     text = "".join(texts)
     plain = len(text.encode("utf-8", "replace")) + QUOTED_BYTES * len(texts)
     return plain if text.isalnum() else plain + ESCAPE_BYTES * len(_ESCAPED.findall(text))
+
+
+_clients = PerClient(_size_of_client)  # each request asks for the size of each client

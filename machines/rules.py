@@ -23,7 +23,6 @@ of the former only, and the client forgets the latter: they belong to an earlier
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Literal, TypeVar
 
 from immutabledict import immutabledict
@@ -49,7 +48,7 @@ from machines.events import (
     Fragments,
     ReasonCode,
 )
-from machines.limits import EVENT_BYTES, NO_LIMITS, Limits, size_of, size_of_client, size_of_known
+from machines.limits import EVENT_BYTES, NO_LIMITS, Limits, size_of, size_of_clients, size_of_known
 from machines.persistent_map import common, joined, union, without
 from machines.records import replace
 
@@ -308,7 +307,6 @@ def _conflicts(view: View, request: ClientJoinRequested) -> Iterator[tuple[Reaso
         yield ReasonCode.ENDPOINT_CONFLICT, f"and {len(overlaps) - NAMED} more endpoints"
 
 
-@lru_cache(maxsize=16384)  # each request asks for those of each client
 def _normal_forms(endpoints: frozenset[str]) -> frozenset[str]:
     return frozenset(map(normal_form, endpoints))
 
@@ -342,7 +340,7 @@ def _beyond(view: View, asked: Admission, client: str) -> str:
     if limits.event_bytes is None:
         return ""
     size = EVENT_BYTES + size_of_known(view.files, view.fragments) + size_of(files, fragments)
-    size += sum(size_of_client(*item) for item in infos.items())
+    size += size_of_clients(infos)
     if size > limits.event_bytes:
         return (
             f"the service's events have at most {limits.event_bytes} bytes, and with this client one that tells a new "

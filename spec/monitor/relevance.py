@@ -24,7 +24,7 @@ from spec.monitor.server import OURS, Server
 from spec.monitor.state import State
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _normal(uris: frozenset[str]) -> frozenset[str]:
     return frozenset(map(normal_form, uris))
 
