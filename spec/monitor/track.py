@@ -132,6 +132,9 @@ class Track:
         if not isinstance(event, ClientGoodbye):
             return False
         if not self.sight.connections:
+            if event.session and self.configurations is not None:  # unless it came late, it is gone
+                gone = {Configuration(state, 0) for state in self.server.fresh(len(self.names))}
+                self.configurations |= gone
             return bool(event.session)
         is_will = not event.request_id and (self.is_broken or bool(event.session and self.wills))
         if is_will:
@@ -229,7 +232,11 @@ class Track:
     def _unread(self, at: float, until: int = -1, *, is_judged: bool = True) -> Iterator[Configuration]:
         """The configurations in which as much as that was read, or anything, if that is not given."""
         self._about = ""
-        yield from (each for each in self._everywhere(at, until=until, is_judged=is_judged) if each.place >= until)
+        for each in self._everywhere(at, until=until, is_judged=is_judged):
+            if each.place >= until:
+                yield each
+            elif not self.sight.deliveries:  # what was not read was lost, or changes nothing; but first it has to send
+                yield each if self.server.is_due(each.state) else each._replace(place=until)
 
     def _everywhere(
         self,
@@ -308,8 +315,6 @@ class Track:
             if is_news and not found:
                 self._inert.add(kind)
             yield from found
-        if until >= 0 and here.place < until:
-            yield here._replace(place=until)
 
     def _skipped(self, here: Configuration, end: int) -> int:
         """The place of the next event that it does not ignore in any case, before or after a timeout."""

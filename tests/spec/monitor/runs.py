@@ -13,11 +13,13 @@ from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.reference import successors
 from spec.exploration.model.scenario import Scenario, scenario, with_bounds
 from spec.exploration.model.steps import Label, Row
-from spec.monitor import Connected, Observed, Published, Subscribed
+from spec.monitor import Connected, Observed, Passed, Published, Subscribed
 from spec.monitor.monitor import TOPICS
 from tests.properties.simulation import Features
 
 Run = list[tuple[Label, Row]]
+PAUSE = 1000.0
+"""Seconds that go by where nothing has to happen."""
 
 
 def system_of(name: str, *, hardened: bool = False, **faults: int | None) -> tuple[Scenario, ClosedSystem]:
@@ -68,9 +70,37 @@ def is_calm(system: ClosedSystem, row: Row) -> bool:
     return all(system.is_idle(component, slot) for component, slot in enumerate(row[:-1]))
 
 
+def with_pauses(system: ClosedSystem, run: Run, most: int = 4) -> list[Observed]:
+    """What can be seen of a run in which some time, more than any answer may take, goes by at some calm moments."""
+    calm = [place for place, (_, row) in enumerate(run, start=1) if is_calm(system, row)]
+    found, length, later = list[Observed](), 0, 0.0
+    for place in (*calm[:: max(1, len(calm) // most)], len(run)):
+        seen = observed(system, run[:place])
+        found += [replace(one, at=one.at + later) for one in seen[length:]]
+        length = len(seen)
+        if place in calm and found:
+            later += PAUSE
+            found.append(Passed(found[-1].at + PAUSE))
+    return found
+
+
 def subscribed(seen: list[Observed]) -> list[Observed]:
     """What somebody sees who only subscribes."""
-    return [replace(one, client="") for one in seen if isinstance(one, Published)]
+    return [
+        one if isinstance(one, Passed) else replace(one, client="")
+        for one in seen
+        if isinstance(one, Published | Passed)
+    ]
 
 
-__all__ = ["Run", "connects", "featured", "is_calm", "observed", "random_runs", "subscribed", "system_of"]
+__all__ = [
+    "Run",
+    "connects",
+    "featured",
+    "is_calm",
+    "observed",
+    "random_runs",
+    "subscribed",
+    "system_of",
+    "with_pauses",
+]

@@ -22,6 +22,7 @@ from machines.events import (
     TrackerHello,
 )
 from spec.monitor import (
+    LOSSY_SUBSCRIBER,
     SUBSCRIBER,
     Answer,
     Assumptions,
@@ -140,6 +141,22 @@ def test_who_need_not_answer_may_be_silent() -> None:
     monitor = judge(*JOINED, Passed(1000), as_drawn=True)
     assert monitor.answer is Answer.ALLOWED
     assert monitor.where("t1") == ("awaiting_hello", "registered")
+
+
+@pytest.mark.parametrize("sight", [SUBSCRIBER, LOSSY_SUBSCRIBER])
+def test_members_may_be_silent_while_others_join(sight: Sight) -> None:
+    """Nobody sees that they read what is not for them."""
+    second = replace(ACCEPTED, clients=immutabledict({"one": ClientMetadata()}))
+    run = [Published(0, "", TrackerHello())]
+    for at, (name, accepted) in enumerate([("one", ACCEPTED), ("two", second)]):
+        events = (REQUEST, accepted, SUCCEEDED, REGISTERED)
+        run += [Published(at + 0.1, "", replace(event, client=name)) for event in events]
+    goodbye = Published(500, "", ClientGoodbye(client="two"))
+    monitor = Monitor(sight)
+    monitor.see_all((*run, *(Passed(at) for at in (5, 13, 100)), goodbye, Passed(1000)))
+    assert monitor.answer is Answer.ALLOWED, monitor.forbidden or monitor.unjudged
+    assert "registered" in monitor.where("one")
+    assert monitor.where("two") == ("offline",)
 
 
 def test_what_was_not_seen_is_not_judged_until_it_is_known_again() -> None:

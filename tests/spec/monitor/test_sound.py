@@ -6,7 +6,7 @@ import pytest
 
 from spec.exploration.model.scenario import scenarios
 from spec.monitor import LOSSY_SUBSCRIBER, SUBSCRIBER, Answer, Assumptions, Delivered, Monitor, Observed, Sight
-from tests.spec.monitor.runs import is_calm, observed, random_runs, subscribed, system_of
+from tests.spec.monitor.runs import PAUSE, is_calm, observed, random_runs, subscribed, system_of, with_pauses
 
 NAMES = list(scenarios())
 ORDERED = [name for name in NAMES if not scenarios()[name].unordered]
@@ -54,6 +54,20 @@ def test_a_run_of_which_a_subscriber_sees_all_is_allowed(name: str) -> None:
     _, system = system_of(name, losses=0)
     for run in random_runs(system, 6, 6, 70):
         judge(Monitor(SUBSCRIBER, assumed=PATIENT), subscribed(observed(system, run)))
+
+
+@pytest.mark.parametrize("sight", [SUBSCRIBER, LOSSY_SUBSCRIBER, Sight(deliveries=False), Sight()])
+@pytest.mark.parametrize("name", ORDERED)
+def test_time_may_go_by_where_nobody_has_to_answer(name: str, sight: Sight) -> None:
+    """However much of the run is seen; steps take no time, as long as something is under way."""
+    _, system = system_of(name, losses=0 if sight is SUBSCRIBER else None)
+    for run in random_runs(system, 8, 4, 60):
+        seen = with_pauses(system, run)
+        if not sight.connections:
+            seen = subscribed(seen)
+        elif not sight.deliveries:
+            seen = [one for one in seen if not isinstance(one, Delivered)]
+        judge(Monitor(sight, assumed=Assumptions(lag=PAUSE / 2)), seen)
 
 
 @pytest.mark.parametrize("name", ORDERED)
