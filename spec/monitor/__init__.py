@@ -27,7 +27,7 @@ Begin with `observation` and `monitor`; `track` follows one participant, `server
 """
 
 from spec.monitor.configuration import Assumptions
-from spec.monitor.monitor import Monitor, Participant
+from spec.monitor.monitor import Monitor
 from spec.monitor.observation import (
     COMPLETE,
     LOSSY_SUBSCRIBER,
@@ -44,6 +44,7 @@ from spec.monitor.observation import (
     Subscribed,
     Unreadable,
 )
+from spec.monitor.participant import Participant
 from spec.monitor.verdict import Answer, Forbidden, Unjudged
 
 __all__ = [

@@ -35,6 +35,7 @@ from spec.monitor.observation import (
     Unreadable,
     publisher,
 )
+from spec.monitor.participant import Participant, Present
 from spec.monitor.passing import Passing, covers
 from spec.monitor.server import OURS, Charts, Server
 from spec.monitor.track import Track
@@ -48,20 +49,6 @@ EARLIEST = 2000
 """Observations of a client of which nobody knows yet what it is that are kept until then."""
 TOPICS: Mapping[str, frozenset[str]] = {TRACKER: TRACKER_TOPICS, TORRENT: TORRENT_TOPICS}
 """What servers of a role can subscribe to; a tracker hears hellos only if it is hardened."""
-
-
-@dataclass
-class Participant:
-    """A client that was seen: its role ("" as long as nobody knows), and what was seen of it."""
-
-    client: str
-    role: str
-    track: Track | None = None
-    before: list[Observed] = field(default_factory=list)
-    is_whole: bool = True
-    """Whether `before` holds all that was seen of it."""
-    wills: int = 0
-    """How many of its connections broke; its track goes on from there (`Track.wills`)."""
 
 
 @dataclass
@@ -101,6 +88,7 @@ class Monitor:
         self.at = 0.0
         self._began: float | None = None
         self._recent: deque[Published] = deque()
+        self._present = Present(self.participants)
         self._broker = Passing(self.sight, self.in_order)
         self._published: dict[str, BusEvent] = {}
         self._tracker_session: str | None = "" if self.from_the_start else None
@@ -171,11 +159,11 @@ class Monitor:
             self._judge(seen, client, event)
         if isinstance(seen, Published) and not self.sight.deliveries:
             self._keep(seen)
-            for other in self.participants.values():
+            for other in self._present.reached(event):
                 if other.track is None:
                     other.before.append(seen)
                 elif event.topic in TOPICS[other.role]:
-                    other.track.deliver(seen.at, event)
+                    self._present.deliver(other, seen.at, event)
                     if other.client != client and _concerns(event, other.client, other.role):
                         other.before.append(seen)
 
@@ -379,23 +367,27 @@ class Monitor:
             if participant.track is not None:
                 participant.track.forget(seen.at)
         self._began = seen.at
+        self._present = Present(self.participants)  # whoever was gone may be back
         self._tracker_session = None
         self.unjudged.append(Unjudged("", seen, seen.why or "the observer missed something here"))
 
     def _pass(self, seen: Passed) -> None:
         """Whoever has read something by now, and has to answer it, must have done so."""
-        for participant in list(self.participants.values()):
+        for participant in self._present:
             track = participant.track
             if track is not None and not track.settle(seen.at):
                 self._impossible(
                     seen, participant, None, f"publishes nothing for {self.assumed.lag:g} s, though it has to"
                 )
+            elif not self.sight.deliveries:
+                self._present.see_off(participant, seen.at)
 
     # Participants.
 
     def _participant(self, client: str, role: str) -> Participant:
         """The participant; what was seen of it before its role was known is made up for."""
         participant = self.participants.setdefault(client, Participant(client, ""))
+        self._present.add(client)
         role = participant.role or self.roles.get(client, "") or role
         if role and participant.track is None:
             participant.role = role

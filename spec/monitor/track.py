@@ -184,7 +184,26 @@ class Track:
         self._trim()
         return True
 
+    def catch_up(self, at: float) -> None:
+        """Forget what it must have read by now of the many events that were passed on to it unseen: no longer than an
+        event may lie unread, and never the last `UNREAD`. Nothing is judged by that.
+        """
+        until = next((n for n, (came, _) in enumerate(self.inbox) if came > at - self.assumed.lag), len(self.inbox))
+        if self.configurations is None or (until := min(until, len(self.inbox) - UNREAD)) <= 0:
+            return
+        was_cut_short, self.is_cut_short = self.is_cut_short, False
+        found = {each._replace(place=max(each.place, until)) for each in self._unread(at, until)}
+        is_complete, self.is_cut_short = not self.is_cut_short, was_cut_short
+        if is_complete and self._become(found):
+            self._trim()
+
     # Asked.
+
+    def is_gone(self, at: float) -> bool:
+        """Whether it has left, whatever it did, and was not seen for longer than an event may lie unread."""
+        return self.latest < at - self.assumed.lag and all(
+            each.state.where in {"offline", "disconnecting"} for each in self.configurations or ()
+        )
 
     def where(self, at: float) -> tuple[str, ...]:
         """The atomic states that it can be in now; empty if that is not known."""

@@ -38,6 +38,7 @@ from spec.monitor import (
     Disconnected,
     Monitor,
     Observed,
+    Passed,
     Published,
     Sent,
     Subscribed,
@@ -49,6 +50,8 @@ from tests.properties.virtual import VirtualLoop
 TIMEOUT = 5.0
 SLOWEST = 0.2
 """Seconds that an event takes on one hop at most."""
+TICK = 1.0
+"""Seconds after which an observer notes that nothing came."""
 APART = 1e-6
 """Seconds between two events on one way: a loop does not keep the order of what is due at the same time."""
 TRACKER, SUCCESSOR = "tracker", "tracker-2"
@@ -361,9 +364,19 @@ def judged(seen: tuple[Observed, ...]) -> Monitor:
 
 
 def judged_from_outside(seen: tuple[Observed, ...]) -> Monitor:
-    """A monitor that has seen what somebody sees who only subscribes, and knows that events are lost."""
+    """A monitor that has seen what somebody sees who only subscribes, and knows that events are lost.
+
+    It is told each second in which nothing comes that time goes by, as where a monitor watches a broker.
+    """
     monitor = Monitor(LOSSY_SUBSCRIBER, assumed=Assumptions(timeout=TIMEOUT))
-    monitor.see_all(replace(one, client="") for one in seen if isinstance(one, Published))
+    at = 0.0
+    for one in seen:
+        while one.at - at > TICK:
+            at += TICK
+            monitor.see(Passed(at))
+        at = one.at
+        if isinstance(one, Published):
+            monitor.see(replace(one, client=""))
     return monitor
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.properties.simulation import Life, judged
+from tests.properties.simulation import EVERY, Features, Life, judged, judged_from_outside
 
 SEEDS = range(1, 13)
 
@@ -13,6 +13,13 @@ def test_in_the_end_everybody_is_registered_and_all_was_allowed(seed: int) -> No
     monitor = judged(seen)
     assert not monitor.forbidden
     assert not monitor.unjudged
+
+
+@pytest.mark.parametrize("features", EVERY, ids=lambda features: features.label)
+def test_who_only_subscribes_accuses_nobody(features: Features) -> None:
+    """However long nothing comes."""
+    monitor = judged_from_outside(Life(3, torrents=3, hours=1 / 30, features=features).run())
+    assert not monitor.forbidden
 
 
 def test_a_seed_gives_the_same_run_each_time() -> None:

@@ -5,7 +5,18 @@ import random
 import pytest
 
 from spec.exploration.model.scenario import scenarios
-from spec.monitor import LOSSY_SUBSCRIBER, SUBSCRIBER, Answer, Assumptions, Delivered, Monitor, Observed, Sight
+from spec.monitor import (
+    LOSSY_SUBSCRIBER,
+    SUBSCRIBER,
+    Answer,
+    Assumptions,
+    Delivered,
+    Monitor,
+    Observed,
+    Sight,
+    participant,
+    track,
+)
 from tests.spec.monitor.runs import PAUSE, is_calm, observed, random_runs, subscribed, system_of, with_pauses
 
 NAMES = list(scenarios())
@@ -68,6 +79,18 @@ def test_time_may_go_by_where_nobody_has_to_answer(name: str, sight: Sight) -> N
         elif not sight.deliveries:
             seen = [one for one in seen if not isinstance(one, Delivered)]
         judge(Monitor(sight, assumed=Assumptions(lag=PAUSE / 2)), seen)
+
+
+@pytest.mark.parametrize("name", ORDERED)
+def test_what_is_forgotten_accuses_nobody(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What must have been read by now is forgotten as soon as two events wait, and not at some hundred."""
+    monkeypatch.setattr(track, "UNREAD", 1)
+    monkeypatch.setattr(participant, "UNREAD", 1)
+    monkeypatch.setattr(participant, "CROWDED", 2)
+    _, system = system_of(name, losses=0)
+    for run in random_runs(system, 9, 4, 60):
+        seen = subscribed(with_pauses(system, run))
+        judge(Monitor(SUBSCRIBER, assumed=Assumptions(lag=PAUSE / 2)), seen)
 
 
 @pytest.mark.parametrize("name", ORDERED)
