@@ -1,6 +1,6 @@
 """So many torrent servers join one tracker at once: all are registered, all views are equal, at what cost.
 
-    python -m tests.benchmarks.wide [--torrents 1 10 100 1000] [--repeats 1] [--one-topic] [--qos 2]
+    python -m tests.benchmarks.wide [--torrents 1 10 100 1000] [--repeats 1] [--one-topic] [--qos 2] [--newcomers 100]
 
 The tracker has a process of its own, the torrent servers share others, at most `EACH` in one (each is a service, with
 its own connection), and Mosquitto is a fresh one with `set_tcp_nodelay` and room for the bursts. By default each client
@@ -10,6 +10,9 @@ everybody, the 99th percentile of the time that one took to be registered, the C
 tracker, of all torrent servers together, and of the broker, how many events the broker passed on with how many
 megabytes, and how many servers joined anew. It fails if anybody is missing, or if two views differ and go on to differ:
 one that joins anew at that moment changes what all others know, so who differs is asked again.
+
+With `--newcomers` so many more come when all are there, each alone: it starts, joins, and says goodbye before the next
+one starts. Told are the median and the 99th percentile of the seconds from its start until it is a member.
 """
 
 import argparse
@@ -84,7 +87,21 @@ async def served(port: int, first: int, count: int, total: int, settings: dict[s
     await asyncio.gather(*(running.kill() for running in bus.running))
 
 
-def measured(torrents: int, settings: dict[str, Any]) -> dict[str, float]:
+async def come(port: int, first: int, count: int, settings: dict[str, Any]) -> None:
+    """So many torrent servers, one after the other; prints how long each took until it was a member."""
+    bus = Bus(BrokerAddress("127.0.0.1", port))
+    took: list[float] = []
+    for number in range(first, first + count):
+        name = f"torrent-{number:04}"
+        began = time.perf_counter()
+        running = bus.torrent(name, shared(name), **settings)
+        await running.until(lambda running=running: running.status.is_member, LONG)  # type: ignore[misc]
+        took.append(time.perf_counter() - began)
+        await running.stop()
+    print(json.dumps(took), flush=True)
+
+
+def measured(torrents: int, settings: dict[str, Any], newcomers: int) -> dict[str, float]:
     """One run, with a broker of its own. Raises AssertionError if somebody knows less than all."""
     shares = [(first, min(EACH, torrents - first)) for first in range(0, torrents, EACH)]
     processes: list[subprocess.Popen[str]] = []
@@ -103,6 +120,7 @@ def measured(torrents: int, settings: dict[str, Any]) -> dict[str, float]:
             of_broker = _used(broker.pid)
             passed_on = asyncio.run(_counted(port))
             found = _agreed(processes)
+            alone = _newcomers(port, torrents, newcomers, settings) if newcomers else []
         finally:
             for process in processes:
                 process.kill()
@@ -122,7 +140,16 @@ def measured(torrents: int, settings: dict[str, Any]) -> dict[str, float]:
         "passed on": passed_on[PASSED_ON],
         "MB passed on": passed_on[BYTES] / 1e6,
         "joined anew": sum(each["anew"] for each in found),
+        **({"newcomer s": median(alone), "newcomer p99 s": quantiles(alone, n=100)[98]} if alone else {}),
     }
+
+
+def _newcomers(port: int, first: int, count: int, settings: dict[str, Any]) -> list[float]:
+    """How long each of so many took that came when all were there."""
+    told = json.dumps([port, first, count, settings])
+    line = [sys.executable, "-m", "tests.benchmarks.wide", "--come", told]
+    took: list[float] = json.loads(subprocess.run(line, capture_output=True, text=True, check=True).stdout)
+    return took
 
 
 def _agreed(processes: list[subprocess.Popen[str]]) -> list[dict[str, Any]]:
@@ -186,10 +213,15 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--one-topic", action="store_true")
     parser.add_argument("--qos", type=int, default=2)
+    parser.add_argument("--newcomers", type=int, default=0, help="at least 2")
     parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--come", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         asyncio.run(served(*json.loads(options.one)))
+        return
+    if options.come:
+        asyncio.run(come(*json.loads(options.come)))
         return
     settings = {
         "timeout": 600.0,
@@ -199,7 +231,7 @@ def main() -> None:
         "keepalive": 3600,
     }
     for torrents in options.torrents:
-        runs = [measured(torrents, settings) for _ in range(options.repeats)]
+        runs = [measured(torrents, settings, options.newcomers) for _ in range(options.repeats)]
         row = {key: median(run[key] for run in runs) for key in runs[0]}
         print(f"{torrents:6}", ", ".join(f"{key} {value:.2f}" for key, value in row.items()), flush=True)
 
