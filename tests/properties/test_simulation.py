@@ -22,6 +22,12 @@ def test_who_only_subscribes_accuses_nobody(features: Features) -> None:
     assert not monitor.forbidden
 
 
+def test_a_tracker_whose_hello_was_lost_is_one_of_two() -> None:
+    """The second one says hello; what the first one says before it has heard that is not the second one's."""
+    features = Features(named=False, steps_down=True)
+    assert not judged_from_outside(Life(5040, features=features).run()).forbidden
+
+
 def test_a_seed_gives_the_same_run_each_time() -> None:
     first, second = Life(7), Life(7)
     assert first.run() == second.run()
