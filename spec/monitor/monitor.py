@@ -259,7 +259,7 @@ class Monitor:
         elif isinstance(event, TrackerGoodbye):
             self._tracker_session = ""
         elif event.publisher == TRACKER and not self._tracker_session:
-            self._tracker_session = None  # its hello was lost: there is one, and nobody knows what its session is called
+            self._tracker_session = None  # its hello was lost: there is one, whose session nobody can name
 
     def _may_be_predecessors(self, seen: Observed, event: BusEvent) -> bool:
         """Whether a tracker that was there before the latest hello may have published that: it steps down when it has
