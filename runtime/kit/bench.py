@@ -6,6 +6,7 @@ broker or a server that runs already is given, only the kit's own clients are ne
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -54,8 +55,8 @@ class Settings:
     """Seconds that every timeout of the server lasts at least."""
     longest: float = 0.0
     """Seconds that every timeout of the server lasts at most; 0: nobody has said."""
-    enough: float = 10.0
-    """Seconds that the kit waits for a timeout of which nobody has said how long it lasts at most."""
+    enough: float = 35.0
+    """Seconds that are waited, a fourth of them first, for a timeout of which nobody has said how long it lasts."""
     strict: bool = False
     """Whether events are played that only a careful reader skips."""
     hash_algorithm: str = "sha-256"
@@ -63,6 +64,8 @@ class Settings:
     seed: int = 0
     mosquitto: str = ""
     """The program that is the kit's broker, instead of the embedded one."""
+    stop_signal: signal.Signals = signal.SIGTERM
+    """What asks the server to stop, as its owner does."""
     asks_again: bool = False
     """Whether a torrent server may ask again by itself, though it does not name its requests."""
 
@@ -70,6 +73,11 @@ class Settings:
     def subject(self) -> str:
         """The MQTT client identifier of the server under test."""
         return self.client or (TRACKER_ID if self.role == TRACKER else "torrent-under-test")
+
+    @property
+    def waits(self) -> tuple[float, ...]:
+        """Seconds (unscaled) after each of which the kit looks whether a timeout was exceeded."""
+        return (self.longest,) if self.longest else (self.enough / 4, self.enough)
 
     def seconds(self, seconds: float) -> float:
         """Seconds for this server."""
@@ -143,8 +151,7 @@ class Bench:
             ready.cancel()
             if self._watching.done():
                 await self._watching  # raises why the broker cannot be watched
-        self.subject.url, self.subject.host = str(self.address), self.address.host
-        self.subject.port = self.address.port
+        self.subject.connect_to(self.address)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -33,6 +33,7 @@ from runtime.kit.actions import (
     tells_of_a_file,
 )
 from runtime.kit.bench import Bench
+from runtime.kit.former import torrent_former, tracker_former
 from runtime.kit.lifetimes import (
     torrent_expires,
     torrent_stays,
@@ -42,9 +43,16 @@ from runtime.kit.lifetimes import (
     tracker_promised,
     tracker_restarts,
 )
-from runtime.kit.playing import PARTNER, REGISTERED, Over, Play, end
+from runtime.kit.playing import LEAVING, PARTNER, REGISTERED, RUNS_ALREADY, Over, Play, end
 from runtime.kit.result import Case, Status
-from runtime.kit.skipping import torrent_malformed, torrent_types, tracker_malformed, tracker_types
+from runtime.kit.skipping import (
+    torrent_malformed,
+    torrent_twice,
+    torrent_types,
+    tracker_malformed,
+    tracker_twice,
+    tracker_types,
+)
 from runtime.wire.events import encode
 from spec.monitor import Passed
 
@@ -138,9 +146,9 @@ async def _torrent_waits(play: Play) -> None:
     """Denied, and without an answer, it is silent until the next hello, however long its timeout is."""
     await begin(play)
     if play.last is not None and play.last.request_id and not play.bench.settings.asks_again:
-        raise Over(Status.NOT_EXERCISED, "it names its requests, so it may ask again by itself")
+        raise Over(Status.ITS_CHOICE, "it names its requests, so it may ask again by itself")
     if play.bench.settings.asks_again:
-        raise Over(Status.NOT_EXERCISED, "with --asks-again it may ask again by itself")
+        raise Over(Status.ITS_CHOICE, "with --asks-again it may ask again by itself")
     await denies(play)
     await _is_silent(play)
     await says_hello(play)
@@ -160,7 +168,7 @@ async def _torrent_metadata(play: Play) -> None:
     """A file that it knows otherwise than the tracker does is the tracker's from then on, as its next request says."""
     await begin(play)
     if play.last is None or not play.last.known_file_infos:
-        raise Over(Status.NOT_EXERCISED, "it brings no file")
+        raise Over(Status.ITS_CHOICE, "it brings no file of which it could be told otherwise")
     name, known = min(play.last.known_file_infos.items())
     right = replace(known, size=known.size + 1)
     stored = dict(list(play.last.stored_fragments.items())[:1])
@@ -195,14 +203,14 @@ async def _torrent_news(play: Play) -> None:
     await tells_of_a_file(play)
     got = await asks_with_the_news(play)
     if A_FILE not in got.known_file_infos:
-        raise Over(Status.CANNOT_TELL, f"it does not take over {A_FILE!r} from files/info, and no diagram says whether")
+        raise Over(Status.ITS_CHOICE, f"it does not take over {A_FILE!r} from files/info, and no diagram says whether")
 
 
 async def _stops(play: Play) -> None:
     """SIGTERM is how its owner orders it to stop."""
     settings = play.bench.settings
     if not settings.command:
-        raise Over(Status.NOT_EXERCISED, "a server that runs already cannot be asked to stop")
+        raise Over(Status.NOT_EXERCISED, RUNS_ALREADY)
     await begin(play)
     if settings.role != TRACKER:
         await play.tracker_says("ClientJoinAccepted")
@@ -210,14 +218,22 @@ async def _stops(play: Play) -> None:
         await play.tracker_says("ClientRegistered")
     await play.bench.rest()
     play.is_stopped = True
-    stopped = await play.bench.subject.stop(settings.seconds(settings.patience))
+    stopped = await play.bench.subject.stop(settings.seconds(settings.patience), settings.stop_signal)
     goodbye = "TrackerGoodbye" if settings.role == TRACKER else "ClientGoodbye"
     got = await play.bench.next(settings.quiet)
     if play.bench.forbidden:
         play.judge()
-    if not stopped or type(got).__name__ != goodbye:
-        how = f"it stopped without !{goodbye}" if stopped else f"it neither stopped nor said !{goodbye} at SIGTERM"
-        raise Over(Status.CANNOT_TELL, f"{how}; nobody drew how it is asked to leave")
+    by = settings.stop_signal.name
+    if type(got).__name__ != goodbye:
+        how = (
+            f"it stopped at {by} without !{goodbye}"
+            if stopped
+            else f"{by} neither stopped it nor made it say !{goodbye}"
+        )
+        raise Over(Status.CANNOT_TELL, f"{how} !{goodbye}: {LEAVING}")
+    if not stopped:
+        seconds = f"{settings.seconds(settings.patience):g} s"
+        raise Over(Status.CANNOT_TELL, f"it says !{goodbye} at {by}, and still runs {seconds} later")
 
 
 # A tracker under test.
@@ -344,12 +360,14 @@ CASES: Mapping[str, Mapping[str, Action]] = {
     "torrent": {
         "malformed": torrent_malformed,
         "types": torrent_types,
+        "twice": torrent_twice,
         "unknown": _torrent_unknown,
         "others": _torrent_others,
         "repeated": _torrent_repeated,
         "waits": _torrent_waits,
         "metadata": _torrent_metadata,
         "news": _torrent_news,
+        "former": torrent_former,
         "expires": torrent_expires,
         "stays": torrent_stays,
         "stops": _stops,
@@ -357,12 +375,14 @@ CASES: Mapping[str, Mapping[str, Action]] = {
     "tracker": {
         "malformed": tracker_malformed,
         "types": tracker_types,
+        "twice": tracker_twice,
         "unknown": _tracker_unknown,
         "others": _tracker_others,
         "repeated": _tracker_repeated,
         "conflicts": _tracker_conflicts,
         "leavers": _tracker_leavers,
         "failures": _tracker_failures,
+        "former": tracker_former,
         "spelling": _tracker_spelling,
         "sizes": _tracker_sizes,
         "metadata": _tracker_metadata,

@@ -26,6 +26,8 @@ from spec.monitor.explanation import alone, shortest
 
 GOODBYES = ("ClientGoodbye", "TrackerGoodbye")
 PARTNER, REGISTERED, PROBE = "partner-1", "client-1", "probe-1"
+LEAVING = "how one leaves is drawn, not by what one is asked to (--stop-signal names another signal)"
+RUNS_ALREADY = "a server that runs already is neither started anew nor asked to stop (--exec does both)"
 
 
 class Over(Exception):  # noqa: N818 - what happened
@@ -218,7 +220,10 @@ async def play_path(bench: Bench, path: Path, case: Case) -> None:
         case.status = Status.CONFORMS
     except Over as over:
         end(case, over)
-        if here is not None and over.status is not Status.NOT_EXERCISED:
+        if over.status is Status.ITS_CHOICE:
+            left = [name for name, status in case.arrows.items() if status is Status.NOT_EXERCISED]
+            case.arrows |= dict.fromkeys(left, Status.ITS_CHOICE)
+        elif here is not None and over.status is not Status.NOT_EXERCISED:
             case.arrows |= {arrow.name: over.status for arrow in here.arrows if arrow.name in case.arrows}
 
 
@@ -290,14 +295,14 @@ async def _await(play: Play, path: Path, place: int) -> None:
     is_start = here.event == "TrackerHello"
     if is_start:
         if not settings.command:
-            raise Over(Status.NOT_EXERCISED, "a server that runs already cannot be started anew")
+            raise Over(Status.NOT_EXERCISED, RUNS_ALREADY)
         await bench.subject.kill()
         await play.start()
     if here.event in GOODBYES:
         play.is_stopped = True
         if not settings.command:
-            raise Over(Status.NOT_EXERCISED, "a server that runs already cannot be asked to stop")
-        stopping = asyncio.create_task(bench.subject.stop(settings.seconds(settings.patience)))
+            raise Over(Status.NOT_EXERCISED, RUNS_ALREADY)
+        stopping = asyncio.create_task(bench.subject.stop(settings.seconds(settings.patience), settings.stop_signal))
         await _goodbye(play, here.event)
         await stopping
         return
@@ -312,7 +317,9 @@ async def _goodbye(play: Play, event: str) -> None:
     if play.bench.forbidden:
         play.judge()
     if got is None or type(got).__name__ != event:
-        raise Over(Status.CANNOT_TELL, f"SIGTERM did not make it say !{event}; nobody drew how it is asked to leave")
+        raise Over(
+            Status.CANNOT_TELL, f"{play.bench.settings.stop_signal.name} did not make it say !{event}: {LEAVING}"
+        )
 
 
 async def _tracker_plays(play: Play, path: Path, here: Publication, rest: Sequence[Publication]) -> None:
@@ -332,7 +339,7 @@ async def _tracker_plays(play: Play, path: Path, here: Publication, rest: Sequen
         and here.event != "TrackerHello"
     )
     if fails and play.last is not None and play.last.fragment_size is None:
-        raise Over(Status.NOT_EXERCISED, "it works with every fragment size: nothing makes it fail")
+        raise Over(Status.ITS_CHOICE, "it works with every fragment size: nothing makes it fail")
     await play.tracker_says(here.event, fails=fails, drop=is_lost and not bench.is_ours)
     if here.event == "TrackerHello" and path.seat == "Client":
         other = play.last

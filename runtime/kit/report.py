@@ -3,20 +3,23 @@
 import html
 import textwrap
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from runtime.kit.result import OBLIGATIONS, ORDER, Case, Status
-from runtime.kit.verification import Report, arrows
+from runtime.kit.verdict import Report, arrows
 from spec.monitor.explanation import pictures
 
 COLOURS = {
     Status.CONFORMS: "#1a7f37",
     Status.VIOLATES: "#cf222e",
     Status.CANNOT_TELL: "#9a6700",
-    Status.NOT_EXERCISED: "#6e7781",
+    Status.NOT_EXERCISED: "#9a6700",
+    Status.ITS_CHOICE: "#6e7781",
 }
+MOST_NAMES = 5
+"""Of what was not answered, so much is named on the last line."""
 NAMED = 48
 """Characters of the longest identifier."""
 UNPRINTABLE = {code: None for code in range(32) if chr(code) not in "\t\n\r"}
@@ -56,10 +59,44 @@ def lines(report: Report) -> Iterator[str]:
         if alike:
             yield f"  the same in {_number(len(alike), 'other case')}: {', '.join(one.name for one in alike)}"
     yield ""
+    yield from epilogue(report)
+    yield f"{report.status.value}: {_summary(report)}{_left(report)}"
+
+
+def epilogue(report: Report) -> Iterator[str]:
+    """What is to be told beside the cases, a sentence each: what was not answered, and why nothing else counts."""
     yield from report.unfit
+    yield from report.notes
+    if report.choices:
+        yield "its choice, so that no question arises:"
+        yield from _reasons(report.choices)
+    if report.excused:
+        yield "accepted though it was not answered (--accept):"
+        yield from _reasons(report.excused)
     if report.untested:
         yield f"it was never seen to join, or to let join: {report.untested}"
-    yield f"{report.status.value}: {_summary(report)}"
+    if report.unanswered:
+        yield "not answered, which is no pass:"
+        yield from _reasons(report.unanswered)
+
+
+def _reasons(names: Mapping[str, str]) -> Iterator[str]:
+    """A line for each reason, with all that it is the reason for."""
+    alike: dict[str, list[str]] = {}
+    for name, why in names.items():
+        alike.setdefault(why, []).append(name)
+    for why, of in alike.items():
+        yield from textwrap.wrap(f"{', '.join(of)}: {why}", 120, initial_indent="  ", subsequent_indent="    ")
+
+
+def _left(report: Report) -> str:
+    """For the last line: what was not answered, and what to do about that."""
+    if report.status is not Status.CANNOT_TELL or not report.unanswered:
+        return ""
+    names = list(report.unanswered)
+    told = ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
+    remedy = f"--accept '{names[0]}=REASON' says that one may stay so"
+    return f"; not answered: {told} (above stands why, and what would help; {remedy})"
 
 
 def _told(rows: Iterator[tuple[str, Status, str]]) -> Iterator[str]:
@@ -99,7 +136,9 @@ def violations(report: Report) -> Iterator[tuple[Case, list[Case]]]:
 def _summary(report: Report) -> str:
     counts = Counter(case.status for case in report.cases)
     told = ", ".join(f"{counts[status]} {status.value}" for status in Status if counts[status])
-    return f"{_number(len(report.cases), 'case')} ({told}) in {report.seconds:.0f} s"
+    played = _number(len(report.cases), "case")
+    chosen = f"{played} of {report.planned}" if report.planned > len(report.cases) else played
+    return f"{chosen} ({told}) in {report.seconds:.0f} s"
 
 
 def _number(count: int, what: str) -> str:
@@ -115,6 +154,11 @@ def as_json(report: Report) -> dict[str, Any]:
         "seconds": round(report.seconds, 3),
         "unexpected": report.unfit,
         "untested": report.untested,
+        "notes": report.notes,
+        "unanswered": report.unanswered,
+        "accepted": report.excused,
+        "choices": report.choices,
+        "planned": report.planned,
         "arrows": [
             {
                 "id": name,
@@ -209,7 +253,8 @@ def _page(report: Report) -> Iterator[str]:
     yield f"<h1>{title}: <span style='color:{colour}'>{report.status.value}</span></h1>"
     under_test = report.settings.command or f"at {report.settings.broker}"
     yield f"<p>{html.escape(_summary(report))}. Under test: <code>{html.escape(under_test)}</code></p>"
-    yield from (f"<p class=status>{html.escape(text)}</p>" for text in report.unfit)
+    told = "\n".join(epilogue(report))
+    yield f"<pre class=told>{html.escape(told)}</pre>" if told else ""
     for case, alike in violations(report):
         yield from _violation(case, alike)
     drawn = arrows(report.settings.role)
@@ -250,11 +295,11 @@ def _violation(case: Case, alike: list[Case]) -> Iterator[str]:
 def _table(title: str, rows: Iterator[tuple[str, Status, str]]) -> Iterator[str]:
     """What was exercised, the worst first; the rest can be unfolded."""
     every = sorted(rows, key=lambda row: ORDER.index(row[1]))
-    idle = [row for row in every if row[1] is Status.NOT_EXERCISED]
+    idle = [row for row in every if row[1] is Status.ITS_CHOICE]
     yield f"<h2>{title}</h2>"
     yield from _rows(every[: len(every) - len(idle)])
     if idle:
-        yield f"<details><summary>{len(idle)} not exercised</summary>"
+        yield f"<details><summary>{len(idle)} its choice</summary>"
         yield from _rows(idle)
         yield "</details>"
 
