@@ -25,7 +25,19 @@ from runtime.mqtt.session import BrokerAddress, NotConnectedError
 from runtime.runs.format import Run
 from runtime.runs.live import watch
 from runtime.runs.watcher import Watcher
-from spec.monitor import SUBSCRIBER, Assumptions, Forbidden, Monitor, Observed, Published, Sent, Sight, Unreadable
+from spec.monitor import (
+    SUBSCRIBER,
+    Assumptions,
+    Connected,
+    Disconnected,
+    Forbidden,
+    Monitor,
+    Observed,
+    Published,
+    Sent,
+    Sight,
+    Unreadable,
+)
 from spec.monitor.observation import publisher
 
 POLL = 0.01
@@ -85,6 +97,16 @@ class Settings:
 
 
 @dataclass
+class _Watcher(Watcher):
+    """Notes also what clients begin to publish, and may leave before they have handed it over."""
+
+    topics: set[str] = field(default_factory=set)
+
+    def offered(self, client: str, topic: str) -> None:
+        self.topics.add(topic)
+
+
+@dataclass
 class Bench:
     """One case's surroundings; an async context manager."""
 
@@ -103,6 +125,8 @@ class Bench:
         self._partners: list[Partner] = []
         self._ids: set[str] = set()
         self._has_begun = False
+        self._speaks_elsewhere = False
+        self._left: Disconnected | None = None
         self.is_ours = self.settings.broker is None and not self.settings.mosquitto
         self.subject = Subject(self.settings.command, "", "", 0, self.settings.subject)
         try:
@@ -118,7 +142,7 @@ class Bench:
         roles = {settings.subject: settings.role}
         lag = settings.seconds(settings.patience)
         if self.is_ours:
-            self.watcher = Watcher(self.observe)
+            self.watcher = _Watcher(self.observe)
             self.broker = EmbeddedBroker(observer=self.watcher)
             self._has_begun = True
             await self.broker.start()
@@ -176,6 +200,14 @@ class Bench:
     def has_spoken(self) -> bool:
         """Whether the server under test has published an event."""
         return bool(self._ids)
+
+    def leaves_without(self, event: type[BusEvent]) -> bool:
+        """Whether the server under test has sent DISCONNECT, and nobody has begun to publish such an event."""
+        if not self.is_ours or event.topic in self.watcher.topics:
+            return False
+        return any(
+            isinstance(one, Disconnected) and one.client == self.settings.subject and one.clean for one in self.seen
+        )
 
     @property
     def own_clients(self) -> set[str]:
@@ -273,13 +305,23 @@ class Bench:
     def observe(self, seen: Observed) -> None:
         """Take notice of something, as of what the broker tells.
 
-        A server can publish over connections of another name; what nobody else can have published is its own.
+        A server can publish over connections of another name; what nobody else can have published is its own. Of such
+        a server a DISCONNECT of the connection that has its name does not say that it has left: it counts when it
+        connects again.
         """
+        subject = self.settings.subject
         if isinstance(seen, Published | Sent) and self.is_ours and self._is_its_own(seen):
-            seen = replace(seen, client=self.settings.subject)
+            seen = replace(seen, client=subject)
+            self._speaks_elsewhere = True
+        if isinstance(seen, Disconnected) and seen.client == subject and seen.clean and self._speaks_elsewhere:
+            self._left = seen
+            return
+        if isinstance(seen, Connected) and seen.client == subject and self._left is not None:
+            left, self._left = replace(self._left, at=seen.at), None
+            self.seen.append(left)
+            self.monitor.see(left)
         self.seen.append(seen)
         found = self.monitor.see(seen)
-        subject = self.settings.subject
         if isinstance(seen, Unreadable) and self._is_its_garbage(seen):
             found = Forbidden(subject, self.settings.role, seen, None, f"publishes no event: {seen.why}")
         if found is not None and found.client == subject:

@@ -86,16 +86,16 @@ async def _asks_for_what_expired(play: Play, client: str) -> None:
 async def torrent_expires(play: Play) -> None:
     """Who is accepted after its timeout has failed already, and waits for the next TrackerHello."""
     await begin(play)
-    if (play.last is not None and play.last.request_id) or play.bench.settings.asks_again:
-        raise Over(Status.ITS_CHOICE, "it may ask again by itself, so that an acceptance is never late")
+    bench = play.bench
     late: BusEvent | None = None
     for wait in play.bench.settings.waits:
         if late is not None:
             await play.tracker_says("ClientRegistered")
             await says_hello(play)
             await play.expect("ClientJoinRequested", play.bench.settings.patience)
-        await _wait(play, wait)
-        play.judge_silence()
+        await bench.until(lambda: bool(bench.forbidden) or not bench.published.empty(), wait)
+        if not play.judge_silence():
+            return  # its timeout was exceeded: it has asked again
         await accepts(play)
         await play.bench.rest()
         late = None if play.bench.published.empty() else play.bench.published.get_nowait()

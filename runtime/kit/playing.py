@@ -86,16 +86,27 @@ class Play:
         expected = () if track is None else tuple(e for e in track.expected(at) if type(e).__name__ not in GOODBYES)
         return Forbidden(settings.subject, settings.role, Passed(at), None, what, where, expected, before)
 
-    def judge_silence(self) -> None:
+    def judge_silence(self) -> bool:
         """As `judge`; raises `Over` as well if it has published anything, though nobody has told it anything.
+
+        Whether it was silent: it may have asked again by itself, where it may (`may_ask_again`).
 
         Who only subscribes cannot see that it did not start anew, and so finds nothing wrong with that.
         """
         self.judge()
-        if not self.bench.published.empty():
-            event = self.bench.published.get_nowait()
-            assert event is not None  # that was judged
+        if self.bench.published.empty():
+            return True
+        event = self.bench.published.get_nowait()
+        assert event is not None  # that was judged
+        if not (self.may_ask_again and isinstance(event, ClientJoinRequested)):
             self.refuse(event, "is published though it was told nothing")
+        self.last = event
+        return False
+
+    @property
+    def may_ask_again(self) -> bool:
+        """Whether it may ask again by itself after a failure."""
+        return self.bench.settings.asks_again or (self.last is not None and bool(self.last.request_id))
 
     def refuse(self, event: BusEvent, what: str) -> NoReturn:
         """Raises `Over`: what it has published is wrong, in a way that no monitor sees."""

@@ -4,7 +4,7 @@ import html
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 
 from runtime.kit.result import OBLIGATIONS, ORDER, Case, Status
@@ -65,7 +65,6 @@ def lines(report: Report) -> Iterator[str]:
 
 def epilogue(report: Report) -> Iterator[str]:
     """What is to be told beside the cases, a sentence each: what was not answered, and why nothing else counts."""
-    yield from report.unfit
     yield from report.notes
     if report.choices:
         yield "its choice, so that no question arises:"
@@ -75,9 +74,10 @@ def epilogue(report: Report) -> Iterator[str]:
         yield from _reasons(report.excused)
     if report.untested:
         yield f"it was never seen to join, or to let join: {report.untested}"
-    if report.unanswered:
+    if report.unanswered and report.status is not Status.VIOLATES:
         yield "not answered, which is no pass:"
         yield from _reasons(report.unanswered)
+    yield from report.unfit
 
 
 def _reasons(names: Mapping[str, str]) -> Iterator[str]:
@@ -192,13 +192,17 @@ def as_json(report: Report) -> dict[str, Any]:
 
 
 def as_junit(report: Report) -> str:
-    """JUnit XML: a test case for each case, arrow and obligation. What nobody can tell is an error: it is no pass."""
+    """JUnit XML: a test case for each case, arrow and obligation.
+
+    What was not answered is an error: it is no pass. What was accepted, is the server's choice, or stays open since a
+    case does that is an error itself, is skipped.
+    """
+    unanswered = report.unanswered
     suites = ET.Element("testsuites", name=f"clientjoin verify --role {report.settings.role}")
     cases = ET.SubElement(suites, "testsuite", name="cases")
     for case in report.cases:
-        element = _test(
-            cases, case.name, case.status, list(case.reasons), "\n".join(story(case)), is_expected=case.is_expected
-        )
+        verdict = Verdict(case.status, is_expected=case.is_expected, is_open=case.name in unanswered)
+        element = _test(cases, case.name, verdict, list(case.reasons), "\n".join(story(case)))
         element.set("time", f"{case.seconds:.3f}")
         if case.output:
             ET.SubElement(element, "system-out").text = case.output.translate(UNPRINTABLE)
@@ -208,11 +212,12 @@ def as_junit(report: Report) -> str:
     for title, found in (("arrows", report.arrows), ("obligations", report.obligations)):
         suite = ET.SubElement(suites, "testsuite", name=title)
         for name, status in found.items():
-            _test(suite, name, status, [told[name]], told[name], is_expected=name in expected)
+            verdict = Verdict(status, is_expected=name in expected, is_open=name in unanswered)
+            _test(suite, name, verdict, [told[name]], told[name])
     if report.unfit:
         suite = ET.SubElement(suites, "testsuite", name="expected failures")
         for text in report.unfit:
-            _test(suite, text.split(" ", 1)[0], Status.VIOLATES, [text], text)
+            _test(suite, text.split(" ", 1)[0], Verdict(Status.VIOLATES), [text], text)
     for element in (*suites, suites):
         tests = list(element.iter("testcase"))
         element.set("tests", str(len(tests)))
@@ -224,19 +229,27 @@ def as_junit(report: Report) -> str:
     return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _test(
-    suite: ET.Element, name: str, status: Status, reasons: list[str], text: str, *, is_expected: bool = False
-) -> ET.Element:
+class Verdict(NamedTuple):
+    """What is said of one test case: whether its violation was expected, and whether it counts as not answered."""
+
+    status: Status
+    is_expected: bool = False
+    is_open: bool = False
+
+
+def _test(suite: ET.Element, name: str, verdict: Verdict, reasons: list[str], text: str) -> ET.Element:
     """A test case; `reasons` say in short why it is no pass, `text` at length."""
     element = ET.SubElement(suite, "testcase", name=name, classname=f"clientjoin.{suite.get('name')}", time="0.000")
+    status = verdict.status
     said = f"{status.value}: {reasons[0]}" if reasons else status.value
     said = said.translate(UNPRINTABLE)
-    if status is Status.VIOLATES and not is_expected:
+    if status is Status.VIOLATES and not verdict.is_expected:
         ET.SubElement(element, "failure", type="violates", message=said).text = text.translate(UNPRINTABLE)
-    elif status is Status.CANNOT_TELL:
-        ET.SubElement(element, "error", type="cannot tell", message=said).text = text.translate(UNPRINTABLE)
+    elif verdict.is_open:
+        ET.SubElement(element, "error", type=status.value, message=said).text = text.translate(UNPRINTABLE)
     elif status is not Status.CONFORMS:
-        ET.SubElement(element, "skipped", message=f"{said} (as expected)" if is_expected else said)
+        expected = " (as expected)" if verdict.is_expected else ""
+        ET.SubElement(element, "skipped", message=f"{said}{expected}")
     return element
 
 

@@ -129,8 +129,7 @@ class Report:
             about = [case for case in self.cases if name in case.arrows or name in case.obligations]
             is_told = any(case.status in UNANSWERED for case in about)
             if status in UNANSWERED and not is_told and (about or not chosen):
-                what = str(arrows(self.settings.role).get(name, "")) or OBLIGATIONS[name]
-                yield name, f"{status.value}: {what}"
+                yield name, "no case came there" if status is Status.NOT_EXERCISED else status.value
 
     def _excused(self, name: str) -> str:
         return next((why for pattern, why in self.accepted.items() if matches(name, pattern)), "")

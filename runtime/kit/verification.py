@@ -137,8 +137,6 @@ def _leave_open(case: Case, bench: Bench) -> None:
     found = [one.why for one in bench.monitor.unjudged if one.is_open and one.client == bench.settings.subject]
     if found and case.status is Status.CONFORMS:
         case.status, case.why = Status.ITS_CHOICE, "; ".join(dict.fromkeys(found))
-        held = [name for name, status in case.obligations.items() if status is Status.CONFORMS]
-        case.obligations |= dict.fromkeys(held, Status.ITS_CHOICE)
 
 
 async def _shrunk(settings: Settings, case: Case) -> Case:

@@ -32,6 +32,7 @@ from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter  # type: ign
 from amqtt.broker import Broker  # type: ignore[import-untyped]
 from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType  # type: ignore[import-untyped]
 from amqtt.mqtt.disconnect import DisconnectPacket  # type: ignore[import-untyped]
+from amqtt.mqtt.publish import PublishPacket  # type: ignore[import-untyped]
 from amqtt.plugins.base import BaseAuthPlugin  # type: ignore[import-untyped]
 from amqtt.session import ApplicationMessage, Session  # type: ignore[import-untyped]
 
@@ -153,6 +154,8 @@ class _Gate(BaseAuthPlugin):  # type: ignore[misc]
     async def on_mqtt_packet_received(self, *, packet: object, session: Session | None = None) -> None:
         if session is not None and isinstance(packet, DisconnectPacket):
             _CONNECTION.get().clean = True
+        if session is not None and isinstance(packet, PublishPacket):
+            self.config.owner._offered(session.client_id, packet.topic_name)  # noqa: SLF001 - its other half
 
 
 class _Amqtt(Broker):  # type: ignore[misc]
@@ -318,6 +321,9 @@ class EmbeddedBroker:
         self._clients[client] = connection
         self._tell(self.observer.connected, client)
         return True
+
+    def _offered(self, client: str, topic: str) -> None:
+        self._tell(self.observer.offered, client, topic)
 
     def _subscribed(self, connection: _Connection, topic: str, code: int) -> None:
         accepted = code != REFUSED
