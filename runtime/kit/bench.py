@@ -97,16 +97,6 @@ class Settings:
 
 
 @dataclass
-class _Watcher(Watcher):
-    """Notes also what clients begin to publish, and may leave before they have handed it over."""
-
-    topics: set[str] = field(default_factory=set)
-
-    def offered(self, client: str, topic: str) -> None:
-        self.topics.add(topic)
-
-
-@dataclass
 class Bench:
     """One case's surroundings; an async context manager."""
 
@@ -142,7 +132,7 @@ class Bench:
         roles = {settings.subject: settings.role}
         lag = settings.seconds(settings.patience)
         if self.is_ours:
-            self.watcher = _Watcher(self.observe)
+            self.watcher = Watcher(self.observe)
             self.broker = EmbeddedBroker(observer=self.watcher)
             self._has_begun = True
             await self.broker.start()
@@ -203,7 +193,7 @@ class Bench:
 
     def leaves_without(self, event: type[BusEvent]) -> bool:
         """Whether the server under test has sent DISCONNECT, and nobody has begun to publish such an event."""
-        if not self.is_ours or event.topic in self.watcher.topics:
+        if not self.is_ours or event.topic in self.broker.begun:
             return False
         return any(
             isinstance(one, Disconnected) and one.client == self.settings.subject and one.clean for one in self.seen

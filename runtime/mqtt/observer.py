@@ -20,10 +20,6 @@ class BrokerObserver(Protocol):
     def subscribed(self, client: str, topic: str, accepted: bool) -> None:
         """A client asked for a topic (or filter); SUBACK goes out next."""
 
-    def offered(self, client: str, topic: str) -> None:
-        """A client has sent PUBLISH; the broker takes the event over now or, at QoS 2, once the client releases it."""
-        del client, topic  # few observers care
-
     def received(self, client: str, topic: str, payload: bytes) -> None:
         """The broker has taken over an event from a client."""
 
