@@ -67,7 +67,9 @@ def verify(
     ] = None,
     accept: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=REASON", help="What may stay unanswered, and why; `*` is any text. Repeatable."),
+        typer.Option(
+            metavar="NAME=REASON", help="What may stay unanswered, and why; `*` is any text, commas part names."
+        ),
     ] = None,
     time_factor: Annotated[float, typer.Option(min=0.1, max=1000, help="All times as much longer.")] = 1.0,
     timeout: Annotated[float, typer.Option(min=0, help="Seconds that its own timeouts last at least.")] = 0.5,

@@ -12,12 +12,20 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
-from machines.events import EVENT_OF_TOPIC, TRACKER, BusEvent, ClientGoodbye
+from machines.events import (
+    EVENT_OF_TOPIC,
+    TRACKER,
+    BusEvent,
+    ClientGoodbye,
+    ClientJoinAccepted,
+    ClientRegistered,
+)
 from machines.torrent_server import TOPICS as TORRENT_TOPICS
 from machines.tracker import TOPICS as TRACKER_TOPICS
 from machines.tracker import TRACKER_ID
 from runtime.kit.mosquitto import Mosquitto
 from runtime.kit.partners import Partner
+from runtime.kit.patience import Patience
 from runtime.kit.subject import Subject
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.faults import Fault, FaultPlan
@@ -62,7 +70,7 @@ class Settings:
     patience: float = 3.0
     quiet: float = 0.15
     startup: float = 8.0
-    case: float = 30.0
+    case: float = 60.0
     timeout: float = 0.5
     """Seconds that every timeout of the server lasts at least."""
     longest: float = 0.0
@@ -85,6 +93,11 @@ class Settings:
     def subject(self) -> str:
         """The MQTT client identifier of the server under test."""
         return self.client or (TRACKER_ID if self.role == TRACKER else "torrent-under-test")
+
+    @property
+    def has_own_broker(self) -> bool:
+        """Whether the broker is the kit's own, which sees packets and loses events."""
+        return self.broker is None and not self.mosquitto
 
     @property
     def waits(self) -> tuple[float, ...]:
@@ -114,10 +127,11 @@ class Bench:
         self._mosquitto: Mosquitto | None = None
         self._partners: list[Partner] = []
         self._ids: set[str] = set()
+        self._registered: set[str] = set()
         self._has_begun = False
         self._speaks_elsewhere = False
         self._left: Disconnected | None = None
-        self.is_ours = self.settings.broker is None and not self.settings.mosquitto
+        self.is_ours = self.settings.has_own_broker
         self.subject = Subject(self.settings.command, "", "", 0, self.settings.subject)
         try:
             await self._begin()
@@ -237,18 +251,24 @@ class Bench:
 
     async def next(self, within: float) -> BusEvent | None:
         """What the server under test publishes next, or None if nothing comes within so many seconds (unscaled), or it
-        does what is forbidden, or has ended.
+        does what is forbidden, or has ended. Seconds in which it could not run do not count.
         """
         getting = asyncio.create_task(self.published.get())
         ending = asyncio.create_task(self._ended())
+        patience = self.patience(within)
         try:
-            await asyncio.wait(
-                {getting, ending}, timeout=self.settings.seconds(within), return_when=asyncio.FIRST_COMPLETED
-            )
+            while not (getting.done() or ending.done()) and (left := patience.left):
+                await asyncio.wait({getting, ending}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             return getting.result() if getting.done() else None
         finally:
             getting.cancel()
             ending.cancel()
+
+    def patience(self, within: float) -> Patience:
+        """So many seconds (unscaled) for the server under test."""
+        process = self.subject.process
+        alive = process is not None and not self.subject.has_ended
+        return Patience(self.settings.seconds(within), process.pid if process is not None and alive else None)
 
     async def _ended(self) -> None:
         """Wait until the server's process has ended, and what it has published last must have come."""
@@ -259,14 +279,20 @@ class Bench:
             await self.rest()
 
     async def until(self, condition: Callable[[], bool], within: float) -> bool:
-        """Whether a condition comes to hold within so many seconds (unscaled)."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self.settings.seconds(within)
+        """Whether a condition comes to hold within so many seconds (unscaled) in which the server could run."""
+        patience = self.patience(within)
         while not condition():
-            if loop.time() > end:
+            if not patience.left:
                 return False
             await asyncio.sleep(POLL)
         return True
+
+    async def wait(self, condition: Callable[[], bool], seconds: float) -> None:
+        """Wait so many seconds (unscaled) by the clock on the wall, or until a condition holds."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.settings.seconds(seconds)
+        while not condition() and loop.time() < end:  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(POLL)
 
     async def rest(self) -> None:
         """Give the server time to do what it should not."""
@@ -286,6 +312,23 @@ class Bench:
             return seen.client == self.settings.subject
         event = EVENT_OF_TOPIC.get(seen.topic)
         return self._mosquitto is not None and event is not None and event.publisher == self.settings.role
+
+    def _lists_strangers(self, seen: Observed) -> Forbidden | None:
+        """That the tracker under test lists a client of the kit which it has never registered, if it does."""
+        event = getattr(seen, "event", None)
+        if self.settings.role != TRACKER or not isinstance(seen, Published | Sent):
+            return None
+        if isinstance(event, ClientRegistered):
+            self._registered.add(event.client)
+        if not isinstance(event, ClientJoinAccepted):
+            return None
+        wrong = sorted((event.clients.keys() & self.own_clients) - self._registered)
+        what = f"lists {', '.join(wrong)}, which it has not registered"
+        return (
+            Forbidden(self.settings.subject, TRACKER, seen, event, what, before=tuple(self.seen[:-1]))
+            if wrong
+            else None
+        )
 
     async def _watch(self) -> None:
         async for seen in watch(self.address, f"kit-{id(self):x}"):
@@ -314,6 +357,7 @@ class Bench:
         found = self.monitor.see(seen)
         if isinstance(seen, Unreadable) and self._is_its_garbage(seen):
             found = Forbidden(subject, self.settings.role, seen, None, f"publishes no event: {seen.why}")
+        found = found or self._lists_strangers(seen)
         if found is not None and found.client == subject:
             self.forbidden.append(found)
             self.published.put_nowait(None)

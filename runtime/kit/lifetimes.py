@@ -29,7 +29,7 @@ from runtime.kit.result import Status
 async def _wait(play: Play, seconds: float) -> None:
     """Wait so many seconds (unscaled), or until it does what is forbidden."""
     bench = play.bench
-    await bench.until(lambda: bool(bench.forbidden), seconds)
+    await bench.wait(lambda: bool(bench.forbidden), seconds)
     play.judge()
 
 
@@ -93,7 +93,7 @@ async def torrent_expires(play: Play) -> None:
             await play.tracker_says("ClientRegistered")
             await says_hello(play)
             await play.expect("ClientJoinRequested", play.bench.settings.patience)
-        await bench.until(lambda: bool(bench.forbidden) or not bench.published.empty(), wait)
+        await bench.wait(lambda: bool(bench.forbidden) or not bench.published.empty(), wait)
         if not play.judge_silence():
             return  # its timeout was exceeded: it has asked again
         await accepts(play)

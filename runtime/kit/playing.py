@@ -216,10 +216,12 @@ async def play_path(bench: Bench, path: Path, case: Case) -> None:
     ids = [arrow.name for arrow in path.arrows]
     case.arrows = dict.fromkeys(ids, Status.NOT_EXERCISED)
     here: Publication | None = None
+    at = 0
     try:
         await _prelude(play, path)
-        for place, here in enumerate(path.publications):
-            await _play(play, path, place)
+        play.judge()
+        for at, here in enumerate(_playable(bench, path)):
+            await _play(play, path, at)
             play.judge()
             done = [arrow for arrow in here.arrows if arrow.name in case.arrows and _happens(bench, path, arrow)]
             case.arrows |= {arrow.name: Status.CONFORMS for arrow in done}
@@ -235,7 +237,15 @@ async def play_path(bench: Bench, path: Path, case: Case) -> None:
             left = [name for name, status in case.arrows.items() if status is Status.NOT_EXERCISED]
             case.arrows |= dict.fromkeys(left, Status.ITS_CHOICE)
         elif here is not None and over.status is not Status.NOT_EXERCISED:
+            here = _blamed(path, at, over)
             case.arrows |= {arrow.name: over.status for arrow in here.arrows if arrow.name in case.arrows}
+
+
+def _blamed(path: Path, place: int, over: Over) -> Publication:
+    """What a path was at, or the last publication before that of what the server has published wrongly."""
+    event = "" if over.found is None else type(over.found.event).__name__
+    done = (one for one in reversed(path.publications[: place + 1]) if (one.event, one.by) == (event, path.seat))
+    return next(done, path.publications[place])
 
 
 def end(case: Case, over: Over) -> None:
@@ -243,6 +253,13 @@ def end(case: Case, over: Over) -> None:
     case.status, case.why, case.found = over.status, str(over), over.found
     if over.found is not None:
         case.obligations[violated(over.found)] = Status.VIOLATES
+
+
+def _playable(bench: Bench, path: Path) -> Sequence[Publication]:
+    """The publications of a path; of a tracker that runs already those before it would have to start anew."""
+    starts = [place for place, one in enumerate(path.publications) if place and one.event == "TrackerHello"]
+    is_cut = bench.settings.role == TRACKER and not bench.settings.command and starts
+    return path.publications[: starts[0]] if is_cut else path.publications
 
 
 def _happens(bench: Bench, path: Path, arrow: Arrow) -> bool:

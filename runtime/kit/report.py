@@ -3,7 +3,7 @@
 import html
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 
@@ -18,6 +18,10 @@ COLOURS = {
     Status.NOT_EXERCISED: "#9a6700",
     Status.ITS_CHOICE: "#6e7781",
 }
+IDLE = frozenset({Status.NOT_EXERCISED, Status.ITS_CHOICE})
+"""What a reader need not see first, unless it was asked for."""
+MOST_ACCEPTED = 12
+"""Names that are accepted one by one."""
 MOST_NAMES = 5
 """Of what was not answered, so much is named on the last line."""
 NAMED = 48
@@ -77,6 +81,8 @@ def epilogue(report: Report) -> Iterator[str]:
     if report.unanswered and report.status is not Status.VIOLATES:
         yield "not answered, which is no pass:"
         yield from _reasons(report.unanswered)
+        names = ",".join(report.unanswered) if len(report.unanswered) <= MOST_ACCEPTED else "*"
+        yield f"  if they may stay so: --accept '{names}=REASON'"
     yield from report.unfit
 
 
@@ -95,8 +101,7 @@ def _left(report: Report) -> str:
         return ""
     names = list(report.unanswered)
     told = ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
-    remedy = f"--accept '{names[0]}=REASON' says that one may stay so"
-    return f"; not answered: {told} (above stands why, and what would help; {remedy})"
+    return f"; not answered: {told} (why, and what would help, stands above; --accept NAME=REASON lets it be)"
 
 
 def _told(rows: Iterator[tuple[str, Status, str]]) -> Iterator[str]:
@@ -271,11 +276,12 @@ def _page(report: Report) -> Iterator[str]:
     for case, alike in violations(report):
         yield from _violation(case, alike)
     drawn = arrows(report.settings.role)
-    yield from _table(
-        "Cases", ((one.name, one.status, "; ".join(one.reasons[:1]) or one.title) for one in report.cases)
-    )
-    yield from _table("Arrows", ((name, status, str(drawn[name])) for name, status in report.arrows.items()))
-    yield from _table("Obligations", ((name, status, OBLIGATIONS[name]) for name, status in report.obligations.items()))
+    unanswered = report.unanswered
+    cases = ((one.name, one.status, "; ".join(one.reasons[:1]) or one.title) for one in report.cases)
+    of_arrows = ((name, status, str(drawn[name])) for name, status in report.arrows.items())
+    duties = ((name, status, OBLIGATIONS[name]) for name, status in report.obligations.items())
+    for heading, rows in (("Cases", cases), ("Arrows", of_arrows), ("Obligations", duties)):
+        yield from _table(heading, rows, unanswered)
     yield "</body></html>"
 
 
@@ -305,14 +311,15 @@ def _violation(case: Case, alike: list[Case]) -> Iterator[str]:
     yield "</section>"
 
 
-def _table(title: str, rows: Iterator[tuple[str, Status, str]]) -> Iterator[str]:
-    """What was exercised, the worst first; the rest can be unfolded."""
+def _table(title: str, rows: Iterator[tuple[str, Status, str]], unanswered: Collection[str]) -> Iterator[str]:
+    """What was exercised, and what should have been, the worst first; the rest can be unfolded."""
     every = sorted(rows, key=lambda row: ORDER.index(row[1]))
-    idle = [row for row in every if row[1] is Status.ITS_CHOICE]
+    idle = [row for row in every if row[1] in IDLE and row[0] not in unanswered]
     yield f"<h2>{title}</h2>"
-    yield from _rows(every[: len(every) - len(idle)])
+    yield from _rows([row for row in every if row not in idle])
     if idle:
-        yield f"<details><summary>{len(idle)} its choice</summary>"
+        counts = Counter(row[1].value for row in idle)
+        yield f"<details><summary>{', '.join(f'{count} {what}' for what, count in counts.items())}</summary>"
         yield from _rows(idle)
         yield "</details>"
 

@@ -94,6 +94,7 @@ OBLIGATIONS: Mapping[str, str] = {
     "expires": "what comes after its timeout is too late",
     "stays": "who is registered stays so, when the timeouts of joining are over",
     "restarts": "a tracker that begins anew lists nobody",
+    "retires": "when the tracker has said goodbye it is not registered, and says no goodbye when it stops",
     "stops": "it says goodbye when it is asked to stop (SIGTERM)",
 }
 """The obligations of a server in addition to the arrows, by identifier."""

@@ -87,7 +87,7 @@ async def _never_answered(play: Play) -> None:
         if "CONNECT" not in lost.packets:
             raise Over(Status.VIOLATES, "", play.silent("never starts: no CONNECT came"))
         play.is_stopped = True  # whoever cannot connect may end
-        await bench.until(lambda: "PUBLISH" in lost.packets or bench.subject.has_ended, settings.patience)
+        await bench.wait(lambda: "PUBLISH" in lost.packets or bench.subject.has_ended, settings.patience)
         if "PUBLISH" in lost.packets:
             raise Over(Status.VIOLATES, "", play.silent("does not wait for CONNACK: it publishes before that"))
 
@@ -102,7 +102,7 @@ async def _granted(play: Play) -> None:
 async def _not_connected(play: Play) -> None:
     """Nothing comes of it."""
     bench = play.bench
-    await bench.until(lambda: not bench.published.empty() or bench.subject.has_ended, bench.settings.startup / 2)
+    await bench.wait(lambda: not bench.published.empty() or bench.subject.has_ended, bench.settings.startup / 2)
     play.is_stopped = True  # whoever cannot connect may end
     play.judge()
 

@@ -4,11 +4,11 @@ import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import cache
 
 from runtime.kit.bench import Settings
 from runtime.kit.obligations import CASES
 from runtime.kit.paths import Arrow, paths
+from runtime.kit.playing import RUNS_ALREADY
 from runtime.kit.result import OBLIGATIONS, UNANSWERED, Case, Status, worst
 from runtime.kit.startup import STARTUPS, packets
 
@@ -117,7 +117,12 @@ class Report:
                 self.notes.append(f"--accept {pattern}: nothing of that name was left unanswered")
 
     def _is_played(self, name: str) -> bool:
-        return any(name == case.name or name in case.arrows or name in case.obligations for case in self.cases)
+        return any(name == case.name or self._is_about(case, name) for case in self.cases)
+
+    @staticmethod
+    def _is_about(case: Case, name: str) -> bool:
+        """Whether a case is about an arrow or an obligation."""
+        return name in case.arrows or name in case.obligations or case.name == OBLIGATION + name
 
     def _open(self) -> Iterator[tuple[str, str]]:
         """Cases that were not answered; and arrows and obligations, unless that is since their cases were not."""
@@ -126,10 +131,19 @@ class Report:
                 yield case.name, case.why
         chosen = self.planned > len(self.cases)
         for name, status in (*self.arrows.items(), *self.obligations.items()):
-            about = [case for case in self.cases if name in case.arrows or name in case.obligations]
+            about = [case for case in self.cases if self._is_about(case, name)]
             is_told = any(case.status in UNANSWERED for case in about)
             if status in UNANSWERED and not is_told and (about or not chosen):
-                yield name, "no case came there" if status is Status.NOT_EXERCISED else status.value
+                yield name, self._why(name) if status is Status.NOT_EXERCISED else status.value
+
+    def _why(self, name: str) -> str:
+        """Why nothing came to an arrow or an obligation."""
+        arrow = arrows(self.settings.role).get(name)
+        if arrow is not None and arrow.lost and not self.settings.has_own_broker:
+            return (
+                "what is lost on its way to a broker is lost at the kit's own only (neither --broker nor --mosquitto)"
+            )
+        return "no case came there" if self.settings.command else RUNS_ALREADY
 
     def _excused(self, name: str) -> str:
         return next((why for pattern, why in self.accepted.items() if matches(name, pattern)), "")
@@ -141,7 +155,6 @@ class Report:
 VIOLATES = Status.VIOLATES
 
 
-@cache
 def arrows(role: str) -> Mapping[str, Arrow]:
     """The arrows of the protocol's diagrams at the lifelines of a role, by identifier."""
     found = {arrow.name: arrow for path in paths(role) for arrow in path.arrows}
@@ -154,13 +167,14 @@ def obligations(role: str) -> list[str]:
 
 
 def matches(name: str, pattern: str) -> bool:
-    """Whether a pattern (`*` is anything) means a name; the case of an obligation is meant by the obligation's, too."""
-    return fnmatchcase(name, pattern) or fnmatchcase(name.removeprefix(OBLIGATION), pattern)
+    """Whether a pattern means a name: `*` is anything, commas part several; an obligation means its case, too."""
+    names = (name, name.removeprefix(OBLIGATION))
+    return any(fnmatchcase(each, part.strip()) for part in pattern.split(",") for each in names)
 
 
 def unknown(patterns: Iterable[str], names: Collection[str]) -> Iterator[str]:
     """Patterns that mean no name, each as a sentence that says what may have been meant."""
-    for pattern in patterns:
+    for pattern in (part.strip() for several in patterns for part in several.split(",")):
         if not any(matches(name, pattern) for name in names):
             close = difflib.get_close_matches(pattern, names, 3, 0.5)
             near = f"; did you mean {' or '.join(close)}?" if close else "; --list names all"

@@ -31,8 +31,7 @@ from typing import Any, NamedTuple, ParamSpec, Self
 from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter  # type: ignore[import-untyped]
 from amqtt.broker import Broker  # type: ignore[import-untyped]
 from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType  # type: ignore[import-untyped]
-from amqtt.mqtt.disconnect import DisconnectPacket  # type: ignore[import-untyped]
-from amqtt.mqtt.publish import PublishPacket  # type: ignore[import-untyped]
+from amqtt.mqtt import DisconnectPacket, PublishPacket  # type: ignore[import-untyped]
 from amqtt.plugins.base import BaseAuthPlugin  # type: ignore[import-untyped]
 from amqtt.session import ApplicationMessage, Session  # type: ignore[import-untyped]
 
@@ -154,7 +153,7 @@ class _Gate(BaseAuthPlugin):  # type: ignore[misc]
     async def on_mqtt_packet_received(self, *, packet: object, session: Session | None = None) -> None:
         if session is not None and isinstance(packet, DisconnectPacket):
             _CONNECTION.get().clean = True
-        if session is not None and isinstance(packet, PublishPacket):
+        elif isinstance(packet, PublishPacket):
             self.config.owner.begun.add(packet.topic_name)
 
 
@@ -180,9 +179,8 @@ class EmbeddedBroker:
 
     `faults` decides about each bus event on each hop; other topics pass. `refuse_connections` (client ids) and
     `refuse_subscriptions` (topics) are looked up at each attempt, so a set may be changed meanwhile. After `stop` or
-    `kill` the same object can be started again, on the same port. `begun` are the topics that anybody has sent a PUBLISH
-    to; at QoS 2 the broker takes an event over later, and never if its publisher leaves too soon. Raises BrokerError if
-    it cannot listen.
+    `kill` the same object can be started again, on the same port. Raises BrokerError if it cannot listen.
+    `begun`: the topics of each PUBLISH; it is taken over later at QoS 2, or never if its publisher leaves.
     """
 
     def __init__(

@@ -312,7 +312,7 @@ def test_a_broker_that_cannot_be_watched_leaves_nothing_behind(monkeypatch: pyte
     settings = Settings("torrent", "true", mosquitto=needed("mosquitto"))
     report = asyncio.run(verify(settings, f"{TORRENT}/1"))
     assert report.status is Status.CANNOT_TELL
-    assert len(stopped) == 1
+    assert len(stopped) == 2  # where the kit itself fails it tries once more
 
 
 def test_a_server_that_cannot_be_started_is_an_error() -> None:
@@ -343,7 +343,7 @@ def test_expected_failures_are_strict(tmp_path: Path) -> None:
     assert told["unexpected"] == ["ClientJoin_StandardProcedure/Torrent/1 was expected to be violated, and is not"]
 
 
-def test_names_that_mean_nothing_are_an_error_before_anything_is_played(tmp_path: Path) -> None:
+def test_names_that_mean_nothing_are_an_error(tmp_path: Path) -> None:
     names = tmp_path / "xfail.txt"
     names.write_text("obligation/repeatd\n", "utf-8")
     run = ["verify", "--role", "torrent", "--exec", "true"]
@@ -357,12 +357,13 @@ def test_names_that_mean_nothing_are_an_error_before_anything_is_played(tmp_path
         assert words in result.output
 
 
-def test_what_is_not_answered_is_named_on_the_last_line_with_a_remedy() -> None:
+def test_what_is_not_answered_is_named_on_the_last_line() -> None:
     run = ["verify", "--role", "torrent", "--only", "obligation/stops"]
     result = CliRunner().invoke(app, [*run, "--exec", command("torrent", "leaves in a hurry")])
     assert result.exit_code == 3
     assert "not answered: obligation/stops" in result.output.splitlines()[-1]
-    assert "--accept 'obligation/stops=REASON'" in result.output.splitlines()[-1]
+    assert "--accept NAME=REASON" in result.output.splitlines()[-1]
+    assert "--accept 'obligation/stops=REASON'" in result.output
     assert "--stop-signal" in result.output
 
 
