@@ -109,7 +109,7 @@ def test_what_was_accepted_is_told_and_counts_no_more() -> None:
 
 
 def test_an_arrow_that_no_case_came_to_is_no_pass() -> None:
-    whole = Report(Settings("torrent"), [Case("fine", "a case", Status.CONFORMS)], planned=1)
+    whole = Report(Settings("torrent", "a server"), [Case("fine", "a case", Status.CONFORMS)], planned=1)
     assert whole.exit_status == 3
     assert whole.unanswered["ClientJoin_Alternative4:57"] == "no case came there"
     assert "obligation/" not in "".join(whole.unanswered)
