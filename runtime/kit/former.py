@@ -22,6 +22,8 @@ async def torrent_former(play: Play) -> None:
     if settings.command:
         former.append(_last(play))
         await play.bench.subject.kill()
+        while await play.bench.next(settings.quiet) is not None:  # its broker may say its will
+            pass
         await play.start()
         await play.expect("ClientJoinRequested", settings.startup, is_first=True)
         await _answers_former(play, former)
