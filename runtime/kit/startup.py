@@ -69,6 +69,10 @@ async def run_startup(bench: Bench, case: Case, startup: str) -> None:
                 bench.broker.refuse_subscriptions = RefusedTopic({topic})
             await play.start()
             await _SEQUELS[startup](play)
+            if startup == "connection refused" and not refusals.happened:
+                play.is_stopped = False
+                play.judge()
+                raise Over(Status.VIOLATES, "", play.silent("never starts: no CONNECT came"))  # noqa: TRY301
             unseen = Status.CANNOT_TELL if startup == "granted" else Status.ITS_CHOICE  # it subscribes in any order
             seen = {arrow.name: _is_seen(arrow, bench.seen, subject, refusals) for arrow in drawn}
             case.arrows |= {name: Status.CONFORMS if is_seen else unseen for name, is_seen in seen.items()}

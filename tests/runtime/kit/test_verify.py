@@ -200,6 +200,12 @@ def test_a_server_that_does_not_start_is_told_how_and_given_up(program: str, wor
     assert report.obligations["starts"] is Status.VIOLATES
 
 
+def test_a_server_that_only_ends_conforms_in_nothing() -> None:
+    report = asyncio.run(verify(Settings("torrent", "false", startup=0.5, random_cases=0)))
+    assert {case.status for case in report.cases} == {Status.VIOLATES, Status.NOT_EXERCISED}
+    assert report.exit_status == 1
+
+
 def test_a_server_that_leaves_in_a_hurry_is_not_accused() -> None:
     """Its goodbye is lost with its connection: nobody can tell whether it said it."""
     report = verified("torrent", "obligation/stops", "leaves in a hurry")
