@@ -193,14 +193,12 @@ class EmbeddedBroker:
         refuse_connections: Collection[str] = (),
         refuse_subscriptions: Collection[str] = (),
     ) -> None:
-        self.host = host
-        self.port = port
+        self.host, self.port = host, port
         self.faults = faults or FaultPlan()
         self.observer = observer or SilentObserver()
         self.observer_errors = 0
         self.begun: set[str] = set()
-        self.refuse_connections = refuse_connections
-        self.refuse_subscriptions = refuse_subscriptions
+        self.refuse_connections, self.refuse_subscriptions = refuse_connections, refuse_subscriptions
         self._running = False
         self._dead = False
         self._connections: set[_Connection] = set()
