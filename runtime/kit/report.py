@@ -97,8 +97,10 @@ def _reasons(names: Mapping[str, str]) -> Iterator[str]:
 
 def _left(report: Report) -> str:
     """For the last line: what was not answered, and what to do about that."""
-    if report.status is not Status.CANNOT_TELL or not report.unanswered:
+    if report.status is not Status.CANNOT_TELL:
         return ""
+    if not report.unanswered:
+        return "; no case conforms, so that nothing is known of it"
     names = list(report.unanswered)
     told = ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
     return f"; not answered: {told} (why, and what would help, stands above; --accept NAME=REASON lets it be)"
