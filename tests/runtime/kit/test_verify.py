@@ -21,12 +21,12 @@ from runtime.kit.bench import Settings
 from runtime.kit.mosquitto import Mosquitto
 from runtime.kit.near_misses import given_twice, near_misses
 from runtime.kit.paths import paths
+from runtime.kit.playing import RUNS_ALREADY
 from runtime.kit.report import as_html, as_json, as_junit, lines
 from runtime.kit.result import Case, Status
 from runtime.kit.skipping import Misses
 from runtime.kit.verdict import Report, arrows
 from runtime.kit.verification import cases, verify
-from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.session import BrokerAddress
 from runtime.runs.live import UnreachableError
 from runtime.wire.events import Malformed, decode
@@ -261,21 +261,53 @@ def test_what_no_subscriber_sees_is_found_out_by_what_comes_next(role: str, faul
     assert "title What was seen" in report.cases[0].observed
 
 
-def test_a_server_that_runs_already_is_verified_at_its_broker() -> None:
+@pytest.mark.parametrize(
+    ("role", "name", "only", "fault"),
+    [
+        ("torrent", "t1", TORRENT, "never confirms"),
+        ("tracker", "a tracker", "ClientJoin_Alternative3", "never denies"),
+        ("tracker", "a tracker", "obligation/others", "registers anybody"),
+    ],
+)
+def test_a_server_that_runs_already_is_verified(role: str, name: str, only: str, fault: str) -> None:
+    """On Mosquitto, at which it was before the kit came."""
+    program = needed("mosquitto")
+
     async def play(fault: str) -> Report:
-        async with EmbeddedBroker() as broker:
-            address = BrokerAddress("127.0.0.1", broker.port)
-            program = [sys.executable, str(WRITTEN / SERVERS["torrent"]), address.host, str(address.port), "t1", fault]
-            process = await asyncio.create_subprocess_exec(*program)
-            try:
-                return await verify(Settings("torrent", "", address, "t1", 2.0, patience=2.0), TORRENT)
-            finally:
-                process.kill()
-                await process.wait()
+        broker = Mosquitto(program)
+        await broker.start(10.0)
+        written = [sys.executable, str(WRITTEN / SERVERS[role]), "127.0.0.1", str(broker.port), name, fault]
+        process = await asyncio.create_subprocess_exec(*written)
+        try:
+            await asyncio.sleep(1.0)  # until it has connected, and said its first word to nobody
+            settings = Settings(role, "", BrokerAddress("127.0.0.1", broker.port), name, 2.0, patience=2.0)
+            return await verify(settings, only)
+        finally:
+            process.kill()
+            await process.wait()
+            await broker.stop()
 
     right = asyncio.run(play(""))
-    assert right.status is Status.CONFORMS, [case.reasons for case in right.cases]
-    assert asyncio.run(play("never confirms")).status is Status.VIOLATES
+    assert {*right.unanswered.values()} <= {RUNS_ALREADY}
+    right.accept({"*": "it runs already"})
+    assert right.exit_status == 0, [right.unanswered, *(case.reasons for case in right.cases)]
+    assert asyncio.run(play(fault)).status is Status.VIOLATES
+
+
+def test_what_needs_a_new_start_is_not_answered_by_who_runs_already() -> None:
+    settings = Settings("tracker", "", BrokerAddress("127.0.0.1", 1), "a tracker")
+    cases = [Case("fine", "a case", Status.CONFORMS)]
+    report = Report(settings, cases, planned=1)
+    assert report.exit_status == 3
+    assert "--exec" in report.unanswered["TrackerServerStartup_StandardProcedure:64"]
+    assert "--mosquitto" in report.unanswered["ClientJoin_Alternative2:37"]
+
+
+def test_the_arrow_is_blamed_that_was_published_wrongly() -> None:
+    """Not the one that the kit was at when it saw that."""
+    arrows = verified("torrent", TORRENT, "confirms twice").arrows
+    assert arrows["ClientJoin_StandardProcedure:39"] is Status.VIOLATES
+    assert arrows["ClientJoin_StandardProcedure:45"] is not Status.VIOLATES
 
 
 @pytest.mark.parametrize("broker", ["", "mosquitto"])
