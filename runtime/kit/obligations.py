@@ -35,6 +35,7 @@ from runtime.kit.actions import (
 )
 from runtime.kit.bench import Bench
 from runtime.kit.former import torrent_former, tracker_former
+from runtime.kit.giving_up import torrent_gives_up
 from runtime.kit.lifetimes import (
     torrent_expires,
     torrent_stays,
@@ -399,6 +400,7 @@ CASES: Mapping[str, Mapping[str, Action]] = {
         "former": torrent_former,
         "expires": torrent_expires,
         "stays": torrent_stays,
+        "overdue": torrent_gives_up,
         "stops": _stops,
         "retires": _torrent_retires,
     },

@@ -143,6 +143,11 @@ class Play:
 
     # Torrent servers.
 
+    async def leave(self) -> None:
+        """The kit's tracker leaves, so that another one may come."""
+        if self.tracker_partner is not None:
+            await self.tracker_partner.disconnect()
+
     async def asks_for_the_last_time(self) -> None:
         """Wait for what a torrent server that runs already may still ask: it can have asked before it heard the hello
         of the kit, and asks once more then.

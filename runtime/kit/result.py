@@ -93,6 +93,7 @@ OBLIGATIONS: Mapping[str, str] = {
     "promised": "two registered clients never share an endpoint, though both were accepted",
     "expires": "what comes after its timeout is too late",
     "stays": "who is registered stays so, when the timeouts of joining are over",
+    "overdue": "who has confirmed and is not registered until its timeout has failed",
     "restarts": "a tracker that begins anew lists nobody",
     "retires": "when the tracker has said goodbye it is not registered, and says no goodbye when it stops",
     "stops": "it says goodbye when it is asked to stop (SIGTERM)",

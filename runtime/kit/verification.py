@@ -23,7 +23,7 @@ SHRINKS = 8
 """How often a random case that fails is played again with fewer actions."""
 RANDOM = "random/"
 """How the random cases are named."""
-LONGEST = (f"{OBLIGATION}expires", f"{OBLIGATION}stays")
+LONGEST = (f"{OBLIGATION}expires", f"{OBLIGATION}stays", f"{OBLIGATION}overdue")
 """Cases that let every timeout of a server be exceeded."""
 LONG = (
     f"{OBLIGATION}waits",

@@ -136,7 +136,10 @@ class Torrent:
         if FAULT == "never confirms":
             return
         self.state = "confirmed"
-        self.set_timer()
+        if FAULT == "sets one timeout":
+            self.timer.cancel()
+        else:
+            self.set_timer()
         if FAULT == "names nobody":
             self.publish("clients/join/succeeded", ClientIdentifier="")
         elif FAULT == "speaks for others":

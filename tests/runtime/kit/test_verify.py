@@ -126,14 +126,21 @@ def test_a_wrong_server_violates(role: str, fault: str, only: str, obligation: s
     assert "title What is allowed" in case.expected
 
 
-@pytest.mark.parametrize("role", ["torrent", "tracker"])
-def test_a_timeout_that_is_never_set_is_no_pass(role: str) -> None:
+@pytest.mark.parametrize(
+    ("role", "fault", "name"),
+    [
+        ("torrent", "sets no timeout", "expires"),
+        ("torrent", "sets one timeout", "overdue"),
+        ("tracker", "sets no timeout", "expires"),
+    ],
+)
+def test_a_timeout_that_is_never_set_is_no_pass(role: str, fault: str, name: str) -> None:
     """It violates where timeouts have a bound; otherwise it may be longer than anybody waits for."""
-    told = timed(role, "obligation/expires", "sets no timeout", longest=LONG)
-    assert told.obligations["expires"] is Status.VIOLATES
-    report = timed(role, "obligation/expires", "sets no timeout")
+    told = timed(role, f"obligation/{name}", fault, longest=LONG)
+    assert told.obligations[name] is Status.VIOLATES
+    report = timed(role, f"obligation/{name}", fault)
     assert report.exit_status == 3
-    assert "--longest-timeout" in report.unanswered["obligation/expires"]
+    assert "--longest-timeout" in report.unanswered[f"obligation/{name}"]
 
 
 def test_what_was_promised_until_a_timeout_is_free_after_it() -> None:
