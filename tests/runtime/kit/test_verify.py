@@ -301,7 +301,7 @@ def test_a_server_that_runs_already_is_verified(role: str, name: str, only: str,
     assert asyncio.run(play(fault)).status is Status.VIOLATES
 
 
-def test_what_needs_a_new_start_is_not_answered_by_who_runs_already() -> None:
+def test_what_needs_a_new_start_is_not_answered_without_one() -> None:
     settings = Settings("tracker", "", BrokerAddress("127.0.0.1", 1), "a tracker")
     cases = [Case("fine", "a case", Status.CONFORMS)]
     report = Report(settings, cases, planned=1)
