@@ -11,9 +11,12 @@ from runtime.cli.watching import Options, Watcher
 
 
 def monitor(
-    log: Annotated[
-        str, typer.Argument(metavar="[LOG]", help="A recording, or a log of a bus; `-` is standard input.")
-    ] = "",
+    logs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[LOG]...", help="A recording, or logs of a bus, one of each subscriber; `-` is standard input."
+        ),
+    ] = None,
     broker: Annotated[
         str, typer.Option(metavar="URL", help="A broker that runs: mqtt://[user:password@]host[:port].")
     ] = "",
@@ -66,8 +69,10 @@ def monitor(
     from runtime.runs.format import RunError
     from runtime.services.topics import Topics
 
-    if bool(log) == bool(broker):
+    if bool(logs) == bool(broker):
         raise _unusable("give either a LOG or --broker URL")
+    if logs and "-" in logs and len(logs) > 1:
+        raise _unusable("- is read as it comes, and put together with no other log")
     if (seconds or metrics is not None) and not broker:
         raise _unusable("--seconds and --metrics go with --broker")
     try:
@@ -82,7 +87,7 @@ def monitor(
         if broker:
             watcher.live(broker, seconds, metrics)
         else:
-            watcher.read(log)
+            watcher.read(logs or [])
     except RunError as error:
         raise _unusable(str(error)) from None
     except OSError as error:

@@ -30,6 +30,16 @@ class _EndedError(Exception):
         self.by = by
 
 
+class StopSignal(StrEnum):
+    """What asks a server to stop."""
+
+    SIGTERM = "SIGTERM"
+    SIGINT = "SIGINT"
+    SIGHUP = "SIGHUP"
+    SIGQUIT = "SIGQUIT"
+    SIGUSR1 = "SIGUSR1"
+
+
 class Role(StrEnum):
     """What the server under test is."""
 
@@ -55,19 +65,29 @@ def verify(
         Path | None,
         typer.Option(metavar="FILE", help="Cases, arrows or obligations, one a line, that have to be violated."),
     ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=REASON", help="What may stay unanswered, and why; `*` is any text, commas part names."
+        ),
+    ] = None,
     time_factor: Annotated[float, typer.Option(min=0.1, max=1000, help="All times as much longer.")] = 1.0,
     timeout: Annotated[float, typer.Option(min=0, help="Seconds that its own timeouts last at least.")] = 0.5,
     longest: Annotated[
         float,
         typer.Option(
-            "--longest-timeout", min=0, help="Seconds that they last at most; unless given, too late is not judged."
+            "--longest-timeout", min=0, help="Seconds that they last at most: what is taken later than that violates."
         ),
     ] = 0.0,
     asks_again: Annotated[
         bool, typer.Option("--asks-again", help="It may ask again by itself, though it does not name its requests.")
     ] = False,
+    stop_signal: Annotated[
+        StopSignal, typer.Option(case_sensitive=False, help="What asks it to stop, so that it says goodbye.")
+    ] = StopSignal.SIGTERM,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Events with missing properties or other types, too, which it has to skip.")
+        bool,
+        typer.Option("--strict", help="It has to skip events with properties missing, given twice or of another type."),
     ] = False,
     hash_algorithm: Annotated[str, typer.Option(help="Of the service that a tracker runs.")] = "sha-256",
     random_cases: Annotated[int, typer.Option("--random", min=0, help="How many random cases.")] = 4,
@@ -82,11 +102,13 @@ def verify(
 
     The kit plays all others, on a broker of its own, and a network that loses events.
 
-    Exit status: 0 it conforms, 1 it violates, 3 nobody can tell, 2 it cannot be verified.
+    Exit status: 0 it conforms, 1 it violates, 3 something was not answered (the last line says what, and what
+    would help), 2 it cannot be verified.
     """
     from runtime.kit.bench import Settings
     from runtime.kit.subject import SubjectError
-    from runtime.kit.verification import arrows, cases
+    from runtime.kit.verdict import arrows, obligations, unknown
+    from runtime.kit.verification import cases
     from runtime.mqtt.session import BrokerAddress, NotConnectedError, RefusedError
     from runtime.runs.live import UnreachableError
 
@@ -97,6 +119,7 @@ def verify(
     try:
         address = BrokerAddress.parse(broker) if broker else None
         expected = _expected(xfail)
+        accepted = _accepted(accept or [])
     except (ValueError, OSError) as error:
         raise _unusable(str(error)) from None
     settings = Settings(
@@ -113,6 +136,7 @@ def verify(
         seed=seed,
         mosquitto=mosquitto,
         asks_again=asks_again,
+        stop_signal=signal.Signals[stop_signal.value],
     )
     names = [case.name for case, _ in cases(settings)]
     if not any(only in name for name in names):
@@ -121,9 +145,14 @@ def verify(
         named = [name for name in names if only in name]
         typer.echo("\n".join([*named, "", *(f"{name:<48} {arrow}" for name, arrow in arrows(role.value).items())]))
         return
+    every = [*names, *arrows(role.value), *obligations(role.value)]
+    for option, told in (("--xfail", expected), ("--accept", accepted)):
+        for what in unknown(told, every):
+            raise _unusable(f"{option}: {what}")
     try:
         report = asyncio.run(_verify(settings, only, quiet=as_json))
         report.expect(expected)
+        report.accept(accepted)
         _write(report, junit, page)
     except (SubjectError, NotConnectedError, RefusedError, UnreachableError) as error:
         raise _unusable(str(error)) from None
@@ -147,6 +176,17 @@ def _expected(path: Path | None) -> list[str]:
         return []
     rows = (row.partition("#")[0].strip() for row in path.read_text(encoding="utf-8").splitlines())
     return [row for row in rows if row]
+
+
+def _accepted(given: list[str]) -> dict[str, str]:
+    """What may stay unanswered, and why. Raises `ValueError` where no reason is given."""
+    found = {}
+    for each in given:
+        name, _, reason = (part.strip() for part in each.partition("="))
+        if not name or not reason:
+            raise ValueError(f"--accept {each!r}: say NAME=REASON, as in 'stops=it runs until the machine stops'")
+        found[name] = reason
+    return found
 
 
 async def _verify(settings: "Settings", only: str, *, quiet: bool) -> "Report":

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,12 +100,14 @@ class Watcher:
 
     # Where it comes from.
 
-    def read(self, log: str) -> None:
-        """A file, or standard input, line by line as it comes."""
+    def read(self, logs: Sequence[str]) -> None:
+        """Files, put together if they are several; or standard input, line by line as it comes."""
         from runtime.runs.logs import Reader, load_run
+        from runtime.runs.merging import merged
 
-        if log != "-":
-            run = self.options.laid_over(load_run(Path(log), replace(self.options.topics, per_client=True)))
+        if logs != ["-"]:
+            topics = replace(self.options.topics, per_client=True)
+            run = self.options.laid_over(merged([(log, load_run(Path(log), topics)) for log in logs]))
             for seen in run.seen:
                 self.see(seen, run)
             return
@@ -359,7 +361,7 @@ class Watcher:
         assert self.run is not None
         if self.run.misses:
             text = "lines of QoS 2 are overtaken by others, so that what only another order explains is not judged: "
-            self.console.print(text + "record with mosquitto_sub -q 1")
+            self.console.print(self.run.doubt or text + "record with mosquitto_sub -q 1")
         if doubtful and not self.options.gaps:
             many = "it" if doubtful == 1 else f"{doubtful} of them"
             self.console.print(

@@ -6,17 +6,26 @@ broker or a server that runs already is given, only the kit's own clients are ne
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
-from machines.events import EVENT_OF_TOPIC, TRACKER, BusEvent, ClientGoodbye
+from machines.events import (
+    EVENT_OF_TOPIC,
+    TRACKER,
+    BusEvent,
+    ClientGoodbye,
+    ClientJoinAccepted,
+    ClientRegistered,
+)
 from machines.torrent_server import TOPICS as TORRENT_TOPICS
 from machines.tracker import TOPICS as TRACKER_TOPICS
 from machines.tracker import TRACKER_ID
 from runtime.kit.mosquitto import Mosquitto
 from runtime.kit.partners import Partner
+from runtime.kit.patience import Patience
 from runtime.kit.subject import Subject
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.faults import Fault, FaultPlan
@@ -24,7 +33,19 @@ from runtime.mqtt.session import BrokerAddress, NotConnectedError
 from runtime.runs.format import Run
 from runtime.runs.live import watch
 from runtime.runs.watcher import Watcher
-from spec.monitor import SUBSCRIBER, Assumptions, Forbidden, Monitor, Observed, Published, Sent, Sight, Unreadable
+from spec.monitor import (
+    SUBSCRIBER,
+    Assumptions,
+    Connected,
+    Disconnected,
+    Forbidden,
+    Monitor,
+    Observed,
+    Published,
+    Sent,
+    Sight,
+    Unreadable,
+)
 from spec.monitor.observation import publisher
 
 POLL = 0.01
@@ -49,13 +70,13 @@ class Settings:
     patience: float = 3.0
     quiet: float = 0.15
     startup: float = 8.0
-    case: float = 30.0
+    case: float = 60.0
     timeout: float = 0.5
     """Seconds that every timeout of the server lasts at least."""
     longest: float = 0.0
     """Seconds that every timeout of the server lasts at most; 0: nobody has said."""
-    enough: float = 10.0
-    """Seconds that the kit waits for a timeout of which nobody has said how long it lasts at most."""
+    enough: float = 35.0
+    """Seconds that are waited, a fourth of them first, for a timeout of which nobody has said how long it lasts."""
     strict: bool = False
     """Whether events are played that only a careful reader skips."""
     hash_algorithm: str = "sha-256"
@@ -63,6 +84,8 @@ class Settings:
     seed: int = 0
     mosquitto: str = ""
     """The program that is the kit's broker, instead of the embedded one."""
+    stop_signal: signal.Signals = signal.SIGTERM
+    """What asks the server to stop, as its owner does."""
     asks_again: bool = False
     """Whether a torrent server may ask again by itself, though it does not name its requests."""
 
@@ -70,6 +93,16 @@ class Settings:
     def subject(self) -> str:
         """The MQTT client identifier of the server under test."""
         return self.client or (TRACKER_ID if self.role == TRACKER else "torrent-under-test")
+
+    @property
+    def has_own_broker(self) -> bool:
+        """Whether the broker is the kit's own, which sees packets and loses events."""
+        return self.broker is None and not self.mosquitto
+
+    @property
+    def waits(self) -> tuple[float, ...]:
+        """Seconds (unscaled) after each of which the kit looks whether a timeout was exceeded."""
+        return (self.longest,) if self.longest else (self.enough / 4, self.enough)
 
     def seconds(self, seconds: float) -> float:
         """Seconds for this server."""
@@ -94,8 +127,11 @@ class Bench:
         self._mosquitto: Mosquitto | None = None
         self._partners: list[Partner] = []
         self._ids: set[str] = set()
+        self._registered: set[str] = set()
         self._has_begun = False
-        self.is_ours = self.settings.broker is None and not self.settings.mosquitto
+        self._speaks_elsewhere = False
+        self._left: Disconnected | None = None
+        self.is_ours = self.settings.has_own_broker
         self.subject = Subject(self.settings.command, "", "", 0, self.settings.subject)
         try:
             await self._begin()
@@ -143,8 +179,7 @@ class Bench:
             ready.cancel()
             if self._watching.done():
                 await self._watching  # raises why the broker cannot be watched
-        self.subject.url, self.subject.host = str(self.address), self.address.host
-        self.subject.port = self.address.port
+        self.subject.connect_to(self.address)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -169,6 +204,14 @@ class Bench:
     def has_spoken(self) -> bool:
         """Whether the server under test has published an event."""
         return bool(self._ids)
+
+    def leaves_without(self, event: type[BusEvent]) -> bool:
+        """Whether the server under test has sent DISCONNECT, and nobody has begun to publish such an event."""
+        if not self.is_ours or event.topic in self.broker.begun:
+            return False
+        return any(
+            isinstance(one, Disconnected) and one.client == self.settings.subject and one.clean for one in self.seen
+        )
 
     @property
     def own_clients(self) -> set[str]:
@@ -208,18 +251,24 @@ class Bench:
 
     async def next(self, within: float) -> BusEvent | None:
         """What the server under test publishes next, or None if nothing comes within so many seconds (unscaled), or it
-        does what is forbidden, or has ended.
+        does what is forbidden, or has ended. Seconds in which it could not run do not count.
         """
         getting = asyncio.create_task(self.published.get())
         ending = asyncio.create_task(self._ended())
+        patience = self.patience(within)
         try:
-            await asyncio.wait(
-                {getting, ending}, timeout=self.settings.seconds(within), return_when=asyncio.FIRST_COMPLETED
-            )
+            while not (getting.done() or ending.done()) and (left := patience.left):
+                await asyncio.wait({getting, ending}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             return getting.result() if getting.done() else None
         finally:
             getting.cancel()
             ending.cancel()
+
+    def patience(self, within: float) -> Patience:
+        """So many seconds (unscaled) for the server under test."""
+        process = self.subject.process
+        alive = process is not None and not self.subject.has_ended
+        return Patience(self.settings.seconds(within), process.pid if process is not None and alive else None)
 
     async def _ended(self) -> None:
         """Wait until the server's process has ended, and what it has published last must have come."""
@@ -230,14 +279,20 @@ class Bench:
             await self.rest()
 
     async def until(self, condition: Callable[[], bool], within: float) -> bool:
-        """Whether a condition comes to hold within so many seconds (unscaled)."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self.settings.seconds(within)
+        """Whether a condition comes to hold within so many seconds (unscaled) in which the server could run."""
+        patience = self.patience(within)
         while not condition():
-            if loop.time() > end:
+            if not patience.left:
                 return False
             await asyncio.sleep(POLL)
         return True
+
+    async def wait(self, condition: Callable[[], bool], seconds: float) -> None:
+        """Wait so many seconds (unscaled) by the clock on the wall, or until a condition holds."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.settings.seconds(seconds)
+        while not condition() and loop.time() < end:  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(POLL)
 
     async def rest(self) -> None:
         """Give the server time to do what it should not."""
@@ -258,6 +313,23 @@ class Bench:
         event = EVENT_OF_TOPIC.get(seen.topic)
         return self._mosquitto is not None and event is not None and event.publisher == self.settings.role
 
+    def _lists_strangers(self, seen: Observed) -> Forbidden | None:
+        """That the tracker under test lists a client of the kit which it has never registered, if it does."""
+        event = getattr(seen, "event", None)
+        if self.settings.role != TRACKER or not isinstance(seen, Published | Sent):
+            return None
+        if isinstance(event, ClientRegistered):
+            self._registered.add(event.client)
+        if not isinstance(event, ClientJoinAccepted):
+            return None
+        wrong = sorted((event.clients.keys() & self.own_clients) - self._registered)
+        what = f"lists {', '.join(wrong)}, which it has not registered"
+        return (
+            Forbidden(self.settings.subject, TRACKER, seen, event, what, before=tuple(self.seen[:-1]))
+            if wrong
+            else None
+        )
+
     async def _watch(self) -> None:
         async for seen in watch(self.address, f"kit-{id(self):x}"):
             self._ready.set()
@@ -266,15 +338,26 @@ class Bench:
     def observe(self, seen: Observed) -> None:
         """Take notice of something, as of what the broker tells.
 
-        A server can publish over connections of another name; what nobody else can have published is its own.
+        A server can publish over connections of another name; what nobody else can have published is its own. Of such
+        a server a DISCONNECT of the connection that has its name does not say that it has left: it counts when it
+        connects again.
         """
+        subject = self.settings.subject
         if isinstance(seen, Published | Sent) and self.is_ours and self._is_its_own(seen):
-            seen = replace(seen, client=self.settings.subject)
+            seen = replace(seen, client=subject)
+            self._speaks_elsewhere = True
+        if isinstance(seen, Disconnected) and seen.client == subject and seen.clean and self._speaks_elsewhere:
+            self._left = seen
+            return
+        if isinstance(seen, Connected) and seen.client == subject and self._left is not None:
+            left, self._left = replace(self._left, at=seen.at), None
+            self.seen.append(left)
+            self.monitor.see(left)
         self.seen.append(seen)
         found = self.monitor.see(seen)
-        subject = self.settings.subject
         if isinstance(seen, Unreadable) and self._is_its_garbage(seen):
             found = Forbidden(subject, self.settings.role, seen, None, f"publishes no event: {seen.why}")
+        found = found or self._lists_strangers(seen)
         if found is not None and found.client == subject:
             self.forbidden.append(found)
             self.published.put_nowait(None)

@@ -10,12 +10,13 @@ from immutabledict import immutabledict
 from machines.events import (
     TRACKER,
     BusEvent,
+    ClientGoodbye,
     ClientJoinAccepted,
     ClientJoinDenied,
     ClientJoinRequested,
+    TrackerGoodbye,
 )
 from runtime.kit.actions import (
-    A_FILE,
     ACTIONS,
     Action,
     accepts,
@@ -33,6 +34,8 @@ from runtime.kit.actions import (
     tells_of_a_file,
 )
 from runtime.kit.bench import Bench
+from runtime.kit.former import torrent_former, tracker_former
+from runtime.kit.giving_up import torrent_gives_up
 from runtime.kit.lifetimes import (
     torrent_expires,
     torrent_stays,
@@ -42,11 +45,21 @@ from runtime.kit.lifetimes import (
     tracker_promised,
     tracker_restarts,
 )
-from runtime.kit.playing import PARTNER, REGISTERED, Over, Play, end
+from runtime.kit.playing import LEAVING, PARTNER, REGISTERED, RUNS_ALREADY, Over, Play, end
 from runtime.kit.result import Case, Status
-from runtime.kit.skipping import torrent_malformed, torrent_types, tracker_malformed, tracker_types
+from runtime.kit.skipping import (
+    torrent_malformed,
+    torrent_twice,
+    torrent_types,
+    tracker_malformed,
+    tracker_twice,
+    tracker_types,
+)
 from runtime.wire.events import encode
 from spec.monitor import Passed
+
+MARGIN = 0.05
+"""Seconds beyond which the monitor takes an answer for overdue."""
 
 
 async def run_obligation(bench: Bench, case: Case, obligation: str) -> None:
@@ -63,14 +76,14 @@ async def run_random(bench: Bench, case: Case, names: Sequence[str]) -> None:
         for name in names:
             await actions[name](play)
             await _react(play)
-        at = bench.seen[-1].at if bench.seen else 0.0
         await bench.until(lambda: not play.bench.published.empty(), bench.settings.quiet)
         await bench.rest()
         play.judge()
         if bench.is_ours:
-            lag = bench.settings.seconds(bench.settings.patience)
-            await bench.until(lambda: bool(bench.forbidden) or bench.watcher.at > at + lag, bench.settings.patience)
-            bench.observe(Passed(bench.watcher.at))
+            # Whoever is owed an answer by now has had the time for it, and is told so by the monitor.
+            at, lag = bench.watcher.at, bench.settings.seconds(bench.settings.patience)
+            await bench.until(lambda: bool(bench.forbidden), bench.settings.patience + MARGIN)
+            bench.observe(Passed(max(bench.watcher.at, at + lag)))
         play.judge()
 
     await _played(bench, case, play_all, ())
@@ -137,10 +150,6 @@ async def _torrent_repeated(play: Play) -> None:
 async def _torrent_waits(play: Play) -> None:
     """Denied, and without an answer, it is silent until the next hello, however long its timeout is."""
     await begin(play)
-    if play.last is not None and play.last.request_id and not play.bench.settings.asks_again:
-        raise Over(Status.NOT_EXERCISED, "it names its requests, so it may ask again by itself")
-    if play.bench.settings.asks_again:
-        raise Over(Status.NOT_EXERCISED, "with --asks-again it may ask again by itself")
     await denies(play)
     await _is_silent(play)
     await says_hello(play)
@@ -152,15 +161,16 @@ async def _torrent_waits(play: Play) -> None:
 
 async def _is_silent(play: Play) -> None:
     bench = play.bench
-    await bench.until(lambda: bool(bench.forbidden) or not bench.published.empty(), bench.settings.patience)
-    play.judge_silence()
+    await bench.wait(lambda: bool(bench.forbidden) or not bench.published.empty(), bench.settings.patience)
+    if not play.judge_silence():
+        raise Over(Status.ITS_CHOICE, "it asks again by itself, which it may (it names its requests, or --asks-again)")
 
 
 async def _torrent_metadata(play: Play) -> None:
     """A file that it knows otherwise than the tracker does is the tracker's from then on, as its next request says."""
     await begin(play)
     if play.last is None or not play.last.known_file_infos:
-        raise Over(Status.NOT_EXERCISED, "it brings no file")
+        raise Over(Status.ITS_CHOICE, "it brings no file of which it could be told otherwise")
     name, known = min(play.last.known_file_infos.items())
     right = replace(known, size=known.size + 1)
     stored = dict(list(play.last.stored_fragments.items())[:1])
@@ -193,31 +203,67 @@ async def _torrent_news(play: Play) -> None:
     await play.tracker_says("ClientRegistered")
     await registers_another(play)
     await tells_of_a_file(play)
-    got = await asks_with_the_news(play)
-    if A_FILE not in got.known_file_infos:
-        raise Over(Status.CANNOT_TELL, f"it does not take over {A_FILE!r} from files/info, and no diagram says whether")
+    await asks_with_the_news(play)  # whether it tells of what was in files/info as well is left open
 
 
 async def _stops(play: Play) -> None:
     """SIGTERM is how its owner orders it to stop."""
     settings = play.bench.settings
     if not settings.command:
-        raise Over(Status.NOT_EXERCISED, "a server that runs already cannot be asked to stop")
+        raise Over(Status.NOT_EXERCISED, RUNS_ALREADY)
     await begin(play)
     if settings.role != TRACKER:
         await play.tracker_says("ClientJoinAccepted")
         await play.expect("ClientJoinSucceeded", settings.patience)
         await play.tracker_says("ClientRegistered")
-    await play.bench.rest()
+    await play.bench.until(lambda: bool(play.bench.forbidden), settings.patience / 3)  # until it has surely read that
     play.is_stopped = True
-    stopped = await play.bench.subject.stop(settings.seconds(settings.patience))
-    goodbye = "TrackerGoodbye" if settings.role == TRACKER else "ClientGoodbye"
+    stopped = await play.bench.subject.stop(settings.seconds(settings.patience), settings.stop_signal)
+    event = TrackerGoodbye if settings.role == TRACKER else ClientGoodbye
+    goodbye = event.__name__
     got = await play.bench.next(settings.quiet)
     if play.bench.forbidden:
         play.judge()
-    if not stopped or type(got).__name__ != goodbye:
-        how = f"it stopped without !{goodbye}" if stopped else f"it neither stopped nor said !{goodbye} at SIGTERM"
-        raise Over(Status.CANNOT_TELL, f"{how}; nobody drew how it is asked to leave")
+    if got is None and play.bench.leaves_without(event):
+        raise Over(
+            Status.VIOLATES, "", play.silent(f"publishes nothing before it disconnects, though !{goodbye} is due")
+        )
+    by = settings.stop_signal.name
+    if type(got).__name__ != goodbye:
+        how = (
+            f"it stopped at {by} without !{goodbye}"
+            if stopped
+            else f"{by} neither stopped it nor made it say !{goodbye}"
+        )
+        raise Over(Status.CANNOT_TELL, f"{how} !{goodbye}: {LEAVING}")
+    if not stopped:
+        seconds = f"{settings.seconds(settings.patience):g} s"
+        raise Over(Status.CANNOT_TELL, f"it says !{goodbye} at {by}, and still runs {seconds} later")
+
+
+async def _torrent_retires(play: Play) -> None:
+    """When the tracker has said goodbye it is no longer registered, so that it leaves without a goodbye of its own."""
+    settings = play.bench.settings
+    if not settings.command:
+        raise Over(Status.NOT_EXERCISED, RUNS_ALREADY)
+    await begin(play)
+    await accepts(play)
+    await play.expect("ClientJoinSucceeded", settings.patience)
+    await play.tracker_says("ClientRegistered")
+    await play.tracker_says("TrackerGoodbye")
+    await play.bench.until(lambda: bool(play.bench.forbidden), settings.patience / 3)  # until it has surely read that
+    play.judge()
+    play.is_stopped = True
+    await play.bench.subject.stop(settings.seconds(settings.patience), settings.stop_signal)
+    got = await play.bench.next(settings.quiet)
+    if not isinstance(got, ClientGoodbye) or got.request_id:  # it may withdraw a request that it names
+        return
+    if settings.strict:
+        play.refuse(got, "is said though the tracker has said goodbye, so that nobody is registered")
+    why = (
+        "it says !ClientGoodbye though the tracker has left and nobody is registered; only --strict accuses it of that"
+    )
+    raise Over(Status.ITS_CHOICE, why)
 
 
 # A tracker under test.
@@ -344,25 +390,31 @@ CASES: Mapping[str, Mapping[str, Action]] = {
     "torrent": {
         "malformed": torrent_malformed,
         "types": torrent_types,
+        "twice": torrent_twice,
         "unknown": _torrent_unknown,
         "others": _torrent_others,
         "repeated": _torrent_repeated,
         "waits": _torrent_waits,
         "metadata": _torrent_metadata,
         "news": _torrent_news,
+        "former": torrent_former,
         "expires": torrent_expires,
         "stays": torrent_stays,
+        "overdue": torrent_gives_up,
         "stops": _stops,
+        "retires": _torrent_retires,
     },
     "tracker": {
         "malformed": tracker_malformed,
         "types": tracker_types,
+        "twice": tracker_twice,
         "unknown": _tracker_unknown,
         "others": _tracker_others,
         "repeated": _tracker_repeated,
         "conflicts": _tracker_conflicts,
         "leavers": _tracker_leavers,
         "failures": _tracker_failures,
+        "former": tracker_former,
         "spelling": _tracker_spelling,
         "sizes": _tracker_sizes,
         "metadata": _tracker_metadata,

@@ -26,6 +26,8 @@ from spec.monitor.explanation import alone, shortest
 
 GOODBYES = ("ClientGoodbye", "TrackerGoodbye")
 PARTNER, REGISTERED, PROBE = "partner-1", "client-1", "probe-1"
+LEAVING = "how one leaves is drawn, not by what one is asked to (--stop-signal names another signal)"
+RUNS_ALREADY = "a server that runs already is neither started anew nor asked to stop (--exec does both)"
 
 
 class Over(Exception):  # noqa: N818 - what happened
@@ -84,16 +86,27 @@ class Play:
         expected = () if track is None else tuple(e for e in track.expected(at) if type(e).__name__ not in GOODBYES)
         return Forbidden(settings.subject, settings.role, Passed(at), None, what, where, expected, before)
 
-    def judge_silence(self) -> None:
+    def judge_silence(self) -> bool:
         """As `judge`; raises `Over` as well if it has published anything, though nobody has told it anything.
+
+        Whether it was silent: it may have asked again by itself, where it may (`may_ask_again`).
 
         Who only subscribes cannot see that it did not start anew, and so finds nothing wrong with that.
         """
         self.judge()
-        if not self.bench.published.empty():
-            event = self.bench.published.get_nowait()
-            assert event is not None  # that was judged
+        if self.bench.published.empty():
+            return True
+        event = self.bench.published.get_nowait()
+        assert event is not None  # that was judged
+        if not (self.may_ask_again and isinstance(event, ClientJoinRequested)):
             self.refuse(event, "is published though it was told nothing")
+        self.last = event
+        return False
+
+    @property
+    def may_ask_again(self) -> bool:
+        """Whether it may ask again by itself after a failure."""
+        return self.bench.settings.asks_again or (self.last is not None and bool(self.last.request_id))
 
     def refuse(self, event: BusEvent, what: str) -> NoReturn:
         """Raises `Over`: what it has published is wrong, in a way that no monitor sees."""
@@ -129,6 +142,11 @@ class Play:
             await self.bench.subject.start()
 
     # Torrent servers.
+
+    async def leave(self) -> None:
+        """The kit's tracker leaves, so that another one may come."""
+        if self.tracker_partner is not None:
+            await self.tracker_partner.disconnect()
 
     async def asks_for_the_last_time(self) -> None:
         """Wait for what a torrent server that runs already may still ask: it can have asked before it heard the hello
@@ -203,10 +221,12 @@ async def play_path(bench: Bench, path: Path, case: Case) -> None:
     ids = [arrow.name for arrow in path.arrows]
     case.arrows = dict.fromkeys(ids, Status.NOT_EXERCISED)
     here: Publication | None = None
+    at = 0
     try:
         await _prelude(play, path)
-        for place, here in enumerate(path.publications):
-            await _play(play, path, place)
+        play.judge()
+        for at, here in enumerate(_playable(bench, path)):
+            await _play(play, path, at)
             play.judge()
             done = [arrow for arrow in here.arrows if arrow.name in case.arrows and _happens(bench, path, arrow)]
             case.arrows |= {arrow.name: Status.CONFORMS for arrow in done}
@@ -218,8 +238,19 @@ async def play_path(bench: Bench, path: Path, case: Case) -> None:
         case.status = Status.CONFORMS
     except Over as over:
         end(case, over)
-        if here is not None and over.status is not Status.NOT_EXERCISED:
+        if over.status is Status.ITS_CHOICE:
+            left = [name for name, status in case.arrows.items() if status is Status.NOT_EXERCISED]
+            case.arrows |= dict.fromkeys(left, Status.ITS_CHOICE)
+        elif here is not None and over.status is not Status.NOT_EXERCISED:
+            here = _blamed(path, at, over)
             case.arrows |= {arrow.name: over.status for arrow in here.arrows if arrow.name in case.arrows}
+
+
+def _blamed(path: Path, place: int, over: Over) -> Publication:
+    """What a path was at, or the last publication before that of what the server has published wrongly."""
+    event = "" if over.found is None else type(over.found.event).__name__
+    done = (one for one in reversed(path.publications[: place + 1]) if (one.event, one.by) == (event, path.seat))
+    return next(done, path.publications[place])
 
 
 def end(case: Case, over: Over) -> None:
@@ -227,6 +258,13 @@ def end(case: Case, over: Over) -> None:
     case.status, case.why, case.found = over.status, str(over), over.found
     if over.found is not None:
         case.obligations[violated(over.found)] = Status.VIOLATES
+
+
+def _playable(bench: Bench, path: Path) -> Sequence[Publication]:
+    """The publications of a path; of a tracker that runs already those before it would have to start anew."""
+    starts = [place for place, one in enumerate(path.publications) if place and one.event == "TrackerHello"]
+    is_cut = bench.settings.role == TRACKER and not bench.settings.command and starts
+    return path.publications[: starts[0]] if is_cut else path.publications
 
 
 def _happens(bench: Bench, path: Path, arrow: Arrow) -> bool:
@@ -290,14 +328,14 @@ async def _await(play: Play, path: Path, place: int) -> None:
     is_start = here.event == "TrackerHello"
     if is_start:
         if not settings.command:
-            raise Over(Status.NOT_EXERCISED, "a server that runs already cannot be started anew")
+            raise Over(Status.NOT_EXERCISED, RUNS_ALREADY)
         await bench.subject.kill()
         await play.start()
     if here.event in GOODBYES:
         play.is_stopped = True
         if not settings.command:
-            raise Over(Status.NOT_EXERCISED, "a server that runs already cannot be asked to stop")
-        stopping = asyncio.create_task(bench.subject.stop(settings.seconds(settings.patience)))
+            raise Over(Status.NOT_EXERCISED, RUNS_ALREADY)
+        stopping = asyncio.create_task(bench.subject.stop(settings.seconds(settings.patience), settings.stop_signal))
         await _goodbye(play, here.event)
         await stopping
         return
@@ -312,7 +350,9 @@ async def _goodbye(play: Play, event: str) -> None:
     if play.bench.forbidden:
         play.judge()
     if got is None or type(got).__name__ != event:
-        raise Over(Status.CANNOT_TELL, f"SIGTERM did not make it say !{event}; nobody drew how it is asked to leave")
+        raise Over(
+            Status.CANNOT_TELL, f"{play.bench.settings.stop_signal.name} did not make it say !{event}: {LEAVING}"
+        )
 
 
 async def _tracker_plays(play: Play, path: Path, here: Publication, rest: Sequence[Publication]) -> None:
@@ -332,7 +372,7 @@ async def _tracker_plays(play: Play, path: Path, here: Publication, rest: Sequen
         and here.event != "TrackerHello"
     )
     if fails and play.last is not None and play.last.fragment_size is None:
-        raise Over(Status.NOT_EXERCISED, "it works with every fragment size: nothing makes it fail")
+        raise Over(Status.ITS_CHOICE, "it works with every fragment size: nothing makes it fail")
     await play.tracker_says(here.event, fails=fails, drop=is_lost and not bench.is_ours)
     if here.event == "TrackerHello" and path.seat == "Client":
         other = play.last

@@ -3,20 +3,27 @@
 import html
 import textwrap
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 
 from runtime.kit.result import OBLIGATIONS, ORDER, Case, Status
-from runtime.kit.verification import Report, arrows
+from runtime.kit.verdict import Report, arrows
 from spec.monitor.explanation import pictures
 
 COLOURS = {
     Status.CONFORMS: "#1a7f37",
     Status.VIOLATES: "#cf222e",
     Status.CANNOT_TELL: "#9a6700",
-    Status.NOT_EXERCISED: "#6e7781",
+    Status.NOT_EXERCISED: "#9a6700",
+    Status.ITS_CHOICE: "#6e7781",
 }
+IDLE = frozenset({Status.NOT_EXERCISED, Status.ITS_CHOICE})
+"""What a reader need not see first, unless it was asked for."""
+MOST_ACCEPTED = 12
+"""Names that are accepted one by one."""
+MOST_NAMES = 5
+"""Of what was not answered, so much is named on the last line."""
 NAMED = 48
 """Characters of the longest identifier."""
 UNPRINTABLE = {code: None for code in range(32) if chr(code) not in "\t\n\r"}
@@ -56,10 +63,47 @@ def lines(report: Report) -> Iterator[str]:
         if alike:
             yield f"  the same in {_number(len(alike), 'other case')}: {', '.join(one.name for one in alike)}"
     yield ""
-    yield from report.unfit
+    yield from epilogue(report)
+    yield f"{report.status.value}: {_summary(report)}{_left(report)}"
+
+
+def epilogue(report: Report) -> Iterator[str]:
+    """What is to be told beside the cases, a sentence each: what was not answered, and why nothing else counts."""
+    yield from report.notes
+    if report.choices:
+        yield "its choice, so that no question arises:"
+        yield from _reasons(report.choices)
+    if report.excused:
+        yield "accepted though it was not answered (--accept):"
+        yield from _reasons(report.excused)
     if report.untested:
         yield f"it was never seen to join, or to let join: {report.untested}"
-    yield f"{report.status.value}: {_summary(report)}"
+    if report.unanswered and report.status is not Status.VIOLATES:
+        yield "not answered, which is no pass:"
+        yield from _reasons(report.unanswered)
+        names = ",".join(report.unanswered) if len(report.unanswered) <= MOST_ACCEPTED else "*"
+        yield f"  if they may stay so: --accept '{names}=REASON'"
+    yield from report.unfit
+
+
+def _reasons(names: Mapping[str, str]) -> Iterator[str]:
+    """A line for each reason, with all that it is the reason for."""
+    alike: dict[str, list[str]] = {}
+    for name, why in names.items():
+        alike.setdefault(why, []).append(name)
+    for why, of in alike.items():
+        yield from textwrap.wrap(f"{', '.join(of)}: {why}", 120, initial_indent="  ", subsequent_indent="    ")
+
+
+def _left(report: Report) -> str:
+    """For the last line: what was not answered, and what to do about that."""
+    if report.status is not Status.CANNOT_TELL:
+        return ""
+    if not report.unanswered:
+        return "; no case conforms, so that nothing is known of it"
+    names = list(report.unanswered)
+    told = ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
+    return f"; not answered: {told} (why, and what would help, stands above; --accept NAME=REASON lets it be)"
 
 
 def _told(rows: Iterator[tuple[str, Status, str]]) -> Iterator[str]:
@@ -99,7 +143,9 @@ def violations(report: Report) -> Iterator[tuple[Case, list[Case]]]:
 def _summary(report: Report) -> str:
     counts = Counter(case.status for case in report.cases)
     told = ", ".join(f"{counts[status]} {status.value}" for status in Status if counts[status])
-    return f"{_number(len(report.cases), 'case')} ({told}) in {report.seconds:.0f} s"
+    played = _number(len(report.cases), "case")
+    chosen = f"{played} of {report.planned}" if report.planned > len(report.cases) else played
+    return f"{chosen} ({told}) in {report.seconds:.0f} s"
 
 
 def _number(count: int, what: str) -> str:
@@ -115,6 +161,11 @@ def as_json(report: Report) -> dict[str, Any]:
         "seconds": round(report.seconds, 3),
         "unexpected": report.unfit,
         "untested": report.untested,
+        "notes": report.notes,
+        "unanswered": report.unanswered,
+        "accepted": report.excused,
+        "choices": report.choices,
+        "planned": report.planned,
         "arrows": [
             {
                 "id": name,
@@ -148,13 +199,17 @@ def as_json(report: Report) -> dict[str, Any]:
 
 
 def as_junit(report: Report) -> str:
-    """JUnit XML: a test case for each case, arrow and obligation. What nobody can tell is an error: it is no pass."""
+    """JUnit XML: a test case for each case, arrow and obligation.
+
+    What was not answered is an error: it is no pass. What was accepted, is the server's choice, or stays open since a
+    case does that is an error itself, is skipped.
+    """
+    unanswered = report.unanswered
     suites = ET.Element("testsuites", name=f"clientjoin verify --role {report.settings.role}")
     cases = ET.SubElement(suites, "testsuite", name="cases")
     for case in report.cases:
-        element = _test(
-            cases, case.name, case.status, list(case.reasons), "\n".join(story(case)), is_expected=case.is_expected
-        )
+        verdict = Verdict(case.status, is_expected=case.is_expected, is_open=case.name in unanswered)
+        element = _test(cases, case.name, verdict, list(case.reasons), "\n".join(story(case)))
         element.set("time", f"{case.seconds:.3f}")
         if case.output:
             ET.SubElement(element, "system-out").text = case.output.translate(UNPRINTABLE)
@@ -164,11 +219,12 @@ def as_junit(report: Report) -> str:
     for title, found in (("arrows", report.arrows), ("obligations", report.obligations)):
         suite = ET.SubElement(suites, "testsuite", name=title)
         for name, status in found.items():
-            _test(suite, name, status, [told[name]], told[name], is_expected=name in expected)
+            verdict = Verdict(status, is_expected=name in expected, is_open=name in unanswered)
+            _test(suite, name, verdict, [told[name]], told[name])
     if report.unfit:
         suite = ET.SubElement(suites, "testsuite", name="expected failures")
         for text in report.unfit:
-            _test(suite, text.split(" ", 1)[0], Status.VIOLATES, [text], text)
+            _test(suite, text.split(" ", 1)[0], Verdict(Status.VIOLATES), [text], text)
     for element in (*suites, suites):
         tests = list(element.iter("testcase"))
         element.set("tests", str(len(tests)))
@@ -180,19 +236,27 @@ def as_junit(report: Report) -> str:
     return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _test(
-    suite: ET.Element, name: str, status: Status, reasons: list[str], text: str, *, is_expected: bool = False
-) -> ET.Element:
+class Verdict(NamedTuple):
+    """What is said of one test case: whether its violation was expected, and whether it counts as not answered."""
+
+    status: Status
+    is_expected: bool = False
+    is_open: bool = False
+
+
+def _test(suite: ET.Element, name: str, verdict: Verdict, reasons: list[str], text: str) -> ET.Element:
     """A test case; `reasons` say in short why it is no pass, `text` at length."""
     element = ET.SubElement(suite, "testcase", name=name, classname=f"clientjoin.{suite.get('name')}", time="0.000")
+    status = verdict.status
     said = f"{status.value}: {reasons[0]}" if reasons else status.value
     said = said.translate(UNPRINTABLE)
-    if status is Status.VIOLATES and not is_expected:
+    if status is Status.VIOLATES and not verdict.is_expected:
         ET.SubElement(element, "failure", type="violates", message=said).text = text.translate(UNPRINTABLE)
-    elif status is Status.CANNOT_TELL:
-        ET.SubElement(element, "error", type="cannot tell", message=said).text = text.translate(UNPRINTABLE)
+    elif verdict.is_open:
+        ET.SubElement(element, "error", type=status.value, message=said).text = text.translate(UNPRINTABLE)
     elif status is not Status.CONFORMS:
-        ET.SubElement(element, "skipped", message=f"{said} (as expected)" if is_expected else said)
+        expected = " (as expected)" if verdict.is_expected else ""
+        ET.SubElement(element, "skipped", message=f"{said}{expected}")
     return element
 
 
@@ -209,15 +273,17 @@ def _page(report: Report) -> Iterator[str]:
     yield f"<h1>{title}: <span style='color:{colour}'>{report.status.value}</span></h1>"
     under_test = report.settings.command or f"at {report.settings.broker}"
     yield f"<p>{html.escape(_summary(report))}. Under test: <code>{html.escape(under_test)}</code></p>"
-    yield from (f"<p class=status>{html.escape(text)}</p>" for text in report.unfit)
+    told = "\n".join(epilogue(report))
+    yield f"<pre class=told>{html.escape(told)}</pre>" if told else ""
     for case, alike in violations(report):
         yield from _violation(case, alike)
     drawn = arrows(report.settings.role)
-    yield from _table(
-        "Cases", ((one.name, one.status, "; ".join(one.reasons[:1]) or one.title) for one in report.cases)
-    )
-    yield from _table("Arrows", ((name, status, str(drawn[name])) for name, status in report.arrows.items()))
-    yield from _table("Obligations", ((name, status, OBLIGATIONS[name]) for name, status in report.obligations.items()))
+    unanswered = report.unanswered
+    cases = ((one.name, one.status, "; ".join(one.reasons[:1]) or one.title) for one in report.cases)
+    of_arrows = ((name, status, str(drawn[name])) for name, status in report.arrows.items())
+    duties = ((name, status, OBLIGATIONS[name]) for name, status in report.obligations.items())
+    for heading, rows in (("Cases", cases), ("Arrows", of_arrows), ("Obligations", duties)):
+        yield from _table(heading, rows, unanswered)
     yield "</body></html>"
 
 
@@ -247,14 +313,15 @@ def _violation(case: Case, alike: list[Case]) -> Iterator[str]:
     yield "</section>"
 
 
-def _table(title: str, rows: Iterator[tuple[str, Status, str]]) -> Iterator[str]:
-    """What was exercised, the worst first; the rest can be unfolded."""
+def _table(title: str, rows: Iterator[tuple[str, Status, str]], unanswered: Collection[str]) -> Iterator[str]:
+    """What was exercised, and what should have been, the worst first; the rest can be unfolded."""
     every = sorted(rows, key=lambda row: ORDER.index(row[1]))
-    idle = [row for row in every if row[1] is Status.NOT_EXERCISED]
+    idle = [row for row in every if row[1] in IDLE and row[0] not in unanswered]
     yield f"<h2>{title}</h2>"
-    yield from _rows(every[: len(every) - len(idle)])
+    yield from _rows([row for row in every if row not in idle])
     if idle:
-        yield f"<details><summary>{len(idle)} not exercised</summary>"
+        counts = Counter(row[1].value for row in idle)
+        yield f"<details><summary>{', '.join(f'{count} {what}' for what, count in counts.items())}</summary>"
         yield from _rows(idle)
         yield "</details>"
 

@@ -15,9 +15,13 @@ class Status(Enum):
     CANNOT_TELL = "cannot tell"
     CONFORMS = "conforms"
     NOT_EXERCISED = "not exercised"
+    ITS_CHOICE = "its choice"
+    """The question does not arise: the protocol leaves it to the server, or its owner has said so."""
 
 
 ORDER = list(Status)
+UNANSWERED = frozenset({Status.CANNOT_TELL, Status.NOT_EXERCISED})
+"""What is said where a question was not answered, which is no pass."""
 
 
 def worst(statuses: Iterable[Status]) -> Status:
@@ -71,6 +75,7 @@ OBLIGATIONS: Mapping[str, str] = {
     "answers": "what it has to publish, it publishes in time",
     "malformed": "it ignores payloads that are no events, and lives on",
     "types": "it ignores events in which a property is missing or of another type",
+    "twice": "it ignores events in which a property is given twice",
     "unknown": "it skips properties that it does not know",
     "others": "it ignores answers to other clients",
     "repeated": "an event that is delivered twice counts once",
@@ -79,6 +84,7 @@ OBLIGATIONS: Mapping[str, str] = {
     "news": "files that others bring while it is registered are in its next request",
     "leavers": "a client that has said goodbye is announced to nobody",
     "failures": "whose join failed has no endpoints any more",
+    "former": "what names another request than the latest one is no answer to that, nor a confirmation of it",
     "conflicts": "it denies whoever offers an endpoint of another client",
     "spelling": "it compares hash algorithms without case",
     "sizes": "it accepts its own fragment size, and denies another",
@@ -87,7 +93,9 @@ OBLIGATIONS: Mapping[str, str] = {
     "promised": "two registered clients never share an endpoint, though both were accepted",
     "expires": "what comes after its timeout is too late",
     "stays": "who is registered stays so, when the timeouts of joining are over",
+    "overdue": "who has confirmed and is not registered until its timeout has failed",
     "restarts": "a tracker that begins anew lists nobody",
+    "retires": "when the tracker has said goodbye it is not registered, and says no goodbye when it stops",
     "stops": "it says goodbye when it is asked to stop (SIGTERM)",
 }
 """The obligations of a server in addition to the arrows, by identifier."""
@@ -96,6 +104,7 @@ TELLS = {
     "speaks for": "itself",
     "carries the EventId": "unique",
     "publishes nothing": "answers",
+    "does not disconnect": "answers",
     "never says": "starts",
     "never starts": "starts",
 }

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
+from runtime.mqtt.session import BrokerAddress
+
 TAIL = 2000
 """Bytes of what a server printed last that a report tells."""
 MARK = "CLIENTJOIN_VERIFIED"
@@ -37,6 +39,10 @@ class Subject:
     output: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
     mark: str = field(default_factory=lambda: uuid4().hex)
 
+    def connect_to(self, address: BrokerAddress) -> None:
+        """It is to connect to this broker when it starts the next time."""
+        self.url, self.host, self.port = str(address), address.host, address.port
+
     async def start(self) -> None:
         """Start it. Raises `SubjectError` if there is no such program."""
         places = {"url": self.url, "host": self.host, "port": str(self.port), "id": self.client}
@@ -61,9 +67,9 @@ class Subject:
         """Whether the process has ended by itself."""
         return self.process is not None and self.process.returncode is not None
 
-    async def stop(self, within: float) -> bool:
-        """Ask it to stop (SIGTERM), and end it after `within` seconds; whether it stopped by itself."""
-        self._signal(signal.SIGTERM)
+    async def stop(self, within: float, by: signal.Signals = signal.SIGTERM) -> bool:
+        """Ask it to stop by a signal, and end it after `within` seconds; whether it stopped by itself."""
+        self._signal(by)
         if self.process is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(within):

@@ -3,107 +3,37 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 
 from runtime.kit.bench import Bench, Settings
 from runtime.kit.obligations import CASES, draw, run_obligation, run_random
-from runtime.kit.paths import Arrow, Path, paths
+from runtime.kit.paths import Path, paths
 from runtime.kit.playing import play_path
-from runtime.kit.result import OBLIGATIONS, Case, Status, worst
-from runtime.kit.startup import STARTUPS, packets, run_startup
+from runtime.kit.result import OBLIGATIONS, Case, Status
+from runtime.kit.startup import STARTUPS, run_startup
 from runtime.kit.subject import SubjectError
+from runtime.kit.verdict import OBLIGATION, Report, arrows
 from runtime.mqtt.session import NotConnectedError, RefusedError
 from runtime.runs.live import UnreachableError
 
 FAILED_STARTS = 3
 """After so many cases in which the server has not started, it is not started for the others."""
-STANDARD = "ClientJoin_StandardProcedure/"
-"""How the cases are named without which nothing is known of a server."""
 SHRINKS = 8
 """How often a random case that fails is played again with fewer actions."""
-COMMON = ("starts", "readable", "itself", "unique", "allowed", "answers")
-"""The obligations that all cases are about."""
+RANDOM = "random/"
+"""How the random cases are named."""
+LONGEST = (f"{OBLIGATION}expires", f"{OBLIGATION}stays", f"{OBLIGATION}overdue")
+"""Cases that let every timeout of a server be exceeded."""
+LONG = (
+    f"{OBLIGATION}waits",
+    f"{OBLIGATION}stops",
+    f"{OBLIGATION}retires",
+    "startup/connection lost",
+    "startup/connection refused",
+)
+"""Other cases that mostly wait."""
 Player = Callable[[Bench, Case], Awaitable[None]]
-
-
-@dataclass
-class Report:
-    """What became of all cases, and with them of all arrows and obligations."""
-
-    settings: Settings
-    cases: list[Case] = field(default_factory=list)
-    seconds: float = 0.0
-    unfit: list[str] = field(default_factory=list)
-    """Expected failures that did not happen, or are unknown."""
-
-    @property
-    def arrows(self) -> dict[str, Status]:
-        """By identifier, the worst that was said of each arrow."""
-        return self._worst(arrows(self.settings.role), [case.arrows for case in self.cases])
-
-    @property
-    def obligations(self) -> dict[str, Status]:
-        """By identifier, the worst that was said of each obligation.
-
-        Those that all cases are about hold if any case held, and none violated them.
-        """
-        owed = [name for name in OBLIGATIONS if name in COMMON or name in CASES[self.settings.role]]
-        found = self._worst(owed, [case.obligations for case in self.cases])
-        held = any(case.status is Status.CONFORMS for case in self.cases)
-        for name in COMMON:
-            if found[name] is Status.NOT_EXERCISED and held:
-                found[name] = Status.CONFORMS
-        return found
-
-    @property
-    def status(self) -> Status:
-        """Of the server: it conforms if it joins, or lets join, and nothing is violated that was not expected."""
-        unexpected = [case.status for case in self.cases if not case.is_expected]
-        if Status.VIOLATES in unexpected or self.unfit:
-            return Status.VIOLATES
-        if self.untested:
-            return Status.CANNOT_TELL
-        return Status.CONFORMS if Status.CONFORMS in unexpected else Status.CANNOT_TELL
-
-    @property
-    def untested(self) -> str:
-        """Why the standard course of Client Join was played and never exercised; empty if it was."""
-        played = [case for case in self.cases if case.name.startswith(STANDARD)]
-        if any(case.status is not Status.NOT_EXERCISED for case in played):
-            return ""
-        return next((case.why for case in played), "")
-
-    @property
-    def exit_status(self) -> int:
-        """0 it conforms, 1 it violates, 3 nobody can tell."""
-        return {Status.CONFORMS: 0, Status.VIOLATES: 1}.get(self.status, 3)
-
-    def expect(self, names: Sequence[str]) -> None:
-        """Note which cases, arrows or obligations are expected to be violated; each has to be, and nothing else."""
-        expected = set(names)
-        for case in self.cases:
-            told = {name for name, status in (*case.arrows.items(), *case.obligations.items()) if status is VIOLATES}
-            case.is_expected = case.status is VIOLATES and bool(({case.name} | told) & expected)
-        found = {case.name for case in self.cases if case.status is VIOLATES}
-        found |= {name for name, status in (*self.arrows.items(), *self.obligations.items()) if status is VIOLATES}
-        known = {*(case.name for case in self.cases), *self.arrows, *self.obligations}
-        for name in sorted(expected - found):
-            what = "was expected to be violated, and is not" if name in known else "is no case, arrow or obligation"
-            self.unfit.append(f"{name} {what}")
-
-    def _worst(self, names: Iterable[str], told: list[dict[str, Status]]) -> dict[str, Status]:
-        return {name: worst(one[name] for one in told if name in one) for name in names}
-
-
-VIOLATES = Status.VIOLATES
-
-
-def arrows(role: str) -> dict[str, Arrow]:
-    """The arrows of the protocol's diagrams at the lifelines of a role, by identifier."""
-    found = {arrow.name: arrow for path in paths(role) for arrow in path.arrows}
-    return found | {arrow.name: arrow for startup in STARTUPS for arrow in packets(role, startup)}
 
 
 def cases(settings: Settings) -> Iterator[tuple[Case, Player]]:
@@ -114,49 +44,85 @@ def cases(settings: Settings) -> Iterator[tuple[Case, Player]]:
     for name in STARTUPS:
         yield Case(f"startup/{name}", f"startup: {name}"), partial(_startup, name)
     for name in CASES[role]:
-        yield Case(f"obligation/{name}", OBLIGATIONS[name]), partial(_obligation, name)
+        yield Case(f"{OBLIGATION}{name}", OBLIGATIONS[name]), partial(_obligation, name)
     chance = random.Random(settings.seed)  # noqa: S311 - it has to be repeatable, not secret
     for number in range(1, settings.random_cases + 1):
         names = draw(role, chance)
-        yield Case(f"random/{settings.seed}/{number}", ", ".join(names)), partial(_random, names)
+        yield Case(f"{RANDOM}{settings.seed}/{number}", ", ".join(names)), partial(_random, names)
 
 
 async def verify(settings: Settings, only: str = "", tell: Callable[[Case], None] = lambda _: None) -> Report:
     """Verify a server; `tell` is called with each case when it is over, `only` names cases by a part of their names.
 
+    Cases that wait for long run beside the others, where each has a server of its own.
+
     Raises `SubjectError` if the server cannot be started, `UnreachableError` and the like if a broker that was
     given cannot be used.
     """
-    report = Report(settings)
+    every = list(cases(settings))
+    report = Report(settings, planned=len(every))
+    order = {case.name: place for place, (case, _) in enumerate(every)}
+    lanes: dict[int, list[tuple[Case, Player]]] = {}
+    for case, player in every:
+        if only in case.name:
+            lanes.setdefault(_lane(case) if settings.command else 0, []).append((case, player))
     began = time.monotonic()
-    async for case in _all(settings, only):
+
+    def over(case: Case) -> None:
         report.cases.append(case)
+        report.cases.sort(key=lambda one: order[one.name])
         report.seconds = time.monotonic() - began
         tell(case)
+
+    starts = Starts()
+    try:
+        async with asyncio.TaskGroup() as group:
+            for lane in lanes.values():
+                group.create_task(_run(settings, lane, starts, over))
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
     return report
 
 
-async def _all(settings: Settings, only: str) -> AsyncIterator[Case]:
+class Starts:
+    """How often, one case after the other, the server has not started."""
+
     failed = 0
-    for case, player in cases(settings):
-        if only in case.name:
-            if failed == FAILED_STARTS:
-                case.why = f"it has not started in {failed} cases: it was not started any more"
-                yield case
-                continue
+
+    def note(self, case: Case) -> None:
+        """Take notice of a case that is over."""
+        self.failed = self.failed + 1 if case.obligations.get("starts") is Status.VIOLATES else 0
+
+
+def _lane(case: Case) -> int:
+    """Which cases run one after the other: those that mostly wait, beside the others."""
+    if case.name in LONGEST:
+        return 1 + LONGEST.index(case.name)
+    return 1 + len(LONGEST) if case.name in LONG or case.name.startswith(RANDOM) else 0
+
+
+async def _run(
+    settings: Settings, lane: Sequence[tuple[Case, Player]], starts: Starts, over: Callable[[Case], None]
+) -> None:
+    for case, player in lane:
+        if starts.failed >= FAILED_STARTS:
+            what = "started in" if settings.command else "said a word in"
+            case.why = f"it has not {what} {FAILED_STARTS} cases: it was not tried any more"
+            over(case)
+            continue
+        if not await run_case(settings, case, player):
+            case = Case(case.name, case.title)  # noqa: PLW2901 - the kit itself failed: once more
             await run_case(settings, case, player)
-            failed = failed + 1 if case.obligations.get("starts") is Status.VIOLATES else 0
-            if case.status is Status.VIOLATES and case.name.startswith("random/"):
-                yield await _shrunk(settings, case)
-            else:
-                yield case
+        starts.note(case)
+        is_random = case.status is Status.VIOLATES and case.name.startswith(RANDOM)
+        over(await _shrunk(settings, case) if is_random else case)
 
 
-async def run_case(settings: Settings, case: Case, player: Player) -> None:
-    """Run one case on a bench of its own, within its time."""
+async def run_case(settings: Settings, case: Case, player: Player) -> bool:
+    """Run one case on a bench of its own, within its time; whether the kit was able to."""
     began = time.monotonic()
     bench = Bench(settings)
-    most = settings.seconds(settings.case + settings.longest)
+    most = settings.seconds(settings.case + sum(settings.waits))
     try:
         async with asyncio.timeout(most), bench:
             try:
@@ -172,16 +138,17 @@ async def run_case(settings: Settings, case: Case, player: Player) -> None:
         if settings.broker is not None:
             raise
         case.status, case.why = Status.CANNOT_TELL, f"the kit lost its own broker: {error}"
-    case.seconds = time.monotonic() - began
+        return False
+    finally:
+        case.seconds = time.monotonic() - began
+    return True
 
 
 def _leave_open(case: Case, bench: Bench) -> None:
-    """Nobody can tell of a case whether it conforms in which the server decided what the diagrams leave open."""
+    """Of a case in which the server decided what the diagrams leave open it is said that it did."""
     found = [one.why for one in bench.monitor.unjudged if one.is_open and one.client == bench.settings.subject]
     if found and case.status is Status.CONFORMS:
-        case.status, case.why = Status.CANNOT_TELL, "; ".join(dict.fromkeys(found))
-        held = [name for name, status in case.obligations.items() if status is Status.CONFORMS]
-        case.obligations |= dict.fromkeys(held, Status.CANNOT_TELL)
+        case.status, case.why = Status.ITS_CHOICE, "; ".join(dict.fromkeys(found))
 
 
 async def _shrunk(settings: Settings, case: Case) -> Case:

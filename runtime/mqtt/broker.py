@@ -31,7 +31,7 @@ from typing import Any, NamedTuple, ParamSpec, Self
 from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter  # type: ignore[import-untyped]
 from amqtt.broker import Broker  # type: ignore[import-untyped]
 from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType  # type: ignore[import-untyped]
-from amqtt.mqtt.disconnect import DisconnectPacket  # type: ignore[import-untyped]
+from amqtt.mqtt import DisconnectPacket, PublishPacket  # type: ignore[import-untyped]
 from amqtt.plugins.base import BaseAuthPlugin  # type: ignore[import-untyped]
 from amqtt.session import ApplicationMessage, Session  # type: ignore[import-untyped]
 
@@ -153,6 +153,8 @@ class _Gate(BaseAuthPlugin):  # type: ignore[misc]
     async def on_mqtt_packet_received(self, *, packet: object, session: Session | None = None) -> None:
         if session is not None and isinstance(packet, DisconnectPacket):
             _CONNECTION.get().clean = True
+        elif isinstance(packet, PublishPacket):
+            self.config.owner.begun.add(packet.topic_name)
 
 
 class _Amqtt(Broker):  # type: ignore[misc]
@@ -178,6 +180,7 @@ class EmbeddedBroker:
     `faults` decides about each bus event on each hop; other topics pass. `refuse_connections` (client ids) and
     `refuse_subscriptions` (topics) are looked up at each attempt, so a set may be changed meanwhile. After `stop` or
     `kill` the same object can be started again, on the same port. Raises BrokerError if it cannot listen.
+    `begun`: the topics of each PUBLISH; it is taken over later at QoS 2, or never if its publisher leaves.
     """
 
     def __init__(
@@ -190,13 +193,12 @@ class EmbeddedBroker:
         refuse_connections: Collection[str] = (),
         refuse_subscriptions: Collection[str] = (),
     ) -> None:
-        self.host = host
-        self.port = port
+        self.host, self.port = host, port
         self.faults = faults or FaultPlan()
         self.observer = observer or SilentObserver()
         self.observer_errors = 0
-        self.refuse_connections = refuse_connections
-        self.refuse_subscriptions = refuse_subscriptions
+        self.begun: set[str] = set()
+        self.refuse_connections, self.refuse_subscriptions = refuse_connections, refuse_subscriptions
         self._running = False
         self._dead = False
         self._connections: set[_Connection] = set()

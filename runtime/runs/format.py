@@ -64,6 +64,8 @@ class Run:
     """Whether the times are known; otherwise they only number what was seen."""
     misses: bool = False
     """Whether something may not have been seen, or not in its place."""
+    doubt: str = ""
+    """Why, as a sentence; empty: QoS 2 was recorded beside others."""
 
     def monitor(self, **options: Any) -> Monitor:
         """A monitor for it, with other options of `Monitor` laid over its own."""

@@ -24,6 +24,7 @@ from typing import Any
 from machines.events import EVENT_OF_TOPIC, TORRENT, TRACKER
 from runtime.runs.explored import observed
 from runtime.runs.format import MARK, SUBSCRIBED, Run, RunError, from_json, header, read_event
+from runtime.runs.merging import CLOCKS, has_two_clocks
 from runtime.services.topics import Topics
 from spec.exploration.model.scenario import ScenarioError
 from spec.exploration.traces.replay import play, read
@@ -108,9 +109,13 @@ def read_lines(lines: Iterable[tuple[int, str]], where: str, topics: Topics = PL
         seen.append(Gap(seen[-1].at if seen else 0.0, f"line {rows[-1][0]} may be cut short"))
     if not any(not isinstance(one, Gap) for one in seen):
         raise RunError(reader.nothing(rows))
+    two_clocks = False
     if reader.is_timed and not reader.is_recorded:
+        two_clocks = has_two_clocks(seen)
         seen = list(_ordered(seen))
-    return replace(reader.run, seen=tuple(seen), is_timed=reader.is_timed, misses=reader.is_mixed)
+    doubt = CLOCKS if two_clocks else ""
+    misses = reader.is_mixed or two_clocks
+    return replace(reader.run, seen=tuple(seen), is_timed=reader.is_timed, misses=misses, doubt=doubt)
 
 
 def _ordered(seen: list[Observed]) -> Iterator[Observed]:

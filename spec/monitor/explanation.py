@@ -52,7 +52,7 @@ def sentences(found: Forbidden) -> Iterator[str]:
         yield f"drawn: !{name} of a {TITLES[found.role]} ({drawn.shown(drawn.sends(type(found.event)))})"
     if found.where:
         yield f"where it was: {', '.join(where.replace('_', ' ') for where in found.where)}"
-    if found.role in TITLES:
+    if found.role in TITLES and not _is_owed(found):
         yield f"allowed instead: {'; '.join(allowed(found)) or 'to publish nothing'}"
 
 
@@ -126,6 +126,11 @@ def pictures(found: Forbidden) -> tuple[str, str]:
     return to_svg(*_seen(found, found.before, "FORBIDDEN")), to_svg(*_right(found))
 
 
+def _is_owed(found: Forbidden) -> bool:
+    """Whether what is wrong is that nothing came, and nobody says which event should have."""
+    return found.event is None and not found.expected
+
+
 Sketch = tuple[str, list[Group], list[Row]]
 """A title, the lifelines and the rows of a diagram."""
 
@@ -137,7 +142,7 @@ def _seen(found: Forbidden, before: Sequence[Observed], said: str) -> Sketch:
 def _right(found: Forbidden) -> Sketch:
     like = [event for event in found.expected if type(event) is type(found.event)]
     event = next(iter((*like, *found.expected)), None)
-    said = "Allowed." if event is not None else "It publishes nothing."
+    said = "Allowed." if event is not None else "It goes on as drawn." if _is_owed(found) else "It publishes nothing."
     return _sketch("What is allowed", found, found.before, event, said)
 
 

@@ -1,9 +1,11 @@
 """A torrent server as somebody writes it with paho-mqtt alone: `torrent_paho.py HOST PORT ID [FAULT]`.
 
 It knows the wire format and the courses of the protocol, and nothing of this project. FAULT names a mistake.
+Its timeouts last TIMEOUT seconds, which is taken from the environment.
 """
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -18,7 +20,7 @@ TOPICS = (
     "clients/goodbye", "files/info", "fragments/distribution/started", "fragments/distribution/delivered",
     "fragments/distribution/ended",
 )  # fmt: skip
-TIMEOUT = 30.0
+TIMEOUT = float(os.environ.get("TIMEOUT", "30"))
 
 
 class Torrent:
@@ -47,7 +49,8 @@ class Torrent:
         with self.lock:
             if any(code.is_failure for code in codes) and FAULT != "goes on when refused":
                 self.state = "refused"
-                client.disconnect()
+                if FAULT != "stays when refused":
+                    client.disconnect()
             if self.state == "refused":
                 return
             self.granted += 1
@@ -74,6 +77,8 @@ class Torrent:
     def set_timer(self):
         if self.timer:
             self.timer.cancel()
+        if FAULT == "sets no timeout":
+            return
         self.timer = threading.Timer(TIMEOUT, self.give_up)
         self.timer.daemon = True
         self.timer.start()
@@ -90,8 +95,6 @@ class Torrent:
             uuid.UUID(event["EventId"])
         except Exception:
             if FAULT == "dies of garbage":
-                import os
-
                 os._exit(3)
             return
         with self.lock:
@@ -133,7 +136,10 @@ class Torrent:
         if FAULT == "never confirms":
             return
         self.state = "confirmed"
-        self.set_timer()
+        if FAULT == "sets one timeout":
+            self.timer.cancel()
+        else:
+            self.set_timer()
         if FAULT == "names nobody":
             self.publish("clients/join/succeeded", ClientIdentifier="")
         elif FAULT == "speaks for others":
@@ -146,7 +152,8 @@ class Torrent:
     def stop(self):
         with self.lock:
             is_known = self.state in {"confirmed", "registered"}
-            goodbye = self.publish("clients/goodbye") if is_known else None
+            is_silent = FAULT == "leaves without a word" or not is_known
+            goodbye = None if is_silent else self.publish("clients/goodbye")
         if goodbye and FAULT != "leaves in a hurry":
             goodbye.wait_for_publish(2)
         self.client.disconnect()

@@ -1,13 +1,16 @@
 """A tracker as somebody writes it with aiomqtt alone: `tracker_aiomqtt.py HOST PORT ID [FAULT]`.
 
-It knows the wire format and the rules of the protocol, and nothing of this project. FAULT names a mistake.
+It knows the wire format and the rules of the protocol, and nothing of this project. FAULT names a mistake. Its
+timeouts last TIMEOUT seconds, and who keeps clients keeps them in the file STATE, both from the environment.
 """
 
 import asyncio
 import json
+import os
 import signal
 import sys
 import uuid
+from pathlib import Path
 
 import aiomqtt
 
@@ -17,7 +20,7 @@ TOPICS = (
     "clients/join/requested", "clients/join/succeeded", "clients/join/failed", "clients/goodbye",
     "fragments/distribution/requested", "fragments/distribution/obtained", "fragments/distribution/failed",
 )  # fmt: skip
-SIZE, ALGORITHM, TIMEOUT = 1024, "sha-256", 30.0
+SIZE, ALGORITHM, TIMEOUT = 1024, "sha-256", float(os.environ.get("TIMEOUT", "30"))
 
 
 class Tracker:
@@ -26,6 +29,8 @@ class Tracker:
         self.files = {"service-file": {"Size": 2048, "FragmentSequence": ["s-1", "s-2"]}}
         self.fragments = {"s-1": {"Size": 1024}, "s-2": {"Size": 1024}}
         self.clients = {}
+        if FAULT == "keeps its clients" and Path(os.environ["STATE"]).exists():
+            self.clients = json.loads(Path(os.environ["STATE"]).read_text())
         self.pending = {}
         self.requests = {}
 
@@ -48,6 +53,11 @@ class Tracker:
             self.pending.pop(client, None)
             if FAULT != "remembers who left":
                 self.clients.pop(client, None)
+
+    def expire(self, client):
+        late = self.pending.pop(client, None)
+        if late and FAULT == "keeps what it promised":
+            self.clients["late " + client] = late
 
     async def deny(self, client, code):
         if FAULT != "never denies":
@@ -87,7 +97,8 @@ class Tracker:
             brings[kind] = {key: service.get(key, told[key]) for key in told if key not in held}
         stored = [key for key in event["StoredFragments"] if key not in changes["RemoveFragmentInfos"]]
         self.pending[client] = {"Endpoints": event["Endpoints"], "StoredFragments": stored, "Brings": brings}
-        asyncio.get_running_loop().call_later(TIMEOUT, self.pending.pop, client, None)
+        if FAULT != "sets no timeout":
+            asyncio.get_running_loop().call_later(TIMEOUT, self.expire, client)
         clients = {name: self.info(one) for name, one in self.clients.items()}
         await self.publish(
             "clients/join/accepted", ClientIdentifier=client, FragmentSize=SIZE, Clients=clients, **changes
@@ -105,6 +116,8 @@ class Tracker:
         self.files |= files
         self.fragments |= fragments
         self.clients[client] = admitted
+        if FAULT == "keeps its clients":
+            Path(os.environ["STATE"]).write_text(json.dumps(self.clients))
         if FAULT == "registers in silence":
             return
         info = self.info(admitted)
@@ -126,7 +139,8 @@ async def main():
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
         listening = asyncio.create_task(listen(mqtt, tracker))
         await ended.wait()
-        await tracker.publish("tracker/goodbye")
+        if FAULT != "leaves without a word":
+            await tracker.publish("tracker/goodbye")
         listening.cancel()
 
 
