@@ -106,8 +106,7 @@ class Live:
         self.nodes: tuple[Node, ...] = tuple(node for node in nodes if isinstance(node, Node))
         self.qos = qos
         self.reporter = reporter
-        names = [node.name for node in self.nodes]
-        self.recorder = RunRecorder(show=self._show, lifelines=lifelines(names))
+        self.recorder = RunRecorder(show=self._show, lifelines=lifelines(system))
         self.watch = Watch(self.recorder)
         self.broker = EmbeddedBroker(observer=self.watch)
         self.earlier: list[ControlledServer] = []
@@ -368,6 +367,7 @@ def _names(messages: Sequence[Hashable]) -> str:
     return ", ".join(map(name_of, messages)) or "nothing"
 
 
-def lifelines(names: Sequence[str]) -> dict[tuple[str, str], str]:
+def lifelines(system: ClosedSystem) -> dict[tuple[str, str], str]:
     """The lifelines of the servers of a trace, called as in its diagram."""
-    return {(name, role): lifeline_at(place, role) for place, name in enumerate(names) for role in ROLES}
+    names = [node.name for node in system.nodes]
+    return {(name, role): lifeline_at(system, place, role) for place, name in enumerate(names) for role in ROLES}

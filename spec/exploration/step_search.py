@@ -28,7 +28,7 @@ def first_steps(search: BreadthFirst, properties: Sequence[Property]) -> dict[tu
 
 
 def deliver_what_matters(
-    system: ClosedSystem, properties: Sequence[Property], first: Mapping[tuple[str, bool], int]
+    system: ClosedSystem, properties: Sequence[Property], first: Mapping[tuple[str, bool | None], int]
 ) -> None:
     """Mark messages that were not delivered, being always ignored, as interesting if a property about steps needs them.
 
@@ -37,7 +37,7 @@ def deliver_what_matters(
     about = [one for one in properties if one.when == "step" and (one.name, True) not in first]
     known = len(system.delivery.interesting)
     for component, node in enumerate(system.nodes):
-        mine = [one for one in about if concerns(one, component, "read")]
+        mine = [one for one in about if concerns(system, one, component, "read")]
         if not mine or not isinstance(node, Server):
             continue
         for message in system.delivery.undelivered(component):
@@ -98,7 +98,7 @@ class Steps:
             self._answers[key] = label.outcome, found
             step = step_of(self._system, component, self._system.numbers.locals[component][local], label)
             for one in self._properties if step is not None else ():
-                if concerns(one, component, label.kind):
+                if concerns(self._system, one, component, label.kind):
                     premise, conclusion = one.says(step)
                     found += [(one.name, False)] if premise else []
                     found += [(one.name, True)] if premise and not conclusion else []
