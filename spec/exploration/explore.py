@@ -100,7 +100,7 @@ def _explored(
     found = stop.told(search.run())
     check(system, permutations)
     watched = Properties(system, properties, observe)
-    first: dict[tuple[str, bool | None], int] = {**first_steps(search, properties)}
+    first = first_steps(search, properties)
     if found.complete:
         deliver_what_matters(system, properties, first)
     for watch, at in zip(watched.watches, search.scan(watched), strict=True):

@@ -21,7 +21,7 @@ CHUNK = 1 << 16
 WORD = 64
 
 
-def first_steps(search: BreadthFirst, properties: Sequence[Property]) -> dict[tuple[str, bool], int]:
+def first_steps(search: BreadthFirst, properties: Sequence[Property]) -> dict[tuple[str, bool | None], int]:
     """By name, and by whether it is broken or exercised: the first state from which a step does that."""
     about = [one for one in properties if one.when == "step"]
     return Steps(search, about).first() if about else {}
@@ -104,14 +104,14 @@ class Steps:
                     found += [(one.name, True)] if premise and not conclusion else []
         return self._answers[key][1]
 
-    def first(self) -> dict[tuple[str, bool], int]:
+    def first(self) -> dict[tuple[str, bool | None], int]:
         """By name, and by whether it is broken or exercised: the first state from which a step does that."""
         words = max(1, -(-len(self._bits) // WORD))
         by_shape = [_table(shapes, words) for shapes in self._of_shapes]
         by_budget = self._payable(words)
         late = _words(sum(1 << bit for watched, bit in self._bits.items() if watched.late), words)
         wanted = _words((1 << len(self._bits)) - 1, words)
-        found: dict[tuple[str, bool], int] = {}
+        found: dict[tuple[str, bool | None], int] = {}
         bits = {bit: watched for watched, bit in self._bits.items()}
         for begin in range(0, self._search.count, CHUNK):
             if not wanted.any():

@@ -336,8 +336,8 @@ def scenario_of(where: str, name: str, table: object) -> Scenario:
         raise ScenarioError(f"{where}: has to be a table")
     kinds: dict[str, object] = {
         "description": str, "torrents": int, "conflicting": int, "hardened": bool, "as_drawn": int, "wills": bool,
-        "retries": int, "files": bool, "second_trackers": int, "late_expiries": bool, "crash_points": bool, "timeouts": get_args(Timeouts),
-        "stabilisation": bool, "unordered": bool, "keeps_hops": bool, "loses": list,
+        "retries": int, "files": bool, "second_trackers": int, "late_expiries": bool, "crash_points": bool,
+        "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool, "keeps_hops": bool, "loses": list,
         "fixed": list, "faults": dict, "views": dict,
     }  # fmt: skip
     assert kinds.keys() == {known.name for known in fields(Scenario)} - {"name"}

@@ -52,15 +52,18 @@ def what_a_client_brought_that_counts_itself_as_registered_is_in_the_store_of_a_
     is. Each has a store of its own.
     """
     brought = client.brought
-    return client.is_registered, brought <= tracker.holds.hashes or brought <= other_tracker.holds.hashes
+    return (
+        tracker.keeps_store and client.is_registered,
+        brought <= tracker.holds.hashes or brought <= other_tracker.holds.hashes,
+    )
 
 
 @needs(hear_each_other)
 @always
-def whoever_steps_down_leaves_a_tracker_that_does_not(
-    tracker: TrackerSide, other_tracker: TrackerSide
-) -> Implication:
-    """Second tracker: it steps down for the other one, which stays. Who is stopped, or crashes, can be started again."""
+def whoever_steps_down_leaves_a_tracker_that_does_not(tracker: TrackerSide, other_tracker: TrackerSide) -> Implication:
+    """Second tracker: it steps down for the other one, which stays. Who is stopped, or crashes, can be started
+    again.
+    """
     return tracker.has_stepped_down, other_tracker.has_come_up and not other_tracker.has_stepped_down
 
 
@@ -87,9 +90,7 @@ def a_tracker_steps_down_when_it_hears_a_later_one_and_only_then(tracker: Step) 
 
 @needs(_lose_nothing)
 @when_quiescent
-def where_nothing_is_lost_no_two_trackers_serve(
-    tracker: TrackerSide, other_tracker: TrackerSide
-) -> Implication:
+def where_nothing_is_lost_no_two_trackers_serve(tracker: TrackerSide, other_tracker: TrackerSide) -> Implication:
     """Second tracker: of two, the one whose hello the broker passed on later is the tracker of the service."""
     both = tracker.hears_all and tracker.has_come_up and other_tracker.has_come_up
     return both and tracker.is_online, not other_tracker.is_online

@@ -69,6 +69,8 @@ class TrackerSide:
     """Whether it never loses the view that it has stored."""
     named: frozenset[tuple[str, str]] = field(default=frozenset(), kw_only=True)
     """Who is registered for which of its requests, where requests have names."""
+    is_alone: bool = field(default=True, kw_only=True)
+    """Whether no other tracker can come up."""
     has_come_up: bool = field(default=True, kw_only=True)
     """Whether it is there: a second tracker need not come up."""
     has_stepped_down: bool = field(default=False, kw_only=True)
@@ -199,6 +201,7 @@ def _tracker(system: ClosedSystem, state: ServerState, *, online: bool, quiescen
         shared=len(set(endpoints)) < len(endpoints),
         holds=holding(view),
         named=frozenset((client, info.request_id) for client, info in view.clients.items()),
+        is_alone=not have_a_second_tracker(system),
         has_come_up=state.life != SPARE,
         has_stepped_down=state.life == STEPPED_DOWN,
     )

@@ -70,7 +70,7 @@ def what_a_client_brought_that_counts_itself_as_registered_is_in_the_trackers_st
 
     Each of two trackers has a store of its own: what holds then is said in `client_join_second_tracker`.
     """
-    return tracker.keeps_store and client.is_registered, client.brought <= tracker.holds.hashes
+    return tracker.keeps_store and tracker.is_alone and client.is_registered, client.brought <= tracker.holds.hashes
 
 
 @needs(bring_files)

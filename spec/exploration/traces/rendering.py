@@ -238,7 +238,9 @@ class _Drawing:
     def _hands(self, component: int, packet: str) -> None:
         if packet == "CONNECT":
             self._has_broker = True
-            self.ends.append(Reference((self._name(component), BROKER), f"{_group(self.system, component).title} Startup"))
+            self.ends.append(
+                Reference((self._name(component), BROKER), f"{_group(self.system, component).title} Startup")
+            )
         else:
             self._both(self._name(component), self._broker(), packet)
 
