@@ -313,17 +313,18 @@ class Live:
 
     def _row(self, trace: Sequence[Replayed]) -> Row:
         """The live state as a state of the explorer's system; what was spent on faults is what the trace spent."""
-        slots = []
+        slots, last = [], trace[-1].row if trace else self.system.initial()
         for place, node in enumerate(self.nodes):
             held = [self.system.numbers.message(unmarked(event)) for event in self.servers[node.name].control.held]
             down = tuple(held if self.system.ordered else sorted(held))
             up = tuple(
                 self.system.numbers.message(unmarked(one.event)) for one in self.servers[node.name].control.leaving
             )
-            slots.append(
-                self.system.numbers.slot(place, Slot(self.system.numbers.local(place, self.state(node)), up, down))
-            )
-        return (*slots, (trace[-1].row if trace else self.system.initial())[-1])
+            wanted = self.system.numbers.state(place, last[place])
+            assert isinstance(wanted, ServerState)
+            state = self.state(node)._replace(life=wanted.life)  # whether it is ever started is up to the trace
+            slots.append(self.system.numbers.slot(place, Slot(self.system.numbers.local(place, state), up, down)))
+        return (*slots, last[-1])
 
 
 def heading(step: Replayed, scheduled: Scheduled, trace: Sequence[Replayed]) -> str:

@@ -160,18 +160,24 @@ def instances(
     properties: Iterable[Property], names: Sequence[str], trackers: Sequence[int] = (TRACKER,)
 ) -> Iterator[Instance]:
     """Each property about each tracker, about each client, each pair of clients, or components by name; a parameter
-    `each` stands for every component. What is the name of a component means that one; the others of `trackers` are
-    called otherwise than `tracker`, so where there are several that is each of them.
+    `each` stands for every component. What is the name of a component means that one; but where there are several
+    trackers, `tracker` means each of them.
     """
     width = len(names)
     others = [place for place in range(width) if place not in trackers]
     for one in properties:
         about = [name for name in one.concerns if name in {"client", "other"} - set(names)]
         every = range(width) if EACH in one.concerns and EACH not in names else (0,)
-        which = _trackers_of(one, trackers)
+        which = _trackers_of(one, names, trackers)
         for clients, each, chosen_trackers in product(permutations(others, len(about)), every, which):
             named = {EACH: each, **{name: place for place, name in enumerate(names)}}
-            chosen = {"budget": width, **named, **chosen_trackers, **dict(zip(about, clients, strict=True))}
+            chosen = {
+                "tracker": trackers[0],
+                "budget": width,
+                **named,
+                **chosen_trackers,
+                **dict(zip(about, clients, strict=True)),
+            }
             unknown = [name for name in one.concerns if name not in chosen]
             if unknown:
                 raise ValueError(
@@ -182,10 +188,10 @@ def instances(
             yield Instance(one, places if rival is None else (*places, rival), rival)
 
 
-def _trackers_of(property_: Property, trackers: Sequence[int]) -> list[dict[str, int]]:
-    """What each parameter about trackers can stand for, together."""
+def _trackers_of(property_: Property, names: Sequence[str], trackers: Sequence[int]) -> list[dict[str, int]]:
+    """What parameters about trackers can stand for, together, where there are several."""
     if len(trackers) == 1 or not {"tracker", OTHER_TRACKER} & {*property_.concerns}:
-        return [{"tracker": trackers[0]}] if OTHER_TRACKER not in property_.concerns else []
+        return [] if OTHER_TRACKER in {*property_.concerns} - {*names} else [{}]
     second = RIVAL if property_.means_who_serves else OTHER_TRACKER
     return [{"tracker": one, second: other} for one, other in permutations(trackers, 2)]
 

@@ -99,9 +99,7 @@ def _of_system(system: ClosedSystem, row: Row) -> Joint:
     return Joint(tuple(parties), frozenset(left), budget.stabilisation, budget.changed)
 
 
-def _party(
-    state: Any, overdue: Any, life: tuple[bool, bool], up: Any, down: Any, *, ordered: bool
-) -> tuple[Any, ...]:
+def _party(state: Any, overdue: Any, life: tuple[bool, bool], up: Any, down: Any, *, ordered: bool) -> tuple[Any, ...]:
     charts, broken = (state.client, state.clock, state.view), bool(state.broken)
     local = plain.of_server(*charts, state.late, broken=broken, will=state.will, overdue=overdue, life=life)
     copies = [

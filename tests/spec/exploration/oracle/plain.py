@@ -70,7 +70,17 @@ def of_server(
         known.pop("gone")
         known.pop("gone_before")
     wills = plain(will), plain(overdue)
-    return client.states, frozenset(own.items()), timers, view.states, frozenset(known.items()), broken, latest, wills, life
+    return (
+        client.states,
+        frozenset(own.items()),
+        timers,
+        view.states,
+        frozenset(known.items()),
+        broken,
+        latest,
+        wills,
+        life,
+    )
 
 
 def is_followed(data: Any, message: Any) -> bool:

@@ -1,7 +1,7 @@
 """All configurations of a world, each met once, and what properties say of them."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import permutations, product
@@ -150,8 +150,8 @@ def _side(world: World, observe: Callable[..., Any], place: int, state: Kept, id
 
 
 def _about(one: Any, names: Sequence[str], trackers: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """For whom a property is asked: each client, each two clients, each party; or those that it names. And each tracker,
-    unless it means one of them.
+    """For whom a property is asked: each client, each two clients, each party; or those that it names. And each
+    tracker, unless it means one of them.
     """
     concerns = tuple(one.concerns)
     others = [at for at in range(len(names)) if at not in trackers]
