@@ -272,6 +272,13 @@ def a_view_is_stored_after_what_follows_from_it(patch: Patch) -> None:
     patch.setattr(node, "stored_before", lambda here: here.stored)
 
 
+@told_by("second trackers", 1_000_009)
+def a_second_tracker_comes_up_for_nothing(patch: Patch) -> None:
+    """That it comes up is no fault."""
+    right = node.coming_up
+    patch.setattr(node, "coming_up", lambda state, ends: (end._replace(fault="") for end in right(state, ends)))
+
+
 def tells(fault: Fault, kind: str, number: int) -> str:
     """How a system tells a fault first; empty if it does not."""
     with pytest.MonkeyPatch.context() as patch:
