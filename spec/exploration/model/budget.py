@@ -30,6 +30,8 @@ UNFAIR = frozenset(
     {"stabilisation", "losses", "duplicates", "broker restart", "storage failure", LATE, SECOND, FIRST_UNHEARD, UNHEARD}
 )
 """What need not happen, beside those orders; timeouts that are set expire some day."""
+CHANGING = frozenset({"broker restart", SECOND})
+"""After what the service may have another tracker, or one that has begun anew; besides what ends the tracker."""
 Past = Literal["", "open", "told"]
 
 
@@ -85,11 +87,7 @@ class FaultBudgets:
         elif here.stabilisation != (fault == "stabilisation expiry"):
             return -1
         left = dict(here.left)
-        changed = (
-            here.changed
-            or fault in {"broker restart", SECOND}
-            or (bool(self.tracker) and fault.endswith(f" {self.tracker}"))
-        )
+        changed = here.changed or fault in CHANGING or (bool(self.tracker) and fault.endswith(f" {self.tracker}"))
         if fault == "stabilisation expiry":
             then = here  # stabilisation lasts
         elif fault == "stabilisation":

@@ -113,7 +113,7 @@ def test_what_is_planted_is_found(name: str) -> None:
     assert broken(explore(Recast(HARDENED, {"Tracker": chart}))).keys() >= wanted
 
 
-def test_as_drawn_both_serve_and_who_follows_one_that_leaves_stays_out() -> None:
+def test_as_drawn_both_serve_and_whoever_follows_one_stays_out() -> None:
     found = broken(explore(scenario("second-tracker")))
     assert found.keys() == {ONE, GIVEN_UP, STAYS_OUT}
     assert found[ONE].happens == "a second tracker comes up, tracker2"
@@ -127,7 +127,7 @@ def test_whoever_asks_again_is_back_when_one_of_two_trackers_stops() -> None:
     assert not broken(explore(scenario("second-tracker-stops")))
 
 
-def test_torrent_servers_as_drawn_are_understood_by_hardened_trackers() -> None:
+def test_hardened_trackers_understand_torrent_servers_as_drawn() -> None:
     assert not broken(explore(changed(HARDENED, as_drawn=1, faults={"stop torrent": 1})))
 
 
@@ -141,7 +141,7 @@ def whoever_is_in_is_in(tracker: TrackerSide, client: ClientSide) -> Implication
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_property_that_holds_of_one_of_two_that_serve_is_undetermined(engine: Engine) -> None:
+def test_what_holds_of_one_of_two_that_serve_is_undetermined(engine: Engine) -> None:
     """Two that do not hear each other accept a client; its confirmation is lost on its way to one of them."""
     loses = Recast(changed(HARDENED, loses=frozenset({"ClientJoinSucceeded"}), faults={"losses": 1}), {"Tracker": Deaf})
     (said,) = explore(loses, Options(engine=engine), [whoever_is_in_is_in]).verdicts
@@ -154,7 +154,7 @@ def test_a_property_that_holds_of_one_of_two_that_serve_is_undetermined(engine: 
     assert said.word == "holds"
 
 
-def test_properties_of_a_state_are_about_each_tracker_or_the_one_that_serves() -> None:
+def test_properties_of_states_are_asked_of_each_tracker() -> None:
     system = changed(HARDENED, torrents=2).build()
     names = [node.name for node in system.nodes]
     assert names == ["tracker", "torrent1", "torrent2", "tracker2"]
@@ -193,7 +193,7 @@ def test_every_state_of_a_hardened_system_has_one_tracker_left() -> None:
     }
 
 
-def test_properties_about_two_trackers_say_nothing_where_there_is_one() -> None:
+def test_properties_about_two_trackers_say_nothing_of_one() -> None:
     system = scenario("crash-points").build()
     assert not [one.name for one in ABOUT_TWO if one.applies_to(system)]
 
