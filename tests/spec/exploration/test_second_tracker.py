@@ -240,6 +240,10 @@ def test_spin_and_any_number_refuse_it_by_name() -> None:
         write(HARDENED.build())
     with pytest.raises(NotInterchangeable, match="take out second_trackers"):
         open_systems(changed(HARDENED, torrents=2))
+    for options, told in ((["--torrents", "any"], "take out second_trackers"), ([], "nothing is told where a second")):
+        said = CliRunner().invoke(app, ["explore", "--scenario", "second-tracker", *options])
+        assert told in said.output, said.output
+        assert said.exit_code == (2 if options else 1)
 
 
 @pytest.mark.parametrize("number", [-1, 2])
