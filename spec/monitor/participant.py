@@ -59,7 +59,7 @@ class Present:
 
     def see_off(self, gone: Participant, at: float) -> None:
         """Forget what it was passed if it has left. A tracker may start unseen, and answer what it was passed then."""
-        if gone.role == TRACKER or gone.track is None or not gone.track.configurations or not gone.track.is_gone(at):
+        if gone.role == TRACKER or gone.track is None or not has_left(gone.track, at):
             return
         gone.track.inbox.clear()
         gone.before.clear()
@@ -69,3 +69,9 @@ class Present:
         if len(self._gone) > GONE:
             del self._participants[next(iter(self._gone))]
             del self._gone[next(iter(self._gone))]
+
+
+def has_left(track: Track, at: float) -> bool:
+    """Whether it has left, whatever it did, and was not seen for longer than an event may lie unread."""
+    here = {each.state.where for each in track.configurations or ()}
+    return bool(here) and here <= {"offline", "disconnecting"} and track.latest < at - track.assumed.lag

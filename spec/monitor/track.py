@@ -199,12 +199,6 @@ class Track:
 
     # Asked.
 
-    def is_gone(self, at: float) -> bool:
-        """Whether it has left, whatever it did, and was not seen for longer than an event may lie unread."""
-        return self.latest < at - self.assumed.lag and all(
-            each.state.where in {"offline", "disconnecting"} for each in self.configurations or ()
-        )
-
     def where(self, at: float) -> tuple[str, ...]:
         """The atomic states that it can be in now; empty if that is not known."""
         return tuple(sorted(set(self.looking(at))))
@@ -307,8 +301,11 @@ class Track:
 
     def _next(self, here: Configuration, at: float, *, stops: bool, until: int) -> Iterator[Configuration]:
         """What it can do unseen."""
-        if self.server.is_due(here.state):
-            yield from self._lost(here)
+        if self.server.is_due(here.state):  # what it is about to send is not seen
+            if not self.sight.connections:
+                yield from (here._replace(state=state) for state in self.server.disconnect(here.state))
+            if not self.sight.losses:
+                yield from (here._replace(state=state) for state in self.server.publish(here.state, None))
             return
         if here.state.where == "offline":
             return
@@ -344,13 +341,6 @@ class Track:
         while place < end and all(self.server.ignores(one, self.inbox[place][1]) for one in states):
             place += 1
         return place
-
-    def _lost(self, here: Configuration) -> Iterator[Configuration]:
-        """What it is about to send is not seen."""
-        if not self.sight.connections:
-            yield from (here._replace(state=state) for state in self.server.disconnect(here.state))
-        if not self.sight.losses:
-            yield from (here._replace(state=state) for state in self.server.publish(here.state, None))
 
     def _expired(self, here: Configuration, at: float) -> Iterator[Configuration]:
         """The timeout of a torrent server is exceeded."""
