@@ -61,6 +61,8 @@ def of_any_number(
     from spec.exploration.any_number.verdicts import answer
     from spec.exploration.model.scenario import ScenarioError
 
+    if scenario.second_trackers:
+        raise ScenarioError("--torrents any: it is told for one tracker; take out second_trackers, or give a number")
     if certificate is not None and (why := certificates.covered(scenario)):
         raise ScenarioError(f"--certificate: {why}")
     with progress_of_search() as render:

@@ -106,8 +106,7 @@ class Live:
         self.nodes: tuple[Node, ...] = tuple(node for node in nodes if isinstance(node, Node))
         self.qos = qos
         self.reporter = reporter
-        names = [node.name for node in self.nodes]
-        self.recorder = RunRecorder(show=self._show, lifelines=lifelines(names))
+        self.recorder = RunRecorder(show=self._show, lifelines=lifelines(system))
         self.watch = Watch(self.recorder)
         self.broker = EmbeddedBroker(observer=self.watch)
         self.earlier: list[ControlledServer] = []
@@ -314,17 +313,18 @@ class Live:
 
     def _row(self, trace: Sequence[Replayed]) -> Row:
         """The live state as a state of the explorer's system; what was spent on faults is what the trace spent."""
-        slots = []
+        slots, last = [], trace[-1].row if trace else self.system.initial()
         for place, node in enumerate(self.nodes):
             held = [self.system.numbers.message(unmarked(event)) for event in self.servers[node.name].control.held]
             down = tuple(held if self.system.ordered else sorted(held))
             up = tuple(
                 self.system.numbers.message(unmarked(one.event)) for one in self.servers[node.name].control.leaving
             )
-            slots.append(
-                self.system.numbers.slot(place, Slot(self.system.numbers.local(place, self.state(node)), up, down))
-            )
-        return (*slots, (trace[-1].row if trace else self.system.initial())[-1])
+            wanted = self.system.numbers.state(place, last[place])
+            assert isinstance(wanted, ServerState)
+            state = self.state(node)._replace(life=wanted.life)  # whether it is ever started is up to the trace
+            slots.append(self.system.numbers.slot(place, Slot(self.system.numbers.local(place, state), up, down)))
+        return (*slots, last[-1])
 
 
 def heading(step: Replayed, scheduled: Scheduled, trace: Sequence[Replayed]) -> str:
@@ -368,6 +368,7 @@ def _names(messages: Sequence[Hashable]) -> str:
     return ", ".join(map(name_of, messages)) or "nothing"
 
 
-def lifelines(names: Sequence[str]) -> dict[tuple[str, str], str]:
+def lifelines(system: ClosedSystem) -> dict[tuple[str, str], str]:
     """The lifelines of the servers of a trace, called as in its diagram."""
-    return {(name, role): lifeline_at(place, role) for place, name in enumerate(names) for role in ROLES}
+    names = [node.name for node in system.nodes]
+    return {(name, role): lifeline_at(system, place, role) for place, name in enumerate(names) for role in ROLES}

@@ -317,7 +317,8 @@ def _explored(text: str, where: str) -> Run:
         seen = observed(system, [(step.label, step.row) for step in steps])
     except ValueError as error:
         raise RunError(f"{where}: {error}") from None
-    roles = {node.name: TORRENT if place else TRACKER for place, node in enumerate(system.nodes)}
+    trackers = system.trackers
+    roles = {node.name: TRACKER if place in trackers else TORRENT for place, node in enumerate(system.nodes)}
     return Run(tuple(seen), tracker=system.nodes[0].name, in_order=system.ordered, roles=roles, is_timed=False)
 
 

@@ -27,6 +27,7 @@ from spec.exploration.traces.summary import what_happens
 __all__ = ["Explorable", "Options", "Result", "Verdict", "explore", "run_of"]
 
 VACUOUS = "its premise held in no state"
+UNCLEAR = "in some state two trackers serve, and it holds of one and not of the other"
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,9 @@ def _explored(
             verdicts.append(_of_runs(one, scenario, liveness, found, Fairness(exact, Properties(exact, (), observe))))
             continue
         broken, non_vacuous = first.get((one.name, True)), (one.name, False) in first
-        applies = one.applies_to(system)
-        holds = True if found.complete and non_vacuous and applies else None
-        reason = "" if holds else found.stopped or VACUOUS
+        applies, unclear = one.applies_to(system), (one.name, None) in first
+        holds = True if found.complete and non_vacuous and applies and not unclear else None
+        reason = "" if holds else found.stopped or (UNCLEAR if unclear else VACUOUS)
         rows = [] if broken is None else search.path(broken)
         if rows:
             told = run_of(system, rows, permutations)

@@ -115,13 +115,13 @@ class Fairness:
         Returns how many of its last steps are repeated for ever, at least; 0 if it ends for good where it ends, which
         is fair where no action is possible. None if it does not break the property.
         """
-        names = [node.name for node in self.system.nodes]
+        names, trackers = [node.name for node in self.system.nodes], self.system.trackers
         ends = not self.possible(rows[-1])
         if property_.when == "termination":
             if ends:
                 return None if self.properties.all_quiescent(rows[-1]) else 0
             return next(self.rounds(rows, labels), None)
-        for instance in instances((property_,), names):
+        for instance in instances((property_,), names, trackers):
             waiting = self._waiting(instance, rows)
             if waiting is None:
                 continue

@@ -130,7 +130,8 @@ class Liveness:
         graph, properties = self._exact
         _renew(properties)
         non_vacuous = False
-        for instance in instances((property_,), [node.name for node in graph.system.nodes]):
+        names = [node.name for node in graph.system.nodes]
+        for instance in instances((property_,), names, graph.system.trackers):
             premise, conclusion = graph.answers(properties, instance)
             if property_.when == "eventually":
                 premise[1:] = False

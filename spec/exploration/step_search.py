@@ -21,14 +21,14 @@ CHUNK = 1 << 16
 WORD = 64
 
 
-def first_steps(search: BreadthFirst, properties: Sequence[Property]) -> dict[tuple[str, bool], int]:
+def first_steps(search: BreadthFirst, properties: Sequence[Property]) -> dict[tuple[str, bool | None], int]:
     """By name, and by whether it is broken or exercised: the first state from which a step does that."""
     about = [one for one in properties if one.when == "step"]
     return Steps(search, about).first() if about else {}
 
 
 def deliver_what_matters(
-    system: ClosedSystem, properties: Sequence[Property], first: Mapping[tuple[str, bool], int]
+    system: ClosedSystem, properties: Sequence[Property], first: Mapping[tuple[str, bool | None], int]
 ) -> None:
     """Mark messages that were not delivered, being always ignored, as interesting if a property about steps needs them.
 
@@ -37,7 +37,7 @@ def deliver_what_matters(
     about = [one for one in properties if one.when == "step" and (one.name, True) not in first]
     known = len(system.delivery.interesting)
     for component, node in enumerate(system.nodes):
-        mine = [one for one in about if concerns(one, component, "read")]
+        mine = [one for one in about if concerns(system, one, component, "read")]
         if not mine or not isinstance(node, Server):
             continue
         for message in system.delivery.undelivered(component):
@@ -98,20 +98,20 @@ class Steps:
             self._answers[key] = label.outcome, found
             step = step_of(self._system, component, self._system.numbers.locals[component][local], label)
             for one in self._properties if step is not None else ():
-                if concerns(one, component, label.kind):
+                if concerns(self._system, one, component, label.kind):
                     premise, conclusion = one.says(step)
                     found += [(one.name, False)] if premise else []
                     found += [(one.name, True)] if premise and not conclusion else []
         return self._answers[key][1]
 
-    def first(self) -> dict[tuple[str, bool], int]:
+    def first(self) -> dict[tuple[str, bool | None], int]:
         """By name, and by whether it is broken or exercised: the first state from which a step does that."""
         words = max(1, -(-len(self._bits) // WORD))
         by_shape = [_table(shapes, words) for shapes in self._of_shapes]
         by_budget = self._payable(words)
         late = _words(sum(1 << bit for watched, bit in self._bits.items() if watched.late), words)
         wanted = _words((1 << len(self._bits)) - 1, words)
-        found: dict[tuple[str, bool], int] = {}
+        found: dict[tuple[str, bool | None], int] = {}
         bits = {bit: watched for watched, bit in self._bits.items()}
         for begin in range(0, self._search.count, CHUNK):
             if not wanted.any():

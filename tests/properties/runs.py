@@ -23,7 +23,7 @@ from spec.exploration.model.reference import successors
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import Label, Row, Slot
 from spec.exploration.properties.client_join import PROPERTIES
-from spec.exploration.properties.language import OF_STATES, Instance, Observe, Property, instances
+from spec.exploration.properties.language import OF_STATES, Answer, Instance, Observe, Property, instances
 from spec.exploration.properties.steps import concerns, judged, step_of
 from spec.exploration.traces.rendering import Trace, choices, render, steps_of
 from tests.properties.exchanges import DRAWN, differs
@@ -85,7 +85,8 @@ class World:
     def __post_init__(self) -> None:
         self.system: ClosedSystem = self.scenario.build(self.charts, drop_inert=False)
         about_states = [one for one in self.properties if one.when in OF_STATES and one.applies_to(self.system)]
-        self._instances = tuple(instances(about_states, [node.name for node in self.system.nodes]))
+        names = [node.name for node in self.system.nodes]
+        self._instances = tuple(instances(about_states, names, self.system.trackers))
         self._about_steps = [one for one in self.properties if one.when == "step" and one.applies_to(self.system)]
         self._judged_steps: dict[tuple[int, int, str, int], tuple[Any, Verdict]] = {}
         self._sides: dict[tuple[int, int, bool], Any] = {}
@@ -171,7 +172,7 @@ class World:
         step = step_of(self.system, component, state, label)
         broken = {DRAWN} if differs(self.system, component, state, label) else set()
         for one in self._about_steps if step is not None else ():
-            if concerns(one, component, label.kind):
+            if concerns(self.system, one, component, label.kind):
                 premise, conclusion = one.says(step)
                 if premise and not conclusion:
                     broken.add(one.name)
@@ -188,7 +189,7 @@ class World:
                 premise, conclusion = _says(instance, [*sides, budget])
                 if premise:
                     exercised.add(instance.property_.name)
-                    if not conclusion:
+                    if conclusion is False:
                         broken.add(instance.property_.name)
         return Verdict(frozenset(broken), frozenset(exercised))
 
@@ -201,8 +202,8 @@ class World:
         return self._sides[key]
 
 
-def _says(instance: Instance, sides: Sequence[Any]) -> tuple[bool, bool]:
-    return instance.property_.says(*(sides[place] for place in instance.components))
+def _says(instance: Instance, sides: Sequence[Any]) -> Answer:
+    return instance.answer([sides[place] for place in instance.components])
 
 
 _WORLDS: OrderedDict[str, World] = OrderedDict()

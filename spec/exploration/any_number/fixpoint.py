@@ -120,6 +120,8 @@ def open_systems(
 
     Raises `NotInterchangeable`.
     """
+    if scenario.second_trackers:
+        raise NotInterchangeable("it is told for one tracker: take out second_trackers")
     if scenario.wills or scenario.crash_points:
         raise NotInterchangeable(
             "nobody tells the wills of servers that are not looked at, or their crashes inside a step"

@@ -93,6 +93,8 @@ def _code(node: Any) -> Iterator[str]:
 
 def known(chosen: Scenario) -> str:
     """What the page says of a scenario in a line, or what to ask; `torrents` do not count."""
+    if chosen.second_trackers:
+        return "For any number of torrent servers nothing is told where a second tracker can come up"
     ask = f"clientjoin explore --torrents any --scenario {chosen.name}"
     base = scenarios(None).get(chosen.name)
     if base is None or replace(chosen, torrents=base.torrents, hardened=base.hardened) != base:

@@ -215,9 +215,9 @@ def _applies(property_: Property, scenario: Scenario, done: Fixpoint) -> bool:
     return len(done.parts) > 1 and property_.applies_to(scenario.build())
 
 
-def _first(done: Fixpoint, properties: Sequence[Property]) -> dict[tuple[str, bool], tuple[Part, int]]:
+def _first(done: Fixpoint, properties: Sequence[Property]) -> dict[tuple[str, bool | None], tuple[Part, int]]:
     """By property, and whether it is broken or exercised: the first view that does so."""
-    first: dict[tuple[str, bool], tuple[Part, int]] = {}
+    first: dict[tuple[str, bool | None], tuple[Part, int]] = {}
     for part in done.parts:
         watched = Properties(part.system, properties, _observe)
         for watch, at in zip(watched.watches, part.search.scan(watched), strict=True):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from spec.exploration.model.faults import Faults
+from spec.exploration.model.second_tracker import SECOND
 from spec.exploration.model.wills import LATE
 
 FREE = 0
@@ -20,14 +21,17 @@ FAULTS = (
         "broker restart",
         "storage failure",
         LATE,
+        SECOND,
     ),
     *(ORDINARY, FIRST_UNHEARD, UNHEARD, CAUGHT_UP),
 )
 """What has a price; the orders that a server may get come after these."""
 UNFAIR = frozenset(
-    {"stabilisation", "losses", "duplicates", "broker restart", "storage failure", LATE, FIRST_UNHEARD, UNHEARD}
+    {"stabilisation", "losses", "duplicates", "broker restart", "storage failure", LATE, SECOND, FIRST_UNHEARD, UNHEARD}
 )
 """What need not happen, beside those orders; timeouts that are set expire some day."""
+CHANGING = frozenset({"broker restart", SECOND})
+"""After what the service may have another tracker, or one that has begun anew; besides what ends the tracker."""
 Past = Literal["", "open", "told"]
 
 
@@ -37,7 +41,7 @@ class FaultBudget(NamedTuple):
     left: tuple[tuple[str, int], ...] = ()
     stabilisation: bool = False
     changed: bool = False
-    """Whether the tracker has been stopped, or lost its connection, or crashed."""
+    """Whether the tracker has been stopped, or lost its connection, or crashed, or a second one has come up."""
     past: Past = ""
     """Once stabilisation has begun: whether it is `open` what servers had done before it that nobody has heard yet, or
     is
@@ -83,9 +87,7 @@ class FaultBudgets:
         elif here.stabilisation != (fault == "stabilisation expiry"):
             return -1
         left = dict(here.left)
-        changed = (
-            here.changed or fault == "broker restart" or (bool(self.tracker) and fault.endswith(f" {self.tracker}"))
-        )
+        changed = here.changed or fault in CHANGING or (bool(self.tracker) and fault.endswith(f" {self.tracker}"))
         if fault == "stabilisation expiry":
             then = here  # stabilisation lasts
         elif fault == "stabilisation":

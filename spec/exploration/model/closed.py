@@ -82,6 +82,8 @@ class ClosedSystem:
     """
     kept: Kept = field(default_factory=Kept)
     """What is known from systems of the same nodes before."""
+    trackers: tuple[int, ...] = (TRACKER,)
+    """The components that are trackers; stabilisation replaces the first one."""
 
     def __post_init__(self) -> None:
         self.recalls = self.faults.stabilisation and not self.keeps_hops

@@ -17,9 +17,9 @@ IN_ALL = "breaks in all"
 class Faults:
     """How often each fault may happen, `None` for any number of times; what is not named never happens.
 
-    `bounds` names `losses` (on either hop), `duplicates`, `storage failure`, `late will`, `broker restart`, `<order>
-    <server>` for the orders `stop`, `disconnect`, `crash` and `wipe`, and `breaks in all` for all that end a
-    connection. `kinds` gives the word for a server where several share one bound.
+    `bounds` names `losses` (on either hop), `duplicates`, `storage failure`, `late will`, `second tracker`, `broker
+    restart`, `<order> <server>` for the orders `stop`, `disconnect`, `crash` and `wipe`, and `breaks in all` for all
+    that end a connection. `kinds` gives the word for a server where several share one bound.
     """
 
     bounds: Mapping[str, int | None] = field(default_factory=dict)

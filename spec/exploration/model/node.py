@@ -26,6 +26,7 @@ from machines.torrent_server import TorrentServerData
 from spec.exploration.model.interruptions import points, stored_before
 from spec.exploration.model.normal_form import marks_in, normal, without_marks
 from spec.exploration.model.renaming import Renaming
+from spec.exploration.model.second_tracker import SPARE, coming_up, stepping_down
 from spec.exploration.model.wills import BY_BROKER, SAYS, forgetting, noted, renewed, saying, started
 from spec.system.process import (
     ChartMachine,
@@ -56,7 +57,7 @@ class Outcome(NamedTuple):
     sent: tuple[Hashable, ...]
     arrows: tuple[Arrow, ...]
     fault: str = ""
-    """The fault that this outcome takes, if any: `storage failure`, or `late will`."""
+    """The fault that this outcome takes, if any: `storage failure`, `late will` or `second tracker`."""
 
 
 class Node(Protocol):
@@ -114,6 +115,9 @@ class ServerState(NamedTuple):
     """What it has left with the broker when it connected last, which has neither been said nor discarded."""
     late_wills: tuple[ClientGoodbye, ...] = ()
     """Wills of earlier sessions that the broker has not said in time (`spec.exploration.model.wills`)."""
+    life: str = ""
+    """Empty where it is started whenever it is offline; else `spare` or `stepped down`
+    (`spec.exploration.model.second_tracker`)."""
 
     @property
     def where(self) -> str:
@@ -138,6 +142,8 @@ class Server:
     broker: Participant
     late_expiries: bool = False
     """Whether anything can happen between the moment when a timeout is exceeded and when the MQTT client hears it."""
+    spare: bool = False
+    """Whether it is a second tracker, which need not come up."""
 
     def __post_init__(self) -> None:
         self._machines: dict[str, ChartMachine] = {role: ChartMachine(getattr(self, role)) for role in ROLES}
@@ -154,7 +160,7 @@ class Server:
     def initial(self) -> ServerState:
         """Offline, with nothing set."""
         charts: dict[str, Any] = {role: machine.begin() for role, machine in self._machines.items()}
-        return ServerState(**charts)
+        return ServerState(**charts, life=SPARE if self.spare else "")
 
     def begin(self) -> ServerState:
         return self.initial
@@ -165,7 +171,7 @@ class Server:
 
     def receive(self, state: Hashable, message: Hashable) -> tuple[Outcome, ...]:
         assert isinstance(state, ServerState)
-        return self._taken(state, message, Arrow("broker", "client", message))
+        return tuple(stepping_down(message, self._taken(state, message, Arrow("broker", "client", message))))
 
     def expiries(self, state: Hashable) -> tuple[Outcome, ...]:
         assert isinstance(state, ServerState)
@@ -204,7 +210,7 @@ class Server:
         if order == "stabilisation":
             return self._owner(self.reborn(state, keeps_view=True), Start())
         if order == "start":
-            return () if self.is_online(state) or state.broken else self._started(state)
+            return () if self.is_online(state) or state.broken else tuple(coming_up(state, self._started(state)))
         if order in SAYS:
             found = saying(state, order, online=self.is_online(state))
             return tuple(Outcome(then, (will,), (Arrow(BY_BROKER, "broker", will),)) for then, will in found)
@@ -244,7 +250,8 @@ class Server:
         if isinstance(data, TorrentServerData) and data.session:
             client = client._replace(data=replace(client.data, session=data.session, request=data.request))
         view = crashed.view if keeps_view else self.initial.view
-        return self.initial._replace(client=client, view=view, will=crashed.will, late_wills=crashed.late_wills)
+        born = self.initial._replace(client=client, view=view, life="")
+        return born._replace(will=crashed.will, late_wills=crashed.late_wills)
 
     def interrupted(self, state: Hashable, kind: str, message: Hashable) -> tuple[Outcome, ...]:
         """What a crash inside the steps of a kind comes to (`spec.exploration.model.interruptions`)."""

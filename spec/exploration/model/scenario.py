@@ -11,6 +11,8 @@ table `[scenario.<name>]` with these keys, all optional but `description`:
     wills = false             # whether the hardened ones leave their goodbye with the broker (`wills.py`)
     retries = 0               # how often they ask again by themselves, from one TrackerHello to the next
     files = false             # whether each brings a file and a fragment
+    second_trackers = 0       # how many trackers can come up beside the first one, at any moment: 0 or 1; where
+                              # `hardened` is set, the older one steps down (`second_tracker.py`)
     crash_points = false      # whether who can crash does so also inside a step (`interruptions.py`)
     timeouts = "any"          # "any": whenever they are set; "patient": when nothing is under way; "never"
     late_expiries = false     # whether a timeout can be exceeded some time before its MQTT client hears of it, and be
@@ -59,13 +61,14 @@ from machines import (
     Tracker,
     View,
 )
-from machines.events import SIDES, TORRENT
+from machines.events import SIDES, TORRENT, TRACKER
 from machines.tracker import TRACKER_ID
 from spec.exploration.model.beginnings import frozen, view_of
 from spec.exploration.model.bus import BrokerBus
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import BREAKING, IN_ALL, ORDERS, Faults
 from spec.exploration.model.node import Server
+from spec.exploration.model.second_tracker import SECOND, name_of_second, session_of
 from spec.exploration.model.wills import LATE
 from spec.hints import near_to
 
@@ -109,6 +112,7 @@ class Scenario:
     wills: bool = False
     retries: int = 0
     files: bool = False
+    second_trackers: int = 0
     late_expiries: bool = False
     crash_points: bool = False
     timeouts: Timeouts = "any"
@@ -129,7 +133,7 @@ class Scenario:
             ("fault", FAULTS, self.faults),
             ("event", EVENTS, self.loses),
             ("kind of timeouts", get_args(Timeouts), [self.timeouts]),
-            ("server", (TRACKER_ID, *self.names), self.views),
+            ("server", (*self.trackers[:1], *self.names), self.views),
         ):
             for one in given:
                 if one not in known:
@@ -155,26 +159,37 @@ class Scenario:
         return tuple(f"torrent{number}" for number in range(1, self.torrents + 1))
 
     @property
+    def trackers(self) -> tuple[str, ...]:
+        """The names of the trackers; those that can come up beside the first one stand behind it."""
+        more = range(2, 2 + self.second_trackers)
+        return (TRACKER_ID, *(name_of_second(TRACKER_ID, number) for number in more))
+
+    @property
     def happening(self) -> Mapping[str, int | None]:
         """The bounds of what can happen at all; nothing of it does where it is bounded by zero together."""
         none_breaks = self.faults.get(IN_ALL) == 0
-        return immutabledict(
-            (fault, bound)
+        found = {
+            fault: bound
             for fault, bound in self.faults.items()
             if bound != 0 and not (none_breaks and fault.startswith(BREAKING))
-        )
+        }
+        return immutabledict({**found, SECOND: self.second_trackers} if self.second_trackers else found)
 
     def build(self, charts: Charts | None = None, **options: Any) -> ClosedSystem:
-        """The closed system; the tracker is its first component. `options` are those of `ClosedSystem`.
+        """The closed system; the tracker is its first component, and those that can come up beside it are its last.
+
+        `options` are those of `ClosedSystem`.
 
         `charts` take the place of ours of the same name: of `Tracker`, say.
         """
         playing: Mapping[str, Any] = {**OURS, **(charts or {})}
-        nodes = (self._tracker(playing), *(self._torrent(name, playing) for name in self.names))
+        first, *more = (self._tracker(name, playing) for name in self.trackers)
+        nodes = (first, *(self._torrent(name, playing) for name in self.names), *more)
+        trackers = (0, *range(len(nodes) - len(more), len(nodes)))
         bounds = self.happening
-        kinds = dict.fromkeys(self.names, TORRENT)
+        kinds = {**dict.fromkeys(self.names, TORRENT), **dict.fromkeys(self.trackers, TRACKER)}
         faults = Faults(bounds, self.timeouts, self.stabilisation, self.loses, kinds, self.crash_points)
-        options = {"keeps_hops": self.keeps_both_hops, "ordered": not self.unordered, **options}
+        options = {"keeps_hops": self.keeps_both_hops, "ordered": not self.unordered, "trackers": trackers, **options}
         return ClosedSystem(nodes, BrokerBus(nodes, playing["Broker"]()), faults, **options)
 
     @property
@@ -192,8 +207,10 @@ class Scenario:
         waits = (self.stabilisation and patient) or (bool(self.retries) and (self.stabilisation or patient))
         return self.keeps_hops or (lossless and is_cut) or waits
 
-    def _tracker(self, charts: Mapping[str, Any]) -> Server:
-        return self._server(TRACKER_ID, charts["Tracker"](TRACKER_ID), self.view(TRACKER_ID), charts)
+    def _tracker(self, name: str, charts: Mapping[str, Any]) -> Server:
+        hardened = {"session": session_of(name)} if self.hardened and self.second_trackers else {}
+        server = self._server(name, charts["Tracker"](name, **hardened), self.view(TRACKER_ID), charts)
+        return replace(server, spare=name != TRACKER_ID)
 
     def _torrent(self, name: str, charts: Mapping[str, Any]) -> Server:
         hardened = {"session": SESSION} if self.is_hardened(name) else {}
@@ -319,8 +336,8 @@ def scenario_of(where: str, name: str, table: object) -> Scenario:
         raise ScenarioError(f"{where}: has to be a table")
     kinds: dict[str, object] = {
         "description": str, "torrents": int, "conflicting": int, "hardened": bool, "as_drawn": int, "wills": bool,
-        "retries": int, "files": bool, "late_expiries": bool, "crash_points": bool, "timeouts": get_args(Timeouts),
-        "stabilisation": bool, "unordered": bool, "keeps_hops": bool, "loses": list,
+        "retries": int, "files": bool, "second_trackers": int, "late_expiries": bool, "crash_points": bool,
+        "timeouts": get_args(Timeouts), "stabilisation": bool, "unordered": bool, "keeps_hops": bool, "loses": list,
         "fixed": list, "faults": dict, "views": dict,
     }  # fmt: skip
     assert kinds.keys() == {known.name for known in fields(Scenario)} - {"name"}
@@ -350,6 +367,8 @@ def check(scenario: Scenario, where: str) -> None:
         raise ScenarioError(f"{where}: torrents is {scenario.torrents}; it has to be from 1 to {MOST_TORRENTS}")
     if not 0 <= scenario.retries <= MOST_RETRIES:
         raise ScenarioError(f"{where}: retries is {scenario.retries}; it has to be from 0 to {MOST_RETRIES}")
+    if scenario.second_trackers not in {0, 1}:
+        raise ScenarioError(f"{where}: second_trackers is {scenario.second_trackers}; it has to be 0 or 1")
     if scenario.conflicting == 1 or not 0 <= scenario.conflicting <= scenario.torrents:
         raise ScenarioError(f"{where}: conflicting is {scenario.conflicting}; it has to be 0, or from 2 to torrents")
     if not 0 <= scenario.as_drawn <= (scenario.torrents if scenario.hardened else 0):

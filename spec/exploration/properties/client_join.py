@@ -6,7 +6,12 @@ that the protocol as drawn does not keep.
 """
 
 from spec.exploration.model.budget import FaultBudget
-from spec.exploration.properties import client_join_clients, client_join_tracker, client_join_views
+from spec.exploration.properties import (
+    client_join_clients,
+    client_join_second_tracker,
+    client_join_tracker,
+    client_join_views,
+)
 from spec.exploration.properties.client_join_sides import (
     ClientSide,
     TrackerSide,
@@ -245,5 +250,6 @@ PROPERTIES: tuple[Property, ...] = (
     *client_join_views.PROPERTIES,
     *client_join_tracker.PROPERTIES,
     *client_join_clients.PROPERTIES,
+    *client_join_second_tracker.PROPERTIES,
 )
-"""All of them: then come those about what views hold, and those about single steps."""
+"""All of them: then come those about what views hold, those about single steps, and those about a second tracker."""

@@ -14,6 +14,7 @@ from machines.events import ClientGoodbye, ClientMetadata, FileMetadata, Fragmen
 from machines.rules import View
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.node import Server, ServerState
+from spec.exploration.model.second_tracker import SPARE, STEPPED_DOWN
 
 PORTS = {"http": 80, "https": 443}
 
@@ -43,7 +44,7 @@ NOTHING = Holding()
 
 @dataclass(frozen=True)
 class TrackerSide:
-    """What properties say of the tracker server."""
+    """What properties say of a tracker server."""
 
     is_online: bool
     is_quiescent: bool
@@ -68,6 +69,12 @@ class TrackerSide:
     """Whether it never loses the view that it has stored."""
     named: frozenset[tuple[str, str]] = field(default=frozenset(), kw_only=True)
     """Who is registered for which of its requests, where requests have names."""
+    is_alone: bool = field(default=True, kw_only=True)
+    """Whether no other tracker can come up."""
+    has_come_up: bool = field(default=True, kw_only=True)
+    """Whether it is there: a second tracker need not come up."""
+    has_stepped_down: bool = field(default=False, kw_only=True)
+    """Whether it has ended for a later tracker."""
 
 
 def holding(view: View) -> Holding:
@@ -141,7 +148,7 @@ def side_of(system: ClosedSystem, component: int, state: Hashable, idle: bool) -
     online = system.nodes[component].is_online(state)
     pends = bool(state.late_wills) or (state.will is not None and not online)
     quiescent = idle and not timed and not state.late and not pends and not system.nodes[component].is_busy(state)
-    if component == 0:
+    if component in system.trackers:
         return _tracker(system, state, online=online, quiescent=quiescent)
     joining = online and state.where not in {"registered", "awaiting_hello", "withdrawing"}
     registered = online and state.where == "registered"
@@ -194,7 +201,16 @@ def _tracker(system: ClosedSystem, state: ServerState, *, online: bool, quiescen
         shared=len(set(endpoints)) < len(endpoints),
         holds=holding(view),
         named=frozenset((client, info.request_id) for client, info in view.clients.items()),
+        is_alone=not have_a_second_tracker(system),
+        has_come_up=state.life != SPARE,
+        has_stepped_down=state.life == STEPPED_DOWN,
     )
+
+
+def clients_of(system: ClosedSystem) -> dict[int, Server]:
+    """The torrent servers, by component."""
+    nodes = enumerate(system.nodes)
+    return {place: node for place, node in nodes if isinstance(node, Server) and place not in system.trackers}
 
 
 def _unheard(state: ServerState) -> frozenset[str]:
@@ -207,14 +223,14 @@ def _unheard(state: ServerState) -> frozenset[str]:
 
 def rivals_of(system: ClosedSystem, component: int) -> frozenset[str]:
     """Who offers an endpoint that a torrent server offers, too."""
-    nodes = {place: node for place, node in enumerate(system.nodes) if isinstance(node, Server) and place}
+    nodes = clients_of(system)
     own = {place: canonical_all(node.initial.knows.own.endpoints) for place, node in nodes.items()}
     return frozenset(nodes[place].name for place in nodes if place != component and own[place] & own[component])
 
 
 def has_rivals(system: ClosedSystem) -> bool:
     """Whether two torrent servers offer the same endpoint."""
-    return any(rivals_of(system, component) for component in range(1, len(system.nodes)))
+    return any(rivals_of(system, component) for component in clients_of(system))
 
 
 def _fits(system: ClosedSystem, component: int) -> bool:
@@ -226,13 +242,23 @@ def _fits(system: ClosedSystem, component: int) -> bool:
 
 def has_one_without_rivals(system: ClosedSystem) -> bool:
     """Whether a torrent server that fits offers endpoints of its own only."""
-    return any(_fits(system, place) and not rivals_of(system, place) for place in range(1, len(system.nodes)))
+    return any(_fits(system, place) and not rivals_of(system, place) for place in clients_of(system))
+
+
+def have_a_second_tracker(system: ClosedSystem) -> bool:
+    """Whether another tracker can come up beside the first one."""
+    return len(system.trackers) > 1
+
+
+def hear_each_other(system: ClosedSystem) -> bool:
+    """Whether there are several trackers that know each other's hellos from their own."""
+    trackers = [node for node in map(system.nodes.__getitem__, system.trackers) if isinstance(node, Server)]
+    return len(trackers) > 1 and all(getattr(node.initial.client.data, "session", "") for node in trackers)
 
 
 def asks_again(system: ClosedSystem) -> bool:
     """Whether torrent servers ask again by themselves."""
-    nodes = (node for node in system.nodes[1:] if isinstance(node, Server))
-    return any(getattr(node.initial.client.data, "retries", 0) for node in nodes)
+    return any(getattr(node.initial.client.data, "retries", 0) for node in clients_of(system).values())
 
 
 def happens(*faults: str) -> Callable[[ClosedSystem], bool]:
@@ -242,7 +268,7 @@ def happens(*faults: str) -> Callable[[ClosedSystem], bool]:
 
 def have_several(system: ClosedSystem) -> bool:
     """Whether there are two torrent servers or more."""
-    return len(system.nodes) > 2  # noqa: PLR2004 - with the tracker
+    return len(clients_of(system)) > 1
 
 
 def bring_files(system: ClosedSystem) -> bool:
@@ -252,7 +278,7 @@ def bring_files(system: ClosedSystem) -> bool:
 
 def name_requests(system: ClosedSystem) -> bool:
     """Whether torrent servers name their requests."""
-    return any(getattr(node.initial.client.data, "session", "") for node in system.nodes if isinstance(node, Server))
+    return any(getattr(node.initial.client.data, "session", "") for node in clients_of(system).values())
 
 
 def leave_wills(system: ClosedSystem) -> bool:
@@ -291,7 +317,7 @@ def loses_nothing(system: ClosedSystem) -> bool:
 
 def are_misfits(system: ClosedSystem) -> bool:
     """Whether a torrent server has another hash algorithm, or can only work with another fragment size."""
-    service, *others = (node.initial.knows for node in system.nodes if isinstance(node, Server))
+    service, others = service_of(system), (node.initial.knows for node in clients_of(system).values())
     return any(misfits(service, view.fragment_size, view.hash_algorithm) for view in others)
 
 
@@ -318,12 +344,8 @@ def an_admission_can_time_out(system: ClosedSystem) -> bool:
 
 def can_several_join(system: ClosedSystem) -> bool:
     """Whether there are two torrent servers of which none keeps the other out, and both can be accepted."""
-    service, *others = (node.initial.knows for node in system.nodes if isinstance(node, Server))
-    fit = {
-        place
-        for place, view in enumerate(others, start=1)
-        if not misfits(service, view.fragment_size, view.hash_algorithm)
-    }
+    service, others = service_of(system), {place: node.initial.knows for place, node in clients_of(system).items()}
+    fit = {place for place, view in others.items() if not misfits(service, view.fragment_size, view.hash_algorithm)}
     names = {system.nodes[place].name: place for place in fit}
     rivals = {place: {names[name] for name in rivals_of(system, place) if name in names} for place in fit}
     return any(fit - {place} - rivals[place] for place in fit)

@@ -42,7 +42,7 @@ from spec.exploration.properties.steps import Step
 
 SERVING = frozenset({"awaiting_requests", "awaiting_confirmations"})
 ENDS_ROUND = frozenset({"start", "stop", "disconnect", "crash", "wipe", "stabilisation"})
-"""What ends all admissions, and sooner or later all registrations."""
+"""What ends all admissions, and sooner or later all registrations; likewise that it steps down."""
 
 
 def _asked(tracker: Step) -> ClientJoinRequested | None:
@@ -53,6 +53,12 @@ def _asked(tracker: Step) -> ClientJoinRequested | None:
     data: Any = tracker.before.client.data
     known = getattr(data, "requests", {}).get(message.client)
     return None if message.event_id and message.event_id == known else message
+
+
+def _ends_round(tracker: Step) -> bool:
+    """Whether a step ends all admissions, because nothing is promised or registered there any more."""
+    steps_down = isinstance(tracker.message, TrackerHello) and tracker.after.where == "offline"
+    return tracker.kind in ENDS_ROUND or steps_down
 
 
 def _others(view: View, client: str) -> dict[str, frozenset[tuple[str, str, int | None, str]]]:
@@ -239,7 +245,7 @@ def a_promise_stays_as_it_was_until_it_is_confirmed_has_failed_timed_out_or_left
     ended = _ended_by(tracker)
     kept: dict[str, Admission] = {name: one for name, one in held.items() if name != ended}
     same = all(tracker.after.knows.admissions.get(name) == one for name, one in kept.items())
-    premise = bool(kept) and tracker.kind not in ENDS_ROUND
+    premise = bool(kept) and not _ends_round(tracker)
     return premise, same and pending - {ended} <= still
 
 
@@ -316,7 +322,7 @@ def a_registration_stays_as_it_was_until_its_client_leaves_or_asks_anew(tracker:
     kept = {name: info for name, info in tracker.before.knows.clients.items() if name != ended}
     confirmed = message.client if isinstance(message, ClientJoinSucceeded) else ""
     same = all(tracker.after.knows.clients.get(name) == info for name, info in kept.items() if name != confirmed)
-    return bool(kept) and tracker.kind not in ENDS_ROUND, same
+    return bool(kept) and not _ends_round(tracker), same
 
 
 @needs(say_goodbye)

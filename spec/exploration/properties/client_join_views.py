@@ -16,6 +16,7 @@ from spec.exploration.properties.client_join_sides import (
     can_several_join,
     happens,
     has_one_without_rivals,
+    have_a_second_tracker,
     have_several,
     loses_nothing,
     name_requests,
@@ -57,7 +58,7 @@ def nothing_that_a_registered_client_brought_is_missing_at_the_tracker(
 
 
 def _keeps_its_store(system: ClosedSystem) -> bool:
-    return bring_files(system) and not happens("wipe tracker")(system)
+    return bring_files(system) and not happens("wipe tracker")(system) and not have_a_second_tracker(system)
 
 
 @needs(_keeps_its_store)
@@ -65,8 +66,11 @@ def _keeps_its_store(system: ClosedSystem) -> bool:
 def what_a_client_brought_that_counts_itself_as_registered_is_in_the_trackers_store(
     tracker: TrackerSide, client: ClientSide
 ) -> Implication:
-    """Nothing acknowledged is lost: what was registered outlives every crash of the tracker."""
-    return tracker.keeps_store and client.is_registered, client.brought <= tracker.holds.hashes
+    """Nothing acknowledged is lost: what was registered outlives every crash of the tracker.
+
+    Each of two trackers has a store of its own: what holds then is said in `client_join_second_tracker`.
+    """
+    return tracker.keeps_store and tracker.is_alone and client.is_registered, client.brought <= tracker.holds.hashes
 
 
 @needs(bring_files)

@@ -9,6 +9,12 @@ Each server is seen as a *side*: a small value made from its charts. A property 
 sides; what breaks it is then covered by products of sets of sides, one bit each. A state breaks the property where the
 bits of all its components have one in common. So looking at a state is a few bitwise operations, whatever is claimed.
 
+Where there are several trackers (`ClosedSystem.trackers`), a property about the tracker is asked of each of them. If
+it is one of a quiescent system that is about others, too, it means the tracker that *serves*: the one that is online.
+Where two are, it holds if it holds of both, is broken if it is broken of both, and otherwise nobody can tell: a search
+that meets such a state leaves it undetermined. That one of them serves is a claim of its own
+(`client_join_second_tracker`).
+
 Properties about steps (`at_each_step`) are of the same form, too: of the step that a tracker or a client takes, see
 `spec.exploration.properties.steps`.
 
@@ -26,14 +32,14 @@ import inspect
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import permutations, product
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from spec.exploration.model.budget import FaultBudget
 from spec.exploration.model.closed import ClosedSystem
-from spec.exploration.model.steps import Row
+from spec.exploration.model.steps import TRACKER, Row
 
 When = Literal["always", "step", "quiescent", "stabilisation", "stuck", "termination", "eventually", "leads-to"]
 """In every state; at every step (`spec.exploration.properties.steps`); where nothing is under way and no timeout is
@@ -46,6 +52,8 @@ OF_STATES: frozenset[When] = frozenset({"always", "quiescent", "stabilisation", 
 """The kinds of properties that a state breaks."""
 Implication = tuple[bool, bool]
 """A premise and a conclusion."""
+Answer = tuple[bool, bool | None]
+"""The same, with None for a conclusion that holds of one of two trackers that serve, and not of the other."""
 Observe = Callable[[ClosedSystem, int, Hashable, bool], Hashable]
 """The side of a component: from its number, its local state, and whether nothing is under way to or from it."""
 WORD = 64
@@ -53,7 +61,9 @@ WORD = 64
 
 @dataclass(frozen=True)
 class Property:
-    """One property. `concerns` are the names of its function's parameters: tracker, client, other, budget."""
+    """One property. `concerns` are the names of its function's parameters: tracker, other_tracker, client, other,
+    budget.
+    """
 
     name: str
     when: When
@@ -62,6 +72,13 @@ class Property:
     source: str
     needs: Callable[[ClosedSystem], bool] = field(default=lambda _: True)
     """Whether it says anything of a system, as far as the system tells before it is searched."""
+
+    @property
+    def means_who_serves(self) -> bool:
+        """Whether the tracker that it is about is the one that serves, where there are several."""
+        about_others = {*self.concerns} - {"tracker", "budget"}
+        is_about_all = "tracker" in self.concerns and OTHER_TRACKER not in self.concerns and bool(about_others)
+        return is_about_all and self.when in {"quiescent", "stabilisation"}
 
     def applies_to(self, system: ClosedSystem) -> bool:
         """Whether it says anything of a system. One that does, and whose premise never holds, is no pass."""
@@ -92,6 +109,10 @@ leads_to = property_("leads-to")
 where_stuck = property_("stuck")
 EACH = "each"
 """The name of a parameter that stands for every component."""
+OTHER_TRACKER = "other_tracker"
+"""The name of a parameter that stands for another tracker than `tracker`."""
+RIVAL = "a tracker that may serve as well"
+"""In the place of a parameter: another tracker, for a property that means the one that serves."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +121,23 @@ class Instance:
 
     property_: Property
     components: tuple[int, ...]
+    rival: int | None = None
+    """Another tracker, if the property means the one that serves; it is the last of the components."""
+
+    def answer(self, sides: Sequence[Any]) -> Answer:
+        """What the property says of sides of its components."""
+        if self.rival is None:
+            return self.property_.says(*sides)
+        *asked, rival = sides
+        place = self.property_.concerns.index("tracker")
+        if not asked[place].is_online:
+            return False, True
+        premise, conclusion = self.property_.says(*asked)
+        if not premise or conclusion or not rival.is_online:
+            return premise, conclusion
+        asked[place] = rival
+        premise, conclusion = self.property_.says(*asked)
+        return True, None if not premise or conclusion else False
 
 
 @dataclass(frozen=True)
@@ -107,7 +145,8 @@ class Watch:
     """One product of sets of sides that breaks an instance, or (`broken` is false) exercises it."""
 
     instance: Instance
-    broken: bool
+    broken: bool | None
+    """None: of two trackers that serve it is broken of one, and not of the other."""
     sets: tuple[frozenset[int], ...]
     """Sides, by number."""
 
@@ -117,23 +156,44 @@ def is_stuck(side: Hashable) -> bool:
     return bool(getattr(side, "is_stuck", False))
 
 
-def instances(properties: Iterable[Property], names: Sequence[str]) -> Iterator[Instance]:
-    """Each property about the tracker (component 0), about each client, each pair of clients, or components by name; a
-    parameter `each` stands for every component. What is the name of a component means that one.
+def instances(
+    properties: Iterable[Property], names: Sequence[str], trackers: Sequence[int] = (TRACKER,)
+) -> Iterator[Instance]:
+    """Each property about each tracker, about each client, each pair of clients, or components by name; a parameter
+    `each` stands for every component. What is the name of a component means that one; but where there are several
+    trackers, `tracker` means each of them.
     """
     width = len(names)
+    others = [place for place in range(width) if place not in trackers]
     for one in properties:
         about = [name for name in one.concerns if name in {"client", "other"} - set(names)]
         every = range(width) if EACH in one.concerns and EACH not in names else (0,)
-        for clients, each in product(permutations(range(1, width), len(about)), every):
+        which = _trackers_of(one, names, trackers)
+        for clients, each, chosen_trackers in product(permutations(others, len(about)), every, which):
             named = {EACH: each, **{name: place for place, name in enumerate(names)}}
-            chosen = {"tracker": 0, "budget": width, **named, **dict(zip(about, clients, strict=True))}
+            chosen = {
+                "tracker": trackers[0],
+                "budget": width,
+                **named,
+                **chosen_trackers,
+                **dict(zip(about, clients, strict=True)),
+            }
             unknown = [name for name in one.concerns if name not in chosen]
             if unknown:
                 raise ValueError(
                     f"property {one.name!r}: no component {unknown[0]!r}; there are {', '.join(names)}, {EACH}, budget"
                 )
-            yield Instance(one, tuple(chosen[name] for name in one.concerns))
+            places = tuple(chosen[name] for name in one.concerns)
+            rival = chosen.get(RIVAL)
+            yield Instance(one, places if rival is None else (*places, rival), rival)
+
+
+def _trackers_of(property_: Property, names: Sequence[str], trackers: Sequence[int]) -> list[dict[str, int]]:
+    """What parameters about trackers can stand for, together, where there are several."""
+    if len(trackers) == 1 or not {"tracker", OTHER_TRACKER} & {*property_.concerns}:
+        return [] if OTHER_TRACKER in {*property_.concerns} - {*names} else [{}]
+    second = RIVAL if property_.means_who_serves else OTHER_TRACKER
+    return [{"tracker": one, second: other} for one, other in permutations(trackers, 2)]
 
 
 @dataclass
@@ -148,14 +208,17 @@ class Properties:
     def __post_init__(self) -> None:
         width = len(self.system.nodes)
         about_states = [one for one in self.properties if one.when in OF_STATES]
-        self.instances = tuple(instances(about_states, [node.name for node in self.system.nodes]))
+        self.instances = tuple(self._instances(about_states))
         self.watches: list[Watch] = []
         self._values: list[Hashable] = []  # sides and budgets: looked at, and compared, once, and then by number
         self._numbers: dict[Hashable, int] = {}
         self._sides: list[list[tuple[int, int]]] = [[] for _ in range(width)]  # by local: busy, idle
         self._budgets: list[int] = []
-        self._answers: dict[tuple[int, tuple[int, ...]], Implication] = {}
+        self._answers: dict[tuple[int, tuple[int, ...]], Answer] = {}
         self.renew()
+
+    def _instances(self, properties: Iterable[Property]) -> Iterator[Instance]:
+        return instances(properties, [node.name for node in self.system.nodes], self.system.trackers)
 
     def is_current(self) -> bool:
         """Whether nothing has been met since the bits were made that they do not know."""
@@ -184,19 +247,21 @@ class Properties:
     def _watches(self, number: int) -> Iterator[Watch]:
         instance = self.instances[number]
         sides = [self._sides_of(component) for component in instance.components]
-        for broken in (True, False):
+        for broken in (True, False) if instance.rival is None else (True, False, None):
 
-            def is_met(chosen: tuple[int, ...], broken: bool = broken) -> bool:
+            def is_met(chosen: tuple[int, ...], broken: bool | None = broken) -> bool:
                 premise, conclusion = self._answer(number, chosen)
-                return bool(premise and not (broken and conclusion))
+                if broken is None:
+                    return premise and conclusion is None
+                return bool(premise and not (broken and conclusion is not False))
 
             for sets in _products(is_met, sides, ()):
                 yield Watch(instance, broken, sets)
 
-    def _answer(self, number: int, chosen: tuple[int, ...]) -> Implication:
+    def _answer(self, number: int, chosen: tuple[int, ...]) -> Answer:
         key = (number, chosen)
         if key not in self._answers:
-            self._answers[key] = self.instances[number].property_.says(*(self._values[one] for one in chosen))
+            self._answers[key] = self.instances[number].answer([self._values[one] for one in chosen])
         return self._answers[key]
 
     def _sides_of(self, component: int) -> list[int]:
@@ -210,15 +275,13 @@ class Properties:
         quiescent = self.all_quiescent(row)
         sides = [*self._seen(row), budget]
         broken, non_vacuous = set(), set()
-        for instance in instances(
-            (one for one in properties if one.when in OF_STATES), [node.name for node in self.system.nodes]
-        ):
+        for instance in self._instances(one for one in properties if one.when in OF_STATES):
             when = instance.property_.when
             if when in {"always", "stuck"} or (quiescent and (when == "quiescent" or budget.stabilisation)):
-                premise, conclusion = instance.property_.says(*(sides[place] for place in instance.components))
+                premise, conclusion = instance.answer([sides[place] for place in instance.components])
                 if premise:
                     non_vacuous.add(instance.property_.name)
-                    if not conclusion and (when != "stuck" or all(map(is_stuck, sides[:-1]))):
+                    if conclusion is False and (when != "stuck" or all(map(is_stuck, sides[:-1]))):
                         broken.add(instance.property_.name)
         return frozenset(broken), frozenset(non_vacuous)
 
@@ -226,10 +289,10 @@ class Properties:
         """Whether nothing is under way and no timeout is set."""
         return all(map(self.is_quiescent, self._seen(row)))
 
-    def answer(self, instance: Instance, row: Row) -> Implication:
+    def answer(self, instance: Instance, row: Row) -> Answer:
         """The premise and the conclusion of an instance in a state, whatever kind of property it is."""
         sides = [*self._seen(row), self.system.budgets.known[row[-1]]]
-        return instance.property_.says(*(sides[place] for place in instance.components))
+        return instance.answer([sides[place] for place in instance.components])
 
     def side(self, component: int, number: int) -> Hashable:
         """A side by number: twice the number of a local state, and one more if idle; of an budget, just its number."""

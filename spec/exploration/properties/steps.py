@@ -4,12 +4,12 @@
     def whoever_is_denied_waits(client: Step) -> Implication:
         return isinstance(client.message, ClientJoinDenied), client.after.where == "awaiting_hello"
 
-A property has one parameter, which says whose steps it is about: `tracker`, `client` (each of them), or `each`; or
-`interrupted`, which is the tracker in steps that a crash interrupts. It is
-broken by a step that can be taken in some state, so it says what no state tells: from what the view held, and what was
-asked, to what was published. A step depends on the local state of its server and on what is first in its queues. So it
-is judged once for each such combination (a *shape*); where it can be taken, and whether the faults that it needs can
-still be paid for, is then looked up for the states that were found.
+A property has one parameter, which says whose steps it is about: `tracker` (each of them), `client` (each of them), or
+`each`; or `interrupted`, which is the tracker in steps that a crash interrupts. It is broken by a step that can be
+taken in some state, so it says what no state tells: from what the view held, and what was asked, to what
+was published. A step depends on the local state of its server and on what is first in its queues. So it is judged once
+for each such combination (a *shape*); where it can be taken, and whether the faults that it needs can still be paid
+for, is then looked up for the states that were found.
 
 What a receiver always ignores is not delivered in a reduced search. It may be just what a property forbids, that it is
 ignored. So `spec.exploration.step_search.deliver_what_matters` asks what would be said of reading it, in every local
@@ -66,12 +66,13 @@ def step_of(system: ClosedSystem, component: int, state: Hashable, label: Label)
     return Step(node, system, label.kind, state, message, label.outcome.sent, then)
 
 
-def concerns(property_: Property, component: int, kind: str) -> bool:
+def concerns(system: ClosedSystem, property_: Property, component: int, kind: str) -> bool:
     """Whether a property about steps is about those of a component, and of this kind."""
     (whose,) = property_.concerns
+    is_tracker = component in system.trackers
     if kind in INTERRUPTS or whose == INTERRUPTED:
-        return kind in INTERRUPTS and whose == INTERRUPTED and component == 0
-    return whose == EACH or (whose == "tracker") == (component == 0)
+        return kind in INTERRUPTS and whose == INTERRUPTED and is_tracker
+    return whose == EACH or (whose == "tracker") == is_tracker
 
 
 def judged(
@@ -83,7 +84,7 @@ def judged(
     step = step_of(system, component, state, label)
     broken, exercised = set(), set()
     for one in properties:
-        if step is not None and one.when == "step" and concerns(one, component, label.kind):
+        if step is not None and one.when == "step" and concerns(system, one, component, label.kind):
             premise, conclusion = one.says(step)
             if premise:
                 exercised.add(one.name)

@@ -16,6 +16,8 @@ def refuse(system: ClosedSystem, *, by_kind: bool) -> None:
             "a broker that restarts forgets the wills of who is gone, which the model does not know of; take out "
             "wills, or bound 'broker restart' by 0"
         )
+    if len(system.trackers) > 1:
+        raise Unwritable("the model knows of one tracker; take out second_trackers")
     if system.faults.crash_points:
         raise Unwritable("the model knows of no crash inside a step; take out crash_points")
     if not system.ordered and system.faults.bounds.get("duplicates", 0) not in {0, 1}:

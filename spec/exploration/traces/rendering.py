@@ -27,7 +27,8 @@ from spec.exploration.model.interruptions import KINDS as INTERRUPTS
 from spec.exploration.model.node import Arrow
 from spec.exploration.model.reference import successors
 from spec.exploration.model.scenario import Scenario
-from spec.exploration.model.steps import TRACKER, Label, Row
+from spec.exploration.model.second_tracker import SECOND, STEPPED_DOWN
+from spec.exploration.model.steps import Label, Row
 from spec.exploration.model.wills import BY_BROKER
 from spec.notation.text import escape
 from spec.rendering.labels import label_about
@@ -137,7 +138,7 @@ def sketch(
 def _plain(scenario: Scenario) -> dict[str, Any]:
     values = {field.name: getattr(scenario, field.name) for field in fields(scenario)}
     views = thawed(scenario.views)
-    for key in ("as_drawn", "wills", "crash_points"):
+    for key in ("as_drawn", "wills", "crash_points", "second_trackers"):
         if not values[key]:
             del values[key]  # most traces do without
     del values["fixed"]  # it is said of any number
@@ -189,7 +190,11 @@ class _Drawing:
                 self.ends.append(Divider("From here on nothing goes wrong"))
             self._note(component, told.get(kind, "It crashes." if kind == "crash" else "It is replaced."))
         if label.outcome is not None:
+            if label.outcome.fault == SECOND:
+                self._note(component, "A second tracker comes up.")
             self._act(label, label.outcome.arrows)
+            if getattr(label.outcome.then, "life", "") == STEPPED_DOWN and kind == "read":
+                self._note(component, "It steps down.")
         if kind in INTERRUPTS and label.outcome is not None:
             self._cut(component, arrive=label.arrive + len(label.outcome.sent))
             self._note(component, "It crashes, in the middle of that.")
@@ -233,7 +238,9 @@ class _Drawing:
     def _hands(self, component: int, packet: str) -> None:
         if packet == "CONNECT":
             self._has_broker = True
-            self.ends.append(Reference((self._name(component), BROKER), f"{_group(component).title} Startup"))
+            self.ends.append(
+                Reference((self._name(component), BROKER), f"{_group(self.system, component).title} Startup")
+            )
         else:
             self._both(self._name(component), self._broker(), packet)
 
@@ -359,33 +366,45 @@ class _Drawing:
                     self._note(component, escape(f"can send {', '.join(lost)}, which nobody takes"))
 
     def groups(self) -> list[Group]:
-        """The lifelines that were used, server by server, with the broker after the tracker's."""
-        found = []
-        for component, node in enumerate(self.system.nodes):
+        """The lifelines that were used, server by server, with the broker after the trackers'."""
+        system = self.system
+        trackers = {place: system.nodes[place] for place in system.trackers}
+        found, more = [], 0
+        for component, node in {**trackers, **dict(enumerate(system.nodes))}.items():
             drawn: dict[str, str] = {
-                role: lifeline_at(component, role) for role in ROLES if (component, role) in self._used
+                role: lifeline_at(system, component, role) for role in ROLES if (component, role) in self._used
             }
             if isinstance(node, Chart):
-                found.append(Group("", (Lifeline(_alias(self.system, component, "client"), node.name),)))
+                found.append(Group("", (Lifeline(_alias(system, component, "client"), node.name),)))
             elif drawn:
-                found.append(server(f"{_group(component).title} {component or ''}".rstrip(), drawn))
+                title = f"{_group(system, component).title} {_number(system, component)}".rstrip()
+                found.append(server(title, drawn))
+                more += component in system.trackers[1:]
         if self._has_broker:
-            found.insert(1, event_bus())
+            found.insert(1 + more, event_bus())
         return found
 
 
 def _alias(system: ClosedSystem, component: int, role: str) -> str:
     node = system.nodes[component]
-    return re.sub(r"\W", "_", node.name) if isinstance(node, Chart) else lifeline_at(component, role)
+    return re.sub(r"\W", "_", node.name) if isinstance(node, Chart) else lifeline_at(system, component, role)
 
 
-def _group(component: int) -> ServerGroup:
-    return TRACKER_SERVER if component == TRACKER else TORRENT_SERVER
+def _group(system: ClosedSystem, component: int) -> ServerGroup:
+    return TRACKER_SERVER if component in system.trackers else TORRENT_SERVER
 
 
-def lifeline_at(component: int, role: str) -> str:
-    """The lifeline of a role of the server that is this component: `TrackerView`, `TorrentClock2`."""
-    return _group(component).lifelines[role] + ("" if component == TRACKER else str(component))
+def _number(system: ClosedSystem, component: int) -> str:
+    """What tells a server from others of its kind; nothing for the first tracker."""
+    if component in system.trackers:
+        place = system.trackers.index(component)
+        return str(place + 1) if place else ""
+    return str(component)
+
+
+def lifeline_at(system: ClosedSystem, component: int, role: str) -> str:
+    """The lifeline of a role of the server that is this component: `TrackerView`, `TorrentClock2`, `Tracker2`."""
+    return _group(system, component).lifelines[role] + _number(system, component)
 
 
 def _words(message: Hashable) -> str:

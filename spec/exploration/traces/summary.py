@@ -4,6 +4,7 @@ from collections.abc import Hashable, Iterator, Sequence
 
 from machines.calls import TimeoutExceeded
 from spec.exploration.model.interruptions import KINDS as INTERRUPTS
+from spec.exploration.model.second_tracker import SECOND, STEPPED_DOWN
 from spec.exploration.model.steps import Label
 from spec.exploration.model.wills import LATE
 from spec.exploration.traces.elaboration import Run
@@ -60,8 +61,12 @@ def _said(names: Sequence[str], label: Label, started: set[int]) -> Iterator[str
             yield f"{_named(label.message)} comes twice"
         case "expire":
             yield from _expired(name, label)
+        case "read" if label.outcome is not None and getattr(label.outcome.then, "life", "") == STEPPED_DOWN:
+            yield f"{name} steps down"
     if label.outcome is not None and label.outcome.fault == LATE:
         yield f"the broker has not said {name}'s will yet"
+    elif label.outcome is not None and label.outcome.fault == SECOND:
+        yield f"a second tracker comes up, {name}"
     elif label.outcome is not None and label.outcome.fault:
         yield f"{name}: {label.outcome.fault}"
     if label.lost is not None and label.outcome is not None:

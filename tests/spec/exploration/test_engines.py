@@ -36,6 +36,7 @@ SCENARIOS = {
     "duplicates": made(1, {"duplicates": 1, "losses": 1}),
     "bounded": made(1, {"losses": 1, "duplicates": 1, "broker restart": 1}),
     "files": made(1, {"storage failure": 1, "losses": 1, "crash torrent": 1}, files=True),
+    "second tracker": made(1, {"stop tracker": 1}, timeouts="never", second_trackers=1),
     "conflict": made(2, {"losses": 1}, conflicting=2, timeouts="never"),
 }
 THREE = made(3, {}, timeouts="never")

@@ -28,6 +28,8 @@ GONE = "no view holds a client that is gone"
 ONE_OF_TWO = "of two rivals one is registered"
 STILL_SHARED = "two registered clients share no endpoint"
 JUST_THOSE = "the tracker has registered just those who count themselves as registered"
+BOTH_SERVE = "where nothing is lost no two trackers serve"
+STAYS_OUT = "where nothing is lost every client without a conflict is registered"
 SHARED = "two clients that count themselves as registered never share an endpoint"
 
 BROKEN = {
@@ -58,6 +60,11 @@ BROKEN = {
     "wills": set(),
     "crash-points": set(),
     "late-wills": set(),
+    "second-tracker": {GIVEN_UP, BOTH_SERVE, STAYS_OUT},
+    "second-tracker-hardened": set(),
+    "second-tracker-stops": set(),
+    "second-tracker-rivals": {"where nothing is lost all views agree with the tracker that serves"},
+    "second-tracker-losses": {GIVEN_UP, "no two trackers serve"},
     "asking-again": {GIVEN_UP, GHOST, MISSED},  # as drawn; and others know who was removed when it asked again
 }
 """What the protocol as drawn does not hold, by scenario."""
@@ -98,6 +105,11 @@ SYSTEMS = {
         stabilisation=False,
         timeouts="never",
         faults={"broker restart": 1, "crash torrent": 1},
+    ),
+    "second tracker": small(hardened=True, second_trackers=1, stabilisation=False, timeouts="never", faults={}),
+    "second tracker, as drawn": small(second_trackers=1, timeouts="patient", faults={}),
+    "second tracker, and one stops": small(
+        second_trackers=1, stabilisation=False, timeouts="never", files=True, faults={"stop tracker": 1}
     ),
     "only one kind is lost": small(loses=frozenset({"ClientRegistered"})),
 }

@@ -59,6 +59,15 @@ def test_wills_that_a_broker_forgets_are_the_same_to_both() -> None:
     assert not tally.differences
 
 
+@pytest.mark.parametrize("number", [1_000_009, 1_000_038, 1_000_006])
+def test_second_trackers_are_the_same_to_both(number: int) -> None:
+    """There are more configurations than random systems may have; of two that are hardened, in the third."""
+    tally = Tally()
+    assert compared("second trackers", number, tally, 16_000)
+    assert not tally.differences
+    assert not tally.unseen
+
+
 @pytest.mark.parametrize(("kind", "number"), MET)
 def test_what_was_wrong_once_is_right(kind: str, number: int) -> None:
     tally = Tally()

@@ -16,7 +16,7 @@ explored = cache(product.explored)
 SMALL = (
     *("standard", "hasty", "losses", "alone", "dying", "duplicates", "both-hops", "misfit", "wrong-size", "wrong-hash"),
     *("spelling", "metadata", "late-expiries", "hardened-leaving", "hardened-disconnected", "asking-again"),
-    *("late-wills", "crash-points"),
+    *("late-wills", "crash-points", "second-tracker", "second-tracker-stops"),
 )
 """Scenarios that are soon searched; the others are searched by `python -m spec.exploration.product`."""
 LARGER: dict[str, str] = {
@@ -31,6 +31,9 @@ LARGER: dict[str, str] = {
     "files": "files under losses and a tracker that crashes",
     "wills": "two wills of one torrent server, the first of which is not to be forgotten",
     "wiped": "files that a tracker has lost",
+    "second-tracker-hardened": "two torrent servers, which both change over to a second tracker",
+    "second-tracker-rivals": "two rivals, of which each tracker can register another one",
+    "second-tracker-losses": "hellos that are lost, after which two trackers go on",
 }
 """What each of the others is there for, though a smaller one may exercise the same properties."""
 

@@ -44,6 +44,11 @@ def of_forgotten_wills(number: int) -> Case:
     return _of_table(number, table)
 
 
+def of_second_trackers(number: int) -> Case:
+    """One in which another tracker comes up."""
+    return _of_table(number, drawn.with_second_tracker(Random(number)))
+
+
 def _of_table(number: int, table: dict[str, Any]) -> Case:
     scenario = scenario_of("random", f"random {number}", table)
 
@@ -70,6 +75,7 @@ def _of_servers(world: World, config: Config) -> Joint:
         _party(
             here.state.value,
             here.state.value.overdue,
+            (here.state.value.has_begun, here.state.value.is_over),
             [message.value for message in here.up],
             [(copy.message.value, copy.again) for copy in here.down],
             ordered=ordered,
@@ -86,15 +92,16 @@ def _of_system(system: ClosedSystem, row: Row) -> Joint:
         up = [system.numbers.messages[message] for message in slot.up if message >= 0]
         down = [(system.numbers.messages[message], system.marks.is_marked(message)) for message in slot.down]
         state: Any = system.numbers.locals[component][slot.local]
-        parties.append(_party(state, state.late_wills, up, down, ordered=system.ordered))
+        life = (state.life != "spare", state.life == "stepped down")
+        parties.append(_party(state, state.late_wills, life, up, down, ordered=system.ordered))
     budget = system.budgets.known[row[-1]]
     left = () if budget.stabilisation else budget.left
     return Joint(tuple(parties), frozenset(left), budget.stabilisation, budget.changed)
 
 
-def _party(state: Any, overdue: Any, up: Any, down: Any, *, ordered: bool) -> tuple[Any, ...]:
+def _party(state: Any, overdue: Any, life: tuple[bool, bool], up: Any, down: Any, *, ordered: bool) -> tuple[Any, ...]:
     charts, broken = (state.client, state.clock, state.view), bool(state.broken)
-    local = plain.of_server(*charts, state.late, broken=broken, will=state.will, overdue=overdue)
+    local = plain.of_server(*charts, state.late, broken=broken, will=state.will, overdue=overdue, life=life)
     copies = [
         (plain.plain(message), again, again and plain.is_followed(state.client.data, message))
         for message, again in down

@@ -4,7 +4,7 @@ from random import Random
 from typing import Any
 
 from tests.spec.exploration.oracle.servers import cast
-from tests.spec.exploration.oracle.world import LATE, ORDERS, RESTART, TOGETHER, Rules, World
+from tests.spec.exploration.oracle.world import LATE, ORDERS, RESTART, SECOND, TOGETHER, Rules, World
 
 EVENTS = (
     "TrackerHello", "TrackerGoodbye", "ClientJoinRequested", "ClientJoinAccepted", "ClientJoinDenied",
@@ -85,10 +85,31 @@ def with_crash_points(chance: Random) -> dict[str, Any]:
     return {**found, "hardened": named, "wills": wills, "files": files, "crash_points": True, "faults": faults}
 
 
+def with_second_tracker(chance: Random) -> dict[str, Any]:
+    """A scenario in which another tracker comes up. There are many configurations, so most have a client that is
+    denied, and a fault more as drawn only.
+    """
+    hardened, likely = chance.random() < 1 / 2, chance.random()
+    breaks = (RESTART, *(f"{order} tracker" for order in ORDERS), "crash torrent", "losses")
+    some = 0 if hardened else chance.choice((0, 1))
+    return {
+        "torrents": 1,
+        "hardened": hardened,
+        "timeouts": chance.choice(("never", "never", "patient")),
+        "stabilisation": not hardened and not some and likely < 1 / 2,
+        "unordered": likely < 1 / 8,
+        "loses": ["TrackerHello"],
+        "faults": dict.fromkeys(chance.sample(breaks, some), 1),
+        "views": {"torrent1": chance.choice(VIEWS[1:5])} if likely < 7 / 8 else {},
+        "second_trackers": 1,
+    }
+
+
 def world(scenario: Any, **bus: bool) -> World:
     """The world of a scenario: an object with the keys of a table as its attributes."""
+    bounds = {name: most for name, most in scenario.faults.items() if most != 0 or name == TOGETHER}
     rules = Rules(
-        {name: most for name, most in scenario.faults.items() if most != 0 or name == TOGETHER},
+        {**bounds, SECOND: scenario.second_trackers} if scenario.second_trackers else bounds,
         scenario.timeouts,
         scenario.stabilisation,
         frozenset(scenario.loses),
@@ -98,4 +119,5 @@ def world(scenario: Any, **bus: bool) -> World:
         **bus,
     )
     parties = cast(scenario)
-    return World(parties, rules, {party.name: "torrent" for party in parties[1:]})
+    kinds = {party.name: party.name.rstrip("123456789") for party in parties}
+    return World(parties, rules, kinds)

@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
-from tests.spec.exploration.oracle.cases import of_charts, of_client_join, of_crash_points, of_forgotten_wills, of_wills
+from tests.spec.exploration.oracle.cases import (
+    of_charts,
+    of_client_join,
+    of_crash_points,
+    of_forgotten_wills,
+    of_second_trackers,
+    of_wills,
+)
 from tests.spec.exploration.oracle.compare import Case, Sizes, differences
 from tests.spec.exploration.oracle.search import TooLarge
 
@@ -22,6 +29,7 @@ MORE: tuple[tuple[str, Callable[[int], Case]], ...] = (
     ("wills", of_wills),
     ("crash points", of_crash_points),
     ("forgotten wills", of_forgotten_wills),
+    ("second trackers", of_second_trackers),
 )
 """The kinds that come only where they are asked for."""
 

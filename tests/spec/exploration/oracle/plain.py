@@ -39,9 +39,19 @@ def plain(value: Any) -> Plain:
 
 @lru_cache(1 << 17)
 def of_server(
-    client: Any, clock: Any, view: Any, late: tuple[Any, ...], *, broken: bool, will: Any, overdue: tuple[Any, ...]
+    client: Any,
+    clock: Any,
+    view: Any,
+    late: tuple[Any, ...],
+    *,
+    broken: bool,
+    will: Any,
+    overdue: tuple[Any, ...],
+    life: tuple[bool, bool],
 ) -> Plain:
-    """A server from the snapshots of its charts, and from what the broker has to say in its name."""
+    """A server from the snapshots of its charts, and from what the broker has to say in its name. `life`: whether it
+    has begun, and whether it is over.
+    """
     data, running = client.data, getattr(clock.data, "running", {})
     one = getattr(data, "attempt", None)
     attempts = {name: one if one is not None else data.attempts.get(name, 0) for name in running}
@@ -60,7 +70,17 @@ def of_server(
         known.pop("gone")
         known.pop("gone_before")
     wills = plain(will), plain(overdue)
-    return client.states, frozenset(own.items()), timers, view.states, frozenset(known.items()), broken, latest, wills
+    return (
+        client.states,
+        frozenset(own.items()),
+        timers,
+        view.states,
+        frozenset(known.items()),
+        broken,
+        latest,
+        wills,
+        life,
+    )
 
 
 def is_followed(data: Any, message: Any) -> bool:

@@ -16,7 +16,7 @@ from spec.exploration.engine.queue_tables import EMPTY, InFlight
 from spec.exploration.engine.search import BreadthFirst, Found
 from spec.exploration.engine.tables import Tables
 from spec.exploration.engine.vectorised.search import VectorisedSearch
-from spec.exploration.model import node
+from spec.exploration.model import node, second_tracker
 from spec.exploration.model.answers import Answers
 from spec.exploration.model.budget import FaultBudgets
 from spec.exploration.model.chart_node import Chart
@@ -36,6 +36,8 @@ Patch = pytest.MonkeyPatch
 Fault = Callable[[Patch], None]
 FAULTS: dict[str, tuple[Fault, str, int]] = {}
 """What is planted, by name, and the kind and the number of a system that tells."""
+LARGE = {"second trackers": 4_000}
+"""Configurations of systems of a kind that has no smaller ones."""
 
 
 def told_by(kind: str, number: int) -> Callable[[Fault], Fault]:
@@ -272,12 +274,19 @@ def a_view_is_stored_after_what_follows_from_it(patch: Patch) -> None:
     patch.setattr(node, "stored_before", lambda here: here.stored)
 
 
+@told_by("second trackers", 1_000_009)
+def a_second_tracker_comes_up_for_nothing(patch: Patch) -> None:
+    """That it comes up is no fault."""
+    right = second_tracker.coming_up
+    patch.setattr(node, "coming_up", lambda state, ends: (end._replace(fault="") for end in right(state, ends)))
+
+
 def tells(fault: Fault, kind: str, number: int) -> str:
     """How a system tells a fault first; empty if it does not."""
     with pytest.MonkeyPatch.context() as patch:
         fault(patch)
         try:
-            return next(differences(made(kind, number), MOST, Sizes(), number), "")
+            return next(differences(made(kind, number), LARGE.get(kind, MOST), Sizes(), number), "")
         except TooLarge:
             return ""
         except Exception as error:  # noqa: BLE001 - an explorer that breaks is one that says something else

@@ -23,6 +23,7 @@ from machines import (
     Stop,
     TorrentServer,
     Tracker,
+    TrackerHello,
     ViewChangeFailed,
 )
 
@@ -83,6 +84,10 @@ class Charts(NamedTuple):
     """What the broker has to say when the connection of now, or the one that broke last, is gone."""
     overdue: tuple[ClientGoodbye, ...] = ()
     """Wills of connections before that, which the broker has not said, and may say at any time."""
+    has_begun: bool = True
+    """Whether it was started ever, where that is no matter of course."""
+    is_over: bool = False
+    """Whether it has ended for good, because a later tracker said hello."""
 
 
 class End(NamedTuple):
@@ -93,6 +98,8 @@ class End(NamedTuple):
     fails: bool = False
     is_late: bool = False
     """Whether a will that was left is not said at a start, and is overdue from then on."""
+    is_second: bool = False
+    """Whether that is another tracker which was not there before."""
 
 
 class _On(NamedTuple):
@@ -119,10 +126,12 @@ class Server:
     """What it has asked the broker for."""
     hears_late: bool = False
     """Whether something can happen between a timeout that is exceeded and its being heard of."""
+    may_begin: bool = False
+    """Whether it need not begin ever."""
     _visited: list[_On] = field(default_factory=list)
 
     def begin(self) -> Charts:
-        return Charts(self.client.begin, self.clock.begin, self.view.begin)
+        return Charts(self.client.begin, self.clock.begin, self.view.begin, has_begun=not self.may_begin)
 
     def is_online(self, state: Charts) -> bool:
         return not state.broken and state.client.states != ("offline",)
@@ -135,7 +144,11 @@ class Server:
         return message.topic in self.topics
 
     def read(self, state: Charts, message: Any) -> tuple[End, ...]:
-        return self._told(state, message)
+        ends = self._told(state, message)
+        if not isinstance(message, TrackerHello):
+            return ends
+        over = (end.state.client.states == ("offline",) for end in ends)
+        return tuple(end._replace(state=end.state._replace(is_over=gone)) for end, gone in zip(ends, over, strict=True))
 
     def alone(self, state: Charts) -> tuple[End, ...]:
         """What its clock makes it do, one timeout after the other."""
@@ -161,7 +174,11 @@ class Server:
             return self._told(self._fresh(state, keeps_view=True), Start())
         online, busy = self.is_online(state), self.is_busy(state)
         if order == "start":
-            return () if online or state.broken else self._starts(state)
+            if online or state.broken or state.is_over:
+                return ()
+            if state.has_begun:
+                return self._starts(state)
+            return tuple(end._replace(is_second=True) for end in self._starts(state._replace(has_begun=True)))
         if not online or (order == "stop" and busy) or (order == "publish" and not busy):
             return ()
         if order == "publish":
@@ -173,11 +190,11 @@ class Server:
     def _fresh(self, state: Charts, *, keeps_view: bool) -> Charts:
         """A new server in its place. One that names its requests goes on counting: no name is used twice."""
         new = self.begin()
-        if getattr(state.client.data, "session", ""):
+        if hasattr(state.client.data, "request"):
             known = state.client.data
             data = replace(new.client.data, request=known.request, session=known.session)
             new = new._replace(client=new.client._replace(data=data))
-        new = new._replace(will=state.will, overdue=state.overdue)  # the broker lives on
+        new = new._replace(will=state.will, overdue=state.overdue, has_begun=True)  # the broker lives on
         return new._replace(view=state.view) if keeps_view else new
 
     def interrupted(self, state: Charts, what: str, message: Any = None) -> tuple[End, ...]:
@@ -289,13 +306,22 @@ class Server:
 
 
 def cast(scenario: Any) -> tuple[Server, ...]:
-    """The servers of a scenario of Client Join, with the views that it says they begin with; the tracker is first."""
-    found = [Server(TRACKER, Driven(Tracker(TRACKER)), Driven(DistributionView(scenario.view(TRACKER))))]
-    found[0].hears_late = scenario.late_expiries
+    """The servers of a scenario of Client Join, with the views that it says they begin with; the tracker is first, and
+    another one last.
+    """
+    found = [_tracker(scenario, TRACKER)]
     for place in range(1, scenario.torrents + 1):
         name = f"torrent{place}"
         session = "request" if scenario.hardened else ""
         client = TorrentServer(name, session=session, retries=scenario.retries, leaves_will=scenario.wills)
         view = Driven(DistributionView(scenario.view(name)))
         found.append(Server(name, Driven(client), view, hears_late=scenario.late_expiries))
-    return tuple(found)
+    return (*found, _tracker(scenario, f"{TRACKER}2")) if scenario.second_trackers else tuple(found)
+
+
+def _tracker(scenario: Any, name: str) -> Server:
+    """Of two that are hardened each has a session; both begin with the same view."""
+    session = f"session of {name}" if scenario.hardened and scenario.second_trackers else ""
+    view = Driven(DistributionView(scenario.view(TRACKER)))
+    chart = Driven(Tracker(name, session=session))
+    return Server(name, chart, view, hears_late=scenario.late_expiries, may_begin=name != TRACKER)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from machines import ClientMetadata, TimeoutExceeded, Timer, View
+from tests.spec.exploration.oracle.search import TRACKERS
 from tests.spec.exploration.oracle.servers import Charts
 from tests.spec.exploration.oracle.world import Rules, World
 
@@ -48,6 +49,9 @@ class TrackerSeen:
     keeps_store: bool
     holds: Held
     named: frozenset[tuple[str, str]]
+    is_alone: bool
+    has_come_up: bool
+    has_stepped_down: bool
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ def seen(world: World, place: int, state: Charts, idle: bool) -> TrackerSeen | C
     pends = bool(state.overdue) or (state.will is not None and not online)
     quiescent = idle and not timed and not state.late and not pends
     late = [one.timer for one in state.late if isinstance(one, TimeoutExceeded)]
-    if place == 0:
+    if party.name in TRACKERS:
         return _tracker(world, state, timed, late, online=online, quiescent=quiescent)
     (at,), data, view, begun = state.client.states, state.client.data, state.view.data.view, _begun(party)
     own = {each.name: _canonical(_begun(each).own) for each in _servers(world)}
@@ -141,6 +145,9 @@ def _tracker(
         keeps_store=rules.bound("wipe tracker") == 0,
         holds=_held(view),
         named=frozenset((client, info.request_id) for client, info in view.clients.items()),
+        is_alone=world.parties[-1].name not in TRACKERS or len(world.parties) == 1,
+        has_come_up=state.has_begun,
+        has_stepped_down=state.is_over,
     )
 
 
@@ -166,4 +173,4 @@ def _canonical(info: ClientMetadata) -> frozenset[tuple[Any, ...]]:
 
 
 def _servers(world: World) -> list[Any]:
-    return [*world.parties[1:]]
+    return [party for party in world.parties if party.name not in TRACKERS]

@@ -17,6 +17,7 @@ CUTS = ("disconnect", "crash", "wipe")
 ORDERS = ("stop", *CUTS)
 RESTART = "broker restart"
 LATE = "late will"
+SECOND = "second tracker"
 TOGETHER = "breaks in all"
 
 
@@ -121,7 +122,7 @@ class Rules:
                 left[name] = left.get(name, 0) - 1
                 if left[name] < 0:
                     return None
-        changed = config.changed or fault == RESTART or (breaks and fault.split()[1] == TRACKER)
+        changed = config.changed or fault in {RESTART, SECOND} or (breaks and fault.split()[1] == TRACKER)
         return config._replace(left=frozenset((name, n) for name, n in left.items() if n), changed=changed)
 
 
@@ -243,6 +244,7 @@ class World:
             () if here.up else self._asked(place, "ordered", here.state, "start")
         ):  # else the old connection is there
             then = self.rules.pay(config, LATE) if end.is_late else config
+            then = self.rules.pay(then, SECOND) if end.is_second and then else then
             if then:
                 yield f"start {party.name}", self._said(then, place, end.state, *end.sent)
         for order in ORDERS:
