@@ -13,12 +13,14 @@ LONG = 1024
 """Characters of a URI beyond which its normal form is worked out anew each time: many would take much memory."""
 
 
+def compared(uri: str) -> str:
+    """By what a URI is compared: its `normal_form`."""
+    return normal_form(uri) if len(uri) <= LONG else normal_form.__wrapped__(uri)
+
+
+@lru_cache(maxsize=16384)  # each request asks for those of everybody
 def normal_form(uri: str) -> str:
     """A URI such that equal ones are equal texts (RFC 3986, 6.2.2 and 6.2.3); what is no URI stays as it stands."""
-    return _short(uri) if len(uri) <= LONG else _normal_form(uri)
-
-
-def _normal_form(uri: str) -> str:
     if not _CHARACTERS.fullmatch(uri) or not (parts := _URI.fullmatch(uri)):
         return uri
     scheme, authority, path, rest = parts[1].lower(), parts[2], _unescaped(parts[3]), _unescaped(parts[4])
@@ -29,9 +31,6 @@ def _normal_form(uri: str) -> str:
     user, host, port = _unescaped(place[1]), _unescaped(place[2]).lower(), place[3]
     port = f":{port}" if port and port != DEFAULT_PORTS.get(scheme) else ""
     return f"{scheme}://{user}{host}{port}{_without_dots(path)}{rest}"
-
-
-_short = lru_cache(maxsize=16384)(_normal_form)  # each request asks for those of everybody
 
 
 def _unescaped(text: str) -> str:

@@ -35,7 +35,7 @@ from machines.calls import (
     ViewChangeFailed,
     ViewDescribed,
 )
-from machines.endpoints import normal_form
+from machines.endpoints import compared
 from machines.events import (
     ClientJoinAccepted,
     ClientJoinRequested,
@@ -298,9 +298,9 @@ def _conflicts(view: View, request: ClientJoinRequested) -> Iterator[tuple[Reaso
     if all(asked.isdisjoint(_normal_forms(info.endpoints)) for info in held):
         return
     taken = _taken(view)
-    overlaps = [uri for uri in sorted(request.endpoints) if normal_form(uri) in taken]
+    overlaps = [uri for uri in sorted(request.endpoints) if compared(uri) in taken]
     for uri in overlaps[:NAMED]:
-        client, theirs = taken[normal_form(uri)]
+        client, theirs = taken[compared(uri)]
         text = f"Endpoint {uri!r:.99} is that of client {client!r:.99}, given as {theirs!r:.99}"
         yield ReasonCode.ENDPOINT_CONFLICT, text
     if len(overlaps) > NAMED:
@@ -308,13 +308,13 @@ def _conflicts(view: View, request: ClientJoinRequested) -> Iterator[tuple[Reaso
 
 
 def _normal_forms(endpoints: frozenset[str]) -> frozenset[str]:
-    return frozenset(map(normal_form, endpoints))
+    return frozenset(map(compared, endpoints))
 
 
 def _taken(view: View) -> dict[str, tuple[str, str]]:
     """Who has each endpoint, and how it was given; what was promised counts."""
     holders = {**{client: one.info for client, one in view.admissions.items()}, **view.clients}
-    return {normal_form(uri): (client, uri) for client in sorted(holders) for uri in sorted(holders[client].endpoints)}
+    return {compared(uri): (client, uri) for client in sorted(holders) for uri in sorted(holders[client].endpoints)}
 
 
 # What would not fit.

@@ -21,7 +21,7 @@ from immutabledict import immutabledict
 from machines import rules
 from machines.calls import CheckJoin, JoinConflicts, JoinPossible, Message
 from machines.distribution_view import DistributionViewData
-from machines.endpoints import normal_form
+from machines.endpoints import compared
 from machines.events import (
     BusEvent,
     ClientGoodbye,
@@ -79,9 +79,9 @@ def is_contested(view: View | None, client: str) -> bool:
     info = view.clients.get(client) if admission is None else admission.info
     if info is None:
         return False
-    mine = set(map(normal_form, info.endpoints))
+    mine = set(map(compared, info.endpoints))
     others = (one.endpoints for name, one in view.clients.items() if name != client)
-    return any(not mine.isdisjoint(map(normal_form, each)) for each in others)
+    return any(not mine.isdisjoint(map(compared, each)) for each in others)
 
 
 def may_drop(state: State, client: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from machines.calls import Message
-from machines.endpoints import normal_form
+from machines.endpoints import compared
 from machines.events import (
     TRACKER,
     AttemptEvent,
@@ -26,7 +26,7 @@ from spec.monitor.state import State
 
 @lru_cache(maxsize=256)
 def _normal(uris: frozenset[str]) -> frozenset[str]:
-    return frozenset(map(normal_form, uris))
+    return frozenset(map(compared, uris))
 
 
 def needed(server: Server, inbox: Sequence[tuple[float, BusEvent]], goal: Message, *, connections: bool) -> int:
