@@ -30,7 +30,7 @@ from spec.exploration.model.surroundings import said
 
 MORE = 3
 """Files, and fragments, that are put in."""
-OF_A_CLASS = 40
+OF_A_CLASS = 16
 """Steps of a class that are asked again."""
 SIZES = (10, 20)
 FILES, FRAGMENTS = (tuple(f"more{number}-{what}" for number in range(1, MORE + 1)) for what in ("file", "fragment"))

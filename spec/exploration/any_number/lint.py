@@ -283,7 +283,9 @@ class FunctionReader(ast.NodeVisitor):
         return None
 
     def visit_Name(self, node: ast.Name) -> None:
-        called = self.function.__globals__.get(node.id)
+        code = self.function.__code__
+        is_local = node.id in {*code.co_varnames, *code.co_cellvars}  # it may be called like a function
+        called = None if is_local else self.function.__globals__.get(node.id)
         if isinstance(called, FunctionType) and called.__module__.partition(".")[0] not in {"dataclasses", "functools"}:
             self.reader.ask(called, frozenset())
 

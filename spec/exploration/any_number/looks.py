@@ -114,8 +114,12 @@ def _delivering(options: Options, properties: Sequence[Property]) -> Options:
     """Where a property about steps needs a message that is always ignored, that is delivered."""
 
     def needs(part: Part, parts: Sequence[Part]) -> None:
-        met = steps_met(parts, properties)
-        deliver_what_matters(part.system, properties, dict.fromkeys(met, 0))
+        if part is parts[0]:
+            met.clear()
+            met.update(dict.fromkeys(steps_met(parts, properties), 0))
+        deliver_what_matters(part.system, properties, met)
+
+    met: dict[tuple[str, bool], int] = {}
 
     return replace(options, needs=needs) if any(each.when == "step" for each in properties) else options
 
