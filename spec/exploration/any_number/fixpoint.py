@@ -131,7 +131,7 @@ def open_systems(
     """
     if scenario.second_trackers:
         raise NotInterchangeable("it is told for one tracker: take out second_trackers")
-    if scenario.wills or scenario.crash_points:
+    if scenario.crash_points:
         raise NotInterchangeable(
             "nobody tells the wills of servers that are not looked at, or their crashes inside a step"
         )

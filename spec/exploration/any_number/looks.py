@@ -24,9 +24,9 @@ from spec.exploration.properties.language import Implication, Properties, Proper
 from spec.exploration.properties.steps import concerns, step_of
 from spec.exploration.step_search import deliver_what_matters
 
-First = dict[tuple[str, bool], tuple[Part, int]]
+First = dict[tuple[str, bool | None], tuple[Part, int]]
 """By property, and whether it is broken or exercised: the first view that does so."""
-Met = set[tuple[str, bool]]
+Met = set[tuple[str, bool | None]]
 """The same of properties about steps, if any step does so."""
 
 
@@ -119,7 +119,7 @@ def _delivering(options: Options, properties: Sequence[Property]) -> Options:
             met.update(dict.fromkeys(steps_met(parts, properties), 0))
         deliver_what_matters(part.system, properties, met)
 
-    met: dict[tuple[str, bool], int] = {}
+    met: dict[tuple[str, bool | None], int] = {}
 
     return replace(options, needs=needs) if any(each.when == "step" for each in properties) else options
 
@@ -166,13 +166,13 @@ def steps_met(parts: Sequence[Part], properties: Sequence[Property]) -> Met:
     return {key for part in parts for key in _of_part(part, about)} if about else set()
 
 
-def _of_part(part: Part, properties: Sequence[Property]) -> Iterator[tuple[str, bool]]:
+def _of_part(part: Part, properties: Sequence[Property]) -> Iterator[tuple[str, bool | None]]:
     system, restrict = part.system, part.system.knowledge.restrict
     places = {node.name: place for place, node in enumerate(system.nodes)}
     visible = frozenset(system.knowledge.seen)
     hidden = frozenset(restrict.names) - visible
     for (name, state, kind, message), outcomes in system.asking.known.items():
-        mine = [each for each in properties if concerns(each, places[name], kind)]
+        mine = [each for each in properties if concerns(system, each, places[name], kind)]
         for outcome in outcomes if mine else ():
             step = step_of(system, places[name], state, Label(kind, places[name], message, outcome))
             assert step is not None

@@ -151,7 +151,7 @@ def steps_of(search: BreadthFirst, chance: random.Random, number: int) -> Iterat
 
 
 def broken_by(step: Step, place: int) -> set[str]:
-    said = {one.name: one.says(step) for one in STEPS if concerns(one, place, step.kind)}
+    said = {one.name: one.says(step) for one in STEPS if concerns(step.system, one, place, step.kind)}
     return {name for name, (premise, conclusion) in said.items() if premise and not conclusion}
 
 
