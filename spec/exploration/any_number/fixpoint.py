@@ -133,7 +133,8 @@ def open_systems(
         raise NotInterchangeable("it is told for one tracker: take out second_trackers")
     if scenario.crash_points:
         raise NotInterchangeable(
-            "nobody tells the wills of servers that are not looked at, or their crashes inside a step"
+            "crash_points: whether a server that is hidden crashes inside a step, before or after an event is out, "
+            "is not asked; without crash_points, crashes between steps are"
         )
     built = {kind: uniform(scenario, kind, NAMED).build(charts) for kind in kinds_of(scenario)}
     closed = next(iter(built.values()))
@@ -291,9 +292,10 @@ def _fixpoint(systems: Sequence[OpenSystem], options: Options) -> Fixpoint:
         is_done = not cut and not grown
         for part in parts if is_done else ():
             _check_alike(part.system, options)
-        if is_done and (anew := tuple(_needed(part, parts, at_most, options) for part in parts)) != parts:
-            parts = anew
-            continue
+        if is_done:
+            before, parts = parts, tuple(_needed(part, parts, at_most, options) for part in parts)
+            if any(part is not one for part, one in zip(parts, before, strict=True)):
+                continue
         if (cut and not is_part) or is_done:
             return Fixpoint(parts, rounds, time.perf_counter() - began, grown)
         most *= WIDER

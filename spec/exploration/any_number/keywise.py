@@ -1,11 +1,11 @@
 """Whether charts treat each file and fragment by itself: asked of them, with more hashes in every place.
 
-What the charts of a slice (`slices`) were asked is asked once more, with more files and fragments in what they hold and
-in what they read. What comes of it, without these, has to be what came of it before. Steps are taken of each *class*:
-who is in which state, what it reads, and what it sends then. Where a hash is put is drawn by lot, for each hash and each
-place by itself, so that any two places have it together, and one without the other; with the same metadata or not.
-Up to `MORE` hashes of each kind can be put anywhere, so charts must not ask how many there are: `lint` reads them
-for that, and for what else is refused there, such as the first or the least.
+What the charts of a slice (`slices`) were asked is asked once more, with more files and fragments in what they hold
+and in what they read. What comes of it, without these, has to be what came of it before. Steps are taken of each
+*class*: who is in which state, what it reads, and what it sends then. Where a hash is put is drawn by lot, for each
+hash and each place by itself, so that any two places have it together, and one without the other; with the same
+metadata or not. Up to `MORE` hashes of each kind can be put anywhere, so charts must not ask how many there are:
+`lint` reads them for that, and for what else is refused there, such as the first or the least.
 """
 
 import random
@@ -169,7 +169,7 @@ def _apart(one: Any, other: Any, where: str) -> Iterator[str]:
     if one == other:
         return
     if is_dataclass(one) and type(one) is type(other):
-        for each in fields(one):  # type: ignore[arg-type]
+        for each in fields(one):
             yield from _apart(getattr(one, each.name), getattr(other, each.name), each.name)
     elif isinstance(one, tuple) and type(one) is type(other) and len(one) == len(other):
         for mine, theirs in zip(one, other, strict=True):

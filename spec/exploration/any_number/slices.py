@@ -1,8 +1,8 @@
 """A scenario with files, looked at a few files at a time: the same servers, of which views hold these files alone.
 
-A tracker that has lost its files is told of each by anybody, so that views of two servers with the files of both are more
-than can be searched. But what is said of files and fragments is said of each by itself. A *slice* is the scenario in
-which all hashes but a few are left out of what everybody begins with. Slices are
+A tracker that has lost its files is told of each by anybody, so that views of two servers with the files of both are
+more than can be searched. But what is said of files and fragments is said of each by itself. A *slice* is the scenario
+in which all hashes but a few are left out of what everybody begins with. Slices are
 
 - of no hash: it answers what does not look at files (`Unread` refuses a look);
 - of a file, with the fragments of its sequence, for each of them. A file that servers bring under their own names is
