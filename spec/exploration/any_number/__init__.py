@@ -53,6 +53,9 @@ reads what is about a hidden g and tells of files of S; only the tracker tells o
 otherwise). In the view of t and g it stood first, while t knew of itself what it knows here; what it says of S is seen
 here; and what it says of others is about neither.
 
+*Wills.* The broker says a will in the name of its owner, which is one more step of that server: (d) where it is
+hidden, (c) where the tracker reads it. A broker that restarts forgets all wills; each server that is seen notes that.
+
 *Three at once.* That a whole is what all pairs see of it needs that nothing is said of three servers at once, as by a
 server that knows which of the others stores whose fragment. Here each stores its own: a request tells of fragments that
 are stored, so what t knows of j is about t and j; whose files t brings is about t and each of them; and what a message
@@ -65,6 +68,8 @@ says is about its subject and each other. `Pairs` looks at all that any completi
   Where servers are of several kinds, views are of each two of them (`kinds`).
 - What is held and said is held and said of two servers at most: `Pairs` refuses it otherwise, with the attribute. How
   large a collection is that says something of two is not noted: `_refuse_pairs` refuses charts that ask.
+- Where somebody brings files, views hold a few of them at a time: the argument stands in `slices`, and `keywise` asks
+  the charts again with others.
 - A few ghosts stand for any number: of collections indexed by servers charts ask for membership, elements, emptiness,
   and size against a constant: `lint` reads the charts' source and refuses more, with file and line;
   `Knowledge.stands_for_all` counts whether so few are enough for what is asked.
@@ -86,6 +91,16 @@ judged on views. A view counts as quiescent where its queues are empty, nobody o
 else is. That is weaker than that nothing is under way, so what holds there holds all the more. With one server, and for
 properties about just two rivals, the explorer answers; where there is a `fixed` number of two, views do.
 
+**Steps.** A property about steps is judged on all that the charts were asked: on *completions*, with ghosts, of which
+something is seen. Take a step of C(N) that breaks it, of a component about some server (or about nobody), and let S
+hold these. Then by (a), (e) and (f) a completion was asked that agrees with the step on S, before and after it. So a
+property is judged well if what breaks it is said of S, or of S and one hidden server that a completion has, and stays
+so whoever else there is. Steps about ghosts are left out, since a view with that ghost shows them; but not news of
+files that are seen. Whether a fault can still be paid for is not looked at. So a completion that breaks a property may
+be of no run: then the explorer is asked, and if it finds none the question is open. A message that all who are seen
+ignore is delivered after all where a property needs that (`Options.needs`). That two servers show what a step of the
+tracker breaks is tried on random steps of three (`test_slices`).
+
 **Charts of others.** What is said here of a tracker and of torrent servers holds of any charts of which there is one
 and any number of interchangeable ones: `open_charts` and `charts_verdicts`, by `clientjoin explore --charts M --members
 any`. There completions are joined of pairs as both are seen together (`completions`), so that the order of a list is
@@ -93,6 +108,6 @@ kept.
 
 **Runs.** That every run terminates is asked of the steps between views, with an argument of its own: `termination`.
 
-**What stays open.** What becomes of one server in every run, and what single steps do; what only views of three servers
-would show. Views can be too many: then a property that holds is *open*.
+**What stays open.** What becomes of one server in every run; what only views of three servers would show; crashes
+inside a step. Views can be too many: then a property that holds is *open*.
 """

@@ -95,6 +95,13 @@ class Fixpoint:
         return why or ("" if self.complete else "more became known of the others at its end")
 
 
+def joined(found: Sequence[Fixpoint]) -> Fixpoint:
+    """Several searches as one."""
+    parts = tuple(part for done in found for part in done.parts)
+    seconds = sum(done.seconds for done in found)
+    return Fixpoint(parts, sum(done.rounds for done in found), seconds, any(done.grown for done in found))
+
+
 @dataclass
 class Options:
     """How to search; none of it changes a verdict."""
@@ -106,6 +113,8 @@ class Options:
     memory: int | None = None
     render: Callable[[Progress], None] = field(default=lambda _: None)
     is_stopped: Callable[[], bool] = field(default=lambda: False)
+    needs: Callable[[Part, Sequence[Part]], None] = field(default=lambda *_: None)
+    """Raises `NotInert` where messages that were not delivered are needed after all, in one of all parts."""
 
 
 def open_systems(
@@ -122,9 +131,10 @@ def open_systems(
     """
     if scenario.second_trackers:
         raise NotInterchangeable("it is told for one tracker: take out second_trackers")
-    if scenario.wills or scenario.crash_points:
+    if scenario.crash_points:
         raise NotInterchangeable(
-            "nobody tells the wills of servers that are not looked at, or their crashes inside a step"
+            "crash_points: whether a server that is hidden crashes inside a step, before or after an event is out, "
+            "is not asked; without crash_points, crashes between steps are"
         )
     built = {kind: uniform(scenario, kind, NAMED).build(charts) for kind in kinds_of(scenario)}
     closed = next(iter(built.values()))
@@ -279,9 +289,14 @@ def _fixpoint(systems: Sequence[OpenSystem], options: Options) -> Fixpoint:
         grown = any(part.asked < knowledge.size for part in parts)
         cut = [part for part in parts if not part.found.complete]
         is_part = at_most != options.most and all(part.search.count > at_most for part in cut)
-        for part in () if cut or grown else parts:
+        is_done = not cut and not grown
+        for part in parts if is_done else ():
             _check_alike(part.system, options)
-        if (cut and not is_part) or (not cut and not grown):
+        if is_done:
+            before, parts = parts, tuple(_needed(part, parts, at_most, options) for part in parts)
+            if any(part is not one for part, one in zip(parts, before, strict=True)):
+                continue
+        if (cut and not is_part) or is_done:
             return Fixpoint(parts, rounds, time.perf_counter() - began, grown)
         most *= WIDER
 
@@ -301,6 +316,15 @@ def _searched(system: OpenSystem, options: Options, most: int) -> Part:
             continue
         system.learn()
         return Part(system, search, found, asked)
+
+
+def _needed(part: Part, parts: Sequence[Part], most: int, options: Options) -> Part:
+    """The same, or searched anew where messages were not delivered that are needed."""
+    try:
+        options.needs(part, parts)
+    except NotInert:
+        return _searched(part.system, options, most)
+    return part
 
 
 def _further(part: Part, most: int, options: Options) -> Part:

@@ -153,9 +153,16 @@ class FunctionReader(ast.NodeVisitor):
         self.reader, self.function, self.file, self.first, self.names = reader, function, file, first, names
         self.found: list[Question] = []
         self.statement = 1
+        self.local: set[str] = set()
+        """Names that the function gives to something; a function may be called so elsewhere."""
 
     def follow(self, tree: ast.AST) -> None:
         """Visit until no more names are known to hold such collections."""
+        self.local = {
+            each.arg if isinstance(each, ast.arg) else each.id
+            for each in ast.walk(tree)
+            if isinstance(each, ast.arg) or (isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store))
+        }
         while True:
             known = dict(self.names)
             self.found = []
@@ -283,7 +290,7 @@ class FunctionReader(ast.NodeVisitor):
         return None
 
     def visit_Name(self, node: ast.Name) -> None:
-        called = self.function.__globals__.get(node.id)
+        called = None if node.id in self.local else self.function.__globals__.get(node.id)
         if isinstance(called, FunctionType) and called.__module__.partition(".")[0] not in {"dataclasses", "functools"}:
             self.reader.ask(called, frozenset())
 

@@ -48,6 +48,8 @@ class Restriction:
 
     def __call__(self, value: Any, visible: Names) -> Any:
         """What is seen of a value."""
+        if value is None or isinstance(value, bool | int | float):
+            return value  # not kept: True is equal to 1, and stands for it nowhere
         key = (value, visible)
         if key not in self._seen:
             self._seen[key] = self._same(self._restricted(value, visible))
@@ -56,7 +58,7 @@ class Restriction:
     def _restricted(self, value: Any, visible: Names) -> Any:
         if isinstance(value, str):
             return self._pattern.sub(lambda found: found[0] if found[0] in visible else OTHERS, value)
-        if value is None or isinstance(value, Enum | type | bool | int | float | bytes):
+        if isinstance(value, Enum | type | bytes):
             return value
         if isinstance(value, Snapshot):
             data = self(value.data, visible)

@@ -12,27 +12,26 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from spec.exploration.any_number import termination
-from spec.exploration.any_number.fixpoint import Fixpoint, Options, Part, fixpoint
+from spec.exploration.any_number.fixpoint import Fixpoint, Options, joined
 from spec.exploration.any_number.kinds import populations
 from spec.exploration.any_number.kinds import told as population
+from spec.exploration.any_number.looks import Look, looks
 from spec.exploration.any_number.open_run import open_run
-from spec.exploration.any_number.open_system import OpenSystem
-from spec.exploration.any_number.restriction import OTHERS, NotInterchangeable
+from spec.exploration.any_number.restriction import NotInterchangeable
+from spec.exploration.any_number.slices import brings_files
 from spec.exploration.engine.search import interruptible
 from spec.exploration.explore import Options as OfExplorer
 from spec.exploration.explore import explore
 from spec.exploration.model.bus import Unbounded
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.scenario import Charts, Recast, Scenario
-from spec.exploration.model.steps import TRACKER
-from spec.exploration.properties import client_join_views
-from spec.exploration.properties.client_join import OF_MEMBERSHIP, ClientSide, TrackerSide, side_of
-from spec.exploration.properties.language import OF_RUNS, Properties, Property
+from spec.exploration.properties.client_join import OF_MEMBERSHIP, PROPERTIES, side_of
+from spec.exploration.properties.language import OF_RUNS, Property
 from spec.exploration.result import Verdict
 
 Word = Literal["holds for every number", "broken", "open", "does not apply"]
-ASKED: tuple[Property, ...] = (*OF_MEMBERSHIP, *client_join_views.PROPERTIES)
-"""What views can be asked, and what they are asked that runs come to."""
+ASKED: tuple[Property, ...] = PROPERTIES
+"""What views and their steps can be asked, and what they are asked that runs come to."""
 MOST_SERVERS = 4
 """Servers with which a run is looked for that breaks what a view breaks."""
 MOST_OF_RUNS = 3
@@ -41,7 +40,7 @@ IN_NO_RUN = f"no run with up to {MOST_OF_RUNS} servers is found that does not te
 MOST_STATES = 1_000_000
 """States that are looked at for that with three and more servers, each time."""
 RUNS = "what runs come to is not asked of views yet; --torrents N answers for N servers"
-STEPS = "what single steps do is not asked of views yet; --torrents N answers for N servers"
+STEPS = f"no run with up to {MOST_SERVERS} servers breaks it, but a step does that a few of any number could take"
 COUNTED: Mapping[Word, str] = {
     "broken": "broken",
     "open": "open",
@@ -176,55 +175,52 @@ def answer(
 ) -> Answer:
     """The verdicts for every number of torrent servers; `charts` take the place of ours of the same name."""
     options = options or Options()
-    reason, done = "", None
+    reason = ""
+    found: tuple[Look, ...] = ()
     try:
         with interruptible() as is_stopped:
-            done = fixpoint(scenario, replace(options, is_stopped=is_stopped), charts)
+            found = tuple(looks(scenario, replace(options, is_stopped=is_stopped), properties, charts))
     except NotInterchangeable as why:
         reason = str(why)
     except Unbounded as why:
         reason = f"in a view, {why}"
     few = _Few(scenario, charts, options)
-    if done is None or not done.complete:
-        reason = reason or (done.stopped if done else "")
-        return Answer(scenario, tuple(few.judged(each, reason) for each in properties), done, reason)
-    rivals = any(part.system.rivals for part in done.parts)
-    first = _first(done, properties)
-    verdicts: list[ForEveryNumber] = []
-    for each in properties:
-        if not _applies(each, scenario, done):
-            verdicts.append(ForEveryNumber(each, "does not apply"))
-        elif each.when == "step":
-            verdicts.append(ForEveryNumber(each, "open", reason=STEPS))
-        elif each.when == "termination":
-            verdicts.append(_of_runs(each, done, few, pairs=rivals))
-        elif each.when in OF_RUNS:
-            verdicts.append(few.judged(each, RUNS))
-        elif (found := first.get((each.name, True))) is not None:
-            judged = few.judged(each, f"no run with up to {MOST_SERVERS} servers breaks it, but a view does")
-            verdicts.append(replace(judged, run=open_run(*found)) if judged.word == "open" else judged)
-        else:
-            verdicts.append(few.confirmed(each, non_vacuous=(each.name, False) in first, pairs=rivals))
-    return Answer(scenario, tuple(verdicts), done)
+    if not found:
+        return Answer(scenario, tuple(few.judged(each, reason) for each in properties), None, reason)
+    verdicts = tuple(_verdict(each, found, few) for each in properties)
+    reason = next(filter(None, (look.reason for look in found)), "")
+    return Answer(scenario, verdicts, joined([look.done for look in found]), reason)
 
 
-def _applies(property_: Property, scenario: Scenario, done: Fixpoint) -> bool:
+def _verdict(property_: Property, found: Sequence[Look], few: "_Few") -> ForEveryNumber:
+    """What became of a property, of the searches that answer it."""
+    mine = [look for look in found if property_ in look.properties]
+    if not _applies(property_, few.scenario, found):
+        return ForEveryNumber(property_, "does not apply")
+    if reason := next(filter(None, (look.reason for look in mine)), ""):
+        return few.judged(property_, reason)
+    rivals = any(part.system.rivals for look in found for part in look.done.parts)
+    if property_.when == "termination":
+        return _of_runs(property_, mine[0].done, few, pairs=rivals)
+    if property_.when in OF_RUNS:
+        return few.judged(property_, RUNS)
+    key = (property_.name, True)
+    broken = next((look.first[key] for look in mine if key in look.first), None)
+    if broken is not None:
+        judged = few.judged(property_, f"no run with up to {MOST_SERVERS} servers breaks it, but a view does")
+        return replace(judged, run=open_run(*broken)) if judged.word == "open" else judged
+    if any(key in look.met for look in mine):
+        return few.judged(property_, STEPS)
+    non_vacuous = any((property_.name, False) in {*look.first, *look.met} for look in mine)
+    return few.confirmed(property_, non_vacuous=non_vacuous, pairs=rivals)
+
+
+def _applies(property_: Property, scenario: Scenario, found: Sequence[Look]) -> bool:
     """Whether a property says anything of servers of some two kinds, or of the scenario as it stands."""
-    if any(property_.applies_to(part.system) for part in done.parts):
+    parts = [part for look in found for part in look.done.parts]
+    if any(property_.applies_to(part.system) for part in parts):
         return True
-    return len(done.parts) > 1 and property_.applies_to(scenario.build())
-
-
-def _first(done: Fixpoint, properties: Sequence[Property]) -> dict[tuple[str, bool | None], tuple[Part, int]]:
-    """By property, and whether it is broken or exercised: the first view that does so."""
-    first: dict[tuple[str, bool | None], tuple[Part, int]] = {}
-    for part in done.parts:
-        watched = Properties(part.system, properties, _observe)
-        for watch, at in zip(watched.watches, part.search.scan(watched), strict=True):
-            key = (watch.instance.property_.name, watch.broken)
-            if at is not None and (key not in first or at < first[key][1]):
-                first[key] = (part, at)
-    return first
+    return (len(parts) > 1 or brings_files(scenario)) and property_.applies_to(scenario.build())
 
 
 def _of_runs(property_: Property, done: Fixpoint, few: "_Few", *, pairs: bool) -> ForEveryNumber:
@@ -295,14 +291,3 @@ class _Few:
         if not non_vacuous:
             return ForEveryNumber(property_, "open", reason=VACUOUS)
         return ForEveryNumber(property_, "holds for every number")
-
-
-def _observe(system: ClosedSystem, component: int, state: Hashable, idle: bool) -> Hashable:
-    """How properties see a view: quiescent only if everybody can be, and with rivals among the others."""
-    assert isinstance(system, OpenSystem)
-    side = side_of(system, component, state, idle)
-    if isinstance(side, TrackerSide) and component == TRACKER and side.is_quiescent:
-        return replace(side, is_quiescent=system.knowledge.can_be_quiescent(state))
-    if isinstance(side, ClientSide) and component in system.rivals:
-        return replace(side, rivals=side.rivals | {OTHERS})
-    return side

@@ -363,7 +363,7 @@ def files_and_fragments_that_the_tracker_knows_stay_as_they_are(tracker: Step) -
     """The service's metadata is what the tracker's view holds; what a client brought stays when it leaves."""
     view, then = tracker.before.knows, tracker.after.knows
     same = view.files.items() <= then.files.items() and view.fragments.items() <= then.fragments.items()
-    return tracker.kind != "wipe" and bool(view.files), same
+    return tracker.kind != "wipe" and bool(view.files or view.fragments), same
 
 
 def _can_be_interrupted(system: ClosedSystem) -> bool:

@@ -8,7 +8,7 @@ from immutabledict import immutabledict
 from machines import ClientMetadata, FileMetadata, View
 from machines.events import ClientJoinAccepted, ClientJoinRequested, ClientRegistered
 from machines.rules import Admission
-from spec.exploration.any_number import verdicts
+from spec.exploration.any_number import looks
 from spec.exploration.any_number.entries import Pairs, bearing, entries
 from spec.exploration.any_number.fixpoint import Options, fixpoint
 from spec.exploration.any_number.knowledge import Knowledge
@@ -33,10 +33,12 @@ def registered(client: str, *brought: str) -> ClientRegistered:
 
 
 def test_what_views_hold_is_so_for_every_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all files in one search, as where charts do not treat each by itself."""
     found = fixpoint(FILES)
     assert (found.views, found.complete) == (407, True)
     assert of_number(FILES, 2) < of_any_number(found)
-    monkeypatch.setattr(verdicts, "fixpoint", lambda *_: found)
+    monkeypatch.setattr(looks, "fixpoint", lambda *_: found)
+    monkeypatch.setattr(looks, "brings_files", lambda _: False)
     words = {each.property_.name: each.word for each in answer(FILES, properties=ASKED).verdicts}
     assert {*words.values()} == {"holds for every number", "does not apply"}
     assert words["nothing that a registered client brought is missing at another"] == "holds for every number"

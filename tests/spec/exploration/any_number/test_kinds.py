@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from spec.exploration.any_number import verdicts
+from spec.exploration.any_number import looks, verdicts
 from spec.exploration.any_number.fixpoint import fixpoint
 from spec.exploration.any_number.kinds import kinds_of, populations, told
 from spec.exploration.any_number.restriction import NotInterchangeable
@@ -76,7 +76,7 @@ def test_just_two_rivals_among_any_number(monkeypatch: pytest.MonkeyPatch) -> No
     assert [part.search.count for part in found.parts] == [407, 1194, 1194, 457]
     assert of_number(TWO_RIVALS, 2) < of_any_number(found)
     assert [part.system.rivals for part in found.parts] == [(), (2,), (1,), ()]
-    monkeypatch.setattr(verdicts, "fixpoint", lambda *_: found)
+    monkeypatch.setattr(looks, "fixpoint", lambda *_: found)
     assert verdicts.answer(TWO_RIVALS, properties=OF_MEMBERSHIP).verdict == "holds for every number"
 
 
@@ -99,7 +99,7 @@ def test_rivals_beside_others(monkeypatch: pytest.MonkeyPatch) -> None:
     found = fixpoint(AMONG_OTHERS)
     assert (found.views, len(found.parts), found.complete) == (3590, 4, True)
     assert of_number(AMONG_OTHERS, 2) < of_any_number(found)
-    monkeypatch.setattr(verdicts, "fixpoint", lambda *_: found)
+    monkeypatch.setattr(looks, "fixpoint", lambda *_: found)
     answered = verdicts.answer(AMONG_OTHERS, properties=OF_MEMBERSHIP)
     assert next(answered.lines()) == "among others, rivals, any number of them with others: holds for every number"
     words = {each.property_.name: each.word for each in answered.verdicts}

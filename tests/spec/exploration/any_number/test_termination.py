@@ -9,6 +9,7 @@ from immutabledict import immutabledict
 from spec.exploration.any_number import (
     charts_termination,
     charts_verdicts,
+    looks,
     open_charts,
     open_run,
     termination,
@@ -40,7 +41,7 @@ def endless() -> Fixpoint:
 
 
 def test_what_goes_on_for_ever_is_broken_with_the_fewest(endless: Fixpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verdicts, "fixpoint", lambda *_: endless)
+    monkeypatch.setattr(looks, "fixpoint", lambda *_: endless)
     (found,) = answer(UNCONFIRMED, properties=TERMINATION, charts=TWO.charts).verdicts
     assert (found.word, found.servers) == ("broken", 2)
     assert found.found is not None
@@ -54,7 +55,7 @@ def test_who_asks_again_for_ever_is_found_with_one_server() -> None:
 
 
 def test_a_cycle_that_no_few_servers_show_is_open(endless: Fixpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verdicts, "fixpoint", lambda *_: endless)
+    monkeypatch.setattr(looks, "fixpoint", lambda *_: endless)
     monkeypatch.setattr(verdicts, "MOST_OF_RUNS", 1)
     (found,) = answer(UNCONFIRMED, properties=TERMINATION, charts=TWO.charts).verdicts
     assert found.word == "open"

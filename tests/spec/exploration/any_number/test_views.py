@@ -12,7 +12,7 @@ from spec.exploration.any_number import fixpoint as fixpoint_module
 from spec.exploration.any_number.fixpoint import Fixpoint, Options, Part, fixpoint
 from spec.exploration.any_number.knowledge import Knowledge
 from spec.exploration.any_number.open_system import Ghosts
-from spec.exploration.any_number.restriction import Restriction
+from spec.exploration.any_number.restriction import NotInterchangeable, Restriction
 from spec.exploration.any_number.shares import PLAIN
 from spec.exploration.engine.search import BreadthFirst, Engine
 from spec.exploration.engine.tables import LessPossible
@@ -168,3 +168,22 @@ def test_what_is_seen_together_is_the_value(standard: Fixpoint) -> None:
         parts = [restrict(state, frozenset({name})) for name in ("torrent3", "torrent6")]
         assert restrict.merged(*parts) == state
         assert restrict(state, frozenset({"torrent3", "torrent6"})) == state
+
+
+def test_a_number_stays_a_number_though_true_is_equal_to_it() -> None:
+    """A name that is made of a number would be another one: request-1, and request-True."""
+    restrict = Restriction(("torrent1",))
+    assert restrict(True, frozenset()) is True
+    assert type(restrict(1, frozenset())) is int
+
+
+def test_wills_of_servers_that_are_hidden_are_said() -> None:
+    wills = Scenario("wills", timeouts="never", hardened=True, wills=True)
+    found = fixpoint(wills)
+    assert (found.search.count, found.complete) == (486, True)
+    assert of_number(wills, 2) < of_any_number(found)
+
+
+def test_crashes_inside_a_step_are_refused_with_the_remedy() -> None:
+    with pytest.raises(NotInterchangeable, match="without crash_points, crashes between steps are"):
+        fixpoint(Scenario("points", hardened=True, crash_points=True))
