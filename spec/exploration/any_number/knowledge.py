@@ -19,6 +19,7 @@ from spec.exploration.any_number.restriction import OTHERS
 from spec.exploration.any_number.shares import (
     ANOTHER,
     ANY_KIND,
+    LOOKS,
     PLAIN,
     SOMEBODY,
     TIMED,
@@ -81,10 +82,12 @@ class Knowledge(Shares):
                 yield ghosts, self.whole(owner, local, ghosts)
 
     def _chosen(self, owner: str, shares: tuple[int, int]) -> tuple[Ghosts, ...]:
-        key = (owner, shares, self.size)
-        if key not in self._choices:
-            self._choices[key] = tuple(self._choose(owner, shares))
-        return self._choices[key]
+        version = self.versions[LOOKS, self.place_of(owner, shares)]
+        before, chosen = self._choices.get((owner, shares), (-1, ()))
+        if before != version:
+            chosen = tuple(self._choose(owner, shares))
+            self._choices[owner, shares] = (version, chosen)
+        return chosen
 
     def _choose(self, owner: str, shares: tuple[int, int]) -> Iterator[Ghosts]:
         yield ()
@@ -113,7 +116,18 @@ class Knowledge(Shares):
         ]
 
     def _base_of(self, owner: str, shares: tuple[int, ...]) -> Any:
-        return self.base(shares[1 if owner == self.seen[0] else 0])
+        return self.base(self._of_other(owner, shares))
+
+    def _of_other(self, owner: str, shares: tuple[int, ...]) -> int:
+        """Of a server's shares the one that is about the other server that is seen."""
+        return shares[1 if owner == self.seen[0] else 0]
+
+    def place_of(self, owner: str, shares: tuple[int, int]) -> int:
+        """The number of what is left of a local state with these shares: on no other does it depend what completes it.
+
+        All that is known of a ghost is known by shares of which the same is left.
+        """
+        return self.place(self._of_other(owner, shares))
 
     def _several(
         self, owner: str, shares: tuple[int, int], fitting: list[int], most: int, least: int = 2, served: int = ANY_KIND
@@ -228,7 +242,8 @@ class Knowledge(Shares):
                 if self.beside.get(self._kinds[share], 1):
                     yield Ghost("", share), head, ()
             return
-        for (share, head), beside in self.heads.items():
+        for share, head in self.heads_at[self.place(shares[0])]:
+            beside = self.heads[share, head]
             if all(other in beside for other in shares) and self.beside.get(self._kinds[share], 1):
                 for chosen in product(*(sorted(beside[other]) for other in shares)):
                     joints, parts = tuple(zip(*chosen, strict=True))
@@ -282,20 +297,37 @@ class Knowledge(Shares):
 
     def said_of_others(self, message: Hashable) -> set[Any]:
         """What such messages were met to say of servers that they are not about."""
-        subject = self.restrict.subject(message)
-        base = self.restrict.renamed(self.restrict(message, frozenset({subject} - {""})), canonical(subject, ""))
+        base = self._speaker(message)
         return self.contents.get(base, set()) - {base}
+
+    def how_much_is_said(self, message: Hashable) -> int:
+        """Grows whenever more becomes known of what such messages say of servers that they are not about."""
+        return len(self.contents.get(self._speaker(message), ()))
+
+    def _speaker(self, message: Hashable) -> Any:
+        """What is left of a message without all servers that it is not about."""
+        if message not in self._speaks:
+            subject = self.restrict.subject(message)
+            left = self.restrict(message, frozenset({subject} - {""}))
+            self._speaks[message] = self.restrict.renamed(left, canonical(subject, ""))
+        return self._speaks[message]
 
     def messages(self, message: Hashable, ghosts: Ghosts) -> Iterator[Hashable]:
         """All messages that this is seen of, where there are these ghosts."""
-        subject = self.restrict.subject(message)
-        parts = self.said_of_others(message)
         yield message
-        for part in parts if ghosts else ():
-            whole: Any = message
-            for ghost in ghosts:
-                whole = self.restrict.merged(whole, self.restrict.renamed(part, named(subject, ghost.name)))
-            yield whole
+        names = tuple(ghost.name for ghost in ghosts)
+        for part in self.said_of_others(message) if ghosts else ():
+            yield self._telling(message, part, names)
+
+    def _telling(self, message: Hashable, part: Any, names: tuple[str, ...]) -> Any:
+        """A message that says this of servers of these names, too."""
+        key = (message, part, names)
+        if key not in self._told:
+            subject, whole = self.restrict.subject(message), message
+            for name in names:
+                whole = self.restrict.merged(whole, self.restrict.renamed(part, named(subject, name)))
+            self._told[key] = whole
+        return self._told[key]
 
     def news(self, owner: str, local: Any, message: Any) -> Iterator[tuple[Ghosts, Any, Hashable]]:
         """What a server reads where a message is seen that is about a ghost: the ghosts, the local state, the message.
