@@ -11,6 +11,7 @@ from typing import Any
 
 from machines.events import BusEvent
 from spec.exploration.any_number.entries import Pairs
+from spec.exploration.any_number.executed import Noted
 from spec.exploration.any_number.knowledge import Knowledge
 from spec.exploration.any_number.restriction import NEWS, NotInterchangeable
 from spec.exploration.any_number.shares import CONTENTS, HEADS, LOOKS
@@ -49,6 +50,8 @@ class Asking:
     of_servers: Said = field(default_factory=dict)
     of_tracker: Said = field(default_factory=dict)
     """The same where servers are of other kinds."""
+    noted: Noted = field(default_factory=dict)
+    """All that charts were asked by that; the same where servers are of other kinds."""
 
     @property
     def known(self) -> Said:
@@ -115,6 +118,8 @@ class OpenSystem(ClosedSystem):
 
     knowledge: Knowledge
     asking: Asking = field(default_factory=Asking)
+    speakers: tuple[Node, ...] = ()
+    """The nodes, as they are asked in completions: they note which steps their charts take."""
     alike: bool = True
     """Whether the two servers differ in their names only."""
     rivals: tuple[int, ...] = ()
@@ -133,7 +138,7 @@ class OpenSystem(ClosedSystem):
         """Whether a component can take a step without a fault, whoever else there is."""
         if label.kind in {"forward", "settle"}:
             return True
-        node, state = self.nodes[component], self.numbers.locals[component][local]
+        node, state = self.speakers[component], self.numbers.locals[component][local]
         return all(
             any(not outcome.fault for outcome in self.asking(node, whole, what, about, is_server=component != TRACKER))
             for whole, what, about in self.questions(component, state, label.kind, label.message)
@@ -265,7 +270,9 @@ class Ghosts(Surroundings):
                 continue
             asked.add((id(whole), about))
             self._agree(node, state, whole)
-            for outcome in system.asking(node, whole, what, about, is_server=component != TRACKER):
+            for outcome in system.asking(
+                system.speakers[component], whole, what, about, is_server=component != TRACKER
+            ):
                 if component == TRACKER:
                     system.knowledge.learn_profile(outcome.then)
                 self._check_pairs(component, outcome)

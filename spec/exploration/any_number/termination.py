@@ -44,9 +44,9 @@ import numpy as np
 from spec.exploration.any_number.fixpoint import Fixpoint, Part
 from spec.exploration.any_number.open_run import open_run
 from spec.exploration.any_number.open_system import is_of_others
+from spec.exploration.any_number.recurring import recurring
 from spec.exploration.engine.packing import Numbers
 from spec.exploration.engine.queue_tables import EMPTY
-from spec.exploration.any_number.recurring import recurring
 from spec.exploration.engine.search import BreadthFirst, Origins
 from spec.exploration.liveness import CHUNK, Flags, Graph, unfair
 from spec.exploration.model.closed import ClosedSystem

@@ -242,7 +242,7 @@ class BreadthFirst(ABC):
         return found
 
     def parts_of(self, component: int, states: Numbers) -> Numbers:
-        """Of each of some states, the local state of a component, the heads of its queues, and the budget, by number."""
+        """Of some states, the local state of a component, the heads of its queues, and the budget, by number."""
         local, queue = packing.places(len(self.system.nodes))[component]
         keys = self.keys[states]
         rows = [packing.field(keys, self.layout, place) for place in (local, queue, len(self.layout) - 1)]

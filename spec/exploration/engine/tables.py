@@ -137,9 +137,10 @@ class Tables(InFlight):
 
     @contextmanager
     def only_more(self) -> Iterator[Flags]:
-        """Ask the system what more can happen; meanwhile, states that were expanded have those steps only that they had not before.
+        """Ask the system what more can happen; meanwhile, states that were expanded have just those steps.
 
-        Raises `NotInert`, and `LessPossible` where a step is no longer what it was.
+        Yields whether there are any, by shape that was met before. Raises `NotInert`, and `LessPossible` where a step
+        is no longer what it was.
         """
         stale = self.system.renew_moves()
         before, now = self._planned, list(self._planned)

@@ -18,7 +18,7 @@ def note_shapes(begin, end, keys, fields, heads, shapes, first, scratch):  # typ
 
 @bare
 def of_shapes(begin, end, keys, fields, heads, shapes, wanted, found, scratch):  # type: ignore[no-untyped-def]
-    """Write to `found[begin:]` the states in which some component has a shape that is wanted; returns where they end."""
+    """Write to `found[begin:]` in which states some component has a shape that is wanted; returns where they end."""
     local, queue = scratch[0], scratch[1]
     last = begin
     for at in range(begin, end):
