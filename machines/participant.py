@@ -50,11 +50,23 @@ class Output(NamedTuple):
     to: str
 
 
-class Snapshot(NamedTuple):
-    """A participant frozen: the ids of its atomic states in document order, and its data. Hashable."""
-
+class _Frozen(NamedTuple):
     states: tuple[str, ...]
     data: Any
+
+
+class Snapshot(_Frozen):
+    """A participant frozen: the ids of its atomic states in document order, and its data. Hashable."""
+
+    def __hash__(self) -> int:
+        """Kept: to look a snapshot up would else go through all of its data each time."""
+        known: int | None = self.__dict__.get("hash")
+        if known is None:
+            known = self.__dict__["hash"] = super().__hash__()
+        return known
+
+    def __getstate__(self) -> None:
+        """In another process texts have other hashes."""
 
 
 class UnspecifiedReception(Exception):  # noqa: N818 - what happened, not a defect

@@ -70,6 +70,10 @@ class Pairs:
         """
         if (owner, value) in self._known:
             return
+        if isinstance(value, tuple) and hasattr(value, "_fields"):  # most charts of a server are as they were
+            for part in value:
+                self.check(part, owner)
+            return
         for entry in entries(value, self.restrict):
             those = {*entry.names, owner} - {""}
             if len(those) > 2:  # noqa: PLR2004 - a pair

@@ -3,8 +3,8 @@
 A line that no completion reaches is reached with no number of servers: up to the first refused question a step does the
 same whoever else there is, so that the question would have been met here, too.
 
-Nodes are asked by way of machines that note which steps of the charts that took (`noting`). Many questions take the same
-steps, so there are far fewer of these; afterwards each step is done once more, and watched.
+Nodes are asked by way of machines that note which steps of the charts that took (`noting`). Many questions take the
+same steps, so there are far fewer of these; afterwards each step is done once more, and watched.
 """
 
 import sys
@@ -36,8 +36,13 @@ def noting(nodes: Iterable[Node], noted: Noted) -> tuple[Node, ...]:
 
 def _by_way_of(machine: ChartMachine) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Has another machine do what is asked, which does each step once in a process."""
+    does: dict[str, Callable[..., Any]]
     does = {"_sendings": machine.sends, "_sent": machine.send, "_received": machine.receive}
-    return lambda ask: does[ask.__name__]
+
+    def found(ask: Callable[..., Any]) -> Callable[..., Any]:
+        return does[ask.__name__]
+
+    return found
 
 
 def executed(

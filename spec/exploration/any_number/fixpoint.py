@@ -226,7 +226,9 @@ def lines_met(
         for system in systems
         for sender, message in system.delivery.passed
     }
-    steps = frozenset((kind, *map(frozenset, (of.sends, of.sent, of.received))) for kind, of in noted.items())
+    steps = frozenset(
+        (kind, frozenset(of.sends), frozenset(of.sent), frozenset(of.received)) for kind, of in noted.items()
+    )
     key = (scenario, frozenset((charts or {}).items()), wanted, steps, frozenset(passed))
     if key not in _LINES:
         anew = open_systems(scenario, charts)

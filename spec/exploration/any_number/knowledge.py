@@ -55,9 +55,17 @@ class Knowledge(Shares):
                 parts += [*([local] if self.joint(local, 0) != PLAIN else ()), *self._joined(ghosts)]
             whole = parts[0]
             for part in parts[1:]:
-                whole = self.restrict.merged(whole, part)
+                whole = self._with_part(whole, part)
             self._wholes[key] = whole
         return self._wholes[key]
+
+    def _with_part(self, whole: Any, part: Any) -> Any:
+        """Both merged; what the same objects come to is looked up, since many wholes begin with the same parts."""
+        known = self._joined_parts.get((id(whole), id(part)))
+        if known is None:  # the objects are kept with it, so that no others come to have their ids
+            known = (self.restrict.merged(whole, part), whole, part)
+            self._joined_parts[id(whole), id(part)] = known
+        return known[0]
 
     def _joined(self, ghosts: Ghosts) -> Iterator[Any]:
         """What a tracker holds of ghosts and others at once. Of two ghosts it does not matter what."""

@@ -109,6 +109,8 @@ class Shares:
         """Let go of what follows from what is known."""
         self._wholes: dict[tuple[str, Any, Ghosts], Any] = {}
         self._profiled: set[Any] = set()
+        self._member_bits: dict[Any, Bits] = {}
+        self._joined_parts: dict[tuple[int, int], tuple[Any, Any, Any]] = {}
         self._split: dict[tuple[str, Any], tuple[int, int]] = {}
         self._choices: dict[tuple[str, tuple[int, int]], tuple[int, tuple[Ghosts, ...]]] = {}
         self._told: dict[tuple[Hashable, Any, tuple[str, ...]], Any] = {}
@@ -256,10 +258,17 @@ class Shares:
         if whole in self._profiled:
             return
         self._profiled.add(whole)
-        found = members(whole, self.counted)
-        bits = tuple(found[each] for each in sorted(self.counted))
+        parts = [self._members(part) for part in whole]
+        bits = tuple(any(part[at] for part in parts) for at in range(len(self.counted)))
         base = self.restrict(whole, frozenset())
         self._add(self.profiles, (base, bits), LOOKS, self._number(self._known_bases, base))
+
+    def _members(self, part: Any) -> Bits:
+        """Which of the counted collections have a member, in a part of a local state."""
+        if part not in self._member_bits:
+            found = members(part, self.counted)
+            self._member_bits[part] = tuple(found[each] for each in sorted(self.counted))
+        return self._member_bits[part]
 
     def learn_price(self, prices: tuple[int, ...], *, late: bool) -> None:
         """Note what a step of a server costs."""

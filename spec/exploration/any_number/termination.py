@@ -144,8 +144,8 @@ def _unfair(done: Part, graph: Contracted, component: Numbers) -> Flags:
         for begin in range(0, len(states), CHUNK):
             chunk = states[begin : begin + CHUNK]
             met, which = np.unique(search.parts_of(TRACKER, chunk), axis=0, return_inverse=True)
-            able = np.array([parts.is_able(TRACKER, *part, kind) for part in met.tolist()], np.bool_)
-            can[component[chunk[~able[which.reshape(-1)]]]] = False
+            able = [parts.is_able(TRACKER, local, heads, budget, kind) for local, heads, budget in met.tolist()]
+            can[component[chunk[~np.array(able, np.bool_)[which.reshape(-1)]]]] = False
         sources, targets = graph.among(partial(_is_tracker_to, kind))
         inside = (component[sources] == component[targets]) & (component[sources] != OUTSIDE)
         can[component[sources[inside]]] = False

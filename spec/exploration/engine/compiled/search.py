@@ -319,7 +319,7 @@ class Search(BreadthFirst):
         found: list[list[tuple[int, ...]]] = [[] for _ in range(tables.components)]
         for component, local, heads in np.argwhere(tables.shapes >= 0).tolist():
             met = first[tables.shapes[component, local, heads]]
-            found[component] += [(local, heads, budget, int(met[budget])) for budget in np.flatnonzero(met >= 0)]
+            found[component] += [(local, heads, int(budget), int(met[budget])) for budget in np.flatnonzero(met >= 0)]
         return [np.array(rows, np.int64).reshape(-1, 4) for rows in found]
 
     def _fields(self) -> Words:
