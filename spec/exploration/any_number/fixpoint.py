@@ -134,7 +134,7 @@ def open_systems(
     knowledge = Knowledge(Restriction(names, keeps_clock=keeps_clock), seen, counted, places=places, most=others)
     knowledge.learn_profile(closed.nodes[0].begin())
     assert isinstance(closed.bus, BrokerBus)
-    broker, every, found = closed.bus.broker, Asking(), []
+    broker, every, found = closed.bus.broker, Asking(same=knowledge.restrict.same), []
     for pair in product(built, repeat=2):
         if any((kind.most_beside(pair) or 0) < 0 for kind in pair):
             continue  # there are not two of that kind

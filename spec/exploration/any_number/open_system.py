@@ -5,7 +5,7 @@ charts make the step, and what comes of it is restricted again. Besides, the tra
 them, and ghosts spend faults that are bounded for all together.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from spec.exploration.any_number.shares import CONTENTS, HEADS, LOOKS
 from spec.exploration.model.budget import CAUGHT_UP, FIRST_UNHEARD, FREE, UNHEARD
 from spec.exploration.model.bus import BrokerBus
 from spec.exploration.model.closed import ClosedSystem
-from spec.exploration.model.node import AGAIN, Arrow, Node, Outcome
+from spec.exploration.model.node import AGAIN, Arrow, Node, Outcome, ServerState
 from spec.exploration.model.steps import TRACKER, Label, Move
 from spec.exploration.model.surroundings import Surroundings, said
 
@@ -52,6 +52,8 @@ class Asking:
     """The same where servers are of other kinds."""
     noted: Noted = field(default_factory=dict)
     """All that charts were asked by that; the same where servers are of other kinds."""
+    same: Callable[[Any], Any] = field(default=lambda value: value)
+    """The value that is equal to one and came first (`Restriction.same`)."""
 
     @property
     def known(self) -> Said:
@@ -64,8 +66,16 @@ class Asking:
         """What a node says."""
         known, key = self.of_servers if is_server else self.of_tracker, (node.name, state, kind, message)
         if key not in known:
-            known[key] = said(node, state, kind, message)
+            known[key] = tuple(map(self._same, said(node, state, kind, message)))
         return known[key]
+
+    def _same(self, outcome: Outcome) -> Outcome:
+        """The outcome, with charts that are the same objects where they are equal: that is soon compared."""
+        then = outcome.then
+        if not isinstance(then, ServerState):
+            return outcome
+        charts = {role: self.same(getattr(then, role)) for role in ("client", "clock", "view")}
+        return outcome._replace(then=then._replace(**charts))
 
 
 @dataclass
@@ -104,6 +114,8 @@ class OfState:
 
     place: int
     """Which other shares it depends on (`Knowledge.place_of`)."""
+    agreed: set[int] = field(default_factory=set)
+    """The completions of which is known that they are online, and about to publish, as this is; by `id`."""
     lists: dict[tuple[Hashable, ...], tuple[Version, tuple[Any, ...]]] = field(default_factory=dict)
     """How it can be completed, and how much was known when that was listed."""
     said: dict[tuple[str, Hashable], Seen] = field(default_factory=dict)
@@ -265,11 +277,14 @@ class Ghosts(Surroundings):
         """Ask the node in all completions in which it was not asked yet."""
         system, node = self.system, self.nodes[component]
         asked, found, restrict = seen.asked, seen.found, system.knowledge.restrict
+        agreed = system.of_state(component, state).agreed
         for whole, what, about in system.questions(component, state, kind, message):
             if (id(whole), about) in asked:
                 continue
             asked.add((id(whole), about))
-            self._agree(node, state, whole)
+            if id(whole) not in agreed:
+                self._agree(node, state, whole)
+                agreed.add(id(whole))
             for outcome in system.asking(
                 system.speakers[component], whole, what, about, is_server=component != TRACKER
             ):

@@ -132,6 +132,9 @@ class ServerState(NamedTuple):
         return view
 
 
+_PLACES = {role: place for place, role in enumerate(ServerState._fields)}
+
+
 @dataclass
 class Server:
     """A server of `machines`: the chart of its MQTT client, with a clock and a view."""
@@ -352,9 +355,10 @@ class Server:
         if due:
             return "broker", due[:1]  # the broker agrees, and refuses nothing
         for role in ("view", "client"):
-            snapshot = getattr(here.state, role)
-            if self._machines[role].busy(snapshot):
-                return role, _choices(self._machines[role].sends(snapshot))
+            machine = self._machines[role]
+            due = () if machine.patient else machine.sends(getattr(here.state, role))
+            if due:
+                return role, _choices(due)
         return None
 
     def _pauses(self, here: "Progress", busy: tuple[str, tuple[Sending, ...]]) -> bool:
@@ -365,14 +369,15 @@ class Server:
 
     def _send(self, here: "Progress", role: str, sending: Sending) -> "Progress":
         receiver = "client" if role == "broker" else sending.to
-        here = here._replace(arrows=(*here.arrows, Arrow(role, receiver, sending.message)))
+        arrows = (*here.arrows, Arrow(role, receiver, sending.message))
+        here = Progress(here.state, here.broker, here.sent, arrows, here.fault, here.stored)
         if role == "broker":
             broker = self._broker.send(here.broker, sending)
             return self._deliver(here._replace(broker=broker or self._broker.begin()), receiver, sending.message)
         then = self._machines[role].send(getattr(here.state, role), sending)
         if then is None:
             return _broken(here, f"{role} cannot send {sending.message}")
-        here = here._replace(state=_with(here.state, role, then))
+        here = _moved(here, role, then)
         if receiver != "broker":
             return self._deliver(here, receiver, sending.message)
         if isinstance(sending.message, BusEvent):
@@ -385,12 +390,7 @@ class Server:
         taking, then, why = self._machines[role].receive(getattr(here.state, role), message, "")
         if taking in {Taking.REFUSED, Taking.DEFERRED}:
             return _broken(here, why)
-        return here._replace(state=_with(here.state, role, then))
-
-
-def _with(state: ServerState, role: str, then: Snapshot) -> ServerState:
-    charts: dict[str, Any] = {role: then}
-    return state._replace(**charts)
+        return _moved(here, role, then)
 
 
 class Progress(NamedTuple):
@@ -403,6 +403,14 @@ class Progress(NamedTuple):
     fault: str = ""
     stored: Snapshot | None = None
     """The view when an event was published last, by when it was stored; None: none was, in this step."""
+
+
+def _moved(here: Progress, role: str, then: Snapshot) -> Progress:
+    """A step after one of the charts has moved; without `_replace`, which takes several times as long."""
+    state = here.state
+    place = _PLACES[role]
+    moved = ServerState(*state[:place], then, *state[place + 1 :])
+    return Progress(moved, here.broker, here.sent, here.arrows, here.fault, here.stored)
 
 
 def _broken(here: Progress, why: str) -> Progress:
