@@ -9,7 +9,7 @@ A message about a ghost is not seen, unless it tells of files that are seen. The
 where its ghost was seen (`news`).
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from itertools import combinations_with_replacement, product
@@ -141,23 +141,56 @@ class Knowledge(Shares):
         self, owner: str, shares: tuple[int, int], fitting: list[int], most: int, least: int = 2, served: int = ANY_KIND
     ) -> Iterator[Ghosts]:
         """Several ghosts, one choice for each way to bear on what is asked and seen; places take turns."""
-        met: set[Hashable] = set()
+        key = (owner, shares, tuple(fitting), most, least, served)
+        version = self.versions[LOOKS, self.place_of(owner, shares[:2])]
+        before, found = self._several_of.get(key, (-1, ()))
+        if before != version:
+            found = tuple(self._chosen_of_each(owner, shares, fitting, range(least, most + 1), served))
+            self._several_of[key] = (version, found)
+        for turn, chosen in enumerate(found, start=1):
+            yield self._placed(chosen, turn)
+
+    def _chosen_of_each(
+        self, owner: str, shares: tuple[int, int], fitting: list[int], counts: range, served: int
+    ) -> Iterator[Ghosts]:
+        """Of each way to bear on what is asked and seen the first choice of ghosts, in the order of choices.
+
+        Ghosts that bear alike are tried in turn only until one choice is found: most bear like many others.
+        """
         ghosts = self._as_seen_by(owner, shares, fitting)
-        for count in range(least, most + 1):
-            for chosen in combinations_with_replacement(ghosts, count):
-                kinds = self._bearing(chosen)
-                if (
-                    kinds in met
-                    or not self._are_so_many(chosen, served)
-                    or not all(
-                        owner or two.share in self.pairs[one.share]
-                        for at, one in enumerate(chosen)
-                        for two in chosen[:at]
-                    )
-                ):
-                    continue
-                met.add(kinds)
-                yield self._placed(chosen, len(met))
+        kinds = [self._bearing((ghost,)) for ghost in ghosts]
+        for count in counts:
+            first: dict[Hashable, tuple[int, ...]] = {}
+            for wanted in combinations_with_replacement(dict.fromkeys(kinds), count):
+                places = self._first_of(owner, ghosts, kinds, Counter(wanted), served)
+                if places is not None:
+                    bearing = self._bearing(tuple(ghosts[place] for place in places))
+                    first[bearing] = min(places, first.get(bearing, places))
+            for places in sorted(first.values()):
+                yield tuple(ghosts[place] for place in places)
+
+    def _first_of(
+        self,
+        owner: str,
+        ghosts: list[Ghost],
+        kinds: list[Hashable],
+        wanted: "Counter[Hashable]",
+        served: int,
+        chosen: tuple[int, ...] = (),
+    ) -> tuple[int, ...] | None:
+        """The places of the first ghosts that bear as is wanted and can be there together, in ascending order."""
+        if not wanted.total():
+            return chosen if self._are_so_many(tuple(ghosts[place] for place in chosen), served) else None
+        for place in range(chosen[-1] if chosen else 0, len(ghosts)):
+            if not wanted[kinds[place]]:
+                continue
+            share = ghosts[place].share
+            if owner or all(ghosts[other].share in self.pairs[share] for other in chosen):
+                left = wanted - Counter((kinds[place],))
+                found = self._first_of(owner, ghosts, kinds, left, served, (*chosen, place))
+                if found is not None:
+                    return found
+        return None
 
     def _bearing(self, ghosts: Ghosts) -> Hashable:
         """In which counted collections ghosts are, and what any of them says of those who are seen."""

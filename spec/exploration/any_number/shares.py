@@ -113,6 +113,7 @@ class Shares:
         self._joined_parts: dict[tuple[int, int], tuple[Any, Any, Any]] = {}
         self._split: dict[tuple[str, Any], tuple[int, int]] = {}
         self._choices: dict[tuple[str, tuple[int, int]], tuple[int, tuple[Ghosts, ...]]] = {}
+        self._several_of: dict[Hashable, tuple[int, tuple[Ghosts, ...]]] = {}
         self._told: dict[tuple[Hashable, Any, tuple[str, ...]], Any] = {}
         self._speaks: dict[Hashable, Any] = {}
         self._joint_of: dict[tuple[Any, int], int] = {}
