@@ -353,12 +353,16 @@ class Knowledge(Shares):
             self._speaks[message] = self.restrict.renamed(left, canonical(subject, ""))
         return self._speaks[message]
 
-    def messages(self, message: Hashable, ghosts: Ghosts) -> Iterator[Hashable]:
-        """All messages that this is seen of, where there are these ghosts."""
-        yield message
+    def messages(self, message: Hashable, ghosts: Ghosts) -> tuple[Hashable, ...]:
+        """All messages that this is seen of, where there are these ghosts: for each always the same object."""
         names = tuple(ghost.name for ghost in ghosts)
-        for part in self.said_of_others(message) if ghosts else ():
-            yield self._telling(message, part, names)
+        count, found = self._messages.get((message, names), (-1, ()))
+        if count != self.how_much_is_said(message):
+            count = self.how_much_is_said(message)
+            parts = self.said_of_others(message) if ghosts else ()
+            found = (self.restrict.same(message), *(self._telling(message, part, names) for part in parts))
+            self._messages[message, names] = (count, found)
+        return found
 
     def _telling(self, message: Hashable, part: Any, names: tuple[str, ...]) -> Any:
         """A message that says this of servers of these names, too."""

@@ -99,8 +99,8 @@ class SameForAll:
 class Seen:
     """What is seen of all that a node said to a question."""
 
-    asked: set[tuple[int, Hashable]] = field(default_factory=set)
-    """The completions that were asked, with the message. `Knowledge.whole` keeps each once: `id` says which it is."""
+    asked: set[tuple[int, int]] = field(default_factory=set)
+    """The completions that were asked, with the message, by `id`: `Knowledge` keeps each once, and for ever."""
     found: dict[Outcome, None] = field(default_factory=dict)
     minds: bool = False
     """Whether a message is not ignored, where just that was asked."""
@@ -249,6 +249,7 @@ class Ghosts(Surroundings):
         self.visible = frozenset(self.system.knowledge.seen)
         self.pairs = Pairs(self.system.knowledge.restrict)
         self._prices = len(self.system.knowledge.prices)
+        self._ignored: dict[tuple[int, Hashable, int], bool] = {}
 
     def met(self, component: int, local: int) -> None:
         state = self.system.numbers.locals[component][local]
@@ -279,9 +280,9 @@ class Ghosts(Surroundings):
         asked, found, restrict = seen.asked, seen.found, system.knowledge.restrict
         agreed = system.of_state(component, state).agreed
         for whole, what, about in system.questions(component, state, kind, message):
-            if (id(whole), about) in asked:
+            if (id(whole), id(about)) in asked:
                 continue
-            asked.add((id(whole), about))
+            asked.add((id(whole), id(about)))
             if id(whole) not in agreed:
                 self._agree(node, state, whole)
                 agreed.add(id(whole))
@@ -336,11 +337,19 @@ class Ghosts(Surroundings):
         seen, version = of.ignored.setdefault(message, Seen()), self.system.version(of, "read", message)
         if seen.version != version:
             for whole, _, about in self.system.questions(component, state, "read", message):
-                if (id(whole), about) not in seen.asked:
-                    seen.asked.add((id(whole), about))
-                    seen.minds |= not self.nodes[component].ignores(whole, about)
+                if (id(whole), id(about)) not in seen.asked:
+                    seen.asked.add((id(whole), id(about)))
+                    seen.minds |= not self._ignores(component, whole, about)
             seen.version = version
         return bool(seen.asked) and not seen.minds
+
+    def _ignores(self, component: int, whole: Hashable, about: Hashable) -> bool:
+        """Whether a node ignores a message; of servers only the charts of MQTT clients tell."""
+        of = whole.client if isinstance(whole, ServerState) and not whole.broken else whole
+        key = (component, of, id(about))
+        if key not in self._ignored:
+            self._ignored[key] = self.nodes[component].ignores(whole, about)
+        return self._ignored[key]
 
     def heads(self, component: int, local: int, message: int) -> None:
         system, about = self.system, self.system.numbers.messages[message]

@@ -115,6 +115,7 @@ class Shares:
         self._choices: dict[tuple[str, tuple[int, int]], tuple[int, tuple[Ghosts, ...]]] = {}
         self._several_of: dict[Hashable, tuple[int, tuple[Ghosts, ...]]] = {}
         self._told: dict[tuple[Hashable, Any, tuple[str, ...]], Any] = {}
+        self._messages: dict[tuple[Hashable, tuple[str, ...]], tuple[int, tuple[Hashable, ...]]] = {}
         self._speaks: dict[Hashable, Any] = {}
         self._joint_of: dict[tuple[Any, int], int] = {}
 

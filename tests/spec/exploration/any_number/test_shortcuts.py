@@ -5,6 +5,8 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
+from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -15,15 +17,16 @@ from machines.participant import Snapshot
 from spec.exploration.any_number import recurring as recurring_module
 from spec.exploration.any_number.executed import Noted, noting
 from spec.exploration.any_number.fixpoint import Fixpoint, Options, Part, fixpoint, open_systems
+from spec.exploration.any_number.knowledge import Knowledge
 from spec.exploration.any_number.open_system import ALL, Asking, OpenSystem, Seen, is_of_others
 from spec.exploration.any_number.recurring import recurring
-from spec.exploration.any_number.shares import Shares
+from spec.exploration.any_number.shares import ANY_KIND, Ghosts, Shares
 from spec.exploration.any_number.termination import OUTSIDE
 from spec.exploration.engine.search import BreadthFirst
 from spec.exploration.liveness import Graph, unfair
 from spec.exploration.model.scenario import Scenario, scenario
 from tests.spec.exploration.any_number.planted import ENDLESS, Planted
-from tests.spec.exploration.any_number.planted_files import FILES
+from tests.spec.exploration.any_number.planted_files import FILES, TWO_RIVALS
 
 RIVALS = Scenario("rivals", timeouts="patient", conflicting=2)
 CHOSEN = (RIVALS, scenario("hasty"), FILES)
@@ -45,24 +48,25 @@ def done(chosen: Scenario) -> Fixpoint:
 
 def stale(system: OpenSystem) -> Iterator[str]:
     """What was kept as current, and would be something else if it was listed or asked anew."""
+    ghosts: Any = system.around
     for (component, state), of in [*system.of_states.items()]:
         system.knowledge._choices.clear()
         for (what, *message), (version, kept) in [*of.lists.items()]:
             if version == system._version(of, *(ALL if what != "completions" else ALL[:1])):
-                anew = tuple(getattr(system.knowledge, what)(system.owner(component), state, *message))
+                anew = tuple(getattr(system.knowledge, str(what))(system.owner(component), state, *message))
                 if kept != anew:
                     yield f"{what} of component {component}: {len(kept)} are kept, there are {len(anew)}"
         for (kind, about), seen in [*of.said.items()]:
             if seen.version == system.version(of, kind, about):
-                anew = Seen()
-                system.around._ask(anew, component, state, kind, about)
-                if not anew.found.keys() <= seen.found.keys():
+                fresh = Seen()
+                ghosts._ask(fresh, component, state, kind, about)
+                if not fresh.found.keys() <= seen.found.keys():
                     yield f"component {component} says more to {kind} {about} than is kept"
         for about, seen in [*of.ignored.items()]:
             if seen.version == system.version(of, "read", about):
-                ignores = system.around.ignores(component, state, about)
+                ignores = ghosts.ignores(component, state, about)
                 of.ignored.clear()
-                if system.around.ignores(component, state, about) != ignores:
+                if ghosts.ignores(component, state, about) != ignores:
                     yield f"component {component} is said to ignore {about}: {ignores}"
 
 
@@ -187,3 +191,42 @@ def test_few_steps_can_recur(done: Fixpoint) -> None:
         plans = [plan for _, _, shape, _ in tables.known_shapes() for plan in tables.planned(shape)]
         assert 0 < len(left) < len(plans)
         assert all(is_of_others(plan.label) for plan in plans if id(plan) in left)
+
+
+# Of ghosts that bear alike one choice is looked for.
+
+
+def several_by_definition(
+    self: Knowledge, owner: str, shares: Any, fitting: list[int], most: int, least: int = 2, served: int = ANY_KIND
+) -> Iterator[Ghosts]:
+    """Each combination, and of those that bear alike the first."""
+    met: set[Any] = set()
+    for count in range(least, most + 1):
+        for chosen in combinations_with_replacement(self._as_seen_by(owner, shares, fitting), count):
+            together = all(
+                owner or two.share in self.pairs[one.share] for at, one in enumerate(chosen) for two in chosen[:at]
+            )
+            bearing = self._bearing(chosen)
+            if bearing not in met and together and self._are_so_many(chosen, served):
+                met.add(bearing)
+                yield self._placed(chosen, len(met))
+
+
+@pytest.mark.parametrize("scenario_", [*CHOSEN, TWO_RIVALS], ids=lambda chosen: chosen.name)
+def test_the_first_choices_are_those_of_all_combinations(scenario_: Scenario) -> None:
+    compared = 0
+    for part in fixpoint(scenario_).parts:
+        knowledge = part.system.knowledge
+        for component, states in enumerate(part.system.numbers.locals):
+            owner = part.system.owner(component)
+            for shares in {knowledge.split(owner, state) for state in states}:
+                fitting = knowledge._fitting(owner, shares)
+                for least, served in ((1, ANY_KIND), (2, ANY_KIND), (1, 0)):
+                    asked = (owner, shares, fitting, 3, least, served)
+                    one, other = (
+                        [*several(*asked)]
+                        for several in (knowledge._several, partial(several_by_definition, knowledge))
+                    )
+                    assert one == other
+                    compared += len(one)
+    assert compared > 50
