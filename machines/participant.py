@@ -27,6 +27,7 @@ from machines.by_class import by_class
 from machines.calls import Answer, Message
 from machines.events import BusEvent
 from machines.late_callbacks import LateChart
+from machines.records import KeepsHash
 from machines.steps import Steps, change, compiled
 
 
@@ -50,23 +51,8 @@ class Output(NamedTuple):
     to: str
 
 
-class _Frozen(NamedTuple):
-    states: tuple[str, ...]
-    data: Any
-
-
-class Snapshot(_Frozen):
+class Snapshot(KeepsHash, NamedTuple("_Frozen", [("states", tuple[str, ...]), ("data", Any)])):
     """A participant frozen: the ids of its atomic states in document order, and its data. Hashable."""
-
-    def __hash__(self) -> int:
-        """Kept: to look a snapshot up would else go through all of its data each time."""
-        known: int | None = self.__dict__.get("hash")
-        if known is None:
-            known = self.__dict__["hash"] = super().__hash__()
-        return known
-
-    def __getstate__(self) -> None:
-        """In another process texts have other hashes."""
 
 
 class UnspecifiedReception(Exception):  # noqa: N818 - what happened, not a defect

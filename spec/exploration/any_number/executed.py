@@ -14,7 +14,7 @@ from typing import Any
 
 from machines.participant import Participant
 from spec.exploration.model.bus import BrokerBus
-from spec.exploration.model.node import Node, Server
+from spec.exploration.model.node import Node, Server, apart
 from spec.system.process import ChartMachine, Steps
 
 Line = tuple[str, int]
@@ -26,7 +26,7 @@ Noted = dict[type[Participant], Steps]
 
 def noting(nodes: Iterable[Node], noted: Noted) -> tuple[Node, ...]:
     """Nodes that say the same, and note of each step of their charts that it was asked for."""
-    found = tuple(node.apart() if isinstance(node, Server) else node for node in nodes)
+    found = tuple(apart(node) if isinstance(node, Server) else node for node in nodes)
     for node, plain in zip(found, nodes, strict=True):
         if isinstance(node, Server) and isinstance(plain, Server):
             for machine, before in zip(node.machines, plain.machines, strict=True):

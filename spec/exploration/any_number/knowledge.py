@@ -9,13 +9,15 @@ A message about a ghost is not seen, unless it tells of files that are seen. The
 where its ghost was seen (`news`).
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from itertools import combinations_with_replacement, product
 from typing import Any
 
+from spec.exploration.any_number.choosing import first_of_each
 from spec.exploration.any_number.restriction import OTHERS
+from spec.exploration.any_number.sayings import Sayings
 from spec.exploration.any_number.shares import (
     ANOTHER,
     ANY_KIND,
@@ -27,7 +29,6 @@ from spec.exploration.any_number.shares import (
     Ghost,
     Ghosts,
     Head,
-    Shares,
     canonical,
     named,
 )
@@ -37,7 +38,7 @@ MOST_OTHERS = 2
 
 
 @dataclass(kw_only=True)
-class Knowledge(Shares):
+class Knowledge(Sayings):
     """All that is known. `places` are the names for ghosts: before, between and after those seen."""
 
     places: tuple[tuple[str, ...], ...]
@@ -55,17 +56,9 @@ class Knowledge(Shares):
                 parts += [*([local] if self.joint(local, 0) != PLAIN else ()), *self._joined(ghosts)]
             whole = parts[0]
             for part in parts[1:]:
-                whole = self._with_part(whole, part)
+                whole = self.merged(whole, part)
             self._wholes[key] = whole
         return self._wholes[key]
-
-    def _with_part(self, whole: Any, part: Any) -> Any:
-        """Both merged; what the same objects come to is looked up, since many wholes begin with the same parts."""
-        known = self._joined_parts.get((id(whole), id(part)))
-        if known is None:  # the objects are kept with it, so that no others come to have their ids
-            known = (self.restrict.merged(whole, part), whole, part)
-            self._joined_parts[id(whole), id(part)] = known
-        return known[0]
 
     def _joined(self, ghosts: Ghosts) -> Iterator[Any]:
         """What a tracker holds of ghosts and others at once. Of two ghosts it does not matter what."""
@@ -145,52 +138,21 @@ class Knowledge(Shares):
         version = self.versions[LOOKS, self.place_of(owner, shares[:2])]
         before, found = self._several_of.get(key, (-1, ()))
         if before != version:
-            found = tuple(self._chosen_of_each(owner, shares, fitting, range(least, most + 1), served))
+            ghosts = self._as_seen_by(owner, shares, fitting)
+            kinds = [self._bearing((ghost,)) for ghost in ghosts]
+            found = tuple(
+                tuple(ghosts[place] for place in places)
+                for places in first_of_each(
+                    kinds,
+                    range(least, most + 1),
+                    lambda places: self._bearing(tuple(ghosts[place] for place in places)),
+                    lambda one, two: bool(owner) or ghosts[one].share in self.pairs[ghosts[two].share],
+                    lambda places: self._are_so_many(tuple(ghosts[place] for place in places), served),
+                )
+            )
             self._several_of[key] = (version, found)
         for turn, chosen in enumerate(found, start=1):
             yield self._placed(chosen, turn)
-
-    def _chosen_of_each(
-        self, owner: str, shares: tuple[int, int], fitting: list[int], counts: range, served: int
-    ) -> Iterator[Ghosts]:
-        """Of each way to bear on what is asked and seen the first choice of ghosts, in the order of choices.
-
-        Ghosts that bear alike are tried in turn only until one choice is found: most bear like many others.
-        """
-        ghosts = self._as_seen_by(owner, shares, fitting)
-        kinds = [self._bearing((ghost,)) for ghost in ghosts]
-        for count in counts:
-            first: dict[Hashable, tuple[int, ...]] = {}
-            for wanted in combinations_with_replacement(dict.fromkeys(kinds), count):
-                places = self._first_of(owner, ghosts, kinds, Counter(wanted), served)
-                if places is not None:
-                    bearing = self._bearing(tuple(ghosts[place] for place in places))
-                    first[bearing] = min(places, first.get(bearing, places))
-            for places in sorted(first.values()):
-                yield tuple(ghosts[place] for place in places)
-
-    def _first_of(
-        self,
-        owner: str,
-        ghosts: list[Ghost],
-        kinds: list[Hashable],
-        wanted: "Counter[Hashable]",
-        served: int,
-        chosen: tuple[int, ...] = (),
-    ) -> tuple[int, ...] | None:
-        """The places of the first ghosts that bear as is wanted and can be there together, in ascending order."""
-        if not wanted.total():
-            return chosen if self._are_so_many(tuple(ghosts[place] for place in chosen), served) else None
-        for place in range(chosen[-1] if chosen else 0, len(ghosts)):
-            if not wanted[kinds[place]]:
-                continue
-            share = ghosts[place].share
-            if owner or all(ghosts[other].share in self.pairs[share] for other in chosen):
-                left = wanted - Counter((kinds[place],))
-                found = self._first_of(owner, ghosts, kinds, left, served, (*chosen, place))
-                if found is not None:
-                    return found
-        return None
 
     def _bearing(self, ghosts: Ghosts) -> Hashable:
         """In which counted collections ghosts are, and what any of them says of those who are seen."""
@@ -294,14 +256,8 @@ class Knowledge(Shares):
         """A message about a ghost, with what it says of those who are seen."""
         message = self.restrict.renamed(head.message, named(owner, name))
         for other, part in zip(self.seen, parts, strict=False):
-            message = self._with(message, part, name, other)
+            message = self.with_said(message, part, name, other)
         return message
-
-    def _with(self, message: Any, part: int, name: str, other: str) -> Any:
-        if part == PLAIN:
-            return message
-        said = self.restrict.renamed(self._parts[part], ((SOMEBODY, name), (ANOTHER, other)))
-        return self.restrict.merged(message, said)
 
     def _told_of_all(self, owner: str, message: Any, ghosts: Ghosts, head: Head) -> Iterator[Any]:
         """The message with what it says of ghosts; to a server, with all that it may say of the other who is seen."""
@@ -310,7 +266,9 @@ class Knowledge(Shares):
             return
         first, *others = ghosts
         for other in others:
-            message = self._with(message, min(self.heads[first.share, head][other.share]).part, first.name, other.name)
+            message = self.with_said(
+                message, min(self.heads[first.share, head][other.share]).part, first.name, other.name
+            )
         yield message
 
     def _told_of_the_other(self, owner: str, message: Any, subject: str) -> Iterator[Any]:
@@ -335,44 +293,6 @@ class Knowledge(Shares):
         for at, others in enumerate(several):
             if (at + turn) % len(self.places) == place:
                 yield self._placed(others, turn, self.places[place][0])
-
-    def said_of_others(self, message: Hashable) -> set[Any]:
-        """What such messages were met to say of servers that they are not about."""
-        base = self._speaker(message)
-        return self.contents.get(base, set()) - {base}
-
-    def how_much_is_said(self, message: Hashable) -> int:
-        """Grows whenever more becomes known of what such messages say of servers that they are not about."""
-        return len(self.contents.get(self._speaker(message), ()))
-
-    def _speaker(self, message: Hashable) -> Any:
-        """What is left of a message without all servers that it is not about."""
-        if message not in self._speaks:
-            subject = self.restrict.subject(message)
-            left = self.restrict(message, frozenset({subject} - {""}))
-            self._speaks[message] = self.restrict.renamed(left, canonical(subject, ""))
-        return self._speaks[message]
-
-    def messages(self, message: Hashable, ghosts: Ghosts) -> tuple[Hashable, ...]:
-        """All messages that this is seen of, where there are these ghosts: for each always the same object."""
-        names = tuple(ghost.name for ghost in ghosts)
-        count, found = self._messages.get((message, names), (-1, ()))
-        if count != self.how_much_is_said(message):
-            count = self.how_much_is_said(message)
-            parts = self.said_of_others(message) if ghosts else ()
-            found = (self.restrict.same(message), *(self._telling(message, part, names) for part in parts))
-            self._messages[message, names] = (count, found)
-        return found
-
-    def _telling(self, message: Hashable, part: Any, names: tuple[str, ...]) -> Any:
-        """A message that says this of servers of these names, too."""
-        key = (message, part, names)
-        if key not in self._told:
-            subject, whole = self.restrict.subject(message), message
-            for name in names:
-                whole = self.restrict.merged(whole, self.restrict.renamed(part, named(subject, name)))
-            self._told[key] = whole
-        return self._told[key]
 
     def news(self, owner: str, local: Any, message: Any) -> Iterator[tuple[Ghosts, Any, Hashable]]:
         """What a server reads where a message is seen that is about a ghost: the ghosts, the local state, the message.

@@ -15,6 +15,9 @@ length and with any steps of others in it, lies in a strongly connected componen
 sees begins and ends in the same component*; components contract what others do. That nobody but others moves for ever
 is no way out: some other pair sees their steps.
 
+As a rule that shows already in local states and messages, which are few: steps that cannot recur by these (`recurring`)
+lie on no cycle. The graph is made of what is left, and only if a step that is seen is among that.
+
 So that this is sound, a step may count as one of others only where there is a pair that sees it: what is read about a
 ghost, a ghost's timeout, what a ghost pays (`is_of_others`). All else counts as seen, and of two steps that come to
 the same the one that is seen is kept.

@@ -17,7 +17,7 @@ from collections.abc import Hashable
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol
 
 from machines import ConnectionLost, Participant, Start, Stop, View, ViewChangeFailed
 from machines.calls import ROLES, TimeoutExceeded
@@ -159,13 +159,6 @@ class Server:
     def machines(self) -> tuple[ChartMachine, ...]:
         """Those of its charts, and of its session with the broker."""
         return (*self._machines.values(), self._broker)
-
-    def apart(self) -> Self:
-        """The same server with machines of its own, so that these can be watched apart."""
-        made = copy(self)
-        made._machines = {role: copy(machine) for role, machine in self._machines.items()}  # noqa: SLF001 - its own kind
-        made._broker = copy(self._broker)  # noqa: SLF001
-        return made
 
     @cached_property
     def initial(self) -> ServerState:
@@ -391,6 +384,14 @@ class Server:
         if taking in {Taking.REFUSED, Taking.DEFERRED}:
             return _broken(here, why)
         return _moved(here, role, then)
+
+
+def apart(server: Server) -> Server:
+    """The same server with machines of its own, so that these can be watched apart."""
+    made = copy(server)
+    made._machines = {role: copy(machine) for role, machine in server._machines.items()}  # noqa: SLF001 - its own file
+    made._broker = copy(server._broker)  # noqa: SLF001
+    return made
 
 
 class Progress(NamedTuple):
