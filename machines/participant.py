@@ -27,6 +27,7 @@ from machines.by_class import by_class
 from machines.calls import Answer, Message
 from machines.events import BusEvent
 from machines.late_callbacks import LateChart
+from machines.records import KeepsHash
 from machines.steps import Steps, change, compiled
 
 
@@ -50,11 +51,8 @@ class Output(NamedTuple):
     to: str
 
 
-class Snapshot(NamedTuple):
+class Snapshot(KeepsHash, NamedTuple("_Frozen", [("states", tuple[str, ...]), ("data", Any)])):
     """A participant frozen: the ids of its atomic states in document order, and its data. Hashable."""
-
-    states: tuple[str, ...]
-    data: Any
 
 
 class UnspecifiedReception(Exception):  # noqa: N818 - what happened, not a defect

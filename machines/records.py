@@ -7,6 +7,21 @@ from typing import Any, TypeVar
 R = TypeVar("R")
 
 
+class KeepsHash:
+    """A record with much data, which is looked up often: its hash is found out once."""
+
+    __dict__: dict[str, Any]
+
+    def __hash__(self) -> int:
+        known: int | None = self.__dict__.get("hash")
+        if known is None:
+            known = self.__dict__["hash"] = super().__hash__()
+        return known
+
+    def __getstate__(self) -> None:
+        """Nothing of that: in another process texts have other hashes."""
+
+
 def replace(record: R, /, **changes: object) -> R:
     """As `dataclasses.replace`, in a fraction of its time; nothing that `__post_init__` would check is checked.
 

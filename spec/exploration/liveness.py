@@ -40,6 +40,7 @@ from spec.exploration.engine.vectorised.successors import Successors
 from spec.exploration.engine.vectorised.unrolled import Unrolled, unrolled
 from spec.exploration.fairness import action, served
 from spec.exploration.model.budget import UNFAIR
+from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import BREAKING
 from spec.exploration.model.reference import canonical, successors
 from spec.exploration.model.steps import Label, Row
@@ -160,6 +161,11 @@ def _rest(graph: "Graph", properties: Properties) -> Answer:
     return Answer(True) if not found else Answer(False, lasso=graph.goes_round(graph.path(found[0][0]), *found[0]))
 
 
+def unfair(system: ClosedSystem) -> list[int]:
+    """What faults cost that need not happen."""
+    return [cost for fault, cost in system.budgets.costs.items() if fault in UNFAIR or fault.startswith(BREAKING)]
+
+
 class Graph:
     """The steps that happen by themselves between the states of a complete search, by number of state.
 
@@ -171,9 +177,7 @@ class Graph:
         self._spend(
             search.step_size * search.transitions + STATE * search.count + search.parents.itemsize * len(search.places)
         )
-        costs = search.system.budgets.costs.items()
-        self.unfair = [cost for fault, cost in costs if fault in UNFAIR or fault.startswith(BREAKING)]
-        """What faults cost that need not happen."""
+        self.unfair = unfair(search.system)
         self.tables = search.tables.without(self.unfair)
         self.sources, self.targets = self.steps()
 

@@ -187,6 +187,7 @@ class ChartMachine:
         self.name = type(chart).__name__
         self.patient = not chart.urgent
         self.states = tuple(state.id for state in atomic_states(type(chart)))
+        self.kind = type(chart)
         self._chart = chart
         self._initial = chart.snapshot()
         self._steps = steps_of(type(chart))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
-from spec.exploration.any_number.executed import Line, executed
+from spec.exploration.any_number.executed import Line, executed, noting
 from spec.exploration.any_number.kinds import Kind, kinds_of, rivals_beside, uniform
 from spec.exploration.any_number.knowledge import MOST_OTHERS, Knowledge
 from spec.exploration.any_number.lint import EMPTY, Lint, Question, lint
@@ -144,7 +144,7 @@ def open_systems(
     knowledge = Knowledge(Restriction(names, keeps_clock=keeps_clock), seen, counted, places=places, most=others)
     knowledge.learn_profile(closed.nodes[0].begin())
     assert isinstance(closed.bus, BrokerBus)
-    broker, of_tracker, found = closed.bus.broker, Asking().of_tracker, []
+    broker, every, found = closed.bus.broker, Asking(same=knowledge.restrict.same), []
     for pair in product(built, repeat=2):
         if any((kind.most_beside(pair) or 0) < 0 for kind in pair):
             continue  # there are not two of that kind
@@ -160,7 +160,7 @@ def open_systems(
             OpenSystem(
                 nodes, SameForAll(bus(), more, frozenset(node.name for node in nodes)), closed.faults,
                 keeps_hops=closed.keeps_hops, ordered=closed.ordered, knowledge=_of_kinds(knowledge, [*built], pair),
-                asking=Asking(of_tracker=of_tracker), alike=pair[0] == pair[1],
+                asking=replace(every, of_servers={}), speakers=noting(nodes, every.noted), alike=pair[0] == pair[1],
                 rivals=tuple(place for place, kind in enumerate(pair, start=1) if kind in rivals_beside(built, pair)),
             )
         )  # fmt: skip
@@ -230,21 +230,22 @@ def lines_met(
 ) -> set[Line]:
     """The lines in which anything is asked that are ever executed; the same question is answered once."""
     wanted = frozenset((each.file, line) for each in asked for line in (each.line, each.statement))
-    known = [system.asking.of_servers for system in systems]
-    known[0] = systems[0].asking.known
-    passed = [
-        frozenset(
-            (system.nodes[sender].name, system.numbers.messages[message]) for sender, message in system.delivery.passed
-        )
+    noted = systems[0].asking.noted
+    passed = {
+        (system.nodes[sender].name, system.numbers.messages[message])
         for system in systems
-    ]
-    key = (scenario, frozenset((charts or {}).items()), wanted, tuple(map(frozenset, known)), tuple(passed))
+        for sender, message in system.delivery.passed
+    }
+    steps = frozenset(
+        (kind, frozenset(of.sends), frozenset(of.sent), frozenset(of.received)) for kind, of in noted.items()
+    )
+    key = (scenario, frozenset((charts or {}).items()), wanted, steps, frozenset(passed))
     if key not in _LINES:
-        lines: set[Line] = set()
-        for anew, asked_of, events in zip(open_systems(scenario, charts), known, passed, strict=True):
-            nodes = {node.name: node for node in anew.nodes if isinstance(node, Server)}
-            assert isinstance(anew.bus, SameForAll)
-            lines |= executed(nodes, asked_of, anew.bus.others[-1], events, wanted)
+        anew = open_systems(scenario, charts)
+        nodes = [node for system in anew for node in system.nodes if isinstance(node, Server)]
+        assert isinstance(anew[0].bus, SameForAll)
+        machines = [machine for node in nodes for machine in node.machines]
+        lines = executed(machines, noted, anew[0].bus.others[-1], passed, wanted)
         while len(_LINES) >= MOST_REMEMBERED:
             del _LINES[next(iter(_LINES))]
         _LINES[key] = lines

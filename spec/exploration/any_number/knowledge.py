@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from itertools import combinations_with_replacement, product
 from typing import Any
 
+from spec.exploration.any_number.choosing import first_of_each
 from spec.exploration.any_number.restriction import OTHERS
+from spec.exploration.any_number.sayings import Sayings
 from spec.exploration.any_number.shares import (
     ANOTHER,
     ANY_KIND,
+    LOOKS,
     PLAIN,
     SOMEBODY,
     TIMED,
@@ -26,7 +29,6 @@ from spec.exploration.any_number.shares import (
     Ghost,
     Ghosts,
     Head,
-    Shares,
     canonical,
     named,
 )
@@ -36,7 +38,7 @@ MOST_OTHERS = 2
 
 
 @dataclass(kw_only=True)
-class Knowledge(Shares):
+class Knowledge(Sayings):
     """All that is known. `places` are the names for ghosts: before, between and after those seen."""
 
     places: tuple[tuple[str, ...], ...]
@@ -54,7 +56,7 @@ class Knowledge(Shares):
                 parts += [*([local] if self.joint(local, 0) != PLAIN else ()), *self._joined(ghosts)]
             whole = parts[0]
             for part in parts[1:]:
-                whole = self.restrict.merged(whole, part)
+                whole = self.merged(whole, part)
             self._wholes[key] = whole
         return self._wholes[key]
 
@@ -81,10 +83,12 @@ class Knowledge(Shares):
                 yield ghosts, self.whole(owner, local, ghosts)
 
     def _chosen(self, owner: str, shares: tuple[int, int]) -> tuple[Ghosts, ...]:
-        key = (owner, shares, self.size)
-        if key not in self._choices:
-            self._choices[key] = tuple(self._choose(owner, shares))
-        return self._choices[key]
+        version = self.versions[LOOKS, self.place_of(owner, shares)]
+        before, chosen = self._choices.get((owner, shares), (-1, ()))
+        if before != version:
+            chosen = tuple(self._choose(owner, shares))
+            self._choices[owner, shares] = (version, chosen)
+        return chosen
 
     def _choose(self, owner: str, shares: tuple[int, int]) -> Iterator[Ghosts]:
         yield ()
@@ -113,29 +117,42 @@ class Knowledge(Shares):
         ]
 
     def _base_of(self, owner: str, shares: tuple[int, ...]) -> Any:
-        return self.base(shares[1 if owner == self.seen[0] else 0])
+        return self.base(self._of_other(owner, shares))
+
+    def _of_other(self, owner: str, shares: tuple[int, ...]) -> int:
+        """Of a server's shares the one that is about the other server that is seen."""
+        return shares[1 if owner == self.seen[0] else 0]
+
+    def place_of(self, owner: str, shares: tuple[int, int]) -> int:
+        """The number of what is left of a local state with these shares: on no other does it depend what completes it.
+
+        All that is known of a ghost is known by shares of which the same is left.
+        """
+        return self.place(self._of_other(owner, shares))
 
     def _several(
         self, owner: str, shares: tuple[int, int], fitting: list[int], most: int, least: int = 2, served: int = ANY_KIND
     ) -> Iterator[Ghosts]:
         """Several ghosts, one choice for each way to bear on what is asked and seen; places take turns."""
-        met: set[Hashable] = set()
-        ghosts = self._as_seen_by(owner, shares, fitting)
-        for count in range(least, most + 1):
-            for chosen in combinations_with_replacement(ghosts, count):
-                kinds = self._bearing(chosen)
-                if (
-                    kinds in met
-                    or not self._are_so_many(chosen, served)
-                    or not all(
-                        owner or two.share in self.pairs[one.share]
-                        for at, one in enumerate(chosen)
-                        for two in chosen[:at]
-                    )
-                ):
-                    continue
-                met.add(kinds)
-                yield self._placed(chosen, len(met))
+        key = (owner, shares, tuple(fitting), most, least, served)
+        version = self.versions[LOOKS, self.place_of(owner, shares[:2])]
+        before, found = self._several_of.get(key, (-1, ()))
+        if before != version:
+            ghosts = self._as_seen_by(owner, shares, fitting)
+            kinds = [self._bearing((ghost,)) for ghost in ghosts]
+            found = tuple(
+                tuple(ghosts[place] for place in places)
+                for places in first_of_each(
+                    kinds,
+                    range(least, most + 1),
+                    lambda places: self._bearing(tuple(ghosts[place] for place in places)),
+                    lambda one, two: bool(owner) or ghosts[one].share in self.pairs[ghosts[two].share],
+                    lambda places: self._are_so_many(tuple(ghosts[place] for place in places), served),
+                )
+            )
+            self._several_of[key] = (version, found)
+        for turn, chosen in enumerate(found, start=1):
+            yield self._placed(chosen, turn)
 
     def _bearing(self, ghosts: Ghosts) -> Hashable:
         """In which counted collections ghosts are, and what any of them says of those who are seen."""
@@ -228,7 +245,8 @@ class Knowledge(Shares):
                 if self.beside.get(self._kinds[share], 1):
                     yield Ghost("", share), head, ()
             return
-        for (share, head), beside in self.heads.items():
+        for share, head in self.heads_at[self.place(shares[0])]:
+            beside = self.heads[share, head]
             if all(other in beside for other in shares) and self.beside.get(self._kinds[share], 1):
                 for chosen in product(*(sorted(beside[other]) for other in shares)):
                     joints, parts = tuple(zip(*chosen, strict=True))
@@ -238,14 +256,8 @@ class Knowledge(Shares):
         """A message about a ghost, with what it says of those who are seen."""
         message = self.restrict.renamed(head.message, named(owner, name))
         for other, part in zip(self.seen, parts, strict=False):
-            message = self._with(message, part, name, other)
+            message = self.with_said(message, part, name, other)
         return message
-
-    def _with(self, message: Any, part: int, name: str, other: str) -> Any:
-        if part == PLAIN:
-            return message
-        said = self.restrict.renamed(self._parts[part], ((SOMEBODY, name), (ANOTHER, other)))
-        return self.restrict.merged(message, said)
 
     def _told_of_all(self, owner: str, message: Any, ghosts: Ghosts, head: Head) -> Iterator[Any]:
         """The message with what it says of ghosts; to a server, with all that it may say of the other who is seen."""
@@ -254,7 +266,9 @@ class Knowledge(Shares):
             return
         first, *others = ghosts
         for other in others:
-            message = self._with(message, min(self.heads[first.share, head][other.share]).part, first.name, other.name)
+            message = self.with_said(
+                message, min(self.heads[first.share, head][other.share]).part, first.name, other.name
+            )
         yield message
 
     def _told_of_the_other(self, owner: str, message: Any, subject: str) -> Iterator[Any]:
@@ -279,23 +293,6 @@ class Knowledge(Shares):
         for at, others in enumerate(several):
             if (at + turn) % len(self.places) == place:
                 yield self._placed(others, turn, self.places[place][0])
-
-    def said_of_others(self, message: Hashable) -> set[Any]:
-        """What such messages were met to say of servers that they are not about."""
-        subject = self.restrict.subject(message)
-        base = self.restrict.renamed(self.restrict(message, frozenset({subject} - {""})), canonical(subject, ""))
-        return self.contents.get(base, set()) - {base}
-
-    def messages(self, message: Hashable, ghosts: Ghosts) -> Iterator[Hashable]:
-        """All messages that this is seen of, where there are these ghosts."""
-        subject = self.restrict.subject(message)
-        parts = self.said_of_others(message)
-        yield message
-        for part in parts if ghosts else ():
-            whole: Any = message
-            for ghost in ghosts:
-                whole = self.restrict.merged(whole, self.restrict.renamed(part, named(subject, ghost.name)))
-            yield whole
 
     def news(self, owner: str, local: Any, message: Any) -> Iterator[tuple[Ghosts, Any, Hashable]]:
         """What a server reads where a message is seen that is about a ghost: the ghosts, the local state, the message.

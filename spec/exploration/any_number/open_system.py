@@ -5,25 +5,29 @@ charts make the step, and what comes of it is restricted again. Besides, the tra
 them, and ghosts spend faults that are bounded for all together.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from machines.events import BusEvent
 from spec.exploration.any_number.entries import Pairs
+from spec.exploration.any_number.executed import Noted
 from spec.exploration.any_number.knowledge import Knowledge
 from spec.exploration.any_number.restriction import NEWS, NotInterchangeable
+from spec.exploration.any_number.shares import CONTENTS, HEADS, LOOKS
 from spec.exploration.model.budget import CAUGHT_UP, FIRST_UNHEARD, FREE, UNHEARD
 from spec.exploration.model.bus import BrokerBus
 from spec.exploration.model.closed import ClosedSystem
-from spec.exploration.model.node import AGAIN, Arrow, Node, Outcome
+from spec.exploration.model.node import AGAIN, Arrow, Node, Outcome, ServerState
 from spec.exploration.model.steps import TRACKER, Label, Move
 from spec.exploration.model.surroundings import Surroundings, said
 
 READS, READS_AGAIN, SPENDS = "read of others", "read again of others", "others"
 """Kinds of steps: somebody reads about a ghost; that is a duplicate; a ghost spends a fault."""
+Version = tuple[int, ...]
 Said = dict[tuple[str, Hashable, str, Hashable], tuple[Outcome, ...]]
 """What a node said, by its name, local state, what was asked, and the message."""
+ALL = (LOOKS, HEADS, CONTENTS)
 OF_OTHERS = Arrow("others", "others", None)
 """Marks the outcome of a ghost's timeout."""
 
@@ -46,6 +50,10 @@ class Asking:
     of_servers: Said = field(default_factory=dict)
     of_tracker: Said = field(default_factory=dict)
     """The same where servers are of other kinds."""
+    noted: Noted = field(default_factory=dict)
+    """All that charts were asked by that; the same where servers are of other kinds."""
+    same: Callable[[Any], Any] = field(default=lambda value: value)
+    """The value that is equal to one and came first (`Restriction.same`)."""
 
     @property
     def known(self) -> Said:
@@ -58,8 +66,16 @@ class Asking:
         """What a node says."""
         known, key = self.of_servers if is_server else self.of_tracker, (node.name, state, kind, message)
         if key not in known:
-            known[key] = said(node, state, kind, message)
+            known[key] = tuple(map(self._same, said(node, state, kind, message)))
         return known[key]
+
+    def _same(self, outcome: Outcome) -> Outcome:
+        """The outcome, with charts that are the same objects where they are equal: that is soon compared."""
+        then = outcome.then
+        if not isinstance(then, ServerState):
+            return outcome
+        charts = {role: self.same(getattr(then, role)) for role in ("client", "clock", "view")}
+        return outcome._replace(then=then._replace(**charts))
 
 
 @dataclass
@@ -83,11 +99,29 @@ class SameForAll:
 class Seen:
     """What is seen of all that a node said to a question."""
 
-    asked: set[tuple[int, Hashable]] = field(default_factory=set)
-    """The completions that were asked, with the message. `Knowledge.whole` keeps each once: `id` says which it is."""
+    asked: set[tuple[int, int]] = field(default_factory=set)
+    """The completions that were asked, with the message, by `id`: `Knowledge` keeps each once, and for ever."""
     found: dict[Outcome, None] = field(default_factory=dict)
-    of: tuple[object, set[Any]] = (None, set())
-    """All completions when it was last asked, and what messages said of others."""
+    minds: bool = False
+    """Whether a message is not ignored, where just that was asked."""
+    version: Version = ()
+    """How much was known when it was last asked."""
+
+
+@dataclass
+class OfState:
+    """What was asked of a component in a local state."""
+
+    place: int
+    """Which other shares it depends on (`Knowledge.place_of`)."""
+    agreed: set[int] = field(default_factory=set)
+    """The completions of which is known that they are online, and about to publish, as this is; by `id`."""
+    lists: dict[tuple[Hashable, ...], tuple[Version, tuple[Any, ...]]] = field(default_factory=dict)
+    """How it can be completed, and how much was known when that was listed."""
+    said: dict[tuple[str, Hashable], Seen] = field(default_factory=dict)
+    """What is seen of what came of each question."""
+    ignored: dict[Hashable, Seen] = field(default_factory=dict)
+    """Whether messages are ignored."""
 
 
 @dataclass(kw_only=True)
@@ -96,14 +130,14 @@ class OpenSystem(ClosedSystem):
 
     knowledge: Knowledge
     asking: Asking = field(default_factory=Asking)
+    speakers: tuple[Node, ...] = ()
+    """The nodes, as they are asked in completions: they note which steps their charts take."""
     alike: bool = True
     """Whether the two servers differ in their names only."""
     rivals: tuple[int, ...] = ()
     """The components that have rivals among the others."""
-    seen_outcomes: dict[tuple[int, Hashable, str, Hashable], Seen] = field(default_factory=dict)
-    """What is seen of what came of each question."""
-    latest: dict[tuple[str, int, tuple[Hashable, ...]], tuple[int, tuple[Any, ...]]] = field(default_factory=dict)
-    """How much was known when it was last listed how a local state can be completed, and the list."""
+    of_states: dict[tuple[int, Hashable], OfState] = field(default_factory=dict)
+    """What was asked in each local state, by component."""
 
     def surroundings(self) -> Surroundings:
         return Ghosts(self.nodes, self.kept, self)
@@ -116,7 +150,7 @@ class OpenSystem(ClosedSystem):
         """Whether a component can take a step without a fault, whoever else there is."""
         if label.kind in {"forward", "settle"}:
             return True
-        node, state = self.nodes[component], self.numbers.locals[component][local]
+        node, state = self.speakers[component], self.numbers.locals[component][local]
         return all(
             any(not outcome.fault for outcome in self.asking(node, whole, what, about, is_server=component != TRACKER))
             for whole, what, about in self.questions(component, state, label.kind, label.message)
@@ -142,24 +176,35 @@ class OpenSystem(ClosedSystem):
                 for about in self.knowledge.messages(message, ghosts):
                     yield whole, kind, about
 
-    def latest_of(self, what: str, component: int, *asked: Hashable) -> tuple[Any, ...]:
-        """All that `Knowledge` gives when it is asked so: the same object as long as there is no more."""
-        key = (what, component, asked)
-        size, before = self.latest.get(key, (-1, ()))
-        if size != self.knowledge.size:
-            size = self.knowledge.size
-            now = tuple(getattr(self.knowledge, what)(self.owner(component), *asked))
-            self.latest[key] = (size, before if now == before else now)
-        return self.latest[key][1]
+    def of_state(self, component: int, state: Hashable) -> OfState:
+        """What was asked of a component in a local state."""
+        found = self.of_states.get((component, state))
+        if found is None:
+            owner = self.owner(component)
+            place = self.knowledge.place_of(owner, self.knowledge.split(owner, state))
+            found = self.of_states[component, state] = OfState(place)
+        return found
 
-    def completed(self, component: int, state: Hashable, kind: str, message: Hashable) -> tuple[object, set[Any]]:
-        """What `questions` are made of: the same object, and equal parts of messages, as long as these are the same."""
-        if kind in {READS, READS_AGAIN}:
-            return self.latest_of("served", component, state), set()
-        if self.knowledge.restrict.is_of_hidden(message):
-            return self.latest_of("news", component, state, message), set()
-        contents = set() if message is None else self.knowledge.said_of_others(message)
-        return self.latest_of("completions", component, state), contents
+    def latest_of(self, what: str, component: int, state: Hashable, *message: Hashable) -> tuple[Any, ...]:
+        """All that `Knowledge` gives when it is asked so; listed anew only when more is known of what it depends on."""
+        of, key = self.of_state(component, state), (what, *message)
+        version = self._version(of, LOOKS) if what == "completions" else self._version(of, *ALL)
+        before = of.lists.get(key)
+        if before is None or before[0] != version:
+            before = (version, tuple(getattr(self.knowledge, what)(self.owner(component), state, *message)))
+            of.lists[key] = before
+        return before[1]
+
+    def _version(self, of: OfState, *what: str) -> Version:
+        versions = self.knowledge.versions
+        return tuple(versions[each, 0 if each == CONTENTS else of.place] for each in what)
+
+    def version(self, of: OfState, kind: str, message: Hashable) -> Version:
+        """Grows whenever `questions` may give more."""
+        if kind in {READS, READS_AGAIN} or self.knowledge.restrict.is_of_hidden(message):
+            return self._version(of, *ALL)
+        said = 0 if message is None else self.knowledge.how_much_is_said(message)
+        return (*self._version(of, LOOKS), said)
 
     def learn(self) -> None:
         """Take over what this system has met. What was asked about ghosts before is then to be asked anew."""
@@ -203,6 +248,8 @@ class Ghosts(Surroundings):
     def __post_init__(self) -> None:
         self.visible = frozenset(self.system.knowledge.seen)
         self.pairs = Pairs(self.system.knowledge.restrict)
+        self._prices = len(self.system.knowledge.prices)
+        self._ignored: dict[tuple[int, Hashable, int], bool] = {}
 
     def met(self, component: int, local: int) -> None:
         state = self.system.numbers.locals[component][local]
@@ -210,25 +257,38 @@ class Ghosts(Surroundings):
 
     def says(self, component: int, state: Hashable, kind: str, message: Hashable) -> tuple[Outcome, ...]:
         """What is seen of all that the node can say, whoever else there is."""
-        system = self.system
-        seen = system.seen_outcomes.setdefault((component, state, kind, message), Seen())
-        of = system.completed(component, state, kind, message)
-        if seen.of[0] is not of[0] or seen.of[1] != of[1]:
-            seen.of = of
+        of = self.system.of_state(component, state)
+        seen, version = of.said.setdefault((kind, message), Seen()), self.system.version(of, kind, message)
+        if seen.version != version:
             self._ask(seen, component, state, kind, message)
+            seen.version = version
         # Of those that come to the same the first is kept.
         return tuple(sorted(seen.found, key=lambda outcome: outcome.arrows == (OF_OTHERS,)))
+
+    def is_current(self, component: int, state: Hashable, kind: str, message: Hashable) -> bool:
+        of = self.system.of_state(component, state)
+        seen = of.said.get((kind, message))
+        return seen is not None and seen.version == self.system.version(of, kind, message)
+
+    def renewed(self) -> frozenset[int]:
+        before, self._prices = self._prices, len(self.system.knowledge.prices)
+        return frozenset() if before == self._prices else frozenset({TRACKER})
 
     def _ask(self, seen: Seen, component: int, state: Hashable, kind: str, message: Hashable) -> None:
         """Ask the node in all completions in which it was not asked yet."""
         system, node = self.system, self.nodes[component]
         asked, found, restrict = seen.asked, seen.found, system.knowledge.restrict
+        agreed = system.of_state(component, state).agreed
         for whole, what, about in system.questions(component, state, kind, message):
-            if (id(whole), about) in asked:
+            if (id(whole), id(about)) in asked:
                 continue
-            asked.add((id(whole), about))
-            self._agree(node, state, whole)
-            for outcome in system.asking(node, whole, what, about, is_server=component != TRACKER):
+            asked.add((id(whole), id(about)))
+            if id(whole) not in agreed:
+                self._agree(node, state, whole)
+                agreed.add(id(whole))
+            for outcome in system.asking(
+                system.speakers[component], whole, what, about, is_server=component != TRACKER
+            ):
                 if component == TRACKER:
                     system.knowledge.learn_profile(outcome.then)
                 self._check_pairs(component, outcome)
@@ -273,9 +333,23 @@ class Ghosts(Surroundings):
         return endings[0]
 
     def ignores(self, component: int, state: Hashable, message: Hashable) -> bool:
-        node, asked = self.nodes[component], self.system.questions(component, state, "read", message)
-        known = [(whole, about) for whole, _, about in asked]
-        return bool(known) and all(node.ignores(whole, about) for whole, about in known)
+        of = self.system.of_state(component, state)
+        seen, version = of.ignored.setdefault(message, Seen()), self.system.version(of, "read", message)
+        if seen.version != version:
+            for whole, _, about in self.system.questions(component, state, "read", message):
+                if (id(whole), id(about)) not in seen.asked:
+                    seen.asked.add((id(whole), id(about)))
+                    seen.minds |= not self._ignores(component, whole, about)
+            seen.version = version
+        return bool(seen.asked) and not seen.minds
+
+    def _ignores(self, component: int, whole: Hashable, about: Hashable) -> bool:
+        """Whether a node ignores a message; of servers only the charts of MQTT clients tell."""
+        of = whole.client if isinstance(whole, ServerState) and not whole.broken else whole
+        key = (component, of, id(about))
+        if key not in self._ignored:
+            self._ignored[key] = self.nodes[component].ignores(whole, about)
+        return self._ignored[key]
 
     def heads(self, component: int, local: int, message: int) -> None:
         system, about = self.system, self.system.numbers.messages[message]

@@ -52,7 +52,7 @@ class Restriction:
             return value  # not kept: True is equal to 1, and stands for it nowhere
         key = (value, visible)
         if key not in self._seen:
-            self._seen[key] = self._same(self._restricted(value, visible))
+            self._seen[key] = self.same(self._restricted(value, visible))
         return self._seen[key]
 
     def _restricted(self, value: Any, visible: Names) -> Any:
@@ -83,7 +83,7 @@ class Restriction:
             )
         raise NotInterchangeable(f"{value!r:.99} is no plain data, so nobody can tell what it holds of which server")
 
-    def _same(self, value: Any) -> Any:
+    def same(self, value: Any) -> Any:
         """The value that is equal to this one and came first: what is the same is not compared part by part."""
         return self._first.setdefault((type(value), value), value)
 
@@ -117,7 +117,7 @@ class Restriction:
         if key not in self._renamed:
             if names not in self._renamings:
                 self._renamings[names] = Renaming(dict(names))
-            self._renamed[key] = self._same(self._renamings[names](value))
+            self._renamed[key] = self.same(self._renamings[names](value))
         return self._renamed[key]
 
     def subject(self, message: Hashable) -> str:
@@ -141,7 +141,7 @@ class Restriction:
         """A value of which both are seen. Raises `NotInterchangeable` where there is none."""
         if one is other or one == other:
             return one
-        return self._same(self._merged(one, other))
+        return self.same(self._merged(one, other))
 
     def _merged(self, one: Any, other: Any) -> Any:
         if isinstance(one, Snapshot) and isinstance(other, Snapshot):

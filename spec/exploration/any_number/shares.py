@@ -23,6 +23,8 @@ OWNER, SOMEBODY, ANOTHER = "itsowner", "somebodyelse", "yetanother"
 """Names in shares: of the server whose knowledge it is, of the one that it is about, and of a third one."""
 TIMED = "running"
 """The collection of a clock: whose timeouts are set."""
+LOOKS, HEADS, CONTENTS = "looks", "heads", "contents"
+"""What becomes known: how servers look, and how collections are filled; what stands first; what messages say."""
 PLAIN = 0
 """The joint of two servers of which nothing is held at once; the part of a message that says nothing of somebody."""
 ANY_KIND = -1
@@ -73,6 +75,10 @@ class Shares:
         self.shares: list[Any] = []
         self._numbers: dict[Hashable, int] = {}
         self._bases: list[Any] = []
+        self._places: list[int] = []
+        self._known_bases: list[Any] = []
+        self.versions: dict[tuple[str, int], int] = defaultdict(int)
+        """How much is known of what looks the same without any server, by what there is more of, and its place."""
         self._bits: list[Bits] = []
         self._kinds: list[int] = []
         self._joints: list[Any] = [None]
@@ -85,6 +91,8 @@ class Shares:
         """Of a server: which shares of others it had, by what is left without."""
         self.heads: dict[tuple[int, Head], dict[int, set[Beside]]] = defaultdict(dict)
         """Of a tracker: beside which shares a message of a server with that share stood first, and how."""
+        self.heads_at: dict[int, dict[tuple[int, Head], None]] = defaultdict(dict)
+        """The same by the place of what is left of that share."""
         self.own_heads: dict[Any, set[tuple[int, Head]]] = defaultdict(set)
         """Of a server: messages about another one, with its share of it, by what is left without."""
         self.profiles: set[tuple[Any, Bits]] = set()
@@ -101,8 +109,14 @@ class Shares:
         """Let go of what follows from what is known."""
         self._wholes: dict[tuple[str, Any, Ghosts], Any] = {}
         self._profiled: set[Any] = set()
+        self._member_bits: dict[Any, Bits] = {}
+        self._joined_parts: dict[tuple[int, int], tuple[Any, Any, Any]] = {}
         self._split: dict[tuple[str, Any], tuple[int, int]] = {}
-        self._choices: dict[tuple[str, tuple[int, int], int], tuple[Ghosts, ...]] = {}
+        self._choices: dict[tuple[str, tuple[int, int]], tuple[int, tuple[Ghosts, ...]]] = {}
+        self._several_of: dict[Hashable, tuple[int, tuple[Ghosts, ...]]] = {}
+        self._told: dict[tuple[Hashable, Any, tuple[str, ...]], Any] = {}
+        self._messages: dict[tuple[Hashable, tuple[str, ...]], tuple[int, tuple[Hashable, ...]]] = {}
+        self._speaks: dict[Hashable, Any] = {}
         self._joint_of: dict[tuple[Any, int], int] = {}
 
     def of_kinds(self, kinds: tuple[int, int], beside: Mapping[int, int]) -> Self:
@@ -139,6 +153,7 @@ class Shares:
             self.shares.append(found_as)
             base = self.restrict.renamed(self.restrict(part, frozenset({owner} - {""})), canonical(owner, ""))
             self._bases.append((base, of_owner) if owner else base)
+            self._places.append(self._number(self._known_bases, self._bases[-1]))
             found = members(part, self.counted)
             self._bits.append(tuple(found[each] for each in sorted(self.counted)))
             self._kinds.append(self._kind(name))
@@ -150,6 +165,10 @@ class Shares:
     def base(self, share: int) -> Any:
         """What is left of a share without the server that it is about."""
         return self._bases[share]
+
+    def place(self, share: int) -> int:
+        """The number of what is left of a share without the server that it is about."""
+        return self._places[share]
 
     def bits(self, share: int) -> Bits:
         """Which of the counted collections the server of a share is in."""
@@ -185,22 +204,24 @@ class Shares:
 
     # Learning.
 
-    def _add(self, known: set[Any], one: Any) -> None:
+    def _add(self, known: set[Any], one: Any, what: str = "", place: int = 0) -> None:
         if one not in known:
             known.add(one)
             self._grown[0] += 1
+            self.versions[what, place] += 1
 
     def learn_local(self, owner: str, local: Any) -> None:
         """Note a local state of somebody who is seen."""
         one, two = self.split(owner, local)
         if owner:
             share = two if owner == self.seen[0] else one
-            self._add(self.by_base[self.base(share)], share)
+            self._add(self.by_base[self.base(share)], share, LOOKS, self.place(share))
         else:
-            self._add(self.pairs[one], two)
-            self._add(self.pairs[two], one)
-            self._add(self.joints[one, two], self.joint(local, 0))
-            self._add(self.joints[two, one], self.joint(local, 1))
+            of = (LOOKS, self.place(one))
+            self._add(self.pairs[one], two, *of)
+            self._add(self.pairs[two], one, *of)
+            self._add(self.joints[one, two], self.joint(local, 0), *of)
+            self._add(self.joints[two, one], self.joint(local, 1), *of)
 
     def learn_head(self, owner: str, local: Any, message: Hashable, *, again: bool) -> None:
         """Note a message that can be read."""
@@ -211,12 +232,15 @@ class Shares:
         place = self.seen.index(subject)
         head = Head(self._canonical(owner, subject, message), again)
         if owner:
-            self._add(self.own_heads[self.base(shares[place])], (shares[place], head))
+            of = (HEADS, self.place(shares[place]))
+            self._add(self.own_heads[self.base(shares[place])], (shares[place], head), *of)
             return
         names = ((subject, SOMEBODY), (self.seen[1 - place], ANOTHER))
         part = self.restrict.renamed(message, names)
         found = Beside(self.joint(local, place), PLAIN if part == head.message else self._number(self._parts, part))
-        self._add(self.heads[shares[place], head].setdefault(shares[1 - place], set()), found)
+        at = self.place(shares[place])
+        self.heads_at[at][shares[place], head] = None
+        self._add(self.heads[shares[place], head].setdefault(shares[1 - place], set()), found, HEADS, at)
 
     def learn_content(self, message: Hashable) -> None:
         """Note what a message says of others than its subject."""
@@ -229,16 +253,24 @@ class Shares:
                     self.restrict(message, frozenset({subject} - {""})), canonical(subject, "")
                 )
                 part = self.restrict(message, frozenset({subject, name} - {""}))
-                self._add(self.contents[base], self.restrict.renamed(part, canonical(subject, name)))
+                self._add(self.contents[base], self.restrict.renamed(part, canonical(subject, name)), CONTENTS)
 
     def learn_profile(self, whole: Any) -> None:
         """Note the emptiness of a tracker's collections, for all servers."""
         if whole in self._profiled:
             return
         self._profiled.add(whole)
-        found = members(whole, self.counted)
-        bits = tuple(found[each] for each in sorted(self.counted))
-        self._add(self.profiles, (self.restrict(whole, frozenset()), bits))
+        parts = [self._members(part) for part in whole]
+        bits = tuple(any(part[at] for part in parts) for at in range(len(self.counted)))
+        base = self.restrict(whole, frozenset())
+        self._add(self.profiles, (base, bits), LOOKS, self._number(self._known_bases, base))
+
+    def _members(self, part: Any) -> Bits:
+        """Which of the counted collections have a member, in a part of a local state."""
+        if part not in self._member_bits:
+            found = members(part, self.counted)
+            self._member_bits[part] = tuple(found[each] for each in sorted(self.counted))
+        return self._member_bits[part]
 
     def learn_price(self, prices: tuple[int, ...], *, late: bool) -> None:
         """Note what a step of a server costs."""

@@ -15,6 +15,9 @@ length and with any steps of others in it, lies in a strongly connected componen
 sees begins and ends in the same component*; components contract what others do. That nobody but others moves for ever
 is no way out: some other pair sees their steps.
 
+As a rule that shows already in local states and messages, which are few: steps that cannot recur by these (`recurring`)
+lie on no cycle. The graph is made of what is left, and only if a step that is seen is among that.
+
 So that this is sound, a step may count as one of others only where there is a pair that sees it: what is read about a
 ghost, a ghost's timeout, what a ghost pays (`is_of_others`). All else counts as seen, and of two steps that come to
 the same the one that is seen is kept.
@@ -44,11 +47,11 @@ import numpy as np
 from spec.exploration.any_number.fixpoint import Fixpoint, Part
 from spec.exploration.any_number.open_run import open_run
 from spec.exploration.any_number.open_system import is_of_others
+from spec.exploration.any_number.recurring import recurring
 from spec.exploration.engine.packing import Numbers
 from spec.exploration.engine.queue_tables import EMPTY
-from spec.exploration.engine.search import Origins
-from spec.exploration.engine.vectorised.successors import Successors
-from spec.exploration.liveness import CHUNK, Flags, Graph
+from spec.exploration.engine.search import BreadthFirst, Origins
+from spec.exploration.liveness import CHUNK, Flags, Graph, unfair
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.steps import TRACKER, Label
 
@@ -76,8 +79,7 @@ def unproved(done: Fixpoint, is_quiescent: Quiescent) -> Open | None:
 
 def _unproved(done: Part, is_quiescent: Quiescent) -> Open | None:
     try:
-        graph = Contracted(done.search)
-        return _stands(done, graph, is_quiescent) or _goes_on(done, graph)
+        return _stands(done, is_quiescent) or _goes_on(done)
     except MemoryError:
         return Open("there is no memory left for the graph of all steps between views")
     except KeyboardInterrupt:
@@ -85,28 +87,48 @@ def _unproved(done: Part, is_quiescent: Quiescent) -> Open | None:
 
 
 class Contracted(Graph):
-    """The steps between views, those that are seen apart from those of others."""
+    """The steps between views that can recur, those that are seen apart from those of others."""
+
+    def __init__(self, search: BreadthFirst, left: set[int]) -> None:
+        """`left` are the plans of these steps (`recurring`)."""
+        self.left = left
+        super().__init__(search)
+
+    def among(self, keeps: Callable[[Label], bool]) -> tuple[Origins, Origins]:
+        """The steps that are called so, by number of view: from where, and to where."""
+        return self.search.edges(
+            self.search.tables.without(self.unfair, lambda plan: id(plan) in self.left and keeps(plan.label))
+        )
 
     def steps(self) -> tuple[Origins, Origins]:
-        self.seen = self.search.edges(self.search.tables.without(self.unfair, lambda label: not is_of_others(label)))
-        sources, targets = self.search.edges(self.search.tables.without(self.unfair, is_of_others))
+        self.seen = self.among(_is_seen)
+        sources, targets = self.among(is_of_others)
         moves = sources != targets  # of others, what does not show
         return np.concatenate((self.seen[0], sources[moves])), np.concatenate((self.seen[1], targets[moves]))
+
+
+def _is_seen(label: Label) -> bool:
+    return not is_of_others(label)
 
 
 # Runs that go on.
 
 
-def _goes_on(done: Part, graph: Contracted) -> Open | None:
+def _goes_on(done: Part) -> Open | None:
     search = done.search
+    left = recurring(search.tables, unfair(done.system))
+    plans = (plan for _, _, shape, _ in search.tables.known_shapes() for plan in search.tables.planned(shape))
+    if not any(id(plan) in left and _is_seen(plan.label) for plan in plans):
+        return None
+    graph = Contracted(search, left)
     component = np.full(search.count, OUTSIDE, np.int64)
     states, group = graph.cyclic(np.ones(search.count, np.bool_))
     component[states] = group
     sources, targets = graph.seen
     inner = np.flatnonzero((component[sources] == component[targets]) & (component[sources] != OUTSIDE))
     if len(inner):
-        unfair = _unfair(done, graph, component)
-        inner = inner[~unfair[component[sources[inner]]]]
+        of_tracker = _unfair(done, graph, component)
+        inner = inner[~of_tracker[component[sources[inner]]]]
     if not len(inner):
         return None
     first = inner[np.argmin(sources[inner])]
@@ -115,18 +137,19 @@ def _goes_on(done: Part, graph: Contracted) -> Open | None:
     return Open(GOES_ON, open_run(done, begin, (end, *back[1:])))
 
 
-def _unfair(done: Part, graph: Graph, component: Numbers) -> Flags:
+def _unfair(done: Part, graph: Contracted, component: Numbers) -> Flags:
     """By component: whether the tracker can do something in all of its views, and does so at no step inside."""
     search, states = done.search, np.flatnonzero(component != OUTSIDE)
     found = np.zeros(int(component.max()) + 1, np.bool_)
+    parts = _Parts(done)
     for kind in ALWAYS if done.system.ordered else ALWAYS - {"read"}:
         can = np.ones(len(found), np.bool_)
         for begin in range(0, len(states), CHUNK):
             chunk = states[begin : begin + CHUNK]
-            parts, which = np.unique(_part_numbers(done, graph, TRACKER, chunk), return_inverse=True)
-            able = np.array([_is_able(done, graph, TRACKER, part, kind) for part in parts.tolist()], np.bool_)
-            can[component[chunk[~able[which]]]] = False
-        sources, targets = search.edges(search.tables.without(graph.unfair, partial(_is_tracker_to, kind)))
+            met, which = np.unique(search.parts_of(TRACKER, chunk), axis=0, return_inverse=True)
+            able = [parts.is_able(TRACKER, local, heads, budget, kind) for local, heads, budget in met.tolist()]
+            can[component[chunk[~np.array(able, np.bool_)[which.reshape(-1)]]]] = False
+        sources, targets = graph.among(partial(_is_tracker_to, kind))
         inside = (component[sources] == component[targets]) & (component[sources] != OUTSIDE)
         can[component[sources[inside]]] = False
         found |= can
@@ -155,59 +178,48 @@ def _way(graph: Graph, begin: int, end: int, inside: Flags) -> list[int]:
 # Runs that end.
 
 
-def _stands(done: Part, graph: Graph, is_quiescent: Quiescent) -> Open | None:
-    system, numbers = done.system, np.arange(done.search.count)
-    for component in range(len(system.nodes)):
-        known: set[int] = set()
-        for begin in range(0, len(numbers), CHUNK):
-            found, places = np.unique(
-                _part_numbers(done, graph, component, numbers[begin : begin + CHUNK]), return_index=True
+def _stands(done: Part, is_quiescent: Quiescent) -> Open | None:
+    system, parts = done.system, _Parts(done)
+    for component, met in enumerate(done.search.parts()):
+        for local, heads, budget, at in met.tolist():
+            is_over = is_quiescent(
+                system, component, system.numbers.locals[component][local], parts.is_idle(component, local, heads)
             )
-            for part, place in zip(found.tolist(), places.tolist(), strict=True):
-                if part in known:
-                    continue
-                known.add(part)
-                local, idle, budget = _part(done, graph, component, part)
-                is_over = is_quiescent(system, component, system.numbers.locals[component][local], idle)
-                is_told = system.budgets.known[budget].past == "told"
-                if not is_over and not is_told and not _is_able(done, graph, component, part):
-                    return Open(STANDS.format(name=system.nodes[component].name), open_run(done, begin + place))
+            is_told = system.budgets.known[budget].past == "told"
+            if not is_over and not is_told and not parts.is_able(component, local, heads, budget):
+                return Open(STANDS.format(name=system.nodes[component].name), open_run(done, at))
     return None
 
 
-# What there is of a component in a view: its local state, the heads of its queues, and the budget, as one number.
+class _Parts:
+    """What a component can do in a view: by its local state, the heads of its queues, and the budget, by number."""
 
+    def __init__(self, done: Part) -> None:
+        self.system = done.system
+        self.tables = done.search.tables.without(unfair(done.system))
+        self._certain: dict[tuple[int, int, str, Hashable], bool] = {}
 
-def _part_numbers(done: Part, graph: Graph, component: int, states: Numbers) -> Numbers:
-    found = Successors(graph.tables, done.search.layout).unpacked(done.search.keys[states])
-    heads = graph.tables.heads[component].take(found.queue[component]).astype(np.int64)
-    numbers: Numbers = found.local[component].astype(np.int64) * (int(graph.tables.heads.max()) + 1) + heads
-    return numbers * len(done.system.budgets.known) + found.budget
+    def is_idle(self, component: int, local: int, heads: int) -> bool:
+        """Whether nothing is under way to or from a component."""
+        return heads == int(self.tables.heads[component, EMPTY]) and not self.system.is_busy(component, local)
 
+    def is_able(self, component: int, local: int, heads: int, budget: int, kind: str = "") -> bool:
+        """Whether it can take a step of its own without a fault, whoever else there is; perhaps of a `kind`.
 
-def _split(done: Part, graph: Graph, part: int) -> tuple[int, int, int]:
-    rest, budget = divmod(part, len(done.system.budgets.known))
-    return *divmod(rest, int(graph.tables.heads.max()) + 1), budget
+        A patient one counts if nothing is under way to or from it.
+        """
+        idle = self.is_idle(component, local, heads)
+        return any(
+            (idle or not plan.late)
+            and kind in {"", plan.label.kind}
+            and self.tables.paid(budget, plan.prices) >= 0
+            and not is_of_others(plan.label)
+            and self._is_certain(component, local, plan.label)
+            for plan in self.tables.planned(int(self.tables.shapes[component, local, heads]))
+        )
 
-
-def _part(done: Part, graph: Graph, component: int, part: int) -> tuple[int, bool, int]:
-    """The local state, whether nothing is under way to or from it, and the budget."""
-    local, heads, budget = _split(done, graph, part)
-    idle = heads == graph.tables.heads[component, EMPTY] and not done.system.is_busy(component, local)
-    return local, bool(idle), budget
-
-
-def _is_able(done: Part, graph: Graph, component: int, part: int, kind: str = "") -> bool:
-    """Whether a component can take a step of its own without a fault, whoever else there is; perhaps of a `kind`.
-
-    A patient one counts if nothing is under way to or from it.
-    """
-    (local, heads, budget), (_, idle, _) = _split(done, graph, part), _part(done, graph, component, part)
-    return any(
-        (idle or not plan.late)
-        and kind in {"", plan.label.kind}
-        and graph.tables.paid(budget, plan.prices) >= 0
-        and not is_of_others(plan.label)
-        and done.system.is_certain(component, local, plan.label)
-        for plan in graph.tables.planned(int(graph.tables.shapes[component, local, heads]))
-    )
+    def _is_certain(self, component: int, local: int, label: Label) -> bool:
+        key = (component, local, label.kind, label.message)
+        if key not in self._certain:
+            self._certain[key] = self.system.is_certain(component, local, label)
+        return self._certain[key]

@@ -21,6 +21,7 @@ from spec.exploration.engine import packing
 from spec.exploration.engine.components import components
 from spec.exploration.engine.memory import free, used
 from spec.exploration.engine.packing import Numbers, Words
+from spec.exploration.engine.queue_tables import Flags
 from spec.exploration.engine.tables import Tables
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.steps import Row
@@ -151,6 +152,10 @@ class BreadthFirst(ABC):
 
     # What an engine may do faster.
 
+    def expand_of_shapes(self, end: int, wanted: Flags) -> None:  # noqa: ARG002 - all do no harm
+        """Expand the states before number `end` in which a component has one of the shapes that are `wanted`."""
+        self.expand_level(0, end)
+
     def pack_anew(self, old: Words, keys: Words) -> None:
         """Pack the keys by the present layout instead of the old one; `keys` is where, perhaps where they are."""
         for begin in range(0, self.count, ROOM):
@@ -200,9 +205,9 @@ class BreadthFirst(ABC):
     def _take_more(self) -> None:
         """Have the states that were expanded take the steps that they did not have then."""
         quiescent = self.quiescent
-        with self.tables.only_more():
+        with self.tables.only_more() as wanted:
             self._fits()
-            self.expand_level(0, self.levels[-2])
+            self.expand_of_shapes(self.levels[-2], wanted)
         self.quiescent, self.levels[-1] = quiescent, self.count
 
     def spare(self) -> int | None:
@@ -220,6 +225,28 @@ class BreadthFirst(ABC):
         hits = np.full(properties.words * WORD, -1, np.int64)
         self.note_hits(properties, masks, watched, hits)
         return [int(at) if at >= 0 else None for at in hits[: len(properties.watches)]]
+
+    def parts(self) -> list[Numbers]:
+        """For each component, what there is of it in the states, a row each: its local state, the heads of its queues,
+        the budget, and the first state that has all of these; by number.
+        """
+        found: list[Numbers] = []
+        for component in range(len(self.system.nodes)):
+            first: dict[tuple[int, ...], int] = {}
+            for begin in range(0, self.count, ROOM):
+                states = np.arange(begin, min(begin + ROOM, self.count))
+                met, at = np.unique(self.parts_of(component, states), axis=0, return_index=True)
+                for part, place in zip(met.tolist(), at.tolist(), strict=True):
+                    first.setdefault(tuple(part), begin + place)
+            found.append(np.array([(*part, place) for part, place in first.items()], np.int64))
+        return found
+
+    def parts_of(self, component: int, states: Numbers) -> Numbers:
+        """Of some states, the local state of a component, the heads of its queues, and the budget, by number."""
+        local, queue = packing.places(len(self.system.nodes))[component]
+        keys = self.keys[states]
+        rows = [packing.field(keys, self.layout, place) for place in (local, queue, len(self.layout) - 1)]
+        return np.column_stack((rows[0], self.tables.heads[component].take(rows[1]), rows[2] - 1)).astype(np.int64)
 
     def _fits(self) -> bool:
         """Whether all numbers that the system has given still fit in a key; if not, the keys are packed anew."""

@@ -19,7 +19,7 @@ from spec.exploration.engine.packing import places
 from spec.exploration.engine.queue_tables import Flags, InFlight
 from spec.exploration.engine.ragged import HOLE, Ints, Numbers, roomy
 from spec.exploration.model.closed import ClosedSystem
-from spec.exploration.model.queues import Heads
+from spec.exploration.model.queues import Edit, Heads
 from spec.exploration.model.steps import Label, Row, Slot
 
 SITUATION, AFTER, PUSH, BROKEN, UNMARKED, LOCAL_NAME, QUEUE_NAME, LEADERS, SHAPE = range(9)
@@ -80,7 +80,7 @@ class Tables(InFlight):
         self._known_locals = [0] * width
         self._planned: list[tuple[Planned, ...]] = []
         self._forbidden: frozenset[int] = frozenset()
-        self._keeps: Callable[[Label], bool] | None = None
+        self._keeps: Callable[[Planned], bool] | None = None
         # By component and local state.
         self.busy: Flags = np.zeros((width, 64), np.bool_)
         self.online: Flags = np.zeros((width, 64), np.bool_)
@@ -114,8 +114,8 @@ class Tables(InFlight):
         """What each of the steps is."""
         self.known_situations = self.known_steps = 0
 
-    def without(self, costs: Collection[int], keeps: Callable[[Label], bool] | None = None) -> "Tables":
-        """The same tables, where nothing happens that has one of these costs, or is called what is not kept."""
+    def without(self, costs: Collection[int], keeps: Callable[[Planned], bool] | None = None) -> "Tables":
+        """The same tables, where nothing happens that has one of these costs, or is not kept."""
         made = copy.copy(self)
         made._forbidden = frozenset(costs)  # noqa: SLF001 - its own kind
         made._keeps = keeps  # noqa: SLF001
@@ -126,32 +126,47 @@ class Tables(InFlight):
         """What can happen in a shape, whoever pays for it."""
         return self._planned[shape]
 
-    @contextmanager
-    def only_more(self) -> Iterator[None]:
-        """Ask the system anew; meanwhile, states that were expanded have those steps only that they had not before.
+    def known_shapes(self) -> Iterator[tuple[int, int, int, Heads]]:
+        """All shapes that were met: of which component, with which local state, their number, and the heads."""
+        for component, local, heads in np.argwhere(self.shapes >= 0).tolist():
+            yield component, local, int(self.shapes[component, local, heads]), self._heads[component][heads]
 
-        Raises `NotInert`, and `LessPossible` where a step is no longer what it was.
+    def edit(self, component: int, number: int) -> Edit:
+        """What an edit of a component does."""
+        return self._edits[component][number]
+
+    @contextmanager
+    def only_more(self) -> Iterator[Flags]:
+        """Ask the system what more can happen; meanwhile, states that were expanded have just those steps.
+
+        Yields whether there are any, by shape that was met before. Raises `NotInert`, and `LessPossible` where a step
+        is no longer what it was.
         """
-        self.system.forget_moves()
+        stale = self.system.renew_moves()
         before, now = self._planned, list(self._planned)
         more: list[tuple[Planned, ...]] = [() for _ in before]
-        for component, local, heads in np.argwhere(self.shapes >= 0).tolist():
-            shape = int(self.shapes[component, local, heads])
-            now[shape] = tuple(self._plans(component, local, self._heads[component][heads]))
-            more[shape] = _more(before[shape], now[shape])
-        for component, local in np.argwhere(self.broken >= 0).tolist():
-            if self.system.broken(component, local) != self.broken[component, local]:
+        changed = []
+        for component, local in sorted(stale):
+            if local >= self._known_locals[component]:
+                continue  # it is in no state that was expanded
+            for heads in np.flatnonzero(self.shapes[component, local] >= 0).tolist():
+                shape = int(self.shapes[component, local, heads])
+                now[shape] = tuple(self._plans(component, local, self._heads[component][heads]))
+                more[shape] = _more(before[shape], now[shape])
+                if now[shape] != before[shape]:
+                    changed.append(shape)
+            broken = self.broken[component, local]
+            if broken >= 0 and self.system.broken(component, local) != broken:
                 raise LessPossible
         self.measure()
         self.catch_up()
-        changed = [shape for shape, plans in enumerate(now) if plans != before[shape]]
         kept = self.situations, self.begins, self.steps, self.plans, self.known_situations, self.known_steps
         kept[0][changed] = HOLE
         self._planned = more
         self._forget_situations()
         self.situations[[shape for shape, plans in enumerate(more) if not plans]] = self._no_steps()
         try:
-            yield
+            yield np.array([bool(plans) for plans in more], np.bool_)
         finally:
             self._planned = [*now, *self._planned[len(now) :]]
             self.situations, self.begins, self.steps, self.plans, self.known_situations, self.known_steps = kept
@@ -259,7 +274,7 @@ class Tables(InFlight):
             (plan, left)
             for plan in self._planned[shape]
             if (quiescent or not plan.late)
-            and (self._keeps is None or self._keeps(plan.label))
+            and (self._keeps is None or self._keeps(plan))
             and (left := self.paid(budget, plan.prices)) >= 0
         ]
         steps = [(plan.then, plan.edit, plan.publication, left) for plan, left in paid]

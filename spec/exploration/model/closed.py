@@ -118,16 +118,27 @@ class ClosedSystem:
         begun = (self.numbers.local(place, node.begin()) for place, node in enumerate(self.nodes))
         return (*(self.numbers.slot(place, Slot(local)) for place, local in enumerate(begun)), 0)
 
-    def forget_moves(self) -> None:
-        """Ask nodes anew from now on: whoever is around may have become known to do more than before.
+    def renew_moves(self) -> set[tuple[int, int]]:
+        """Ask nodes anew what they may say more to than before, since whoever is around may have become known to.
 
+        Returns the components and local states whose moves may be more than they were; these are asked for anew.
         Raises `NotInert` where a message matters now that was not delivered.
         """
-        self.answers.known.clear()
-        self.moves.forget()
-        for component, known in enumerate(self.numbers.locals):
-            for local in range(len(known)):
+        known, locals_ = self.answers.known, self.numbers.locals
+        renewed = self.around.renewed()
+        stale = {(component, local) for component in renewed for local in range(len(locals_[component]))}
+        for key, before in [*known.items()]:
+            component, local, kind, message = key
+            about = None if message == NOTHING else self.numbers.messages[message]
+            if not self.around.is_current(component, locals_[component][local], kind, about):
+                del known[key]
+                if self.answers.ask(*key) != before:
+                    stale.add((component, local))
+        self.moves.forget(stale)
+        for component, states in enumerate(locals_):
+            for local in range(len(states)):
                 self.delivery.met(component, local)
+        return stale
 
     # The three tables.
 

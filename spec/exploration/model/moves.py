@@ -1,6 +1,6 @@
 """What can happen in a closed system: the moves of a node in a local state, by what is under way to and from it."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator
 from dataclasses import dataclass, field
 
 from spec.exploration.model.answers import Answers
@@ -55,10 +55,12 @@ class Moves:
             self._shaped[key] = tuple(self._of_shape(component, shape))
         return self._shaped[key]
 
-    def forget(self) -> None:
-        """Find out all anew from now on."""
-        self._known.clear()
-        self._shaped.clear()
+    def forget(self, stale: Collection[tuple[int, int]]) -> None:
+        """Find out anew from now on what these components can do in these local states."""
+        for known in [key for key in self._known if key[:2] in stale]:
+            del self._known[known]
+        for shaped in [key for key in self._shaped if (key[0], key[1][0]) in stale]:
+            del self._shaped[shaped]
 
     def known(self) -> Iterator[tuple[int, Move]]:
         """Each move that was asked for so far, with its component."""

@@ -18,18 +18,24 @@ is about to publish only after a start, so what was forgotten offline is forgott
 
 
 def normal(state: "ServerState") -> "ServerState":
-    """Attempts are compared with the timeouts that are set, and with nothing else: they are numbered from there."""
+    """Attempts are compared with the timeouts that are set, and with nothing else: they are numbered from there.
+
+    What is normal already is returned as it is: the same object is soon compared.
+    """
     state = _without_old_names(state)
     data, clock = state.client.data, state.clock.data
     running = clock.running if isinstance(clock, ClockData) else immutabledict[str, int]()
     late = [message.timer for message in state.late]
     if isinstance(data, TorrentServerData):
         ranks = _ranks({data.attempt, *running.values(), *(timer.attempt for timer in late)})
+        if all(number == rank for number, rank in ranks.items()):
+            return state
         late = [replace(timer, attempt=ranks[timer.attempt]) for timer in late]
         data = replace(data, attempt=ranks[data.attempt])
         running = immutabledict({client: ranks[number] for client, number in running.items()})
     elif isinstance(data, TrackerData):
         attempts, numbers = dict(data.attempts), dict(running)
+        before = (dict(attempts), dict(numbers))
         for client in {*attempts, *numbers}:
             still = [timer.attempt for timer in late if timer.client == client]
             ranks = _ranks({attempts.get(client, 0), *([numbers[client]] if client in numbers else []), *still})
@@ -38,6 +44,8 @@ def normal(state: "ServerState") -> "ServerState":
             if client in numbers:
                 numbers[client] = ranks[numbers[client]]
         attempts = {client: number for client, number in attempts.items() if number}
+        if not late and (attempts, numbers) == before and all(data.requests.values()):
+            return state
         requests = {client: mark for client, mark in data.requests.items() if mark}
         data = replace(data, attempts=immutabledict(attempts), requests=immutabledict(requests))
         running = immutabledict(numbers)

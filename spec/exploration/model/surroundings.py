@@ -37,6 +37,14 @@ class Surroundings:
             self.kept.said[question] = said(self.nodes[component], state, kind, message)
         return self.kept.said[question]
 
+    def is_current(self, component: int, state: Hashable, kind: str, message: Hashable) -> bool:  # noqa: ARG002
+        """Whether what was said to that is all that would be said now."""
+        return True
+
+    def renewed(self) -> frozenset[int]:
+        """The components of which `moves` may give more than when this was last asked."""
+        return frozenset()
+
     def ignores(self, component: int, state: Hashable, message: Hashable) -> bool:
         """Whether reading a message changes nothing in a local state."""
         return self.nodes[component].ignores(state, message)

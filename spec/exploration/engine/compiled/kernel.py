@@ -66,7 +66,8 @@ class Partition(NamedTuple):
 
 
 @inlined
-def _unpack(keys, at, fields, local, queue):  # type: ignore[no-untyped-def]
+def unpack(keys, at, fields, local, queue):  # type: ignore[no-untyped-def]
+    """Write the local states and queues of a state, by component; returns its budget."""
     last = local.shape[0]
     for component in range(last):
         here = keys[at, fields[component, 0]]
@@ -321,7 +322,7 @@ def expand(todo, place, end, keys, fields, known, partition, room):  # type: ign
             started[owner] = filled[owner]
         at = todo[place] if todo.shape[0] else place
         place += 1
-        budget = _unpack(keys, at, fields, local, queue)
+        budget = unpack(keys, at, fields, local, queue)
         whole = _meet(local, queue, budget, busy, heads, shapes, situations, holes, counts, found)
         counts[UNKNOWN] += not whole
         taken = 0
@@ -422,7 +423,7 @@ def scan(begin, end, keys, fields, busy, masks, budget_masks, watched, hits, scr
     components = masks.shape[0]
     local, queue, side = scratch[0], scratch[1], scratch[2]
     for at in range(begin, end):
-        budget = _unpack(keys, at, fields, local, queue)
+        budget = unpack(keys, at, fields, local, queue)
         for component in range(components):
             idle = queue[component] == EMPTY and not busy[component, local[component]]
             side[component] = 2 * local[component] + idle

@@ -15,11 +15,12 @@ from typing import ClassVar, TypeVar
 
 import numpy as np
 
-from spec.exploration.engine.compiled import growth, hashing, kernel, leaf_trimming
+from spec.exploration.engine.compiled import growth, hashing, kernel, leaf_trimming, scans
 from spec.exploration.engine.compiled.hashing import PARTITIONS
 from spec.exploration.engine.compiled.partitions import NOBODY, Partitions, matrix, split
 from spec.exploration.engine.components import components
 from spec.exploration.engine.packing import Words, places
+from spec.exploration.engine.queue_tables import Flags
 from spec.exploration.engine.ragged import Ints, Numbers
 from spec.exploration.engine.search import BreadthFirst, Found, Hits, Origins, Progress
 from spec.exploration.engine.tables import Tables
@@ -129,9 +130,27 @@ class Search(BreadthFirst):
         for start in range(begin, end, CHUNK):
             aside += self._expand(EVERYTHING, start, min(start + CHUNK, end))
             self._render(end)
-        todo = np.concatenate(aside)
+        self._expand_all(np.concatenate(aside))
+
+    def _expand_all(self, todo: Numbers) -> None:
+        """Expand some states, until none of them is put aside."""
         while len(todo):
             todo = np.concatenate(self._expand(todo, 0, len(todo)))
+
+    def expand_of_shapes(self, end: int, wanted: Flags) -> None:
+        tables, found = self.tables, np.zeros(end, np.int64)
+        parts, fields = split(0, end), self._fields()
+
+        def look(partition: int) -> Numbers:
+            begin, last = parts[partition]
+            room = np.zeros((2, tables.components), np.int64)
+            past = scans.of_shapes(begin, last, self.keys, fields, tables.heads, tables.shapes, wanted, found, room)
+            return found[begin:past]
+
+        todo = np.concatenate(self._each(look, end))
+        for begin in range(0, len(todo), CHUNK):
+            self._expand_all(todo[begin : begin + CHUNK])
+            self._render(end)
 
     def _expand(self, todo: Numbers, begin: int, end: int) -> list[Numbers]:
         """Expand some states; returns those that were put aside, with the holes that kept them filled."""
@@ -291,6 +310,17 @@ class Search(BreadthFirst):
             hits,
             np.zeros((3, len(masks)), np.int64),
         )
+
+    def parts(self) -> list[Numbers]:
+        tables = self.tables
+        first = np.full((len(tables.situations), len(self.system.budgets.known)), -1, np.int64)
+        room = np.zeros((2, tables.components), np.int64)
+        scans.note_shapes(0, self.count, self.keys, self._fields(), tables.heads, tables.shapes, first, room)
+        found: list[list[tuple[int, ...]]] = [[] for _ in range(tables.components)]
+        for component, local, heads in np.argwhere(tables.shapes >= 0).tolist():
+            met = first[tables.shapes[component, local, heads]]
+            found[component] += [(local, heads, int(budget), int(met[budget])) for budget in np.flatnonzero(met >= 0)]
+        return [np.array(rows, np.int64).reshape(-1, 4) for rows in found]
 
     def _fields(self) -> Words:
         """Word, shift and mask of each component's local state, and of its queues; and of the budget."""
