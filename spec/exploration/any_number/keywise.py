@@ -19,12 +19,12 @@ from immutabledict import immutabledict
 from machines import FileMetadata, FragmentMetadata
 from machines.events import ClientMetadata
 from machines.rules import View
-from spec.exploration.any_number.executed import executed
+from spec.exploration.any_number.executed import Noted, executed, noting
 from spec.exploration.any_number.fixpoint import Fixpoint, open_systems
 from spec.exploration.any_number.lint import lint
 from spec.exploration.any_number.open_system import OpenSystem, SameForAll
 from spec.exploration.any_number.restriction import NotInterchangeable, Restriction, indexed
-from spec.exploration.model.node import Outcome, Server, ServerState
+from spec.exploration.model.node import Node, Outcome, Server, ServerState
 from spec.exploration.model.scenario import Charts, Scenario
 from spec.exploration.model.surroundings import said
 
@@ -99,17 +99,18 @@ class KeyByKey:
 
     def check(self, done: Fixpoint) -> int:
         """How many steps were asked again. Raises `NotInterchangeable` where one depends on other files."""
-        asked: list[tuple[OpenSystem, list[Asked]]] = []
+        asked, noted = 0, Noted()
         for part in done.parts:
-            system = part.system
-            asked.append((system, [self._again(system, *question) for question in _chosen(system)]))
-        self._lint(asked)
-        return sum(len(questions) for _, questions in asked)
+            nodes = {node.name: node for node in noting(part.system.nodes, noted)}
+            for question, before in _chosen(part.system):
+                self._again(nodes[question[0]], question, before)
+                asked += 1
+        self._lint(noted)
+        return asked
 
-    def _again(self, system: OpenSystem, question: Asked, before: tuple[Outcome, ...]) -> Asked:
+    def _again(self, node: Node, question: Asked, before: tuple[Outcome, ...]) -> None:
         """Ask once more, with more hashes."""
         name, state, kind, message = question
-        node = next(each for each in system.nodes if each.name == name)
         more, about = self._more(state), self._more(message)
         found = said(node, more, kind, about)
         for outcome in found:
@@ -122,7 +123,6 @@ class KeyByKey:
                 f"what {name} does in {where!r} when it {what} depends on files besides those that are looked at: "
                 f"{_difference(expected, without)}"
             )
-        return name, more, kind, about
 
     def _told(self, outcomes: tuple[Outcome, ...], kind: str) -> frozenset[Hashable]:
         """What outcomes come to, without the hashes that were put in."""
@@ -131,19 +131,20 @@ class KeyByKey:
             for each in outcomes
         )
 
-    def _lint(self, asked: list[tuple[OpenSystem, list[Asked]]]) -> None:
+    def _lint(self, noted: Noted) -> None:
         """Raise `NotInterchangeable` for what is asked of how many hashes there are, and in what order."""
-        nodes = [node for system, _ in asked for node in system.nodes if isinstance(node, Server)]
-        charts = dict.fromkeys(type(part) for node in nodes for part in (node.client, node.clock, node.view))
+        charts = [kind for kind, steps in noted.items() if steps.sends or steps.sent or steps.received]
         found = [each for each in lint(charts, frozenset(self.names)).questions if each.refused or each.constant]
         wanted = frozenset((each.file, line) for each in found for line in (each.line, each.statement))
-        for (_, questions), anew in zip(asked, open_systems(self.scenario, self.charts), strict=True):
-            fresh = {node.name: node for node in anew.nodes if isinstance(node, Server)}
-            assert isinstance(anew.bus, SameForAll)
-            lines = executed(fresh, questions, anew.bus.others[-1], (), wanted)
-            for each in found:
-                if not each.line or {(each.file, each.line), (each.file, each.statement)} & lines:
-                    raise NotInterchangeable(f"files are not looked at one by one: {each}")
+        anew = open_systems(self.scenario, self.charts)
+        machines = [
+            machine for one in anew for node in one.nodes if isinstance(node, Server) for machine in node.machines
+        ]
+        assert isinstance(anew[0].bus, SameForAll)
+        lines = executed(machines, noted, anew[0].bus.others[-1], (), wanted)
+        for each in found:
+            if not each.line or {(each.file, each.line), (each.file, each.statement)} & lines:
+                raise NotInterchangeable(f"files are not looked at one by one: {each}")
 
 
 def _chosen(system: OpenSystem) -> Iterator[tuple[Asked, tuple[Outcome, ...]]]:
