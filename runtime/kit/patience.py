@@ -46,7 +46,11 @@ class Patience:
 def family(process: int) -> Iterator[int]:
     """A process, and all that it has started, as far as they still belong to it."""
     yield process
-    for place in (PROCESSES / str(process) / "task").glob("*/children"):
+    try:
+        places = [*(PROCESSES / str(process) / "task").glob("*/children")]
+    except OSError:  # it has ended meanwhile
+        return
+    for place in places:
         try:
             children = place.read_text(encoding="ascii").split()
         except OSError:  # it has ended meanwhile
@@ -58,7 +62,11 @@ def family(process: int) -> Iterator[int]:
 def _delay(process: str) -> float:
     """Seconds that the threads of a process waited for a processor, of the one that waited longest."""
     found = [0.0]
-    for place in (PROCESSES / process / "task").glob("*/schedstat"):
+    try:
+        places = [*(PROCESSES / process / "task").glob("*/schedstat")]
+    except OSError:  # it has ended meanwhile
+        return 0.0
+    for place in places:
         try:
             found.append(int(place.read_text(encoding="ascii").split()[1]) / 1e9)
         except (OSError, IndexError, ValueError):  # it has ended meanwhile, or the kernel does not count

@@ -122,8 +122,8 @@ def _explored(
         if one.when in OF_RUNS:
             verdicts.append(_of_runs(one, scenario, liveness, found, Fairness(exact, Properties(exact, (), observe))))
             continue
-        broken, non_vacuous = first.get((one.name, True)), (one.name, False) in first
         applies, unclear = one.applies_to(system), (one.name, None) in first
+        broken, non_vacuous = first.get((one.name, True)) if applies else None, (one.name, False) in first
         holds = True if found.complete and non_vacuous and applies and not unclear else None
         reason = "" if holds else found.stopped or (UNCLEAR if unclear else VACUOUS)
         rows = [] if broken is None else search.path(broken)

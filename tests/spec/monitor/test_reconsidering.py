@@ -14,7 +14,7 @@ from spec.exploration.model.scenario import scenarios
 from spec.monitor import SUBSCRIBER, Answer, Assumptions, Monitor, Published
 from tests.spec.monitor.runs import observed, random_runs, subscribed, system_of
 
-ORDERED = [name for name, one in scenarios().items() if not one.unordered]
+ORDERED = [name for name, one in scenarios().items() if not (one.unordered or one.second_trackers)]
 SHARED = frozenset({"http://both/"})
 
 

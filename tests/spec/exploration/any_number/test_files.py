@@ -96,12 +96,12 @@ def test_what_a_ghost_knows_of_those_who_are_seen_is_tried() -> None:
     """A pair was seen of which one was about to bring the file of the other; so a ghost can be about to do so, too."""
     places = ((GHOST,), ("torrent4",), ("torrent7",))
     knowledge = Knowledge(RESTRICT, (ONE, TWO), frozenset({"running"}), places=places)
-    brings: Any = {ONE: admitted(ONE, TWO), TWO: admitted(TWO, ONE), "": View()}
+    brings: Any = {ONE: (admitted(ONE, TWO),), TWO: (admitted(TWO, ONE),), "": (View(),)}
     for local in brings.values():
         knowledge.learn_profile(local)
         knowledge.learn_local("", local)
-    knowledge.learn_local("", admitted(ONE))
-    knowledge.learn_profile(admitted(ONE))
-    wholes = [whole for _, whole in knowledge.completions("", View())]
+    knowledge.learn_local("", (admitted(ONE),))
+    knowledge.learn_profile((admitted(ONE),))
+    wholes = [whole for _, (whole,) in knowledge.completions("", (View(),))]
     known = {frozenset(whole.admissions[GHOST].files) for whole in wholes if GHOST in whole.admissions}
     assert known == {frozenset(files(*names)) for names in ((), (ONE,), (TWO,), (ONE, TWO))}
