@@ -74,7 +74,7 @@ def test_a_run_of_which_a_subscriber_sees_all_is_allowed(name: str) -> None:
 def test_time_may_go_by_where_nobody_has_to_answer(name: str, sight: Sight) -> None:
     """However much of the run is seen; steps take no time, as long as something is under way."""
     _, system = system_of(name, losses=0 if sight is SUBSCRIBER else None)
-    for run in random_runs(system, 8, 4, 60):
+    for run in random_runs(system, 8, 2, 60):
         seen = with_pauses(system, run)
         if not sight.connections:
             seen = subscribed(seen)
@@ -90,7 +90,7 @@ def test_what_is_forgotten_accuses_nobody(name: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(participant, "UNREAD", 1)
     monkeypatch.setattr(participant, "CROWDED", 2)
     _, system = system_of(name, losses=0)
-    for run in random_runs(system, 9, 4, 60):
+    for run in random_runs(system, 9, 2, 60):
         seen = subscribed(with_pauses(system, run))
         judge(Monitor(SUBSCRIBER, assumed=Assumptions(lag=PAUSE / 2)), seen)
 
