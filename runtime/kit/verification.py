@@ -78,7 +78,7 @@ async def verify(settings: Settings, only: str = "", tell: Callable[[Case], None
     try:
         async with asyncio.TaskGroup() as group:
             for lane in lanes.values():
-                group.create_task(_run(settings, lane, starts, over))
+                group.create_task(_run(settings, lane, starts, over, report.notes))
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
     return report
@@ -102,7 +102,11 @@ def _lane(case: Case) -> int:
 
 
 async def _run(
-    settings: Settings, lane: Sequence[tuple[Case, Player]], starts: Starts, over: Callable[[Case], None]
+    settings: Settings,
+    lane: Sequence[tuple[Case, Player]],
+    starts: Starts,
+    over: Callable[[Case], None],
+    notes: list[str],
 ) -> None:
     for case, player in lane:
         if starts.failed >= FAILED_STARTS:
@@ -111,6 +115,7 @@ async def _run(
             over(case)
             continue
         if not await run_case(settings, case, player):
+            notes.append(f"{case.name} was played once more: {case.why}")
             case = Case(case.name, case.title)  # noqa: PLW2901 - the kit itself failed: once more
             await run_case(settings, case, player)
         starts.note(case)

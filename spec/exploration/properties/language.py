@@ -111,7 +111,7 @@ EACH = "each"
 """The name of a parameter that stands for every component."""
 OTHER_TRACKER = "other_tracker"
 """The name of a parameter that stands for another tracker than `tracker`."""
-RIVAL = "a tracker that may serve as well"
+ALTERNATIVE = "a tracker that may serve as well"
 """In the place of a parameter: another tracker, for a property that means the one that serves."""
 
 
@@ -121,21 +121,21 @@ class Instance:
 
     property_: Property
     components: tuple[int, ...]
-    rival: int | None = None
+    alternative: int | None = None
     """Another tracker, if the property means the one that serves; it is the last of the components."""
 
     def answer(self, sides: Sequence[Any]) -> Answer:
         """What the property says of sides of its components."""
-        if self.rival is None:
+        if self.alternative is None:
             return self.property_.says(*sides)
-        *asked, rival = sides
+        *asked, alternative = sides
         place = self.property_.concerns.index("tracker")
         if not asked[place].is_online:
             return False, True
         premise, conclusion = self.property_.says(*asked)
-        if not premise or conclusion or not rival.is_online:
+        if not premise or conclusion or not alternative.is_online:
             return premise, conclusion
-        asked[place] = rival
+        asked[place] = alternative
         premise, conclusion = self.property_.says(*asked)
         return True, None if not premise or conclusion else False
 
@@ -184,15 +184,15 @@ def instances(
                     f"property {one.name!r}: no component {unknown[0]!r}; there are {', '.join(names)}, {EACH}, budget"
                 )
             places = tuple(chosen[name] for name in one.concerns)
-            rival = chosen.get(RIVAL)
-            yield Instance(one, places if rival is None else (*places, rival), rival)
+            alternative = chosen.get(ALTERNATIVE)
+            yield Instance(one, places if alternative is None else (*places, alternative), alternative)
 
 
 def _trackers_of(property_: Property, names: Sequence[str], trackers: Sequence[int]) -> list[dict[str, int]]:
     """What parameters about trackers can stand for, together, where there are several."""
     if len(trackers) == 1 or not {"tracker", OTHER_TRACKER} & {*property_.concerns}:
         return [] if OTHER_TRACKER in {*property_.concerns} - {*names} else [{}]
-    second = RIVAL if property_.means_who_serves else OTHER_TRACKER
+    second = ALTERNATIVE if property_.means_who_serves else OTHER_TRACKER
     return [{"tracker": one, second: other} for one, other in permutations(trackers, 2)]
 
 
@@ -247,7 +247,7 @@ class Properties:
     def _watches(self, number: int) -> Iterator[Watch]:
         instance = self.instances[number]
         sides = [self._sides_of(component) for component in instance.components]
-        for broken in (True, False) if instance.rival is None else (True, False, None):
+        for broken in (True, False) if instance.alternative is None else (True, False, None):
 
             def is_met(chosen: tuple[int, ...], broken: bool | None = broken) -> bool:
                 premise, conclusion = self._answer(number, chosen)

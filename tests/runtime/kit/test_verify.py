@@ -358,6 +358,7 @@ def test_a_broker_that_cannot_be_watched_leaves_nothing_behind(monkeypatch: pyte
     report = asyncio.run(verify(settings, f"{TORRENT}/1"))
     assert report.status is Status.CANNOT_TELL
     assert len(stopped) == 2  # where the kit itself fails it tries once more
+    assert any("was played once more: the kit lost its own broker" in note for note in report.notes)
 
 
 def test_a_server_that_cannot_be_started_is_an_error() -> None:
