@@ -51,16 +51,28 @@ class Subject:
             command = command.replace(f"{{{name}}}", value)
         try:
             arguments = shlex.split(command)
-            self.process = await asyncio.create_subprocess_exec(
-                *arguments,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=self.output,
-                stderr=self.output,
-                start_new_session=True,
-                env={**os.environ, MARK: self.mark},
-            )
-        except (OSError, ValueError, IndexError) as error:
+            if not arguments:
+                raise SubjectError(f"--exec {self.command!r} names no program")
+            starting = asyncio.create_task(self._started(*arguments))
+            try:
+                self.process = await asyncio.shield(starting)
+            except asyncio.CancelledError:
+                # asyncio would end the process alone, and leave what it has started by then
+                with contextlib.suppress(OSError):
+                    self.process = await starting
+                raise
+        except (OSError, ValueError) as error:
             raise SubjectError(f"--exec: cannot start {command!r}: {error}") from None
+
+    async def _started(self, *arguments: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=self.output,
+            stderr=self.output,
+            start_new_session=True,
+            env={**os.environ, MARK: self.mark},
+        )
 
     @property
     def has_ended(self) -> bool:

@@ -12,9 +12,9 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import aiomqtt
@@ -24,6 +24,7 @@ from runtime.mqtt.arriving import Arriving
 from runtime.mqtt.in_flight import IN_FLIGHT, InFlight, StalledError
 from runtime.mqtt.tls_errors import LastError
 
+T = TypeVar("T")
 NOT_LARGE = 8 * 1024
 """Bytes of a payload that no broker finds too large."""
 KEEPALIVE_TIMEOUT = 141
@@ -163,6 +164,7 @@ class Session:
             tls_context=_closing(tls or ssl.create_default_context()) if address.tls else None,
             will=aiomqtt.Will(will.topic, will.payload, qos) if will else None,
         )
+        vars(self._mqtt)["_wait_for"] = self._answered
         self._paho: Any = self._mqtt._client
         self._paho.connect_timeout = patience
         vars(self._paho)["loop_read"] = self._read
@@ -202,6 +204,17 @@ class Session:
         finally:
             if not self._is_accepted():
                 await self.crash()
+
+    async def _answered(self, answer: Awaitable[T], timeout: float | None) -> T:  # noqa: ASYNC109 - the name is aiomqtt's
+        """The broker's answer. Raises `aiomqtt.MqttError` if there is none within so many seconds.
+
+        aiomqtt asks `asyncio.wait_for`, which before Python 3.12 forgets that it was cancelled if the answer is there.
+        """
+        try:
+            async with asyncio.timeout(self._mqtt.timeout if timeout is None else timeout):
+                return await answer
+        except TimeoutError:
+            raise aiomqtt.MqttError("Operation timed out") from None
 
     def _is_accepted(self) -> bool:
         """Whether the CONNACK has come, and said yes."""

@@ -25,6 +25,7 @@ from runtime.kit.playing import RUNS_ALREADY
 from runtime.kit.report import as_html, as_json, as_junit, lines
 from runtime.kit.result import Case, Status
 from runtime.kit.skipping import Misses
+from runtime.kit.subject import Subject
 from runtime.kit.verdict import Report, arrows
 from runtime.kit.verification import cases, verify
 from runtime.mqtt.session import BrokerAddress
@@ -335,9 +336,44 @@ def test_who_ends_a_verification_ends_the_server_and_its_broker(tmp_path: Path, 
         process.kill()
     assert process.returncode == 128 + signal.SIGTERM
     assert told == "clientjoin: ended by SIGTERM; the server under test and its broker were ended, too\n"
-    for number in started.read_text("utf-8").split():
-        state = Path(f"/proc/{number}/stat")
-        assert not state.exists() or state.read_text("utf-8").split()[2] == "Z"  # ended, and nobody has asked how
+    assert not running(started)
+
+
+def running(started: Path) -> list[str]:
+    """Which of the processes still run whose numbers a file tells."""
+    states = {number: Path(f"/proc/{number}/stat") for number in started.read_text("utf-8").split()}
+    # "Z" has ended, and nobody has asked how
+    return [number for number, state in states.items() if state.exists() and state.read_text("utf-8").split()[2] != "Z"]
+
+
+def test_a_server_whose_start_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Wherever: after each turn of the loop that a start takes."""
+
+    async def interrupted(after: int) -> bool:
+        started = tmp_path / f"started-{after}"
+        script = f"sleep 600 & echo $$ $! > {started}.$$; mv {started}.$$ {started}; wait"
+        subject = Subject(f'sh -c "{script}"', "", "", 0, "torrent-1")
+        starting = asyncio.create_task(subject.start())
+        for _ in range(after):
+            await asyncio.sleep(0)
+        has_started = starting.done()
+        for _ in range(50 if after > 1 else 0):  # the loop stands still meanwhile
+            if not started.exists():
+                time.sleep(0.02)  # noqa: ASYNC251
+        starting.cancel()
+        await asyncio.wait({starting})
+        assert starting.cancelled() is not has_started
+        await subject.kill()
+        subject.close()
+        assert not started.exists() or not running(started), f"interrupted after {after} turns of the loop"
+        return has_started
+
+    async def all_turns() -> None:
+        after = 0
+        while not await interrupted(after):
+            after += 1
+
+    asyncio.run(all_turns())
 
 
 def test_a_broker_that_cannot_be_watched_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:

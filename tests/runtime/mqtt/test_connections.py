@@ -31,6 +31,38 @@ async def test_a_broker_that_closes_before_connack_is_noticed_at_once(when: str)
     server.close()
 
 
+@pytest.mark.parametrize("answer", ["SUBACK", "CONNACK", "the end"])
+@live
+async def test_who_is_cancelled_just_as_the_broker_answers_ends(answer: str) -> None:
+    """Before Python 3.12 `asyncio.wait_for` returns the answer and forgets that it was cancelled."""
+    before = Leftovers()
+    async with EmbeddedBroker() as broker:
+        session = Session(BrokerAddress("127.0.0.1", broker.port), "torrent-1")
+        paho = session._paho
+        when = {"SUBACK": "on_subscribe", "CONNACK": "on_connect", "the end": "on_disconnect"}[answer]
+        tell = getattr(paho, when)
+
+        def told(*given: object) -> None:
+            tell(*given)
+            task.cancel()
+
+        setattr(paho, when, told)
+
+        async def use() -> None:
+            try:
+                await session.connect()
+                await session.subscribe("client/+/joinAccepted")
+                await session.disconnect()
+                await asyncio.sleep(3600)
+            finally:
+                await session.crash()
+
+        task = asyncio.create_task(use())
+        await asyncio.wait({task}, timeout=10)
+        assert task.cancelled(), f"cancelled as {answer} came, it goes on: {task}"
+    assert not await before.left()
+
+
 @live
 async def test_a_server_that_has_crashed_can_be_started_again() -> None:
     async with EmbeddedBroker() as broker:
