@@ -2,17 +2,18 @@
 
 - one hop and two hops, and what is done unheard before stabilisation: `test_one_hop.py`;
 - messages that are never delivered (`ClosedSystem.drop_inert`), and names that are exchanged (`Options.symmetric`;
-  verdicts: `test_explorer_random.py`);
+  verdicts: `test_random_scenarios.py`);
 - a loss of the oldest event, and of any (`ClosedSystem.loses_anywhere`);
 - a server that does all that one event makes it do in one step, and one that stops before each publication;
 - what a server's state forgets: numbers of attempts and old names (`normal`), and marks of events that came twice
   (`unmarked`).
 
-Engines, keys and bits of properties: `test_explorer_engines.py`. Assumed, and not tried: that a broker grants what it
+Engines, keys and bits of properties: `test_engines.py`. Assumed, and not tried: that a broker grants what it
 is asked for at a startup, and that several calls of one kind that are due at once can be made in any order.
 """
 
 from collections.abc import Hashable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -158,6 +159,7 @@ def remembering(system: ClosedSystem, what: str) -> set[Hashable]:
     rows = all_states(system, 10**5)
     assert rows is not None
 
+    @cache
     def least(component: int, number: int) -> Hashable:
         slot, server = system.numbers.slots[component][number], system.nodes[component]
         state = system.numbers.locals[component][slot.local]

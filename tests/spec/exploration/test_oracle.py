@@ -14,7 +14,7 @@ from tests.spec.exploration.oracle.many import Tally, compared, systems
 from tests.spec.exploration.oracle.planted import FAULTS, tells
 
 SEED = 4
-SYSTEMS = 48
+SYSTEMS = 32
 PARTS = 4
 SMALL = 300
 MET: tuple[tuple[str, int], ...] = (

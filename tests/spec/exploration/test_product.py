@@ -1,24 +1,20 @@
-"""The table of scenarios and properties: it is what is searched today, and nothing stands in it that finds nothing."""
+"""The table of scenarios and properties: nothing stands in it that finds nothing. `test_explorer` searches them."""
 
 import re
 from collections.abc import Iterator
-from functools import cache
 
-import pytest
-
-from spec.exploration import product
 from spec.exploration.model.scenario import scenarios
 from spec.exploration.pages import FOLDER
-from spec.exploration.product import MARKS, PAGE, rows, text
+from spec.exploration.product import MARKS, explored, text
 from spec.exploration.properties.client_join import PROPERTIES
+from tests.spec.exploration.findings import table
 
-explored = cache(product.explored)
 SMALL = (
     *("standard", "hasty", "losses", "alone", "dying", "duplicates", "both-hops", "misfit", "wrong-size", "wrong-hash"),
     *("spelling", "metadata", "late-expiries", "hardened-leaving", "hardened-disconnected", "asking-again"),
     *("late-wills", "crash-points", "second-tracker", "second-tracker-stops"),
 )
-"""Scenarios that are soon searched; the others are searched by `python -m spec.exploration.product`."""
+"""Small scenarios: each is there for a column of its own."""
 LARGER: dict[str, str] = {
     "default": "all faults at once, one server of any kind",
     "leaving": "two goodbyes: the shortest way to a ghost",
@@ -36,25 +32,6 @@ LARGER: dict[str, str] = {
     "second-tracker-losses": "hellos that are lost, after which two trackers go on",
 }
 """What each of the others is there for, though a smaller one may exercise the same properties."""
-
-
-def table() -> dict[str, dict[str, str]]:
-    """The cells of the page by property and scenario."""
-    lines = [line.strip("| \n").split(" | ") for line in PAGE.read_text(encoding="utf-8").splitlines()]
-    (head,) = (line for line in lines if line[0] == "property")
-    names = [cell.strip("`") for cell in head[1:]]
-    return {line[0]: dict(zip(names, line[1:], strict=True)) for line in lines if line[0] in NAMES}
-
-
-NAMES = {one.name for one in PROPERTIES}
-
-
-@pytest.mark.parametrize("name", SMALL)
-def test_a_column_is_what_the_explorer_finds(name: str) -> None:
-    known = table()
-    for row in rows([explored(scenarios()[name])]):
-        cell = known[row.property_.name][name]
-        assert cell.lstrip("[")[0] == MARKS[row.words[0]], f"{row.property_.name}: python -m spec.exploration.product"
 
 
 def test_the_page_has_all_scenarios_and_properties() -> None:
