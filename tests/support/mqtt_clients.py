@@ -11,13 +11,12 @@ import pytest
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.faults import FaultPlan, Kind, parse_fault
 from runtime.mqtt.observer import SilentObserver
+from tests.support.programs import HANGS
 
 P = ParamSpec("P")
 HELLO = "tracker/hello"
 GOODBYE = "tracker/goodbye"
 END = "end/of/test"  # no bus event: no fault ever touches it
-LONGEST = 90
-"""Seconds after which a test hangs: many more than any takes, since a machine may stand still for a while."""
 
 
 def live(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
@@ -26,7 +25,7 @@ def live(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         async def bounded() -> None:
-            async with asyncio.timeout(LONGEST):
+            async with asyncio.timeout(HANGS):
                 await test(*args, **kwargs)
 
         asyncio.run(bounded())

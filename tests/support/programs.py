@@ -5,6 +5,9 @@ import shutil
 
 import pytest
 
+HANGS = 240
+"""Seconds after which a program hangs: many more than any takes, since a machine may be busy with other things."""
+
 
 def needed(program: str) -> str:
     """Where a program is; the test that asks is skipped without it, and fails where CI is set."""

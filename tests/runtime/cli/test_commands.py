@@ -20,6 +20,7 @@ from runtime.demo.scenarios import SCENARIOS
 from runtime.mqtt.session import BrokerAddress
 from spec.notation import read
 from tests.support.places import DIAGRAMS
+from tests.support.programs import HANGS
 
 QUICK = ("demo", "--scenario", "standard")
 SOME = tuple(map(str, sorted(DIAGRAMS.glob("TrackerServerStartup_*.txt"))))
@@ -34,7 +35,7 @@ def run(*args: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the program in a process of its own, without a terminal; no traceback is ever shown."""
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", **variables}
     done = subprocess.run(
-        command(*args), capture_output=True, text=True, check=False, env=environment, errors="replace", timeout=60
+        command(*args), capture_output=True, text=True, check=False, env=environment, errors="replace", timeout=HANGS
     )
     assert "Traceback" not in done.stderr + done.stdout
     return done
@@ -265,7 +266,7 @@ def test_a_recording_for_which_there_is_no_space() -> None:
 @pytest.mark.parametrize("args", [QUICK, ("demo", "--list"), ("--help",)], ids=" ".join)
 def test_an_output_for_which_there_is_no_space(args: tuple[str, ...]) -> None:
     with Path("/dev/full").open("w") as out:
-        done = subprocess.run(command(*args), stdout=out, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+        done = subprocess.run(command(*args), stdout=out, stderr=subprocess.PIPE, text=True, check=False, timeout=HANGS)
     assert done.returncode == 1
     assert done.stderr == "clientjoin: cannot go on: No space left on device\n"
 
@@ -378,7 +379,7 @@ def on_a_terminal(columns: int, *args: str, **variables: str) -> Iterator[str]:
     environment.pop("NO_COLOR", None)
     environment |= variables
     done = subprocess.run(
-        [script, "-qec", line, "/dev/null"], capture_output=True, text=True, check=False, env=environment, timeout=60
+        [script, "-qec", line, "/dev/null"], capture_output=True, text=True, check=False, env=environment, timeout=HANGS
     )
     assert done.returncode == 0, done.stdout
     yield from done.stdout.replace("\r", "").splitlines()

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from runtime.cli.main import app
 from spec.exploration.model.scenario import scenario
 from spec.exploration.properties.client_join import PROPERTIES
+from tests.support.programs import HANGS
 
 
 def explore(*arguments: str) -> Result:
@@ -210,7 +211,7 @@ def test_ctrl_c_reports_what_was_covered() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         time.sleep(5)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=HANGS)
     assert "Traceback" not in err
     assert process.returncode in {1, 3, 130}, err
     assert "it was interrupted" in out or process.returncode == 130, "130: it had not begun yet"

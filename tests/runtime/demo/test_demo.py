@@ -15,6 +15,7 @@ from spec.notation import Message as Drawn
 from spec.rendering.labels import label
 from tests.support.demo_scenarios import BEFORE, RETURN, ROUND, STORIES, story
 from tests.support.places import REFERENCE
+from tests.support.programs import HANGS
 from tests.support.servers import Nobody, Played, drawn, on_each_lifeline
 
 NAMES = [each.name for each in SCENARIOS]
@@ -73,7 +74,7 @@ def courses() -> dict[tuple[str, int], tuple[Played, list[dict[str, tuple[str, .
         places = asyncio.Semaphore(5)
 
         async def one(name: str, qos: int) -> tuple[Played, list[dict[str, tuple[str, ...]]]]:
-            async with places, asyncio.timeout(60):
+            async with places, asyncio.timeout(HANGS):
                 play = WatchedRunner(Settings(scenario(name), timeout=1.0, qos=qos))
                 return Played(play, await play.run()), play.ends
 

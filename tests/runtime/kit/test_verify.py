@@ -31,7 +31,7 @@ from runtime.kit.verification import cases, verify
 from runtime.mqtt.session import BrokerAddress
 from runtime.runs.live import UnreachableError
 from runtime.wire.events import Malformed, decode
-from tests.support.programs import needed
+from tests.support.programs import HANGS, needed
 
 pytestmark = pytest.mark.broker
 
@@ -331,7 +331,7 @@ def test_who_ends_a_verification_ends_the_server_and_its_broker(tmp_path: Path, 
             assert process.poll() is None
             time.sleep(0.05)
         process.terminate()
-        _, told = process.communicate(timeout=30)
+        _, told = process.communicate(timeout=HANGS)
     finally:
         process.kill()
     assert process.returncode == 128 + signal.SIGTERM

@@ -12,6 +12,7 @@ from runtime.runs.live import watch
 from runtime.wire.events import encode
 from spec.monitor import Observed, Published
 from tests.support.brokers import KINDS, a_broker
+from tests.support.programs import HANGS
 
 pytestmark = pytest.mark.broker
 PAIRS = 12
@@ -27,7 +28,7 @@ def test_events_of_any_qos_are_told_in_the_order_of_the_broker(kind: str, tmp_pa
             ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             observing = asyncio.create_task(_observed(watch(address, "observer"), len(sent), ready))
             first, second = Session(address, "first", qos=2), Session(address, "second", qos=1)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(HANGS):
                 await ready
                 await first.connect()
                 await second.connect()
