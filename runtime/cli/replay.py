@@ -249,8 +249,6 @@ def _play_live(run: Run, qos: int) -> bool:
     from runtime.mqtt.broker import BrokerError
     from spec.exploration.model.interruptions import KINDS as INTERRUPTS
 
-    if run.trace.scenario.wills:
-        raise fail("--live cannot tell a broker when to say a will: replay this trace without --live", status=2)
     if any(step.label.kind in INTERRUPTS for step in run.steps):
         raise fail("--live cannot crash a server inside a step: replay this trace without --live", status=2)
     console = PipedConsole()

@@ -274,6 +274,10 @@ class EmbeddedBroker:
             connection.writer.transport.abort()
         await self.stop()
 
+    def will_is_due(self, client: str, topic: str, payload: bytes, say: Callable[[], None]) -> None:  # noqa: ARG002
+        """A connection has ended without DISCONNECT, and its client has left a will: the place for a policy."""
+        say()
+
     # Coming and going of clients.
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -335,7 +339,8 @@ class EmbeddedBroker:
             del self._clients[connection.client]
             self._tell(self.observer.disconnected, connection.client, connection.clean)
             if connection.will and not connection.clean and self._running:
-                self._receive(connection.client, connection.will)
+                client, will = connection.client, connection.will
+                self.will_is_due(client, will.topic, will.payload, partial(self._receive, client, will))
         connection.writer.close()
         for sending in connection.sending:
             sending.cancel()

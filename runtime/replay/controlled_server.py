@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from machines.calls import ConnectionLost, Role, Stop, TimeoutExceeded, ViewChangeFailed
 from machines.events import BusEvent
 from machines.participant import Output, Participant
+from runtime.bus_adapter import BusAdapter
 from runtime.driver import Move, Server
 from runtime.mqtt.session import Connect
 from runtime.policy import SchedulingPolicy
+from spec.exploration.model.wills import is_will
 
 STARTING = {("awaiting_connack",), ("subscribing",), ("awaiting_subacks",)}
 """Where a server awaits the broker."""
@@ -37,7 +39,9 @@ class Control(SchedulingPolicy):
     counts_time = False
     patience = None
 
-    def __init__(self, *, holds_publishing: bool = False) -> None:
+    def __init__(self, *, holds_publishing: bool = False, owner: str = "") -> None:
+        self.owner = owner
+        """Whose will is of no concern here, as in the explorer."""
         self.held: deque[BusEvent] = deque()
         self.leaving: deque[_Leaving] = deque()
         self.holds_publishing = holds_publishing
@@ -66,7 +70,8 @@ class Control(SchedulingPolicy):
     def reads(self, event: BusEvent) -> bool:
         """Never at once: it is held."""
         self.came += 1
-        self.held.append(event)
+        if not (is_will(event) and event.client == self.owner):
+            self.held.append(event)
         return False
 
     async def before_publishing(self, event: BusEvent, *, connected: bool) -> None:
@@ -99,13 +104,13 @@ class ControlledServer(Server):
     def __init__(
         self,
         charts: Mapping[Role, Participant],
-        connect: Connect,
+        connect: Connect | BusAdapter,
         *,
         observer: Callable[[Move], None],
         holds_publishing: bool = False,
     ) -> None:
         """`holds_publishing` keeps each event at our end of the wire until `let_go`."""
-        self.control = Control(holds_publishing=holds_publishing)
+        self.control = Control(holds_publishing=holds_publishing, owner=charts["client"].data.client)
         super().__init__(charts, connect, observer=observer, policy=self.control)
         self.late: deque[TimeoutExceeded] = deque()
         """Timeouts that are exceeded, of which the MQTT client has not heard yet."""

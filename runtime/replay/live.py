@@ -15,18 +15,19 @@ from typing import Any, Protocol, Self
 from machines.calls import ROLES, Role
 from machines.participant import Decision, Participant
 from runtime.driver import Move
-from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.faults import Fault, FaultPlan
 from runtime.mqtt.observer import BrokerObserver
-from runtime.mqtt.session import BrokerAddress, Session
+from runtime.mqtt.session import BrokerAddress
 from runtime.recorder import Arrow, RunRecorder
 from runtime.replay.controlled_server import ControlledServer
 from runtime.replay.schedule import Scheduled, schedule, unmarked
+from runtime.replay.wills import WillsHeld, WithWill
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.node import Server as Node
 from spec.exploration.model.node import ServerState
 from spec.exploration.model.normal_form import normal
 from spec.exploration.model.steps import Row, Slot
+from spec.exploration.model.wills import SAYS, is_will, renewed
 from spec.exploration.traces.rendering import lifeline_at
 from spec.exploration.traces.replay import Replayed
 from spec.system.process import name_of
@@ -108,7 +109,7 @@ class Live:
         self.reporter = reporter
         self.recorder = RunRecorder(show=self._show, lifelines=lifelines(system))
         self.watch = Watch(self.recorder)
-        self.broker = EmbeddedBroker(observer=self.watch)
+        self.broker = WillsHeld(observer=self.watch)
         self.earlier: list[ControlledServer] = []
         """Servers that have crashed."""
         self.broken: dict[str, str] = {}
@@ -176,8 +177,9 @@ class Live:
     async def _act(self, step: Replayed, name: str) -> None:
         server, node, label = self.servers[name], self.nodes[step.label.component], step.label
         server.control.fails = label.outcome is not None and label.outcome.fault == "storage failure"
+        self._say_wills(step, server)
         server.control.loses, server.control.published = label.lost, 0
-        pauses = label.outcome is not None and not label.outcome.sent
+        pauses = label.outcome is not None and all(map(is_will, label.outcome.sent))
         kind = label.kind
         if kind in {"read", "duplicate"}:
             server.read(self._held(server, label.message))
@@ -192,7 +194,9 @@ class Live:
                 server.hear_late()
         elif kind == "start":
             server.control.pauses = pauses
-            server.start()
+            server.start(self._session_of(node, server))
+        elif kind in SAYS:
+            pass  # that was all
         elif kind == "publish":
             server.go_on()
         elif kind == "stop":
@@ -210,6 +214,18 @@ class Live:
             server.let_go()
         else:
             assert kind == "lose 2", kind  # the broker lost it as it passed it on
+
+    def _say_wills(self, step: Replayed, server: ControlledServer) -> None:
+        """Let the broker say the wills of a step, which come before all else."""
+        for will in step.label.outcome.sent if step.label.outcome is not None else ():
+            if is_will(will):
+                server.control.sent += 1
+                self.broker.say_will(will)
+
+    @staticmethod
+    def _session_of(node: Node, server: ControlledServer) -> str:
+        """The name of the connection that is begun, where a will says it."""
+        return renewed(server.charts["client"].data.session) if node.leaves_will else ""
 
     async def _restart(self, row: Row) -> None:
         """The broker ends, with all connections and what is under way on them, and is there again."""
@@ -252,10 +268,8 @@ class Live:
         charts: dict[Role, Participant] = {"client": node.client, "clock": node.clock, "view": node.view}
         for role, chart in charts.items():
             chart.restore(getattr(state, role))
-        return ControlledServer(charts, self._connect, observer=self._moved, holds_publishing=self.system.keeps_hops)
-
-    def _connect(self, client: str) -> Session:
-        return Session(BrokerAddress(self.broker.host, self.broker.port), client, self.qos)
+        bus = WithWill(lambda: BrokerAddress(self.broker.host, self.broker.port), self.qos)
+        return ControlledServer(charts, bus, observer=self._moved, holds_publishing=self.system.keeps_hops)
 
     def _moved(self, move: Move) -> None:
         if move.decision is Decision.IMPOSSIBLE:
@@ -303,6 +317,12 @@ class Live:
             server = self.servers[node.name]
             held = [unmarked(event) for event in server.control.held]
             expected = [unmarked(message) for message in scheduled.in_flight[place]]
+            kept, wills = (
+                sorted(self.broker.sessions_of(node.name)),
+                sorted(_wills(wanted, slot, online=node.is_online(wanted))),
+            )
+            if kept != wills:
+                found.append(f"the broker keeps the wills {kept} of {node.name}; in the explorer: {wills}")
             if not _same(held, expected, ordered=self.system.ordered):
                 found.append(f"under way to {node.name} is {_names(held)}; in the explorer it is {_names(expected)}")
             leaving = [unmarked(one.event) for one in server.control.leaving]
@@ -322,7 +342,8 @@ class Live:
             )
             wanted = self.system.numbers.state(place, last[place])
             assert isinstance(wanted, ServerState)
-            state = self.state(node)._replace(life=wanted.life)  # whether it is ever started is up to the trace
+            # Whether it is ever started is up to the trace; what wills there are was compared.
+            state = self.state(node)._replace(life=wanted.life, will=wanted.will, late_wills=wanted.late_wills)
             slots.append(self.system.numbers.slot(place, Slot(self.system.numbers.local(place, state), up, down)))
         return (*slots, last[-1])
 
@@ -358,6 +379,12 @@ def _differ(name: str, state: ServerState, wanted: ServerState) -> list[str]:
         elif here.data != there.data:
             found.append(f"{name}'s {role} holds {here.data}; in the explorer: {there.data}")
     return found
+
+
+def _wills(state: ServerState, slot: Slot, *, online: bool) -> list[str]:
+    """The sessions of which the broker has to keep the will: all that was sent on their connection has come."""
+    due = [state.will] if state.will is not None and not online and not slot.up else []
+    return [will.session for will in (*state.late_wills, *due)]
 
 
 def _same(first: list[Hashable], second: list[Hashable], *, ordered: bool) -> bool:

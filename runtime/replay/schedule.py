@@ -13,6 +13,7 @@ from machines.events import BusEvent
 from runtime.mqtt.faults import FROM_BROKER, TO_BROKER, Fault, Kind
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.steps import Label, Row
+from spec.exploration.model.wills import is_will
 from spec.exploration.traces.replay import Replayed
 from spec.system.process import name_of
 
@@ -108,10 +109,11 @@ def _passed(system: ClosedSystem, label: Label, row: Row, number: int) -> Iterat
     """What the broker passes on in a step."""
     if label.kind == "forward":
         sent: tuple[Hashable, ...] = (label.message,)
-    elif label.outcome is None or system.keeps_hops:
+    elif label.outcome is None:
         sent = ()
-    else:
-        sent = tuple(message for place, message in enumerate(label.outcome.sent) if place != label.lost)
+    else:  # where hops are kept apart only wills, which the broker has already
+        at_once = (one for one in enumerate(label.outcome.sent) if not system.keeps_hops or is_will(one[1]))
+        sent = tuple(message for place, message in at_once if place != label.lost)
     seen: Counter[tuple[int, str]] = Counter()
     for receiver, message in system.delivery.recipients(
         label.component, tuple(system.numbers.message(message) for message in sent)

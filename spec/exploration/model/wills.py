@@ -12,7 +12,7 @@ Nobody says a will to its owner, who would ignore it (the decision table of its 
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from machines.calls import CONNECT, DISCONNECT
 from machines.events import ClientGoodbye
@@ -29,7 +29,7 @@ BY_BROKER = "will"
 """Who sends a will, in the arrows of a step."""
 
 
-def is_will(message: object) -> bool:
+def is_will(message: object) -> TypeGuard[ClientGoodbye]:
     """Whether a message is a will: no other goodbye names a session."""
     return isinstance(message, ClientGoodbye) and bool(message.session)
 
