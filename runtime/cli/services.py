@@ -25,7 +25,14 @@ PerClient = Annotated[
     bool | None, typer.Option("--topic-per-client", help="Topics end in the client they are of, or for.")
 ]
 Keepalive = Annotated[int | None, typer.Option("--keepalive", "-k", help="MQTT keepalive, in seconds.  [default: 60]")]
-Qos = Annotated[int | None, typer.Option("--qos", "-q", help="MQTT quality of service: 0, 1 or 2.  [default: 2]")]
+Qos = Annotated[
+    int | None,
+    typer.Option(
+        "--qos",
+        "-q",
+        help="MQTT quality of service of publications: 0, 1 or 2; subscriptions have 1 at most.  [default: 2]",
+    ),
+]
 CaFile = Annotated[Path | None, typer.Option(help="Certificates to trust the broker by (PEM).")]
 Cert = Annotated[Path | None, typer.Option(help="A client certificate (PEM); with --key.")]
 Key = Annotated[Path | None, typer.Option(help="The key of --cert (PEM).")]

@@ -14,7 +14,7 @@ import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import aiomqtt
@@ -131,15 +131,20 @@ class Session:
         will: Will | None = None,
         tls: ssl.SSLContext | None = None,
         skips_retained: bool = False,
+        hears: Literal[0, 1, 2] = 2,
     ) -> None:
         """`qos` of publications and subscriptions; `patience` in seconds for each next answer of the broker.
 
+        Subscriptions are made with QoS `hears` at most. With 1 events come in the order of the broker, whoever
+        published them how: those with QoS 2 are handed over with the third of their four packets (MQTT 3.1.1, 4.3.3),
+        and what others publish with less overtakes them. Without a session that is kept none of them comes twice.
         After `keepalive` seconds of silence the broker is asked for a sign of life, and has as long to give it.
         `tls` replaces the system's certificates where the address asks for TLS.
         """
         self.address = address
         self.client = client
         self.qos = qos
+        self._hears = hears
         self._heard = LastError()
         self._why_it_broke = ""
         self._sizes: dict[int, int] = {}
@@ -225,7 +230,7 @@ class Session:
         """SUBSCRIBE, and wait for SUBACK. Raises `RefusedError`, or `NotConnectedError` if no SUBACK came."""
         refused = 0x80
         try:
-            granted = await self._mqtt.subscribe(topic, qos=self.qos)
+            granted = await self._mqtt.subscribe(topic, qos=min(self.qos, self._hears))
         except aiomqtt.MqttError as error:
             raise NotConnectedError(f"{self.address} did not answer SUBSCRIBE {topic}: {error}") from None
         if any(code == refused for code in granted):

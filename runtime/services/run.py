@@ -57,6 +57,7 @@ def dial(settings: ServiceSettings, address: BrokerAddress | None = None) -> Dia
             keepalive=settings.keepalive,
             will=will,
             tls=tls,
+            hears=1,
         )
 
     return connect

@@ -5,15 +5,25 @@ Each on Mosquitto and on the embedded broker.
 
 import json
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from machines import ClientGoodbye, ClientJoinAccepted
+from machines import (
+    ClientGoodbye,
+    ClientJoinAccepted,
+    ClientJoinRequested,
+    ClientJoinSucceeded,
+    ClientRegistered,
+    TrackerHello,
+)
 from runtime.mqtt.broker import EmbeddedBroker
 from runtime.mqtt.faults import FaultPlan, parse_fault
 from runtime.mqtt.session import BrokerAddress, Session
 from runtime.services.supervisor import Exit
+from runtime.wire.events import encode
 from tests.support.brokers import KINDS, a_broker
+from tests.support.latency import distant
 from tests.support.mqtt_clients import live
 from tests.support.services import Running, a_bus, until, view_of
 
@@ -198,3 +208,51 @@ async def test_with_a_topic_for_each_client_nobody_speaks_for_another(kind: str,
 async def _stopped_while_it_joins(one: Running) -> None:
     await one.until(lambda: one.server.where[0] in {"awaiting_registration", "registered"})
     assert await one.stop() is Exit.STOPPED
+
+
+@pytest.mark.parametrize("qos", [0, 1, 2])
+@each_broker
+@live
+async def test_who_asks_just_after_the_hello_is_answered(kind: str, qos: int, tmp_path: Path) -> None:
+    """The tracker is far from the broker, the client near, and asks but once: nothing overtakes the hello."""
+    request = ClientJoinRequested(event_id=str(uuid4()), client="near", hash_algorithm="sha-256")
+    async with a_broker(kind, tmp_path) as address, distant(address, 0.05) as far, a_bus(far) as bus:
+        near = Session(address, "near", qos)
+        await near.connect()
+        for event in (TrackerHello, ClientJoinAccepted):
+            await near.subscribe(event.topic)
+        bus.tracker()
+        async for topic, _ in near.messages():
+            if topic == ClientJoinAccepted.topic:
+                break
+            await near.publish(request.topic, encode(request))
+        await near.crash()
+
+
+@each_broker
+@live
+async def test_a_goodbye_with_less_qos_overtakes_no_registration(kind: str, tmp_path: Path) -> None:
+    """A member far from the broker hears that a client is registered, and then that it leaves."""
+    event_id = str(uuid4())
+    request = ClientJoinRequested(event_id=event_id, client="near", hash_algorithm="sha-256")
+    replies = {
+        ClientJoinAccepted.topic: ClientJoinSucceeded(event_id=event_id, client="near"),
+        ClientRegistered.topic: ClientGoodbye(event_id=event_id, client="near"),
+    }
+    async with a_broker(kind, tmp_path) as address, distant(address, 0.05) as far, a_bus(address) as bus:
+        await bus.tracker().member()
+        async with a_bus(far) as there:
+            member = await there.torrent("member").member()
+            near = Session(address, "near", 0)
+            await near.connect()
+            for topic in replies:
+                await near.subscribe(topic)
+            await near.publish(request.topic, encode(request))
+            async for topic, _ in near.messages():
+                await near.publish(replies[topic].topic, encode(replies[topic]))
+                if topic == ClientRegistered.topic:
+                    break
+            moves = member.status.moves
+            await member.until(lambda: moves["?ClientGoodbye"] > 0 and moves["?ClientRegistered"] > 1)
+            await member.members("member")
+            await near.crash()
