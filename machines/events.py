@@ -110,10 +110,14 @@ class TrackerHello(BusEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackerGoodbye(BusEvent):
-    """The tracker leaves: nobody is registered any longer."""
+    """The tracker leaves: nobody is registered any longer.
+
+    `session` is what its hello said, so that nobody takes it for the goodbye of another tracker.
+    """
 
     topic = "tracker/goodbye"
     publisher = TRACKER
+    session: str = ""
 
 
 # Client Join.
@@ -137,7 +141,10 @@ class ClientJoinRequested(AttemptEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientJoinAccepted(AttemptEvent):
-    """The tracker lets a client join once it has made these changes to its Distribution View."""
+    """The tracker lets a client join once it has made these changes to its Distribution View.
+
+    `session` says whom the client follows from then on; empty if the tracker is not hardened.
+    """
 
     topic = "clients/join/accepted"
     publisher = TRACKER
@@ -147,6 +154,7 @@ class ClientJoinAccepted(AttemptEvent):
     remove_file_infos: frozenset[str] = frozenset()
     remove_fragment_infos: frozenset[str] = frozenset()
     clients: Clients = field(default_factory=immutabledict)
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,13 +185,17 @@ class ClientJoinFailed(AttemptEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientRegistered(AttemptEvent):
-    """The tracker has registered a client, and with it learned of these files and fragments."""
+    """The tracker has registered a client, and with it learned of these files and fragments.
+
+    `session` says which tracker that is, if it is hardened.
+    """
 
     topic = "clients/registered"
     publisher = TRACKER
     info: ClientMetadata
     added_files: Files = field(default_factory=immutabledict)
     added_fragments: Fragments = field(default_factory=immutabledict)
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,9 @@ others that do not. It names its requests (`request_id`), and takes nothing that
 its latest. When it hears that it was registered although it has given up, it says goodbye (`declining`). And as long as
 the tracker may have registered it for a request that it confirmed, it says goodbye also when it stops after it gave
 up, and when it is back after its connection was lost (`withdrawing`). A goodbye may be lost with the connection, so it
-is said once more rather than taken for heard.
+is said once more rather than taken for heard. It follows one tracker: whose hello it heard last, or who has accepted it
+since. What another tracker says of its members, or says when it leaves, it skips; whom it follows it cannot know where
+the tracker names no session.
 
 *Asking again*: with `retries` it does not wait for the next TrackerHello alone. When the procedure has failed, or the
 tracker has said goodbye, it sets its timeout once more (`pausing`), and asks again when that is exceeded: so often,
@@ -103,6 +105,8 @@ class TorrentServerData(SessionData):
     """How often it did."""
     leaves_will: bool = False
     """Whether it leaves its goodbye with the broker, for when the connection breaks."""
+    tracker: str = ""
+    """The session of the tracker that it follows; empty if nobody has named it, or it is not hardened."""
 
     @property
     def request_id(self) -> str:
@@ -249,13 +253,22 @@ class TorrentServer(MqttClient):
 
         recv_client_registered = Event(
             joining.awaiting_registration.to(
-                joining.stopping_timeout, cond="is_for_itself", unless="is_for_earlier_attempt", on="note_news"
+                joining.stopping_timeout,
+                cond="is_for_itself",
+                unless=["is_for_earlier_attempt", "is_of_another_tracker"],
+                on="note_news",
             )
             | joining.awaiting_registration.to(
-                joining.updating_view_before_registration, unless="is_for_itself", on="note_news"
+                joining.updating_view_before_registration,
+                unless=["is_for_itself", "is_of_another_tracker"],
+                on="note_news",
             )
-            | joining.awaiting_answer.to(joining.updating_view_before_answer, unless="is_for_itself", on="note_news")
-            | member.registered.to(member.updating_view, unless="is_for_itself", on="note_news")
+            | joining.awaiting_answer.to(
+                joining.updating_view_before_answer, unless=["is_for_itself", "is_of_another_tracker"], on="note_news"
+            )
+            | member.registered.to(
+                member.updating_view, unless=["is_for_itself", "is_of_another_tracker"], on="note_news"
+            )
             | awaiting_hello.to(declining, cond=["is_for_itself", "is_hardened_to_decline"], on="note_news")
             | joining.awaiting_retry.to(declining, cond=["is_for_itself", "is_hardened_to_decline"], on="note_news"),
             name="?ClientRegistered",
@@ -307,11 +320,13 @@ class TorrentServer(MqttClient):
             name="?TimeoutExceeded",
         )
         recv_tracker_goodbye = Event(
-            joining.awaiting_answer.to(joining.giving_up)
-            | joining.awaiting_registration.to(joining.giving_up)
-            | joining.awaiting_timeout.to(joining.giving_up)
-            | member.registered.to(joining.pausing, cond="asks_again", on="count_attempt")
-            | member.registered.to(awaiting_hello, unless="asks_again"),
+            joining.awaiting_answer.to(joining.giving_up, unless="is_of_another_tracker")
+            | joining.awaiting_registration.to(joining.giving_up, unless="is_of_another_tracker")
+            | joining.awaiting_timeout.to(joining.giving_up, unless="is_of_another_tracker")
+            | member.registered.to(
+                joining.pausing, cond="asks_again", unless="is_of_another_tracker", on="count_attempt"
+            )
+            | member.registered.to(awaiting_hello, unless=["asks_again", "is_of_another_tracker"]),
             name="?TrackerGoodbye",
         )
         recv_tracker_hello = Event(
@@ -411,10 +426,20 @@ class TorrentServer(MqttClient):
             because="it answers another client, or an attempt that is over",
         ),
         ignore(
-            ClientRegistered, states="awaiting_answer", because="it ends an earlier attempt: this one is not accepted"
+            ClientRegistered,
+            states="awaiting_answer",
+            because="it ends an earlier attempt: this one is not accepted; or it is of a tracker that it does not follow",
         ),
-        ignore(ClientRegistered, states="awaiting_registration", because="it ends an earlier attempt"),
-        ignore(ClientRegistered, states="member", because="it repeats what is known"),
+        ignore(
+            ClientRegistered,
+            states="awaiting_registration",
+            because="it ends an earlier attempt, or is of a tracker that it does not follow",
+        ),
+        ignore(
+            ClientRegistered,
+            states="member",
+            because="it repeats what is known, or is of a tracker that it does not follow",
+        ),
         ignore(ClientGoodbye, states="member awaiting_answer awaiting_registration", because="it is its own"),
         ignore(
             ClientRegistered,
@@ -424,6 +449,11 @@ class TorrentServer(MqttClient):
             because="the next acceptance brings the whole view",
         ),
         ignore(TrackerGoodbye, states="awaiting_hello awaiting_retry", because="it awaits the next tracker already"),
+        ignore(
+            TrackerGoodbye,
+            states="awaiting_answer awaiting_registration awaiting_timeout member",
+            because="it is of a tracker that it does not follow",
+        ),
         ignore(TrackerHello, because="it repeats the hello that was followed"),
         impossible(CONNACK, because="no CONNECT is under way"),
         impossible(ConnectionFailed, because="no CONNECT is under way"),
@@ -474,6 +504,13 @@ class TorrentServer(MqttClient):
         """Whether an event names another request than the latest."""
         return "" not in {message.request_id, self.data.request_id} and message.request_id != self.data.request_id
 
+    def is_of_another_tracker(self, message: ClientRegistered | TrackerGoodbye) -> bool:
+        """Whether it is hardened, and a tracker says it that names itself, and that it does not follow.
+
+        While it follows nobody, a goodbye leaves the attempt to its timeout, and an acceptance brings the whole view.
+        """
+        return bool(self.data.session) and message.session not in {"", self.data.tracker}
+
     def is_hardened_to_decline(self, message: ClientRegistered) -> bool:
         """Whether it is hardened, and has not declined this registration yet."""
         return bool(self.data.session) and self._named(message) not in {"", self.data.declined}
@@ -519,8 +556,8 @@ class TorrentServer(MqttClient):
         self.data = replace(self.data, description=None)
 
     def note_acceptance(self, message: ClientJoinAccepted) -> None:
-        """Keep what the view has to change."""
-        self.data = replace(self.data, acceptance=message)
+        """Keep what the view has to change, and follow who says so."""
+        self.data = replace(self.data, acceptance=message, tracker=self._followed(message))
 
     def note_confirmed(self) -> None:
         """From here on the tracker may register it."""
@@ -554,7 +591,8 @@ class TorrentServer(MqttClient):
 
     def follow_hello(self, message: TrackerHello) -> None:
         """A new round begins, with nobody registered."""
-        self.data = replace(self.data, hello=message.event_id, confirmed="", declined="", retried=0)
+        tracker = self._followed(message)
+        self.data = replace(self.data, hello=message.event_id, confirmed="", declined="", retried=0, tracker=tracker)
 
     def forget_all(self) -> None:
         """The connection is gone; attempts stay counted, since an expiry may still be on its way.
@@ -631,6 +669,10 @@ class TorrentServer(MqttClient):
     def compose_add_file(self) -> tuple[Output, ...]:
         news = self.data.news
         return (Output(AddFile(published=news), "view"),) if isinstance(news, FileInfoPublished) else ()
+
+    def _followed(self, message: TrackerHello | ClientJoinAccepted) -> str:
+        """The session of the tracker that says it, if it is hardened."""
+        return message.session if self.data.session else ""
 
     def _named(self, registered: ClientRegistered) -> str:
         """For which request it was registered: the one that it confirmed, if the tracker does not say."""

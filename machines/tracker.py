@@ -10,9 +10,12 @@ has its own timeout, and their steps mix freely. Where a request has a name (`re
 registration carry it, and a confirmation or failure that names another request is none of the pending admission's.
 *Leaving*: it says goodbye and disconnects.
 
-*Hardened*: a tracker that is given a `session` hears the hellos of trackers. When another one says hello after it has
-heard its own, the service has a new tracker, whom everybody follows: it disconnects, without a goodbye that would send
-its successor's clients away.
+*Hardened*: a tracker that is given a `session` hears the hellos of trackers, its own among them, in the order in which
+the broker passes them on, to itself as to everybody. It serves from its own hello on: what comes before is not for it,
+and whoever hears its hello asks anew. With the hello of another one the service has a new tracker, whom everybody
+follows: it disconnects, without a goodbye. So no request is for two trackers. One whose own hello is lost on its way
+back does not know who came after it, and does not serve: its owner connects it again. What it tells torrent servers
+names its session: they skip what comes from a tracker that they do not follow.
 
 Whatever a request, a confirmation or an expiry makes it do, it does to the end before it reads the next event; that
 takes calls inside the server and publications, never a wait for the bus.
@@ -96,8 +99,6 @@ class TrackerData(SessionData):
     """`request_id` of the request of each pending admission, where it has one."""
     session: str = ""
     """What its hello says, so that it knows it from another tracker's. Empty: it does not listen to any."""
-    is_heard: bool = False
-    """Whether it has heard its own hello."""
 
     def timer(self, client: str) -> Timer:
         """The latest timeout of a client."""
@@ -136,6 +137,7 @@ class Tracker(MqttClient):
             subscribing = State()
             awaiting_subacks = State()
             announcing_itself = State()
+            awaiting_its_hello = State()
 
         class serving(State.Compound):  # noqa: N801
             """Client Join, for any number of clients at once."""
@@ -187,17 +189,21 @@ class Tracker(MqttClient):
             starting.subscribing.to(leaving.disconnecting) | starting.awaiting_subacks.to(leaving.disconnecting),
             name="?SubscriptionFailed",
         )
-        send_tracker_hello = Event(starting.announcing_itself.to(serving.awaiting_requests), name="!TrackerHello")
+        send_tracker_hello = Event(
+            starting.announcing_itself.to(starting.awaiting_its_hello, cond="is_hardened")
+            | starting.announcing_itself.to(serving.awaiting_requests, unless="is_hardened"),
+            name="!TrackerHello",
+        )
         recv_publish_failed = Event(
-            serving.awaiting_requests.to(leaving.disconnecting, cond="is_hello")
+            starting.awaiting_its_hello.to(leaving.disconnecting, cond="is_hello")
+            | serving.awaiting_requests.to(leaving.disconnecting, cond="is_hello")
             | serving.awaiting_confirmations.to(leaving.disconnecting, cond="is_hello"),
             name="?PublishFailed",
         )
 
         recv_tracker_hello = Event(
-            serving.awaiting_requests.to.itself(cond="is_its_own", on="note_heard")
+            starting.awaiting_its_hello.to(serving.awaiting_requests, cond="is_its_own")
             | serving.awaiting_requests.to(leaving.disconnecting, cond="is_successors")
-            | serving.awaiting_confirmations.to.itself(cond="is_its_own", on="note_heard")
             | serving.awaiting_confirmations.to(leaving.disconnecting, cond="is_successors"),
             name="?TrackerHello",
         )
@@ -285,6 +291,7 @@ class Tracker(MqttClient):
             starting.awaiting_connack.to(leaving.disconnecting)
             | starting.subscribing.to(leaving.disconnecting)
             | starting.awaiting_subacks.to(leaving.disconnecting)
+            | starting.awaiting_its_hello.to(leaving.saying_goodbye)
             | serving.awaiting_requests.to(leaving.saying_goodbye)
             | serving.awaiting_confirmations.to(leaving.stopping_timeouts),
             name="?Stop",
@@ -335,7 +342,7 @@ class Tracker(MqttClient):
         ),
         ignore(
             *BUS_EVENTS,
-            states="awaiting_subacks",
+            states="awaiting_subacks awaiting_its_hello",
             because="it does not serve yet; the hello makes every client ask anew",
         ),
         ignore(
@@ -364,7 +371,7 @@ class Tracker(MqttClient):
             because="it was on its way when that admission ended",
         ),
         impossible(JoinPossible, JoinConflicts, RegistrationApplied, because="the view answers only what it was asked"),
-        ignore(TrackerHello, because="it is its own, or that of an earlier tracker, which steps down"),
+        ignore(TrackerHello, because="it is its own, delivered twice; or it is as drawn, and hears no other tracker"),
         ignore(ClientGoodbye, because="it is the will of an earlier session, whose owner is back"),
     )
 
@@ -396,13 +403,17 @@ class Tracker(MqttClient):
         """Whether it is a will for another session than that of the pending admission of its client."""
         return bool(message.session) and not belongs(self.data.names.get(message.client, ""), message.session)
 
+    def is_hardened(self) -> bool:
+        """Whether it hears the hellos of trackers."""
+        return bool(self.data.session)
+
     def is_its_own(self, message: TrackerHello) -> bool:
         """Whether this tracker said it."""
-        return bool(self.data.session) and message.session == self.data.session
+        return bool(message.session == self.data.session)
 
     def is_successors(self, message: TrackerHello) -> bool:
-        """Whether another tracker said it, later than this one."""
-        return self.data.is_heard and message.session != self.data.session
+        """Whether another tracker said it; if this one serves, it is later."""
+        return self.data.session not in {"", message.session}
 
     def is_current(self, message: TimeoutExceeded) -> bool:
         """Whether it is the timeout of a pending admission that was exceeded."""
@@ -430,10 +441,6 @@ class Tracker(MqttClient):
     def wanted(self) -> frozenset[str]:
         """What torrent servers publish; if it is hardened, the hellos of trackers, too."""
         return self.topics | (OF_RIVALS if self.data.session else frozenset())
-
-    def note_heard(self) -> None:
-        """Its own hello has passed the broker: what comes after it is later."""
-        self.data = replace(self.data, is_heard=True)
 
     def note_request(self, message: ClientJoinRequested) -> None:
         """Work on a request; an earlier attempt of the same client is no longer pending."""
@@ -490,7 +497,7 @@ class Tracker(MqttClient):
         return (Output(TrackerHello(session=self.data.session), "broker"),)
 
     def compose_tracker_goodbye(self) -> tuple[Output, ...]:
-        return (Output(TrackerGoodbye(), "broker"),)
+        return (Output(TrackerGoodbye(session=self.data.session), "broker"),)
 
     def compose_check_join(self) -> tuple[Output, ...]:
         assert isinstance(self.data.current, ClientJoinRequested)
@@ -505,7 +512,7 @@ class Tracker(MqttClient):
 
     def compose_client_join_accepted(self) -> tuple[Output, ...]:
         assert isinstance(self.data.current, ClientJoinAccepted)
-        return (Output(self.data.current, "broker"),)
+        return (Output(replace(self.data.current, session=self.data.session), "broker"),)
 
     def compose_client_join_denied(self) -> tuple[Output, ...]:
         conflicts = self.data.current
@@ -523,7 +530,7 @@ class Tracker(MqttClient):
 
     def compose_client_registered(self) -> tuple[Output, ...]:
         assert isinstance(self.data.current, ClientRegistered)
-        return (Output(self.data.current, "broker"),)
+        return (Output(replace(self.data.current, session=self.data.session), "broker"),)
 
     def compose_forget_admission(self) -> tuple[Output, ...]:
         return (Output(ForgetAdmission(client=self._client), "view"),)
