@@ -428,7 +428,7 @@ class TorrentServer(MqttClient):
         ignore(
             ClientRegistered,
             states="awaiting_answer",
-            because="it ends an earlier attempt: this one is not accepted; or it is of a tracker that it does not follow",
+            because="it ends an earlier attempt, and this one is not accepted; or nobody follows that tracker",
         ),
         ignore(
             ClientRegistered,

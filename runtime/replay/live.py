@@ -26,6 +26,7 @@ from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.node import Server as Node
 from spec.exploration.model.node import ServerState
 from spec.exploration.model.normal_form import normal
+from spec.exploration.model.second_tracker import session_after
 from spec.exploration.model.steps import Row, Slot
 from spec.exploration.model.wills import SAYS, is_will, renewed
 from spec.exploration.traces.rendering import lifeline_at
@@ -206,8 +207,9 @@ class Live:
         elif kind in {"crash", "wipe", "stabilisation"}:
             await self._replace(node, label.arrive, keeps_view=kind != "wipe")
             if kind == "stabilisation":
-                self.servers[name].control.pauses = pauses
-                self.servers[name].start()
+                server = self.servers[name]
+                server.control.pauses = pauses
+                server.start(session_after(server.charts["client"].data))
         elif kind == "restart":
             await self._restart(step.row)
         elif kind in {"forward", "lose 1"}:
@@ -224,8 +226,9 @@ class Live:
 
     @staticmethod
     def _session_of(node: Node, server: ControlledServer) -> str:
-        """The name of the connection that is begun, where a will says it."""
-        return renewed(server.charts["client"].data.session) if node.leaves_will else ""
+        """The name of the connection that is begun, where a will says it, or a tracker that is hardened."""
+        data = server.charts["client"].data
+        return renewed(data.session) if node.leaves_will else session_after(data)
 
     async def _restart(self, row: Row) -> None:
         """The broker ends, with all connections and what is under way on them, and is there again."""

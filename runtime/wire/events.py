@@ -151,7 +151,7 @@ CLIENT_IDENTIFIER = Property("ClientIdentifier", "client", CLIENT)
 PROPERTIES: Mapping[type[BusEvent], tuple[Property, ...]] = immutabledict(
     {
         TrackerHello: (SESSION,),
-        TrackerGoodbye: (),
+        TrackerGoodbye: (SESSION,),
         ClientJoinRequested: (
             CLIENT_IDENTIFIER,
             REQUEST_ID,
@@ -170,6 +170,7 @@ PROPERTIES: Mapping[type[BusEvent], tuple[Property, ...]] = immutabledict(
             Property("RemoveFileInfos", "remove_file_infos", set_of(HASH)),
             Property("RemoveFragmentInfos", "remove_fragment_infos", set_of(HASH)),
             Property("Clients", "clients", CLIENTS),
+            SESSION,
         ),
         ClientJoinDenied: (
             CLIENT_IDENTIFIER,
@@ -185,6 +186,7 @@ PROPERTIES: Mapping[type[BusEvent], tuple[Property, ...]] = immutabledict(
             Property("Info", "info", CLIENT_METADATA),
             Property("AddedFiles", "added_files", FILES),
             Property("AddedFragments", "added_fragments", FRAGMENTS),
+            SESSION,
         ),
         ClientGoodbye: (CLIENT_IDENTIFIER, REQUEST_ID, SESSION),
         FileInfoPublished: (

@@ -267,6 +267,8 @@ class Monitor:
         """
         if getattr(seen, "client", "") or event.publisher != TRACKER or isinstance(event, TrackerHello):
             return False
+        if "" != getattr(event, "session", "") == self._tracker_session:
+            return False  # it says itself that it is the latest one's
         return self._replaced > -FOREVER and (not self.sight.losses or seen.at <= self._replaced + self.assumed.lag)
 
     def _may_be_will(self, event: ClientGoodbye) -> bool:

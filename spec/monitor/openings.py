@@ -9,7 +9,8 @@ Whoever writes a server from the diagrams decides these questions alone:
 
 A monitor that leaves these open (`Monitor.leaves_open`) follows a server that decides otherwise than our charts, and
 says once that nobody can tell. Two registered clients that share an endpoint are forbidden all the same. Who leaves out
-the name of a request in a goodbye, or in the metadata of a client, is right without a word.
+the name of a request in a goodbye, or in the metadata of a client, is right without a word; so is a tracker that names
+its session in its hello alone.
 """
 
 from collections.abc import Collection, Iterator
@@ -128,11 +129,14 @@ def as_seen(due: BusEvent, seen: BusEvent, view: View | None, hearsay: Hearsay) 
             yield due, FILES
             parts = [item for item in seen.stored_fragments.items() if hearsay.replaced.get(item[0]) == item[1]]
             yield replace(due, stored_fragments=immutabledict([*due.stored_fragments.items(), *parts])), STORES
+        case TrackerGoodbye(), TrackerGoodbye(session=""):
+            yield replace(due, session=""), ""
         case ClientJoinAccepted(), ClientJoinAccepted():
+            due = replace(due, session=due.session if seen.session else "")
             clients = {name: _nameless(info, seen.clients.get(name)) for name, info in due.clients.items()}
             yield replace(due, clients=immutabledict(clients)), ""
         case ClientRegistered(), ClientRegistered() if view is not None:
-            due = replace(due, info=_nameless(due.info, seen.info))
+            due = replace(due, info=_nameless(due.info, seen.info), session=due.session if seen.session else "")
             yield due, ""
             if seen.info.stored_fragments - due.info.stored_fragments <= view.fragments.keys():
                 stored = due.info.stored_fragments | seen.info.stored_fragments

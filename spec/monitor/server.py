@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
+from typing import TypeGuard
 
 from immutabledict import immutabledict
 
@@ -41,6 +42,7 @@ from machines.events import (
     ClientJoinRequested,
     ClientRegistered,
     FileInfoPublished,
+    TrackerGoodbye,
 )
 from machines.participant import Decision, Output, Snapshot
 from machines.rules import View
@@ -156,12 +158,25 @@ class Server:
         """`?event`. None if it does not read it here: it is about to send, or has no connection."""
         if not state.names:
             event = unnamed(event)
+        found = self._read(state, event)
+        if found is None or not self._may_follow_it(state, event):
+            return found
+        return tuple(dict.fromkeys((*found, *(self._read(state, replace(event, session="")) or ()))))
+
+    def _read(self, state: State, event: BusEvent) -> tuple[State, ...] | None:
         client = self._client.receive(state.client, event)
         if client.decision is Decision.IGNORED:
             return (state,)
         if client.decision is not Decision.TAKEN:
             return None
         return self._settle(state._replace(client=client.then))
+
+    def _may_follow_it(self, state: State, event: BusEvent) -> TypeGuard[ClientRegistered | TrackerGoodbye]:
+        """Whether a torrent server may follow the tracker that says it, of which nothing was seen."""
+        if self._is_tracker or not isinstance(event, ClientRegistered | TrackerGoodbye):
+            return False
+        data = state.client.data
+        return bool(event.session and data.session and not data.tracker)
 
     def ignores(self, state: State, event: BusEvent) -> bool:
         """Whether reading an event changes nothing here, whatever is known."""

@@ -24,10 +24,11 @@ from machines.calls import ROLES, TimeoutExceeded
 from machines.events import BusEvent, ClientGoodbye
 from machines.participant import Snapshot
 from machines.torrent_server import TorrentServerData
+from machines.tracker import TrackerData
 from spec.exploration.model.interruptions import points, stored_before
 from spec.exploration.model.normal_form import marks_in, normal, without_marks
 from spec.exploration.model.renaming import Renaming
-from spec.exploration.model.second_tracker import SPARE, coming_up, stepping_down
+from spec.exploration.model.second_tracker import SPARE, coming_up, session_after, stepping_down
 from spec.exploration.model.wills import BY_BROKER, SAYS, forgetting, noted, renewed, saying, started
 from spec.system.process import (
     ChartMachine,
@@ -212,7 +213,8 @@ class Server:
         """
         assert isinstance(state, ServerState)
         if order == "stabilisation":
-            return self._owner(self.reborn(state, keeps_view=True), Start())
+            born = self.reborn(state, keeps_view=True)
+            return self._owner(born, Start(session=session_after(born.client.data)))
         if order == "start":
             return () if self.is_online(state) or state.broken else tuple(coming_up(state, self._started(state)))
         if order in SAYS:
@@ -239,7 +241,7 @@ class Server:
     def _started(self, state: ServerState) -> tuple[Outcome, ...]:
         """A session has a name of its own where a will is left: else it would be the will of the next one, too."""
         if not self.leaves_will:
-            return self._owner(state, Start())
+            return self._owner(state, Start(session=session_after(state.client.data)))
         data: Any = state.client.data
         ends = self._owner(state._replace(will=None), Start(session=renewed(data.session)))
         return tuple(started(state, ends, Arrow))
@@ -247,12 +249,14 @@ class Server:
     def reborn(self, crashed: ServerState, *, keeps_view: bool) -> ServerState:
         """The server after a crash, with the view that it stored or a new one.
 
-        A torrent server names its requests otherwise than before: here by numbering on. What it has left with the
-        broker is still there.
+        A torrent server names its requests otherwise than before: here by numbering on. A tracker has another session.
+        What it has left with the broker is still there.
         """
         client, data = self.initial.client, crashed.client.data
         if isinstance(data, TorrentServerData) and data.session:
             client = client._replace(data=replace(client.data, session=data.session, request=data.request))
+        elif isinstance(data, TrackerData) and data.session:
+            client = client._replace(data=replace(client.data, session=data.session))
         view = crashed.view if keeps_view else self.initial.view
         born = self.initial._replace(client=client, view=view, life="")
         return born._replace(will=crashed.will, late_wills=crashed.late_wills)

@@ -5,18 +5,19 @@ charts of the first, another MQTT client identifier and a store of its own: a st
 (`runtime.services.store`), so it begins with the view that the first one began with. Once it has come up it is a
 tracker like the other one: what can happen to a tracker can happen to either, for the same bounds.
 
-*Hardened*, each has a session, hears the hellos of trackers, and steps down for a later one
+*Hardened*, each has a session, hears the hellos of trackers, serves from its own on, and steps down for a later one
 (`machines.tracker.Tracker`). A service that has stepped down ends (`runtime.services.supervisor`), so here nothing
 starts it again but stabilisation, which replaces the first one. As drawn no tracker hears another one: both go on.
 
-Sessions keep their names, though a service has a new one with each connection: a tracker compares the session of a
-hello with its own only, and what its earlier connection brought is read before the next one begins.
+A service has a new session with each connection. Here two names take turns, so that there are finitely many: who missed
+a hello and follows an earlier connection still tells it from the next one; only of the one after that it cannot.
 """
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from machines.events import TrackerHello
+from machines.tracker import TrackerData
 
 if TYPE_CHECKING:
     from spec.exploration.model.node import Outcome, ServerState
@@ -27,6 +28,8 @@ SPARE = "spare"
 """It is not there yet, and need not come up ever."""
 STEPPED_DOWN = "stepped down"
 """It has heard a later tracker, and is not started again."""
+BEFORE, AFTER = "0", "1"
+"""Its sessions, by turns."""
 
 
 def name_of_second(tracker: str, number: int) -> str:
@@ -35,8 +38,16 @@ def name_of_second(tracker: str, number: int) -> str:
 
 
 def session_of(tracker: str) -> str:
-    """What the hello of a hardened tracker says."""
-    return f"session of {tracker}"
+    """What the hello of a hardened tracker said before it is started first."""
+    return f"session {BEFORE} of {tracker}"
+
+
+def session_after(data: object) -> str:
+    """The session that the owner gives to the next connection of a hardened tracker; that of others has no name."""
+    if not isinstance(data, TrackerData) or not data.session:
+        return ""
+    word, number, *others = data.session.split(" ")
+    return " ".join((word, AFTER if number == BEFORE else BEFORE, *others))
 
 
 def coming_up(state: "ServerState", ends: "tuple[Outcome, ...]") -> "Iterator[Outcome]":

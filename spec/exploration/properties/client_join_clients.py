@@ -47,6 +47,12 @@ def _is_of_earlier(client: Step, message: Any) -> bool:
     return "" not in {message.request_id, latest} and message.request_id != latest
 
 
+def _is_of_another(client: Step, message: Any) -> bool:
+    """Whether a tracker says it that names itself, and that a client which is hardened does not follow."""
+    data: Any = client.before.client.data
+    return getattr(data, "session", "") != "" and message.session not in {"", data.tracker}
+
+
 def _answered(client: Step, *kinds: type[Any]) -> Any:
     """What a client reads as the answer to its latest request, if it awaits one."""
     message: Any = client.message
@@ -180,7 +186,7 @@ def whoever_hears_that_it_is_registered_enters_itself_into_its_view(client: Step
     mine = isinstance(message, ClientRegistered) and message.client == client.name
     if not isinstance(message, ClientRegistered) or not mine or client.before.where != "awaiting_registration":
         return False, True
-    if _is_of_earlier(client, message):
+    if _is_of_earlier(client, message) or _is_of_another(client, message):
         return False, True
     return True, client.after.where == "registered" and _has_added(client, message)
 
@@ -193,7 +199,7 @@ def whoever_hears_that_it_is_registered_enters_itself_into_its_view(client: Step
 def whoever_hears_of_a_registration_adds_the_client_and_all_that_it_brought(client: Step) -> Implication:
     """Each registered client adds the new client, its endpoints, fragments and new files to its own view."""
     message: ClientRegistered | None = _news(client, ClientRegistered)
-    if message is None:
+    if message is None or _is_of_another(client, message):
         return False, True
     return True, client.after.where == client.before.where and _has_added(client, message)
 
@@ -289,8 +295,10 @@ def a_timeout_that_was_stopped_or_set_anew_ends_nothing(client: Step) -> Implica
 @at_each_step
 def whoever_hears_the_tracker_leave_is_no_longer_registered(client: Step) -> Implication:
     """Tracker goodbye: they are no longer registered and wait for the next TrackerHello."""
-    hears = isinstance(client.message, TrackerGoodbye) and client.before.where in {*WAITING, "registered"}
-    return hears, client.after.where in GAVE_UP and not client.sent
+    message = client.message
+    if not isinstance(message, TrackerGoodbye) or _is_of_another(client, message):
+        return False, True
+    return client.before.where in {*WAITING, "registered"}, client.after.where in GAVE_UP and not client.sent
 
 
 @needs(happens("stop torrent"))

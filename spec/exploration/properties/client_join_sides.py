@@ -47,6 +47,7 @@ class TrackerSide:
     """What properties say of a tracker server."""
 
     is_online: bool
+    """Whether it is connected, and does not await its own hello: a hardened one serves from then on."""
     is_quiescent: bool
     is_waiting: bool
     """Whether it awaits requests, with no admission pending."""
@@ -75,6 +76,8 @@ class TrackerSide:
     """Whether it is there: a second tracker need not come up."""
     has_stepped_down: bool = field(default=False, kw_only=True)
     """Whether it has ended for a later tracker."""
+    awaits_its_hello: bool = field(default=False, kw_only=True)
+    """Whether it has said hello, and has not heard that."""
 
 
 def holding(view: View) -> Holding:
@@ -186,8 +189,9 @@ def _tracker(system: ClosedSystem, state: ServerState, *, online: bool, quiescen
     view, timed = state.knows, frozenset(getattr(state.clock.data, "running", ()))
     infos = [*view.clients.values(), *(one.info for one in view.admissions.values())]
     endpoints = [canonical(uri) for info in infos for uri in info.endpoints]
+    awaits_its_hello = online and state.where == "awaiting_its_hello"
     return TrackerSide(
-        is_online=online,
+        is_online=online and not awaits_its_hello,
         is_quiescent=quiescent,
         hears_all=loses_nothing(system),
         keeps_store=not happens("wipe tracker")(system),
@@ -204,6 +208,7 @@ def _tracker(system: ClosedSystem, state: ServerState, *, online: bool, quiescen
         is_alone=not have_a_second_tracker(system),
         has_come_up=state.life != SPARE,
         has_stepped_down=state.life == STEPPED_DOWN,
+        awaits_its_hello=awaits_its_hello,
     )
 
 

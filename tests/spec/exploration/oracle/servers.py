@@ -171,7 +171,7 @@ class Server:
     def ordered(self, state: Charts, order: str) -> tuple[End, ...]:
         """What an order comes to; nothing where it cannot be given."""
         if order == "replace":
-            return self._told(self._fresh(state, keeps_view=True), Start())
+            return self._starts(self._fresh(state, keeps_view=True))
         online, busy = self.is_online(state), self.is_busy(state)
         if order == "start":
             if online or state.broken or state.is_over:
@@ -193,6 +193,9 @@ class Server:
         if hasattr(state.client.data, "request"):
             known = state.client.data
             data = replace(new.client.data, request=known.request, session=known.session)
+            new = new._replace(client=new.client._replace(data=data))
+        elif state.client.data.session:
+            data = replace(new.client.data, session=state.client.data.session)
             new = new._replace(client=new.client._replace(data=data))
         new = new._replace(will=state.will, overdue=state.overdue, has_begun=True)  # the broker lives on
         return new._replace(view=state.view) if keeps_view else new
@@ -222,7 +225,9 @@ class Server:
         """A start; a will of the session before is said by then, or is late. Who leaves wills has named sessions."""
         data = state.client.data
         if not getattr(data, "leaves_will", False):
-            return self._told(state, Start())
+            turns = {"session 0 of": "session 1 of", "session 1 of": "session 0 of"}
+            of, _, name = data.session.rpartition(" ")
+            return self._told(state, Start(session=f"{turns[of]} {name}" if of in turns else ""))
         name, _, number = data.session.partition(".")
         ends = self._told(state._replace(will=None), Start(session=f"{name}.{int(number or 0) + 1}"))
         if state.will is None:
@@ -321,7 +326,7 @@ def cast(scenario: Any) -> tuple[Server, ...]:
 
 def _tracker(scenario: Any, name: str) -> Server:
     """Of two that are hardened each has a session; both begin with the same view."""
-    session = f"session of {name}" if scenario.hardened and scenario.second_trackers else ""
+    session = f"session 0 of {name}" if scenario.hardened and scenario.second_trackers else ""
     view = Driven(DistributionView(scenario.view(TRACKER)))
     chart = Driven(Tracker(name, session=session))
     return Server(name, chart, view, hears_late=scenario.late_expiries, may_begin=name != TRACKER)

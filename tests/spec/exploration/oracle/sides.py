@@ -52,6 +52,7 @@ class TrackerSeen:
     is_alone: bool
     has_come_up: bool
     has_stepped_down: bool
+    awaits_its_hello: bool
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,9 @@ def _tracker(
     data, view, rules = state.client.data, state.view.data.view, world.rules
     taken = [_canonical(info) for info in view.clients.values()]
     taken += [_canonical(admission.info) for admission in view.admissions.values()]
+    waits = online and state.client.states == ("awaiting_its_hello",)
     return TrackerSeen(
-        is_online=online,
+        is_online=online and not waits,
         is_quiescent=quiescent,
         is_waiting=state.client.states == ("awaiting_requests",),
         broken=state.broken,
@@ -148,6 +150,7 @@ def _tracker(
         is_alone=world.parties[-1].name not in TRACKERS or len(world.parties) == 1,
         has_come_up=state.has_begun,
         has_stepped_down=state.is_over,
+        awaits_its_hello=waits,
     )
 
 
