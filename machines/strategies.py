@@ -27,6 +27,7 @@ from machines.events import (
     AttemptEvent,
     BusEvent,
     ClientEvent,
+    ClientGoodbye,
     ClientJoinAccepted,
     ClientJoinDenied,
     ClientJoinRequested,
@@ -39,6 +40,8 @@ from machines.events import (
     FragmentMetadata,
     Fragments,
     ReasonCode,
+    TrackerGoodbye,
+    TrackerHello,
 )
 from machines.rules import View, admit, describe, register
 
@@ -66,6 +69,7 @@ hash_sets = st.frozensets(HASHES, max_size=3)
 endpoints = st.frozensets(URIS, max_size=3)
 file_metadata = st.builds(FileMetadata, SIZES, st.lists(HASHES, max_size=3).map(tuple))
 request_ids = st.just("") | NAMES
+sessions = st.just("") | NAMES
 client_metadata = st.builds(ClientMetadata, endpoints, hash_sets, request_ids)
 files: SearchStrategy[Files] = st.dictionaries(HASHES, file_metadata, max_size=3).map(immutabledict)
 fragments: SearchStrategy[Fragments] = st.dictionaries(HASHES, st.builds(FragmentMetadata, SIZES), max_size=3).map(
@@ -98,12 +102,21 @@ def fields_of(event: type[BusEvent], client_ids: SearchStrategy[str]) -> dict[st
             "remove_file_infos": hash_sets,
             "remove_fragment_infos": hash_sets,
             "clients": clients(client_ids),
+            "session": sessions,
         },
         ClientJoinDenied: {
             "reason_code": st.sampled_from(ReasonCode),
             "reason": st.none() | st.text(LETTERS, max_size=20),
         },
-        ClientRegistered: {"info": client_metadata, "added_files": files, "added_fragments": fragments},
+        ClientRegistered: {
+            "info": client_metadata,
+            "added_files": files,
+            "added_fragments": fragments,
+            "session": sessions,
+        },
+        TrackerHello: {"session": sessions},
+        TrackerGoodbye: {"session": sessions},
+        ClientGoodbye: {"session": sessions},
         FileInfoPublished: {
             "hash": HASHES,
             "size": SIZES,

@@ -14,7 +14,6 @@ from machines.events import (
 )
 from spec.monitor.server import SESSION, Server
 
-
 NAMES_ITS_TRACKER = (TrackerHello, TrackerGoodbye, ClientJoinAccepted, ClientRegistered)
 """What a hardened tracker says with its session."""
 

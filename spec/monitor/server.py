@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
-from typing import TypeGuard
 
 from immutabledict import immutabledict
 
@@ -159,8 +158,10 @@ class Server:
         if not state.names:
             event = unnamed(event)
         found = self._read(state, event)
-        if found is None or not self._may_follow_it(state, event):
+        if found is None or self._is_tracker or not isinstance(event, ClientRegistered | TrackerGoodbye):
             return found
+        if not (event.session and state.client.data.session) or state.client.data.tracker:
+            return found  # else nothing that was seen tells whether it follows whoever says that
         return tuple(dict.fromkeys((*found, *(self._read(state, replace(event, session="")) or ()))))
 
     def _read(self, state: State, event: BusEvent) -> tuple[State, ...] | None:
@@ -170,13 +171,6 @@ class Server:
         if client.decision is not Decision.TAKEN:
             return None
         return self._settle(state._replace(client=client.then))
-
-    def _may_follow_it(self, state: State, event: BusEvent) -> TypeGuard[ClientRegistered | TrackerGoodbye]:
-        """Whether a torrent server may follow the tracker that says it, of which nothing was seen."""
-        if self._is_tracker or not isinstance(event, ClientRegistered | TrackerGoodbye):
-            return False
-        data = state.client.data
-        return bool(event.session and data.session and not data.tracker)
 
     def ignores(self, state: State, event: BusEvent) -> bool:
         """Whether reading an event changes nothing here, whatever is known."""

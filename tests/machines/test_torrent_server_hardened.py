@@ -33,6 +33,7 @@ from machines.events import (
     ClientMetadata,
     ClientRegistered,
     ReasonCode,
+    TrackerGoodbye,
     TrackerHello,
 )
 from machines.participant import Snapshot
@@ -248,3 +249,85 @@ def test_it_says_goodbye_once_everything_is_subscribed_to(chart: type[TorrentSer
     refusal = SUBACK(topic="tracker/hello", accepted=False)
     gone = did(DISCONNECT(), "offline", unacknowledged=frozenset())
     follow(server, took(refusal, "disconnecting"), gone)
+
+
+# It follows one tracker.
+
+
+def hearing(server: TorrentServer, event: Any) -> tuple[str, ...]:
+    """Where it is once it has read an event."""
+    server.receive(event)
+    return server.where
+
+
+def by(event: Any, session: str) -> Any:
+    """The same from a tracker that names itself."""
+    return replace(event, session=session)
+
+
+def test_it_follows_whom_it_heard_last(chart: type[TorrentServer]) -> None:
+    """That is the tracker of the latest hello, or the one that has accepted it since; one as drawn has no name."""
+    for session in ("b", ""):
+        hello = by(HELLO, session)
+        follow(
+            anna(chart, "awaiting_hello", tracker="a"),
+            took(hello, "describing_view", hello="h2", tracker=session),
+            *requesting(),
+            *ignored(by(TrackerGoodbye(), "a")),
+            took(
+                by(ACCEPTED, "c"),
+                "changing_view",
+                due=[ChangeView(acceptance=by(ACCEPTED, "c"))],
+                acceptance=by(ACCEPTED, "c"),
+                tracker="c",
+            ),
+        )
+
+
+@pytest.mark.parametrize("state", ["awaiting_answer", "awaiting_registration", "awaiting_timeout", "registered"])
+def test_it_skips_the_goodbye_of_another_tracker(chart: type[TorrentServer], state: str) -> None:
+    for tracker, others in (("b", "a"), ("", "a")):
+        follow(anna(chart, state, tracker=tracker), *ignored(by(TrackerGoodbye(), others)))
+    then = "awaiting_hello" if state == "registered" else "giving_up"
+    for tracker, said in (("b", "b"), ("b", ""), ("", "")):
+        assert hearing(anna(chart, state, tracker=tracker), by(TrackerGoodbye(), said)) == (then,)
+    assert hearing(anna(chart, state, session=""), by(TrackerGoodbye(), "a")) == (then,)
+
+
+@pytest.mark.parametrize(
+    ("state", "then"),
+    [
+        ("awaiting_answer", "updating_view_before_answer"),
+        ("awaiting_registration", "updating_view_before_registration"),
+        ("registered", "updating_view"),
+    ],
+)
+def test_it_skips_whom_another_tracker_registers(chart: type[TorrentServer], state: str, then: str) -> None:
+    for tracker in ("b", ""):
+        follow(anna(chart, state, tracker=tracker), *ignored(by(BERT, "a")))
+    for said in ("", "b"):
+        assert hearing(anna(chart, state, tracker="b"), by(BERT, said)) == (then,)
+    assert hearing(anna(chart, state, session=""), by(BERT, "a")) == (then,)
+
+
+def test_it_is_registered_by_the_tracker_that_accepted_it(chart: type[TorrentServer]) -> None:
+    """Both may have accepted it, where a hello was lost."""
+    follow(
+        anna(chart, "awaiting_registration", tracker="b", attempt=5, request=8),
+        *ignored(by(REGISTERED, "a")),
+        *registering(by(REGISTERED, "b")),
+    )
+
+
+def test_it_declines_whoever_registers_it_too_late(chart: type[TorrentServer]) -> None:
+    """Whoever follows that tracker still has it in its view."""
+    late = by(REGISTERED, "a")
+    follow(
+        anna(chart, "awaiting_hello", tracker="b", request=8, confirmed="s-8"),
+        took(late, "declining", news=late),
+        did(GONE, "awaiting_hello", declined="s-8", news=None),
+    )
+
+
+def test_after_its_connection_it_follows_nobody(chart: type[TorrentServer]) -> None:
+    follow(anna(chart, "registered", tracker="b"), took(ConnectionLost(), "offline", tracker=""))
