@@ -100,6 +100,8 @@ class Status:
             return f"it awaits the broker's answer to CONNECT{last}"
         if self.state in {"subscribing", "awaiting_subacks"}:
             return f"it awaits the broker's answer to SUBSCRIBE{last}"
+        if self.state == "awaiting_its_hello":
+            return f"it awaits its own hello, from which on it serves{last}"
         if self.state == "awaiting_answer":
             return f"it has asked to join, and awaits the tracker's answer{last}"
         if self.state == "awaiting_registration":

@@ -28,6 +28,10 @@ LASTED = 10.0
 """A connection that lasted so many seconds, or as long as the longest pause, begins the pauses anew."""
 REMEDY = "if no broker runs there, name one with --broker (a tracker can bring its own: --embedded-broker)"
 """What is said with the first attempt that fails."""
+AWAITS_ITS_HELLO = ("awaiting_its_hello",)
+"""Where a tracker does not serve yet (`machines.tracker`)."""
+HEARS_WITHIN = 10.0
+"""A tracker that has not heard its own hello for so many seconds has lost it, and connects again."""
 SUSPICIOUS = 3
 """So many connections in a row that were accepted and did not last are no chance."""
 
@@ -50,6 +54,7 @@ class Supervisor:
         self.status = status
         self.pauses = pauses
         self.stop_within = stop_within
+        self.hears_within = HEARS_WITHIN
         self._stopped = asyncio.Event()
         self._short = 0
         """How many connections in a row were accepted, and did not last."""
@@ -70,7 +75,7 @@ class Supervisor:
         while True:
             self.status.connection = "it is about to connect"
             self.server.start()
-            await self._until(lambda: self.server.where == ("offline",) or self.server.store_failure is not None)
+            await self._until_over()
             if self.server.store_failure is not None:
                 await self.server.crash()
                 self.status.ended = str(self.server.store_failure)
@@ -87,6 +92,19 @@ class Supervisor:
             self._short = self._short + 1 if accepted is not None and not lasted else 0
             if not await self._pause():
                 return Exit.STOPPED
+
+    async def _until_over(self) -> None:
+        """Wait until the connection has ended, or the store failed, or `stop`; end it where a hello does not come."""
+        hears_itself, over = (lambda: self.server.where != AWAITS_ITS_HELLO), self._is_over
+        while not (over() or self._stopped.is_set()):
+            await self._until(lambda: over() or not hears_itself())
+            if over() or await self._wait(self._until(hears_itself), self.hears_within):
+                continue
+            log.warning("%s has not heard its own hello for %g s: it connects again", self.server.name, self.hears_within)
+            await self.server.lose_connection()
+
+    def _is_over(self) -> bool:
+        return self.server.where == ("offline",) or self.server.store_failure is not None
 
     async def _say_goodbye(self) -> Exit:
         log.info("%s stops", self.server.name)
