@@ -100,7 +100,9 @@ class Supervisor:
             await self._until(lambda: over() or not hears_itself())
             if over() or await self._wait(self._until(hears_itself), self.hears_within):
                 continue
-            log.warning("%s has not heard its own hello for %g s: it connects again", self.server.name, self.hears_within)
+            log.warning(
+                "%s has not heard its own hello for %g s: it connects again", self.server.name, self.hears_within
+            )
             await self.server.lose_connection()
 
     def _is_over(self) -> bool:

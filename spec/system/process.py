@@ -12,7 +12,14 @@ from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 from machines.calls import CONNACK, CONNECT, SUBACK, SUBSCRIBE, Answer, PublishFailed, ViewDescribed
-from machines.events import AttemptEvent, ClientEvent, ClientGoodbye
+from machines.events import (
+    AttemptEvent,
+    ClientEvent,
+    ClientGoodbye,
+    ClientJoinAccepted,
+    ClientRegistered,
+    TrackerGoodbye,
+)
 from machines.participant import (
     Decision,
     Participant,
@@ -132,6 +139,10 @@ def detail_of(message: Hashable) -> str:
         return f"{message.client}, request {message.request_id}"
     if isinstance(message, ClientGoodbye) and message.session:
         return f"{message.client}, session {message.session}"
+    if isinstance(message, ClientJoinAccepted | ClientRegistered) and message.session:
+        return f"{message.client}, session {message.session}"
+    if isinstance(message, TrackerGoodbye) and message.session:
+        return f"tracker, session {message.session}"
     if isinstance(message, ClientEvent):
         return message.client
     if isinstance(message, ViewDescribed):

@@ -40,7 +40,7 @@ from machines import (
     TrackerHello,
     View,
 )
-from machines.events import BESIDE
+from machines.events import BESIDE, ClientRegistered, TrackerGoodbye
 from machines.session import MqttClient
 from spec.binding import BUILT_IN, Begin, Binding, Player
 from spec.binding.allowances import Allowances
@@ -252,6 +252,7 @@ def _anything(client: str, factory: SystemFactory) -> Iterator[Sending]:
     packets: list[Message] = [CONNECT(), DISCONNECT(), ConnectionLost()]
     packets += [SUBSCRIBE(topic=event.topic) for event in BUS_EVENTS]
     packets += [sample(event, client) for event in BUS_EVENTS]
+    packets += [ClientRegistered(client=client, info=ClientMetadata(), session=client), TrackerGoodbye(session=client)]
     yield from (Sending(packet, "broker") for packet in packets)
     theirs = ((name, chart) for name, chart in factory.charts.items() if not is_participant(chart))
     names = {

@@ -15,6 +15,7 @@ from machines import (
     ClientJoinRequested,
     ClientJoinSucceeded,
     ClientRegistered,
+    TrackerGoodbye,
     TrackerHello,
 )
 from runtime.mqtt.broker import EmbeddedBroker
@@ -155,6 +156,61 @@ async def test_the_older_of_two_trackers_steps_down(kind: str, tmp_path: Path) -
         third = bus.tracker(id="third")
         await one.until(lambda: one.status.is_member)
         await third.members("one")
+
+
+@each_broker
+@live
+async def test_what_an_older_tracker_says_is_skipped(kind: str, tmp_path: Path) -> None:
+    """Fault 38: it has registered a client, or was stopped, before it read the newer one's hello."""
+    async with a_broker(kind, tmp_path) as address, a_bus(address) as bus:
+        first = await bus.tracker(id="first").member()
+        older = first.server.charts["client"].data.session
+        one = await bus.torrent("one").member()
+        second = await bus.tracker(id="second").member()
+        newer = second.server.charts["client"].data.session
+        await one.member()
+        await second.members("one")
+        assert older not in {"", newer}
+        assert one.server.charts["client"].data.tracker == newer
+        sender = Session(address, "late", 2)
+        await sender.connect()
+        for session, seen in ((older, 1), ("", 2)):
+            info = {"Endpoints": ["http://ghost/"], "StoredFragments": []}
+            of = {"ClientIdentifier": f"ghost-{seen}", "Info": info, "AddedFiles": {}, "AddedFragments": {}}
+            await sender.publish(ClientRegistered.topic, _said(f"1{seen}", session, of))
+        await one.members("ghost-2", "one")
+        await sender.publish(TrackerGoodbye.topic, _said("21", older, {}))
+        await sender.publish(ClientRegistered.topic, _said("13", newer, {**of, "ClientIdentifier": "ghost-3"}))
+        await one.members("ghost-2", "ghost-3", "one")
+        assert one.server.where == ("registered",)
+        await sender.publish(TrackerGoodbye.topic, _said("22", newer, {}))
+        await one.until(lambda: not one.status.is_member)
+        await sender.disconnect()
+
+
+def _said(event: str, session: str, more: dict[str, object]) -> bytes:
+    named = {"Session": session} if session else {}
+    return json.dumps({"EventId": f"{event}000000-0000-4000-8000-000000000000", **more, **named}).encode()
+
+
+@live
+async def test_a_tracker_whose_own_hello_is_lost_does_not_serve() -> None:
+    """Fault 38: it cannot know who is later. It connects again, and the older one steps down for it."""
+    plan = FaultPlan([parse_fault("TrackerHello@from-broker:second#1", "lose")])
+    async with EmbeddedBroker(faults=plan) as broker, a_bus(BrokerAddress(broker.host, broker.port)) as bus:
+        first = await bus.tracker(id="first").member()
+        second = bus.tracker(id="second")
+        second.service.supervisor.hears_within = 0.3
+        await second.until(lambda: second.server.where == ("awaiting_its_hello",))
+        assert not second.status.is_member
+        assert "awaits its own hello" in second.status.why()
+        one = bus.torrent("one", timeout=0.3)
+        assert await first.ends() is Exit.SUPERSEDED
+        await second.member()
+        await one.member()
+        await second.members("one")
+        assert not plan.unused()
+        assert (second.status.moves["!TrackerHello"], second.status.reconnects) == (2, 1)
 
 
 @each_broker
