@@ -65,6 +65,10 @@ def _lose_nothing(system: ClosedSystem) -> bool:
     return have_a_second_tracker(system) and loses_nothing(system)
 
 
+def _hear_all(system: ClosedSystem) -> bool:
+    return hear_each_other(system) and loses_nothing(system)
+
+
 # In every state.
 
 
@@ -145,7 +149,7 @@ def whoever_follows_one_tracker_skips_what_another_says_of_its_members(client: S
 # Once the bus is quiescent.
 
 
-@needs(_lose_nothing)
+@needs(_hear_all)
 @when_quiescent
 def where_nothing_is_lost_every_tracker_hears_its_own_hello(tracker: TrackerSide) -> Implication:
     """Second tracker: whoever comes up serves, until a later one does."""
