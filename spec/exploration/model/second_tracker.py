@@ -28,8 +28,8 @@ SPARE = "spare"
 """It is not there yet, and need not come up ever."""
 STEPPED_DOWN = "stepped down"
 """It has heard a later tracker, and is not started again."""
-BEFORE, AFTER = "0", "1"
-"""Its sessions, by turns."""
+TURN = "'"
+"""What every other session of a tracker is told by."""
 
 
 def name_of_second(tracker: str, number: int) -> str:
@@ -38,16 +38,16 @@ def name_of_second(tracker: str, number: int) -> str:
 
 
 def session_of(tracker: str) -> str:
-    """What the hello of a hardened tracker said before it is started first."""
-    return f"session {BEFORE} of {tracker}"
+    """One of the two sessions of a hardened tracker; the other one is that of its first start."""
+    return f"session of {tracker}"
 
 
 def session_after(data: object) -> str:
     """The session that the owner gives to the next connection of a hardened tracker; that of others has no name."""
     if not isinstance(data, TrackerData) or not data.session:
         return ""
-    word, number, *others = data.session.split(" ")
-    return " ".join((word, AFTER if number == BEFORE else BEFORE, *others))
+    name = data.session.removesuffix(TURN)
+    return name if name != data.session else name + TURN
 
 
 def coming_up(state: "ServerState", ends: "tuple[Outcome, ...]") -> "Iterator[Outcome]":

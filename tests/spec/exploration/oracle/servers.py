@@ -225,9 +225,9 @@ class Server:
         """A start; a will of the session before is said by then, or is late. Who leaves wills has named sessions."""
         data = state.client.data
         if not getattr(data, "leaves_will", False):
-            turns = {"session 0 of": "session 1 of", "session 1 of": "session 0 of"}
-            of, _, name = data.session.rpartition(" ")
-            return self._told(state, Start(session=f"{turns[of]} {name}" if of in turns else ""))
+            turns = {f"session of {name}": f"session of {name}'" for name in (TRACKER, f"{TRACKER}2")}
+            turns |= {then: now for now, then in turns.items()}
+            return self._told(state, Start(session=turns.get(data.session, "")))
         name, _, number = data.session.partition(".")
         ends = self._told(state._replace(will=None), Start(session=f"{name}.{int(number or 0) + 1}"))
         if state.will is None:
@@ -326,7 +326,7 @@ def cast(scenario: Any) -> tuple[Server, ...]:
 
 def _tracker(scenario: Any, name: str) -> Server:
     """Of two that are hardened each has a session; both begin with the same view."""
-    session = f"session 0 of {name}" if scenario.hardened and scenario.second_trackers else ""
+    session = f"session of {name}" if scenario.hardened and scenario.second_trackers else ""
     view = Driven(DistributionView(scenario.view(TRACKER)))
     chart = Driven(Tracker(name, session=session))
     return Server(name, chart, view, hears_late=scenario.late_expiries, may_begin=name != TRACKER)
