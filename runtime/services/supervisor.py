@@ -95,15 +95,17 @@ class Supervisor:
 
     async def _until_over(self) -> None:
         """Wait until the connection has ended, or the store failed, or `stop`; end it where a hello does not come."""
-        hears_itself, over = (lambda: self.server.where != AWAITS_ITS_HELLO), self._is_over
-        while not (over() or self._stopped.is_set()):
-            await self._until(lambda: over() or not hears_itself())
-            if over() or await self._wait(self._until(hears_itself), self.hears_within):
+        while not (self._is_over() or self._stopped.is_set()):
+            await self._until(lambda: self._is_over() or not self._hears_itself())
+            if self._is_over() or await self._wait(self._until(self._hears_itself), self.hears_within):
                 continue
             log.warning(
                 "%s has not heard its own hello for %g s: it connects again", self.server.name, self.hears_within
             )
             await self.server.lose_connection()
+
+    def _hears_itself(self) -> bool:
+        return self.server.where != AWAITS_ITS_HELLO
 
     def _is_over(self) -> bool:
         return self.server.where == ("offline",) or self.server.store_failure is not None

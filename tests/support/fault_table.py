@@ -62,7 +62,7 @@ FAULTS: tuple[Row, ...] = (
     Row("kill -9 between commit and publish", "survived: what was stored is told in the next round", M, "test_kill::test_nothing_is_lost_by_kills"),
     Row("SIGTERM mid-join", "survived: no ghost", BOTH, "test_hardening::test_who_is_stopped_while_it_joins_leaves_no_ghost"),
     Row("corrupt or older DB", "a clear stop; an older one is migrated", "", "test_store::test_a_store_that_is_cut_short_is_refused_or_whole"),
-    Row("two trackers", "the older one steps down, status 5; nobody stays out; whom it registers until then can stay in views", BOTH, "test_hardening::test_the_older_of_two_trackers_steps_down"),
+    Row("two trackers", "the older one steps down, status 5; nobody stays out, and no view holds whom it alone has registered", BOTH, "test_hardening::test_the_older_of_two_trackers_steps_down"),
     Row("silent socket", "left after `patience`, tried again", "", "test_connections::test_a_silent_socket_is_left_and_tried_again"),
     Row("file descriptors exhausted", "tried again until there are some", M, "test_faults::test_no_file_descriptor_is_left"),
     Row("QoS 2 bursts beyond the broker's in-flight limit", "survived: 100 and 300 at once", BOTH, "test_faults::test_more_at_once_than_a_broker_takes_in_flight"),

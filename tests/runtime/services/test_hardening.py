@@ -4,6 +4,7 @@ Each on Mosquitto and on the embedded broker.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
@@ -188,7 +189,7 @@ async def test_what_an_older_tracker_says_is_skipped(kind: str, tmp_path: Path) 
         await sender.disconnect()
 
 
-def _said(event: str, session: str, more: dict[str, object]) -> bytes:
+def _said(event: str, session: str, more: Mapping[str, object]) -> bytes:
     named = {"Session": session} if session else {}
     return json.dumps({"EventId": f"{event}000000-0000-4000-8000-000000000000", **more, **named}).encode()
 
