@@ -157,20 +157,16 @@ class Server:
         """`?event`. None if it does not read it here: it is about to send, or has no connection."""
         if not state.names:
             event = unnamed(event)
-        found = self._read(state, event)
-        if found is None or self._is_tracker or not isinstance(event, ClientRegistered | TrackerGoodbye):
+        client = self._client.receive(state.client, event)
+        if client.decision not in {Decision.IGNORED, Decision.TAKEN}:
+            return None
+        is_taken = client.decision is Decision.TAKEN
+        found = self._settle(state._replace(client=client.then)) if is_taken else (state,)
+        if self._is_tracker or not isinstance(event, ClientRegistered | TrackerGoodbye):
             return found
         if not (event.session and state.client.data.session) or state.client.data.tracker:
             return found  # else nothing that was seen tells whether it follows whoever says that
-        return tuple(dict.fromkeys((*found, *(self._read(state, replace(event, session="")) or ()))))
-
-    def _read(self, state: State, event: BusEvent) -> tuple[State, ...] | None:
-        client = self._client.receive(state.client, event)
-        if client.decision is Decision.IGNORED:
-            return (state,)
-        if client.decision is not Decision.TAKEN:
-            return None
-        return self._settle(state._replace(client=client.then))
+        return tuple(dict.fromkeys((*found, *(self.read(state, replace(event, session="")) or ()))))
 
     def ignores(self, state: State, event: BusEvent) -> bool:
         """Whether reading an event changes nothing here, whatever is known."""

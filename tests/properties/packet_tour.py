@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import partial
 
-from machines.calls import Start
+from machines.calls import PublishFailed, Start
 from machines.events import (
     BUS_EVENTS,
     BusEvent,
@@ -77,6 +77,7 @@ def legs() -> Iterator[tuple[str, type[BusEvent], Leg]]:
         yield f"the tracker crashes while {held.__name__} is held back", held, partial(_replace, gently=False)
     for held in (ClientJoinAccepted, ClientJoinSucceeded, NOTHING):
         yield f"the hello was not taken over, {held.__name__} is held back", held, _miss_hello
+    yield "the hello of a tracker that hears others was not taken over", NOTHING, _miss_its_hello
     for pending in (False, True):
         for other in (TrackerHello(session="three", event_id="x"), TrackerHello(event_id="x")):
             for early in (False, True):
@@ -181,6 +182,20 @@ def _miss_hello(service: PacketService) -> None:
     """A tracker of which the broker has no hello starts anew: its owner sees that it is offline."""
     service.miss_the_acknowledgement_of_hello()
     assert service.system.servers["tracker"].at == "offline"
+
+
+def _miss_its_hello(service: PacketService) -> None:
+    """The same of a tracker that waits for its own hello, and does not serve."""
+    _offline(service, "second")
+    service.system.tell("second", Start(session="two"))
+    tracker = service.system.servers["second"]
+    while tracker.at != "awaiting_its_hello":
+        service.system.carry_up(tracker.link) if tracker.link and tracker.link.up else service.system.carry_down(
+            "second"
+        )
+    service.cut.add(tracker.name)
+    service.system.tell("second", PublishFailed(event=TrackerHello))
+    assert tracker.at == "offline"
 
 
 def _named(service: PacketService, *, is_heard: bool = False) -> Server:

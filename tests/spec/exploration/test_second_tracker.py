@@ -162,7 +162,7 @@ STOPS = changed(HARDENED, faults={"stop tracker": 1})
 LOSSES = scenario("second-tracker-losses")
 
 
-def test_the_goodbye_of_an_older_tracker_ends_nothing_of_the_newer_one() -> None:
+def test_the_goodbye_of_an_older_tracker_ends_nothing() -> None:
     assert not broken(explore(STOPS))
     assert not broken(explore(scenario("second-tracker-stops")))
 
@@ -189,7 +189,7 @@ def test_where_an_own_hello_is_lost_no_two_trackers_serve() -> None:
     assert STABLE in broken(explore(Recast(LOSSES, {"Tracker": Deaf})))
 
 
-def test_whom_an_acceptance_told_is_followed_though_the_hello_was_lost() -> None:
+def test_who_accepted_a_client_is_followed_by_it() -> None:
     """Who follows nobody else would skip the registration of the tracker that accepted it."""
     found = broken(explore(Recast(LOSSES, {"TorrentServer": Forgetful})))
     assert FOLLOWS in found
