@@ -11,7 +11,7 @@ MOST = 28
 """Methods of a class."""
 LARGER = {
     "machines.tracker:Tracker": 37,  # a chart: its guards and changes of data are methods
-    "machines.torrent_server:TorrentServer": 36,  # likewise
+    "machines.torrent_server:TorrentServer": 38,  # likewise
     "spec.monitor.track:Track": 30,
 }
 

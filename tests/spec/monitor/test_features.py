@@ -7,6 +7,7 @@ import pytest
 from machines.events import (
     BusEvent,
     ClientGoodbye,
+    ClientJoinAccepted,
     ClientJoinDenied,
     ClientJoinRequested,
     ReasonCode,
@@ -170,3 +171,27 @@ def test_a_tracker_that_said_goodbye_is_not_there_any_more() -> None:
     said = (TrackerHello(session="a"), TrackerGoodbye(), TrackerHello(session="b"), DENIED)
     seen = [Published(float(at), "", event) for at, event in enumerate(said)]
     assert judge(*seen, sight=SUBSCRIBER).answer is Answer.FORBIDDEN
+
+
+@pytest.mark.parametrize(
+    ("session", "leaves_open", "answer"),
+    [
+        ("b", False, Answer.ALLOWED),
+        ("", True, Answer.ALLOWED),
+        ("", False, Answer.FORBIDDEN),
+        ("a", False, Answer.FORBIDDEN),
+    ],
+)
+def test_a_goodbye_says_whose_it_is(session: str, leaves_open: bool, answer: Answer) -> None:
+    """It is that of the tracker that says it; whoever names itself in its hello alone is as right."""
+    said = (TrackerHello(session="b"), TrackerGoodbye(session=session))
+    seen = [Published(float(at), "", event) for at, event in enumerate(said)]
+    assert judge(*seen, sight=SUBSCRIBER, leaves_open=leaves_open).answer is answer
+
+
+def test_what_the_latest_tracker_says_is_not_an_older_ones() -> None:
+    """Who publishes is not known, but what it says names its session."""
+    hellos = [Published(float(at), "", TrackerHello(session=session)) for at, session in enumerate("ab", start=1)]
+    for session, answer in (("b", Answer.FORBIDDEN), ("a", Answer.CANNOT_TELL)):
+        accepted = ClientJoinAccepted(client="t1", fragment_size=1, session=session)
+        assert judge(*hellos, Published(2.5, "", accepted), sight=SUBSCRIBER).answer is answer
