@@ -5,11 +5,12 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
-from spec.exploration.any_number.executed import Line, executed, noting
+from spec.exploration.any_number.executed import executed, noting
 from spec.exploration.any_number.kinds import Kind, kinds_of, rivals_beside, uniform
 from spec.exploration.any_number.knowledge import MOST_OTHERS, Knowledge
 from spec.exploration.any_number.lint import EMPTY, Lint, Question, lint
 from spec.exploration.any_number.open_system import Asking, OpenSystem, SameForAll
+from spec.exploration.any_number.reach import Line
 from spec.exploration.any_number.restriction import ClockMatters, NotInterchangeable, Restriction, indexed
 from spec.exploration.any_number.shares import ANY_KIND, TIMED
 from spec.exploration.engine.choice import engine
@@ -229,7 +230,7 @@ def lines_met(
     scenario: Scenario, charts: Charts | None, systems: Sequence[OpenSystem], asked: Iterable[Question]
 ) -> set[Line]:
     """The lines in which anything is asked that are ever executed; the same question is answered once."""
-    wanted = frozenset((each.file, line) for each in asked for line in (each.line, each.statement))
+    wanted = frozenset(frozenset({(each.file, each.line), (each.file, each.statement)}) for each in asked)
     noted = systems[0].asking.noted
     passed = {
         (system.nodes[sender].name, system.numbers.messages[message])
