@@ -18,7 +18,7 @@ from spec.exploration.engine.search import BreadthFirst, Engine, Found, Progress
 from spec.exploration.engine.tables import LessPossible
 from spec.exploration.model.bus import BrokerBus
 from spec.exploration.model.closed import NotInert
-from spec.exploration.model.node import Node, Server
+from spec.exploration.model.node import Node, Server, ServerState
 from spec.exploration.model.renaming import permutations_of
 from spec.exploration.model.scenario import Charts, Scenario
 from spec.exploration.model.symmetry import Asymmetric, Permutation, check
@@ -261,10 +261,11 @@ def questions(systems: Sequence[OpenSystem]) -> tuple[Lint, Lint]:
     restrict = systems[0].knowledge.restrict
     names: frozenset[str] = frozenset()
     for system in systems:
-        known = system.asking.known
-        wholes = {(name, state) for name, state, _, _ in known}
-        for (name, _, _, _), found in known.items():
-            wholes |= {(name, outcome.then) for outcome in found}
+        wholes: set[tuple[str, Hashable]] = set()
+        for (name, state, _, _), found in system.asking.known.items():
+            for whole in (state, *(outcome.then for outcome in found)):
+                # Chart by chart: most charts of a server are as they were.
+                wholes.update((name, part) for part in (whole if isinstance(whole, ServerState) else (whole,)))
         names = names.union(*(indexed(whole, restrict, name) for name, whole in wholes))
     nodes = [node for system in systems for node in system.nodes if isinstance(node, Server)]
     charts = dict.fromkeys(type(part) for node in nodes for part in (node.client, node.clock, node.view))
