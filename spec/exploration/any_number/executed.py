@@ -16,11 +16,11 @@ from functools import partial
 from types import CodeType, FrameType
 from typing import Any
 
-from machines.participant import Participant
+from machines.participant import Participant, Snapshot
 from spec.exploration.any_number.reach import Line, Reach
 from spec.exploration.model.bus import BrokerBus
 from spec.exploration.model.node import Node, Server, apart
-from spec.system.process import ChartMachine, Steps
+from spec.system.process import ChartMachine, Sending, Steps, Taking
 
 Passed = tuple[str, Hashable]
 """Who sends an event, and the event."""
@@ -28,20 +28,36 @@ Noted = dict[type[Participant], Steps]
 """What charts were asked, by class."""
 
 
-def noting(nodes: Iterable[Node], noted: Noted) -> tuple[Node, ...]:
-    """Nodes that say the same, and note of each step of their charts that it was asked for."""
+def _itself(value: Any) -> Any:
+    return value
+
+
+def noting(nodes: Iterable[Node], noted: Noted, same: Callable[[Any], Any] = _itself) -> tuple[Node, ...]:
+    """Nodes that say the same, and note of each step of their charts that it was asked for.
+
+    Charts come to snapshots that are the `same` objects where they are equal: these are soon looked up.
+    """
     found = tuple(apart(node) if isinstance(node, Server) else node for node in nodes)
     for node, plain in zip(found, nodes, strict=True):
         if isinstance(node, Server) and isinstance(plain, Server):
             for machine, before in zip(node.machines, plain.machines, strict=True):
-                machine.watch(noted.setdefault(machine.kind, Steps()), _by_way_of(before))
+                machine.watch(noted.setdefault(machine.kind, Steps()), _by_way_of(before, same))
     return found
 
 
-def _by_way_of(machine: ChartMachine) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _by_way_of(machine: ChartMachine, same: Callable[[Any], Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Has another machine do what is asked, which does each step once in a process."""
+
+    def sent(state: Snapshot, sending: Sending) -> Snapshot | None:
+        then = machine.send(state, sending)
+        return None if then is None else same(then)
+
+    def received(state: Snapshot, message: Hashable, sender: str) -> tuple[Taking, Snapshot, str]:
+        taking, then, why = machine.receive(state, message, sender)
+        return taking, same(then), why
+
     does: dict[str, Callable[..., Any]]
-    does = {"_sendings": machine.sends, "_sent": machine.send, "_received": machine.receive}
+    does = {"_sendings": machine.sends, "_sent": sent, "_received": received}
 
     def found(ask: Callable[..., Any]) -> Callable[..., Any]:
         return does[ask.__name__]

@@ -161,7 +161,8 @@ def open_systems(
             OpenSystem(
                 nodes, SameForAll(bus(), more, frozenset(node.name for node in nodes)), closed.faults,
                 keeps_hops=closed.keeps_hops, ordered=closed.ordered, knowledge=_of_kinds(knowledge, [*built], pair),
-                asking=replace(every, of_servers={}), speakers=noting(nodes, every.noted), alike=pair[0] == pair[1],
+                asking=replace(every, of_servers={}), speakers=noting(nodes, every.noted, every.same),
+                alike=pair[0] == pair[1],
                 rivals=tuple(place for place, kind in enumerate(pair, start=1) if kind in rivals_beside(built, pair)),
             )
         )  # fmt: skip
