@@ -31,7 +31,7 @@ def _inside(value: Any, restrict: Restriction, here: Entry, *, is_text: bool) ->
             yield from _named(here, restrict.mentioned(value))
     elif is_dataclass(value) and not isinstance(value, type):
         for each in fields(value):
-            inner = here._replace(path=(*here.path, each.name))
+            inner = Entry((*here.path, each.name), here.names)
             yield from _inside(getattr(value, each.name), restrict, inner, is_text=bool(here.names))
     elif isinstance(value, Mapping):
         for key, part in value.items():
@@ -48,7 +48,8 @@ def _inside(value: Any, restrict: Restriction, here: Entry, *, is_text: bool) ->
 
 
 def _with(here: Entry, names: Names) -> Entry:
-    return here._replace(names=(*here.names, *sorted(names - {*here.names})))
+    more = names.difference(here.names)
+    return Entry(here.path, (*here.names, *sorted(more))) if more else here
 
 
 def _named(here: Entry, names: Names) -> Iterator[Entry]:

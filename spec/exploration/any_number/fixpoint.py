@@ -5,11 +5,12 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
-from spec.exploration.any_number.executed import Line, executed, noting
+from spec.exploration.any_number.executed import executed, noting
 from spec.exploration.any_number.kinds import Kind, kinds_of, rivals_beside, uniform
 from spec.exploration.any_number.knowledge import MOST_OTHERS, Knowledge
 from spec.exploration.any_number.lint import EMPTY, Lint, Question, lint
 from spec.exploration.any_number.open_system import Asking, OpenSystem, SameForAll
+from spec.exploration.any_number.reach import Line
 from spec.exploration.any_number.restriction import ClockMatters, NotInterchangeable, Restriction, indexed
 from spec.exploration.any_number.shares import ANY_KIND, TIMED
 from spec.exploration.engine.choice import engine
@@ -17,7 +18,7 @@ from spec.exploration.engine.search import BreadthFirst, Engine, Found, Progress
 from spec.exploration.engine.tables import LessPossible
 from spec.exploration.model.bus import BrokerBus
 from spec.exploration.model.closed import NotInert
-from spec.exploration.model.node import Node, Server
+from spec.exploration.model.node import Node, Server, ServerState
 from spec.exploration.model.renaming import permutations_of
 from spec.exploration.model.scenario import Charts, Scenario
 from spec.exploration.model.symmetry import Asymmetric, Permutation, check
@@ -160,7 +161,8 @@ def open_systems(
             OpenSystem(
                 nodes, SameForAll(bus(), more, frozenset(node.name for node in nodes)), closed.faults,
                 keeps_hops=closed.keeps_hops, ordered=closed.ordered, knowledge=_of_kinds(knowledge, [*built], pair),
-                asking=replace(every, of_servers={}), speakers=noting(nodes, every.noted), alike=pair[0] == pair[1],
+                asking=replace(every, of_servers={}), speakers=noting(nodes, every.noted, every.same),
+                alike=pair[0] == pair[1],
                 rivals=tuple(place for place, kind in enumerate(pair, start=1) if kind in rivals_beside(built, pair)),
             )
         )  # fmt: skip
@@ -229,7 +231,7 @@ def lines_met(
     scenario: Scenario, charts: Charts | None, systems: Sequence[OpenSystem], asked: Iterable[Question]
 ) -> set[Line]:
     """The lines in which anything is asked that are ever executed; the same question is answered once."""
-    wanted = frozenset((each.file, line) for each in asked for line in (each.line, each.statement))
+    wanted = frozenset(frozenset({(each.file, each.line), (each.file, each.statement)}) for each in asked)
     noted = systems[0].asking.noted
     passed = {
         (system.nodes[sender].name, system.numbers.messages[message])
@@ -260,10 +262,11 @@ def questions(systems: Sequence[OpenSystem]) -> tuple[Lint, Lint]:
     restrict = systems[0].knowledge.restrict
     names: frozenset[str] = frozenset()
     for system in systems:
-        known = system.asking.known
-        wholes = {(name, state) for name, state, _, _ in known}
-        for (name, _, _, _), found in known.items():
-            wholes |= {(name, outcome.then) for outcome in found}
+        wholes: set[tuple[str, Hashable]] = set()
+        for (name, state, _, _), found in system.asking.known.items():
+            for whole in (state, *(outcome.then for outcome in found)):
+                # Chart by chart: most charts of a server are as they were.
+                wholes.update((name, part) for part in (whole if isinstance(whole, ServerState) else (whole,)))
         names = names.union(*(indexed(whole, restrict, name) for name, whole in wholes))
     nodes = [node for system in systems for node in system.nodes if isinstance(node, Server)]
     charts = dict.fromkeys(type(part) for node in nodes for part in (node.client, node.clock, node.view))

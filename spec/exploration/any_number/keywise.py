@@ -135,7 +135,7 @@ class KeyByKey:
         """Raise `NotInterchangeable` for what is asked of how many hashes there are, and in what order."""
         charts = [kind for kind, steps in noted.items() if steps.sends or steps.sent or steps.received]
         found = [each for each in lint(charts, frozenset(self.names)).questions if each.refused or each.constant]
-        wanted = frozenset((each.file, line) for each in found for line in (each.line, each.statement))
+        wanted = [frozenset({(each.file, each.line), (each.file, each.statement)}) for each in found]
         anew = open_systems(self.scenario, self.charts)
         machines = [
             machine for one in anew for node in one.nodes if isinstance(node, Server) for machine in node.machines

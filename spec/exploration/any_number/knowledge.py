@@ -168,6 +168,13 @@ class Knowledge(Sayings):
         return all(kinds.count(kind) <= most for kind, most in self.beside.items())
 
     def _placed(self, chosen: Ghosts, turn: int, taken: str = "") -> Ghosts:
+        """The ghosts with names; the same choice is placed for each message that is read beside it."""
+        key = (chosen, turn, taken)
+        if key not in self._placings:
+            self._placings[key] = self._placed_anew(chosen, turn, taken)
+        return self._placings[key]
+
+    def _placed_anew(self, chosen: Ghosts, turn: int, taken: str) -> Ghosts:
         free = [name for place in range(len(self.places)) for name in self.places[(place + turn) % len(self.places)]]
         free = [name for name in free if name != taken]
         order = free[:: len(free) // len(chosen)] if turn % 2 else free
@@ -271,10 +278,21 @@ class Knowledge(Sayings):
             )
         yield message
 
-    def _told_of_the_other(self, owner: str, message: Any, subject: str) -> Iterator[Any]:
-        """A message that is not seen, with all that it may say of the other server that is seen."""
-        other = self.seen[1 if owner == self.seen[0] else 0]
+    def _told_of_the_other(self, owner: str, message: Any, subject: str) -> tuple[Any, ...]:
+        """A message that is not seen, with all that it may say of the other server that is seen.
+
+        That is listed anew when more is known of what such messages say; it only grows.
+        """
         base = self.restrict.renamed(self.restrict(message, frozenset({subject})), canonical(subject, ""))
+        count = len(self.contents.get(base, ()))
+        before, found = self._told_unseen.get((owner, message, subject), (-1, ()))
+        if before != count:
+            found = tuple(self._all_told_of_the_other(owner, message, subject, base))
+            self._told_unseen[owner, message, subject] = (count, found)
+        return found
+
+    def _all_told_of_the_other(self, owner: str, message: Any, subject: str, base: Any) -> Iterator[Any]:
+        other = self.seen[1 if owner == self.seen[0] else 0]
         visible = frozenset(self.seen)
         for part in (None, *self.contents.get(base, ())):
             said = self.restrict.renamed(part, named(subject, other)) if part is not None else message

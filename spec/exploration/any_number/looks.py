@@ -8,6 +8,7 @@ without files answers each property that does not look at files, which is found 
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, NoReturn
 
 from spec.exploration.any_number.fixpoint import Fixpoint, Options, Part, fixpoint
@@ -16,6 +17,7 @@ from spec.exploration.any_number.open_system import OpenSystem, timed
 from spec.exploration.any_number.restriction import OTHERS, NotInterchangeable
 from spec.exploration.any_number.slices import Slice, brings_files, slices_of
 from spec.exploration.model.closed import ClosedSystem
+from spec.exploration.model.node import Outcome
 from spec.exploration.model.scenario import Charts, Scenario
 from spec.exploration.model.steps import TRACKER, Label
 from spec.exploration.properties.client_join import ClientSide, TrackerSide, side_of
@@ -80,12 +82,14 @@ def looks(
         else:
             yield from found
             return
-    done = fixpoint(scenario, _delivering(options, properties), charts)
-    yield _look(done, properties, why)
+    judged = Judged(properties)
+    done = fixpoint(scenario, _delivering(options, judged), charts)
+    yield _look(done, judged, why)
 
 
-def _look(done: Fixpoint, properties: Sequence[Property], why: str = "") -> Look:
-    first, met = (first_of(done, properties), steps_met(done.parts, properties)) if done.complete else ({}, set())
+def _look(done: Fixpoint, judged: "Judged", why: str = "") -> Look:
+    properties = judged.properties
+    first, met = (first_of(done, properties), judged.met(done.parts)) if done.complete else ({}, set())
     return Look(done, tuple(properties), first, met, why)
 
 
@@ -101,7 +105,8 @@ def _of_slices(
     yield Look(done, plain, {key: at for key, at in first.items() if key[0] in names}, set())
     about = tuple(each.about for each in guards if each.looks_at_files)
     for each in files if about else ():
-        yield _look(_searched(each, _delivering(options, about), charts), about)
+        judged = Judged(about)
+        yield _look(_searched(each, _delivering(options, judged), charts), judged)
 
 
 def _searched(slice_: Slice, options: Options, charts: Charts | None) -> Fixpoint:
@@ -110,18 +115,18 @@ def _searched(slice_: Slice, options: Options, charts: Charts | None) -> Fixpoin
     return done
 
 
-def _delivering(options: Options, properties: Sequence[Property]) -> Options:
+def _delivering(options: Options, judged: "Judged") -> Options:
     """Where a property about steps needs a message that is always ignored, that is delivered."""
 
     def needs(part: Part, parts: Sequence[Part]) -> None:
         if part is parts[0]:
             met.clear()
-            met.update(dict.fromkeys(steps_met(parts, properties), 0))
-        deliver_what_matters(part.system, properties, met)
+            met.update(dict.fromkeys(judged.met(parts), 0))
+        deliver_what_matters(part.system, judged.properties, met)
 
     met: dict[tuple[str, bool | None], int] = {}
 
-    return replace(options, needs=needs) if any(each.when == "step" for each in properties) else options
+    return replace(options, needs=needs) if judged.about_steps else options
 
 
 @dataclass
@@ -162,29 +167,69 @@ def steps_met(parts: Sequence[Part], properties: Sequence[Property]) -> Met:
     Steps about hidden servers are left out, since whoever looks at these sees them; but not news, which tells somebody
     who is seen of the files of another one.
     """
-    about = [each for each in properties if each.when == "step"]
-    return {key for part in parts for key in _of_part(part, about)} if about else set()
+    return Judged(properties).met(parts)
 
 
-def _of_part(part: Part, properties: Sequence[Property]) -> Iterator[tuple[str, bool | None]]:
-    system, restrict = part.system, part.system.knowledge.restrict
-    places = {node.name: place for place, node in enumerate(system.nodes)}
-    visible = frozenset(system.knowledge.seen)
-    hidden = frozenset(restrict.names) - visible
-    for (name, state, kind, message), outcomes in system.asking.known.items():
-        mine = [each for each in properties if concerns(system, each, places[name], kind)]
-        for outcome in outcomes if mine else ():
-            step = step_of(system, places[name], state, Label(kind, places[name], message, outcome))
+class Judged:
+    """What steps of charts do to properties about steps. Each step is judged once: what was said stays said."""
+
+    def __init__(self, properties: Sequence[Property]) -> None:
+        self.properties = tuple(properties)
+        self.about_steps = tuple(each for each in properties if each.when == "step")
+        self._of_systems: dict[int, _OfSystem] = {}
+
+    def met(self, parts: Sequence[Part]) -> Met:
+        """See `steps_met`."""
+        found: Met = set()
+        for part in parts if self.about_steps else ():
+            of = self._of_systems.get(id(part.system))
+            if of is None:  # which keeps the system, so that no other one comes to have its id
+                of = self._of_systems[id(part.system)] = _OfSystem(part.system, self.about_steps)
+            found |= of.judged()
+        return found
+
+
+class _OfSystem:
+    """The same in one system."""
+
+    def __init__(self, system: OpenSystem, properties: Sequence[Property]) -> None:
+        self.system, self.properties, self.met = system, properties, Met()
+        self.restrict = system.knowledge.restrict
+        self.places = {node.name: place for place, node in enumerate(system.nodes)}
+        self.visible = frozenset(system.knowledge.seen)
+        self.hidden = frozenset(self.restrict.names) - self.visible
+        self._concerned: dict[tuple[str, str], tuple[Property, ...]] = {}
+        self._judged = [0, 0]
+
+    def judged(self) -> Met:
+        """What all steps do, with those that have been asked for since this was asked last."""
+        asking = self.system.asking
+        for at, said in enumerate((asking.of_servers, asking.of_tracker)):
+            new = [*islice(said.items(), self._judged[at], None)]
+            self._judged[at] += len(new)
+            for question, outcomes in new:
+                self._judge(question, outcomes)
+        return self.met
+
+    def _judge(self, question: tuple[str, Hashable, str, Hashable], outcomes: Sequence[Outcome]) -> None:
+        name, state, kind, message = question
+        about = self._concerned.get((name, kind))
+        if about is None:
+            system, place = self.system, self.places[name]
+            about = tuple(each for each in self.properties if concerns(system, each, place, kind))
+            self._concerned[name, kind] = about
+        for outcome in outcomes if about else ():
+            step = step_of(self.system, self.places[name], state, Label(kind, self.places[name], message, outcome))
             assert step is not None
             whose = timed(outcome.arrows[0]) if kind == "expire" else ""
-            if not restrict.is_seen(step.message, visible) or whose in hidden:
+            if whose in self.hidden or not self.restrict.is_seen(step.message, self.visible):
                 continue
-            for each in mine:
+            for each in about:
                 premise, conclusion = each.says(step)
                 if premise:
-                    yield each.name, False
+                    self.met.add((each.name, False))
                     if not conclusion:
-                        yield each.name, True
+                        self.met.add((each.name, True))
 
 
 def observed(system: ClosedSystem, component: int, state: Hashable, idle: bool) -> Hashable:

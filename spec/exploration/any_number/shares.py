@@ -118,6 +118,8 @@ class Shares:
         self._messages: dict[tuple[Hashable, tuple[str, ...]], tuple[int, tuple[Hashable, ...]]] = {}
         self._speaks: dict[Hashable, Any] = {}
         self._joint_of: dict[tuple[Any, int], int] = {}
+        self._placings: dict[tuple[Ghosts, int, str], Ghosts] = {}
+        self._told_unseen: dict[tuple[str, Any, str], tuple[int, tuple[Any, ...]]] = {}
 
     def of_kinds(self, kinds: tuple[int, int], beside: Mapping[int, int]) -> Self:
         """The same knowledge, where servers of these kinds are seen."""

@@ -27,6 +27,8 @@ from machines.torrent_server import TorrentServerData
 from machines.tracker import TrackerData
 from spec.exploration.model.interruptions import points, stored_before
 from spec.exploration.model.normal_form import marks_in, normal, without_marks
+from spec.exploration.model.paths import Paths
+from spec.exploration.model.pauses import choices, endless, pauses
 from spec.exploration.model.renaming import Renaming
 from spec.exploration.model.second_tracker import SPARE, coming_up, session_after, stepping_down
 from spec.exploration.model.wills import BY_BROKER, SAYS, forgetting, noted, renewed, saying, started
@@ -40,8 +42,6 @@ AGAIN = "again"
 """The `event_id` of an event that is delivered twice; of another one meanwhile, the same with a number."""
 STEPS = 1000
 """More calls than one step of a server can take: it calls itself for ever."""
-SHOWN = 20
-"""Calls of such a step that are kept, and told."""
 
 
 class Arrow(NamedTuple):
@@ -153,6 +153,8 @@ class Server:
     def __post_init__(self) -> None:
         self._machines: dict[str, ChartMachine] = {role: ChartMachine(getattr(self, role)) for role in ROLES}
         self._broker = ChartMachine(self.broker)
+        self.paths: Paths | None = None
+        """The steps that were made, if they are kept to be followed with other views."""
         self._met: list[tuple[Progress, bool]] | None = None
         """What is met on the way through a step, with whether it ends there; where somebody asks for that."""
 
@@ -318,33 +320,40 @@ class Server:
 
     def _run(self, begun: "Progress") -> tuple[Outcome, ...]:
         """All ways in which a step can end."""
+        return self._ends(begun) if self.paths is None or self._met is not None else self.paths.follow(begun)
+
+    def walk(self, begun: "Progress", view: Any) -> "tuple[tuple[Outcome, ...], list[Progress]]":
+        """The same where another machine is asked in the place of the view's, and where each way ended."""
+        asked, self._machines["view"] = self._machines["view"], view
+        met: list[tuple[Progress, bool]] = []
+        self._met = met
+        try:
+            return self._ends(begun), [here for here, ends in met if ends]
+        finally:
+            self._machines["view"], self._met = asked, None
+
+    def _ends(self, begun: "Progress") -> tuple[Outcome, ...]:
         found: dict[Outcome, None] = {}
         todo = [begun]
         met = self._met if self._met is not None else []
         while todo:
             here = todo.pop()
             if len(here.arrows) > STEPS:
-                found[self._endless(here)] = None
+                broken, events, arrows = endless(here, STEPS)
+                client = here.state.client
+                found[Outcome(self.initial._replace(client=client, broken=broken), events, arrows, here.fault)] = None
                 break  # with a choice in each round there would be no end of ways
             busy = None if here.state.broken else self._busy(here)
-            ends = busy is None or self._pauses(here, busy)
+            ends = busy is None or pauses(here, busy)
             met.append((here, ends))
             if busy is None or ends:
-                found[Outcome(normal(here.state), here.sent, here.arrows, here.fault)] = None
+                found[_outcome(here)] = None
                 continue
             role, sendings = busy
             for sending in reversed(sendings):
                 failed = len(sendings) > 1 and isinstance(sending.message, ViewChangeFailed)
                 todo.append(self._send(here._replace(fault="storage failure" if failed else here.fault), role, sending))
         return tuple(found)
-
-    def _endless(self, here: "Progress") -> Outcome:
-        """Where a server is that never terminates: nowhere that its charts call possible."""
-        arrows = here.arrows[:SHOWN]
-        sent = tuple(arrow.message for arrow in arrows if arrow[:2] == ("client", "broker"))
-        events = tuple(message for message in sent if isinstance(message, BusEvent))
-        broken = f"after {STEPS} calls in one step it still goes on, in {here.state.where}"
-        return Outcome(self.initial._replace(client=here.state.client, broken=broken), events, arrows, here.fault)
 
     def _busy(self, here: "Progress") -> tuple[str, tuple[Sending, ...]] | None:
         """Who has something to do, and what: the broker and the view answer before the client goes on."""
@@ -355,14 +364,8 @@ class Server:
             machine = self._machines[role]
             due = () if machine.patient else machine.sends(getattr(here.state, role))
             if due:
-                return role, _choices(due)
+                return role, choices(due)
         return None
-
-    def _pauses(self, here: "Progress", busy: tuple[str, tuple[Sending, ...]]) -> bool:
-        """Whether a step ends before its first publication, because it began with a handshake."""
-        role, sendings = busy
-        shook_hands = any(arrow.receiver == "broker" for arrow in here.arrows)
-        return role == "client" and shook_hands and not here.sent and isinstance(sendings[0].message, BusEvent)
 
     def _send(self, here: "Progress", role: str, sending: Sending) -> "Progress":
         receiver = "client" if role == "broker" else sending.to
@@ -391,11 +394,16 @@ class Server:
 
 
 def apart(server: Server) -> Server:
-    """The same server with machines of its own, so that these can be watched apart."""
+    """The same server with machines of its own, so that these can be watched apart. It keeps the paths of its steps."""
     made = copy(server)
     made._machines = {role: copy(machine) for role, machine in server._machines.items()}  # noqa: SLF001 - its own file
     made._broker = copy(server._broker)  # noqa: SLF001
+    made.paths = Paths(made._machines["view"], made.walk, lambda ends: tuple(dict.fromkeys(map(_outcome, ends))))  # noqa: SLF001
     return made
+
+
+def _outcome(end: "Progress") -> Outcome:
+    return Outcome(normal(end.state), end.sent, end.arrows, end.fault)
 
 
 class Progress(NamedTuple):
@@ -419,8 +427,3 @@ def _moved(here: Progress, role: str, then: Snapshot) -> Progress:
 
 def _broken(here: Progress, why: str) -> Progress:
     return here._replace(state=here.state._replace(broken=why))
-
-
-def _choices(sendings: tuple[Sending, ...]) -> tuple[Sending, ...]:
-    """Different messages are a choice; several of one kind are all sent, in any order, which nobody sees."""
-    return sendings if len({type(sending.message) for sending in sendings}) > 1 else sendings[:1]

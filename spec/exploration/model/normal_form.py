@@ -1,11 +1,11 @@
 """The states of servers without what does not matter: a finite state space needs that."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from immutabledict import immutabledict
 
 from machines.clock import ClockData
+from machines.records import replace
 from machines.torrent_server import TorrentServerData
 from machines.tracker import TrackerData
 

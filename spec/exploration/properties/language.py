@@ -214,7 +214,7 @@ class Properties:
         self._numbers: dict[Hashable, int] = {}
         self._sides: list[list[tuple[int, int]]] = [[] for _ in range(width)]  # by local: busy, idle
         self._budgets: list[int] = []
-        self._answers: dict[tuple[int, tuple[int, ...]], Answer] = {}
+        self._answers: list[dict[tuple[int, ...], Answer]] = [{} for _ in self.instances]
         self.renew()
 
     def _instances(self, properties: Iterable[Property]) -> Iterator[Instance]:
@@ -245,24 +245,21 @@ class Properties:
         return self._numbers[value]
 
     def _watches(self, number: int) -> Iterator[Watch]:
-        instance = self.instances[number]
+        instance, answers, values = self.instances[number], self._answers[number], self._values
         sides = [self._sides_of(component) for component in instance.components]
         for broken in (True, False) if instance.alternative is None else (True, False, None):
 
             def is_met(chosen: tuple[int, ...], broken: bool | None = broken) -> bool:
-                premise, conclusion = self._answer(number, chosen)
+                answer = answers.get(chosen)
+                if answer is None:
+                    answer = answers[chosen] = instance.answer([values[one] for one in chosen])
+                premise, conclusion = answer
                 if broken is None:
                     return premise and conclusion is None
                 return bool(premise and not (broken and conclusion is not False))
 
             for sets in _products(is_met, sides, ()):
                 yield Watch(instance, broken, sets)
-
-    def _answer(self, number: int, chosen: tuple[int, ...]) -> Answer:
-        key = (number, chosen)
-        if key not in self._answers:
-            self._answers[key] = self.instances[number].answer([self._values[one] for one in chosen])
-        return self._answers[key]
 
     def _sides_of(self, component: int) -> list[int]:
         if component == len(self._sides):

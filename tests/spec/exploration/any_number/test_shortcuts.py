@@ -50,7 +50,8 @@ def stale(system: OpenSystem) -> Iterator[str]:
     """What was kept as current, and would be something else if it was listed or asked anew."""
     ghosts: Any = system.around
     for (component, state), of in [*system.of_states.items()]:
-        system.knowledge._choices.clear()
+        for kept_ in (system.knowledge._choices, system.knowledge._placings, system.knowledge._told_unseen):
+            kept_.clear()
         for (what, *message), (version, kept) in [*of.lists.items()]:
             if version == system._version(of, *(ALL if what != "completions" else ALL[:1])):
                 anew = tuple(getattr(system.knowledge, str(what))(system.owner(component), state, *message))
@@ -83,6 +84,18 @@ def test_what_is_not_noted_as_grown_is_found(what: str, monkeypatch: pytest.Monk
         adds(self, known, one, "" if of == what else of, place)
 
     monkeypatch.setattr(Shares, "_add", without)
+    assert [*stale(fixpoint(scenario("standard"), Options(symmetric=False)).system)]
+
+
+def test_what_is_said_later_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if what a message may say of others was listed once, and for ever."""
+    told = Knowledge._told_of_the_other
+
+    def once(self: Knowledge, owner: str, message: Any, subject: str) -> tuple[Any, ...]:
+        known = self._told_unseen.get((owner, message, subject))
+        return known[1] if known else told(self, owner, message, subject)
+
+    monkeypatch.setattr(Knowledge, "_told_of_the_other", once)
     assert [*stale(fixpoint(scenario("standard"), Options(symmetric=False)).system)]
 
 

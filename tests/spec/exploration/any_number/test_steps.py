@@ -10,7 +10,7 @@ from machines import DistributionView
 from machines.calls import AddClient, CheckJoin, JoinPossible
 from machines.distribution_view import DistributionViewData
 from spec.exploration.any_number.fixpoint import Fixpoint, Options
-from spec.exploration.any_number.looks import looks, steps_met
+from spec.exploration.any_number.looks import Judged, looks, steps_met
 from spec.exploration.any_number.verdicts import ASKED, answer
 from spec.exploration.model.scenario import Scenario, scenario
 from spec.exploration.properties.language import Implication, Property, at_each_step
@@ -27,6 +27,21 @@ def test_all_steps_are_as_they_should_be(standard: Fixpoint) -> None:
     met = steps_met(standard.parts, STEPS)
     assert {name for name, broken in met if broken} == set()
     assert len(met) == 18
+
+
+def test_steps_that_are_asked_for_later_are_judged_as_well(standard: Fixpoint) -> None:
+    """Each once: what was asked before a round is not judged again after it."""
+    (part,) = standard.parts
+    asking = part.system.asking
+    every = dict(asking.of_servers), dict(asking.of_tracker)
+    judged = Judged(STEPS)
+    for said in (asking.of_servers, asking.of_tracker):
+        said.clear()
+    assert judged.met(standard.parts) == set()
+    for count in (10, 100, None):
+        for said, known in zip((asking.of_servers, asking.of_tracker), every, strict=True):
+            said.update([*known.items()][:count])
+        assert judged.met(standard.parts) == steps_met(standard.parts, STEPS)
 
 
 @at_each_step
