@@ -93,11 +93,11 @@ def nobody_is_busy(system: ClosedSystem, row: Row) -> bool:
 
 
 def stopping_before_each_publication(monkeypatch: pytest.MonkeyPatch) -> None:
-    def pauses(_self: Server, here: Any, busy: tuple[str, tuple[Any, ...]]) -> bool:
+    def pauses(here: Any, busy: tuple[str, tuple[Any, ...]]) -> bool:
         role, sendings = busy
         return role == "client" and bool(here.arrows) and isinstance(sendings[0].message, BusEvent)
 
-    monkeypatch.setattr(Server, "_pauses", pauses)
+    monkeypatch.setattr(node_module, "pauses", pauses)
 
 
 STEPS = {
