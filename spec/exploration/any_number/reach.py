@@ -6,10 +6,11 @@ each other. So the names are gathered, backwards from the line, by which it can 
 that name cannot come to it. That errs on one side only: all functions of one name count as one, whatever they are a
 method of; whatever mentions a name, be it as a text, counts as calling it; and where a name stands outside of
 functions, or is one that Python calls by itself (`__eq__`), every step may come to the line. So do all steps of charts
-that are not compiled, and of those whose source cannot be read.
+that are not compiled, of those whose source cannot be read, and of those that make up names as they go (`MADE_UP`).
 
 That functions are called by their names is what `lint` takes for granted as well: a question that is reached otherwise
-would not be known. `Reach` is looked at beside the long way in `tests/spec/exploration/any_number/test_reach.py`.
+would not be known. Of `machines` that is known. `Reach` is looked at beside the long way in
+`tests/spec/exploration/any_number/test_reach.py`.
 """
 
 import ast
@@ -20,6 +21,7 @@ from functools import lru_cache
 from types import FunctionType, ModuleType
 from typing import Any
 
+import machines
 from machines import participant, steps
 from machines.participant import Participant, actions, all_states, arrows_of, guards_of, label_of, lineage
 from machines.steps import compiled
@@ -28,6 +30,9 @@ Line = tuple[str, int]
 Names = frozenset[str]
 OF_TRANSITIONS = frozenset({"cond", "unless", "on"})
 """The arguments that name methods of a chart which the table of its steps knows."""
+
+MADE_UP = frozenset({"getattr", "eval", "exec", "globals", "locals", "vars", "methodcaller", "attrgetter"})
+"""By which functions are called whose names need not stand anywhere, unless these are given texts."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ class Source:
     functions: tuple[Function, ...]
     mentions: Names
     """What is mentioned outside of functions."""
+    makes_up: bool = False
+    """Whether a name may be called that nobody mentions."""
 
 
 class Unreadable(Exception):  # noqa: N818 - what was found
@@ -74,9 +81,12 @@ class Reach:
     def _take(self, module: ModuleType) -> None:
         file = getattr(module, "__file__", None) or ""
         try:
-            self._sources[file] = _source(file)
+            source = self._sources[file] = _source(file)
         except Unreadable:
             self._always = True
+        else:
+            is_ours = module.__name__.partition(".")[0] == machines.__name__
+            self._always |= source.makes_up and not is_ours
         self._take_names(vars(module))
 
     def _take_names(self, named: Any) -> None:
@@ -175,7 +185,8 @@ def _source(file: str) -> Source:
         raise Unreadable(file) from why
     reader = _Reader()
     reader.visit(tree)
-    return Source(tuple(reader.functions), frozenset(reader.outside))
+    made_up = any(isinstance(node, ast.Call) and _makes_up(node) for node in ast.walk(tree))
+    return Source(tuple(reader.functions), frozenset(reader.outside), made_up)
 
 
 class _Reader(ast.NodeVisitor):
@@ -250,6 +261,13 @@ def _mentioned(node: ast.AST) -> Iterator[str]:
         yield node.attr
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
+
+
+def _makes_up(call: ast.Call) -> bool:
+    """Whether a call may come to what is mentioned nowhere: with names that are no texts."""
+    name = next(_mentioned(call.func), "")
+    names = call.args[1:2] if name == "getattr" else call.args
+    return name in MADE_UP and not (names and all(map(_are_texts, names)))
 
 
 def _are_texts(node: ast.expr) -> bool:

@@ -16,6 +16,7 @@ from spec.exploration.any_number.reach import Line, Names, Reach
 from spec.exploration.any_number.restriction import NotInterchangeable
 from spec.exploration.model.node import Server
 from spec.exploration.model.scenario import Charts, Scenario, scenario
+from tests.spec.exploration.any_number.made_up import ByMadeUpText
 
 
 class Everything(Reach):
@@ -181,6 +182,11 @@ REFUSED = r"test_reach\.py:\d+: min\(\) of 'clients'"
 def test_what_few_steps_ask_is_refused_all_the_same(way: Any) -> None:
     with pytest.raises(NotInterchangeable, match=REFUSED):
         fixpoint(scenario("standard"), charts={"DistributionView": way})
+
+
+def test_whoever_makes_up_names_may_come_anywhere() -> None:
+    with pytest.raises(NotInterchangeable, match=r"made_up\.py:\d+: min\(\) of 'clients'"):
+        fixpoint(scenario("standard"), charts={"DistributionView": ByMadeUpText})
 
 
 def test_a_step_that_is_left_out_wrongly_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
