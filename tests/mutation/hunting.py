@@ -81,6 +81,7 @@ SMALL: tuple[Scenario, ...] = (
     _scenario("crash points", torrents=1, hardened=True, wills=True, files=True, crash_points=True,
               stabilisation=True, faults={"crash tracker": 1, "crash torrent": 1}),
     _scenario("second tracker", torrents=1, hardened=True, files=True, second_trackers=1),
+    _scenario("one of two trackers stops", torrents=1, hardened=True, second_trackers=1, faults={"stop tracker": 1}),
     _scenario("second tracker after stabilisation", torrents=1, second_trackers=1, timeouts="never",
               stabilisation=True, views={"torrent1": SIZE}),
 )  # fmt: skip
