@@ -51,10 +51,9 @@ def test_a_loss_may_as_well_wait_until_its_turn(scenario: Scenario) -> None:
     assert joints(scenario.build(drop_inert=False)) == whole
 
 
-@pytest.mark.parametrize("stabilisation", [False, True])
-def test_a_loss_in_the_middle_is_another_step(stabilisation: bool) -> None:
+def test_a_loss_in_the_middle_is_another_step() -> None:
     """The switch does something, where several servers hear an event."""
-    scenario = Scenario("two", stabilisation=stabilisation, timeouts="never", faults={"losses": None})
+    scenario = Scenario("two", timeouts="never", faults={"losses": None})
     system, whole = (scenario.build(drop_inert=False, loses_anywhere=anywhere) for anywhere in (False, True))
     oldest, any_ = all_states(system), all_states(whole)
     assert oldest is not None

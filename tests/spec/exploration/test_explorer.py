@@ -64,8 +64,8 @@ BROKEN = {
     "late-wills": set(),
     "second-tracker": {GIVEN_UP, BOTH_SERVE, STAYS_OUT},
     "second-tracker-stops": set(),
-    "second-tracker-rivals": {"where nothing is lost all views agree with the tracker that serves"},
-    "second-tracker-losses": {GIVEN_UP, "no two trackers serve"},
+    "second-tracker-rivals": set(),
+    "second-tracker-losses": {GIVEN_UP},
     "asking-again": {GIVEN_UP, GHOST, MISSED},  # as drawn; and others know who was removed when it asked again
 }
 """What the protocol as drawn does not hold, by scenario."""
