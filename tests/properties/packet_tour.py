@@ -184,15 +184,22 @@ def _miss_hello(service: PacketService) -> None:
     assert service.system.servers["tracker"].at == "offline"
 
 
+def _second_up_to(service: PacketService, where: str) -> Server:
+    """A second tracker starts, packet by packet, until it is somewhere."""
+    service.system.tell("second", Start(session="two"))
+    tracker = service.system.servers["second"]
+    while tracker.at != where:
+        if tracker.link and tracker.link.up:
+            service.system.carry_up(tracker.link)
+        else:
+            service.system.carry_down("second")
+    return tracker
+
+
 def _miss_its_hello(service: PacketService) -> None:
     """The same of a tracker that waits for its own hello, and does not serve."""
     _offline(service, "second")
-    service.system.tell("second", Start(session="two"))
-    tracker = service.system.servers["second"]
-    while tracker.at != "awaiting_its_hello":
-        service.system.carry_up(tracker.link) if tracker.link and tracker.link.up else service.system.carry_down(
-            "second"
-        )
+    tracker = _second_up_to(service, "awaiting_its_hello")
     service.cut.add(tracker.name)
     service.system.tell("second", PublishFailed(event=TrackerHello))
     assert tracker.at == "offline"
@@ -232,12 +239,7 @@ def _succeed(pending: bool, other: TrackerHello, early: bool, service: PacketSer
 
 def _hear_another(service: PacketService) -> None:
     _offline(service, "second")
-    service.system.tell("second", Start(session="two"))
-    tracker = service.system.servers["second"]
-    while tracker.at != "awaiting_subacks":
-        service.system.carry_up(tracker.link) if tracker.link and tracker.link.up else service.system.carry_down(
-            "second"
-        )
+    tracker = _second_up_to(service, "awaiting_subacks")
     _hears(service, tracker, TrackerHello(session="three", event_id="x"), first=True)
     assert tracker.at == "awaiting_subacks"
     service.system.run_startup("second")
