@@ -57,6 +57,31 @@ FOLDERS = {
 """The marks of tests, by where they stand."""
 
 
+TOGETHER = (
+    "mutation/test_conformance.py",
+    "mutation/test_exploration.py",
+    "mutation/test_planted.py",
+    "runtime/cli/test_replay.py",
+    "runtime/demo/test_demo.py",
+    "runtime/demo/test_demo_faults.py",
+    "spec/conformance/test_checker.py",
+    "spec/conformance/test_counterexample.py",
+    "spec/conformance/test_third_party.py",
+    "spec/exploration/any_number/test_certificate.py",
+    "spec/exploration/any_number/test_shortcuts.py",
+    "spec/exploration/any_number/test_slices.py",
+    "spec/exploration/any_number/test_termination.py",
+    "spec/exploration/any_number/test_views.py",
+    "spec/exploration/test_agreement.py",
+    "spec/exploration/test_equivalences.py",
+    "spec/exploration/test_pages.py",
+    "spec/exploration/test_promela.py",
+    "spec/exploration/test_remedies.py",
+    "spec/monitor/test_gaps.py",
+)
+"""Files whose tests have one worker, since what they share takes longer to make than most of them."""
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """Half as many again as there are processors: a good part of the tests waits for brokers and clocks."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -69,6 +94,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark, folders in FOLDERS.items():
             if any(place == folder or place.startswith(f"{folder}/") for folder in folders):
                 item.add_marker(mark)
+        if place in TOGETHER:
+            item.add_marker(pytest.mark.xdist_group(place))
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("property")
 

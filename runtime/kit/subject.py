@@ -18,6 +18,10 @@ TAIL = 2000
 """Bytes of what a server printed last that a report tells."""
 MARK = "CLIENTJOIN_VERIFIED"
 """The environment variable by which processes are known that a server has started, whatever group they are in."""
+ENDS_WITHIN = 5.0
+"""Seconds in which processes that were killed are waited for: the system ends them when it comes to it."""
+LOOKS_EVERY = 0.01
+"""Seconds between two looks at the processes that are left."""
 PRINTED = 120
 """Characters of the last line that a server printed which has ended."""
 
@@ -91,14 +95,18 @@ class Subject:
         return False
 
     async def kill(self) -> None:
-        """End it at once, with all processes that it started."""
+        """End it at once, with all processes that it started, and wait until they have ended."""
         self._signal(signal.SIGKILL)
         if self.process is not None:
             await self.process.wait()
             self._signal(signal.SIGKILL, ended=True)
-            for process in self._left():
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(process, signal.SIGKILL)
+            with contextlib.suppress(TimeoutError):  # somebody else's processes cannot be ended
+                async with asyncio.timeout(ENDS_WITHIN):
+                    while left := list(self._left()):
+                        for process in left:
+                            with contextlib.suppress(ProcessLookupError, PermissionError):
+                                os.kill(process, signal.SIGKILL)
+                        await asyncio.sleep(LOOKS_EVERY)
 
     def _left(self) -> Iterator[int]:
         """The processes that it has started in other groups, as a daemon does, where `/proc` tells of them."""

@@ -11,6 +11,7 @@ from runtime.driver import Server
 from runtime.mqtt.session import BrokerAddress
 from tests.support.brokers import KINDS, a_broker
 from tests.support.latency import distant
+from tests.support.nightly import by_day
 from tests.support.servers import Played, a_torrent, a_tracker, play, reach
 
 CLOCK = 100.0
@@ -65,7 +66,7 @@ def test_sixty_servers_join_at_once_from_afar(who: str, tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", by_day(KINDS, ["mosquitto"]))
 def test_the_demo_with_sixty_torrent_servers(kind: str, tmp_path: Path) -> None:
     """The scenario in which nothing goes wrong; those that lose events wait for the clocks, too, here for 100 s."""
 

@@ -61,6 +61,10 @@ class Fault:
         where, name = self._owner()
         return inspect.getattr_static(where, name)
 
+    def faulty(self) -> str:
+        """The source of what it changes, with the fault. Raises `NotPlanted`."""
+        return replaced(_source(self.target()), self.old, self.new)
+
     def _owner(self) -> tuple[Any, str]:
         module, _, path = self.function.rpartition(".")
         module, _, owner = module.partition(":")
@@ -99,11 +103,14 @@ def recast(chart: str, old: str = "", new: str = "") -> type[Participant]:
     return made
 
 
+def _source(ours: Any) -> str:
+    return textwrap.dedent(inspect.getsource(inspect.unwrap(ours)))
+
+
 @contextmanager
 def _patched(where: Any, name: str, old: str, new: str) -> Iterator[None]:
     ours = inspect.getattr_static(where, name)
-    inner = inspect.unwrap(ours)
-    source = replaced(textwrap.dedent(inspect.getsource(inner)), old, new)
+    source = replaced(_source(ours), old, new)
     module = where if isinstance(where, ModuleType) else sys.modules[where.__module__]
     names: dict[str, Any] = {}
     source = f"from __future__ import annotations\n{source}"

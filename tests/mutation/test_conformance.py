@@ -23,7 +23,7 @@ from tests.mutation.conformance import (
 from tests.mutation.equivalence import difference
 from tests.mutation.mutants import mutants_of
 
-EVERY = {"Tracker": 30, "TorrentServer": 36, "Broker": 37, "Clock": 9, "DistributionView": 12}
+EVERY = {"Tracker": 36, "TorrentServer": 45, "Broker": 60, "Clock": 9, "DistributionView": 12}
 """Of each chart every n-th mutant: a matter of a minute."""
 TWO = ("one", "two")
 """Clients are enough to see a difference, if there is one."""
@@ -37,7 +37,7 @@ def seldom_garbage() -> Iterator[None]:
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.__name__)
 def test_the_diagrams_find_every_fault_that_is_not_excused(chart: type[Participant]) -> None:
-    for mutant in list(mutants_of(chart))[:: EVERY[chart.__name__]]:
+    for mutant in list(mutants_of(chart))[1 :: EVERY[chart.__name__]]:
         why = excuse(mutant)
         found = None if why in UNTRIED else trial().killer(mutant)
         assert (found is None) is bool(why), f"{chart.__name__}: {mutant.name}: {found or 'survives'}; {why}"

@@ -209,7 +209,7 @@ def test_what_stopped_a_search_is_told() -> None:
 def test_ctrl_c_reports_what_was_covered() -> None:
     command = [sys.executable, "-m", "runtime.cli.main", "explore", "--torrents", "3"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        time.sleep(5)
+        time.sleep(3)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=HANGS)
     assert "Traceback" not in err

@@ -257,7 +257,7 @@ def found(torrents: int) -> dict[str, str]:
     return {verdict.property_.name: verdict.trace for verdict in verdicts if verdict.trace}
 
 
-@pytest.mark.parametrize("torrents", [1, pytest.param(2, marks=COMPILED)])
+@pytest.mark.parametrize("torrents", [1, pytest.param(2, marks=[COMPILED, pytest.mark.nightly])])
 def test_every_counterexample_is_played_again_here_and_live(torrents: int, tmp_path: Path) -> None:
     assert found(torrents)
     for property_, text in found(torrents).items():

@@ -340,10 +340,20 @@ def test_who_ends_a_verification_ends_the_server_and_its_broker(tmp_path: Path, 
 
 
 def running(started: Path) -> list[str]:
-    """Which of the processes still run whose numbers a file tells."""
-    states = {number: Path(f"/proc/{number}/stat") for number in started.read_text("utf-8").split()}
-    # "Z" has ended, and nobody has asked how
-    return [number for number, state in states.items() if state.exists() and state.read_text("utf-8").split()[2] != "Z"]
+    """Which of the processes run on whose numbers a file tells: who was killed ends when the system comes to it."""
+    numbers = started.read_text("utf-8").split()
+    deadline = time.monotonic() + HANGS
+    while (left := [number for number in numbers if runs(number)]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return left
+
+
+def runs(number: str) -> bool:
+    try:
+        state = Path(f"/proc/{number}/stat").read_text("utf-8").split()[2]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"  # it has ended, and nobody has asked how
 
 
 def test_a_server_whose_start_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from spec.exploration.model.renaming import Renaming, permutations_of
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import Row
 from tests.spec.exploration.systems import Joint, all_states, is_idle, joint, joints, patiently, scenarios
+from tests.support.nightly import by_day
 
 
 @patiently(10)
@@ -178,7 +179,11 @@ TWICE = [name for name in FORGETS if name.startswith("twice")]
 
 
 @pytest.mark.parametrize(
-    ("what", "name"), [*(("normal", name) for name in FORGETS), *(("unmarked", name) for name in TWICE)]
+    ("what", "name"),
+    by_day(
+        [*(("normal", name) for name in FORGETS), *(("unmarked", name) for name in TWICE)],
+        [("normal", "hardened, two leave")],
+    ),
 )
 def test_what_is_forgotten_does_not_matter(what: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a server can come to is the same whether it forgets at once or remembers to the end."""

@@ -18,6 +18,7 @@ from spec.exploration.properties.language import Properties
 from spec.exploration.traces.replay import play, read
 from spec.notation import read as read_diagram
 from tests.spec.exploration.findings import table
+from tests.support.nightly import by_day
 
 EXACT = Options(symmetric=False, reduced=False)
 
@@ -69,6 +70,8 @@ BROKEN = {
     "asking-again": {GIVEN_UP, GHOST, MISSED},  # as drawn; and others know who was removed when it asked again
 }
 """What the protocol as drawn does not hold, by scenario."""
+LARGEST = ("wills", "late-wills", "second-tracker-stops", "second-tracker-rivals", "replaced", "rivals")
+"""Each takes longer than ten of the others, and has smaller ones beside it."""
 
 COUNTS = {
     "standard": (1886, 4116, 21),
@@ -114,16 +117,17 @@ SYSTEMS = {
     ),
     "only one kind is lost": small(loses=frozenset({"ClientRegistered"})),
 }
+LARGER = ("disconnected", "second tracker, as drawn", "second tracker, and one stops", "twice, in any order")
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", by_day(SYSTEMS, LARGER))
 def test_the_search_finds_what_the_plain_search_finds(name: str) -> None:
     chosen = SYSTEMS[name]
     found = explore(chosen, EXACT).found.progress
     assert (found.states, found.transitions, found.depth) == explore_plainly(chosen.build(drop_inert=False))
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", by_day(SYSTEMS, LARGER))
 def test_reductions_change_no_verdict(name: str) -> None:
     exact = _verdicts(explore(SYSTEMS[name], EXACT))
     for symmetric in (False, True):
@@ -181,7 +185,7 @@ def test_all_scenarios_are_searched_but_the_largest() -> None:
     assert {*BROKEN, "replaced-twice", "second-tracker-hardened"} == set(scenarios()), "all but what takes a minute"
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", by_day(BROKEN, LARGEST))
 def test_a_scenario_has_its_verdicts(name: str) -> None:
     """A complete search; a claim that is mended, newly broken, or said of nothing shows here and in the page."""
     result = explore(scenario(name))
@@ -193,7 +197,10 @@ def test_a_scenario_has_its_verdicts(name: str) -> None:
         assert cell.lstrip("[")[0] == MARKS[verdict.word], f"{verdict.property_.name}: renew the page ({PAGE.name})"
 
 
-@pytest.mark.parametrize("name", ["hasty", "leaving", "crashing", "overtaking", "both-hops", "disconnected"])
+@pytest.mark.parametrize(
+    "name",
+    by_day(["hasty", "leaving", "crashing", "overtaking", "both-hops", "disconnected"], ["crashing", "disconnected"]),
+)
 def test_a_counterexample_breaks_its_property_at_its_end_only(name: str) -> None:
     result = explore(scenario(name))
     traces = [verdict for verdict in result.verdicts if verdict.trace]

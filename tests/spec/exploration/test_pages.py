@@ -9,14 +9,16 @@ from spec.exploration.explore import explore
 from spec.exploration.pages import FOLDER, findings, page
 from spec.exploration.properties.client_join import PROPERTIES
 from spec.notation import read
+from tests.support.nightly import by_day
 
 explored = cache(explore)
 """Several pages are about one scenario."""
 SLOW = {"views-that-differ-after-stabilisation"}
 """Four million states: what is broken is searched by `test_explorer.py`, too."""
+LONG = [finding for finding in findings() if finding.name == "news-of-another-tracker"]
 
 
-@pytest.mark.parametrize("finding", findings(), ids=lambda finding: finding.name)
+@pytest.mark.parametrize("finding", by_day(findings(), LONG), ids=lambda finding: finding.name)
 def test_a_page_is_what_the_generator_writes(finding: object) -> None:
     from spec.exploration.pages import Finding
 

@@ -18,6 +18,7 @@ from spec.exploration.spin.model import write
 from spec.exploration.spin.properties import Bad, bad
 from spec.exploration.spin.refusals import Unwritable
 from spec.exploration.spin.runner import Hole, Report, SpinError, run
+from tests.support.nightly import by_day
 
 pytestmark = pytest.mark.usefixtures("spin_programs")
 
@@ -129,7 +130,7 @@ SCENARIOS = {
 }
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", by_day(SCENARIOS, ["leaving, stabilisation", "three", "conflicting"]))
 def test_spin_finds_the_same_states_and_transitions(name: str) -> None:
     system, states, transitions = known(SCENARIOS[name])
     found = quickly(write(system))
@@ -234,7 +235,7 @@ def test_spin_finds_the_same_properties_violated() -> None:
         assert quickly(model, properties=1 << property_).errors == expected >> property_ & 1
 
 
-@pytest.mark.parametrize("name", ["files", "breaks, stabilisation, unordered"])
+@pytest.mark.parametrize("name", by_day(["files", "breaks, stabilisation, unordered"], ["files"]))
 def test_spin_gives_the_same_verdicts(name: str) -> None:
     system, states, _ = known(SCENARIOS[name])
     properties = Properties(system, PROPERTIES, side_of)
