@@ -85,8 +85,9 @@ def arrows() -> tuple[Arrow, ...]:
 
 
 def toured(every: int = 1) -> Exercised:
-    """What the tours exercise, and servers that live by themselves, with all that the charts know. Of `every` beginnings
-    one is visited. Raises what the tours raise.
+    """What the tours exercise, and servers that live by themselves, with all that the charts know.
+
+    Of `every` beginnings one is visited. Raises what the tours raise.
     """
     exercised = Exercised()
     tour = Tour(exercised=exercised)
