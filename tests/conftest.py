@@ -8,9 +8,11 @@ chosen by `--hypothesis-profile` or the variable HYPOTHESIS_PROFILE; without eit
 import gc
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.support.programs import needed
 
@@ -88,15 +90,24 @@ def pytest_xdist_auto_num_workers() -> int:
     return processors + processors // 2
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist asks which tests belong together
+class Together(LoadScopeScheduling):  # type: ignore[misc]
+    """Hands out tests one by one, and files of `TOGETHER` whole, largest first."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0].removeprefix("tests/")
+        return file if file in TOGETHER else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    return Together(config, log) if config.getoption("dist") == "load" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         place = item.path.relative_to(HERE).as_posix()
         for mark, folders in FOLDERS.items():
             if any(place == folder or place.startswith(f"{folder}/") for folder in folders):
                 item.add_marker(mark)
-        if place in TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(place))
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("property")
 
