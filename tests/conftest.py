@@ -85,9 +85,9 @@ TOGETHER = (
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Half as many again as there are processors: a good part of the tests waits for brokers and clocks."""
+    """Twice as many as there are processors: a good part of the tests waits for brokers and clocks."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return processors + processors // 2
+    return 2 * processors
 
 
 class Together(LoadScopeScheduling):  # type: ignore[misc]

@@ -31,6 +31,7 @@ from runtime.kit.verification import cases, verify
 from runtime.mqtt.session import BrokerAddress
 from runtime.runs.live import UnreachableError
 from runtime.wire.events import Malformed, decode
+from tests.support.nightly import by_day
 from tests.support.programs import HANGS, needed
 
 pytestmark = pytest.mark.broker
@@ -238,7 +239,7 @@ def test_a_shell_script_that_plays_a_torrent_server_conforms(only: str) -> None:
     assert report.exit_status == 0, [report.unanswered, *(case.reasons for case in report.cases)]
 
 
-@pytest.mark.parametrize("role", ["torrent", "tracker"])
+@pytest.mark.parametrize("role", by_day(["torrent", "tracker"], ["tracker"]))
 def test_servers_are_verified_on_mosquitto(role: str) -> None:
     program = needed("mosquitto")
     for only in ("Alternative4", "obligation/", "random/"):

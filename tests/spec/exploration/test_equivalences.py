@@ -63,6 +63,7 @@ def test_a_loss_in_the_middle_is_another_step() -> None:
     assert joints(system, oldest) == joints(whole, any_)
 
 
+@pytest.mark.nightly
 @patiently(3)
 @given(scenarios(torrents=2))
 def test_exchanged_names_stand_for_each_other(scenario: Scenario) -> None:

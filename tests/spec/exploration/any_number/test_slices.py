@@ -281,7 +281,11 @@ class StoresNothing(TorrentServer):
 @pytest.mark.parametrize(
     ("charts", "told"),
     [
-        ({"DistributionView": AddsWhatItLacks}, "depends on files besides those that are looked at: files is"),
+        pytest.param(
+            {"DistributionView": AddsWhatItLacks},
+            "depends on files besides those that are looked at: files is",
+            marks=pytest.mark.nightly,
+        ),
         ({"DistributionView": DeniesWithTwo}, "size against 2 of 'add_file_infos'"),
         ({"TorrentServer": StoresNothing}, "reads ClientJoinAccepted depends on files besides"),
     ],
