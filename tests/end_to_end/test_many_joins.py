@@ -66,7 +66,7 @@ def test_sixty_servers_join_at_once_from_afar(who: str, tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("kind", by_day(KINDS, ["mosquitto"]))
+@pytest.mark.parametrize("kind", by_day(KINDS, ["embedded"]))
 def test_the_demo_with_sixty_torrent_servers(kind: str, tmp_path: Path) -> None:
     """The scenario in which nothing goes wrong; those that lose events wait for the clocks, too, here for 100 s."""
 

@@ -9,7 +9,7 @@ from tests.mutation.exploration import SYSTEM, bite, sampled
 from tests.mutation.exploration import baselines as all_baselines
 
 baselines = cache(all_baselines)
-EVERY: dict[type[Participant], int] = {Tracker: 90, TorrentServer: 90, DistributionView: 27, Clock: 8}
+EVERY: dict[type[Participant], int] = {Tracker: 150, TorrentServer: 150, DistributionView: 27, Clock: 16}
 """How many mutants of a chart there are for each that is tried here."""
 LEAST = 0.5
 """Of those that are tried, the share that a property has to notice; conformance is there for the others."""

@@ -8,6 +8,7 @@ import pytest
 from spec import load
 from spec.conformance.checker import Report, check_all
 from spec.conformance.inclusion import Finding
+from tests.support.nightly import by_day
 from tests.support.places import DIAGRAMS, THIRD_PARTY, TOP
 
 OURS = [(file.name, file.read_text(encoding="utf-8")) for file in sorted(DIAGRAMS.glob("*.txt"))]
@@ -24,7 +25,7 @@ def errors(report: Report) -> list[Finding]:
     return [finding for finding in findings if not finding.warning and not finding.accepted]
 
 
-@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("name", by_day(DRAWN, ["end_to_end"]))
 def test_what_others_draw_conforms(name: str) -> None:
     report = checked(name, DRAWN[name])
     assert errors(report) == []

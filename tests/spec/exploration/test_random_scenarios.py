@@ -76,7 +76,7 @@ def verdicts(result: Result) -> list[tuple[str, bool | None, bool]]:
     return [(verdict.property_.name, verdict.holds, verdict.non_vacuous) for verdict in result.verdicts]
 
 
-@patiently(8)
+@patiently(6)
 @given(scenarios())
 def test_engines_and_reductions_agree(scenario: Scenario) -> None:
     _, size = searched(scenario)
@@ -114,7 +114,7 @@ def test_single_steps_are_judged_as_one_by_one(scenario: Scenario, fault: Fault)
             assert {one.property_.name for one in found if one.non_vacuous} == exercised
 
 
-@patiently(8)
+@patiently(5)
 @given(scenarios())
 def test_every_trace_can_be_played_again(scenario: Scenario) -> None:
     system, _ = searched(scenario)

@@ -20,7 +20,7 @@ from tests.spec.exploration.random_systems import every_run_terminates, seen
 from tests.spec.exploration.spinning_charts import Driver, Pinging, Ponging, Spinner, Starter, system
 
 pytestmark = pytest.mark.usefixtures("spin_programs")
-EACH = 4
+EACH = 3
 """Systems that terminate, and that do not."""
 
 

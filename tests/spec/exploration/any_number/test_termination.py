@@ -129,7 +129,8 @@ def never(*_: Any) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("method", "reason"), [("is_of_others", GOES_ON), ("is_certain", STANDS.format(name="Server"))]
+    ("method", "reason"),
+    [pytest.param("is_of_others", GOES_ON, marks=pytest.mark.nightly), ("is_certain", STANDS.format(name="Server"))],
 )
 def test_what_others_do_is_told_from_what_is_seen(
     answered: AnswerOfCharts, method: str, reason: str, monkeypatch: pytest.MonkeyPatch
