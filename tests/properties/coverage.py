@@ -34,7 +34,7 @@ from machines.participant import (
     label_of,
 )
 from spec.exploration.model.node import Outcome, Server, ServerState
-from spec.exploration.model.steps import TRACKER, Label, Row
+from spec.exploration.model.steps import Label, Row
 from spec.system.process import Sending
 from tests.properties.runs import Run, World
 
@@ -147,7 +147,7 @@ class Exercised:
 
     def _of(self, world: World, row: Any, label: Label) -> Iterator[Hashable]:
         component, kind = label.component, label.kind
-        own = _named(component)
+        own = _named(world, component)
         if kind in {"lose 1", "lose 2"}:
             name = type(label.message).__name__
             yield Went(own, name, "Broker", True) if kind == "lose 1" else Went("Broker", name, own, True)
@@ -170,11 +170,11 @@ class Exercised:
     def _forwarded(self, world: World, row: Any, label: Label) -> Iterator[Hashable]:
         """What the broker takes over, and passes on."""
         name = type(label.message).__name__
-        yield Went(_named(label.component), name, "Broker")
+        yield Went(_named(world, label.component), name, "Broker")
         reached = world.system.delivery.reached(label.component, world.system.numbers.message(label.message))
         for receiver in reached:
             if world.is_online(row, receiver):
-                yield Went("Broker", name, _named(receiver))
+                yield Went("Broker", name, _named(world, receiver))
                 yield "an event is passed on to each that has subscribed"
 
     # Charts that are stepped one by one.
@@ -220,13 +220,13 @@ def done_in(world: World, row: Row, label: Label) -> frozenset[Done]:
     if key not in _DONE:
         assert label.outcome is not None
         node, before = world.nodes[label.component], world.state(row, label.component)
-        inside = _inside(node, _named(label.component), before, label.outcome)
+        inside = _inside(node, _named(world, label.component), before, label.outcome)
         _DONE[key] = (label.outcome, frozenset(what for what in inside if isinstance(what, Done)))
     return _DONE[key][1]
 
 
-def _named(component: int) -> str:
-    return "Tracker" if component == TRACKER else "TorrentServer"
+def _named(world: World, component: int) -> str:
+    return "Tracker" if component in world.system.trackers else "TorrentServer"
 
 
 def _inside(node: Server, own: str, before: ServerState, outcome: Outcome) -> Iterator[Hashable]:
@@ -306,5 +306,7 @@ def orders_of(run: Run) -> Iterator[Lost]:
             continue
         lost = label.outcome.sent[label.lost] if label.lost is not None and label.outcome else label.message
         later = [one.label.component for one in run.steps[place + 1 :] if one.label.kind == "expire"]
-        order = list(dict.fromkeys("tracker" if one == TRACKER else "torrent server" for one in later))
+        order = list(
+            dict.fromkeys("tracker" if one in run.world.system.trackers else "torrent server" for one in later)
+        )
         yield Lost(type(lost).__name__, hop, ", then ".join(order) or "nobody")

@@ -23,9 +23,10 @@ from machines.events import (
     TrackerGoodbye,
     TrackerHello,
 )
+from machines.tracker import TrackerData
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.node import ServerState
-from spec.exploration.model.steps import TRACKER, Label
+from spec.exploration.model.steps import Label
 
 DRAWN = "each step is an exchange that is drawn"
 """What is broken where one is not."""
@@ -76,11 +77,11 @@ def drawn(system: ClosedSystem, component: int, before: ServerState, kind: str, 
     """What can be exchanged in a step, and where it leads."""
     name = system.nodes[component].name
     if kind in {"read", "duplicate", "expire"}:
-        yield from (_tracker_reads if component == TRACKER else _torrent_reads)(before, name, trigger)
-        if isinstance(trigger, BusEvent) and (trigger.event_id or _is_of_another_attempt(before, component, trigger)):
+        yield from (_tracker_reads if component in system.trackers else _torrent_reads)(before, name, trigger)
+        if isinstance(trigger, BusEvent) and (trigger.event_id or _is_of_another_attempt(before, trigger)):
             yield "", before.where  # it was taken before, or is about another attempt
     else:
-        yield from (_tracker_acts if component == TRACKER else _torrent_acts)(before, kind)
+        yield from (_tracker_acts if component in system.trackers else _torrent_acts)(before, kind)
 
 
 # A tracker.
@@ -92,9 +93,14 @@ def _tracker_reads(before: ServerState, name: str, message: Any) -> Iterator[Dra
     is_pending = client in pending
     stop = "StopTimeout " if is_pending else ""
     then = "awaiting_confirmations" if pending - {client} else "awaiting_requests"
+    is_own = isinstance(message, TrackerHello) and message.session == _session(before)
     match message:
+        case TrackerHello() if before.where == "awaiting_its_hello" and is_own:
+            yield "", "awaiting_requests"
         case _ if before.where not in SERVING:
             yield "", before.where
+        case TrackerHello() if _session(before) and not is_own:
+            yield "DISCONNECT", "offline"
         case ClientJoinRequested():
             yield stop + ACCEPTING, "awaiting_confirmations"
             yield stop + DENYING, then
@@ -114,9 +120,15 @@ def _tracker_acts(before: ServerState, kind: str) -> Iterator[Drawn]:
     if kind == "start":
         yield f"ForgetClients {CONNECTING}", "announcing_itself"
     elif kind == "publish":
-        yield "TrackerHello", "awaiting_requests"
+        yield "TrackerHello", "awaiting_its_hello" if _session(before) else "awaiting_requests"
     else:
         yield "StopTimeout " * len(before.knows.admissions) + "TrackerGoodbye DISCONNECT", "offline"
+
+
+def _session(tracker: ServerState) -> str:
+    """The session of a hardened tracker; empty as drawn."""
+    session: str = getattr(tracker.client.data, "session", "")
+    return session
 
 
 # A torrent server.
@@ -196,12 +208,12 @@ def _attempt(before: ServerState, message: TimeoutExceeded | SetTimeout) -> int:
     return int(data.attempt if attempts is None else attempts.get(message.timer.client, 0))
 
 
-def _is_of_another_attempt(before: ServerState, component: int, message: BusEvent) -> bool:
+def _is_of_another_attempt(before: ServerState, message: BusEvent) -> bool:
     """Whether an event names another attempt than the one that its reader is at, or a session that may be over."""
     named = getattr(message, "request_id", "")
     if getattr(message, "session", ""):
         return True
-    if component == TRACKER:
+    if isinstance(before.client.data, TrackerData):
         admission = before.knows.admissions.get(getattr(message, "client", ""))
         known = admission.info.request_id if admission else ""
     else:

@@ -31,7 +31,7 @@ NEVER_READ = (
     *(FragmentDistributionStarted, FragmentDistributionDelivered, FragmentDistributionEnded),
 )
 """Kinds of events that mean nothing to a server if they are about a stranger, or belong to another use case."""
-BEFORE_HELLO = ("starting", "awaiting_subacks", "announcing_itself")
+BEFORE_HELLO = ("starting", "awaiting_subacks", "announcing_itself", "awaiting_its_hello")
 GAVE_UP = ("awaiting_hello", "awaiting_retry", "awaiting_timeout")
 """Where the next acceptance brings a torrent server the whole view, so that it need not listen until then."""
 

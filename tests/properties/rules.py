@@ -146,7 +146,10 @@ class Service(RuleBasedStateMachine):
 
     def scenario_of(self, beginning: Beginning, others: int, data: st.DataObject) -> Scenario:
         """The scenario of a beginning, with more torrent servers, or with views that Hypothesis makes."""
-        scenario = replace(beginning.scenario, torrents=2 + others, crash_points=self.interrupts)
+        second = beginning.hardened and data.draw(st.booleans(), label="may a second tracker come up")
+        scenario = replace(
+            beginning.scenario, torrents=2 + others, crash_points=self.interrupts, second_trackers=int(second)
+        )
         if beginning.rivals:
             scenario = replace(scenario, conflicting=scenario.torrents)
         if self.views and data.draw(st.booleans(), label="are there views of their own"):
@@ -248,6 +251,22 @@ class Service(RuleBasedStateMachine):
                 self.choose(0, kind, of=lambda step: step.label.component == TRACKER)
 
     # Faults.
+
+    @precondition(lambda self: self.can_another_come_up)
+    @rule(through=st.booleans())
+    def a_second_tracker_comes_up(self, through: bool) -> None:
+        """Beside the first one; `through`: and says hello, which everybody hears in the end."""
+        self.choose(0, "start", of=self._is_of_another)
+        for kind in ("publish", "forward") if through else ():
+            self.choose(0, kind, of=self._is_of_another)
+
+    @property
+    def can_another_come_up(self) -> bool:
+        """Whether one is not there, and may be."""
+        return any(map(self._is_of_another, self.run.possible("start")))
+
+    def _is_of_another(self, step: Step) -> bool:
+        return step.label.component in self.run.world.system.trackers[1:]
 
     @precondition(lambda self: self.can("expire"))
     @rule(pick=picks)

@@ -218,6 +218,7 @@ def world_key(scenario: Scenario) -> str:
         scenario.retries,
         scenario.files,
         scenario.crash_points,
+        scenario.second_trackers,
     ]
     return json.dumps([*told, thawed(scenario.views)], sort_keys=True)
 

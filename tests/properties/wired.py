@@ -13,7 +13,7 @@ from uuid import UUID
 
 from immutabledict import immutabledict
 
-from machines.calls import Message, Role, Stop, TimeoutExceeded, ViewChangeFailed
+from machines.calls import Message, Role, Start, Stop, TimeoutExceeded, ViewChangeFailed
 from machines.events import BusEvent
 from machines.participant import Decision, Output, Participant
 from runtime.connection import spawn
@@ -137,8 +137,7 @@ class Wired:
             session = self.bus.session(node.name)
             self.bus.sent[node.name].extend(map(self._encoded, up))
             if run.world.is_online(run.row, component):
-                topics: frozenset[str] = node.client.topics  # type: ignore[attr-defined]
-                await self.bus.put(session, topics, list(map(self._encoded, down)))
+                await self.bus.put(session, topics_of(node, state), list(map(self._encoded, down)))
                 server.resume(session)
             server.chosen.pauses = node.is_busy(state)
             server.timers.follow()
@@ -229,7 +228,7 @@ class Wired:
         kind, server, arrive = step.label.kind, self.servers[node.name], step.label.arrive
         if kind == "start":
             server.chosen.pauses = _pauses(step)
-            server.start()
+            server.start(_session(step))
         elif kind == "publish":
             server.go_on()
         elif kind == "stop":
@@ -248,7 +247,7 @@ class Wired:
             born = self._new(node, node.reborn(crashed, keeps_view=kind != "wipe"))
             if kind == "stabilisation":
                 born.chosen.pauses = _pauses(step)
-                born.start()
+                born.start(_session(step))
 
     async def _lose_sent(self, name: str, step: Step) -> None:
         """One of the events of this step is lost as it is sent, though what came before is still on its way."""
@@ -369,6 +368,21 @@ _ACTS: Mapping[str, Callable[[Any, str], Awaitable[None]]] = {
     "lose 1": lambda bus, name: bus.lose_up(name),
     "lose 2": lambda bus, name: bus.lose_down(name),
 }
+
+
+def _session(step: Step) -> str:
+    """The name that the owner gives to the connection that a step makes."""
+    assert step.label.outcome is not None
+    start = step.label.outcome.arrows[0].message
+    return start.session if isinstance(start, Start) else ""
+
+
+def topics_of(node: Node, state: ServerState) -> frozenset[str]:
+    """What a server has subscribed to."""
+    chart: Any = node.client
+    chart.restore(state.client)
+    topics: frozenset[str] = chart.wanted()
+    return topics
 
 
 def _pauses(step: Step) -> bool:
