@@ -10,8 +10,8 @@ from functools import cache
 
 from immutabledict import immutabledict
 
-from machines import Tracker
-from machines.events import ClientEvent
+from machines import Output, TorrentServer, Tracker
+from machines.events import ClientEvent, ClientJoinFailed
 from spec.exploration.explore import Explorable, Options, Result, explore
 from spec.exploration.model.reference import successors
 from spec.exploration.model.scenario import Recast, Scenario, scenario
@@ -29,6 +29,14 @@ class Prefers(Tracker):
         return super().is_pending(message) and message.client != "torrent2"
 
 
+class FailsAgain(TorrentServer):
+    """A torrent server that names another request when its view cannot be changed once more."""
+
+    def compose_client_join_failed(self) -> tuple[Output, ...]:
+        named = "another" if self.data.retried else self.data.request_id
+        return (Output(ClientJoinFailed(client=self.data.client, request_id=named), "broker"),)
+
+
 SYSTEMS: tuple[Explorable, ...] = (
     Scenario("standard", timeouts="patient"),
     Scenario("conflict", conflicting=2, timeouts="patient", views=immutabledict(
@@ -43,6 +51,8 @@ SYSTEMS: tuple[Explorable, ...] = (
          "breaks in all": 1})),
     replace(scenario("metadata"), timeouts="patient"),  # some of its shortest runs read what is ignored on their way
     Recast(Scenario("asymmetric", timeouts="patient"), {"Tracker": Prefers}),
+    Recast(Scenario("once", torrents=1, hardened=True, retries=1, timeouts="patient",
+                    faults=immutabledict({"storage failure": 1})), {"TorrentServer": FailsAgain}),
 )  # fmt: skip
 MOST = 20_000
 """States: a faulty explorer may find no end of them."""
@@ -118,7 +128,8 @@ def states_that_differ_in_names_only_count_once(result: Result, known: Definitio
 
 def what_acts_otherwise_is_told_apart(result: Result, known: Definition, options: Options) -> bool:
     """Where they do not act alike, symmetry is off, and that is said."""
-    return isinstance(result.scenario, Scenario) or not options.symmetric or bool(result.asymmetry)
+    alone = len(result.system.nodes) <= 2
+    return isinstance(result.scenario, Scenario) or alone or not options.symmetric or bool(result.asymmetry)
 
 
 def what_a_state_or_a_step_breaks_is_broken(result: Result, known: Definition, options: Options) -> bool:

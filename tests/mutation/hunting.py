@@ -84,6 +84,7 @@ SMALL: tuple[Scenario, ...] = (
     _scenario("one of two trackers stops", torrents=1, hardened=True, second_trackers=1, faults={"stop tracker": 1}),
     _scenario("second tracker after stabilisation", torrents=1, second_trackers=1, timeouts="never",
               stabilisation=True, views={"torrent1": SIZE}),
+    _scenario("named crashes", torrents=1, hardened=True, timeouts="any", faults={"crash torrent": 2}),
 )  # fmt: skip
 """Together they exercise every property."""
 

@@ -35,6 +35,7 @@ def seldom_garbage() -> Iterator[None]:
         yield
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.__name__)
 def test_the_diagrams_find_every_fault_that_is_not_excused(chart: type[Participant]) -> None:
     for mutant in list(mutants_of(chart))[1 :: EVERY[chart.__name__]]:

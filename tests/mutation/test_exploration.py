@@ -22,6 +22,7 @@ def test_a_fault_of_the_system_is_noticed(name: str, chart: type[Participant]) -
     assert bite({name: chart}, baselines()) is not None, f"{chart.__doc__} No property notices."
 
 
+@pytest.mark.nightly
 def test_mutants_of_the_charts_are_noticed() -> None:
     noticed: list[str] = []
     missed: list[str] = []

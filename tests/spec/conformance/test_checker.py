@@ -35,6 +35,7 @@ def errors(report: Report) -> list[Finding]:
     return [finding for finding in (*findings, *report.implied) if not finding.warning and not finding.accepted]
 
 
+@pytest.mark.nightly  # by day `clientjoin check` says so: `tests/runtime/cli/test_commands.py`
 def test_all_diagrams_of_the_specification_conform() -> None:
     assert errors(ours()) == []
     assert ours().conforms
@@ -42,12 +43,14 @@ def test_all_diagrams_of_the_specification_conform() -> None:
     assert ours().explored["Client Join"] == Explored(718, complete=True)
 
 
+@pytest.mark.nightly
 def test_every_accepted_finding_is_one_that_is_found() -> None:
     found = {finding.identifier: finding.accepted for finding in ours().findings}
     for accepted in read_accepted(DIAGRAMS / "baseline.toml"):
         assert found[accepted.id] == accepted.why
 
 
+@pytest.mark.nightly
 def test_the_report_names_every_lifeline_and_its_chart() -> None:
     seed = next(d for d in as_json(ours())["diagrams"] if d["frame"] == "ClientJoin_Alternative2")
     rows = {row["lifeline"]: row for row in seed["lifelines"]}

@@ -18,7 +18,7 @@ from tests.spec.exploration.agreement import Case, cases, difference, made
 from tests.spec.exploration.crafted import crafted
 from tests.support.engines import engines
 
-COUNT = 110
+COUNT = 80
 REMEMBERED = 11_000_163
 """On the cycle of this system a message is read that is ignored just there, but not everywhere."""
 

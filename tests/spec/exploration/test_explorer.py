@@ -70,7 +70,16 @@ BROKEN = {
     "asking-again": {GIVEN_UP, GHOST, MISSED},  # as drawn; and others know who was removed when it asked again
 }
 """What the protocol as drawn does not hold, by scenario."""
-LARGEST = ("wills", "late-wills", "second-tracker-stops", "second-tracker-rivals", "replaced", "rivals")
+LARGEST = (
+    "wills",
+    "late-wills",
+    "second-tracker-stops",
+    "second-tracker-rivals",
+    "replaced",
+    "rivals",
+    "files",
+    "crashing",
+)
 """Each takes longer than ten of the others, and has smaller ones beside it."""
 
 COUNTS = {

@@ -130,7 +130,10 @@ SCENARIOS = {
 }
 
 
-@pytest.mark.parametrize("name", by_day(SCENARIOS, ["leaving, stabilisation", "three", "conflicting"]))
+@pytest.mark.parametrize(
+    "name",
+    by_day(SCENARIOS, ["leaving, stabilisation", "three", "conflicting", "patient, stabilisation", "two that lose"]),
+)
 def test_spin_finds_the_same_states_and_transitions(name: str) -> None:
     system, states, transitions = known(SCENARIOS[name])
     found = quickly(write(system))

@@ -76,7 +76,7 @@ def verdicts(result: Result) -> list[tuple[str, bool | None, bool]]:
     return [(verdict.property_.name, verdict.holds, verdict.non_vacuous) for verdict in result.verdicts]
 
 
-@patiently(6)
+@patiently(4)
 @given(scenarios())
 def test_engines_and_reductions_agree(scenario: Scenario) -> None:
     _, size = searched(scenario)
@@ -92,7 +92,7 @@ def test_engines_and_reductions_agree(scenario: Scenario) -> None:
 FAULTY = [fault for fault in faults() if fault.chart and fault.place in {"tracker", "torrent_server"}]
 
 
-@patiently(5)
+@patiently(4)
 @given(scenarios(), st.sampled_from(FAULTY))
 def test_single_steps_are_judged_as_one_by_one(scenario: Scenario, fault: Fault) -> None:
     """In every state of the whole system, each step by itself, with a chart that has a fault."""
@@ -114,7 +114,7 @@ def test_single_steps_are_judged_as_one_by_one(scenario: Scenario, fault: Fault)
             assert {one.property_.name for one in found if one.non_vacuous} == exercised
 
 
-@patiently(5)
+@patiently(4)
 @given(scenarios())
 def test_every_trace_can_be_played_again(scenario: Scenario) -> None:
     system, _ = searched(scenario)
@@ -135,7 +135,7 @@ def test_every_trace_can_be_played_again(scenario: Scenario) -> None:
                 ]
 
 
-@patiently(3)
+@patiently(2)
 @given(scenarios())
 def test_spin_agrees(spin_programs: tuple[str, str], scenario: Scenario) -> None:
     assert spin_programs

@@ -32,7 +32,6 @@ from spec.notation import read as read_diagram
 from tests.mutation.planting import recast
 from tests.spec.exploration.systems import all_states
 from tests.support.engines import ENGINES
-from tests.support.nightly import by_day
 
 ONE = "where nothing is lost no two trackers serve"
 LEFT = "whoever steps down leaves a tracker that does not"
@@ -174,7 +173,8 @@ def test_a_goodbye_that_is_heeded_by_all_is_found(chart: type[Participant]) -> N
     assert found.keys() == {GIVEN_UP, STAYS_OUT} | ({SKIPS} if chart is Unfaithful else set())
 
 
-@pytest.mark.parametrize("chart", by_day([Nameless, Unfaithful], [Nameless]))
+@pytest.mark.nightly
+@pytest.mark.parametrize("chart", [Nameless, Unfaithful])
 def test_a_member_of_an_older_tracker_alone_is_found(chart: type[Participant]) -> None:
     """A ghost: it is registered where nobody serves, and the newer tracker denies it."""
     found = broken(explore(Recast(RIVALS, {chart.__bases__[0].__name__: chart})))

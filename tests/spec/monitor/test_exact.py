@@ -24,6 +24,7 @@ from spec.monitor import Connected, Delivered, Disconnected, Monitor, Observed, 
 from spec.monitor.server import MANY
 from tests.spec.monitor.definition import Definition
 from tests.spec.monitor.runs import observed, random_runs, system_of
+from tests.support.nightly import by_day
 
 OF_TORRENT = (ClientJoinSucceeded, ClientJoinFailed, ClientGoodbye)
 
@@ -77,10 +78,13 @@ def first_by_monitor(role: str, client: str, word: list[Observed], *, as_drawn: 
 
 @pytest.mark.parametrize(
     ("name", "retries"),
-    [
-        *((name, 0) for name in ("leaving", "duplicates", "rivals", "alone", "crashing", "disconnected")),
-        *((name, MANY) for name in ("rivals", "alone")),
-    ],
+    by_day(
+        [
+            *((name, 0) for name in ("leaving", "duplicates", "rivals", "alone", "crashing", "disconnected")),
+            *((name, MANY) for name in ("rivals", "alone")),
+        ],
+        [("leaving", 0), ("disconnected", 0), ("rivals", 0), ("alone", MANY)],
+    ),
 )
 def test_a_mutated_run_is_forbidden_where_the_definition_says_so(name: str, retries: int) -> None:
     """Storages may fail: a monitor cannot know that one does not."""

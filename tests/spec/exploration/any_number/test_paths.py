@@ -14,6 +14,7 @@ from spec.exploration.model.node import Outcome, Server, ServerState
 from spec.exploration.model.paths import Paths
 from spec.exploration.model.scenario import Scenario, scenario
 from spec.exploration.model.surroundings import said
+from tests.support.nightly import by_day
 
 Question = tuple[str, Any, str, Hashable]
 CHOSEN = [
@@ -35,13 +36,13 @@ def differ(chosen: Scenario, done: Fixpoint) -> Iterator[tuple[Question, tuple[O
                 yield question, made, outcomes
 
 
-@pytest.mark.parametrize("chosen", CHOSEN, ids=lambda one: one.name)
+@pytest.mark.parametrize("chosen", by_day(CHOSEN, CHOSEN[1:2]), ids=lambda one: one.name)
 def test_what_is_followed_is_what_is_made(chosen: Scenario) -> None:
     done = fixpoint(chosen)
     assert [*differ(chosen, done)] == []
 
 
-@pytest.mark.parametrize("chosen", CHOSEN[1:], ids=lambda one: one.name)
+@pytest.mark.parametrize("chosen", by_day(CHOSEN[1:], CHOSEN[1:2]), ids=lambda one: one.name)
 def test_most_steps_are_followed(chosen: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     made, make = [], Paths._made
     followed, follow = [], Paths.follow
