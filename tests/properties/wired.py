@@ -192,7 +192,7 @@ class Wired:
         elif kind == "expire":
             self._expire(server, step)
         elif kind != label.kind:
-            server.go_on()
+            server.leave() if kind == "stop" else server.go_on()
         else:
             await self._order(node, step, how)
         await self._rest(server)

@@ -9,7 +9,8 @@ A point at which nothing is out is none of its own where it is like a crash befo
 hops are kept apart, of what is out something may be cut off with the connection. That is like a crash at an earlier
 point, so of such a point only that is told that all of it arrives (`spec.exploration.model.moves`).
 
-Steps with an event, an expiry, and what a server publishes first after its start are interrupted so; a stop is not.
+Steps with an event, an expiry, a stop, and what a server publishes first after its start are interrupted so. A stop
+that is interrupted counts as both, a stop and a crash.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +22,7 @@ from spec.exploration.model.normal_form import normal
 if TYPE_CHECKING:
     from spec.exploration.model.node import Progress, Server, ServerState
 
-KINDS = {f"interrupt {kind}": kind for kind in ("read", "expire", "publish")}
+KINDS = {f"interrupt {kind}": kind for kind in ("read", "expire", "publish", "stop")}
 """What a crash inside a step is called, and the step."""
 
 

@@ -155,6 +155,8 @@ class Moves:
             cost = self.budgets.cost(fault)
             if cost is not None:
                 yield from self.asked(component, local, order, cost=cost)
+                if order == "stop":
+                    yield from self._interrupts(component, local, order, besides=cost)
         if component == TRACKER and self.faults.stabilisation:
             yield from self.asked(component, local, "stabilisation", cost=self.budgets.costs["stabilisation"])
         cost = self.budgets.cost("broker restart")
@@ -165,22 +167,30 @@ class Moves:
         yield from self.surroundings.moves(component, local)
 
     def _interrupts(
-        self, component: int, local: int, kind: str, message: int = NOTHING, *, late: bool = False
+        self, component: int, local: int, kind: str, message: int = NOTHING, *, besides: int = FREE, late: bool = False
     ) -> Iterator[Move]:
-        """Crashes inside a step."""
+        """Crashes inside a step, which has a cost of its own besides."""
         if not self.faults.crash_points:
             return
         fault = next(fault for order, fault in self.faults.orders(self.nodes[component].name) if order == "crash")
         cost = self.budgets.cost(fault)
         if cost is not None:
-            yield from self.asked(component, local, f"interrupt {kind}", message, cost=cost, late=late)
+            yield from self.asked(component, local, f"interrupt {kind}", message, cost, besides=besides, late=late)
 
     def asked(
-        self, component: int, local: int, kind: str, message: int = NOTHING, cost: int = FREE, *, late: bool = False
+        self,
+        component: int,
+        local: int,
+        kind: str,
+        message: int = NOTHING,
+        cost: int = FREE,
+        *,
+        besides: int = FREE,
+        late: bool = False,
     ) -> Iterator[Move]:
         """What a node says: with its publications under way, and, where the bus has one hop, with each of them lost."""
         for then, sent, outcome in self.answers.ask(component, local, kind, message):
-            failure = self.budgets.cost(outcome.fault) if outcome.fault else FREE
+            failure = self.budgets.cost(outcome.fault) if outcome.fault else besides
             if failure is None:
                 continue
             label = Label(kind, component, None if message == NOTHING else self.numbers.messages[message], outcome)

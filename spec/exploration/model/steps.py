@@ -40,7 +40,7 @@ class Step(NamedTuple):
     loss: int = FREE
     """What it costs besides, where what it publishes is lost at once."""
     failure: int = FREE
-    """What it costs besides, where the storage of a view fails, or a will is late."""
+    """What it costs besides, where the storage of a view fails, a will is late, or a stop is interrupted."""
     part: int = FREE
     """What it costs before all that, for the part of a run that it belongs to."""
 
@@ -56,8 +56,8 @@ class Label(NamedTuple):
     kind: str
     """`read`, `expire`, `publish`, `forward` (by the broker), `start`, `stop`, `disconnect`, `crash`, `wipe`,
     `will` and `late will` (the broker says it), `stabilisation`, `restart` (of the broker), `lose 1` and
-    `lose 2` (on the first or second hop), `duplicate`, `interrupt read`, `interrupt expire` and `interrupt publish` (a
-    crash inside that step), `settle` (no more unheard steps of this component are told).
+    `lose 2` (on the first or second hop), `duplicate`, `interrupt read`, `interrupt expire`, `interrupt publish` and
+    `interrupt stop` (a crash inside that step), `settle` (no more unheard steps of this component are told).
     """
     component: int
     message: Hashable

@@ -59,7 +59,7 @@ def test_each_point_of_each_kind_is_met() -> None:
             if then not in seen:
                 seen.add(then)
                 todo.append(then)
-        if len(todo) > 3000:
+        if len(todo) > 6000:
             break
     assert {
         ("interrupt read", 0, 0),  # the view is stored, and nobody has been told
@@ -67,6 +67,8 @@ def test_each_point_of_each_kind_is_met() -> None:
         ("interrupt read", 1, 1),
         ("interrupt publish", 0, 1),
         ("interrupt publish", 1, 1),
+        ("interrupt stop", 0, 1),
+        ("interrupt stop", 1, 1),
     } <= met
 
 

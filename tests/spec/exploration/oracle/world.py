@@ -268,9 +268,12 @@ class World:
             asked += [("read", copy.message) for copy in nexts]
         if self.rules.timeouts != "never" and not waits:
             asked.append(("alone",))
+        both = self.rules.pay(paid, f"stop {self.kinds.get(party.name, party.name)}")
+        asked += [("stop",)] if both else []
         for what in asked:
             for end in self._asked(place, "interrupted", here.state, *what):
-                lasting = self.rules.pay(paid, "storage failure") if end.fails else paid
+                lasting = both if what == ("stop",) else paid
+                lasting = self.rules.pay(lasting, "storage failure") if end.fails else lasting
                 if not lasting:
                     continue
                 called = f"{party.name} crashes inside {what}, with {len(end.sent)} out"
