@@ -38,4 +38,6 @@ def crashes(level: type[Level]) -> list[Step]:
 @pytest.mark.parametrize("level", [Charts, Wired])
 def test_a_server_is_as_it_was_stored(level: type[Level]) -> None:
     kinds = {step.label.kind for step in crashes(level)}
-    assert kinds >= {"interrupt read", "interrupt publish", "interrupt stop"}, "an expiry publishes only where a server asks again"
+    assert kinds >= {"interrupt read", "interrupt publish", "interrupt stop"}, (
+        "an expiry publishes only where a server asks again"
+    )

@@ -52,6 +52,15 @@ def test_wills_and_crashes_inside_a_step_are_the_same_to_both(kind: str, wanted:
     assert not tally.unseen
 
 
+@pytest.mark.parametrize("number", [1, 12])
+def test_interrupted_stops_are_the_same_to_both(number: int) -> None:
+    """There are more configurations than random systems may have."""
+    tally = Tally()
+    assert compared("interrupted stops", number, tally, 10_000)
+    assert not tally.differences
+    assert not tally.unseen
+
+
 def test_wills_that_a_broker_forgets_are_the_same_to_both() -> None:
     """There are more configurations than random systems may have."""
     tally = Tally()

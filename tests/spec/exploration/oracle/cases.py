@@ -37,6 +37,11 @@ def of_crash_points(number: int) -> Case:
     return _of_table(number, drawn.with_crash_points(Random(number)))
 
 
+def of_interrupted_stops(number: int) -> Case:
+    """One in which somebody crashes, also while it stops."""
+    return _of_table(number, drawn.with_interrupted_stops(Random(number)))
+
+
 def of_forgotten_wills(number: int) -> Case:
     """Where the broker restarts, and forgets wills, also of who is gone; a tracker begins anew that has read some."""
     faults = {"broker restart": 1, "crash torrent": 1}

@@ -85,6 +85,13 @@ def with_crash_points(chance: Random) -> dict[str, Any]:
     return {**found, "hardened": named, "wills": wills, "files": files, "crash_points": True, "faults": faults}
 
 
+def with_interrupted_stops(chance: Random) -> dict[str, Any]:
+    """A scenario in which somebody crashes while it stops, and it matters what of that is out: faults may end."""
+    who, named = chance.choice(("tracker", "torrent")), chance.random() < 2 / 3
+    table = {"torrents": 1, "hardened": named, "wills": named and chance.random() < 1 / 2, "timeouts": "never"}
+    return {**table, "crash_points": True, "stabilisation": True, "faults": {f"stop {who}": 1, f"crash {who}": 1}}
+
+
 def with_second_tracker(chance: Random) -> dict[str, Any]:
     """A scenario in which another tracker comes up. There are many configurations, so most have a client that is
     denied, and a fault more as drawn only.

@@ -11,6 +11,7 @@ from tests.spec.exploration.oracle.cases import (
     of_client_join,
     of_crash_points,
     of_forgotten_wills,
+    of_interrupted_stops,
     of_second_trackers,
     of_wills,
 )
@@ -28,6 +29,7 @@ KINDS: tuple[tuple[str, Callable[[int], Case]], ...] = (
 MORE: tuple[tuple[str, Callable[[int], Case]], ...] = (
     ("wills", of_wills),
     ("crash points", of_crash_points),
+    ("interrupted stops", of_interrupted_stops),
     ("forgotten wills", of_forgotten_wills),
     ("second trackers", of_second_trackers),
 )

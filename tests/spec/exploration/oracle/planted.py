@@ -23,7 +23,7 @@ from spec.exploration.model.chart_node import Chart
 from spec.exploration.model.delivery import Delivery
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.marks import Marks
-from spec.exploration.model.moves import Moves
+from spec.exploration.model.moves import Move, Moves
 from spec.exploration.model.numbers import Numbers
 from spec.exploration.model.scenario import Scenario
 from spec.exploration.model.steps import NOTHING
@@ -36,7 +36,7 @@ Patch = pytest.MonkeyPatch
 Fault = Callable[[Patch], None]
 FAULTS: dict[str, tuple[Fault, str, int]] = {}
 """What is planted, by name, and the kind and the number of a system that tells."""
-LARGE = {"second trackers": 4_000}
+LARGE = {"interrupted stops": 10_000, "second trackers": 4_000}
 """Configurations of systems of a kind that has no smaller ones."""
 
 
@@ -272,6 +272,27 @@ def whoever_is_back_has_no_will_said(patch: Patch) -> None:
 @told_by("crash points", 1_000_022)
 def a_view_is_stored_after_what_follows_from_it(patch: Patch) -> None:
     patch.setattr(node, "stored_before", lambda here: here.stored)
+
+
+@told_by("interrupted stops", 12)
+def no_stop_is_interrupted(patch: Patch) -> None:
+    right = Moves._interrupts
+
+    def some(self: Moves, component: int, local: int, kind: str, *given: Any, **more: Any) -> Iterator[Move]:
+        return iter(()) if kind == "stop" else right(self, component, local, kind, *given, **more)
+
+    patch.setattr(Moves, "_interrupts", some)
+
+
+@told_by("interrupted stops", 12)
+def a_stop_that_is_interrupted_is_no_stop(patch: Patch) -> None:
+    """It counts as a crash alone."""
+    right = Moves._interrupts
+
+    def cheap(self: Moves, *given: Any, besides: int = 0, **more: Any) -> Iterator[Move]:
+        return right(self, *given, **more)
+
+    patch.setattr(Moves, "_interrupts", cheap)
 
 
 @told_by("second trackers", 1_000_009)
