@@ -23,10 +23,10 @@ from spec.exploration.model.chart_node import Chart
 from spec.exploration.model.delivery import Delivery
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.marks import Marks
-from spec.exploration.model.moves import Move, Moves
+from spec.exploration.model.moves import Moves
 from spec.exploration.model.numbers import Numbers
 from spec.exploration.model.scenario import Scenario
-from spec.exploration.model.steps import NOTHING
+from spec.exploration.model.steps import NOTHING, Move
 from spec.exploration.properties.language import Properties
 from tests.spec.exploration.oracle.compare import Sizes, differences
 from tests.spec.exploration.oracle.many import KINDS, MORE, MOST, made, systems

@@ -273,9 +273,10 @@ class World:
         for what in asked:
             for end in self._asked(place, "interrupted", here.state, *what):
                 lasting = both if what == ("stop",) else paid
-                lasting = self.rules.pay(lasting, "storage failure") if end.fails else lasting
-                if not lasting:
-                    continue
+                if lasting and end.fails:
+                    lasting = self.rules.pay(lasting, "storage failure")
+                if not lasting or (what == ("stop",) and not end.sent):
+                    continue  # with nothing out it is a crash before the stop, which costs less
                 called = f"{party.name} crashes inside {what}, with {len(end.sent)} out"
                 out, stamps = self._stamped(end.sent, place, here.stamps)
                 up = (*here.up, *out)
@@ -283,7 +284,8 @@ class World:
                 if self.rules.direct:
                     yield called, self._passed(self._put(lasting, place, then), place, *out)
                     continue
-                for count in range(len(up) + 1) if self.rules.lingers else range(1):
+                least = len(up) if what == ("stop",) else 0  # with less of it out it is an earlier crash, likewise
+                for count in range(least, len(up) + 1) if self.rules.lingers else range(least == 0):
                     yield called, self._put(lasting, place, then._replace(up=up[:count]))
 
     def _wills(self, config: Config, place: int, here: Here) -> Iterator[tuple[str, Config]]:
