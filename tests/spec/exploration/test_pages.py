@@ -15,7 +15,12 @@ explored = cache(explore)
 """Several pages are about one scenario."""
 SLOW = {"views-that-differ-after-stabilisation"}
 """Four million states: what is broken is searched by `test_explorer.py`, too."""
-LONG = [finding for finding in findings() if finding.name in {"news-of-another-tracker", "one-endpoint-twice"}]
+LONG = [
+    finding
+    for finding in findings()
+    if finding.name
+    in {"news-of-another-tracker", "one-endpoint-twice", "why-order-matters", "fragments-that-are-no-longer-stored"}
+]
 
 
 @pytest.mark.parametrize("finding", by_day(findings(), LONG), ids=lambda finding: finding.name)
