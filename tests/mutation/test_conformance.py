@@ -44,6 +44,7 @@ def test_the_diagrams_find_every_fault_that_is_not_excused(chart: type[Participa
         assert (found is None) is bool(why), f"{chart.__name__}: {mutant.name}: {found or 'survives'}; {why}"
 
 
+@pytest.mark.nightly
 def test_what_is_said_to_act_alike_acts_alike() -> None:
     interchangeable = [mutant for mutant in mutants_of(Broker) if excuse(mutant) in {ALIKE, EQUIVALENT}]
     assert len([mutant for mutant in interchangeable if excuse(mutant) == ALIKE]) == 3

@@ -17,6 +17,7 @@ from spec.exploration.model.steps import Label
 from tests.spec.exploration.agreement import Case, cases, difference, made
 from tests.spec.exploration.crafted import crafted
 from tests.support.engines import engines
+from tests.support.nightly import by_day
 
 COUNT = 80
 REMEMBERED = 11_000_163
@@ -157,7 +158,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", by_day(FAULTS, ["ticks are always served"]))
 def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     FAULTS[fault](monkeypatch)
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -135,6 +136,7 @@ def test_every_trace_can_be_played_again(scenario: Scenario) -> None:
                 ]
 
 
+@pytest.mark.nightly
 @patiently(2)
 @given(scenarios())
 def test_spin_agrees(spin_programs: tuple[str, str], scenario: Scenario) -> None:

@@ -181,6 +181,7 @@ def test_a_member_of_an_older_tracker_alone_is_found(chart: type[Participant]) -
     assert VIEWS in found
 
 
+@pytest.mark.nightly
 def test_where_an_own_hello_is_lost_no_two_trackers_serve() -> None:
     """What is still broken there is so with one tracker, too: a client that has given up is told too late."""
     found = broken(explore(LOSSES))

@@ -49,6 +49,7 @@ def comparable() -> Iterator[Case]:
         yield from islice((case for case in found if case.expected[0] is may_stay), EACH)
 
 
+@pytest.mark.nightly
 def test_spin_finds_the_same_fair_cycles() -> None:
     found = [*comparable()]
     assert {case.expected[0] for case in found} == {True, False}

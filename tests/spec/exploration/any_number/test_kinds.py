@@ -95,6 +95,7 @@ def test_more_as_drawn_than_there_are_is_refused(table: dict[str, Any]) -> None:
         scenario_of("here", "here", table)
 
 
+@pytest.mark.nightly
 def test_rivals_beside_others(monkeypatch: pytest.MonkeyPatch) -> None:
     found = fixpoint(AMONG_OTHERS)
     assert (found.views, len(found.parts), found.complete) == (3590, 4, True)

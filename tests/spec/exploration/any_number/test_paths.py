@@ -52,6 +52,7 @@ def test_most_steps_are_followed(chosen: Scenario, monkeypatch: pytest.MonkeyPat
     assert 0 < 2 * len(made) < len(followed)
 
 
+@pytest.mark.nightly
 def test_steps_are_noted_whether_followed_or_made(monkeypatch: pytest.MonkeyPatch) -> None:
     def noted_of(done: Fixpoint) -> dict[str, tuple[set[Any], ...]]:
         noted = done.system.asking.noted

@@ -231,6 +231,7 @@ def test_whatever_is_asked_of_files_that_are_left_out_is_refused(ask: Any) -> No
         ask(UNREAD)
 
 
+@pytest.mark.nightly
 def test_slices_say_what_one_search_of_all_files_says(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = [one for one in ASKED if one.when not in OF_RUNS]
     sliced = answer(FILES, properties=asked)
