@@ -4,43 +4,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from machines import Participant, TorrentServer, Tracker
-from machines.events import ClientJoinAccepted, TrackerHello
-from machines.records import replace
+from machines import Participant
 from spec.exploration.model.scenario import Scenario
-from tests.mutation.planting import recast
 from tests.properties.rules import Service
 from tests.properties.runs import World
 from tests.properties.story import Violation
+from tests.support.two_trackers import HASTY, RUDE, Deaf, Forgetful
 
 EXAMPLES = 60
 """Six times as many as any of these mistakes took."""
-
-
-class Deaf(Tracker):
-    """It ignores the hello of a later tracker."""
-
-    def is_successors(self, message: TrackerHello) -> bool:
-        return False
-
-
-class Forgetful(TorrentServer):
-    """It does not follow who accepted it, if it has heard another one's hello."""
-
-    def note_acceptance(self, message: ClientJoinAccepted) -> None:
-        self.data = replace(self.data, acceptance=message)
-
-
-HASTY = recast(
-    "Tracker",
-    'starting.announcing_itself.to(starting.awaiting_its_hello, cond="is_hardened")',
-    'starting.announcing_itself.to(serving.awaiting_requests, cond="is_hardened")',
-)
-RUDE = recast(
-    "Tracker",
-    'serving.awaiting_requests.to(leaving.disconnecting, cond="is_successors")',
-    'serving.awaiting_requests.to(leaving.saying_goodbye, cond="is_successors")',
-)
 STEPS_DOWN = "a tracker steps down when it hears a later one and only then"
 MISTAKES: dict[str, tuple[type[Participant], str]] = {
     "it ignores a later hello": (Deaf, STEPS_DOWN),

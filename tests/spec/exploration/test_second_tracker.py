@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from machines import Output, Participant, TorrentServer, Tracker
-from machines.events import ClientJoinAccepted, ClientRegistered, TrackerGoodbye, TrackerHello
+from machines.events import ClientRegistered, TrackerGoodbye, TrackerHello
 from machines.records import replace
 from runtime.cli.main import app
 from runtime.runs.explored import observed
@@ -32,6 +32,7 @@ from spec.notation import read as read_diagram
 from tests.mutation.planting import recast
 from tests.spec.exploration.systems import all_states
 from tests.support.engines import ENGINES
+from tests.support.two_trackers import HASTY, RUDE, Deaf, Forgetful
 
 ONE = "where nothing is lost no two trackers serve"
 LEFT = "whoever steps down leaves a tracker that does not"
@@ -45,13 +46,6 @@ GIVEN_UP = "whoever is registered counts itself as registered"
 VIEWS = "where nothing is lost all views agree with the tracker that serves"
 HARDENED = Scenario("hardened", torrents=1, hardened=True, second_trackers=1, timeouts="patient")
 AS_DRAWN = changed(HARDENED, name="as drawn", hardened=False)
-
-
-class Deaf(Tracker):
-    """It ignores the hello of a later tracker."""
-
-    def is_successors(self, message: TrackerHello) -> bool:
-        return False
 
 
 class Credulous(Tracker):
@@ -78,13 +72,6 @@ class Unfaithful(TorrentServer):
         return False
 
 
-class Forgetful(TorrentServer):
-    """It does not follow who accepted it, if it has heard another one's hello."""
-
-    def note_acceptance(self, message: ClientJoinAccepted) -> None:
-        self.data = replace(self.data, acceptance=message)
-
-
 MEEK = recast(
     "Tracker",
     'starting.awaiting_its_hello.to(serving.awaiting_requests, cond="is_its_own")',
@@ -92,12 +79,6 @@ MEEK = recast(
     ' | starting.awaiting_its_hello.to(leaving.disconnecting, cond="is_successors")',
 )
 """It steps down for whoever says hello, also for an earlier one: so both can."""
-HASTY = recast(
-    "Tracker",
-    'starting.announcing_itself.to(starting.awaiting_its_hello, cond="is_hardened")',
-    'starting.announcing_itself.to(serving.awaiting_requests, cond="is_hardened")',
-)
-"""It serves before it has heard its own hello, and takes an earlier tracker for a later one."""
 RIVALS = changed(HARDENED, name="rivals", torrents=2, conflicting=2)
 STAYS = recast(
     "Tracker",
@@ -105,12 +86,6 @@ STAYS = recast(
     'serving.awaiting_requests.to.itself(cond="is_successors")',
 )
 """It takes note of a later one, and goes on answering while no admission is pending."""
-RUDE = recast(
-    "Tracker",
-    'serving.awaiting_requests.to(leaving.disconnecting, cond="is_successors")',
-    'serving.awaiting_requests.to(leaving.saying_goodbye, cond="is_successors")',
-)
-"""It says goodbye, which sends its successor's clients away."""
 PLANTED: dict[str, tuple[type[Participant], set[str]]] = {
     "it ignores the newer hello": (Deaf, {ONE, STEP}),
     "it steps down, and goes on answering": (STAYS, {ONE, STEP}),
