@@ -184,8 +184,13 @@ class Bench:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.settings.command:
-            await self.subject.kill()
+        try:
+            if self.settings.command:
+                await self.subject.kill()
+        finally:
+            await self._take_down()
+
+    async def _take_down(self) -> None:
         self.subject.close()
         for partner in self._partners:
             if self.settings.broker is not None and self.settings.role == TRACKER:

@@ -27,7 +27,7 @@ PRINTED = 120
 
 
 class SubjectError(Exception):
-    """The server under test cannot be started: the message says why."""
+    """The server under test cannot be started, or not be ended: the message says why."""
 
 
 @dataclass
@@ -95,18 +95,31 @@ class Subject:
         return False
 
     async def kill(self) -> None:
-        """End it at once, with all processes that it started, and wait until they have ended."""
+        """End it at once, with all processes that it started, and wait until they have ended.
+
+        Raises `SubjectError` if one of them cannot be ended.
+        """
         self._signal(signal.SIGKILL)
         if self.process is not None:
             await self.process.wait()
             self._signal(signal.SIGKILL, ended=True)
-            with contextlib.suppress(TimeoutError):  # somebody else's processes cannot be ended
-                async with asyncio.timeout(ENDS_WITHIN):
-                    while left := list(self._left()):
-                        for process in left:
-                            with contextlib.suppress(ProcessLookupError, PermissionError):
-                                os.kill(process, signal.SIGKILL)
-                        await asyncio.sleep(LOOKS_EVERY)
+            await self._kill_left()
+
+    async def _kill_left(self) -> None:
+        left: list[int] = []
+        try:
+            async with asyncio.timeout(ENDS_WITHIN):
+                while left := list(self._left()):
+                    for process in left:
+                        with contextlib.suppress(ProcessLookupError, PermissionError):
+                            os.kill(process, signal.SIGKILL)
+                    await asyncio.sleep(LOOKS_EVERY)
+        except TimeoutError:
+            numbers = ", ".join(map(str, left))
+            raise SubjectError(
+                f"--exec: what the server under test has started could not be ended, and would disturb the next case: "
+                f"end {numbers} by hand"
+            ) from None
 
     def _left(self) -> Iterator[int]:
         """The processes that it has started in other groups, as a daemon does, where `/proc` tells of them."""

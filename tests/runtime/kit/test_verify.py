@@ -25,7 +25,7 @@ from runtime.kit.playing import RUNS_ALREADY
 from runtime.kit.report import as_html, as_json, as_junit, lines
 from runtime.kit.result import Case, Status
 from runtime.kit.skipping import Misses
-from runtime.kit.subject import Subject
+from runtime.kit.subject import Subject, SubjectError
 from runtime.kit.verdict import Report, arrows
 from runtime.kit.verification import cases, verify
 from runtime.mqtt.session import BrokerAddress
@@ -385,6 +385,21 @@ def test_a_server_whose_start_is_interrupted_leaves_nothing_behind(tmp_path: Pat
             after += 1
 
     asyncio.run(all_turns())
+
+
+def test_what_cannot_be_ended_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would disturb the cases that come after."""
+    subject = Subject("sleep 600", "", "", 0, "torrent-1")
+    monkeypatch.setattr("runtime.kit.subject.ENDS_WITHIN", 0.05)
+    monkeypatch.setattr(Subject, "_left", lambda _: iter([2**30]))  # no system has such a number
+
+    async def ended() -> None:
+        await subject.start()
+        await subject.kill()
+
+    with pytest.raises(SubjectError, match=r"could not be ended.*end 1073741824 by hand"):
+        asyncio.run(ended())
+    subject.close()
 
 
 def test_a_broker_that_cannot_be_watched_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
