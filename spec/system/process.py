@@ -228,9 +228,10 @@ class ChartMachine:
     def sends(self, state: Hashable) -> tuple[Sending, ...]:
         """What is due."""
         assert isinstance(state, Snapshot)
-        if state not in self._steps.sends:
-            self._steps.sends[state] = tuple(self._sendings(state))
-        return self._steps.sends[state]
+        known = self._steps.sends.get(state)
+        if known is None:
+            known = self._steps.sends[state] = tuple(self._sendings(state))
+        return known
 
     def _sendings(self, state: Snapshot) -> list[Sending]:
         try:
@@ -243,9 +244,10 @@ class ChartMachine:
         """The state after one of the messages that are due; None where it composes one that no transition sends."""
         assert isinstance(state, Snapshot)
         key = (state, sending)
-        if key not in self._steps.sent:
-            self._steps.sent[key] = self._sent(state, sending)
-        return self._steps.sent[key]
+        known = self._steps.sent.get(key)
+        if known is None and key not in self._steps.sent:
+            known = self._steps.sent[key] = self._sent(state, sending)
+        return known
 
     def _sent(self, state: Snapshot, sending: Sending) -> Snapshot | None:
         self._chart.restore(state)
@@ -266,9 +268,10 @@ class ChartMachine:
         """`?message`; deferred is what its decision table defers."""
         assert isinstance(state, Snapshot)
         key = (state, message, sender)
-        if key not in self._steps.received:
-            self._steps.received[key] = self._received(state, message, sender)
-        return self._steps.received[key]
+        known = self._steps.received.get(key)
+        if known is None:
+            known = self._steps.received[key] = self._received(state, message, sender)
+        return known
 
     def _received(self, state: Snapshot, message: Any, sender: str) -> tuple[Taking, Snapshot, str]:
         self._chart.restore(state)

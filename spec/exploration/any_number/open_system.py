@@ -15,6 +15,7 @@ from spec.exploration.any_number.executed import Noted
 from spec.exploration.any_number.knowledge import Knowledge
 from spec.exploration.any_number.restriction import NEWS, NotInterchangeable
 from spec.exploration.any_number.shares import CONTENTS, HEADS, LOOKS
+from spec.exploration.any_number.shares import Ghosts as Others
 from spec.exploration.model.budget import CAUGHT_UP, FIRST_UNHEARD, FREE, UNHEARD
 from spec.exploration.model.bus import BrokerBus
 from spec.exploration.model.closed import ClosedSystem
@@ -43,6 +44,11 @@ def timed(expiry: Arrow) -> str:
     return str(getattr(getattr(expiry.message, "timer", None), "client", ""))
 
 
+def client_of(whole: Hashable) -> Hashable:
+    """What tells whether a component ignores a message: of a server that is not broken, its MQTT client's chart."""
+    return whole.client if isinstance(whole, ServerState) and not whole.broken else whole
+
+
 @dataclass
 class Asking:
     """The nodes, asked once for each local state of all servers; whatever is seen of it."""
@@ -65,17 +71,19 @@ class Asking:
     ) -> tuple[Outcome, ...]:
         """What a node says."""
         known, key = self.of_servers if is_server else self.of_tracker, (node.name, state, kind, message)
-        if key not in known:
-            known[key] = tuple(map(self._same, said(node, state, kind, message)))
-        return known[key]
+        found = known.get(key)
+        if found is None:
+            found = known[key] = tuple(map(self._same, said(node, state, kind, message)))
+        return found
 
     def _same(self, outcome: Outcome) -> Outcome:
         """The outcome, with charts that are the same objects where they are equal: that is soon compared."""
         then = outcome.then
         if not isinstance(then, ServerState):
             return outcome
-        charts = {role: self.same(getattr(then, role)) for role in ("client", "clock", "view")}
-        return outcome._replace(then=then._replace(**charts))
+        client, clock, view, *others = then
+        charts = map(self.same, (client, clock, view))
+        return Outcome(ServerState(*charts, *others), outcome.sent, outcome.arrows, outcome.fault)
 
 
 @dataclass
@@ -118,6 +126,8 @@ class OfState:
     """The completions of which is known that they are online, and about to publish, as this is; by `id`."""
     lists: dict[tuple[Hashable, ...], tuple[Version, tuple[Any, ...]]] = field(default_factory=dict)
     """How it can be completed, and how much was known when that was listed."""
+    listeners: tuple[Version, tuple[tuple[Others, Hashable], ...]] | None = None
+    """Of these, one for each MQTT client's chart, and names of who is hidden."""
     said: dict[tuple[str, Hashable], Seen] = field(default_factory=dict)
     """What is seen of what came of each question."""
     ignored: dict[Hashable, Seen] = field(default_factory=dict)
@@ -169,12 +179,35 @@ class OpenSystem(ClosedSystem):
             for _, whole, about in self.latest_of("news", component, state, message):
                 yield whole, kind, about
             return
-        for ghosts, whole in self.latest_of("completions", component, state):
-            if message is None:
+        if message is None:
+            for _, whole in self.latest_of("completions", component, state):
                 yield whole, kind, None
-            else:
-                for about in self.knowledge.messages(message, ghosts):
-                    yield whole, kind, about
+            return
+        told = self.knowledge.messages(message)
+        for ghosts, whole in self.latest_of("completions", component, state):
+            for about in told(ghosts):
+                yield whole, kind, about
+
+    def listened(self, component: int, state: Hashable, message: Hashable) -> Iterator[tuple[Hashable, Hashable]]:
+        """The questions whether a message is ignored, which the charts of MQTT clients alone tell.
+
+        So of the completions in which that chart, and the names of who is hidden, are the same one is asked.
+        """
+        if self.knowledge.restrict.is_of_hidden(message):
+            for whole, _, about in self.questions(component, state, "read", message):
+                yield whole, about
+            return
+        of = self.of_state(component, state)
+        version = self._version(of, LOOKS)
+        if of.listeners is None or of.listeners[0] != version:
+            found: dict[Hashable, tuple[Others, Hashable]] = {}
+            for ghosts, whole in self.latest_of("completions", component, state):
+                found.setdefault((client_of(whole), tuple([ghost.name for ghost in ghosts])), (ghosts, whole))
+            of.listeners = (version, tuple(found.values()))
+        told = self.knowledge.messages(message)
+        for ghosts, whole in of.listeners[1]:
+            for about in told(ghosts):
+                yield whole, about
 
     def of_state(self, component: int, state: Hashable) -> OfState:
         """What was asked of a component in a local state."""
@@ -297,7 +330,7 @@ class Ghosts(Surroundings):
                 arrows = outcome.arrows[:1] if kind == "expire" else ()
                 if arrows and self._is_of_others(arrows[0]):
                     arrows = (OF_OTHERS,)
-                found.setdefault(outcome._replace(then=then, sent=sent, arrows=arrows), None)
+                found.setdefault(Outcome(then, sent, arrows, outcome.fault), None)
 
     def _is_of_others(self, expiry: Arrow) -> bool:
         """Whether it is a ghost's timeout that expires."""
@@ -345,8 +378,7 @@ class Ghosts(Surroundings):
 
     def _ignores(self, component: int, whole: Hashable, about: Hashable) -> bool:
         """Whether a node ignores a message; of servers only the charts of MQTT clients tell."""
-        of = whole.client if isinstance(whole, ServerState) and not whole.broken else whole
-        key = (component, of, id(about))
+        key = (component, client_of(whole), id(about))
         if key not in self._ignored:
             self._ignored[key] = self.nodes[component].ignores(whole, about)
         return self._ignored[key]

@@ -1,6 +1,6 @@
 """What messages say of servers that they are not about, and parts put together: what was met, under other names."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,15 +28,22 @@ class Sayings(Shares):
             self._speaks[message] = self.restrict.renamed(left, canonical(subject, ""))
         return self._speaks[message]
 
-    def messages(self, message: Hashable, ghosts: Ghosts) -> tuple[Hashable, ...]:
-        """All messages that this is seen of, where there are these ghosts: for each always the same object."""
-        names = tuple(ghost.name for ghost in ghosts)
-        count, found = self._messages.get((message, names), (-1, ()))
+    def messages(self, message: Hashable) -> Callable[[Ghosts], tuple[Hashable, ...]]:
+        """All messages that this is seen of, by the ghosts that there are: for each always the same object."""
+        count, known = self._messages.get(message, (-1, {}))
         if count != self.how_much_is_said(message):
-            count = self.how_much_is_said(message)
-            parts = self.said_of_others(message) if ghosts else ()
-            found = (self.restrict.same(message), *(self._telling(message, part, names) for part in parts))
-            self._messages[message, names] = (count, found)
+            count, known = self.how_much_is_said(message), {}
+            self._messages[message] = (count, known)
+
+        def found(ghosts: Ghosts) -> tuple[Hashable, ...]:
+            names = tuple([ghost.name for ghost in ghosts])
+            those = known.get(names)
+            if those is None:
+                parts = self.said_of_others(message) if ghosts else ()
+                those = (self.restrict.same(message), *(self._telling(message, part, names) for part in parts))
+                known[names] = those
+            return those
+
         return found
 
     def _telling(self, message: Hashable, part: Any, names: tuple[str, ...]) -> Any:

@@ -115,7 +115,7 @@ class Shares:
         self._choices: dict[tuple[str, tuple[int, int]], tuple[int, tuple[Ghosts, ...]]] = {}
         self._several_of: dict[Hashable, tuple[int, tuple[Ghosts, ...]]] = {}
         self._told: dict[tuple[Hashable, Any, tuple[str, ...]], Any] = {}
-        self._messages: dict[tuple[Hashable, tuple[str, ...]], tuple[int, tuple[Hashable, ...]]] = {}
+        self._messages: dict[Hashable, tuple[int, dict[tuple[str, ...], tuple[Hashable, ...]]]] = {}
         self._speaks: dict[Hashable, Any] = {}
         self._joint_of: dict[tuple[Any, int], int] = {}
         self._placings: dict[tuple[Ghosts, int, str], Ghosts] = {}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 WAITING = frozenset({"offline", "withdrawing", "requesting", "awaiting_timeout", "awaiting_retry", "awaiting_hello"})
 """Where nobody looks at who is registered, or gone, before both are told or forgotten anew. A step ends in a state that
 is about to publish only after a start, so what was forgotten offline is forgotten there, too."""
+_NOBODY_LOOKS = WAITING | {"awaiting_answer"}
 
 
 def normal(state: "ServerState") -> "ServerState":
@@ -59,10 +60,11 @@ def normal(state: "ServerState") -> "ServerState":
 
 def _without_old_names(state: "ServerState") -> "ServerState":
     """Only names of requests make many of the clients that a view still knows where it will be told anew."""
+    if state.where not in _NOBODY_LOOKS:
+        return state
     view = state.knows
-    names = any(info.request_id for info in view.clients.values())
-    names = names or any(one.info.request_id for one in view.admissions.values())
-    if not (names or view.gone or view.gone_before) or state.where not in {*WAITING, "awaiting_answer"}:
+    names = view.gone or view.gone_before or any(info.request_id for info in view.clients.values())
+    if not (names or any(one.info.request_id for one in view.admissions.values())):
         return state
     view = replace(view, clients=immutabledict(), admissions=immutabledict())
     if state.where in WAITING and isinstance(state.client.data, TorrentServerData):  # a tracker remembers wills

@@ -41,6 +41,13 @@ class Leaf(NamedTuple):
     end: "Progress"
     place: int
 
+    def with_view(self, view: Snapshot) -> "Progress":
+        """The end with another view; without `_replace`, which takes several times as long."""
+        end = self.end
+        kind: Any = type(end.state)
+        client, clock, _, *others = end.state
+        return type(end)(kind(client, clock, view, *others), end.broker, end.sent, end.arrows, end.fault, end.stored)
+
 
 @dataclass(slots=True)
 class Fork:
@@ -143,9 +150,7 @@ class Paths:
         return self._made(begun, key) if at is None else self._ends(at, views)
 
     def _ends(self, leaves: tuple[Leaf, ...], views: list[Snapshot]) -> "tuple[Outcome, ...]":
-        return self.outcomes(
-            [leaf.end._replace(state=leaf.end.state._replace(view=views[leaf.place])) for leaf in leaves]
-        )
+        return self.outcomes([leaf.with_view(views[leaf.place]) for leaf in leaves])
 
     def _number(self, due: tuple[Sending, ...]) -> int:
         """The number of what is due. What is due to a view is kept as it is, so it is soon known again."""
