@@ -14,10 +14,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
+from tests.support import compiling
+from tests.support.nightly import share
 from tests.support.programs import needed
 
 settings.register_profile("dev", max_examples=50, deadline=None)
-settings.register_profile("ci", max_examples=100, deadline=None, print_blob=True, derandomize=True)
+settings.register_profile("ci", max_examples=share(160), deadline=None, print_blob=True, derandomize=True)
 """The same examples each time: a change is not blamed for what only other examples find. `nightly` draws them anew."""
 settings.register_profile(
     "nightly", max_examples=2000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
@@ -84,6 +86,7 @@ TOGETHER = (
 """Files whose tests have one worker, since what they share takes longer to make than most of them."""
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Twice as many as there are processors: a good part of the tests waits for brokers and clocks."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -98,8 +101,56 @@ class Together(LoadScopeScheduling):  # type: ignore[misc]
         return file if file in TOGETHER else nodeid
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
     return Together(config, log) if config.getoption("dist") == "load" else None
+
+
+SEARCH = ("spec/exploration", "mutation")
+"""Where the tests are that search most. Others that search compile for themselves what is not yet compiled."""
+COMPILING = pytest.StashKey[compiling.Compiling]()
+"""What compiles ahead of the workers."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile ahead where there are workers, and files or folders that search, not just some tests."""
+    has_workers = config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput")
+    places = [config.invocation_params.dir / arg for arg in config.args]
+    is_wide = any(map(searches, places)) and not any("::" in arg for arg in config.args)
+    if has_workers and is_wide and not config.option.collectonly and compiling.is_wanted():
+        config.stash[COMPILING] = compiling.begin()
+
+
+def searches(place: Path) -> bool:
+    """Whether a file is among those that search most, or a folder holds some of them."""
+    found = place.resolve()
+    return any(found in {one, *one.parents} or one in found.parents for one in (HERE / name for name in SEARCH))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker what to wait for."""
+    if COMPILING in node.config.stash:
+        node.workerinput["compiling"] = str(node.config.stash[COMPILING].lock)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """What is compiled ahead took as long as tests were collected, or nearly so."""
+    lock = getattr(session.config, "workerinput", {}).get("compiling")
+    if lock and any(searches(item.path) for item in session.items):
+        compiling.wait(Path(lock))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if COMPILING in config.stash and (status := config.stash[COMPILING].process.poll()):
+        told = f"compiling ahead failed with status {status}, so that each worker compiled for itself"
+        terminalreporter.write_line(f"{told}: python -m tests.support.compiling says why", yellow=True)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if COMPILING in config.stash:
+        config.stash[COMPILING].end()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,7 +3,7 @@
 Each cycle kills one of them, the tracker half of the time, at a moment that chance chooses, and starts it again on the
 same store. In the end everybody has to be registered, with the files that each brought, and all views have to be equal;
 the store has to hold every file that any member ever knew. Prints cycles, time, and what was lost or invented. The
-processes are real ones, on a Mosquitto of their own; `tests/runtime/services/test_kill.py` runs a few dozen cycles.
+processes are real ones, on a Mosquitto of their own; `tests/runtime/services/test_kill.py` runs a few cycles.
 """
 
 import json

@@ -76,6 +76,8 @@ class Features(NamedTuple):
 NAMED = Features()
 EVERY = tuple(Features(*each) for each in product((False, True), (0, 2), (False, True), (False, True)))
 """Each combination."""
+HALF = tuple(each for each in EVERY if sum(map(bool, each)) % 2)
+"""Half of them, in which each two features are met in each combination of these two."""
 
 
 class LivingSession(SimulatedSession):

@@ -16,13 +16,14 @@ from tests.properties import packet_tour
 from tests.properties.broker_alone import BrokerAlone
 from tests.properties.packet_drivers import DrivenService
 from tests.properties.packets import PacketService
+from tests.support.nightly import share
 
 PART = 9
 """Of so many legs of the tour of the startups drivers go one."""
 
 TestPackets = PacketService.TestCase
 TestPackets.settings = settings(
-    max_examples=60,
+    max_examples=share(160),
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.properties.simulation import EVERY, Features, Life, judged, judged_from_outside
+from tests.properties.simulation import EVERY, HALF, Features, Life, judged, judged_from_outside
+from tests.support.nightly import by_day
 
 SEEDS = range(1, 13)
 
@@ -15,7 +16,7 @@ def test_in_the_end_everybody_is_registered_and_all_was_allowed(seed: int) -> No
     assert not monitor.unjudged
 
 
-@pytest.mark.parametrize("features", EVERY, ids=lambda features: features.label)
+@pytest.mark.parametrize("features", by_day(EVERY, HALF), ids=lambda features: features.label)
 def test_who_only_subscribes_accuses_nobody(features: Features) -> None:
     """However long nothing comes."""
     monitor = judged_from_outside(Life(3, torrents=3, hours=1 / 30, features=features).run())

@@ -5,13 +5,14 @@ from collections import Counter
 import pytest
 
 from machines.calls import Start
-from tests.properties import coverage
+from tests.properties import broker_tour, coverage
 from tests.properties.beginnings import beginnings
 from tests.properties.coverage import Done, Exercised, transitions
 from tests.properties.coverage_report import arrows, complaint, exceptions, missing, name_of, toured
 from tests.properties.judging import AS_CHARTS, Moved
 from tests.properties.levels import DifferenceError
 from tests.properties.runs import Run, Step
+from tests.properties.services import services
 from tests.properties.story import Violation
 from tests.properties.tour import Tour
 from tests.properties.wired import Wired
@@ -20,12 +21,24 @@ EVERY = 3
 """Of so many beginnings one is visited: `python -m tests.properties.coverage_report` visits all."""
 PART = 19
 """Of so many beginnings one is visited with driver and wire."""
+FEW = 5
+"""Of so many services one is gone through by day."""
 
 
+@pytest.mark.nightly
 def test_the_tours_break_nothing_and_exercise_everything() -> None:
     """Each transition of each chart, and each arrow of each diagram, but for what `unexercised.toml` gives reasons."""
     found = complaint(missing(toured(every=EVERY), exceptions()))
     assert not found, found
+
+
+def test_a_part_of_the_services_breaks_nothing() -> None:
+    chosen = [*services().values()][::FEW]
+    assert sum(1 for _ in Tour().services(chosen)) == len(chosen)
+
+
+def test_a_tour_of_the_broker_breaks_nothing() -> None:
+    assert list(broker_tour.tour())
 
 
 def test_the_driver_goes_along_on_a_part_of_the_tour() -> None:

@@ -9,6 +9,7 @@ from spec.exploration.model.scenario import Scenario
 from tests.properties.rules import Service
 from tests.properties.runs import World
 from tests.properties.story import Violation
+from tests.support.nightly import by_day
 from tests.support.two_trackers import HASTY, RUDE, Deaf, Forgetful
 
 EXAMPLES = 60
@@ -22,7 +23,7 @@ MISTAKES: dict[str, tuple[type[Participant], str]] = {
 }
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize("mistake", by_day(MISTAKES, ["it ignores a later hello", "it steps down with a goodbye"]))
 def test_a_mistake_is_found(mistake: str) -> None:
     chart, property_ = MISTAKES[mistake]
     known: dict[Scenario, World] = {}

@@ -37,6 +37,7 @@ from machines.rules import (
     register,
     remove_client,
 )
+from tests.support.nightly import share
 from tests.support.views import files_of, fragments_of
 
 untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -302,7 +303,7 @@ files_published = st.builds(
 )
 
 
-@settings(untimed, max_examples=200)
+@settings(untimed, max_examples=share(400))
 @given(services, st.data())
 def test_any_number_of_clients_agree_after_any_steps(service: Service, data: st.DataObject) -> None:
     clients = st.sampled_from(sorted(service.servers))

@@ -84,11 +84,11 @@ class Tour:
             self._ask_the_monitor(run)
             yield run
 
-    def services(self) -> Iterator[Run]:
+    def services(self, chosen: Iterable[Scenario] = tuple(services().values())) -> Iterator[Run]:
         """Of each service in which servers do not fit together, the run in which nothing goes wrong, and then faults
         cease; each step that is possible on the way is judged, too.
         """
-        for scenario in services().values():
+        for scenario in chosen:
             ignored = self.known[scenario.hardened] | OF_WHOLE_FILES
             run = Run(self.world(scenario))
             while step := run.world.by_itself(run.row):

@@ -94,7 +94,12 @@ def test_where_no_run_is_to_be_shown_it_is_said(module: Path) -> None:
             marks=pytest.mark.nightly,
         ),
         ("LAST = 1", "LAST = 9", "pool.py:15: size against 9 of 'here'"),
-        ("self.here.add(sender)", 'self.here.add(sender if sender != "Ann" else "")', "the name of a member"),
+        pytest.param(
+            "self.here.add(sender)",
+            'self.here.add(sender if sender != "Ann" else "")',
+            "the name of a member",
+            marks=pytest.mark.nightly,
+        ),
     ],
 )
 def test_why_it_is_open_is_told_with_the_place(module: Path, old: str, new: str, said: str) -> None:

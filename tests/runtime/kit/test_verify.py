@@ -64,8 +64,14 @@ def timed(role: str, only: str, fault: str = "", **given: Any) -> Report:
     return asyncio.run(verify(Settings(role, started, patience=2.0, random_cases=1, enough=LONG, **given), only))
 
 
-@pytest.mark.parametrize("role", ["torrent", "tracker"])
-@pytest.mark.parametrize("only", ["Standard", "Alternative", "startup/", "obligation/", "random/"])
+RIGHT = [
+    (role, only)
+    for only in ("Standard", "Alternative", "startup/", "obligation/", "random/")
+    for role in ("torrent", "tracker")
+]
+
+
+@pytest.mark.parametrize(("role", "only"), by_day(RIGHT, [("tracker", "Alternative"), ("torrent", "obligation/")]))
 def test_a_right_server_conforms(role: str, only: str) -> None:
     report = timed(role, only) if only == "obligation/" else verified(role, only, factor=2.0)
     wrong = [(case.name, case.reasons) for case in report.cases if case.status is Status.VIOLATES]

@@ -9,6 +9,7 @@ from runtime.services.store import Store
 from tests.support.brokers import KINDS, a_broker
 from tests.support.churn import come_and_go, holders
 from tests.support.mqtt_clients import live
+from tests.support.nightly import by_day
 from tests.support.services import a_bus
 
 LATELY = 2
@@ -16,7 +17,7 @@ LATELY = 2
 
 
 @pytest.mark.broker
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", by_day(KINDS, ["mosquitto"]))
 @live
 async def test_who_is_gone_is_held_by_nobody(kind: str, tmp_path: Path) -> None:
     """Not even by a cache: a member of 100,000 files that joins each minute would fill the memory within hours."""

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from tests.benchmarks.kill_cycles import cycles
+from tests.support.nightly import share
 
 
 def test_nothing_is_lost_by_kills(tmp_path: Path) -> None:
-    assert cycles(tmp_path, 12, seed=1, together=4) > 0
+    assert cycles(tmp_path, share(16), seed=1, together=4) > 0

@@ -17,6 +17,7 @@ from runtime.services.store import VERSION, Store
 from runtime.services.supervisor import Exit
 from tests.support.brokers import KINDS, a_broker
 from tests.support.mqtt_clients import live
+from tests.support.nightly import share
 from tests.support.postgresql import postgresql
 from tests.support.services import a_bus
 
@@ -72,7 +73,7 @@ def test_what_is_kept_is_there_again(url: str) -> None:
 SMALL = st.dictionaries(st.sampled_from("abcdé"), st.integers(0, 2**63 - 1), max_size=4)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=share(60), deadline=None)
 @given(st.lists(st.tuples(SMALL, SMALL), max_size=6))
 def test_the_last_of_any_views_is_kept(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[dict[str, int], dict[str, int]]]

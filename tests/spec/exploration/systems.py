@@ -1,6 +1,5 @@
 """Whole systems as the reference search sees them, and random scenarios to try equivalences on."""
 
-import os
 from collections.abc import Hashable
 from typing import Any
 
@@ -14,6 +13,7 @@ from spec.exploration.model.closed import ClosedSystem, Unbounded
 from spec.exploration.model.faults import ORDERS
 from spec.exploration.model.scenario import EVENTS, Scenario, scenario_of
 from spec.exploration.model.steps import Row
+from tests.support.nightly import share
 
 MOST = 2500
 """States of a system that the reference search can search."""
@@ -27,13 +27,9 @@ Joint = tuple[tuple[Hashable, ...], bool, bool, tuple[tuple[str, int], ...]]
 
 Place = tuple[int, ...]
 
-SHARE = float(os.environ.get("EXAMPLES", "0.25"))
-"""Which part of the examples is tried: `EXAMPLES=1` tries all, `EXAMPLES=10` ten times as many."""
-
 
 def patiently(examples: int) -> settings:
-    share = max(2, round(SHARE * examples))
-    return settings(max_examples=share, deadline=None, suppress_health_check=list(HealthCheck))
+    return settings(max_examples=max(2, share(examples)), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def scenarios(**fixed: Any) -> SearchStrategy[Scenario]:

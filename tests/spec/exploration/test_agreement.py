@@ -24,16 +24,34 @@ REMEMBERED = 11_000_163
 """On the cycle of this system a message is read that is ignored just there, but not everywhere."""
 
 
+PARTS = range(10)
+"""Of the random systems."""
+
+
 @cache
-def known() -> tuple[Case, ...]:
+def chosen() -> tuple[Case, ...]:
     remembered = made(REMEMBERED)
     assert remembered is not None
-    return (*crafted(), remembered, *cases(COUNT))
+    return (*crafted(), remembered)
 
 
-@pytest.mark.parametrize("part", range(10))
+@cache
+def by_chance() -> tuple[Case, ...]:
+    return tuple(cases(COUNT))
+
+
+def known() -> tuple[Case, ...]:
+    return chosen() + by_chance()
+
+
+def test_the_explorer_says_what_the_definition_says_of_the_chosen() -> None:
+    for case in chosen():
+        assert not difference(case)
+
+
+@pytest.mark.parametrize("part", by_day(PARTS, PARTS[3:]))
 def test_the_explorer_says_what_the_definition_says(part: int) -> None:
-    for case in known()[part::10]:
+    for case in by_chance()[part :: len(PARTS)]:
         assert not difference(case)
 
 

@@ -183,7 +183,7 @@ TWICE = [name for name in FORGETS if name.startswith("twice")]
     ("what", "name"),
     by_day(
         [*(("normal", name) for name in FORGETS), *(("unmarked", name) for name in TWICE)],
-        [("normal", "hardened, two leave")],
+        [("normal", "hardened, two leave"), ("normal", "twice, two"), ("unmarked", "twice, two")],
     ),
 )
 def test_what_is_forgotten_does_not_matter(what: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,9 @@ LARGEST = (
     "rivals",
     "files",
     "crashing",
+    "default",
+    "second-tracker-losses",
+    "disconnected",
 )
 """Each takes longer than ten of the others, and has smaller ones beside it."""
 
@@ -127,16 +130,20 @@ SYSTEMS = {
     "only one kind is lost": small(loses=frozenset({"ClientRegistered"})),
 }
 LARGER = ("disconnected", "second tracker, as drawn", "second tracker, and one stops", "twice, in any order")
+LIKE_OTHERS = (*LARGER, "two clients", "both hops", "wiped")
+"""All but what they have beside others is searched in `test_engines.py`, too."""
+MIXED = (*LARGER, "second tracker", "wills, both hops")
+"""What is in them is in others, one by one; with two trackers, in `test_oracle.py`."""
 
 
-@pytest.mark.parametrize("name", by_day(SYSTEMS, LARGER))
+@pytest.mark.parametrize("name", by_day(SYSTEMS, LIKE_OTHERS))
 def test_the_search_finds_what_the_plain_search_finds(name: str) -> None:
     chosen = SYSTEMS[name]
     found = explore(chosen, EXACT).found.progress
     assert (found.states, found.transitions, found.depth) == explore_plainly(chosen.build(drop_inert=False))
 
 
-@pytest.mark.parametrize("name", by_day(SYSTEMS, LARGER))
+@pytest.mark.parametrize("name", by_day(SYSTEMS, MIXED))
 def test_reductions_change_no_verdict(name: str) -> None:
     exact = _verdicts(explore(SYSTEMS[name], EXACT))
     for symmetric in (False, True):

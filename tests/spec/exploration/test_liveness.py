@@ -29,6 +29,7 @@ from spec.exploration.properties.language import Implication, Properties, Proper
 from spec.exploration.traces.replay import KEPT, play, repeats
 from tests.spec.exploration.spinning_charts import Driver, Pinging, Ponging, Spinner, Starter, system
 from tests.support.engines import engines
+from tests.support.nightly import by_day
 from tests.support.servers import Nobody
 
 
@@ -161,7 +162,7 @@ def test_a_premise_that_never_holds_says_nothing() -> None:
     assert verdict.reason == "its premise holds in no state"
 
 
-@pytest.mark.parametrize("name", ["standard", "hasty", "losses"])
+@pytest.mark.parametrize("name", by_day(["standard", "hasty", "losses"], ["losses"]))
 def test_client_join_does_what_it_promises_of_runs(name: str) -> None:
     found = [
         [verdict.holds for verdict in explore(scenario(name), options, RUN_PROPERTIES).verdicts]

@@ -12,6 +12,7 @@ import pytest
 from tests.spec.exploration import oracle
 from tests.spec.exploration.oracle.many import Tally, compared, systems
 from tests.spec.exploration.oracle.planted import FAULTS, tells
+from tests.support.nightly import by_day, share
 
 SEED = 4
 SYSTEMS = 32
@@ -40,7 +41,7 @@ def test_random_systems_are_the_same_to_both(part: int) -> None:
     assert tally.systems.total() + tally.too_large.total() == share
 
 
-@pytest.mark.parametrize(("kind", "wanted"), [("wills", 4), ("crash points", 5)])
+@pytest.mark.parametrize(("kind", "wanted"), [("wills", share(8)), ("crash points", share(10))])
 def test_wills_and_crashes_inside_a_step_are_the_same_to_both(kind: str, wanted: int) -> None:
     """More of them: `python -m tests.spec.exploration.oracle --kind wills --systems 100`."""
     tally = Tally()
@@ -52,7 +53,7 @@ def test_wills_and_crashes_inside_a_step_are_the_same_to_both(kind: str, wanted:
     assert not tally.unseen
 
 
-@pytest.mark.parametrize("number", [1, 12])
+@pytest.mark.parametrize("number", by_day([1, 12], [1]))
 def test_interrupted_stops_are_the_same_to_both(number: int) -> None:
     """There are more configurations than random systems may have."""
     tally = Tally()
@@ -68,7 +69,7 @@ def test_wills_that_a_broker_forgets_are_the_same_to_both() -> None:
     assert not tally.differences
 
 
-@pytest.mark.parametrize("number", [1_000_009, 1_000_038, 1_000_006])
+@pytest.mark.parametrize("number", by_day([1_000_009, 1_000_038, 1_000_006], [1_000_038]))
 def test_second_trackers_are_the_same_to_both(number: int) -> None:
     """There are more configurations than random systems may have; of two that are hardened, in the third."""
     tally = Tally()
@@ -84,7 +85,7 @@ def test_what_was_wrong_once_is_right(kind: str, number: int) -> None:
     assert not tally.differences
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", by_day(FAULTS, [*FAULTS][1::2]))
 def test_a_planted_fault_is_told(name: str) -> None:
     assert tells(*FAULTS[name]), "the system that told it before says nothing"
 

@@ -19,7 +19,13 @@ LONG = [
     finding
     for finding in findings()
     if finding.name
-    in {"news-of-another-tracker", "one-endpoint-twice", "why-order-matters", "fragments-that-are-no-longer-stored"}
+    in {
+        "news-of-another-tracker",
+        "one-endpoint-twice",
+        "why-order-matters",
+        "fragments-that-are-no-longer-stored",
+        "two-trackers-that-do-not-hear-each-other",
+    }
 ]
 
 

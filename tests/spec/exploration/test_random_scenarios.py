@@ -1,18 +1,15 @@
 """Scenarios that nobody thought of: engines, reductions and SPIN agree on them, and every trace can be played again."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
 
-from spec.exploration.explore import Options, Result, explore
+from spec.exploration.explore import Options, explore
 from spec.exploration.model import reference as plain
 from spec.exploration.model.closed import ClosedSystem, Unbounded
-from spec.exploration.model.faults import ORDERS
-from spec.exploration.model.scenario import EVENTS, Recast, Scenario, scenario_of
+from spec.exploration.model.scenario import Recast, Scenario
 from spec.exploration.properties.client_join import PROPERTIES, side_of
 from spec.exploration.properties.language import Properties
 from spec.exploration.properties.steps import judged
@@ -21,45 +18,11 @@ from spec.exploration.spin.model import write
 from spec.exploration.spin.properties import bad
 from spec.exploration.traces.replay import play, read, repeats
 from tests.mutation.planting import Fault, faults
-from tests.spec.exploration.systems import all_states
+from tests.spec.exploration.systems import all_states, patiently, scenarios, verdicts
 from tests.support.engines import engines
 
 MOST = 4000
 """States of a system that the reference search can search."""
-BOUNDS = st.sampled_from([1, 2, "any"])
-BREAKS = ["broker restart", *(f"{order} {server}" for server in ("tracker", "torrent") for order in ORDERS)]
-FAULTS = st.fixed_dictionaries(
-    {}, optional=dict.fromkeys(("losses", "storage failure", "duplicates", "breaks in all"), BOUNDS)
-)
-
-
-def patiently(examples: int) -> settings:
-    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-def scenarios() -> SearchStrategy[Scenario]:
-    """Scenarios of one or two torrent servers, as somebody may write them."""
-
-    def made(breaks: dict[str, Any], faults: dict[str, Any], rivals: bool, **keys: Any) -> Scenario:
-        rivals = rivals and keys["torrents"] == 2
-        table = {**keys, "conflicting": 2 * rivals, "faults": {**breaks, **faults}}
-        return scenario_of("random", "random", table)
-
-    switch = st.sampled_from([False, False, True])
-    return st.builds(
-        made,
-        breaks=st.dictionaries(st.sampled_from(BREAKS), BOUNDS, max_size=2),
-        faults=FAULTS,
-        rivals=switch,
-        torrents=st.integers(1, 2),
-        hardened=switch,
-        files=switch,
-        timeouts=st.sampled_from(["any", "patient", "never"]),
-        stabilisation=switch,
-        unordered=switch,
-        keeps_hops=switch,
-        loses=st.lists(st.sampled_from(EVENTS[:9]), max_size=2, unique=True),
-    )
 
 
 def searched(scenario: Scenario) -> tuple[ClosedSystem, tuple[int, int, int]]:
@@ -73,11 +36,7 @@ def searched(scenario: Scenario) -> tuple[ClosedSystem, tuple[int, int, int]]:
     return system, size
 
 
-def verdicts(result: Result) -> list[tuple[str, bool | None, bool]]:
-    return [(verdict.property_.name, verdict.holds, verdict.non_vacuous) for verdict in result.verdicts]
-
-
-@patiently(4)
+@patiently(8)
 @given(scenarios())
 def test_engines_and_reductions_agree(scenario: Scenario) -> None:
     _, size = searched(scenario)
@@ -93,7 +52,7 @@ def test_engines_and_reductions_agree(scenario: Scenario) -> None:
 FAULTY = [fault for fault in faults() if fault.chart and fault.place in {"tracker", "torrent_server"}]
 
 
-@patiently(4)
+@patiently(8)
 @given(scenarios(), st.sampled_from(FAULTY))
 def test_single_steps_are_judged_as_one_by_one(scenario: Scenario, fault: Fault) -> None:
     """In every state of the whole system, each step by itself, with a chart that has a fault."""
@@ -115,7 +74,7 @@ def test_single_steps_are_judged_as_one_by_one(scenario: Scenario, fault: Fault)
             assert {one.property_.name for one in found if one.non_vacuous} == exercised
 
 
-@patiently(4)
+@patiently(8)
 @given(scenarios())
 def test_every_trace_can_be_played_again(scenario: Scenario) -> None:
     system, _ = searched(scenario)

@@ -32,10 +32,11 @@ from spec.interaction import (
 )
 from spec.notation import Reference, read
 from tests.support.interactions import NAMES, arrow, arrows, few_traces, meaning, terms
+from tests.support.nightly import share
 from tests.support.places import DIAGRAMS
 
 REFERENCE = DIAGRAMS / "ClientJoin_Alternative2.txt"
-quickly = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+quickly = settings(max_examples=share(300), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def compiled(text: str, *others: str) -> Interaction:

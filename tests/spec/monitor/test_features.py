@@ -26,12 +26,13 @@ from spec.monitor import (
     Published,
     Sight,
 )
-from tests.properties.simulation import EVERY, Features, Life, judged, judged_from_outside
+from tests.properties.simulation import EVERY, HALF, Features, Life, judged, judged_from_outside
 from tests.spec.monitor.runs import connects, featured, observed, random_runs, subscribed
+from tests.support.nightly import by_day
 
 PATIENT = Assumptions(lag=1e9)
 UNDELIVERED = Sight(deliveries=False)
-each = pytest.mark.parametrize("features", EVERY, ids=lambda features: features.label)
+each = pytest.mark.parametrize("features", by_day(EVERY, HALF), ids=lambda features: features.label)
 
 
 @each

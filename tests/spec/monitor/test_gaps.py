@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from spec.exploration.model.scenario import scenarios
 from spec.monitor import SUBSCRIBER, Assumptions, Gap, Monitor, Observed
 from tests.spec.monitor.runs import is_calm, observed, random_runs, subscribed, system_of
+from tests.support.nightly import share
 
 ORDERED = [name for name, scenario in scenarios().items() if not scenario.unordered][:6]
 PATIENT = Assumptions(lag=1e9, under_way=0.0)
@@ -42,7 +43,7 @@ def with_gaps(seen: list[Observed], missing: set[int], swapped: set[int]) -> lis
     return left
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=share(60), deadline=None)
 @given(names, seeds, st.sets(st.integers(0, 40), min_size=1), st.sets(st.integers(0, 40), max_size=3))
 def test_a_log_with_gaps_is_never_forbidden(name: str, seed: int, missing: set[int], swapped: set[int]) -> None:
     seen, _ = log_of(name, seed)
@@ -51,7 +52,7 @@ def test_a_log_with_gaps_is_never_forbidden(name: str, seed: int, missing: set[i
     assert not monitor.forbidden
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=share(60), deadline=None)
 @given(names, seeds, st.sets(st.integers(0, 40), min_size=1))
 def test_who_is_not_told_of_gaps_says_that_one_could_be_why(name: str, seed: int, missing: set[int]) -> None:
     seen, _ = log_of(name, seed)
@@ -60,7 +61,7 @@ def test_who_is_not_told_of_gaps_says_that_one_could_be_why(name: str, seed: int
     assert all(found.is_of_the_past for found in monitor.forbidden)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=share(40), deadline=None)
 @given(names, seeds, st.integers(0, 40), st.integers(0, 4))
 def test_a_gap_that_is_told_is_never_forbidden(name: str, seed: int, begin: int, number: int) -> None:
     """It begins anywhere, and ends where nothing is under way."""

@@ -17,6 +17,7 @@ from machines.events import (
 from machines.rules import View
 from spec.monitor import SUBSCRIBER, Answer, Gap, Monitor, Observed, Passed, Published
 from spec.monitor.participant import CROWDED
+from tests.support.nightly import by_day
 
 APART = 1.0
 """Seconds from one event to the next."""
@@ -53,14 +54,17 @@ class Service:
             yield from self.leave(name)
 
 
-@pytest.mark.parametrize("is_quiet", [False, True], ids=["never quiet", "quiet at times"])
-@pytest.mark.parametrize("others", [5, 300])
-def test_who_came_and_went_costs_nothing_more(others: int, is_quiet: bool) -> None:
+OTHERS = [(5, "never"), (5, "at times"), (300, "never"), (300, "at times")]
+"""How many come and go, and when it is quiet."""
+
+
+@pytest.mark.parametrize(("others", "quiet"), by_day(OTHERS, [(5, "at times"), (300, "never")]))
+def test_who_came_and_went_costs_nothing_more(others: int, quiet: str) -> None:
     """Whether they come back under their names, or each has a new one."""
     service, monitor = Service(), Monitor(SUBSCRIBER)
     for number, seen in enumerate(service.churn(f"torrent-{number % others}" for number in range(300))):
         assert monitor.see(seen) is None
-        if is_quiet and number % 10 == 0:
+        if quiet == "at times" and number % 10 == 0:
             monitor.see(Passed(seen.at))
     assert monitor.answer is Answer.ALLOWED
     waiting = {name: len(one.track.inbox) for name, one in monitor.participants.items() if one.track}

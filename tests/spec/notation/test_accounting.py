@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from spec.notation import Diagram, Fragment, Message, Presentation, read
 from spec.notation.text import lines
+from tests.support.nightly import share
 
 NAMES = [
     "A",
@@ -229,7 +230,7 @@ def account(text: str) -> None:
 
 
 @given(texts)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=share(1200), deadline=None)
 @example("activate #red")
 @example("note over A\nA->B:x\nnote over B\ntext\nend note")
 @example("parallel\nparallel\nparallel off\nparallel off")

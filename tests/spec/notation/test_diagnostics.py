@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spec.notation import Diagram, Fragment, print_diagram, read, render_text, summary
+from tests.support.nightly import share
 from tests.support.places import REFERENCE
 
 
@@ -168,7 +169,7 @@ def bear(text: str) -> None:
 
 
 @given(st.text())
-@settings(max_examples=300)
+@settings(max_examples=share(600))
 def test_no_text_is_an_exception(text: str) -> None:
     bear(text)
 
@@ -228,7 +229,7 @@ WORDS += [
 
 
 @given(st.lists(st.sampled_from(WORDS)).map("".join))
-@settings(max_examples=500)
+@settings(max_examples=share(1000))
 def test_no_jumble_of_the_notation_is_an_exception(text: str) -> None:
     bear(text)
 

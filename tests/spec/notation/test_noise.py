@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spec.notation import Diagram, read
+from tests.support.nightly import share
 
 NAMES = ["Transfer", "Log Server", "front-end", "Ünïcode", "Broker", "x-proxy"]
 DECLARED = "\n".join(f"participant {name}" for name in NAMES)
@@ -109,7 +110,7 @@ def tell(diagram: Diagram) -> object:
 
 
 @given(clean_texts(), st.sampled_from(sorted(NOISE)), st.integers(0, 99))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=share(1000), deadline=None)
 def test_noise_changes_nothing_in_silence(lines: list[str], noise: str, seed: int) -> None:
     clean = read("\n".join(lines))
     assert clean.diagnostics == ()

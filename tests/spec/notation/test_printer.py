@@ -26,6 +26,7 @@ from spec.notation.arrows import is_writable
 from spec.notation.model import By
 from spec.notation.participants import group_label
 from spec.notation.text import BLANK, plain, split_style
+from tests.support.nightly import share
 from tests.support.places import REFERENCE
 
 
@@ -196,7 +197,7 @@ def walk(body: tuple[Statement, ...]) -> list[Statement]:
 
 
 @given(diagrams())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=share(300), deadline=None)
 def test_a_printed_diagram_reads_as_itself(diagram: Diagram) -> None:
     again = read(print_diagram(diagram))
     assert [each for each in again.diagnostics if each.severity == "error"] == []
@@ -204,7 +205,7 @@ def test_a_printed_diagram_reads_as_itself(diagram: Diagram) -> None:
 
 
 @given(diagrams())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=share(100), deadline=None)
 def test_a_diagram_without_raw_texts_prints_what_it_means(diagram: Diagram) -> None:
     cast = tuple(replace(each, raw_label="", group_path=()) for each in diagram.lifelines)
     bare = Diagram(frame=diagram.frame, title=diagram.title, lifelines=cast, body=diagram.meaning().body)
@@ -273,7 +274,7 @@ PIECES += ["\ncreate ", "\ndestroy ", "\nspace ", "\n==x==", "\n// ", "\ntitle "
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=share(800), deadline=None)
 def test_whatever_was_read_is_printed_as_it_was_read(text: str) -> None:
     assert_stable(text)
 

@@ -17,9 +17,10 @@ from spec.projection import (
     to_mermaid,
 )
 from tests.support.interactions import NAMES, arrow, arrows, few_traces, interaction, terms, word_of
+from tests.support.nightly import share
 from tests.support.places import REFERENCE
 
-quickly = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+quickly = settings(max_examples=share(300), deadline=None, suppress_health_check=list(HealthCheck))
 
 SET = Letter("!", "Set timeout.", "TorrentClock")
 REQUEST = Letter("!", "PUBLISH clients/join/requested\n(ClientJoinRequested Event)", "Broker")

@@ -10,6 +10,7 @@ from spec.interaction import Interaction, Library, Problem, Term, compile_diagra
 from spec.notation import read
 from spec.projection import Letter, letter_of, realisability
 from tests.support.interactions import NAMES, arrows, interaction, meaning, terms
+from tests.support.nightly import share
 from tests.support.places import DIAGRAMS
 
 T = TypeVar("T")
@@ -179,7 +180,7 @@ def test_the_reference_diagram_has_a_clock_that_nobody_sets() -> None:
 # By brute force: all that the lifelines can do together, word by word.
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=share(200), deadline=None, suppress_health_check=list(HealthCheck))
 @given(terms(arrows(losses=False)))
 def test_conflicts_are_found_exactly_where_there_are_any(term: Term) -> None:
     expected = unrealisable(term)

@@ -14,6 +14,7 @@ from spec.notation import Diagram, Presentation, print_diagram, read
 from spec.notation import Message as Read
 from spec.rendering.labels import label
 from spec.rendering.sequence import Divider, Group, Lifeline, Message, Row, to_mermaid, to_notation
+from tests.support.nightly import share
 from tests.support.servers import Played, on_each_lifeline, play_all
 
 LEFT = Group("Left", (Lifeline("A", "Client"), Lifeline("B", "View", kind="database")))
@@ -151,7 +152,7 @@ def a_run(random: Random, lifelines: str, length: int) -> list[Message]:
 
 
 @given(st.randoms(use_true_random=False), st.integers(0, 60))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=share(300))
 def test_a_drawing_keeps_the_order_on_every_lifeline(random: Random, length: int) -> None:
     arrows = a_run(random, "ABC", length)
     diagram = read(to_notation("T", GROUPS, arrows))

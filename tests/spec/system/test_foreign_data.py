@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 from immutabledict import immutabledict
 
 from spec.system.data import Opaque, TooLarge, copied, freeze, take
+from tests.support.nightly import share
 
 
 class Plain:
@@ -419,7 +420,7 @@ def add(holder: Any, value: Any) -> bool:
 
 
 @given(plans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=share(800), deadline=None)
 def test_random_graphs_are_equal_to_their_copies(plan: Plan) -> None:
     value, interchangeable = made(plan, backwards=False), made(plan, backwards=True)
     form = freeze(value)
@@ -431,7 +432,7 @@ def test_random_graphs_are_equal_to_their_copies(plan: Plan) -> None:
 
 
 @given(plans(), st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=share(600), deadline=None)
 def test_a_change_anywhere_changes_the_form(plan: Plan, data: st.DataObject) -> None:
     value = made(plan, backwards=False)
     form, copy = freeze(value), copied(value)
@@ -442,7 +443,7 @@ def test_a_change_anywhere_changes_the_form(plan: Plan, data: st.DataObject) -> 
 
 
 @given(plans())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=share(200), deadline=None)
 def test_restoring_leaves_nothing_of_what_was_there(plan: Plan) -> None:
     value = Plain(made(plan, backwards=False))
     picture = take([value]).picture

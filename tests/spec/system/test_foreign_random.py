@@ -14,6 +14,7 @@ from spec.system.data import freeze
 from spec.system.foreign import ForeignMachine
 from spec.system.process import Taking
 from tests.spec.system.charts import holds
+from tests.support.nightly import share
 
 SOURCES = ["a", "b", "c1", "c2", "x1", "x2", "y1", "y2", "c", "p", "r1"]
 TARGETS = ["a", "b", "c", "c1", "c2", "p", "x2", "y1", "h", "d"]
@@ -139,7 +140,7 @@ def seen(chart: Any) -> Hashable:
 
 
 @given(st.lists(ROWS, min_size=2, max_size=8), st.lists(st.integers(0, 40), min_size=1, max_size=8))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=share(300), deadline=None)
 def test_random_charts_do_step_by_step_what_they_do_when_driven(
     rows: list[tuple[str, str, str, str, str]], choices: list[int]
 ) -> None:

@@ -21,6 +21,7 @@ from spec.system.chart_body import Local
 from spec.system.data import freeze
 from spec.system.foreign import ChartError, Payload
 from spec.system.process import Sending, Taking
+from tests.support.nightly import share
 
 
 class Door:
@@ -388,7 +389,7 @@ class Random:
 
 
 @given(st.lists(ROWS, min_size=3, max_size=8), st.lists(st.sampled_from("mn"), min_size=1, max_size=6), st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=share(300), deadline=None)
 def test_random_machines_do_what_they_do_when_driven(
     rows: list[tuple[str, str, str, bool, bool]], messages: list[str], queued: bool
 ) -> None:

@@ -21,9 +21,10 @@ from spec.exploration.any_number.verdicts import ForEveryNumber
 from spec.exploration.model.scenario import ScenarioError, scenario
 from spec.exploration.properties.client_join import OF_MEMBERSHIP, ClientSide
 from spec.exploration.properties.language import Implication, always
+from tests.support.nightly import share
 
 CLAIMS = tuple(each.name for each in OF_MEMBERSHIP if each.when in {"always", "quiescent"})
-TAKEN = 3
+TAKEN = share(4)
 """Views that are taken away, each by itself."""
 
 

@@ -49,6 +49,7 @@ def test_random_runs_of_five_stay_within() -> None:
     assert views.issuperset(met(FILES, 5, runs=2, length=50))
 
 
+@pytest.mark.nightly
 def test_a_file_that_is_missing_at_a_third_server_is_found() -> None:
     name = "nothing that a registered client brought is missing at another"
     found = answer(

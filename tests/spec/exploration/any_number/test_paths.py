@@ -72,6 +72,7 @@ def test_a_path_that_does_not_ask_what_is_due_is_found(monkeypatch: pytest.Monke
     assert [*differ(CHOSEN[0], fixpoint(CHOSEN[0], Options(symmetric=False)))]
 
 
+@pytest.mark.nightly
 def test_nor_is_it_symmetric(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Paths, "_number", lambda *_: 0)
     with pytest.raises(NotInterchangeable, match="does something else"):

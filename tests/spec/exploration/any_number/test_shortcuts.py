@@ -27,12 +27,13 @@ from spec.exploration.liveness import Graph, unfair
 from spec.exploration.model.scenario import Scenario, scenario
 from tests.spec.exploration.any_number.planted import ENDLESS, Planted
 from tests.spec.exploration.any_number.planted_files import FILES, TWO_RIVALS
+from tests.support.nightly import by_day
 
 RIVALS = Scenario("rivals", timeouts="patient", conflicting=2)
 CHOSEN = (RIVALS, scenario("hasty"), FILES)
 
 
-@pytest.fixture(scope="module", params=CHOSEN, ids=lambda chosen: chosen.name)
+@pytest.fixture(scope="module", params=by_day(CHOSEN, [scenario("hasty")]), ids=lambda chosen: chosen.name)
 def chosen(request: pytest.FixtureRequest) -> Scenario:
     found: Scenario = request.param
     return found
@@ -232,7 +233,9 @@ def several_by_definition(
                 yield self._placed(chosen, len(met))
 
 
-@pytest.mark.parametrize("scenario_", [*CHOSEN, TWO_RIVALS], ids=lambda chosen: chosen.name)
+@pytest.mark.parametrize(
+    "scenario_", by_day([*CHOSEN, TWO_RIVALS], [scenario("hasty"), TWO_RIVALS]), ids=lambda chosen: chosen.name
+)
 def test_the_first_choices_are_those_of_all_combinations(scenario_: Scenario) -> None:
     compared = 0
     for part in fixpoint(scenario_).parts:

@@ -287,7 +287,9 @@ class StoresNothing(TorrentServer):
             "depends on files besides those that are looked at: files is",
             marks=pytest.mark.nightly,
         ),
-        ({"DistributionView": DeniesWithTwo}, "size against 2 of 'add_file_infos'"),
+        pytest.param(
+            {"DistributionView": DeniesWithTwo}, "size against 2 of 'add_file_infos'", marks=pytest.mark.nightly
+        ),
         ({"TorrentServer": StoresNothing}, "reads ClientJoinAccepted depends on files besides"),
     ],
 )

@@ -90,6 +90,7 @@ def test_mistakes_that_take_three_servers_are_caught(name: str, about: str) -> N
     assert words(found) == {about: ("broken", 3)}
 
 
+@pytest.mark.nightly
 def test_what_takes_more_than_a_few_is_refused_with_its_line() -> None:
     planted = PLANTED["the fifth pending admission is dropped"]
     found = answer(planted.scenario, Options(most=5000), OF_STATES[2:3], charts=planted.charts)

@@ -18,13 +18,14 @@ from spec.exploration.engine.search import BreadthFirst, Engine
 from spec.exploration.engine.tables import LessPossible
 from spec.exploration.model.scenario import Scenario, scenario
 from tests.spec.exploration.any_number.agreement import View, met, of_any_number, of_number
+from tests.support.nightly import by_day
 
 EVERYTHING = Options(reduced=False)
 RIVALS = Scenario("rivals", timeouts="patient", conflicting=2)
 STOPS = Scenario("stops", timeouts="patient", faults=immutabledict({"stop tracker": 1}))
 
 
-@pytest.mark.parametrize(("name", "views"), [("hasty", 3426), ("losses", 8619)])
+@pytest.mark.parametrize(("name", "views"), by_day([("hasty", 3426), ("losses", 8619)], [("hasty", 3426)]))
 def test_how_many_views_there_are(name: str, views: int) -> None:
     found = fixpoint(scenario(name))
     assert found.complete
@@ -35,7 +36,7 @@ def test_all_engines_find_the_same(standard: Fixpoint) -> None:
     assert of_any_number(fixpoint(scenario("standard"), Options(engine="vectorised"))) == of_any_number(standard)
 
 
-@pytest.mark.parametrize(("chosen", "views"), [(RIVALS, 669), (STOPS, 14924)])
+@pytest.mark.parametrize(("chosen", "views"), by_day([(RIVALS, 669), (STOPS, 14924)], [(STOPS, 14924)]))
 def test_how_many_views_other_scenarios_have(chosen: Scenario, views: int) -> None:
     found = fixpoint(chosen)
     assert (found.search.count, found.complete) == (views, True)
@@ -58,7 +59,7 @@ def from_the_beginning(done: Fixpoint, options: Options) -> Part:
     return fixpoint_module._searched(done.system, options, 1 << 30)
 
 
-@pytest.mark.parametrize("engine", ["compiled", "vectorised"])
+@pytest.mark.parametrize("engine", by_day(["compiled", "vectorised"], ["vectorised"]))
 def test_rounds_come_to_what_one_search_finds_that_knows_all(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """With rounds so small that most becomes known when there are views already."""
     monkeypatch.setattr(fixpoint_module, "FIRST_PART", 1 << 5)
@@ -177,6 +178,7 @@ def test_a_number_stays_a_number_though_true_is_equal_to_it() -> None:
     assert type(restrict(1, frozenset())) is int
 
 
+@pytest.mark.nightly
 def test_wills_of_servers_that_are_hidden_are_said() -> None:
     wills = Scenario("wills", timeouts="never", hardened=True, wills=True)
     found = fixpoint(wills)
