@@ -21,7 +21,7 @@ from spec.conformance.inclusion import Comparison, compare
 from spec.conformance.local import implied_locally, reached
 from spec.conformance.meanings import unmarked
 from spec.conformance.needs import impossible_branches
-from spec.conformance.parallel import beside_each_other, uninterrupted
+from spec.conformance.parallel import beside_each_other
 from spec.conformance.report import DiagramReport, Explored, Report, Row
 from spec.conformance.specification import Specification, UseCase, gates_of, losses_of, routes_of, specification
 from spec.interaction import Action, InteractionError
@@ -29,6 +29,7 @@ from spec.notation import read
 from spec.projection import realisability
 from spec.system.composition import State, System
 from spec.system.driving import CastError
+from spec.system.garbage import collected_seldom
 from spec.system.process import ChartMachine
 from spec.system.scheduling import set_going
 from spec.system.setup import SystemFactory
@@ -78,7 +79,7 @@ def check_all(
     """
     bounds = bounds or Bounds()
     bounds.begin()
-    with uninterrupted():
+    with collected_seldom():
         whole = specification(texts, binding, charts or {}, referred, complete=complete)
         return _check_all(whole, accepted, bounds, processes, strict=strict, coverage=coverage)
 

@@ -1,36 +1,22 @@
 """Work that is done in several processes, where the operating system and the machine have something to gain from it."""
 
 import ctypes
-import gc
 import multiprocessing
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 _SET_DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
-SELDOM = (50_000, 100, 1_000)
-"""After how many new objects these are looked through for garbage, and after how many times also older ones."""
 
 _tasks: Sequence[Callable[[], Any]] = ()
 """What the processes do: they inherit it, since charts that a user defines could not be sent to them."""
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Looking for garbage seldom, and among what is new: a check makes many small tuples that stay until its end."""
-    before = gc.get_threshold()
-    gc.set_threshold(*SELDOM)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def beside_each_other(tasks: Sequence[Callable[[], Any]], processes: int) -> list[Any]:

@@ -23,6 +23,7 @@ from spec.exploration.step_search import deliver_what_matters, first_steps
 from spec.exploration.traces.elaboration import Run, delivered, elaborated
 from spec.exploration.traces.rendering import Trace, render, steps_of
 from spec.exploration.traces.summary import what_happens
+from spec.system.garbage import collected_seldom
 
 __all__ = ["Explorable", "Options", "Result", "Verdict", "explore", "run_of"]
 
@@ -52,6 +53,7 @@ class Options:
     """Stop the search after so many."""
 
 
+@collected_seldom()
 def explore(
     scenario: Explorable,
     options: Options | None = None,

@@ -8,5 +8,5 @@ their data and brings the system to where a diagram begins. Begin with `composit
 
 Charts that are not ours are stepped by `stepped`, which asks a body twice: `chart_body` and `structure` know
 python-statemachine, `data` what a chart holds, `surroundings` what it must not change, and `outside` what it must not
-ask. What cannot be checked is a `ChartError`.
+ask. What cannot be checked is a `ChartError`. `garbage` has Python look for that seldom.
 """

@@ -24,9 +24,9 @@ from spec.conformance.baseline import Accepted
 from spec.conformance.bind import BoundDiagram
 from spec.conformance.checker import compared, explored, read_accepted
 from spec.conformance.inclusion import Finding
-from spec.conformance.parallel import uninterrupted
 from spec.conformance.specification import Specification, UseCase, specification
 from spec.system.driving import CastError
+from spec.system.garbage import collected_seldom
 from spec.system.process import steps_of
 from spec.system.setup import Charts, SystemFactory
 from tests.mutation.bisimulation import MANY, Behaviour, Scenarios
@@ -258,5 +258,5 @@ def main(names: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    with uninterrupted():
+    with collected_seldom():
         sys.exit(main(sys.argv[1:]))

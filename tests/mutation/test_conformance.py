@@ -6,7 +6,7 @@ import pytest
 
 from machines import Broker, Tracker
 from machines.participant import Participant
-from spec.conformance.parallel import uninterrupted
+from spec.system.garbage import collected_seldom
 from tests.mutation.bisimulation import SOME, missed
 from tests.mutation.conformance import (
     ALIKE,
@@ -31,7 +31,7 @@ TWO = ("one", "two")
 
 @pytest.fixture(scope="module", autouse=True)
 def seldom_garbage() -> Iterator[None]:
-    with uninterrupted():
+    with collected_seldom():
         yield
 
 

@@ -25,6 +25,7 @@ from spec.exploration.model.foreign import ForeignSystem
 from spec.exploration.model.steps import Label
 from spec.exploration.properties.language import EACH, OF_RUNS, OF_STATES, Property
 from spec.exploration.result import Verdict
+from spec.system.garbage import collected_seldom
 from spec.system.process import name_of
 
 MOST_MEMBERS = 5
@@ -88,6 +89,7 @@ class AnswerOfCharts:
         yield from told(self.verdicts, self.reason, "member", verbose=verbose, shown=shown)
 
 
+@collected_seldom()
 def answer_of_charts(
     system: ForeignSystem,
     properties: Sequence[Property],

@@ -28,6 +28,7 @@ from spec.exploration.model.scenario import Charts, Recast, Scenario
 from spec.exploration.properties.client_join import OF_MEMBERSHIP, PROPERTIES, side_of
 from spec.exploration.properties.language import OF_RUNS, Property
 from spec.exploration.result import Verdict
+from spec.system.garbage import collected_seldom
 
 Word = Literal["holds for every number", "broken", "open", "does not apply"]
 ASKED: tuple[Property, ...] = PROPERTIES
@@ -167,6 +168,7 @@ def data_of(each: ForEveryNumber) -> dict[str, Any]:
     }
 
 
+@collected_seldom()
 def answer(
     scenario: Scenario,
     options: Options | None = None,

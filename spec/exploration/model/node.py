@@ -398,18 +398,12 @@ def apart(server: Server) -> Server:
     made = copy(server)
     made._machines = {role: copy(machine) for role, machine in server._machines.items()}  # noqa: SLF001 - its own file
     made._broker = copy(server._broker)  # noqa: SLF001
-    made.paths = Paths(made._machines["view"], made.walk, _outcomes)  # noqa: SLF001
+    made.paths = Paths(made._machines["view"], made.walk, _outcome)  # noqa: SLF001
     return made
 
 
 def _outcome(end: "Progress") -> Outcome:
     return Outcome(normal(end.state), end.sent, end.arrows, end.fault)
-
-
-def _outcomes(ends: "list[Progress]") -> tuple[Outcome, ...]:
-    """What a step comes to that ends so. Most end in one way, which is compared with no other."""
-    found = map(_outcome, ends)
-    return tuple(found) if len(ends) == 1 else tuple(dict.fromkeys(found))
 
 
 class Progress(NamedTuple):

@@ -110,7 +110,7 @@ class Tape:
 
 Walk = Callable[["Progress", Any], "tuple[tuple[Outcome, ...], list[Progress]]"]
 """Makes a step with another machine in place of the view's: what it comes to, and where each way ended."""
-Outcomes = Callable[["list[Progress]"], "tuple[Outcome, ...]"]
+Ends = Callable[["Progress"], "Outcome"]
 """What a step comes to that ends so."""
 
 
@@ -120,7 +120,7 @@ class Paths:
 
     view: ChartMachine
     walk: Walk
-    outcomes: Outcomes
+    outcome: Ends
 
     def __post_init__(self) -> None:
         self._known: dict[Hashable, Fork | tuple[Leaf, ...]] = {}
@@ -150,7 +150,9 @@ class Paths:
         return self._made(begun, key) if at is None else self._ends(at, views)
 
     def _ends(self, leaves: tuple[Leaf, ...], views: list[Snapshot]) -> "tuple[Outcome, ...]":
-        return self.outcomes([leaf.with_view(views[leaf.place]) for leaf in leaves])
+        found = [self.outcome(leaf.with_view(views[leaf.place])) for leaf in leaves]
+        # Most steps end in one way, which is compared with no other.
+        return tuple(found) if len(found) == 1 else tuple(dict.fromkeys(found))
 
     def _number(self, due: tuple[Sending, ...]) -> int:
         """The number of what is due. What is due to a view is kept as it is, so it is soon known again."""

@@ -79,7 +79,6 @@ LARGEST = (
     "rivals",
     "files",
     "crashing",
-    "default",
     "second-tracker-losses",
     "disconnected",
 )
