@@ -53,9 +53,12 @@ def grow(  # type: ignore[no-untyped-def]
         kind, one = np.int64(holes[at, 0]), np.int64(holes[at, 1])
         two, three = np.int64(holes[at, 2]), np.int64(holes[at, 3])
         done = False
-        queue = three if kind == QUEUE_NAME else two
-        if queue != EMPTY and parents[two if kind == QUEUE_NAME else one, queue] < 0:
-            pass  # it stands in no trie
+        is_of_queue = kind == PUSH or kind == AFTER or kind == QUEUE_NAME  # noqa: PLR1714 - numba compiles no sets
+        queue, whose = two, one
+        if kind == QUEUE_NAME:
+            queue, whose = three, two
+        if not is_of_queue or (queue != EMPTY and parents[whose, queue] < 0):
+            pass  # others fill it, or it stands in no trie
         elif kind == PUSH:
             if three == BREAKS:
                 push[push_at[one, 0] + two * push_at[one, 1] + three] = two
