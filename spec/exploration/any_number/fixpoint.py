@@ -33,8 +33,8 @@ GAPS = ((1, 2), (4, 5), (7, 8))
 """Those before, between and behind them."""
 COUNTED = frozenset({"pending", TIMED})
 """The collections of our charts whose emptiness or size is asked for; the charts are read for more."""
-MOST_CONSTANT = 2
-"""The largest number that a size may be compared with."""
+MOST_CONSTANT = 4
+"""The largest number that a size may be compared with: one ghost more has to be there, and another one is served."""
 MOST_REMEMBERED = 8
 """Searches of which it is remembered which lines of the charts they executed."""
 _LINES: dict[Hashable, set[Line]] = {}

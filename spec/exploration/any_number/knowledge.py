@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from itertools import combinations_with_replacement, product
+from math import comb
 from typing import Any
 
 from spec.exploration.any_number.choosing import first_of_each
@@ -35,6 +36,8 @@ from spec.exploration.any_number.shares import (
 
 MOST_OTHERS = 2
 """Ghosts beside the one that is served."""
+MOST_CHOICES = 1 << 20
+"""Choices of ghosts of which it is looked whether fewer of them stand for all."""
 
 
 @dataclass(kw_only=True)
@@ -190,9 +193,11 @@ class Knowledge(Sayings):
         """Whether of any ghosts a few stand for all, to whoever asks for emptiness and compares with `largest`.
 
         Of one more than those, one can always be left out: no counted collection tells, and whatever is said of
-        somebody who is seen is still said by somebody.
+        somebody who is seen is still said by somebody. Where there are too many choices to look at, they do not.
         """
         kinds = self._all_bearings()
+        if comb(len(kinds) + self.most, self.most + 1) > MOST_CHOICES:
+            return False
         enough = largest + 1
 
         def sizes(chosen: tuple[tuple[Bits, Bits], ...]) -> list[int]:

@@ -33,12 +33,12 @@ from spec.system.garbage import collected_seldom
 Word = Literal["holds for every number", "broken", "open", "does not apply"]
 ASKED: tuple[Property, ...] = PROPERTIES
 """What views and their steps can be asked, and what they are asked that runs come to."""
-MOST_SERVERS = 4
+MOST_SERVERS = 5
 """Servers with which a run is looked for that breaks what a view breaks."""
 MOST_OF_RUNS = 3
 """Servers with which a run is looked for that never ends."""
 IN_NO_RUN = f"no run with up to {MOST_OF_RUNS} servers is found that does not terminate"
-MOST_STATES = 1_000_000
+MOST_STATES = 4_000_000
 """States that are looked at for that with three and more servers, each time."""
 RUNS = "what runs come to is not asked of views yet; --torrents N answers for N servers"
 STEPS = f"no run with up to {MOST_SERVERS} servers breaks it, but a step does that a few of any number could take"

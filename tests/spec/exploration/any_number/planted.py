@@ -1,4 +1,4 @@
-"""Charts with mistakes that show with three, four or five torrent servers only."""
+"""Charts with mistakes that show with three to six torrent servers only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -73,6 +73,16 @@ class DropsFifthPending(Tracker):
         before = self.data.pending
         super().note_admission(message)
         if len(before) >= 4:
+            self.data = replace(self.data, pending=before)
+
+
+class DropsSixthPending(Tracker):
+    """A sixth admission is not noted as pending."""
+
+    def note_admission(self, message: JoinPossible) -> None:
+        before = self.data.pending
+        super().note_admission(message)
+        if len(before) >= 5:
             self.data = replace(self.data, pending=before)
 
 
@@ -275,6 +285,7 @@ PLANTED: Mapping[str, Planted] = {
     "the third pending admission is dropped": Planted({"Tracker": DropsThirdPending}, 3),
     "the fourth pending admission is dropped": Planted({"Tracker": DropsFourthPending}, 4, scenario("standard")),
     "the fifth pending admission is dropped": Planted({"Tracker": DropsFifthPending}, 5, scenario("standard")),
+    "the sixth pending admission is dropped": Planted({"Tracker": DropsSixthPending}, 6, scenario("standard")),
     "an acceptance omits a client": Planted({"Tracker": OmitsAClient}, 3),
     "no third timeout is set": Planted({"Clock": NoThirdTimeout}, 3),
     "an expiry forgets the others": Planted({"Tracker": ExpiryForgetsTheOthers}, 3),

@@ -92,11 +92,26 @@ def test_mistakes_that_take_three_servers_are_caught(name: str, about: str) -> N
 
 @pytest.mark.nightly
 def test_what_takes_more_than_a_few_is_refused_with_its_line() -> None:
-    planted = PLANTED["the fifth pending admission is dropped"]
+    planted = PLANTED["the sixth pending admission is dropped"]
     found = answer(planted.scenario, Options(most=5000), OF_STATES[2:3], charts=planted.charts)
     assert found.verdict == "open"
     assert "planted.py:" in found.reason
-    assert "size against 4 of 'pending'" in found.reason
+    assert "size against 5 of 'pending'" in found.reason
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    ("name", "servers"),
+    [("the fourth pending admission is dropped", 4), ("the fifth pending admission is dropped", 5)],
+)
+def test_mistakes_that_take_four_and_five_servers_are_caught(name: str, servers: int) -> None:
+    planted, about = PLANTED[name], OF_STATES[2:3]
+    found = answer(planted.scenario, properties=about, charts=planted.charts)
+    assert words(found) == {about[0].name: ("broken", servers)}
+    assert found.fixpoint is not None
+    assert found.fixpoint.complete
+    found = answer(planted.scenario, properties=OF_STATES[3:4], charts=planted.charts)
+    assert found.verdict == "holds for every number"
 
 
 def main(words: Sequence[str]) -> None:
