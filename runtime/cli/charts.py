@@ -162,7 +162,12 @@ def _importable(folder: Path) -> None:
 
 
 def _imported(place: str, name: str, act: Any) -> ModuleType:
-    """The module, or what is wrong with it in one line."""
+    """The module, or what is wrong with it in one line.
+
+    Nothing is kept of how it was compiled: charts that were changed within a second, and are as long, would be those
+    from before.
+    """
+    keeps_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         module = act()
     except ModuleNotFoundError as error:
@@ -173,6 +178,8 @@ def _imported(place: str, name: str, act: Any) -> ModuleType:
         raise ChartsError(f"--charts {place}: {_said(error)}; install it, or mend the import") from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever stands in a user's module
         raise ChartsError(f"--charts {place}: it cannot be imported: {_said(error)}") from None
+    finally:
+        sys.dont_write_bytecode = keeps_none
     assert isinstance(module, ModuleType)
     return module
 

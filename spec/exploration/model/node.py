@@ -118,8 +118,9 @@ class ServerState(NamedTuple):
     late_wills: tuple[ClientGoodbye, ...] = ()
     """Wills of earlier sessions that the broker has not said in time (`spec.exploration.model.wills`)."""
     life: str = ""
-    """Empty where it is started whenever it is offline; else `spare` or `stepped down`
-    (`spec.exploration.model.second_tracker`)."""
+    """Empty: it is started whenever it is offline; else `spare` or `stepped down` (`model.second_tracker`)."""
+    wiped: int = 0
+    """How often it has lost its view, where that is counted."""
 
     @property
     def where(self) -> str:
@@ -149,6 +150,8 @@ class Server:
     """Whether anything can happen between the moment when a timeout is exceeded and when the MQTT client hears it."""
     spare: bool = False
     """Whether it is a second tracker, which need not come up."""
+    counts_wipes: bool = False
+    """Whether its state says how often it was wiped, which tells what hidden servers can have sent."""
 
     def __post_init__(self) -> None:
         self._machines: dict[str, ChartMachine] = {role: ChartMachine(getattr(self, role)) for role in ROLES}
@@ -210,7 +213,6 @@ class Server:
     def order(self, state: Hashable, order: str) -> tuple[Outcome, ...]:
         """`start`, `stop`, `disconnect` (the connection is lost, the server lives on), `crash` (only the view is
         kept), `wipe` (a crash that takes the view, too) and `stabilisation` (it is replaced, and the view is kept).
-
         Of servers that leave a will also `will` and `late will`, which the broker says, and `cut`: it restarts.
         """
         assert isinstance(state, ServerState)
@@ -260,8 +262,8 @@ class Server:
         elif isinstance(data, TrackerData) and data.session:
             client = client._replace(data=replace(client.data, session=data.session))
         view = crashed.view if keeps_view else self.initial.view
-        born = self.initial._replace(client=client, view=view, life="")
-        return born._replace(will=crashed.will, late_wills=crashed.late_wills)
+        wiped = crashed.wiped + (self.counts_wipes and not keeps_view)
+        return ServerState(client, self.initial.clock, view, "", (), crashed.will, crashed.late_wills, wiped=wiped)
 
     def interrupted(self, state: Hashable, kind: str, message: Hashable) -> tuple[Outcome, ...]:
         """What a crash inside the steps of a kind comes to (`spec.exploration.model.interruptions`)."""
@@ -294,8 +296,7 @@ class Server:
 
     def unmarked(self, state: Hashable) -> Hashable:
         assert isinstance(state, ServerState)
-        data = state.client.data
-        return state._replace(client=state.client._replace(data=without_marks(data)))
+        return state._replace(client=state.client._replace(data=without_marks(state.client.data)))
 
     def marks(self, state: Hashable) -> frozenset[str]:
         assert isinstance(state, ServerState)
@@ -340,8 +341,8 @@ class Server:
             here = todo.pop()
             if len(here.arrows) > STEPS:
                 broken, events, arrows = endless(here, STEPS)
-                client = here.state.client
-                found[Outcome(self.initial._replace(client=client, broken=broken), events, arrows, here.fault)] = None
+                then = self.initial._replace(client=here.state.client, broken=broken)
+                found[Outcome(then, events, arrows, here.fault)] = None
                 break  # with a choice in each round there would be no end of ways
             busy = None if here.state.broken else self._busy(here)
             ends = busy is None or pauses(here, busy)

@@ -210,7 +210,8 @@ class Scenario:
     def _tracker(self, name: str, charts: Mapping[str, Any]) -> Server:
         hardened = {"session": session_of(name)} if self.hardened and self.second_trackers else {}
         server = self._server(name, charts["Tracker"](name, **hardened), self.view(TRACKER_ID), charts)
-        return replace(server, spare=name != TRACKER_ID)
+        wipes = self.happening.get("wipe tracker") or 0  # where they are bounded, and stabilisation forgets none
+        return replace(server, spare=name != TRACKER_ID, counts_wipes=wipes > 0 and not self.stabilisation)
 
     def _torrent(self, name: str, charts: Mapping[str, Any]) -> Server:
         hardened = {"session": SESSION} if self.is_hardened(name) else {}

@@ -1,6 +1,9 @@
 """`--charts`: charts of a user's own in a check, in the explorer and in pictures, and what is wrong with them."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -349,6 +352,20 @@ class Desk(StateChart):
 
 MAY_STAY = {"Printer": ["idle"], "Desk": ["open"]}
 """
+
+
+@pytest.mark.parametrize("how", ["press", "press.py"])
+def test_charts_that_were_just_changed_are_those_that_stand_there(folder: Path, how: str) -> None:
+    """They are as long as before, and were changed in the same second, which is all that Python asks of a file."""
+    for given, status in (("1", 0), ("2", 1)):
+        (folder / "press.py").write_text(GIVEN + f'OUTSIDE = {{"publish": {given}}}\n')
+        os.utime(folder / "press.py", (1_700_000_000, 1_700_000_000))
+        command = [sys.executable, "-m", "runtime.cli.main", "explore", "--charts", how]
+        variables = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        variables["PYTHONPATH"] = str(Path(__file__).parents[3])
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=variables)
+        assert done.returncode == status, done.stdout + done.stderr
+    assert not (folder / "__pycache__").exists()
 
 
 def test_what_comes_from_outside_is_given(folder: Path) -> None:
