@@ -53,6 +53,12 @@ reads what is about a hidden g and tells of files of S; only the tracker tells o
 otherwise). In the view of t and g it stood first, while t knew of itself what it knows here; what it says of S is seen
 here; and what it says of others is about neither.
 
+*Crashes inside a step.* Who is seen may crash while it reads about a ghost: that is asked as the reading is, in 2 and
+3. A hidden server that crashes inside a step has published about itself and pays for it: (d).
+
+*Files that were lost.* Where a tracker can be wiped just so often, its state says how often it was. Else what hidden
+servers had sent before would be known of them after it.
+
 *Wills.* The broker says a will in the name of its owner, which is one more step of that server: (d) where it is
 hidden, (c) where the tracker reads it. A broker that restarts forgets all wills; each server that is seen notes that.
 
@@ -108,6 +114,6 @@ kept.
 
 **Runs.** That every run terminates is asked of the steps between views, with an argument of its own: `termination`.
 
-**What stays open.** What becomes of one server in every run; what only views of three servers would show; crashes
-inside a step. Views can be too many: then a property that holds is *open*.
+**What stays open.** What becomes of one server in every run; what only views of three servers would show. Views can be
+too many: then a property that holds is *open*.
 """

@@ -132,11 +132,6 @@ def open_systems(
     """
     if scenario.second_trackers:
         raise NotInterchangeable("it is told for one tracker: take out second_trackers")
-    if scenario.crash_points:
-        raise NotInterchangeable(
-            "crash_points: whether a server that is hidden crashes inside a step, before or after an event is out, "
-            "is not asked; without crash_points, crashes between steps are"
-        )
     built = {kind: uniform(scenario, kind, NAMED).build(charts) for kind in kinds_of(scenario)}
     closed = next(iter(built.values()))
     names = tuple(node.name for node in closed.nodes[1:])

@@ -25,6 +25,8 @@ from spec.exploration.model.surroundings import Surroundings, said
 
 READS, READS_AGAIN, SPENDS = "read of others", "read again of others", "others"
 """Kinds of steps: somebody reads about a ghost; that is a duplicate; a ghost spends a fault."""
+INTERRUPTED = "interrupt read"
+"""A crash while somebody reads; without a message: about a ghost."""
 Version = tuple[int, ...]
 Said = dict[tuple[str, Hashable, str, Hashable], tuple[Outcome, ...]]
 """What a node said, by its name, local state, what was asked, and the message."""
@@ -36,7 +38,8 @@ OF_OTHERS = Arrow("others", "others", None)
 def is_of_others(label: Label) -> bool:
     """Whether a step is about somebody who is hidden, so that whoever looks at that one sees it."""
     marked = label.outcome is not None and label.outcome.arrows == (OF_OTHERS,)
-    return marked or label.kind in {READS, READS_AGAIN, SPENDS}
+    is_read = label.kind in {READS, READS_AGAIN} or (label.kind, label.message) == (INTERRUPTED, None)
+    return marked or is_read or label.kind == SPENDS
 
 
 def timed(expiry: Arrow) -> str:
@@ -175,6 +178,11 @@ class OpenSystem(ClosedSystem):
                 if again == (kind == READS_AGAIN):
                     yield whole, "read", about
             return
+        if (kind, message) == (INTERRUPTED, None):
+            for _, whole, about, again in self.latest_of("served", component, state):
+                if not again:
+                    yield whole, kind, about
+            return
         if self.knowledge.restrict.is_of_hidden(message):
             for _, whole, about in self.latest_of("news", component, state, message):
                 yield whole, kind, about
@@ -234,7 +242,8 @@ class OpenSystem(ClosedSystem):
 
     def version(self, of: OfState, kind: str, message: Hashable) -> Version:
         """Grows whenever `questions` may give more."""
-        if kind in {READS, READS_AGAIN} or self.knowledge.restrict.is_of_hidden(message):
+        is_of_others = kind in {READS, READS_AGAIN} or (kind, message) == (INTERRUPTED, None)
+        if is_of_others or self.knowledge.restrict.is_of_hidden(message):
             return self._version(of, *ALL)
         said = 0 if message is None else self.knowledge.how_much_is_said(message)
         return (*self._version(of, LOOKS), said)
@@ -399,6 +408,7 @@ class Ghosts(Surroundings):
                 for move in system.moves.asked(component, local, kind, cost=cost):
                     if move.local != local or move.publication or move.sent:
                         yield move._replace(keeps_down=system.numbers.online[component][move.local])
+            yield from system.moves.interrupts(component, local, "read")
         if component == TRACKER:
             for (part, cost, loss, failure), late in sorted(system.knowledge.prices):
                 label = Label(SPENDS, component, None, None)

@@ -113,7 +113,7 @@ class Moves:
         busy = self.numbers.is_busy(component, local)
         if not busy:
             yield from self.asked(component, local, "read", message)
-            yield from self._interrupts(component, local, "read", message)
+            yield from self.interrupts(component, local, "read", message)
         cost = self.loss(name)
         if cost is not None:
             lost = Move(Label("lose 2", component, name, None), local, cost=cost)
@@ -145,9 +145,9 @@ class Moves:
             price = FREE if self.faults.timeouts == "patient" else self.budgets.costs["stabilisation expiry"]
             yield from self.asked(component, local, "expire", cost=price, late=True)
         yield from self.asked(component, local, "publish")
-        yield from self._interrupts(component, local, "publish")
+        yield from self.interrupts(component, local, "publish")
         if self.faults.timeouts != "never":
-            yield from self._interrupts(component, local, "expire", late=self.faults.timeouts == "patient")
+            yield from self.interrupts(component, local, "expire", late=self.faults.timeouts == "patient")
         yield from self.asked(component, local, "start")
         for kind in SAYS if self.has_wills else ():
             yield from self.asked(component, local, kind)
@@ -156,7 +156,7 @@ class Moves:
             if cost is not None:
                 yield from self.asked(component, local, order, cost=cost)
                 if order == "stop":
-                    yield from self._interrupts(component, local, order, besides=cost)
+                    yield from self.interrupts(component, local, order, besides=cost)
         if component == TRACKER and self.faults.stabilisation:
             yield from self.asked(component, local, "stabilisation", cost=self.budgets.costs["stabilisation"])
         cost = self.budgets.cost("broker restart")
@@ -166,7 +166,7 @@ class Moves:
             yield Move(label, local, self.numbers.publication(everybody), cost=cost, part=self._ordinary)
         yield from self.surroundings.moves(component, local)
 
-    def _interrupts(
+    def interrupts(
         self, component: int, local: int, kind: str, message: int = NOTHING, *, besides: int = FREE, late: bool = False
     ) -> Iterator[Move]:
         """Crashes inside a step, which has a cost of its own besides."""

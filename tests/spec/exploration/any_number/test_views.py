@@ -1,6 +1,7 @@
 """The views of any number of torrent servers are those of two, three, five and eight, where these can be listed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from itertools import product
 from typing import Any
@@ -12,10 +13,11 @@ from spec.exploration.any_number import fixpoint as fixpoint_module
 from spec.exploration.any_number.fixpoint import Fixpoint, Options, Part, fixpoint
 from spec.exploration.any_number.knowledge import Knowledge
 from spec.exploration.any_number.open_system import Ghosts
-from spec.exploration.any_number.restriction import NotInterchangeable, Restriction
+from spec.exploration.any_number.restriction import Restriction
 from spec.exploration.any_number.shares import PLAIN
 from spec.exploration.engine.search import BreadthFirst, Engine
 from spec.exploration.engine.tables import LessPossible
+from spec.exploration.model.moves import Moves
 from spec.exploration.model.scenario import Scenario, scenario
 from tests.spec.exploration.any_number.agreement import View, met, of_any_number, of_number
 from tests.support.nightly import by_day
@@ -186,6 +188,26 @@ def test_wills_of_servers_that_are_hidden_are_said() -> None:
     assert of_number(wills, 2) < of_any_number(found)
 
 
-def test_crashes_inside_a_step_are_refused_with_the_remedy() -> None:
-    with pytest.raises(NotInterchangeable, match="without crash_points, crashes between steps are"):
-        fixpoint(Scenario("points", hardened=True, crash_points=True))
+POINTS = Scenario("points", timeouts="never", crash_points=True, faults=immutabledict({"crash tracker": 1}))
+
+
+@pytest.mark.nightly
+def test_who_reads_about_somebody_hidden_can_crash_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = fixpoint(POINTS)
+    assert (found.search.count, found.steps) == (58813, 206583)
+    reading = Moves.interrupts
+
+    def of_those_who_are_seen(moves: Moves, *asked: Any, **how: Any) -> Any:
+        return iter(()) if asked[2:] == ("read",) else reading(moves, *asked, **how)
+
+    monkeypatch.setattr(Moves, "interrupts", of_those_who_are_seen)
+    assert fixpoint(POINTS).steps < found.steps
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("fault", ["crash tracker", "crash torrent"])
+def test_random_runs_with_crashes_inside_steps_stay_within(fault: str) -> None:
+    points = replace(POINTS, hardened=True, faults=immutabledict({fault: 1}))
+    views = of_any_number(fixpoint(points, Options(reduced=False)))
+    for servers in (3, 4):
+        assert views >= set(met(points, servers, 40, 60))

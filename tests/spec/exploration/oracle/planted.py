@@ -276,23 +276,23 @@ def a_view_is_stored_after_what_follows_from_it(patch: Patch) -> None:
 
 @told_by("interrupted stops", 12)
 def no_stop_is_interrupted(patch: Patch) -> None:
-    right = Moves._interrupts
+    right = Moves.interrupts
 
     def some(self: Moves, component: int, local: int, kind: str, *given: Any, **more: Any) -> Iterator[Move]:
         return iter(()) if kind == "stop" else right(self, component, local, kind, *given, **more)
 
-    patch.setattr(Moves, "_interrupts", some)
+    patch.setattr(Moves, "interrupts", some)
 
 
 @told_by("interrupted stops", 12)
 def a_stop_that_is_interrupted_is_no_stop(patch: Patch) -> None:
     """It counts as a crash alone."""
-    right = Moves._interrupts
+    right = Moves.interrupts
 
     def cheap(self: Moves, *given: Any, besides: int = 0, **more: Any) -> Iterator[Move]:
         return right(self, *given, **more)
 
-    patch.setattr(Moves, "_interrupts", cheap)
+    patch.setattr(Moves, "interrupts", cheap)
 
 
 @told_by("second trackers", 1_000_009)
