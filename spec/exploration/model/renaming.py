@@ -5,6 +5,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from itertools import permutations, product
+from math import factorial, prod
 from typing import Any
 
 from immutabledict import immutabledict
@@ -54,10 +55,18 @@ def is_plain(value: Hashable) -> bool:
     return True
 
 
+MOST_WAYS = 120
+"""Ways to exchange names that are tried with each state: five servers have so many, and six have six times as many."""
+
+
 def permutations_of(width: int, groups: Iterable[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
-    """All permutations of `width` components that permute each group in itself; the identity comes first."""
+    """The permutations of `width` components that permute each group in itself; the identity comes first.
+
+    Where those are more than `MOST_WAYS`, the last members of the largest groups stay where they are: any group of
+    permutations is sound, and then states that differ in these names are told apart.
+    """
     found = []
-    groups = [tuple(group) for group in groups]
+    groups = _few([tuple(group) for group in groups])
     for arranged in product(*(permutations(group) for group in groups)):
         permutation = list(range(width))
         for group, there in zip(groups, arranged, strict=True):
@@ -65,3 +74,11 @@ def permutations_of(width: int, groups: Iterable[Sequence[int]]) -> tuple[tuple[
                 permutation[place] = other
         found.append(tuple(permutation))
     return tuple(sorted(found))
+
+
+def _few(groups: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """The groups, without their last members where there are too many ways to permute them."""
+    while prod(factorial(len(group)) for group in groups) > MOST_WAYS:
+        largest = max(range(len(groups)), key=lambda place: len(groups[place]))
+        groups[largest] = groups[largest][:-1]
+    return groups

@@ -1,17 +1,19 @@
 """The check that names do not matter asks for all permutations, not only for those that a search happens to meet."""
 
-from dataclasses import dataclass
-from itertools import combinations, permutations
+from dataclasses import dataclass, replace
+from itertools import combinations, pairwise, permutations
 from typing import Any
 
 import pytest
 
-from spec.exploration.explore import explore
+from spec.exploration.explore import Options, explore
 from spec.exploration.model.chart_node import Chart
 from spec.exploration.model.closed import ClosedSystem
 from spec.exploration.model.faults import Faults
 from spec.exploration.model.node import Arrow, Outcome
-from spec.exploration.model.renaming import Renaming
+from spec.exploration.model.renaming import MOST_WAYS, Renaming, permutations_of
+from spec.exploration.model.scenario import scenario
+from spec.exploration.properties.client_join import PROPERTIES
 from spec.exploration.properties.language import Implication, always
 from tests.spec.exploration.random_systems import Names, Rules, Seen, Table, seen
 
@@ -84,3 +86,19 @@ def test_a_hub_that_prefers_some_orders_is_not_symmetric(count: int) -> None:
 
 def _seen(system: ClosedSystem, component: int, state: Any, idle: bool) -> Any:
     return Seen("hub", state[0], idle) if component == 0 else seen(system, component, state, idle)
+
+
+@pytest.mark.parametrize("sizes", [(5,), (6,), (8,), (4, 4), (3, 3, 3, 3), (2, 12)])
+def test_there_are_not_too_many_ways_to_exchange_names(sizes: tuple[int, ...]) -> None:
+    """With eight servers there are 40,320. Fewer will do where those are a group: then no state is lost."""
+    ends = [1 + sum(sizes[:place]) for place in range(len(sizes) + 1)]
+    ways = permutations_of(1 + sum(sizes), [range(one, two) for one, two in pairwise(ends)])
+    assert len(ways) <= MOST_WAYS
+    assert ways[0] == tuple(range(1 + sum(sizes)))
+    assert {tuple(one[place] for place in other) for one in ways for other in ways} == set(ways)
+
+
+def test_eight_servers_are_searched_as_far_as_is_wanted() -> None:
+    found = explore(replace(scenario("standard"), torrents=8), Options(most=300), [PROPERTIES[0]])
+    assert found.found.progress.states > 300
+    assert "not wanted" in found.verdicts[0].reason
