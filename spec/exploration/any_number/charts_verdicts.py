@@ -17,7 +17,7 @@ from spec.exploration.any_number.open_run import FOR_EVER
 from spec.exploration.any_number.open_system import READS, SPENDS
 from spec.exploration.any_number.population import Population, population
 from spec.exploration.any_number.restriction import NotInterchangeable
-from spec.exploration.any_number.verdicts import VACUOUS, ForEveryNumber, data_of, told, verdict_of
+from spec.exploration.any_number.verdicts import VACUOUS, ForEveryNumber, cut_short, data_of, told, verdict_of
 from spec.exploration.engine.search import interruptible
 from spec.exploration.explore import Options, explore
 from spec.exploration.model.bus import Unbounded
@@ -135,7 +135,9 @@ def _verdict(property_: Property, judged: Judged, few: "_Few") -> ForEveryNumber
     except LooksInside as inside:
         return few.judged(property_, f"it looks at what {inside} holds of members, of which a view shows two only")
     if row is not None:
-        found = few.judged(property_, f"no run with up to {MOST_MEMBERS} members breaks it, but a view does")
+        found = few.unfound(
+            property_, f"no run with up to {MOST_MEMBERS} members is found that breaks it, but a view does"
+        )
         return replace(found, run=open_run(judged.views, row)) if found.word == "open" else found
     fewest = 2 + judged.views.others if property_.when != "always" else 2
     return few.confirmed(property_, range(1, fewest), non_vacuous=is_met)
@@ -147,9 +149,7 @@ def _of_runs(property_: Property, views: Views, few: "_Few") -> ForEveryNumber:
     if unproved is None:
         return few.confirmed(property_, (1,), non_vacuous=True)
     reason, row, cycle = unproved
-    found = few.judged(
-        property_, f"{reason}; no run with up to {MOST_OF_RUNS} members is found that does not terminate"
-    )
+    found = few.unfound(property_, f"{reason}; {IN_NO_RUN}")
     return replace(found, run=open_run(views, row, cycle)) if found.word == "open" else found
 
 
@@ -163,6 +163,8 @@ class _Few:
 
     def __post_init__(self) -> None:
         self._known: dict[tuple[str, int], Verdict] = {}
+        self._cut: dict[tuple[str, int], str] = {}
+        """Why not all states were looked at, by property and number of members."""
 
     def says(self, property_: Property, members: int) -> bool:
         """Whether all whom a property names are there with so many members."""
@@ -178,8 +180,11 @@ class _Few:
             named = any(name in self.of.group for name in property_.concerns)
             wanted = [one for one in wanted if any(name in self.of.group for name in one.concerns) == named]
             options = replace(self.options, most=min(self.options.most or MOST_STATES, MOST_STATES))
-            for found in explore(system, options, wanted, system.observe).verdicts:
+            result = explore(system, options, wanted, system.observe)
+            for found in result.verdicts:
                 self._known[found.property_.name, members] = found
+                if result.found.stopped:
+                    self._cut[found.property_.name, members] = result.found.stopped
         return self._known[property_.name, members]
 
     def judged(self, property_: Property, reason: str) -> ForEveryNumber:
@@ -190,6 +195,12 @@ class _Few:
                 if found.holds is False:
                     return ForEveryNumber(property_, "broken", members, found)
         return ForEveryNumber(property_, "open", reason=reason)
+
+    def unfound(self, property_: Property, reason: str) -> ForEveryNumber:
+        """The same where the reason says that no run is found: with the searches that did not look at all states."""
+        found = self.judged(property_, reason)
+        cut = {number: why for (name, number), why in self._cut.items() if name == property_.name}
+        return replace(found, reason=reason + cut_short(cut)) if found.reason == reason else found
 
     def confirmed(self, property_: Property, numbers: Sequence[int], *, non_vacuous: bool) -> ForEveryNumber:
         """No view breaks it; with so few members as views do not speak of, the explorer says."""

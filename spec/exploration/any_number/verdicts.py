@@ -41,7 +41,8 @@ IN_NO_RUN = f"no run with up to {MOST_OF_RUNS} servers is found that does not te
 MOST_STATES = 4_000_000
 """States that are looked at for that with three and more servers, each time."""
 RUNS = "what runs come to is not asked of views yet; --torrents N answers for N servers"
-STEPS = f"no run with up to {MOST_SERVERS} servers breaks it, but a step does that a few of any number could take"
+UNFOUND = f"no run with up to {MOST_SERVERS} servers is found that breaks it"
+STEPS = f"{UNFOUND}, but a step does that a few of any number could take"
 COUNTED: Mapping[Word, str] = {
     "broken": "broken",
     "open": "open",
@@ -133,6 +134,12 @@ def told(
             yield from _run_of(each)
 
 
+def cut_short(cut: Mapping[int, str]) -> str:
+    """What is said where searches with so many did not look at all states, each for a reason; empty if all did."""
+    numbers = ", ".join(map(str, sorted(cut)))
+    return f"; with {numbers} not all states were looked at: {cut[max(cut)]}" if cut else ""
+
+
 def verdict_of(verdicts: Sequence[ForEveryNumber]) -> Literal["holds for every number", "broken", "open"]:
     """One for all: broken if any is, else open if any is or none holds."""
     words = {each.word for each in verdicts}
@@ -209,10 +216,10 @@ def _verdict(property_: Property, found: Sequence[Look], few: "_Few") -> ForEver
     key = (property_.name, True)
     broken = next((look.first[key] for look in mine if key in look.first), None)
     if broken is not None:
-        judged = few.judged(property_, f"no run with up to {MOST_SERVERS} servers breaks it, but a view does")
+        judged = few.unfound(property_, f"{UNFOUND}, but a view does")
         return replace(judged, run=open_run(*broken)) if judged.word == "open" else judged
     if any(key in look.met for look in mine):
-        return few.judged(property_, STEPS)
+        return few.unfound(property_, STEPS)
     non_vacuous = any((property_.name, False) in {*look.first, *look.met} for look in mine)
     return few.confirmed(property_, non_vacuous=non_vacuous, pairs=rivals)
 
@@ -230,7 +237,7 @@ def _of_runs(property_: Property, done: Fixpoint, few: "_Few", *, pairs: bool) -
     unproved = termination.unproved(done, is_quiescent)
     if unproved is None:
         return few.confirmed(property_, non_vacuous=True, pairs=pairs)
-    found = few.judged(property_, f"{unproved.reason}; {IN_NO_RUN}", MOST_OF_RUNS)
+    found = few.unfound(property_, f"{unproved.reason}; {IN_NO_RUN}", MOST_OF_RUNS)
     return replace(found, run=unproved.run) if found.word == "open" else found
 
 
@@ -249,6 +256,8 @@ class _Few:
 
     def __post_init__(self) -> None:
         self._known: dict[tuple[str, Scenario], Verdict] = {}
+        self._cut: dict[tuple[str, int], str] = {}
+        """Why not all states were looked at, by property and number of servers."""
 
     def verdicts(self, property_: Property, servers: int) -> Iterator[Verdict]:
         """The explorer's verdicts on a property with so many servers, one for each way to choose their kinds."""
@@ -266,8 +275,11 @@ class _Few:
         of_states = property_.when not in OF_RUNS
         wanted = [one for one in ASKED if one.when not in OF_RUNS] if of_states else [property_]
         wanted = wanted if property_ in wanted else [property_]
-        for found in explore(few, asked, wanted).verdicts:
+        result = explore(few, asked, wanted)
+        for found in result.verdicts:
             self._known[found.property_.name, chosen] = found
+            if result.found.stopped:
+                self._cut[found.property_.name, chosen.torrents] = result.found.stopped
 
     def judged(self, property_: Property, reason: str, most: int = 0) -> ForEveryNumber:
         """Broken with the fewest servers, at `most` so many, that break it; otherwise open, for this reason."""
@@ -280,6 +292,12 @@ class _Few:
             if found is not None:
                 return ForEveryNumber(property_, "broken", servers, found)
         return ForEveryNumber(property_, "open", reason=reason)
+
+    def unfound(self, property_: Property, reason: str, most: int = 0) -> ForEveryNumber:
+        """The same where the reason says that no run is found: with the searches that did not look at all states."""
+        found = self.judged(property_, reason, most)
+        cut = {number: why for (name, number), why in self._cut.items() if name == property_.name}
+        return replace(found, reason=reason + cut_short(cut)) if found.reason == reason else found
 
     def confirmed(self, property_: Property, *, non_vacuous: bool, pairs: bool) -> ForEveryNumber:
         """It holds of all views; with one server, and where it is about just two rivals, the explorer says."""
