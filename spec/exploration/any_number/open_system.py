@@ -5,8 +5,9 @@ charts make the step, and what comes of it is restricted again. Besides, the tra
 them, and ghosts spend faults that are bounded for all together.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from machines.events import BusEvent
@@ -38,8 +39,12 @@ OF_OTHERS = Arrow("others", "others", None)
 def is_of_others(label: Label) -> bool:
     """Whether a step is about somebody who is hidden, so that whoever looks at that one sees it."""
     marked = label.outcome is not None and label.outcome.arrows == (OF_OTHERS,)
-    is_read = label.kind in {READS, READS_AGAIN} or (label.kind, label.message) == (INTERRUPTED, None)
-    return marked or is_read or label.kind == SPENDS
+    return marked or is_read_of_others(label.kind, label.message) or label.kind == SPENDS
+
+
+def is_read_of_others(kind: str, message: Hashable) -> bool:
+    """Whether somebody reads about a ghost, or crashes while it does."""
+    return kind in {READS, READS_AGAIN} or (kind, message) == (INTERRUPTED, None)
 
 
 def timed(expiry: Arrow) -> str:
@@ -129,12 +134,17 @@ class OfState:
     """The completions of which is known that they are online, and about to publish, as this is; by `id`."""
     lists: dict[tuple[Hashable, ...], tuple[Version, tuple[Any, ...]]] = field(default_factory=dict)
     """How it can be completed, and how much was known when that was listed."""
-    listeners: tuple[Version, tuple[tuple[Others, Hashable], ...]] | None = None
-    """Of these, one for each MQTT client's chart, and names of who is hidden."""
     said: dict[tuple[str, Hashable], Seen] = field(default_factory=dict)
     """What is seen of what came of each question."""
     ignored: dict[Hashable, Seen] = field(default_factory=dict)
     """Whether messages are ignored."""
+
+    def listed(self, key: tuple[Hashable, ...], version: Version, make: Callable[[], Iterable[Any]]) -> tuple[Any, ...]:
+        """What is listed under a key; made anew only when more is known of what it depends on."""
+        before = self.lists.get(key)
+        if before is None or before[0] != version:
+            before = self.lists[key] = (version, tuple(make()))
+        return before[1]
 
 
 @dataclass(kw_only=True)
@@ -173,15 +183,10 @@ class OpenSystem(ClosedSystem):
         self, component: int, state: Hashable, kind: str, message: Hashable
     ) -> Iterator[tuple[Hashable, str, Hashable]]:
         """What is asked of a node, in all ways in which what is seen can be completed."""
-        if kind in {READS, READS_AGAIN}:
+        if is_read_of_others(kind, message):
             for _, whole, about, again in self.latest_of("served", component, state):
                 if again == (kind == READS_AGAIN):
-                    yield whole, "read", about
-            return
-        if (kind, message) == (INTERRUPTED, None):
-            for _, whole, about, again in self.latest_of("served", component, state):
-                if not again:
-                    yield whole, kind, about
+                    yield whole, kind if kind == INTERRUPTED else "read", about
             return
         if self.knowledge.restrict.is_of_hidden(message):
             for _, whole, about in self.latest_of("news", component, state, message):
@@ -206,14 +211,15 @@ class OpenSystem(ClosedSystem):
                 yield whole, about
             return
         of = self.of_state(component, state)
-        version = self._version(of, LOOKS)
-        if of.listeners is None or of.listeners[0] != version:
+
+        def listeners() -> Iterable[tuple[Others, Hashable]]:
             found: dict[Hashable, tuple[Others, Hashable]] = {}
             for ghosts, whole in self.latest_of("completions", component, state):
                 found.setdefault((client_of(whole), tuple([ghost.name for ghost in ghosts])), (ghosts, whole))
-            of.listeners = (version, tuple(found.values()))
+            return found.values()
+
         told = self.knowledge.messages(message)
-        for ghosts, whole in of.listeners[1]:
+        for ghosts, whole in of.listed(("listeners",), self._version(of, LOOKS), listeners):
             for about in told(ghosts):
                 yield whole, about
 
@@ -228,13 +234,10 @@ class OpenSystem(ClosedSystem):
 
     def latest_of(self, what: str, component: int, state: Hashable, *message: Hashable) -> tuple[Any, ...]:
         """All that `Knowledge` gives when it is asked so; listed anew only when more is known of what it depends on."""
-        of, key = self.of_state(component, state), (what, *message)
+        of = self.of_state(component, state)
         version = self._version(of, LOOKS) if what == "completions" else self._version(of, *ALL)
-        before = of.lists.get(key)
-        if before is None or before[0] != version:
-            before = (version, tuple(getattr(self.knowledge, what)(self.owner(component), state, *message)))
-            of.lists[key] = before
-        return before[1]
+        ask = partial(getattr(self.knowledge, what), self.owner(component), state, *message)
+        return of.listed((what, *message), version, ask)
 
     def _version(self, of: OfState, *what: str) -> Version:
         versions = self.knowledge.versions
@@ -242,8 +245,7 @@ class OpenSystem(ClosedSystem):
 
     def version(self, of: OfState, kind: str, message: Hashable) -> Version:
         """Grows whenever `questions` may give more."""
-        is_of_others = kind in {READS, READS_AGAIN} or (kind, message) == (INTERRUPTED, None)
-        if is_of_others or self.knowledge.restrict.is_of_hidden(message):
+        if is_read_of_others(kind, message) or self.knowledge.restrict.is_of_hidden(message):
             return self._version(of, *ALL)
         said = 0 if message is None else self.knowledge.how_much_is_said(message)
         return (*self._version(of, LOOKS), said)

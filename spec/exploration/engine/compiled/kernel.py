@@ -360,15 +360,14 @@ def expand(todo, place, end, keys, fields, known, partition, room):  # type: ign
                             leader_of[then_local[0]] = NOTED
                             _note(holes, counts, np.int64(LEADERS), then_local[0], ZERO, ZERO, ZERO, ZERO)
                         is_known = bool(leader >= 0)
-                        first = last = ZERO
                         if is_known:
-                            first, last = np.int64(leader_first[leader]), np.int64(leader_first[leader + 1])
-                        if last > first + 1 or (is_known and leaders[first]):  # not the identity alone
-                            is_renamed = True
-                            is_known = _rename(
-                                first, last, leaders, inverse, local_names,
-                                queue_names, names_at, holes, counts, then_local, then_queue, least, least_queue,
-                            )  # fmt: skip
+                            first, last = leader_first[leader], leader_first[leader + 1]
+                            if last > first + 1 or leaders[first]:  # not the identity alone
+                                is_renamed = True
+                                is_known = _rename(
+                                    first, last, leaders, inverse, local_names,
+                                    queue_names, names_at, holes, counts, then_local, then_queue, least, least_queue,
+                                )  # fmt: skip
                     if is_known:
                         if is_renamed:
                             _pack(least, least_queue, steps[step, 3], fields, key, 0)
